@@ -1,0 +1,147 @@
+import type { ByteRange } from '../oci/byte-range.ts';
+
+/*
+ * Deciding and moving are apart: src/transfer decides where the bytes of a body come from, an implementation of
+ * this contract moves them. No bytes and no streams in these types, so that the same decisions run over plain
+ * streams, over sendfile and splice, and in a simulation. Every implementation passes body-mover.conformance.ts.
+ */
+
+/** Bytes that are ready to be moved, once. Opened by a mover, only understood by that mover. */
+export interface BodySource {
+  /** How many bytes the source promised: the file range's length, or the peer's Content-Length. */
+  readonly sizeBytes: number;
+  /** Gives up the descriptor or connection behind it. Needed when it is not moved; harmless otherwise. */
+  close(): void;
+}
+
+/** A request to another node. */
+export interface PeerRequest {
+  readonly method: 'GET' | 'HEAD';
+  /** IP address, IPv6 without brackets. */
+  readonly host: string;
+  readonly port: number;
+  /** Path and query, as sent. */
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** How long the parts of a peer request may take. */
+export interface PeerRequestLimits {
+  /** Until the connection is up. */
+  readonly connectTimeoutMs: number;
+  /** From then until the whole response head is there. */
+  readonly headTimeoutMs: number;
+  /** Gives the request up. Has no effect on the body once the answer is there. */
+  readonly signal: AbortSignal;
+}
+
+/** The head of a peer's answer. Its body has not been read. */
+export interface PeerAnswer {
+  readonly status: number;
+  /** A response header by its lower-case name; undefined if absent. Several values are joined by ", ". */
+  header(name: string): string | undefined;
+  /** The body. An answer without a valid Content-Length, with a transfer coding or a content coding has none that can be moved: then undefined, and the connection is closed. Also undefined for HEAD, 204 and 304. */
+  readonly body: BodySource | undefined;
+}
+
+/** Why a peer did not answer. */
+export type PeerRequestErrorCode =
+  | 'CONNECT_FAILED'
+  | 'CONNECT_TIMEOUT'
+  | 'HEAD_TIMEOUT'
+  | 'CONNECTION_LOST'
+  | 'INVALID_RESPONSE'
+  | 'CANCELLED'
+  | 'TOO_LARGE';
+
+/** A peer request that got no usable answer; `cause` has the transport's error. */
+export class PeerRequestError extends Error {
+  override readonly name = 'PeerRequestError';
+  readonly code: PeerRequestErrorCode;
+
+  constructor(code: PeerRequestErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+/** A peer's answer with its small body read. */
+export interface SmallPeerAnswer {
+  readonly status: number;
+  header(name: string): string | undefined;
+  readonly bytes: Uint8Array;
+}
+
+/** Limits of one move. */
+export interface MoveOptions {
+  /** The source is broken ("stalled") if it gives no byte for this long while the client would take some. Time spent waiting for the client does not count. */
+  readonly stallTimeoutMs: number;
+  /** Stops the move at the byte where it is. The response stays open for another source. */
+  readonly signal: AbortSignal;
+  /** Called with the bytes moved so far by this move, at most once per chunk. Must not throw. */
+  readonly onProgress?: ((movedBytes: number) => void) | undefined;
+}
+
+/** Why a source broke. */
+export type BrokenReason = 'stalled' | 'ended-early' | 'connection-lost' | 'read-failed';
+
+/** How a move ended. `movedBytes` were handed to the client's connection, in order, and will not be taken back. */
+export type MoveEnd =
+  /** All of the source's bytes were moved. If the response is full by that, it has been ended cleanly and flushed. */
+  | { readonly how: 'complete'; readonly movedBytes: number }
+  | {
+      readonly how: 'source-broken';
+      readonly movedBytes: number;
+      readonly reason: BrokenReason;
+      readonly cause?: unknown;
+    }
+  | { readonly how: 'client-gone'; readonly movedBytes: number }
+  | { readonly how: 'cancelled'; readonly movedBytes: number };
+
+/** Status and headers of a response whose body will be moved. */
+export interface ResponseHead {
+  readonly status: 200 | 206;
+  /** Without Content-Length. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** Exactly this many body bytes are owed to the client. Always sent as Content-Length, never chunked. */
+  readonly contentLength: number;
+}
+
+/** The response to one request of one client. */
+export interface ClientResponse {
+  /** Aborts when the client's connection is gone before its response was complete. */
+  readonly gone: AbortSignal;
+  /** True once begin() was called. */
+  readonly begun: boolean;
+  /** Body bytes moved so far by all moves. */
+  readonly movedBytes: number;
+  /** Sets the head, once; it may be sent together with the first bytes. Throws if called twice. A response of zero bytes is complete by this. */
+  begin(head: ResponseHead): void;
+  /**
+   * Moves the source's bytes to the client, never faster than it reads. One move at a time, after begin().
+   * A source of more bytes than the response still owes is a RangeError (the source is closed).
+   * Never rejects otherwise: failures are ends.
+   */
+  move(source: BodySource, options: MoveOptions): Promise<MoveEnd>;
+  /**
+   * Ends a response that is short of bytes so that the client can tell: what was moved is flushed, then FIN, with
+   * Content-Length still owing. Never a RST, never a clean end (containerd resumes after the first and
+   * fails the pull after the second). Harmless if the response is complete or the client gone.
+   */
+  breakOff(): void;
+}
+
+/** Opens sources and asks peers. */
+export interface BodyMover {
+  /** Opens a range of a file; rejects with the file system's error (code ENOENT if it is gone), with RangeError if the file is shorter than the range. */
+  openFile(path: string, range: ByteRange): Promise<BodySource>;
+  /** Sends a request and resolves at the answer's head; rejects with PeerRequestError. */
+  request(request: PeerRequest, limits: PeerRequestLimits): Promise<PeerAnswer>;
+  /** Sends a request and reads the whole body, at most maxBytes (PeerRequestError TOO_LARGE) and, once the head is there, until the signal aborts. */
+  requestSmall(
+    request: PeerRequest,
+    limits: PeerRequestLimits & { readonly maxBytes: number },
+  ): Promise<SmallPeerAnswer>;
+  /** Closes idle connections and refuses further requests. */
+  close(): Promise<void>;
+}

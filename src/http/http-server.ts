@@ -1,0 +1,24 @@
+import type { ClientResponse } from './body-mover.ts';
+
+/**
+ * Answers one request. Small answers are the returned Response. A handler that began the client's response
+ * itself moves the body before it resolves; what it returns is then ignored.
+ * HEAD: the Response's headers are sent as they are (Content-Length included) and its body is not.
+ */
+export type RequestHandler = (request: Request, client: ClientResponse) => Promise<Response> | Response;
+
+/** Limits of a listener; the constants with their reasons are in limits.ts. */
+export interface HttpServerOptions {
+  /** `:5000`, `1.2.3.4:5000`, `[::1]:5000`; `:port` listens on IPv4 and IPv6; port 0 takes a free one. */
+  readonly address: string;
+  readonly handler: RequestHandler;
+  /** Called for an error that the handler threw (the client gets a 500) and for errors of the listener. */
+  readonly onError: (error: unknown) => void;
+}
+
+/** A running listener. */
+export interface HttpServer extends AsyncDisposable {
+  readonly port: number;
+  /** Stops accepting, lets running responses finish for at most graceMs, then closes what is left. */
+  close(graceMs: number): Promise<void>;
+}

@@ -1,0 +1,48 @@
+/** Another node that can be asked over HTTP. */
+export interface Peer {
+  /** The libp2p peer ID, base58 (`12D3KooW…`). */
+  readonly id: string;
+  /** IP addresses, without brackets, in the order to try. The port is the one registry port of the cluster. */
+  readonly addresses: readonly string[];
+}
+
+/** A peer as the router sees it now. */
+export interface PeerState extends Peer {
+  /** Multiaddrs as announced. */
+  readonly multiaddrs: readonly string[];
+  readonly connected: boolean;
+  /** Milliseconds since the last successful contact; undefined if never. */
+  readonly lastSeenMs?: number | undefined;
+}
+
+/** This node in the routing network. */
+export interface SelfState {
+  readonly id: string;
+  readonly multiaddrs: readonly string[];
+}
+
+/** Options of a lookup. */
+export interface LookupOptions {
+  /** Ends the lookup; the iteration then ends without throwing. */
+  readonly signal: AbortSignal;
+  /** Most peers to yield. */
+  readonly limit: number;
+}
+
+/**
+ * Who has which content. Keys are digests or `registry/repository:tag`.
+ * The implementations pass the suite in router.conformance.ts.
+ */
+export interface Router {
+  /** True once peers are known, or bootstrap has found nobody but this node. Never flips back. */
+  ready(): boolean;
+  /** Peers that provide the key, as they are found, never this node, none twice. */
+  lookup(key: string, options: LookupOptions): AsyncIterable<Peer>;
+  /** Announces that this node provides the keys, and keeps announcing them until they are withdrawn. Many keys per call are the normal case. */
+  advertise(keys: readonly string[], options?: { readonly signal?: AbortSignal | undefined }): Promise<void>;
+  /** Stops announcing. Records that others hold fade by themselves (19 minutes). Unknown keys are no error. */
+  withdraw(keys: readonly string[]): Promise<void>;
+  /** Every peer that is known now. */
+  peers(): Promise<readonly PeerState[]>;
+  self(): SelfState;
+}

@@ -1,0 +1,70 @@
+import type { Digest } from '../oci/digest.ts';
+
+/** A blob that is on this node's disk. */
+export interface Blob {
+  readonly digest: Digest;
+  readonly sizeBytes: number;
+  /** The file that holds it, read-only. It may vanish at any time: opening it is the last word. */
+  readonly path: string;
+}
+
+/** A tag that names a manifest on this node. */
+export interface Tag {
+  readonly registry: string;
+  readonly repository: string;
+  readonly tag: string;
+  readonly digest: Digest;
+}
+
+/** All that this node can serve at one moment. */
+export interface StoreSnapshot {
+  /** Tags whose manifest is on disk. */
+  readonly tags: readonly Tag[];
+  /** Every servable blob, by digest: also those that no image names yet (a pull in progress, ctr content fetch). */
+  readonly blobs: ReadonlySet<Digest>;
+  /** Digests that are named by an image, with the registry of that image (metrics, and filters later). */
+  readonly imageDigests: ReadonlyMap<Digest, string>;
+}
+
+/** What changed on this node. Events may repeat; they are never the only way to learn of a change (see `resync`). */
+export type StoreEvent =
+  | { readonly kind: 'blob-added'; readonly digest: Digest }
+  | { readonly kind: 'blob-removed'; readonly digest: Digest }
+  | { readonly kind: 'tag-added'; readonly tag: Tag }
+  | { readonly kind: 'tag-removed'; readonly tag: Tag }
+  /** The whole state, at the start of a watch, after a reconnection, and from the periodic reconcile. */
+  | { readonly kind: 'resync'; readonly snapshot: StoreSnapshot };
+
+/** Options of every call that may wait. */
+export interface StoreCallOptions {
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * What this node has. The implementations pass the suite in content-store.conformance.ts.
+ * A blob counts as present if it is on disk and the configured containerd namespace knows it.
+ * Calls reject with StoreUnavailableError while the backend is away.
+ */
+export interface ContentStore {
+  /** The digest that a tag names, or undefined if the tag is unknown or its manifest is not on disk. */
+  resolve(
+    registry: string,
+    repository: string,
+    tag: string,
+    options?: StoreCallOptions,
+  ): Promise<Digest | undefined>;
+  /** The blob, or undefined if this node does not have it. */
+  stat(digest: Digest, options?: StoreCallOptions): Promise<Blob | undefined>;
+  /** The bytes of a small blob (a manifest), or undefined if absent; RangeError if larger than maxBytes. */
+  read(digest: Digest, maxBytes: number, options?: StoreCallOptions): Promise<Uint8Array | undefined>;
+  /** Everything at this moment. */
+  list(options?: StoreCallOptions): Promise<StoreSnapshot>;
+  /** Yields a `resync` first, then changes as they happen, until the signal aborts (then it ends without throwing). */
+  watch(signal: AbortSignal): AsyncIterable<StoreEvent>;
+}
+
+/** The backend (containerd) does not answer; `cause` has the transport's error. */
+export class StoreUnavailableError extends Error {
+  override readonly name = 'StoreUnavailableError';
+  readonly code = 'STORE_UNAVAILABLE';
+}
