@@ -10,7 +10,9 @@ export type DistributionErrorCode =
   | 'UNAUTHORIZED'
   | 'DENIED'
   | 'UNSUPPORTED'
-  | 'TOOMANYREQUESTS';
+  | 'TOOMANYREQUESTS'
+  /** Not of the spec: this node cannot tell now (503). */
+  | 'UNAVAILABLE';
 
 /** An error with its HTTP status, answered as the distribution spec's JSON. */
 export class DistributionError extends Error {

@@ -13,6 +13,8 @@ export interface Manifest {
   readonly kind: 'index' | 'manifest';
   /** Its own media type: the field, or what its shape says where the field is absent. */
   readonly mediaType: string;
+  /** True if the media type is the manifest's own field. */
+  readonly declared: boolean;
   /** Manifests of an index; config and layers of a manifest, in that order. Unusable descriptors are left out. */
   readonly references: readonly Descriptor[];
 }
@@ -40,12 +42,14 @@ export function parseManifest(bytes: Uint8Array): Manifest {
     throw new InvalidManifestError('Cannot parse manifest: it is no JSON', { cause });
   }
   if (!isRecord(json)) throw new InvalidManifestError('Cannot parse manifest: it is no JSON object');
-  const declared = json['mediaType'];
-  const mediaType = typeof declared === 'string' && isMediaType(declared) ? declared : undefined;
+  const field = json['mediaType'];
+  const mediaType = typeof field === 'string' && isMediaType(field) ? field : undefined;
+  const declared = mediaType !== undefined;
   if (Array.isArray(json['manifests'])) {
     return {
       kind: 'index',
       mediaType: mediaType ?? MEDIA_TYPE.ociIndex,
+      declared,
       references: descriptors(json['manifests']),
     };
   }
@@ -54,12 +58,13 @@ export function parseManifest(bytes: Uint8Array): Manifest {
     return {
       kind: 'manifest',
       mediaType: mediaType ?? MEDIA_TYPE.ociManifest,
+      declared,
       references: descriptors([json['config'], ...layers]),
     };
   }
   // ORAS' first artifact manifests list their content under `blobs`.
   if (Array.isArray(json['blobs']) && mediaType !== undefined) {
-    return { kind: 'manifest', mediaType, references: descriptors(json['blobs']) };
+    return { kind: 'manifest', mediaType, declared, references: descriptors(json['blobs']) };
   }
   throw new InvalidManifestError('Cannot parse manifest: it has neither manifests, nor layers, nor a config');
 }

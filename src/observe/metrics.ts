@@ -1,0 +1,147 @@
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { createLabelCap } from './label-cap.ts';
+
+/** Distinct `registry` label values: a node pulls from a handful of registries; the name comes from a request. */
+const MAX_REGISTRY_LABELS = 100;
+/** From a HEAD answered locally to a layer of many GB on a slow link, in seconds. */
+const DURATION_BUCKETS = [
+  0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300,
+];
+/** From an empty body to a layer of 10 GB, in bytes. */
+const SIZE_BUCKETS = [100, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10];
+/** Lookups: the default budget is 20 ms, in seconds. */
+const RESOLVE_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.015, 0.02, 0.03, 0.05, 0.1, 0.25, 0.5, 1];
+
+/** What one HTTP request to the registry was, for its metrics. */
+export interface HttpRequestSample {
+  readonly handler: string;
+  readonly method: string;
+  readonly code: number;
+  readonly durationMs: number;
+  readonly sizeBytes: number;
+}
+
+/** How much of a registry's content this node announces. */
+export interface AdvertisedCounts {
+  readonly imageTags: ReadonlyMap<string, number>;
+  readonly imageDigests: ReadonlyMap<string, number>;
+  readonly contentDigests: ReadonlyMap<string, number>;
+}
+
+/** The process's metrics: names and labels of docs/COMPAT (Spegel v0.7.4), and this project's own beside them. */
+export type Metrics = ReturnType<typeof createMetrics>;
+
+/** Creates the metrics with a registry of their own. */
+export function createMetrics(build: { readonly version: string; readonly commit: string }) {
+  const registers = [new Registry()];
+  const [registry] = registers as [Registry];
+  const registryLabel = createLabelCap(MAX_REGISTRY_LABELS);
+  const counter = (name: string, help: string, labelNames: string[] = []) =>
+    new Counter({ name, help, labelNames, registers });
+  const gauge = (name: string, help: string, labelNames: string[] = []) =>
+    new Gauge({ name, help, labelNames, registers });
+  const histogram = (name: string, help: string, labelNames: string[], buckets: number[]) =>
+    new Histogram({ name, help, labelNames, buckets, registers });
+
+  const mirrorRequests = counter(
+    'spegel_mirror_requests_total',
+    'Requests that this node could not serve itself: hit if a peer served, miss if none did.',
+    ['registry', 'cache'],
+  );
+  const lastSuccess = gauge(
+    'spegel_mirror_last_success_timestamp_seconds',
+    'When a peer last served a request, in seconds since the epoch.',
+  );
+  const resolveDuration = histogram(
+    'spegel_resolve_duration_seconds',
+    'Time until a lookup found its first peer, or gave up.',
+    ['router'],
+    RESOLVE_BUCKETS,
+  );
+  const imageTags = gauge('spegel_advertised_image_tags', 'Image tags announced to peers.', ['registry']);
+  const imageDigests = gauge('spegel_advertised_image_digests', 'Image digests announced to peers.', [
+    'registry',
+  ]);
+  const contentDigests = gauge(
+    'spegel_advertised_content_digests',
+    'Blobs and manifests announced to peers.',
+    ['registry'],
+  );
+  const httpDuration = histogram(
+    'http_request_duration_seconds',
+    'Duration of requests to the registry.',
+    ['handler', 'method', 'code'],
+    DURATION_BUCKETS,
+  );
+  const httpSize = histogram(
+    'http_response_size_bytes',
+    'Body size of answers of the registry.',
+    ['handler', 'method', 'code'],
+    SIZE_BUCKETS,
+  );
+  const httpInflight = gauge('http_requests_inflight', 'Requests being answered by the registry.', [
+    'handler',
+  ]);
+  const servedBytes = counter(
+    'spegel_served_bytes_total',
+    'Body bytes sent to clients, by where they came from.',
+    ['source'],
+  );
+  const peerRequests = counter('spegel_peer_requests_total', 'Requests to peers, by how they ended.', [
+    'result',
+  ]);
+  const brokenResponses = counter(
+    'spegel_broken_responses_total',
+    'Bodies that were broken off because no source could go on; containerd asks for the rest.',
+  );
+  const storeConnected = gauge('spegel_containerd_connected', '1 while containerd answers, else 0.');
+  const storeReconnects = counter(
+    'spegel_containerd_reconnects_total',
+    'Times that containerd came back after being away.',
+  );
+  const peersKnown = gauge('spegel_router_peers', 'Peers that the router knows.');
+  gauge('spegel_build_info', 'Always 1; the labels say what runs.', ['version', 'commit']).set(
+    { ...build },
+    1,
+  );
+  storeConnected.set(0);
+  let storeWasAway = false;
+
+  return {
+    /** The content type and text of GET /metrics. */
+    expose: async () => ({ contentType: registry.contentType, body: await registry.metrics() }),
+    mirrorRequest(registryName: string, cache: 'hit' | 'miss'): void {
+      mirrorRequests.inc({ registry: registryLabel(registryName), cache });
+      if (cache === 'hit') lastSuccess.set(Date.now() / 1000);
+    },
+    lookupEnded(durationMs: number): void {
+      resolveDuration.observe({ router: 'libp2p' }, durationMs / 1000);
+    },
+    peerAsked: (result: string): void => peerRequests.inc({ result }),
+    bytesMoved: (source: 'local' | 'peer', bytes: number): void => servedBytes.inc({ source }, bytes),
+    responseBroken: (): void => brokenResponses.inc(),
+    storeConnection(up: boolean): void {
+      storeConnected.set(up ? 1 : 0);
+      if (up && storeWasAway) storeReconnects.inc();
+      storeWasAway = !up;
+    },
+    peersKnown: (count: number): void => peersKnown.set(count),
+    advertised(counts: AdvertisedCounts): void {
+      for (const [metric, values] of [
+        [imageTags, counts.imageTags],
+        [imageDigests, counts.imageDigests],
+        [contentDigests, counts.contentDigests],
+      ] as const) {
+        metric.reset();
+        for (const [name, count] of values) metric.set({ registry: registryLabel(name) }, count);
+      }
+    },
+    httpStarted: (handler: string): void => httpInflight.inc({ handler }),
+    httpEnded(route: string, { handler, method, code, durationMs, sizeBytes }: HttpRequestSample): void {
+      const labels = { handler, method, code: String(code) };
+      httpInflight.dec({ handler: route });
+      httpDuration.observe(labels, durationMs / 1000);
+      httpSize.observe(labels, sizeBytes);
+    },
+  };
+}

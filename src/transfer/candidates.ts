@@ -1,0 +1,77 @@
+import type { Peer, Router } from '../routing/router.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { createDeadline } from '../runtime/deadline.ts';
+import { LOOKUP_LIFETIME_MS, LOOKUP_LIMIT } from './budgets.ts';
+import type { PeerHealth } from './peer-health.ts';
+
+/** Peers to ask for one key, each once, in the order in which the lookup found them. */
+export interface Candidates extends Disposable {
+  /** The next peer, waiting at most timeoutMs for the lookup to find one; undefined if there is none in time. */
+  next(timeoutMs: number): Promise<Peer | undefined>;
+  /** How many providers were passed over because they failed lately. */
+  readonly skipped: number;
+}
+
+/** What createCandidates needs. */
+export interface CandidatesDeps {
+  readonly router: Pick<Router, 'lookup'>;
+  readonly health: Pick<PeerHealth, 'skips'>;
+  readonly clock: Clock;
+}
+
+/** Starts looking the key up. Peers in `tried` are left out. Dispose it to end the lookup. */
+export function createCandidates(
+  { router, health, clock }: CandidatesDeps,
+  key: string,
+  options: { readonly signal: AbortSignal; readonly tried: ReadonlySet<string> },
+): Candidates {
+  const lifetime = createDeadline(clock, LOOKUP_LIFETIME_MS, options.signal);
+  const stop = new AbortController();
+  const signal = AbortSignal.any([lifetime.signal, stop.signal]);
+  const found: Peer[] = [];
+  let skipped = 0;
+  let exhausted = false;
+  let wake: (() => void) | undefined;
+
+  const collect = async () => {
+    try {
+      for await (const peer of router.lookup(key, { signal, limit: LOOKUP_LIMIT })) {
+        if (options.tried.has(peer.id)) continue;
+        if (health.skips(peer.id)) {
+          skipped++;
+          continue;
+        }
+        found.push(peer);
+        wake?.();
+      }
+    } finally {
+      exhausted = true;
+      lifetime[Symbol.dispose]();
+      wake?.();
+    }
+  };
+  // A lookup that fails is one that finds nobody more: the request goes on with what it has, or upstream.
+  collect().catch(() => {});
+
+  return {
+    get skipped() {
+      return skipped;
+    },
+    async next(timeoutMs) {
+      if (found.length === 0 && !exhausted) {
+        using deadline = createDeadline(clock, timeoutMs, options.signal);
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+          if (deadline.signal.aborted) resolve();
+          else deadline.signal.addEventListener('abort', () => resolve(), { once: true });
+        });
+        wake = undefined;
+      }
+      return found.shift();
+    },
+    [Symbol.dispose]() {
+      stop.abort();
+      lifetime[Symbol.dispose]();
+    },
+  };
+}

@@ -1,0 +1,140 @@
+import type { BodyMover } from '../http/body-mover.ts';
+import { type Digest, isDigest, matchesDigest } from '../oci/digest.ts';
+import { parseManifest } from '../oci/manifest.ts';
+import { isMediaType, MAX_MANIFEST_BYTES, MEDIA_TYPE } from '../oci/media-type.ts';
+import { createDeadline } from '../runtime/deadline.ts';
+import {
+  CONNECT_TIMEOUT_MS,
+  HEAD_TIMEOUT_MS,
+  SMALL_ANSWER_TIMEOUT_MS,
+  SMALL_REQUEST_TIMEOUT_MS,
+} from './budgets.ts';
+import { peerHeaders, peerPath, refusalOf } from './peer-requests.ts';
+import { createPeerSession, type PeerSession, type PeerSessionDeps } from './peer-session.ts';
+import type { TransferOptions } from './serve-blob.ts';
+
+/** What the small requests to peers need. */
+export interface SmallRequestDeps extends PeerSessionDeps {
+  readonly mover: Pick<BodyMover, 'request' | 'requestSmall'>;
+}
+
+/** A manifest whose bytes have the digest. */
+export interface FetchedManifest {
+  readonly digest: Digest;
+  readonly bytes: Uint8Array;
+  readonly mediaType: string;
+  /** The address of the peer that it came from. */
+  readonly origin: string;
+}
+
+/** Which manifest is asked for. */
+export interface ManifestRequest {
+  /** The routing key: the digest, or `registry/repository:tag`. */
+  readonly key: string;
+  readonly repository: string;
+  readonly registry: string | undefined;
+  /** The digest or tag. */
+  readonly reference: string;
+}
+
+/** Nobody gave an answer; why. */
+export interface NotFetched {
+  readonly attempts: number;
+  readonly skipped: number;
+}
+
+/** Gets a manifest from peers, whole and verified, within 3 s over all of them. */
+export async function fetchManifest(
+  deps: SmallRequestDeps,
+  options: TransferOptions,
+  { key, repository, registry, reference }: ManifestRequest,
+  signal: AbortSignal,
+): Promise<FetchedManifest | NotFetched> {
+  using deadline = createDeadline(deps.clock, SMALL_REQUEST_TIMEOUT_MS, signal);
+  using session = createPeerSession(deps, key, deadline.signal);
+  const path = peerPath({ kind: 'manifest', repository, reference, registry });
+  const accepted = await askSmall(session, options, async (host) => {
+    using perPeer = createDeadline(deps.clock, SMALL_ANSWER_TIMEOUT_MS, deadline.signal);
+    const answer = await deps.mover.requestSmall(
+      { method: 'GET', host, port: options.registryPort, path, headers: peerHeaders() },
+      {
+        connectTimeoutMs: CONNECT_TIMEOUT_MS,
+        headTimeoutMs: HEAD_TIMEOUT_MS,
+        maxBytes: MAX_MANIFEST_BYTES,
+        signal: perPeer.signal,
+      },
+    );
+    const refusal = refusalOf(answer.status);
+    if (refusal !== undefined) return refusal;
+    const digest = answer.header('docker-content-digest') ?? '';
+    const asked = isDigest(reference) ? reference : digest;
+    if (answer.status !== 200 || digest !== asked || !isDigest(digest)) return 'wrong';
+    if (!matchesDigest(answer.bytes, digest)) return 'wrong';
+    const mediaType = manifestMediaType(answer.bytes, answer.header('content-type'));
+    if (mediaType === undefined) return 'wrong';
+    return { digest, bytes: answer.bytes, mediaType, origin: host };
+  });
+  if (accepted === undefined) return { attempts: session.attempts, skipped: session.skipped };
+  deps.observer.peerAsked('served');
+  deps.observer.bytesMoved('peer', accepted.bytes.byteLength);
+  return accepted;
+}
+
+/** Asks peers how large a blob is, within 3 s over all of them. */
+export async function statBlobAtPeers(
+  deps: SmallRequestDeps,
+  options: TransferOptions,
+  {
+    repository,
+    registry,
+    digest,
+  }: { readonly repository: string; readonly registry: string | undefined; readonly digest: Digest },
+  signal: AbortSignal,
+): Promise<{ readonly sizeBytes: number; readonly origin: string } | NotFetched> {
+  using deadline = createDeadline(deps.clock, SMALL_REQUEST_TIMEOUT_MS, signal);
+  using session = createPeerSession(deps, digest, deadline.signal);
+  const path = peerPath({ kind: 'blob', repository, reference: digest, registry });
+  const accepted = await askSmall(session, options, async (host) => {
+    const answer = await deps.mover.request(
+      { method: 'HEAD', host, port: options.registryPort, path, headers: peerHeaders() },
+      { connectTimeoutMs: CONNECT_TIMEOUT_MS, headTimeoutMs: HEAD_TIMEOUT_MS, signal: deadline.signal },
+    );
+    answer.body?.close();
+    const refusal = refusalOf(answer.status);
+    if (refusal !== undefined) return refusal;
+    const length = answer.header('content-length') ?? '';
+    const sizeBytes = Number(length);
+    const valid = answer.status === 200 && /^\d+$/.test(length) && Number.isSafeInteger(sizeBytes);
+    return valid && answer.header('docker-content-digest') === digest ? { sizeBytes, origin: host } : 'wrong';
+  });
+  if (accepted === undefined) return { attempts: session.attempts, skipped: session.skipped };
+  deps.observer.peerAsked('served');
+  return accepted;
+}
+
+/**
+ * The manifest's own media type: its field, else what the sender says if that is usable, else what its shape says.
+ * Undefined if nothing tells: then the client had better ask the registry itself.
+ */
+export function manifestMediaType(bytes: Uint8Array, contentType: string | undefined): string | undefined {
+  const header = contentType?.split(';', 1)[0]?.trim() ?? '';
+  const sent = isMediaType(header) && header !== MEDIA_TYPE.octetStream ? header : undefined;
+  try {
+    const manifest = parseManifest(bytes);
+    return manifest.declared ? manifest.mediaType : (sent ?? manifest.mediaType);
+  } catch {
+    return sent;
+  }
+}
+
+async function askSmall<T extends object>(
+  session: PeerSession,
+  options: TransferOptions,
+  ask: Parameters<typeof session.ask<T>>[0],
+): Promise<T | undefined> {
+  const accepted = await session.ask(ask, {
+    attempts: options.resolveRetries,
+    waitMs: options.resolveTimeoutMs,
+  });
+  return accepted?.answer;
+}

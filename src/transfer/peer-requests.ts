@@ -1,0 +1,108 @@
+import {
+  type ByteRange,
+  formatRange,
+  parseContentRange,
+  type RangeSpec,
+  resolveRange,
+} from '../oci/byte-range.ts';
+import type { Digest } from '../oci/digest.ts';
+import { type PeerAnswer, PeerRequestError } from '../http/body-mover.ts';
+import type { Peer } from '../routing/router.ts';
+
+/** Marks a request that comes from another node: the receiver must not forward it (the contract with Spegel). */
+export const MIRRORED_HEADER = 'x-spegel-mirrored';
+
+/** What is asked of peers: one piece of content and the names by which its registry knows it. */
+export interface PeerTarget {
+  readonly kind: 'manifest' | 'blob';
+  readonly repository: string;
+  /** The digest or tag at the end of the path. */
+  readonly reference: string;
+  readonly registry: string | undefined;
+}
+
+/** Path and query of the request to a peer. All parts were parsed before, so none needs escaping but the registry. */
+export function peerPath({ kind, repository, reference, registry }: PeerTarget): string {
+  const query = registry === undefined ? '' : `?ns=${encodeURIComponent(registry)}`;
+  return `/v2/${repository}/${kind}s/${reference}${query}`;
+}
+
+/** Headers of the request to a peer. */
+export function peerHeaders(range?: RangeSpec): Record<string, string> {
+  return {
+    [MIRRORED_HEADER]: 'true',
+    accept: '*/*',
+    'accept-encoding': 'identity',
+    ...(range === undefined ? {} : { range: formatRange(range) }),
+  };
+}
+
+/**
+ * Why a peer's answer is not used. `absent`: it does not have the content. `busy`: not now.
+ * `unsatisfiable`: it says that the range is out of bounds. `wrong`: what it says contradicts the request or itself.
+ */
+export type Refusal = 'absent' | 'busy' | 'unsatisfiable' | 'wrong';
+
+/** A blob answer that is as asked for: these bytes of a blob of this size. */
+export interface AcceptedBlob {
+  readonly range: ByteRange;
+  readonly sizeBytes: number;
+}
+
+/** The refusal that a status means, or undefined if it announces content. */
+export function refusalOf(status: number): Refusal | undefined {
+  if (status === 200 || status === 206) return undefined;
+  if (status === 404) return 'absent';
+  if (status === 416) return 'unsatisfiable';
+  if (status === 429 || status === 503) return 'busy';
+  return 'wrong';
+}
+
+/**
+ * Checks the head of an answer to a blob request against what was asked.
+ * With `sizeBytes` the blob's size is known already, and must be the same.
+ */
+export function checkBlobAnswer(
+  answer: Pick<PeerAnswer, 'status' | 'header'> & { readonly contentLength: number | undefined },
+  expected: {
+    readonly digest: Digest;
+    readonly range: RangeSpec | undefined;
+    readonly sizeBytes: number | undefined;
+  },
+): AcceptedBlob | Refusal {
+  const refusal = refusalOf(answer.status);
+  if (refusal !== undefined) return refusal;
+  const { contentLength } = answer;
+  if (contentLength === undefined) return 'wrong';
+  if (answer.header('docker-content-digest') !== expected.digest) return 'wrong';
+  const accepted =
+    answer.status === 200 ? whole(contentLength) : parseContentRange(answer.header('content-range'));
+  if (accepted === undefined) return 'wrong';
+  const { start, end, sizeBytes } = accepted;
+  if (end - start + 1 !== contentLength) return 'wrong';
+  if (expected.sizeBytes !== undefined && expected.sizeBytes !== sizeBytes) return 'wrong';
+  const asked = expected.range === undefined ? whole(sizeBytes) : resolveRange(expected.range, sizeBytes);
+  if (asked === undefined || asked.start !== start || asked.end !== end) return 'wrong';
+  return { range: { start, end }, sizeBytes };
+}
+
+/** Asks a peer at its addresses, the next one only when a connection to the last could not be made. */
+export async function atAnyAddress<T>(peer: Peer, ask: (host: string) => Promise<T>): Promise<T> {
+  let failure: unknown = new PeerRequestError('CONNECT_FAILED', 'The peer has no address');
+  for (const host of peer.addresses) {
+    try {
+      return await ask(host);
+    } catch (error) {
+      failure = error;
+      const unreachable =
+        error instanceof PeerRequestError &&
+        (error.code === 'CONNECT_FAILED' || error.code === 'CONNECT_TIMEOUT');
+      if (!unreachable) break;
+    }
+  }
+  throw failure;
+}
+
+function whole(sizeBytes: number): ByteRange & { sizeBytes: number } {
+  return { start: 0, end: sizeBytes - 1, sizeBytes };
+}

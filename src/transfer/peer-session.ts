@@ -1,0 +1,109 @@
+import { PeerRequestError } from '../http/body-mover.ts';
+import type { Logger } from '../observe/log.ts';
+import type { Peer, Router } from '../routing/router.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { type Candidates, createCandidates } from './candidates.ts';
+import type { PeerHealth } from './peer-health.ts';
+import { atAnyAddress, type Refusal } from './peer-requests.ts';
+import type { TransferObserver } from './transfer-observer.ts';
+
+/** What createPeerSession needs. */
+export interface PeerSessionDeps {
+  readonly router: Pick<Router, 'lookup'>;
+  readonly health: PeerHealth;
+  readonly clock: Clock;
+  readonly observer: TransferObserver;
+  readonly logger: Logger;
+}
+
+/** A peer's answer that was accepted. */
+export interface Accepted<T> {
+  readonly peer: Peer;
+  readonly answer: T;
+}
+
+/** Asking the peers that have one key, one after the other, no peer twice. */
+export interface PeerSession extends Disposable {
+  /**
+   * Asks peers until one gives an answer, at most `attempts` of them, waiting at most waitMs for each to be found.
+   * `ask` returns the answer or a refusal; a PeerRequestError is a failure of that peer. Undefined if nobody gave one.
+   */
+  ask<T extends object>(
+    ask: (host: string, peer: Peer) => Promise<T | Refusal>,
+    limits: { readonly attempts: number; readonly waitMs: number },
+  ): Promise<Accepted<T> | undefined>;
+  /** Looks the key up again, for peers that have come since. */
+  lookAgain(): void;
+  /** Aborts when the request that the session serves has ended. */
+  readonly signal: AbortSignal;
+  /** Peers asked so far. */
+  readonly attempts: number;
+  /** Providers passed over because they failed lately. */
+  readonly skipped: number;
+  /** The refusals so far. */
+  readonly refusals: ReadonlySet<Refusal>;
+}
+
+/** Starts a session: the lookup of the key begins at once. Dispose it to end that. */
+export function createPeerSession(deps: PeerSessionDeps, key: string, signal: AbortSignal): PeerSession {
+  const { health, clock, observer, logger } = deps;
+  const tried = new Set<string>();
+  const refusals = new Set<Refusal>();
+  let attempts = 0;
+  let skippedBefore = 0;
+  const startedMs = clock.nowMs();
+  let candidates: Candidates = createCandidates(deps, key, { signal, tried });
+  let lookupReported = false;
+
+  const nextPeer = async (waitMs: number) => {
+    const peer = await candidates.next(waitMs);
+    if (!lookupReported) {
+      lookupReported = true;
+      observer.lookupEnded(clock.nowMs() - startedMs, peer !== undefined);
+    }
+    return peer;
+  };
+
+  return {
+    get attempts() {
+      return attempts;
+    },
+    get skipped() {
+      return skippedBefore + candidates.skipped;
+    },
+    refusals,
+    signal,
+    async ask(ask, limits) {
+      for (let attempt = 0; attempt < limits.attempts && !signal.aborted; attempt++) {
+        const peer = await nextPeer(limits.waitMs);
+        if (peer === undefined) return undefined;
+        tried.add(peer.id);
+        attempts++;
+        try {
+          const answer = await atAnyAddress(peer, (host) => ask(host, peer));
+          if (typeof answer !== 'string') return { peer, answer };
+          refusals.add(answer);
+          observer.peerAsked(answer);
+          if (answer === 'wrong') health.failed(peer.id);
+          logger.debug('peer refused', { key, peer: peer.id, addresses: peer.addresses, refusal: answer });
+        } catch (error) {
+          if (!(error instanceof PeerRequestError)) throw error;
+          // A request is also cancelled when this one peer took too long: then the next is asked.
+          if (signal.aborted) return undefined;
+          observer.peerAsked(error.code);
+          health.failed(peer.id);
+          logger.debug('peer failed', { key, peer: peer.id, addresses: peer.addresses, error });
+        }
+      }
+      return undefined;
+    },
+    lookAgain() {
+      skippedBefore += candidates.skipped;
+      candidates[Symbol.dispose]();
+      candidates = createCandidates(deps, key, { signal, tried });
+    },
+    [Symbol.dispose]() {
+      candidates[Symbol.dispose]();
+    },
+  };
+}

@@ -1,0 +1,214 @@
+import { describe, expect, test } from 'bun:test';
+import type { RangeSpec } from '../oci/byte-range.ts';
+import type { Digest } from '../oci/digest.ts';
+import type { Blob } from '../store/content-store.ts';
+import { createScriptedClient, createScriptedCluster, type PeerScript } from './testing/scripted-cluster.ts';
+
+const BLOB = Uint8Array.from({ length: 1000 }, (_, index) => (index * 31) % 251);
+const OTHER_DIGEST = `sha256:${'0'.repeat(64)}`;
+
+async function serve(
+  scripts: readonly PeerScript[],
+  request: { range?: RangeSpec; localPath?: string; mayAskPeers?: boolean; leavesAfter?: number } = {},
+) {
+  const cluster = createScriptedCluster(BLOB, scripts);
+  const client = createScriptedClient(request.leavesAfter);
+  const local = request.localPath === undefined ? undefined : blobAt(cluster.digest, request.localPath);
+  const outcome = await cluster.transfer.serveBlob(
+    {
+      digest: cluster.digest,
+      repository: 'lab/a',
+      registry: 'registry.lab:5000',
+      range: request.range,
+      local,
+      mayAskPeers: request.mayAskPeers ?? true,
+    },
+    client.client,
+  );
+  return { ...cluster, ...client, outcome };
+}
+
+const blobAt = (digest: Digest, path: string): Blob => ({ digest, path, sizeBytes: BLOB.length });
+
+describe('serveBlob() from one source', () => {
+  test('serves from the store without asking anybody when the blob is there', async () => {
+    const { outcome, body, head, asked } = await serve([{}], { localPath: 'file' });
+    expect(outcome).toMatchObject({ how: 'served', source: 'local', movedBytes: 1000 });
+    expect(body()).toEqual(Buffer.from(BLOB));
+    expect(head()).toMatchObject({
+      status: 200,
+      contentLength: 1000,
+      headers: { 'x-spegel-source': 'local' },
+    });
+    expect(asked).toEqual([]);
+  });
+
+  test('serves from a peer when the blob is not there', async () => {
+    const { outcome, body, head, digest } = await serve([{}]);
+    expect(outcome).toMatchObject({ how: 'served', source: 'peer', movedBytes: 1000, sources: 1 });
+    expect(body()).toEqual(Buffer.from(BLOB));
+    expect(head()).toEqual({
+      status: 200,
+      contentLength: 1000,
+      headers: {
+        'accept-ranges': 'bytes',
+        'content-type': 'application/octet-stream',
+        'docker-content-digest': digest,
+        'oci-namespace': 'registry.lab:5000',
+        'x-spegel-source': '10.0.0.1',
+      },
+    });
+  });
+
+  const ranges: [string, RangeSpec, string, [number, number]][] = [
+    ['a-b', { start: 100, end: 199 }, 'bytes 100-199/1000', [100, 200]],
+    ['a-', { start: 900 }, 'bytes 900-999/1000', [900, 1000]],
+    ['-n', { suffixLength: 10 }, 'bytes 990-999/1000', [990, 1000]],
+    ['an end past the body', { start: 990, end: 5000 }, 'bytes 990-999/1000', [990, 1000]],
+  ];
+  test.each(ranges)(
+    'serves %s of the store and of a peer alike',
+    async (_name, range, contentRange, [start, end]) => {
+      for (const localPath of ['file', undefined]) {
+        const { head, body } = await serve([{}], localPath === undefined ? { range } : { range, localPath });
+        expect(head()).toMatchObject({ status: 206, contentLength: end - start });
+        expect(head()?.headers['content-range']).toBe(contentRange);
+        expect(body()).toEqual(Buffer.from(BLOB.subarray(start, end)));
+      }
+    },
+  );
+
+  test('says unsatisfiable when the range is out of bounds', async () => {
+    const range = { start: 1000 };
+    expect((await serve([{}], { range, localPath: 'file' })).outcome).toEqual({
+      how: 'unsatisfiable',
+      sizeBytes: 1000,
+    });
+    expect((await serve([{}], { range })).outcome).toEqual({ how: 'unsatisfiable', sizeBytes: undefined });
+  });
+
+  test('says missing, with nothing sent, when nobody has it', async () => {
+    const { outcome, head } = await serve([]);
+    expect(outcome).toEqual({ how: 'missing', localVanished: false, attempts: 0, skipped: 0 });
+    expect(head()).toBeUndefined();
+  });
+
+  test('asks nobody when another node forwarded the request', async () => {
+    const { outcome, asked } = await serve([{}], { mayAskPeers: false });
+    expect(outcome).toMatchObject({ how: 'missing' });
+    expect(asked).toEqual([]);
+  });
+});
+
+describe('serveBlob() when a peer does not do', () => {
+  const refusals: [string, PeerScript, string][] = [
+    ['refuses the connection', { fails: 'CONNECT_FAILED' }, 'CONNECT_FAILED'],
+    ['does not answer the SYN', { fails: 'CONNECT_TIMEOUT' }, 'CONNECT_TIMEOUT'],
+    ['is silent', { fails: 'HEAD_TIMEOUT' }, 'HEAD_TIMEOUT'],
+    ['speaks no HTTP', { fails: 'INVALID_RESPONSE' }, 'INVALID_RESPONSE'],
+    ['has a stale record', { status: 404 }, 'absent'],
+    ['is overloaded', { status: 503 }, 'busy'],
+    ['has an internal error', { status: 500 }, 'wrong'],
+    ['redirects', { status: 307 }, 'wrong'],
+    ['says another digest', { headers: { 'docker-content-digest': OTHER_DIGEST } }, 'wrong'],
+    ['says no digest', { headers: { 'docker-content-digest': undefined } }, 'wrong'],
+  ];
+  test.each(refusals)('asks the next when one %s', async (_name, script, result) => {
+    const { outcome, body, head, results } = await serve([script, {}]);
+    expect(outcome).toMatchObject({ how: 'served', source: 'peer', sources: 1 });
+    expect(body()).toEqual(Buffer.from(BLOB));
+    expect(head()?.headers['x-spegel-source']).toBe('10.0.0.2');
+    expect(results).toEqual([result, 'served']);
+  });
+
+  const wrongRanges: [string, PeerScript][] = [
+    ['ignores the range', { status: 200 }],
+    ['sends another range', { headers: { 'content-range': 'bytes 0-99/1000' } }],
+    ['says a range that is not its length', { lengthSaid: 99 }],
+    ['sends no Content-Range', { headers: { 'content-range': undefined } }],
+    ['sends a Content-Range that contradicts itself', { headers: { 'content-range': 'bytes 100-199/150' } }],
+  ];
+  test.each(wrongRanges)('asks the next when one %s', async (_name, script) => {
+    const { outcome, results, closed } = await serve([script, {}], { range: { start: 100, end: 199 } });
+    expect(outcome).toMatchObject({ how: 'served' });
+    expect(results).toEqual(['wrong', 'served']);
+    expect(closed).toEqual(['10.0.0.1']);
+  });
+
+  test('asks at most resolveRetries peers before the first byte', async () => {
+    const { outcome, asked } = await serve([{ status: 404 }, { status: 404 }, { status: 404 }, {}]);
+    expect(outcome).toMatchObject({ how: 'missing', attempts: 3 });
+    expect(asked).toHaveLength(3);
+  });
+
+  test('skips a peer that failed for other requests, too', async () => {
+    const { transfer, asked, digest } = createScriptedCluster(BLOB, [{ fails: 'CONNECT_TIMEOUT' }, {}]);
+    const request = {
+      digest,
+      repository: 'a',
+      registry: 'r.lab',
+      range: undefined,
+      local: undefined,
+      mayAskPeers: true,
+    };
+    await transfer.serveBlob(request, createScriptedClient().client);
+    await transfer.serveBlob(request, createScriptedClient().client);
+    expect(asked).toEqual(['p1 all', 'p2 all', 'p2 all']);
+  });
+});
+
+describe('serveBlob() when a source breaks in mid-body', () => {
+  test('goes on at the byte where the first peer stopped', async () => {
+    const { outcome, body, asked, results } = await serve([{ breaksAfter: 300, breaks: 'stalled' }, {}]);
+    expect(outcome).toEqual({ how: 'served', source: 'peer', movedBytes: 1000, sources: 2 });
+    expect(body()).toEqual(Buffer.from(BLOB));
+    expect(asked).toEqual(['p1 all', 'p2 bytes=300-999']);
+    expect(results).toEqual(['stalled', 'served']);
+  });
+
+  test('goes on within the range that was asked for', async () => {
+    const { body, asked } = await serve([{ breaksAfter: 50 }, {}], { range: { start: 100, end: 299 } });
+    expect(body()).toEqual(Buffer.from(BLOB.subarray(100, 300)));
+    expect(asked).toEqual(['p1 bytes=100-299', 'p2 bytes=150-299']);
+  });
+
+  test('goes on at a peer when the own disk fails', async () => {
+    const { outcome, body, asked } = await serve([{}], { localPath: 'breaks:400' });
+    expect(outcome).toMatchObject({ how: 'served', movedBytes: 1000, sources: 2 });
+    expect(body()).toEqual(Buffer.from(BLOB));
+    expect(asked).toEqual(['p1 bytes=400-999']);
+  });
+
+  test('asks peers when the file has gone before it was opened', async () => {
+    const { outcome, body } = await serve([{}], { localPath: 'gone' });
+    expect(outcome).toMatchObject({ how: 'served', source: 'peer' });
+    expect(body()).toEqual(Buffer.from(BLOB));
+  });
+
+  test('survives several peers that break, as long as another can go on', async () => {
+    const broken = { breaksAfter: 100 };
+    const { outcome, body } = await serve([broken, broken, broken, broken, {}]);
+    expect(outcome).toMatchObject({ how: 'served', sources: 5 });
+    expect(body()).toEqual(Buffer.from(BLOB));
+  });
+
+  test('breaks the body off, short, when nobody can go on', async () => {
+    const { outcome, body, brokenOff } = await serve([{ breaksAfter: 300 }, { status: 404 }]);
+    expect(outcome).toEqual({ how: 'broken-off', movedBytes: 300, owedBytes: 700, sources: 1 });
+    expect(body()).toHaveLength(300);
+    expect(brokenOff()).toBe(true);
+  });
+
+  test('does not mix in a peer whose blob has another size', async () => {
+    const longer = { bytes: new Uint8Array(2000) };
+    const { outcome, brokenOff } = await serve([{ breaksAfter: 300 }, longer]);
+    expect(outcome).toMatchObject({ how: 'broken-off', movedBytes: 300 });
+    expect(brokenOff()).toBe(true);
+  });
+
+  test('stops when the client leaves', async () => {
+    const { outcome, asked } = await serve([{}, {}], { leavesAfter: 500 });
+    expect(outcome).toMatchObject({ how: 'client-gone', movedBytes: 500 });
+    expect(asked).toEqual(['p1 all']);
+  });
+});

@@ -1,0 +1,167 @@
+import {
+  type BodyMover,
+  type BodySource,
+  type BrokenReason,
+  type ClientResponse,
+  PeerRequestError,
+  type PeerRequestErrorCode,
+  type ResponseHead,
+} from '../../http/body-mover.ts';
+import { formatContentRange, parseRange, rangeLength, resolveRange } from '../../oci/byte-range.ts';
+import { digestOf } from '../../oci/digest.ts';
+import { silentLogger } from '../../observe/log.ts';
+import type { Router } from '../../routing/router.ts';
+import { systemClock } from '../../runtime/clock.ts';
+import { createTransfer } from '../transfer.ts';
+
+/** How a scripted peer behaves when it is asked for the blob. */
+export interface PeerScript {
+  /** The request fails like this, without an answer. */
+  readonly fails?: PeerRequestErrorCode;
+  /** Answers this status and no body. */
+  readonly status?: number;
+  /** The body breaks after this many of the answer's bytes. */
+  readonly breaksAfter?: number;
+  readonly breaks?: BrokenReason;
+  /** Overrides headers of the answer. */
+  readonly headers?: Readonly<Record<string, string | undefined>>;
+  /** Says this Content-Length instead of the true one. */
+  readonly lengthSaid?: number;
+  /** The bytes it has, if other than the blob. */
+  readonly bytes?: Uint8Array;
+}
+
+interface ScriptedSource extends BodySource {
+  readonly bytes: Uint8Array;
+  readonly breaks: BrokenReason | undefined;
+}
+
+/** Peers p1, p2, … at 10.0.0.1, 10.0.0.2, …, found by a lookup in this order. No sockets, no waiting. */
+export function createScriptedCluster(blob: Uint8Array, scripts: readonly PeerScript[]) {
+  const digest = digestOf(blob);
+  const peers = scripts.map((script, index) => ({
+    id: `p${index + 1}`,
+    addresses: [`10.0.0.${index + 1}`],
+    script,
+  }));
+  const asked: string[] = [];
+  const closed: string[] = [];
+  const results: string[] = [];
+
+  const source = (
+    origin: string,
+    bytes: Uint8Array,
+    sizeBytes: number,
+    breaks?: BrokenReason,
+  ): ScriptedSource => ({
+    sizeBytes,
+    bytes,
+    breaks,
+    close: () => void closed.push(origin),
+  });
+
+  const answerOf = (host: string, headers: Readonly<Record<string, string>>, isHead: boolean) => {
+    const peer = peers.find(({ addresses }) => addresses.includes(host));
+    if (peer === undefined) throw new PeerRequestError('CONNECT_FAILED', `nobody listens at ${host}`);
+    asked.push(`${peer.id} ${headers['range'] ?? 'all'}`);
+    const { script } = peer;
+    if (script.fails !== undefined) throw new PeerRequestError(script.fails, `scripted ${script.fails}`);
+    const all = script.bytes ?? blob;
+    const spec = parseRange(headers['range']);
+    const range = spec === undefined ? { start: 0, end: all.length - 1 } : resolveRange(spec, all.length);
+    const status = script.status ?? (range === undefined ? 416 : spec === undefined ? 200 : 206);
+    if (range === undefined || status >= 400)
+      return { status, header: () => undefined, body: undefined, bytes: all };
+    const part = all.subarray(range.start, range.end + 1);
+    const given = part.subarray(0, script.breaksAfter ?? part.length);
+    const said = script.lengthSaid ?? rangeLength(range);
+    const sent: Readonly<Record<string, string | undefined>> = {
+      'content-length': String(said),
+      'content-type': 'application/octet-stream',
+      'docker-content-digest': digest,
+      ...(spec === undefined ? {} : { 'content-range': formatContentRange(range, all.length) }),
+      ...script.headers,
+    };
+    const breaks = given.length < said ? (script.breaks ?? 'ended-early') : undefined;
+    const body = isHead ? undefined : source(host, given, said, breaks);
+    return { status, header: (name: string) => sent[name], body, bytes: all };
+  };
+
+  const mover: Pick<BodyMover, 'openFile' | 'request' | 'requestSmall'> = {
+    openFile: async (path, range) => {
+      if (path === 'gone') throw Object.assign(new Error('no such file'), { code: 'ENOENT' });
+      const part = blob.subarray(range.start, range.end + 1);
+      // A path such as `breaks:100` is a file that cannot be read past that byte.
+      const limit = path.startsWith('breaks:') ? Number(path.slice('breaks:'.length)) : part.length;
+      const given = part.subarray(0, limit);
+      return source('file', given, part.length, given.length < part.length ? 'read-failed' : undefined);
+    },
+    request: async ({ host, headers, method }) => answerOf(host, headers, method === 'HEAD'),
+    requestSmall: async ({ host, headers }) => answerOf(host, headers, false),
+  };
+
+  const router: Pick<Router, 'lookup'> = {
+    async *lookup(_key, { limit }) {
+      yield* peers.slice(0, limit);
+    },
+  };
+
+  const transfer = createTransfer(
+    {
+      mover,
+      router,
+      clock: systemClock,
+      logger: silentLogger,
+      observer: {
+        peerAsked: (result) => void results.push(result),
+        bytesMoved: () => {},
+        lookupEnded: () => {},
+      },
+    },
+    { registryPort: 5000, resolveTimeoutMs: 1000, resolveRetries: 3 },
+  );
+  return { digest, transfer, asked, closed, results };
+}
+
+/** A client that keeps what it gets. It leaves after `leavesAfter` bytes, if that is given. */
+export function createScriptedClient(leavesAfter = Number.POSITIVE_INFINITY) {
+  const gone = new AbortController();
+  const received: Uint8Array[] = [];
+  let head: ResponseHead | undefined;
+  let movedBytes = 0;
+  let brokenOff = false;
+  const client: ClientResponse = {
+    gone: gone.signal,
+    get begun() {
+      return head !== undefined;
+    },
+    get movedBytes() {
+      return movedBytes;
+    },
+    begin(given) {
+      if (head !== undefined) throw new Error('begun twice');
+      head = given;
+    },
+    async move(source) {
+      const { bytes, breaks } = source as ScriptedSource;
+      const taken = bytes.subarray(0, Math.max(0, leavesAfter - movedBytes));
+      received.push(taken);
+      movedBytes += taken.length;
+      if (taken.length < bytes.length) {
+        gone.abort();
+        return { how: 'client-gone', movedBytes: taken.length };
+      }
+      if (breaks !== undefined) return { how: 'source-broken', movedBytes: taken.length, reason: breaks };
+      return { how: 'complete', movedBytes: taken.length };
+    },
+    breakOff() {
+      brokenOff = true;
+    },
+  };
+  return {
+    client,
+    head: () => head,
+    body: () => Buffer.concat(received),
+    brokenOff: () => brokenOff,
+  };
+}
