@@ -1,0 +1,234 @@
+import { Command, CommanderError, Option } from 'commander';
+import {
+  type Flag,
+  type FlagTable,
+  type FlagValues,
+  environmentName,
+  flagName,
+  readFlags,
+} from './cli/flag.ts';
+import { configureFlags, configureOptions } from './cli/configure-flags.ts';
+import { choiceFlag, isBooleanWord } from './cli/flag-kinds.ts';
+import { peersFlags } from './cli/peers-flags.ts';
+import { registryFlags, registryOptions } from './cli/registry-flags.ts';
+import { UsageError } from './cli/usage-error.ts';
+import { createLogger, type Logger } from './observe/log.ts';
+import { listenForSignals } from './runtime/signals.ts';
+
+/** What a run of the command line reads and writes; injected in tests. */
+export interface CliContext {
+  /** Arguments without the program's name. */
+  readonly args: readonly string[];
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly writeOut: (text: string) => void;
+  readonly writeError: (text: string) => void;
+}
+
+/** A wrong command line, as shells and Go programs have it. */
+const EXIT_USAGE = 2;
+
+const globalFlags = {
+  logLevel: choiceFlag(['DEBUG', 'INFO', 'WARN', 'ERROR'], 'least level of log lines', 'INFO'),
+};
+/** Every flag of kind boolean, with its dashes. */
+const BOOLEAN_FLAGS = new Set(
+  Object.entries({ ...configureFlags, ...registryFlags, ...peersFlags })
+    .filter(([, flag]) => flag.kind === 'boolean')
+    .map(([key]) => `--${flagName(key)}`),
+);
+const versionFlags = { format: choiceFlag(['text', 'json'], 'form of the output', 'text') };
+
+/**
+ * Runs one command and returns the exit code: 0; 1 for an error, which is then the last log line; 2 for a wrong
+ * command line, with one sentence on stderr and nothing started.
+ * Commands are imported when they run: `configure` then starts in a tenth of the time.
+ */
+export async function runCli(context: CliContext): Promise<number> {
+  const { args, environment, writeOut, writeError } = context;
+  let logger = createLogger({ level: 'info', write: writeError });
+  let exitCode = 0;
+
+  /** Adds flags to a command and runs it with their values. */
+  const action =
+    <F extends FlagTable>(
+      flags: F,
+      run: (values: FlagValues<F>, logger: Logger, name: string) => Promise<number | void>,
+    ) =>
+    async (...parameters: unknown[]) => {
+      const command = parameters.at(-1) as Command;
+      const given = command.optsWithGlobals<Record<string, string[]>>();
+      const { logLevel } = readFlags(globalFlags, given, environment);
+      logger = createLogger({
+        level: logLevel.toLowerCase() as Lowercase<typeof logLevel>,
+        write: writeError,
+      });
+      const [name] = command.processedArgs as unknown[];
+      exitCode = (await run(readFlags(flags, given, environment), logger, String(name))) ?? 0;
+    };
+
+  const program = new Command('spegel')
+    .description('Serves the images that this node already has to the other nodes of the cluster.')
+    .exitOverride()
+    .configureOutput({ writeOut, writeErr: writeError })
+    .configureHelp({
+      showGlobalOptions: true,
+      helpWidth: 110,
+      optionDescription: (option) => option.description,
+    })
+    .showHelpAfterError('(--help after the command shows its flags)');
+  addFlags(program, globalFlags);
+
+  const add = (parent: Command, usage: string, description: string, flags: FlagTable, examples: string) =>
+    addFlags(parent.command(usage).description(description), flags).addHelpText(
+      'after',
+      `\nExamples:\n${examples.replaceAll(/^/gm, '  $ ')}`,
+    );
+
+  add(
+    program,
+    'configure',
+    'Points containerd at the mirror: writes a hosts.toml per registry.',
+    configureFlags,
+    `spegel configure --mirror-targets http://127.0.0.1:30020
+spegel configure --mirrored-registries https://docker.io https://ghcr.io --mirror-targets http://10.0.0.1:30020 http://10.0.0.1:30021`,
+  )
+    .alias('configuration')
+    .action(
+      action(configureFlags, async (values, logger) => {
+        const options = configureOptions(values);
+        const { runConfigure } = await import('./commands/configure.ts');
+        await runConfigure(options, { logger });
+      }),
+    );
+
+  add(
+    program,
+    'registry',
+    'Runs the mirror until SIGTERM or SIGINT.',
+    registryFlags,
+    `spegel registry --bootstrap-kind static
+spegel registry --bootstrap-kind static --static-bootstrap-peers /ip4/10.0.0.1/tcp/5001/p2p/12D3KooW…
+spegel registry --bootstrap-kind http --http-bootstrap-addr :5002 --http-bootstrap-peer http://10.0.0.1:5002`,
+  ).action(
+    action(registryFlags, async (values, logger) => {
+      const options = registryOptions(values);
+      using termination = listenForSignals();
+      const { runRegistry } = await import('./commands/registry.ts');
+      await runRegistry(options, { logger, signal: termination.signal });
+      logger.info('exit gracefully');
+    }),
+  );
+
+  const peers = add(
+    program,
+    'peers',
+    'Shows the peers that the running spegel knows.',
+    peersFlags,
+    `spegel peers
+spegel peers --json --addr 10.0.0.1:9090`,
+  ).action(
+    action(peersFlags, async (values) => {
+      const { runPeers } = await import('./commands/peers.ts');
+      await runPeers(values, { writeOut });
+    }),
+  );
+  add(
+    peers,
+    'find <image|digest>',
+    'Says who has an image or a digest; exit 1 if nobody has.',
+    {},
+    `spegel peers find nginx
+spegel peers find registry.lab:5000/app:1.2 --json
+spegel peers find sha256:2cf2…`,
+  ).action(
+    action(peersFlags, async (values, _logger, name) => {
+      const { runPeersFind } = await import('./commands/peers-find.ts');
+      const found = await runPeersFind({ ...values, name }, { writeOut });
+      return found ? 0 : 1;
+    }),
+  );
+
+  add(
+    program,
+    'version',
+    'Prints the version and the commit it was built from.',
+    versionFlags,
+    `spegel version
+spegel version --format json`,
+  ).action(
+    action(versionFlags, async ({ format }) => {
+      const { runVersion } = await import('./commands/version.ts');
+      await runVersion({ format }, { writeOut });
+    }),
+  );
+
+  try {
+    await program.parseAsync(completeBooleans(args), { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_USAGE;
+    if (error instanceof UsageError) {
+      writeError(`error: ${error.message}\n`);
+      return EXIT_USAGE;
+    }
+    logger.error('exit with error', { error });
+    return 1;
+  }
+}
+
+/** Runs the command line of this process and exits. Errors that nobody caught end it with a log line and exit 1. */
+export async function main(): Promise<never> {
+  const writeError = (text: string) => void process.stderr.write(text);
+  for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
+    process.on(event, (error: unknown) => {
+      createLogger({ level: 'error', write: writeError }).error('exit with error', { error });
+      void exit(1);
+    });
+  }
+  const exitCode = await runCli({
+    args: process.argv.slice(2),
+    environment: process.env,
+    writeOut: (text) => void process.stdout.write(text),
+    writeError,
+  });
+  return exit(exitCode);
+}
+
+/** Exits once what was written has left the process: what libraries hold open must not keep it. */
+async function exit(code: number): Promise<never> {
+  const flush = (stream: NodeJS.WriteStream) => new Promise((resolve) => stream.write('', resolve));
+  await Promise.all([flush(process.stdout), flush(process.stderr)]);
+  return process.exit(code);
+}
+
+/** Writes `--json` as `--json=true` unless `true` or `false` follows, so that it does not take the word after it. */
+function completeBooleans(args: readonly string[]): string[] {
+  return args.map((arg, index) => {
+    const isBoolean = BOOLEAN_FLAGS.has(arg) && !isBooleanWord(args[index + 1] ?? '');
+    return isBoolean ? `${arg}=true` : arg;
+  });
+}
+
+function addFlags(command: Command, flags: FlagTable): Command {
+  for (const [key, flag] of Object.entries(flags)) command.addOption(createOption(key, flag));
+  return command;
+}
+
+function createOption(key: string, flag: Flag<unknown>): Option {
+  const argument = {
+    value: `<${flag.argument}>`,
+    list: `[${flag.argument}...]`,
+    boolean: `[${flag.argument}]`,
+  };
+  const notes = [
+    ...(flag.defaultText === undefined ? [] : [`default: ${flag.defaultText}`]),
+    `env: ${environmentName(key)}`,
+  ];
+  const option = new Option(
+    `--${flagName(key)} ${argument[flag.kind]}`,
+    `${flag.help} (${notes.join(', ')})`,
+  );
+  // A list without items, as a chart writes an empty one, is the same as none.
+  if (flag.kind === 'list') option.preset('');
+  return option.argParser((text: string, before: string[] | undefined) => [...(before ?? []), text]);
+}

@@ -1,0 +1,143 @@
+import { isIP } from 'node:net';
+import { parseDuration } from '../runtime/duration.ts';
+import { parseListenAddress } from '../runtime/listen-address.ts';
+import type { Flag } from './flag.ts';
+
+/** A flag with one value, read by `parse`; `absent` is its value when it is not given. */
+export function valueFlag<T, A>(options: {
+  readonly argument: string;
+  readonly help: string;
+  readonly parse: (text: string) => T;
+  readonly absent: A;
+  readonly defaultText?: string;
+}): Flag<T | A> {
+  const { argument, help, parse, absent, defaultText } = options;
+  return {
+    kind: 'value',
+    argument,
+    help,
+    defaultText,
+    absent,
+    required: false,
+    parse: ([text]) => parse(text ?? ''),
+  };
+}
+
+/** A flag with one text: a path, a name. */
+export function textFlag<A extends string | undefined>(
+  argument: string,
+  help: string,
+  absent: A,
+): Flag<string | A> {
+  return valueFlag({ argument, help, absent, parse: (text) => text, ...shown(absent) });
+}
+
+/** A flag with a listen address; the value is the text as it was given. */
+export function addressFlag<A extends string | undefined>(help: string, absent: A): Flag<string | A> {
+  const parse = (text: string) => {
+    parseListenAddress(text);
+    return text;
+  };
+  return valueFlag({ argument: 'address', help, absent, parse, ...shown(absent) });
+}
+
+/** A flag with a duration above zero; the value is in ms. */
+export function durationFlag(help: string, defaultText: string): Flag<number> {
+  const parse = (text: string) => {
+    const ms = parseDuration(text);
+    if (ms <= 0) throw new RangeError(`The duration ${text} is not above zero`);
+    return ms;
+  };
+  return valueFlag({ argument: 'duration', help, absent: parseDuration(defaultText), parse, defaultText });
+}
+
+/** A flag with a whole number of at least `least`. */
+export function countFlag(help: string, { absent, least }: { absent: number; least: number }): Flag<number> {
+  const parse = (text: string) => {
+    const value = Number(text);
+    if (!/^\d{1,9}$/.test(text) || value < least) {
+      throw new RangeError(`${JSON.stringify(text)} is not a whole number of at least ${least}`);
+    }
+    return value;
+  };
+  return valueFlag({ argument: 'count', help, absent, parse, defaultText: String(absent) });
+}
+
+/** A flag that takes one of a few words, in any case. */
+export function choiceFlag<C extends string, A extends C | undefined>(
+  choices: readonly C[],
+  help: string,
+  absent: A,
+): Flag<C | A> {
+  const parse = (text: string) => {
+    const choice = choices.find((candidate) => candidate.toLowerCase() === text.toLowerCase());
+    if (choice === undefined) throw new RangeError(`${JSON.stringify(text)} is not ${choices.join(' or ')}`);
+    return choice;
+  };
+  return valueFlag({ argument: choices.join('|'), help, absent, parse, ...shown(absent) });
+}
+
+/** A flag with an http or https URL; the value has no trailing slash. */
+export function urlFlag(help: string): Flag<string | undefined> {
+  const parse = (text: string) => {
+    if (!/^https?:\/\/[^\s/]/i.test(text) || !URL.canParse(text)) {
+      throw new TypeError(`${JSON.stringify(text)} is no URL of the form http://10.0.0.1:5002`);
+    }
+    return text.replace(/\/+$/, '');
+  };
+  return valueFlag({ argument: 'url', help, absent: undefined, parse });
+}
+
+/** A flag with an IP address of either family, without brackets. */
+export function ipFlag(help: string): Flag<string | undefined> {
+  const parse = (text: string) => {
+    if (isIP(text) === 0) throw new TypeError(`${JSON.stringify(text)} is no IP address`);
+    return text;
+  };
+  return valueFlag({ argument: 'ip', help, absent: undefined, parse });
+}
+
+/** True for what a boolean flag takes as its value, the words that Go's strconv.ParseBool takes. */
+export function isBooleanWord(text: string): boolean {
+  return /^(?:1|t|true|0|f|false)$/i.test(text);
+}
+
+/** A flag that switches something on or off: `--flag`, `--flag=false`, `--flag false`. */
+export function booleanFlag(help: string, absent: boolean): Flag<boolean> {
+  const parse = ([text = '']: readonly string[]) => {
+    if (!isBooleanWord(text)) throw new TypeError(`${JSON.stringify(text)} is not true or false`);
+    return /^[1t]/i.test(text);
+  };
+  return {
+    kind: 'boolean',
+    argument: 'bool',
+    help,
+    defaultText: String(absent),
+    absent,
+    required: false,
+    parse,
+  };
+}
+
+/** A flag with several values: `--flag a b`, repeated, or comma-separated in the environment. */
+export function listFlag<T>(options: {
+  readonly argument: string;
+  readonly help: string;
+  readonly parse: (text: string) => T;
+  readonly required?: boolean;
+}): Flag<readonly T[]> {
+  const { argument, help, parse, required = false } = options;
+  return {
+    kind: 'list',
+    argument,
+    help,
+    defaultText: undefined,
+    absent: [],
+    required,
+    parse: (texts) => texts.map((text) => parse(text)),
+  };
+}
+
+function shown(absent: string | undefined): { defaultText?: string } {
+  return absent === undefined ? {} : { defaultText: absent };
+}

@@ -1,0 +1,100 @@
+import type { RegistryOptions } from '../commands/registry-options.ts';
+import type { FlagValues } from './flag.ts';
+import {
+  addressFlag,
+  booleanFlag,
+  choiceFlag,
+  countFlag,
+  durationFlag,
+  ipFlag,
+  listFlag,
+  textFlag,
+  urlFlag,
+} from './flag-kinds.ts';
+import { UnsupportedError } from './unsupported-error.ts';
+import { UsageError } from './usage-error.ts';
+
+/** The flags of `spegel registry`. */
+export const registryFlags = {
+  registryAddr: addressFlag('where the mirror listens', ':5000'),
+  routerAddr: addressFlag('where the peer-to-peer router listens', ':5001'),
+  metricsAddr: addressFlag('where metrics and debug endpoints listen', ':9090'),
+  containerdSock: textFlag('path', "containerd's socket", '/run/containerd/containerd.sock'),
+  containerdNamespace: textFlag('name', 'containerd namespace whose content is shared', 'k8s.io'),
+  containerdContentPath: textFlag(
+    'path',
+    "containerd's content store",
+    '/var/lib/containerd/io.containerd.content.v1.content',
+  ),
+  dataDir: textFlag(
+    'path',
+    "folder that keeps this node's identity; none: a new one at each start",
+    undefined,
+  ),
+  mirroredRegistries: listFlag({
+    argument: 'url',
+    help: 'registries to mirror; none or _default: all',
+    parse: (text) => text,
+  }),
+  registryFilters: listFlag({
+    argument: 'regexp',
+    help: 'images that are never shared',
+    parse: (text) => text,
+  }),
+  mirrorResolveTimeout: durationFlag('time to find the first peer that has something', '20ms'),
+  mirrorResolveRetries: countFlag('most peers to try for one request', { absent: 3, least: 0 }),
+  debugWebEnabled: booleanFlag('serve the debug page on the metrics address', true),
+  bootstrapKind: choiceFlag(['http', 'static', 'dns'], 'how to find the first peers', undefined),
+  dnsBootstrapDomain: textFlag('domain', 'name whose addresses are peers (kind dns)', undefined),
+  httpBootstrapAddr: addressFlag('where to tell others about this node (kind http)', undefined),
+  httpBootstrapPeer: urlFlag('base URL of a node to ask for /id (kind http)'),
+  httpBootstrapUrl: urlFlag('full URL to ask for nodes (kind http)'),
+  httpBootstrapCertDir: textFlag('path', 'folder with ca.crt, tls.crt and tls.key (kind http)', undefined),
+  staticBootstrapPeers: listFlag({
+    argument: 'multiaddr',
+    help: 'first peers, such as /ip4/10.0.0.1/tcp/5001/p2p/12D3KooW… (kind static)',
+    parse: (text) => {
+      if (/^\/.+\/p2p\/\w+$/.test(text)) return text;
+      throw new TypeError(`${JSON.stringify(text)} is no multiaddr that ends in /p2p/ and a peer ID`);
+    },
+  }),
+  nodeIp: ipFlag("the machine's address, announced to peers when the host's network is used"),
+};
+
+/** What the flags ask for; throws UnsupportedError for what this version cannot do, and UsageError. */
+export function registryOptions(flags: FlagValues<typeof registryFlags>): RegistryOptions {
+  const {
+    bootstrapKind,
+    mirroredRegistries,
+    registryFilters,
+    dnsBootstrapDomain,
+    httpBootstrapCertDir,
+    mirrorResolveTimeout,
+    ...options
+  } = flags;
+  if (bootstrapKind === undefined) {
+    throw new UsageError(
+      '--bootstrap-kind is required: http or static (static without peers for a single node)',
+    );
+  }
+  if (bootstrapKind === 'dns') throw unsupported('--bootstrap-kind dns', 'use http or static');
+  if (dnsBootstrapDomain !== undefined) throw unsupported('--dns-bootstrap-domain', 'leave it out');
+  if (httpBootstrapCertDir !== undefined) throw unsupported('--http-bootstrap-cert-dir', 'leave it out');
+  if (registryFilters.length > 0) {
+    throw unsupported('--registry-filters', 'leave it out to share every image');
+  }
+  if (mirroredRegistries.some((registry) => registry !== '_default' && registry !== '*')) {
+    throw unsupported('--mirrored-registries on registry', 'leave it out to mirror every registry');
+  }
+  const { httpBootstrapAddr, httpBootstrapPeer, httpBootstrapUrl } = options;
+  if (bootstrapKind === 'http' && !httpBootstrapAddr && !httpBootstrapPeer && !httpBootstrapUrl) {
+    throw new UsageError(
+      '--bootstrap-kind http needs --http-bootstrap-peer, --http-bootstrap-url or --http-bootstrap-addr',
+    );
+  }
+  return { ...options, bootstrapKind, mirrorResolveTimeoutMs: mirrorResolveTimeout };
+}
+
+function unsupported(flag: string, advice: string): UnsupportedError {
+  return new UnsupportedError(`This version does not support ${flag}: ${advice}`);
+}
