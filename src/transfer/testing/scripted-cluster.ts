@@ -70,8 +70,9 @@ export function createScriptedCluster(blob: Uint8Array, scripts: readonly PeerSc
     const spec = parseRange(headers['range']);
     const range = spec === undefined ? { start: 0, end: all.length - 1 } : resolveRange(spec, all.length);
     const status = script.status ?? (range === undefined ? 416 : spec === undefined ? 200 : 206);
-    if (range === undefined || status >= 400)
+    if (range === undefined || status >= 400) {
       return { status, header: () => undefined, body: undefined, bytes: all };
+    }
     const part = all.subarray(range.start, range.end + 1);
     const given = part.subarray(0, script.breaksAfter ?? part.length);
     const said = script.lengthSaid ?? rangeLength(range);

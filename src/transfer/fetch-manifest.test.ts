@@ -1,0 +1,116 @@
+import { describe, expect, test } from 'bun:test';
+import { digestOf } from '../oci/digest.ts';
+import { MEDIA_TYPE } from '../oci/media-type.ts';
+import { manifestMediaType } from './fetch-manifest.ts';
+import { createScriptedCluster, type PeerScript } from './testing/scripted-cluster.ts';
+
+const encode = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
+const MANIFEST = encode({ schemaVersion: 2, mediaType: MEDIA_TYPE.ociManifest, config: {}, layers: [] });
+const never = new AbortController().signal;
+
+const fetchFrom = async (scripts: readonly PeerScript[], reference = 'v1') => {
+  const cluster = createScriptedCluster(MANIFEST, scripts);
+  const key = reference === 'v1' ? 'r.lab/a:v1' : reference;
+  const manifest = await cluster.transfer.fetchManifest(
+    { key, repository: 'a', registry: 'r.lab', reference },
+    never,
+  );
+  return { ...cluster, manifest };
+};
+
+describe('fetchManifest()', () => {
+  test('gets a verified manifest with its own media type', async () => {
+    const { manifest, digest, results } = await fetchFrom([{}]);
+    expect(manifest).toEqual({
+      digest,
+      bytes: MANIFEST,
+      mediaType: MEDIA_TYPE.ociManifest,
+      origin: '10.0.0.1',
+    });
+    expect(results).toEqual(['served']);
+  });
+
+  const other = encode({ layers: [], evil: true });
+  const refusals: [string, PeerScript, string][] = [
+    ['does not have it', { status: 404 }, 'absent'],
+    ['sends other bytes', { bytes: other }, 'wrong'],
+    [
+      'says the digest of other bytes',
+      { bytes: other, headers: { 'docker-content-digest': 'sha256:zz' } },
+      'wrong',
+    ],
+    ['says no digest', { headers: { 'docker-content-digest': undefined } }, 'wrong'],
+    ['sends a larger one than allowed', { fails: 'TOO_LARGE' }, 'TOO_LARGE'],
+    ['stalls', { fails: 'CANCELLED' }, 'CANCELLED'],
+  ];
+  test.each(refusals)('asks the next peer when one %s', async (_name, script, result) => {
+    const { manifest, results } = await fetchFrom([script, {}]);
+    expect(manifest).toMatchObject({ origin: '10.0.0.2' });
+    expect(results).toEqual([result, 'served']);
+  });
+
+  test('takes only the digest that was asked for, even if the answer is consistent', async () => {
+    const lie = { bytes: other, headers: { 'docker-content-digest': digestOf(other) } };
+    const { manifest, results } = await fetchFrom([lie, {}], digestOf(MANIFEST));
+    expect(manifest).toMatchObject({ bytes: MANIFEST });
+    expect(results).toEqual(['wrong', 'served']);
+  });
+
+  test('says how many were asked when nobody has it', async () => {
+    expect((await fetchFrom([{ status: 404 }])).manifest).toEqual({ attempts: 1, skipped: 0 });
+  });
+});
+
+describe('statBlob()', () => {
+  const stat = async (scripts: readonly PeerScript[]) => {
+    const { transfer, digest } = createScriptedCluster(MANIFEST, scripts);
+    return transfer.statBlob({ digest, repository: 'a', registry: undefined }, never);
+  };
+
+  test('gives the size that a peer says', async () => {
+    expect(await stat([{}])).toEqual({ sizeBytes: MANIFEST.length, origin: '10.0.0.1' });
+  });
+
+  test.each(['-1', '', '1e3', '99999999999999999999', '5, 5'])(
+    'asks the next peer when one says the length %j',
+    async (length) => {
+      expect(await stat([{ headers: { 'content-length': length } }, {}])).toMatchObject({
+        origin: '10.0.0.2',
+      });
+    },
+  );
+});
+
+describe('manifestMediaType()', () => {
+  const cases: [string, unknown, string | undefined, string | undefined][] = [
+    [
+      'the field, whatever is sent',
+      { mediaType: MEDIA_TYPE.dockerManifest, layers: [] },
+      MEDIA_TYPE.ociManifest,
+      MEDIA_TYPE.dockerManifest,
+    ],
+    [
+      'what is sent, where the field is absent',
+      { layers: [] },
+      `${MEDIA_TYPE.dockerManifest}; charset=utf-8`,
+      MEDIA_TYPE.dockerManifest,
+    ],
+    [
+      'the shape, where nothing usable is sent',
+      { manifests: [] },
+      'application/octet-stream',
+      MEDIA_TYPE.ociIndex,
+    ],
+    [
+      'what is sent, for an unknown shape',
+      { unknown: true },
+      'application/vnd.example+json',
+      'application/vnd.example+json',
+    ],
+    ['nothing, for an unknown shape and nothing sent', { unknown: true }, undefined, undefined],
+    ['nothing, for a header that is none', { unknown: true }, 'text html', undefined],
+  ];
+  test.each(cases)('is %s', (_name, manifest, sent, expected) => {
+    expect(manifestMediaType(encode(manifest), sent)).toBe(expected as never);
+  });
+});
