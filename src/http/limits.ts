@@ -1,0 +1,67 @@
+const KIB = 1024;
+const MIB = 1024 * KIB;
+const SECOND_MS = 1000;
+const MINUTE_MS = 60 * SECOND_MS;
+
+/** Largest request or response head, in bytes. Node's own default; containerd and peers send well under 2 KiB, a pull secret's token may add some. */
+export const MAX_HEAD_BYTES = 16 * KIB;
+
+/** Most header lines in one head. A registry client sends about ten. */
+export const MAX_HEADER_COUNT = 64;
+
+/** Longest request target, in bytes: 255 of repository, 128 of tag or 135 of digest, a registry's name, and room. */
+export const MAX_TARGET_BYTES = 2 * KIB;
+
+/** How long a client may take to send a head. A head fits in one packet, so this is generous; it ends slow-loris attacks. */
+export const HEAD_RECEIVE_TIMEOUT_MS = 10 * SECOND_MS;
+
+/** How often the two time-outs above and below are looked at: they are late by at most this. */
+export const CONNECTIONS_CHECK_INTERVAL_MS = 1 * SECOND_MS;
+
+/** How long an idle connection is kept for a client's next request. Longer than PEER_IDLE_TIMEOUT_MS, so that the client closes first. */
+export const KEEP_ALIVE_TIMEOUT_MS = 75 * SECOND_MS;
+
+/** Most connections at once: containerd opens a few per pull, each peer a few more. Each idle one costs some KiB. */
+export const MAX_CONNECTIONS = 1024;
+
+/** Most requests on one connection. It bounds what is left behind by one, and what one burst of pipelined requests can ask for. */
+export const MAX_REQUESTS_PER_CONNECTION = 1000;
+
+/** Most requests that wait for their turn on one connection. Nobody here pipelines; who sends more is cut off. */
+export const MAX_PIPELINED_REQUESTS = 16;
+
+/** A client that takes no byte of a body for this long is gone. The time after which kubelet gives up on a pull without progress. */
+export const CLIENT_STALL_TIMEOUT_MS = 5 * MINUTE_MS;
+
+/** How long a connection that ended with FIN is still read from. Closing it at once while the client's bytes are unread would send RST. */
+export const LINGER_MS = 2 * SECOND_MS;
+
+/** How long the last bytes of broken-off responses get when a server closes. */
+export const CLOSE_FLUSH_MS = 250;
+
+/** How much a response buffers before the source must wait, in bytes: enough to refill the kernel's buffer. */
+export const RESPONSE_HIGH_WATER_BYTES = 64 * KIB;
+
+/** Memory for reading files, shared by all moves, in bytes: with 50 slow readers it is an eighth of the chart's 128 MiB. */
+export const FILE_BUFFER_BUDGET_BYTES = 16 * MIB;
+
+/** Largest read of a file: above 1 MiB the throughput of one reader does not grow. */
+export const MAX_FILE_CHUNK_BYTES = 1 * MIB;
+
+/** Smallest read of a file: below 64 KiB the calls cost more than the bytes. */
+export const MIN_FILE_CHUNK_BYTES = 64 * KIB;
+
+/** How long an idle connection to a peer is kept. Shorter than any server's own time-out (KEEP_ALIVE_TIMEOUT_MS; Go keeps them for good). */
+export const PEER_IDLE_TIMEOUT_MS = 30 * SECOND_MS;
+
+/** Most idle connections to one peer: what one pull uses side by side (containerd fetches 3 layers at once). */
+export const MAX_IDLE_PER_PEER = 4;
+
+/** Most idle connections to all peers. */
+export const MAX_IDLE_CONNECTIONS = 64;
+
+/** An answer that nobody wants is read to its end, to keep its connection, if it has at most so many bytes left: an error's JSON. */
+export const DISCARD_BYTES = 16 * KIB;
+
+/** How long that may take. */
+export const DISCARD_TIMEOUT_MS = 1 * SECOND_MS;

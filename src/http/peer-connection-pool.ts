@@ -1,0 +1,73 @@
+import { MAX_IDLE_CONNECTIONS, MAX_IDLE_PER_PEER, PEER_IDLE_TIMEOUT_MS } from './limits.ts';
+import type { PeerConnection } from './peer-connection.ts';
+
+/** Idle connections to peers, to be used again. */
+export interface PeerConnectionPool {
+  /** The connection that was idle for the shortest time, or undefined. It may be dead without our knowing. */
+  take(peer: string): PeerConnection | undefined;
+  /** Keeps a connection on which nothing is under way, or closes it if there are enough. */
+  put(peer: string, connection: PeerConnection): void;
+  /** Closes the idle connections, and from now on what is put. */
+  close(): void;
+}
+
+/** Limits of the pool; the defaults with their reasons are in limits.ts. */
+export interface PeerConnectionPoolOptions {
+  readonly idleTimeoutMs?: number | undefined;
+}
+
+/** Creates an empty pool. */
+export function createPeerConnectionPool({
+  idleTimeoutMs = PEER_IDLE_TIMEOUT_MS,
+}: PeerConnectionPoolOptions = {}): PeerConnectionPool {
+  const idle = new Map<string, { connection: PeerConnection; timer: Timer }[]>();
+  let total = 0;
+  let closed = false;
+
+  const remove = (peer: string, connection: PeerConnection) => {
+    const entries = idle.get(peer) ?? [];
+    const index = entries.findIndex((entry) => entry.connection === connection);
+    const [entry] = index === -1 ? [] : entries.splice(index, 1);
+    if (entry === undefined) return;
+    total -= 1;
+    clearTimeout(entry.timer);
+    if (entries.length === 0) idle.delete(peer);
+  };
+  const drop = (peer: string, connection: PeerConnection) => {
+    remove(peer, connection);
+    connection.destroy();
+  };
+
+  return {
+    take(peer) {
+      const connection = idle.get(peer)?.at(-1)?.connection;
+      if (connection !== undefined) remove(peer, connection);
+      return connection;
+    },
+    put(peer, connection) {
+      const entries = idle.get(peer) ?? [];
+      const full = closed || total >= MAX_IDLE_CONNECTIONS || entries.length >= MAX_IDLE_PER_PEER;
+      if (full || connection.closed) {
+        connection.destroy();
+        return;
+      }
+      const timer = setTimeout(() => drop(peer, connection), idleTimeoutMs);
+      timer.unref();
+      entries.push({ connection, timer });
+      idle.set(peer, entries);
+      total += 1;
+      connection.owner = {
+        // Nothing was asked: whatever this is, it must not become the start of the next answer.
+        onData: () => drop(peer, connection),
+        onClose: () => remove(peer, connection),
+      };
+      connection.resume();
+    },
+    close() {
+      closed = true;
+      for (const [peer, entries] of idle) {
+        for (const { connection } of entries.slice()) drop(peer, connection);
+      }
+    },
+  };
+}

@@ -1,0 +1,82 @@
+import { DISCARD_BYTES, DISCARD_TIMEOUT_MS } from './limits.ts';
+import type { PeerConnection } from './peer-connection.ts';
+import { registerPlainSource, type PlainSource, type SourceRead } from './plain-source.ts';
+
+/** The body of an answer whose head has been read. */
+export interface PeerBody {
+  /** Paused or not; it is this source's from now on. */
+  readonly connection: PeerConnection;
+  readonly sizeBytes: number;
+  /** Body bytes that came with the head. */
+  readonly first: Uint8Array;
+  /** Takes the connection once the whole body has come and nothing more. */
+  readonly onReusable: (connection: PeerConnection) => void;
+}
+
+/** Takes what the peer sends, up to the promised size, and holds the peer back while nobody reads. */
+export function createPeerSource({ connection, sizeBytes, first, onReusable }: PeerBody): PlainSource {
+  const queue: Uint8Array[] = [];
+  let reader: ((read: SourceRead) => void) | undefined;
+  let broken: SourceRead | undefined;
+  let receivedBytes = 0;
+  let discarding: Timer | undefined;
+  let closed = false;
+
+  const onData = (chunk: Uint8Array) => {
+    const owed = sizeBytes - receivedBytes;
+    const wanted = chunk.length > owed ? chunk.subarray(0, owed) : chunk;
+    receivedBytes += wanted.length;
+    if (receivedBytes === sizeBytes) {
+      clearTimeout(discarding);
+      // More than was promised: where the next answer would start is anybody's guess.
+      if (chunk.length > owed) connection.destroy();
+      else onReusable(connection);
+    }
+    if (closed || wanted.length === 0) return;
+    if (reader === undefined) {
+      queue.push(wanted);
+      if (receivedBytes < sizeBytes) connection.pause();
+      return;
+    }
+    const deliver = reader;
+    reader = undefined;
+    deliver({ chunk: wanted });
+  };
+  const onClose = (cause: Error | undefined) => {
+    clearTimeout(discarding);
+    broken = { reason: cause === undefined ? 'ended-early' : 'connection-lost', cause };
+    const deliver = reader;
+    reader = undefined;
+    if (!closed) deliver?.(broken);
+  };
+
+  connection.owner = { onData, onClose };
+  connection.pause();
+  onData(first);
+
+  return registerPlainSource({
+    sizeBytes,
+    read(onRead) {
+      const chunk = queue.shift();
+      if (chunk !== undefined) onRead({ chunk });
+      else if (broken !== undefined) onRead(broken);
+      else {
+        reader = onRead;
+        connection.resume();
+      }
+    },
+    close() {
+      if (closed) return;
+      closed = true;
+      queue.length = 0;
+      reader = undefined;
+      if (receivedBytes === sizeBytes) return;
+      if (sizeBytes - receivedBytes > DISCARD_BYTES) {
+        connection.destroy();
+        return;
+      }
+      discarding = setTimeout(() => connection.destroy(), DISCARD_TIMEOUT_MS);
+      connection.resume();
+    },
+  });
+}

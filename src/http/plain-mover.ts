@@ -1,0 +1,83 @@
+import { isIP } from 'node:net';
+import type { BodyMover, PeerAnswer, PeerRequest, PeerRequestLimits } from './body-mover.ts';
+import { PeerRequestError } from './body-mover.ts';
+import { createChunkBudget } from './chunk-budget.ts';
+import { openFileSource } from './file-source.ts';
+import { FILE_BUFFER_BUDGET_BYTES, MAX_FILE_CHUNK_BYTES, MIN_FILE_CHUNK_BYTES } from './limits.ts';
+import { connectPeer, type PeerConnection } from './peer-connection.ts';
+import { createPeerConnectionPool } from './peer-connection-pool.ts';
+import { exchangeWithPeer, formatPeerRequest, NoAnswerError } from './peer-exchange.ts';
+import { takeBody } from './take-body.ts';
+import { readSmallBody } from './read-small-body.ts';
+
+/** Limits of createPlainMover; the defaults with their reasons are in limits.ts. */
+export interface PlainMoverOptions {
+  /** Memory for reading files, shared by all moves, in bytes. */
+  readonly fileBufferBudgetBytes?: number | undefined;
+  /** How long an idle connection to a peer is kept. */
+  readonly idleTimeoutMs?: number | undefined;
+}
+
+/** The body mover over plain reads and writes. Its sources are moved by the responses of createHttpServer. */
+export function createPlainMover({
+  fileBufferBudgetBytes = FILE_BUFFER_BUDGET_BYTES,
+  idleTimeoutMs,
+}: PlainMoverOptions = {}): BodyMover {
+  const pool = createPeerConnectionPool({ idleTimeoutMs });
+  const budget = createChunkBudget({
+    totalBytes: fileBufferBudgetBytes,
+    minChunkBytes: MIN_FILE_CHUNK_BYTES,
+    maxChunkBytes: MAX_FILE_CHUNK_BYTES,
+  });
+  let closed = false;
+
+  const request = async (peerRequest: PeerRequest, limits: PeerRequestLimits): Promise<PeerAnswer> => {
+    const { method, host, port } = peerRequest;
+    if (isIP(host) === 0) throw new TypeError(`Cannot ask peer ${JSON.stringify(host)}: not an IP address`);
+    const text = formatPeerRequest(peerRequest);
+    if (closed) throw new PeerRequestError('CANCELLED', 'The body mover is closed');
+
+    const { connectTimeoutMs, headTimeoutMs: timeoutMs, signal } = limits;
+    const peer = `${host} ${port}`;
+    const ask = (connection: PeerConnection) =>
+      exchangeWithPeer(connection, text, {
+        timeoutMs,
+        signal,
+        onHead: (head, first): PeerAnswer => ({
+          status: head.status,
+          header: (name) => head.headers.get(name),
+          body: takeBody({
+            head,
+            first,
+            connection,
+            bodyless: method === 'HEAD',
+            onReusable: (done) => pool.put(peer, done),
+          }),
+        }),
+      });
+    const idle = pool.take(peer);
+    if (idle !== undefined) {
+      try {
+        return await ask(idle);
+      } catch (error) {
+        // The peer may have closed the idle connection a moment ago: that is no failure of its, a new one is tried.
+        if (!(error instanceof NoAnswerError)) throw error;
+      }
+    }
+    return ask(await connectPeer(host, port, { timeoutMs: connectTimeoutMs, signal }));
+  };
+
+  return {
+    openFile: (path, range) => openFileSource(path, range, () => budget.take()),
+    request,
+    async requestSmall(peerRequest, { maxBytes, ...limits }) {
+      const answer = await request(peerRequest, limits);
+      const bytes = await readSmallBody(peerRequest, answer, maxBytes, limits.signal);
+      return { status: answer.status, header: (name) => answer.header(name), bytes };
+    },
+    async close() {
+      closed = true;
+      pool.close();
+    },
+  };
+}

@@ -1,0 +1,29 @@
+import type { BodySource, BrokenReason } from './body-mover.ts';
+
+/** What a read gave: bytes that stay unchanged until the next read, or why there are none. */
+export type SourceRead =
+  | { readonly chunk: Uint8Array }
+  | { readonly reason: BrokenReason; readonly cause?: unknown };
+
+/**
+ * A source of the plain mover. It is pulled: it must not read ahead more than one chunk, so that memory does not
+ * grow with slow clients. `close` may come at any time; no read is answered after it.
+ */
+export interface PlainSource extends BodySource {
+  /** Asks for the next bytes; calls back once, at once or later. Never more bytes in all than sizeBytes. One read at a time. */
+  read(onRead: (read: SourceRead) => void): void;
+}
+
+const plainSources = new WeakSet<BodySource>();
+
+/** Marks a source as one that the plain server can move. */
+export function registerPlainSource<T extends PlainSource>(source: T): T {
+  plainSources.add(source);
+  return source;
+}
+
+/** The source as the plain server moves it; throws a TypeError for one of another mover. */
+export function asPlainSource(source: BodySource): PlainSource {
+  if (!plainSources.has(source)) throw new TypeError('Cannot move a body that another mover opened');
+  return source as PlainSource;
+}

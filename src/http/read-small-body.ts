@@ -1,0 +1,66 @@
+import { PeerRequestError, type PeerAnswer, type PeerRequest } from './body-mover.ts';
+import { asPlainSource } from './plain-source.ts';
+
+/**
+ * Reads an answer's body into memory. Rejects with PeerRequestError: TOO_LARGE above maxBytes, CANCELLED when the
+ * signal aborts, CONNECTION_LOST if it breaks, INVALID_RESPONSE for a 2xx whose body cannot be read. The
+ * unreadable body of another status is empty: the status is what counts there.
+ */
+export function readSmallBody(
+  { method }: PeerRequest,
+  { status, body }: PeerAnswer,
+  maxBytes: number,
+  signal: AbortSignal,
+): Promise<Uint8Array> {
+  if (body === undefined) {
+    if (method === 'HEAD' || status === 204 || status >= 300) return Promise.resolve(new Uint8Array());
+    return Promise.reject(
+      new PeerRequestError('INVALID_RESPONSE', 'The peer sent a body without a usable Content-Length'),
+    );
+  }
+  const source = asPlainSource(body);
+  return new Promise((resolve, reject) => {
+    const chunks: Uint8Array[] = [];
+    let receivedBytes = 0;
+    const finish = (act: () => void) => {
+      signal.removeEventListener('abort', onAbort);
+      source.close();
+      act();
+    };
+    const fail = (error: PeerRequestError) => finish(() => reject(error));
+    const onAbort = () =>
+      fail(new PeerRequestError('CANCELLED', 'Reading the answer was cancelled', { cause: signal.reason }));
+    const next = () => {
+      if (receivedBytes === source.sizeBytes) {
+        finish(() => resolve(Buffer.concat(chunks)));
+        return;
+      }
+      source.read((read) => {
+        if (!('chunk' in read)) {
+          fail(
+            new PeerRequestError('CONNECTION_LOST', `The peer's answer ${read.reason}`, {
+              cause: read.cause,
+            }),
+          );
+          return;
+        }
+        chunks.push(read.chunk);
+        receivedBytes += read.chunk.length;
+        next();
+      });
+    };
+    if (source.sizeBytes > maxBytes) {
+      fail(
+        new PeerRequestError(
+          'TOO_LARGE',
+          `The peer's answer has ${source.sizeBytes} bytes, more than ${maxBytes}`,
+        ),
+      );
+    } else if (signal.aborted) {
+      onAbort();
+    } else {
+      signal.addEventListener('abort', onAbort, { once: true });
+      next();
+    }
+  });
+}
