@@ -86,8 +86,9 @@ export function createContentHandlers(deps: ContentDeps) {
 
   const manifest = async ({ method, path, forwarded, client }: ContentRequest): Promise<ContentAnswer> => {
     const local = await orAway(localManifest(path));
-    if (local.value !== undefined)
-      {return { response: manifestResponse(local.value, path, method), handler: 'registry' };}
+    if (local.value !== undefined) {
+      return { response: manifestResponse(local.value, path, method), handler: 'registry' };
+    }
     const key = routingKey(path);
     if (!local.away) deps.contentMissing(key);
     if (forwarded) throw local.away ? unavailable() : unknown('manifest', path, {});

@@ -11,7 +11,7 @@ import {
 } from './budgets.ts';
 import { peerHeaders, peerPath, refusalOf } from './peer-requests.ts';
 import { createPeerSession, type PeerSession, type PeerSessionDeps } from './peer-session.ts';
-import type { TransferOptions } from './serve-blob.ts';
+import type { TransferOptions } from './blob-sources.ts';
 
 /** What the small requests to peers need. */
 export interface SmallRequestDeps extends PeerSessionDeps {

@@ -63,7 +63,8 @@ export function refusalOf(status: number): Refusal | undefined {
  * With `sizeBytes` the blob's size is known already, and must be the same.
  */
 export function checkBlobAnswer(
-  answer: Pick<PeerAnswer, 'status' | 'header'> & { readonly contentLength: number | undefined },
+  answer: Pick<PeerAnswer, 'status' | 'header'>,
+  contentLength: number | undefined,
   expected: {
     readonly digest: Digest;
     readonly range: RangeSpec | undefined;
@@ -72,7 +73,6 @@ export function checkBlobAnswer(
 ): AcceptedBlob | Refusal {
   const refusal = refusalOf(answer.status);
   if (refusal !== undefined) return refusal;
-  const { contentLength } = answer;
   if (contentLength === undefined) return 'wrong';
   if (answer.header('docker-content-digest') !== expected.digest) return 'wrong';
   const accepted =

@@ -9,7 +9,8 @@ import {
 } from './fetch-manifest.ts';
 import { createPeerHealth } from './peer-health.ts';
 import type { PeerSessionDeps } from './peer-session.ts';
-import { type BlobOutcome, type BlobRequest, serveBlob, type TransferOptions } from './serve-blob.ts';
+import type { BlobRequest, TransferOptions } from './blob-sources.ts';
+import { type BlobOutcome, serveBlob } from './serve-blob.ts';
 
 /** The engine: decides which peer serves what, when to give up on one, and how to go on. */
 export interface Transfer {

@@ -1,0 +1,96 @@
+import { Hono } from 'hono';
+import type { RequestHandler } from '../http/http-server.ts';
+import type { Logger } from '../observe/log.ts';
+import type { Metrics } from '../observe/metrics.ts';
+import { isDigest } from '../oci/digest.ts';
+import { parseReference } from '../oci/reference.ts';
+import type { Router } from '../routing/router.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { createDeadline } from '../runtime/deadline.ts';
+
+/** Longest lookup that a caller may ask for, in ms. */
+const MAX_FIND_TIMEOUT_MS = 10_000;
+/** What a lookup waits for when the caller does not say, in ms. */
+const DEFAULT_FIND_TIMEOUT_MS = 1000;
+/** Most providers that a lookup reports. */
+const FIND_LIMIT = 100;
+/** Lookups at once: they cost the cluster messages, and whoever reaches this port may ask for them. */
+const MAX_CONCURRENT_FINDS = 4;
+
+/** What the metrics listener needs. */
+export interface MetricsAppDeps {
+  readonly metrics: Pick<Metrics, 'expose' | 'peersKnown'>;
+  readonly router: Router;
+  /** True if this node has the key itself. */
+  readonly hasLocally: (key: string) => Promise<boolean>;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** The HTTP of --metrics-addr: Prometheus metrics, and what `spegel peers` asks for. */
+export function createMetricsApp({
+  metrics,
+  router,
+  hasLocally,
+  clock,
+  logger,
+}: MetricsAppDeps): RequestHandler {
+  const app = new Hono();
+  let finds = 0;
+
+  app.get('/metrics', async () => {
+    metrics.peersKnown((await router.peers()).length);
+    const { contentType, body } = await metrics.expose();
+    return new Response(body, { headers: { 'content-type': contentType } });
+  });
+
+  app.get('/debug/peers', async (c) => {
+    const { id, multiaddrs } = router.self();
+    return c.json({
+      self: { id, addresses: multiaddrs },
+      ready: router.ready(),
+      peers: await router.peers(),
+    });
+  });
+
+  app.get('/debug/peers/find', async (c) => {
+    const key = c.req.query('key') ?? '';
+    if (!isRoutingKey(key)) {
+      return c.json({ error: 'key must be a digest or registry/repository:tag' }, 400);
+    }
+    const timeoutMs = Number(c.req.query('timeout') ?? DEFAULT_FIND_TIMEOUT_MS);
+    if (!(timeoutMs > 0 && timeoutMs <= MAX_FIND_TIMEOUT_MS)) {
+      return c.json({ error: `timeout must be a number of ms up to ${MAX_FIND_TIMEOUT_MS}` }, 400);
+    }
+    if (finds >= MAX_CONCURRENT_FINDS) return c.json({ error: 'too many lookups at once; try again' }, 503);
+    finds++;
+    try {
+      const local = hasLocally(key).catch(() => false);
+      const startedMs = clock.nowMs();
+      using deadline = createDeadline(clock, timeoutMs);
+      const providers = [];
+      for await (const peer of router.lookup(key, { signal: deadline.signal, limit: FIND_LIMIT })) {
+        providers.push({ ...peer, tookMs: clock.nowMs() - startedMs });
+      }
+      return c.json({ key, tookMs: clock.nowMs() - startedMs, providers, local: await local });
+    } finally {
+      finds--;
+    }
+  });
+
+  app.onError((error, c) => {
+    logger.error('request failed', { path: c.req.path, error });
+    return c.json({ error: 'internal error; see the log of this node' }, 500);
+  });
+  return (request) => app.fetch(request);
+}
+
+function isRoutingKey(key: string): boolean {
+  if (isDigest(key)) return true;
+  try {
+    const { tag, digest } = parseReference(key);
+    return tag !== undefined && digest === undefined;
+  } catch {
+    return false;
+  }
+}
