@@ -1,0 +1,53 @@
+import type { RegistryUrl } from './registry-url.ts';
+
+/** What containerd's registry configuration should become. */
+export interface HostsConfig {
+  /** The folder that containerd's `config_path` names. It is made if it is not there. */
+  readonly configPath: string;
+  /** Mirror every registry: `_default`, and each registry that has a folder already, since that hides `_default`. */
+  readonly allRegistries: boolean;
+  /** Registries to mirror by name. */
+  readonly registries: readonly RegistryUrl[];
+  /** URLs of the mirror, in the order to try. */
+  readonly targets: readonly RegistryUrl[];
+  /** Ask the mirror for tags too. */
+  readonly resolveTags: boolean;
+  /** Authorization header for the mirror. */
+  readonly authorization: string | undefined;
+}
+
+/** One file of the plan. */
+export interface PlannedHostsToml {
+  readonly path: string;
+  /** The registry, or `_default`. */
+  readonly registry: string;
+  readonly text: string;
+  readonly mode: number;
+  /** False: the file says this already. */
+  readonly changed: boolean;
+}
+
+/** Thrown when a hosts.toml was not written by this program, or was edited since; nothing has been written then. */
+export class ForeignHostsTomlError extends Error {
+  override readonly name = 'ForeignHostsTomlError';
+  readonly code = 'FOREIGN_HOSTS_TOML';
+}
+
+/** Thrown when the configuration cannot be read or written; the message names the path. */
+export class HostsConfigError extends Error {
+  override readonly name = 'HostsConfigError';
+  readonly code = 'HOSTS_CONFIG';
+}
+
+/** The error of a file operation, with what to do about it. */
+export function hostsConfigFailure(what: string, error: unknown): HostsConfigError {
+  const { code, message } = error as NodeJS.ErrnoException;
+  const advice: Readonly<Record<string, string>> = {
+    EROFS: 'the file system is read-only; mount it writable',
+    EACCES: 'permission denied; run as root',
+    EPERM: 'permission denied; run as root on a file that is not immutable',
+    ENOTDIR: 'a part of the path is no folder',
+    EISDIR: 'it is a folder',
+  };
+  return new HostsConfigError(`${what}: ${advice[code ?? ''] ?? message}`, { cause: error });
+}
