@@ -41,7 +41,7 @@ export function createLogger({ level, write, now = () => new Date() }: LoggerOpt
           ...base,
           ...fields,
         };
-        write(`${JSON.stringify(line, serialise)}\n`);
+        write(`${stringify(line)}\n`);
       };
     return {
       debug: at('debug'),
@@ -56,6 +56,16 @@ export function createLogger({ level, write, now = () => new Date() }: LoggerOpt
 
 /** A logger that writes nothing. */
 export const silentLogger: Logger = createLogger({ level: 'error', write: () => {} });
+
+function stringify(line: LogFields): string {
+  try {
+    return JSON.stringify(line, serialise);
+  } catch (error) {
+    // A log line must not bring down what it tells of.
+    const { time, level, msg } = line;
+    return JSON.stringify({ time, level, msg, unserialisable: String(error) });
+  }
+}
 
 function serialise(_key: string, value: unknown): unknown {
   if (value instanceof Error) return describeError(value, 0);

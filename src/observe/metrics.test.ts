@@ -1,0 +1,64 @@
+import { describe, expect, test } from 'bun:test';
+import { createLabelCap, OVERFLOW_LABEL } from './label-cap.ts';
+import { createMetrics } from './metrics.ts';
+
+const setUp = () => createMetrics({ version: '1.2.3', commit: 'abc' });
+const text = async (metrics: ReturnType<typeof setUp>) => (await metrics.expose()).body;
+
+describe('createMetrics()', () => {
+  test('exposes every name of the contract with Spegel, with its labels', async () => {
+    const metrics = setUp();
+    metrics.mirrorRequest('docker.io', 'hit');
+    metrics.mirrorRequest('docker.io', 'miss');
+    metrics.lookupEnded(3);
+    const counts = new Map([['docker.io', 2]]);
+    metrics.advertised({ imageTags: counts, imageDigests: counts, contentDigests: counts });
+    metrics.httpStarted('registry');
+    const sample = { handler: 'mirror', method: 'GET', code: 200, durationMs: 3, sizeBytes: 500 };
+    metrics.httpEnded('registry', sample);
+    const body = await text(metrics);
+    for (const line of [
+      'spegel_mirror_requests_total{registry="docker.io",cache="hit"} 1',
+      'spegel_mirror_requests_total{registry="docker.io",cache="miss"} 1',
+      'spegel_resolve_duration_seconds_count{router="libp2p"} 1',
+      'spegel_advertised_image_tags{registry="docker.io"} 2',
+      'spegel_advertised_image_digests{registry="docker.io"} 2',
+      'spegel_advertised_content_digests{registry="docker.io"} 2',
+      'http_request_duration_seconds_count{handler="mirror",method="GET",code="200"} 1',
+      'http_response_size_bytes_sum{handler="mirror",method="GET",code="200"} 500',
+      'http_requests_inflight{handler="registry"} 0',
+      'spegel_build_info{version="1.2.3",commit="abc"} 1',
+    ]) {
+      expect(body.split('\n')).toContain(line);
+    }
+    expect(body).toMatch(/^spegel_mirror_last_success_timestamp_seconds 1\d{9}/m);
+  });
+
+  test('forgets registries that are announced no more', async () => {
+    const metrics = setUp();
+    const counts = (name: string) => new Map([[name, 1]]);
+    for (const name of ['a', 'b']) {
+      metrics.advertised({
+        imageTags: counts(name),
+        imageDigests: counts(name),
+        contentDigests: counts(name),
+      });
+    }
+    expect(await text(metrics)).not.toContain('registry="a"');
+  });
+
+  test('counts a reconnection once containerd was away', async () => {
+    const metrics = setUp();
+    metrics.storeConnection(true);
+    expect(await text(metrics)).toMatch(/^spegel_containerd_reconnects_total 0$/m);
+    metrics.storeConnection(false);
+    expect(await text(metrics)).toMatch(/^spegel_containerd_connected 0$/m);
+    metrics.storeConnection(true);
+    expect(await text(metrics)).toMatch(/^spegel_containerd_reconnects_total 1$/m);
+  });
+});
+
+test('createLabelCap() keeps known values and folds the ones over the cap', () => {
+  const cap = createLabelCap(2);
+  expect(['a', 'b', 'c', 'a', 'd'].map(cap)).toEqual(['a', 'b', OVERFLOW_LABEL, 'a', OVERFLOW_LABEL]);
+});
