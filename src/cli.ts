@@ -135,7 +135,7 @@ spegel peers --json --addr 10.0.0.1:9090`,
   add(
     peers,
     'find <image|digest>',
-    'Says who has an image or a digest; exit 1 if nobody has.',
+    'Says who has an image or a digest; exit 1 if nobody has it.',
     {},
     `spegel peers find nginx
 spegel peers find registry.lab:5000/app:1.2 --json

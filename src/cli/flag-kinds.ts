@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import { parseDuration } from '../runtime/duration.ts';
-import { parseListenAddress } from '../runtime/listen-address.ts';
+import { parseListenAddress } from '../http/parse-listen-address.ts';
+import { parseEndpoint } from '../commands/endpoint.ts';
 import type { Flag } from './flag.ts';
 
 /** A flag with one value, read by `parse`; `absent` is its value when it is not given. */
@@ -39,6 +40,15 @@ export function addressFlag<A extends string | undefined>(help: string, absent: 
     return text;
   };
   return valueFlag({ argument: 'address', help, absent, parse, ...shown(absent) });
+}
+
+/** A flag with the address of a server to ask: a listen address, or a name and a port. */
+export function endpointFlag(help: string, absent: string): Flag<string> {
+  const parse = (text: string) => {
+    parseEndpoint(text);
+    return text;
+  };
+  return valueFlag({ argument: 'address', help, absent, parse, defaultText: absent });
 }
 
 /** A flag with a duration above zero; the value is in ms. */

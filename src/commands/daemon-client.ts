@@ -1,0 +1,71 @@
+import { lookup } from 'node:dns/promises';
+import { PeerRequestError, type SmallPeerAnswer } from '../http/body-mover.ts';
+import { createPlainMover } from '../http/plain-mover.ts';
+import { parseEndpoint } from './endpoint.ts';
+
+/** Thrown when the running spegel cannot be asked or answers with an error; the message says what to do. */
+export class DaemonError extends Error {
+  override readonly name = 'DaemonError';
+  readonly code = 'DAEMON';
+}
+
+/** A daemon on this machine answers in a millisecond; another one over the network may take some. */
+const CONNECT_TIMEOUT_MS = 2000;
+/** Most bytes of an answer: 10,000 peers at 500 bytes each. */
+const MAX_ANSWER_BYTES = 5_000_000;
+
+/**
+ * Asks the running spegel at `addr`, its metrics address, and returns the JSON it answers with. Throws DaemonError.
+ * It never goes through a proxy.
+ */
+export async function askDaemon(addr: string, path: string, timeoutMs: number): Promise<unknown> {
+  const { status, bytes } = await request(addr, path, timeoutMs);
+  const text = new TextDecoder().decode(bytes);
+  if (status === 404) {
+    throw new DaemonError(
+      `What answers at ${addr} has no ${path.split('?')[0]}: set --addr to the --metrics-addr of a running spegel`,
+    );
+  }
+  if (status !== 200) {
+    throw new DaemonError(`spegel at ${addr} answered ${status}: ${text.trim().slice(0, 300)}`);
+  }
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new DaemonError(`What answers at ${addr} is no spegel: its answer is no JSON`, { cause: error });
+  }
+}
+
+async function request(addr: string, path: string, timeoutMs: number): Promise<SmallPeerAnswer> {
+  const { host, port } = parseEndpoint(addr);
+  const mover = createPlainMover();
+  try {
+    const { address } = await lookup(host);
+    return await mover.requestSmall(
+      {
+        method: 'GET',
+        host: address,
+        port,
+        path,
+        headers: { host: addr.startsWith(':') ? `localhost${addr}` : addr },
+      },
+      {
+        connectTimeoutMs: CONNECT_TIMEOUT_MS,
+        headTimeoutMs: timeoutMs,
+        signal: AbortSignal.timeout(timeoutMs),
+        maxBytes: MAX_ANSWER_BYTES,
+      },
+    );
+  } catch (error) {
+    throw new DaemonError(describe(addr, error), { cause: error });
+  } finally {
+    await mover.close();
+  }
+}
+
+function describe(addr: string, error: unknown): string {
+  if (error instanceof PeerRequestError && !error.code.startsWith('CONNECT_')) {
+    return `What listens at ${addr} gave no usable answer: ${error.message}`;
+  }
+  return `No spegel answers at ${addr}: is it running? Set --addr to its --metrics-addr`;
+}

@@ -1,0 +1,59 @@
+import { DaemonError } from './daemon-client.ts';
+
+/** Fields of a JSON object from the daemon, each read as the type it must have; throws DaemonError for another one. */
+export interface JsonFields {
+  text(name: string): string;
+  texts(name: string): readonly string[];
+  flag(name: string): boolean;
+  number(name: string): number;
+  /** Undefined when absent or null. */
+  optionalNumber(name: string): number | undefined;
+  object(name: string): JsonFields;
+  objects(name: string): readonly JsonFields[];
+}
+
+/** Reads an object. Other members than those asked for are ignored, so that a newer daemon can have more. */
+export function readJsonFields(value: unknown, where = 'the answer'): JsonFields {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw wrong(where, 'an object');
+  const members = value as Readonly<Record<string, unknown>>;
+  const place = (name: string) => `${where}: ${name}`;
+  const array = (name: string): readonly unknown[] => {
+    const items = members[name];
+    if (!Array.isArray(items)) throw wrong(place(name), 'a list');
+    return items;
+  };
+  const text = (value: unknown, name: string): string => {
+    if (typeof value !== 'string') throw wrong(place(name), 'a text');
+    return printable(value);
+  };
+  const number = (name: string): number => {
+    const value = members[name];
+    if (typeof value !== 'number') throw wrong(place(name), 'a number');
+    return value;
+  };
+  return {
+    text: (name) => text(members[name], name),
+    texts: (name) => array(name).map((item) => text(item, name)),
+    flag(name) {
+      const value = members[name];
+      if (typeof value !== 'boolean') throw wrong(place(name), 'true or false');
+      return value;
+    },
+    number,
+    optionalNumber: (name) =>
+      members[name] === undefined || members[name] === null ? undefined : number(name),
+    object: (name) => readJsonFields(members[name], place(name)),
+    objects: (name) => array(name).map((item) => readJsonFields(item, place(name))),
+  };
+}
+
+/** Part of it comes from other nodes: it must not send control sequences to the terminal. */
+function printable(text: string): string {
+  return text.replaceAll(/\p{C}/gu, '?');
+}
+
+function wrong(where: string, expected: string): DaemonError {
+  return new DaemonError(
+    `Cannot read what spegel answered: ${where} is not ${expected}; is it another version?`,
+  );
+}

@@ -1,0 +1,26 @@
+import { type Digest, isDigest } from '../oci/digest.ts';
+import { parseReference, tagKey } from '../oci/reference.ts';
+
+/**
+ * The routing key for what a user types: a digest, or an image name the way docker reads it (`nginx` is
+ * docker.io/library/nginx:latest). With a digest in the name that is the key. Throws InvalidReferenceError.
+ */
+export function lookupKey(name: string): Digest | string {
+  if (isDigest(name)) return name;
+  const { registry, repository, tag, digest } = parseReference(completeName(name));
+  return digest ?? tagKey(registry, repository, tag ?? 'latest');
+}
+
+/** Adds what may be left out: docker.io, library/ and :latest (github.com/distribution/reference, "normalize"). */
+function completeName(name: string): string {
+  const [first = '', ...rest] = name.split('/');
+  const hasRegistry =
+    rest.length > 0 && (/[.:[]/.test(first) || first === 'localhost' || /[A-Z]/.test(first));
+  const registry = hasRegistry ? first : 'docker.io';
+  const path = hasRegistry ? rest.join('/') : name;
+  // index.docker.io is the old name of the same registry.
+  const host = registry === 'index.docker.io' ? 'docker.io' : registry;
+  const repository = host === 'docker.io' && !path.includes('/') ? `library/${path}` : path;
+  const hasReference = repository.includes('@') || repository.split('/').at(-1)?.includes(':') === true;
+  return `${host}/${repository}${hasReference ? '' : ':latest'}`;
+}

@@ -1,0 +1,79 @@
+import { formatDuration } from '../runtime/duration.ts';
+import { askDaemon } from './daemon-client.ts';
+import { formatTable } from './format-table.ts';
+import { readJsonFields } from './json-fields.ts';
+import { lookupKey } from './lookup-key.ts';
+import type { PeersOptions } from './peers.ts';
+
+/** Options of runPeersFind. */
+export interface PeersFindOptions extends PeersOptions {
+  /** An image name or a digest, as a user types it. */
+  readonly name: string;
+}
+
+/** Longer than a pull waits: a person asks who has it at all, not who is fast. */
+const LOOKUP_TIMEOUT_MS = 3000;
+/** The daemon answers when the lookup's time is over; this is for its way here. */
+const ANSWER_TIMEOUT_MS = LOOKUP_TIMEOUT_MS + 5000;
+
+/** Prints who has an image or a digest. True if anybody has, this node included. Throws InvalidReferenceError and DaemonError. */
+export async function runPeersFind(
+  { name, addr, json }: PeersFindOptions,
+  { writeOut }: { readonly writeOut: (text: string) => void },
+): Promise<boolean> {
+  const query = new URLSearchParams({ key: lookupKey(name), timeout: String(LOOKUP_TIMEOUT_MS) });
+  const report = parseFindReport(
+    await askDaemon(addr, `/debug/peers/find?${query.toString()}`, ANSWER_TIMEOUT_MS),
+  );
+  writeOut(json ? `${JSON.stringify(report, undefined, 2)}\n` : formatFindReport(report));
+  return report.local || report.providers.length > 0;
+}
+
+/** The answer of GET /debug/peers/find. */
+export interface FindReport {
+  readonly key: string;
+  /** Time of the whole lookup, in ms. */
+  readonly tookMs: number;
+  /** True if the asked node has it itself. */
+  readonly local: boolean;
+  readonly providers: ReadonlyArray<{
+    readonly id: string;
+    /** IP addresses. */
+    readonly addresses: readonly string[];
+    /** Time until this one was found, in ms. */
+    readonly tookMs: number;
+  }>;
+}
+
+function parseFindReport(answer: unknown): FindReport {
+  const fields = readJsonFields(answer);
+  return {
+    key: fields.text('key'),
+    tookMs: fields.number('tookMs'),
+    local: fields.flag('local'),
+    providers: fields.objects('providers').map((provider) => ({
+      id: provider.text('id'),
+      addresses: provider.texts('addresses'),
+      tookMs: provider.number('tookMs'),
+    })),
+  };
+}
+
+function formatFindReport({ key, tookMs, local, providers }: FindReport): string {
+  const head = formatTable([
+    ['key', key],
+    ['this node', local ? 'has it' : 'does not have it'],
+    ['peers', `${providers.length}, found in ${formatDuration(roundMs(tookMs))}`],
+  ]);
+  if (providers.length === 0) return head;
+  const rows = providers.map(({ id, addresses, tookMs }) => [
+    id,
+    formatDuration(roundMs(tookMs)),
+    addresses.join(' '),
+  ]);
+  return `${head}\n${formatTable([['PEER', 'FOUND AFTER', 'ADDRESSES'], ...rows])}`;
+}
+
+function roundMs(ms: number): number {
+  return Math.round(ms * 10) / 10;
+}
