@@ -1,0 +1,153 @@
+import { mkdirSync } from 'node:fs';
+import { rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Containerd, startContainerd } from './containerd.ts';
+import { createMirror, type Mirror, type MirrorDeps } from './mirror.ts';
+import { type Endpoint, ipv4Of, type LinkShape } from './network.ts';
+import { writeImageArchive } from './image-archive.ts';
+import type { TestImage } from './test-image.ts';
+import { UPSTREAM_HOST } from './upstream.ts';
+import { verifyImage } from './verify-image.ts';
+
+/** What asks for the image: the CRI as kubelet does, `ctr images pull`, or `ctr content fetch`, which unpacks nothing. */
+export type PullClient = 'cri' | 'ctr' | 'ctr-fetch';
+
+/** Options of a pull. */
+export interface PullOptions {
+  /** Default cri. */
+  readonly via?: PullClient;
+  readonly signal?: AbortSignal;
+}
+
+/** What a node may have different from the others. */
+export interface NodeOptions {
+  /** The mirror's binary; `none` is a node without a mirror. */
+  readonly binary?: string;
+  /** Folder with containerd, ctr and the shim. Default: those on PATH. */
+  readonly containerdBinDir?: string;
+  /** Added to the mirror's `registry` command. */
+  readonly mirrorArgs?: readonly string[];
+  readonly mirrorEnv?: Readonly<Record<string, string>>;
+  /** Registries whose pulls go through the mirror; empty is all. Default: upstream's two http names. */
+  readonly mirroredRegistries?: readonly string[];
+  readonly link?: LinkShape;
+}
+
+/** A machine with a containerd and, unless it was made without, a mirror. */
+export interface LabNode {
+  readonly name: string;
+  readonly endpoint: Endpoint;
+  readonly containerd: Containerd;
+  /** Throws on a node without a mirror. */
+  readonly mirror: Mirror;
+  readonly hasMirror: boolean;
+  /** Pulls an image by name. Returns the time it took, in ms. */
+  pull(reference: string, options?: PullOptions): Promise<number>;
+  /** Loads an image with `ctr images import`, under the name. */
+  importImage(image: TestImage, reference: string): Promise<void>;
+  /** Removes all names of an image and, before it returns, content that nothing else needs. */
+  removeImage(image: TestImage): Promise<void>;
+  /** Throws unless every blob of the image is there, with the right bytes. */
+  verify(image: TestImage, platform?: string): Promise<void>;
+}
+
+/** Options of startLabNode that the lab fills in. */
+export interface LabNodeOptions extends NodeOptions {
+  readonly directory: string;
+  readonly caFile: string;
+  readonly bootstrapHost: () => string;
+}
+
+/** Upstream without TLS, with a port and without. */
+export const HTTP_REGISTRIES: readonly string[] = [`http://${UPSTREAM_HOST}:5000`, `http://${UPSTREAM_HOST}`];
+
+/** The binary of a node without a mirror. */
+export const NO_MIRROR = 'none';
+
+/** Addresses of nodes start here, so that those of the hub and of upstream are free. */
+const FIRST_NODE_HOST = 256;
+
+/** The address of node n, counted from 1. */
+export function nodeHost(n: number): { readonly host: number; readonly ipv4: string } {
+  return { host: FIRST_NODE_HOST + n, ipv4: ipv4Of(FIRST_NODE_HOST + n) };
+}
+
+/** Starts a node's containerd and configures it; the mirror is only made, not launched. */
+export async function startLabNode(
+  deps: Omit<MirrorDeps, 'containerd'>,
+  options: LabNodeOptions,
+): Promise<LabNode> {
+  const { endpoint, cleanup } = deps;
+  const { directory, caFile, binary = NO_MIRROR, mirroredRegistries = HTTP_REGISTRIES } = options;
+  mkdirSync(directory, { recursive: true });
+  if (options.link !== undefined) await endpoint.shape(options.link);
+  const env = { SSL_CERT_FILE: caFile };
+  const containerd = await startContainerd(
+    { cleanup, namespace: endpoint.namespace },
+    { directory, name: endpoint.name, binDir: options.containerdBinDir, env },
+  );
+  let mirror: Mirror | undefined;
+  if (binary === NO_MIRROR) await writeUpstreamHosts(containerd.paths.certsDir);
+  else {
+    mirror = await createMirror(
+      { ...deps, containerd },
+      {
+        binary,
+        directory: join(directory, 'mirror'),
+        args: options.mirrorArgs ?? [],
+        env: { ...env, ...options.mirrorEnv },
+        mirroredRegistries,
+        bootstrapHost: options.bootstrapHost,
+      },
+    );
+  }
+  return {
+    name: endpoint.name,
+    endpoint,
+    containerd,
+    hasMirror: mirror !== undefined,
+    get mirror() {
+      if (mirror === undefined) throw new Error(`${endpoint.name} has no mirror`);
+      return mirror;
+    },
+    pull: async (reference, { via = 'cri', signal } = {}) => {
+      const startedMs = performance.now();
+      if (via === 'cri') {
+        await containerd.cri.pullImage(reference, signal === undefined ? {} : { signal });
+      } else {
+        // Since 2.0 ctr leaves pulls to the daemon unless told otherwise.
+        const local = via === 'ctr' && !containerd.version.startsWith('1.') ? ['--local'] : [];
+        const command = via === 'ctr' ? ['images', 'pull'] : ['content', 'fetch'];
+        await containerd.ctr(
+          [...command, ...local, '--hosts-dir', containerd.paths.certsDir, reference],
+          signal === undefined ? {} : { signal },
+        );
+      }
+      return performance.now() - startedMs;
+    },
+    importImage: async (image, reference) => {
+      const archive = join(directory, 'import.tar');
+      await writeImageArchive(image, reference, archive);
+      await containerd.ctr(['images', 'import', archive]);
+      await rm(archive);
+    },
+    removeImage: async (image) => {
+      const rows = (await containerd.ctr(['images', 'ls'])).split('\n').slice(1);
+      const names = rows.flatMap((row) => {
+        const [name, , digest] = row.split(/\s+/);
+        return name !== undefined && digest === image.root.digest ? [name] : [];
+      });
+      if (names.length > 0) await containerd.ctr(['images', 'rm', '--sync', ...names]);
+    },
+    verify: async (image, platform) => verifyImage(containerd, image, platform),
+  };
+}
+
+/** Without a mirror a node still has to be told that upstream speaks plain http. */
+async function writeUpstreamHosts(certsDir: string): Promise<void> {
+  for (const url of HTTP_REGISTRIES) {
+    const folder = join(certsDir, new URL(url).host);
+    mkdirSync(folder, { recursive: true });
+    await writeFile(join(folder, 'hosts.toml'), `server = "${url}"\n`);
+  }
+}

@@ -1,0 +1,47 @@
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import type { Cleanup } from './cleanup.ts';
+import { runCommand } from './run-command.ts';
+
+/** `ip netns exec NAME` bind-mounts what it finds in a folder of that name over /etc. */
+const NETNS_ETC = '/etc/netns';
+
+/** A network namespace with loopback up and names of its own. */
+export interface NetworkNamespace {
+  readonly name: string;
+  /** Prefix that runs a command inside; the command replaces it, so the pid is the command's own. */
+  readonly enter: readonly string[];
+  /** Runs `ip` commands inside, in one process. */
+  ip(lines: readonly string[]): Promise<void>;
+}
+
+/** Makes a namespace. `hosts` are lines of /etc/hosts that processes inside see. */
+export async function createNetworkNamespace(
+  { cleanup }: { readonly cleanup: Cleanup },
+  { name, hosts }: { readonly name: string; readonly hosts: readonly string[] },
+): Promise<NetworkNamespace> {
+  await runCommand(['ip', 'netns', 'add', name]);
+  cleanup.defer(`network namespace ${name}`, () => {
+    Bun.spawnSync(['ip', 'netns', 'del', name]);
+  });
+  writeEtc(cleanup, name, hosts);
+  const ip = async (lines: readonly string[]): Promise<void> => {
+    await runCommand(['ip', '-n', name, '-batch', '-'], { stdin: `${lines.join('\n')}\n` });
+  };
+  await ip(['link set lo up']);
+  return { name, enter: ['ip', 'netns', 'exec', name], ip };
+}
+
+function writeEtc(cleanup: Cleanup, name: string, hosts: readonly string[]): void {
+  const hadParent = existsSync(NETNS_ETC);
+  const folder = `${NETNS_ETC}/${name}`;
+  mkdirSync(folder, { recursive: true });
+  cleanup.defer(folder, () => {
+    rmSync(folder, { recursive: true, force: true });
+    // The parent belongs to the machine when it was there before; only an empty one can go.
+    if (!hadParent) Bun.spawnSync(['rmdir', '--ignore-fail-on-non-empty', NETNS_ETC]);
+  });
+  const lines = ['127.0.0.1 localhost', '::1 localhost', ...hosts];
+  writeFileSync(`${folder}/hosts`, `${lines.join('\n')}\n`);
+  // No name server: a name that is not in hosts fails at once instead of after a time-out.
+  writeFileSync(`${folder}/resolv.conf`, 'nameserver 127.0.0.1\noptions timeout:1 attempts:1\n');
+}
