@@ -1,0 +1,59 @@
+import type { NetworkInterfaceInfo } from 'node:os';
+
+/** What decides which addresses this node announces. */
+export interface AnnounceFacts {
+  /** The result of os.networkInterfaces(). */
+  readonly interfaces: Readonly<Record<string, readonly NetworkInterfaceInfo[] | undefined>>;
+  /**
+   * NODE_IP of the environment. It counts only if it is an address of this machine: a pod with a network of its
+   * own is given its host's IP there, where nothing of this pod listens.
+   */
+  readonly nodeIp?: string | undefined;
+  /** Interfaces that every node has with the same addresses: bridges of containers and virtual machines. */
+  readonly bridges: ReadonlySet<string>;
+  /** Interfaces that a default route leaves by. Tried first; the others are used if these have no address. */
+  readonly defaultRoutes?: ReadonlySet<string> | undefined;
+}
+
+/** fe80::/10 and 169.254.0.0/16: good on one link only. */
+const LINK_LOCAL = /^(?:fe[89ab][0-9a-f]:|169\.254\.)/i;
+
+/**
+ * The addresses that other nodes reach this one at, without the port, best first.
+ * With the host's network that is NODE_IP, and what its interface has of the other IP family.
+ * Otherwise those of the interfaces with a default route, or of all interfaces that are no bridges.
+ * Never loopback, never link-local. Empty if there is none.
+ */
+export function announceableAddresses(facts: AnnounceFacts): readonly string[] {
+  const usable = Object.entries(facts.interfaces).map(([name, addresses = []]) => ({
+    name,
+    addresses: addresses.filter(({ internal, address }) => !internal && !LINK_LOCAL.test(address)),
+  }));
+  const nodeIp = facts.nodeIp === undefined ? undefined : canonical(facts.nodeIp);
+  for (const { addresses } of usable) {
+    const own = addresses.find(({ address }) => canonical(address) === nodeIp);
+    if (own === undefined) continue;
+    const otherFamily = addresses.find(({ family }) => family !== own.family);
+    return unique([own, ...(otherFamily === undefined ? [] : [otherFamily])]);
+  }
+  const routed = usable.filter(({ name }) => facts.defaultRoutes?.has(name) === true);
+  const viaDefaultRoute = unique(routed.flatMap(({ addresses }) => addresses));
+  if (viaDefaultRoute.length > 0) return viaDefaultRoute;
+  return unique(usable.flatMap(({ name, addresses }) => (facts.bridges.has(name) ? [] : addresses)));
+}
+
+function unique(addresses: readonly NetworkInterfaceInfo[]): readonly string[] {
+  return [...new Set(addresses.map(({ address }) => canonical(address)))];
+}
+
+/** One spelling per address: lower case, no zone, no brackets. */
+function canonical(address: string): string {
+  const bare =
+    address
+      .trim()
+      .replace(/^\[|\]$/g, '')
+      .split('%')[0] ?? '';
+  // The URL parser shortens IPv6 as RFC 5952 says.
+  if (!bare.includes(':')) return bare;
+  return URL.canParse(`http://[${bare}]`) ? new URL(`http://[${bare}]`).hostname.slice(1, -1) : bare;
+}

@@ -1,0 +1,67 @@
+import { CODE_P2P, multiaddr } from '@multiformats/multiaddr';
+
+import { KAD_PROTOCOL, DIAL_TIMEOUT_MS, MAX_BOOTSTRAP_PEERS } from './limits.ts';
+import type { KadNode } from './kad-node.ts';
+import type { BootstrapNetwork } from './staying-connected.ts';
+
+/** Bootstrapping over a libp2p host. */
+export function createBootstrapNetwork({ libp2p, routingTable, announced }: KadNode): BootstrapNetwork {
+  const self = libp2p.peerId.toString();
+  return {
+    isSelf({ id, multiaddrs }) {
+      if (id !== undefined) return id === self;
+      const own = announced();
+      return multiaddrs.every((address) => own.includes(address));
+    },
+    async connect({ id, multiaddrs }, signal) {
+      const suffix = id === undefined ? '' : `/p2p/${id}`;
+      try {
+        await libp2p.dial(
+          multiaddrs.map((address) => multiaddr(`${address}${suffix}`)),
+          { signal: AbortSignal.any([signal, AbortSignal.timeout(DIAL_TIMEOUT_MS)]) },
+        );
+        return true;
+      } catch (error) {
+        // An address without an ID can be this node's own: a service's address leads back here at times.
+        if (isDialToSelf(error)) return false;
+        throw error;
+      }
+    },
+    async knownPeers() {
+      const peers = await libp2p.peerStore.all({
+        filters: [(peer) => peer.protocols.includes(KAD_PROTOCOL) && peer.addresses.length > 0],
+        limit: MAX_BOOTSTRAP_PEERS,
+      });
+      return peers.map(({ id, addresses }) => ({
+        id: id.toString(),
+        multiaddrs: addresses.map((address) => address.multiaddr.decapsulateCode(CODE_P2P).toString()),
+      }));
+    },
+    hasPeers: () => routingTable.size > 0 && libp2p.getPeers().length > 0,
+    async peersChanged(signal) {
+      signal.throwIfAborted();
+      const changed = Promise.withResolvers<void>();
+      const onAbort = () => changed.reject(signal.reason as Error);
+      const onChange = () => changed.resolve();
+      signal.addEventListener('abort', onAbort, { once: true });
+      routingTable.addEventListener('peer:add', onChange);
+      libp2p.addEventListener('peer:connect', onChange);
+      libp2p.addEventListener('peer:disconnect', onChange);
+      try {
+        await changed.promise;
+      } finally {
+        signal.removeEventListener('abort', onAbort);
+        routingTable.removeEventListener('peer:add', onChange);
+        libp2p.removeEventListener('peer:connect', onChange);
+        libp2p.removeEventListener('peer:disconnect', onChange);
+      }
+    },
+  };
+}
+
+/** libp2p says so only in the text of its error, which may be wrapped. */
+function isDialToSelf(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  if (/dial self/i.test(error.message)) return true;
+  return error instanceof AggregateError ? error.errors.some(isDialToSelf) : isDialToSelf(error.cause);
+}

@@ -1,0 +1,111 @@
+import { createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { constants } from 'node:fs';
+import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { generateKeyPairFromSeed } from '@libp2p/crypto/keys';
+import type { Ed25519PrivateKey } from '@libp2p/interface';
+
+/** The name of the key file below --data-dir (the contract with Spegel). */
+const KEY_FILE = 'private.key';
+/** Only the owner may read the key. */
+const KEY_FILE_MODE = 0o600;
+/** Bits that let anybody but the owner at the key. */
+const OPEN_TO_OTHERS = 0o077;
+/** A PEM of an Ed25519 key has 119 bytes; anything much larger is another file. */
+const MAX_KEY_FILE_BYTES = 4096;
+
+/** The key file cannot be used. The message says what to do. */
+export class IdentityError extends Error {
+  override readonly name = 'IdentityError';
+  readonly code = 'IDENTITY';
+}
+
+/**
+ * The identity of this node. With a data directory it is read from `private.key` there, or made and written
+ * (PEM PKCS#8, mode 0600, atomically); without one it is new on every start.
+ * Rejects with IdentityError when the file is there and cannot be used: a node never changes its identity by itself.
+ */
+export async function loadIdentity(dataDir?: string): Promise<Ed25519PrivateKey> {
+  if (dataDir === undefined || dataDir === '') return toLibp2p(generateKey());
+  const path = join(dataDir, KEY_FILE);
+  const pem = await readKeyFile(path);
+  if (pem !== undefined) return toLibp2p(parseKey(pem, path));
+  const key = generateKey();
+  await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  await writeKeyFile(dataDir, path, key.export({ format: 'pem', type: 'pkcs8' }) as string);
+  return toLibp2p(key);
+}
+
+function generateKey(): KeyObject {
+  return generateKeyPairSync('ed25519').privateKey;
+}
+
+async function toLibp2p(key: KeyObject): Promise<Ed25519PrivateKey> {
+  const { d } = key.export({ format: 'jwk' });
+  if (d === undefined) throw new IdentityError('Cannot read the seed of an Ed25519 key');
+  return await generateKeyPairFromSeed('Ed25519', Uint8Array.from(Buffer.from(d, 'base64url')));
+}
+
+async function readKeyFile(path: string): Promise<string | undefined> {
+  const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW).catch((cause: unknown) => {
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw new IdentityError(`Cannot open ${path}: it must be a regular file that this process can read`, {
+      cause,
+    });
+  });
+  if (file === undefined) return undefined;
+  await using _closed = file;
+  const { mode, size } = await file.stat();
+  if ((mode & OPEN_TO_OTHERS) !== 0) {
+    const found = (mode & 0o777).toString(8).padStart(4, '0');
+    throw new IdentityError(`${path} has mode ${found}, so others can read the key: run chmod 600 ${path}`);
+  }
+  if (size > MAX_KEY_FILE_BYTES) throw notAKey(path);
+  return await file.readFile('utf8');
+}
+
+function parseKey(pem: string, path: string): KeyObject {
+  let key: KeyObject;
+  try {
+    key = createPrivateKey({ key: pem, format: 'pem' });
+  } catch (cause) {
+    throw notAKey(path, cause);
+  }
+  if (key.asymmetricKeyType !== 'ed25519') throw notAKey(path);
+  return key;
+}
+
+function notAKey(path: string, cause?: unknown): IdentityError {
+  return new IdentityError(
+    `${path} is not an Ed25519 key in PEM PKCS#8 form: restore it, or remove it to get a new identity`,
+    { cause },
+  );
+}
+
+async function writeKeyFile(dataDir: string, path: string, pem: string): Promise<void> {
+  const temporary = join(dataDir, `.${KEY_FILE}.${process.pid}.${crypto.randomUUID()}`);
+  try {
+    const file = await open(temporary, 'wx', KEY_FILE_MODE);
+    try {
+      await file.writeFile(pem);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, path);
+  } catch (cause) {
+    await rm(temporary, { force: true });
+    throw new IdentityError(
+      `Cannot write ${path}: --data-dir must be a folder that this process can write to`,
+      {
+        cause,
+      },
+    );
+  }
+  const folder = await open(dataDir, 'r');
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}

@@ -1,0 +1,122 @@
+import { noise } from '@chainsafe/libp2p-noise';
+import { yamux } from '@chainsafe/libp2p-yamux';
+import { identify } from '@libp2p/identify';
+import type { ComponentLogger, Libp2p, Logger, PeerId, PrivateKey } from '@libp2p/interface';
+import { type KadDHT, kadDHT, passthroughMapper } from '@libp2p/kad-dht';
+import { peerIdFromPrivateKey } from '@libp2p/peer-id';
+import { ping } from '@libp2p/ping';
+import { tcp } from '@libp2p/tcp';
+import { multiaddr } from '@multiformats/multiaddr';
+import type { Datastore } from 'interface-datastore';
+import { createLibp2p } from 'libp2p';
+
+import {
+  DIAL_TIMEOUT_MS,
+  INBOUND_CONNECTIONS_PER_SECOND,
+  INBOUND_UPGRADE_TIMEOUT_MS,
+  KAD_PROTOCOL,
+  MAX_CONNECTIONS,
+  MAX_DHT_STREAMS,
+  MAX_PENDING_CONNECTIONS,
+  PROVIDER_VALIDITY_MS,
+  REPLICATION,
+} from './limits.ts';
+import { parseListenAddress, tcpMultiaddr } from './listen-multiaddrs.ts';
+
+/** The routing table of kad-dht 16, as far as it is used here. The package's types show its size only. */
+export interface RoutingTable extends EventTarget {
+  readonly size: number;
+  closestPeers(position: Uint8Array, options: { readonly count: number }): PeerId[];
+  remove(peer: PeerId): Promise<void>;
+}
+
+/** A libp2p host with the DHT on it. */
+export interface KadNode {
+  readonly libp2p: Libp2p;
+  readonly dht: KadDHT;
+  readonly routingTable: RoutingTable;
+  /** The addresses that this node announces, without /p2p. */
+  announced(): readonly string[];
+}
+
+/** Settings of createKadNode. */
+export interface KadNodeOptions {
+  readonly listenAddress: string;
+  /** IPs; the port that the node listens on is added. */
+  readonly announceAddresses: readonly string[];
+}
+
+/** Ages in the peer store. It never renews the age of an address that it hears of again, so any limit here makes live peers vanish. */
+const NEVER_MS = Number.MAX_SAFE_INTEGER;
+/** kad-dht's own cycle of providing again. providing.ts does that in bulk; this one finds nothing to do. */
+const DHT_REPROVIDE_INTERVAL_MS = 24 * 60 * 60 * 1000;
+
+/**
+ * Makes a host with kad-dht set up for a cluster: server mode, private addresses welcome, announced addresses
+ * fixed, limits that let a whole cluster start at once. Not started yet.
+ */
+export async function createKadNode(
+  { privateKey, datastore }: { readonly privateKey: PrivateKey; readonly datastore: Datastore },
+  options: KadNodeOptions,
+): Promise<KadNode> {
+  const listen = parseListenAddress(options.listenAddress);
+  let port = listen.port;
+  const announced = () => options.announceAddresses.map((ip) => tcpMultiaddr(ip, port));
+  announced();
+  const self = peerIdFromPrivateKey(privateKey).toString();
+  const libp2p: Libp2p<{ dht: KadDHT }> = await createLibp2p({
+    start: false,
+    privateKey,
+    datastore,
+    logger: silentComponentLogger,
+    addresses: {
+      listen: [...listen.multiaddrs],
+      announceFilter: () => announced().map((address) => multiaddr(`${address}/p2p/${self}`)),
+    },
+    transports: [tcp()],
+    connectionEncrypters: [noise()],
+    streamMuxers: [yamux()],
+    connectionManager: {
+      maxConnections: MAX_CONNECTIONS,
+      inboundConnectionThreshold: INBOUND_CONNECTIONS_PER_SECOND,
+      maxIncomingPendingConnections: MAX_PENDING_CONNECTIONS,
+      inboundUpgradeTimeout: INBOUND_UPGRADE_TIMEOUT_MS,
+      dialTimeout: DIAL_TIMEOUT_MS,
+      addressDialTimeout: DIAL_TIMEOUT_MS,
+    },
+    peerStore: { maxAddressAge: NEVER_MS, maxPeerAge: NEVER_MS },
+    services: {
+      identify: identify({ runOnLimitedConnection: false }),
+      ping: ping(),
+      dht: kadDHT({
+        protocol: KAD_PROTOCOL,
+        clientMode: false,
+        kBucketSize: REPLICATION,
+        peerInfoMapper: passthroughMapper,
+        // A node alone answers "nobody" at once.
+        allowQueryWithZeroPeers: true,
+        maxInboundStreams: MAX_DHT_STREAMS,
+        maxOutboundStreams: MAX_DHT_STREAMS,
+        networkDialTimeout: { minTimeout: DIAL_TIMEOUT_MS, maxTimeout: DIAL_TIMEOUT_MS },
+        reprovide: { interval: DHT_REPROVIDE_INTERVAL_MS, validity: PROVIDER_VALIDITY_MS, threshold: 0 },
+      }),
+    },
+  });
+  libp2p.addEventListener('transport:listening', ({ detail }) => {
+    if (port !== 0) return;
+    const address = detail.getAddrs()[0];
+    port = Number(address?.getComponents().find(({ name }) => name === 'tcp')?.value ?? 0);
+  });
+  const { dht } = libp2p.services;
+  const { routingTable } = dht as unknown as { routingTable: RoutingTable };
+  return { libp2p, dht, routingTable, announced };
+}
+
+/** libp2p's default logger obeys the DEBUG environment variable and writes text; the daemon's log is JSON. */
+const silentLogger: Logger = Object.assign(() => {}, {
+  error() {},
+  trace() {},
+  enabled: false,
+  newScope: () => silentLogger,
+});
+const silentComponentLogger: ComponentLogger = { forComponent: () => silentLogger };

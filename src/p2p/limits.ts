@@ -1,0 +1,77 @@
+const SECOND_MS = 1000;
+const MINUTE_MS = 60 * SECOND_MS;
+
+/** The Kademlia protocol that every Spegel node speaks. */
+export const KAD_PROTOCOL = '/spegel/kad/1.0.0';
+/** k: how many nodes hold a record, and how many peers a bucket holds (the contract with Spegel). */
+export const REPLICATION = 20;
+/** How long a provider record is good for (the contract with Spegel). */
+export const PROVIDER_VALIDITY_MS = 19 * MINUTE_MS;
+/** How often our own records are provided again: before they fade, with room for one slow round. */
+export const REPROVIDE_INTERVAL_MS = 15 * MINUTE_MS;
+
+/** Bootstrapping again heals a cluster that fell apart into two that each have peers. */
+export const REBOOTSTRAP_INTERVAL_MS = 30 * MINUTE_MS;
+/** First wait after a bootstrap that found nobody: nodes of a new cluster start within the same second. */
+export const BOOTSTRAP_RETRY_INITIAL_MS = 250;
+/** Longest wait: a node that started before its bootstrap peer joins this soon after the peer is up. */
+export const BOOTSTRAP_RETRY_MAX_MS = 5 * SECOND_MS;
+/** A node whose bootstrap fails for this long counts as ready: alone it serves its own containerd all the same. */
+export const BOOTSTRAP_GRACE_MS = 5 * SECOND_MS;
+/** Time for one question to a bootstrap source (an HTTP request; it may cross the network once). */
+export const BOOTSTRAP_QUERY_TIMEOUT_MS = 3 * SECOND_MS;
+/** Time to connect to a peer of the cluster, handshakes included. A dead node's address often answers nothing. */
+export const DIAL_TIMEOUT_MS = 2 * SECOND_MS;
+/** Most bytes of a bootstrap document: 20 peers of 10 addresses need 20 KiB. */
+export const MAX_BOOTSTRAP_DOCUMENT_BYTES = 64 * 1024;
+/** Most peers of a bootstrap document, read or written (the contract with Spegel for /ids). */
+export const MAX_BOOTSTRAP_PEERS = 20;
+/** Most addresses that are taken from one peer of a bootstrap document. */
+export const MAX_ADDRESSES_PER_PEER = 16;
+
+/** Connections: each node talks to every other one in all but the largest clusters. */
+export const MAX_CONNECTIONS = 1000;
+/** Inbound connections per second and address. Behind NAT, and in a lab, many nodes share one. libp2p's 5 refuses them. */
+export const INBOUND_CONNECTIONS_PER_SECOND = 256;
+/** Handshakes at a time: a whole cluster may start in the same second and dial its bootstrap peer. libp2p's 10 refuses them. */
+export const MAX_PENDING_CONNECTIONS = 256;
+/** A handshake that takes longer is a port scan or a broken peer. */
+export const INBOUND_UPGRADE_TIMEOUT_MS = 5 * SECOND_MS;
+/** DHT streams per connection and direction: a node that starts many pods looks up hundreds of digests at once. */
+export const MAX_DHT_STREAMS = 512;
+
+/** Records that are sent to one peer over one stream before its answer is awaited. */
+export const RECORDS_PER_STREAM = 1000;
+/** Peers that records are sent to at a time. */
+export const CONCURRENT_SENDS = 16;
+/** Time for one batch of records to one peer; 1,000 take about 250 ms. */
+export const SEND_TIMEOUT_MS = 5 * SECOND_MS;
+/** Tries per peer before it counts as gone. When it comes back it gets its records as a new peer. */
+export const SEND_ATTEMPTS = 3;
+/** First wait before a peer is tried again. */
+export const SEND_RETRY_INITIAL_MS = 250;
+/** Longest wait before a peer is tried again. */
+export const SEND_RETRY_MAX_MS = 2 * SECOND_MS;
+/** New peers are gathered for this long before they get records, so that a starting cluster costs few rounds. */
+export const NEW_PEER_DELAY_MS = 100;
+
+/** Provider records that a node holds for others: 20 nodes of 10,000 blobs, about 30 MB. */
+export const MAX_PROVIDER_RECORDS = 200_000;
+/** Records of one peer: no single peer can fill the store. */
+export const MAX_RECORDS_PER_PROVIDER = 40_000;
+/** How often records that have faded and peers that are gone are removed. */
+export const HOUSEKEEPING_INTERVAL_MS = 2 * MINUTE_MS;
+
+/** How long a peer that was lost is remembered: it may be the only way back when all are lost. */
+export const KEEP_LOST_PEER_MS = 60 * MINUTE_MS;
+
+/** First wait between two walks to this node's own place in the keyspace while new peers turn up. */
+export const LEARN_INITIAL_MS = 500;
+/** Longest wait between them. */
+export const LEARN_MAX_MS = 30 * SECOND_MS;
+/** First wait before a peer that lost its connection is dialled again. */
+export const RECONNECT_INITIAL_MS = 200;
+/** Longest wait between two tries. */
+export const RECONNECT_MAX_MS = 10 * SECOND_MS;
+/** Tries before the peer counts as gone: about 30 s, what a restart takes. It dials us when it is back. */
+export const RECONNECT_ATTEMPTS = 8;

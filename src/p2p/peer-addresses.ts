@@ -1,0 +1,33 @@
+import type { Multiaddr } from '@multiformats/multiaddr';
+
+/** Multiaddr protocol codes (multicodec table). */
+const IP4 = 4;
+const IP6 = 41;
+const TCP = 6;
+
+/** Nobody can be reached there from another machine: unspecified, loopback, link-local, multicast, broadcast. */
+const UNREACHABLE =
+  /^(?:0\.|127\.|169\.254\.|2(?:2[4-9]|3\d)\.|255\.|::1?$|fe[89ab][0-9a-f]:|ff[0-9a-f]{2}:)/i;
+const MAPPED_IP4 = /^::ffff:/i;
+
+/**
+ * The IPs at which a peer can be asked over HTTP, in the order in which it announced them, each once.
+ * What a peer announces is its own claim: addresses that would lead back to this machine are left out
+ * unless allowLoopback is set (several nodes on one machine, in tests).
+ */
+export function peerIps(multiaddrs: readonly Multiaddr[], allowLoopback = false): readonly string[] {
+  const ips = new Set<string>();
+  for (const address of multiaddrs) {
+    const [ip, transport] = address.getComponents();
+    if (ip?.value === undefined || transport?.code !== TCP) continue;
+    if (ip.code !== IP4 && ip.code !== IP6) continue;
+    if (MAPPED_IP4.test(ip.value)) continue;
+    if (UNREACHABLE.test(ip.value) && !(allowLoopback && isLoopback(ip.value))) continue;
+    ips.add(ip.value);
+  }
+  return [...ips];
+}
+
+function isLoopback(ip: string): boolean {
+  return ip.startsWith('127.') || ip === '::1';
+}

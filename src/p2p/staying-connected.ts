@@ -1,0 +1,133 @@
+import type { Logger } from '../observe/log.ts';
+import { createBackoff } from '../runtime/backoff.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Bootstrapper, BootstrapPeer } from './bootstrapper.ts';
+import {
+  BOOTSTRAP_GRACE_MS,
+  BOOTSTRAP_RETRY_INITIAL_MS,
+  BOOTSTRAP_RETRY_MAX_MS,
+  REBOOTSTRAP_INTERVAL_MS,
+} from './limits.ts';
+
+/** The network as bootstrapping sees it. */
+export interface BootstrapNetwork {
+  /** True if the peer is this node, by its ID or by its address. */
+  isSelf(peer: BootstrapPeer): boolean;
+  /** Connects; resolves to false when the address turned out to be this node's own. Rejects when it cannot connect. */
+  connect(peer: BootstrapPeer, signal: AbortSignal): Promise<boolean>;
+  /** Peers that this node knew before; tried when all connections are lost. */
+  knownPeers(): Promise<readonly BootstrapPeer[]>;
+  /** True while this node has peers. */
+  hasPeers(): boolean;
+  /** Resolves when hasPeers may have changed; rejects when the signal aborts. */
+  peersChanged(signal: AbortSignal): Promise<void>;
+}
+
+/** What keepConnected needs. */
+export interface StayingConnectedDeps {
+  readonly bootstrapper: Bootstrapper;
+  readonly network: BootstrapNetwork;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  /** Called once, when peers are known or there is nobody but this node. */
+  readonly onReady: () => void;
+}
+
+/** How one round of bootstrapping ended. */
+type Outcome = 'joined' | 'alone' | 'failed';
+
+/**
+ * Bootstraps at the start, again when all peers are lost (with backoff), and every 30 minutes, until the signal
+ * aborts; then it resolves. Failures are logged and tried again, never thrown.
+ */
+export async function keepConnected(deps: StayingConnectedDeps, signal: AbortSignal): Promise<void> {
+  const { network, logger, clock } = deps;
+  const backoff = createBackoff({ initialMs: BOOTSTRAP_RETRY_INITIAL_MS, maxMs: BOOTSTRAP_RETRY_MAX_MS });
+  const startedMs = clock.nowMs();
+  let last: Outcome | undefined;
+  let isReady = false;
+  const setReady = () => {
+    if (isReady) return;
+    isReady = true;
+    deps.onReady();
+  };
+  const watchForPeers = async () => {
+    while (!network.hasPeers()) await network.peersChanged(signal);
+    setReady();
+  };
+  watchForPeers().catch(() => {});
+
+  while (!signal.aborted) {
+    const { outcome, error } = await bootstrapOnce(deps, signal);
+    if (signal.aborted) return;
+    if (outcome !== last) logOutcome(logger, outcome, deps.bootstrapper.kind, error);
+    last = outcome;
+    const graceIsOver = clock.nowMs() - startedMs >= BOOTSTRAP_GRACE_MS;
+    if (outcome === 'alone' || (outcome === 'failed' && graceIsOver)) setReady();
+    if (network.hasPeers()) {
+      setReady();
+      backoff.reset();
+      await pause(clock, signal, REBOOTSTRAP_INTERVAL_MS, whileHasPeers(network));
+      if (!network.hasPeers()) last = undefined;
+    } else {
+      const delayMs = backoff.nextMs();
+      const untilGraceMs = BOOTSTRAP_GRACE_MS - (clock.nowMs() - startedMs);
+      const waitMs = isReady || untilGraceMs <= 0 ? delayMs : Math.min(delayMs, untilGraceMs);
+      await pause(clock, signal, waitMs, untilHasPeers(network));
+    }
+  }
+}
+
+async function bootstrapOnce(
+  { bootstrapper, network }: StayingConnectedDeps,
+  signal: AbortSignal,
+): Promise<{ outcome: Outcome; error?: unknown }> {
+  let named: readonly BootstrapPeer[] = [];
+  let error: unknown;
+  try {
+    named = await bootstrapper.peers(signal);
+  } catch (cause) {
+    error = cause;
+  }
+  const others = named.filter((peer) => !network.isSelf(peer));
+  const known = network.hasPeers() ? [] : await network.knownPeers().catch(() => []);
+  const attempts = await Promise.allSettled(
+    [...others, ...known].map(async (peer) => await network.connect(peer, signal)),
+  );
+  const connected = attempts.filter((attempt) => attempt.status === 'fulfilled');
+  if (connected.some(({ value }) => value)) return { outcome: 'joined' };
+  const failed = attempts.slice(0, others.length).find((attempt) => attempt.status === 'rejected');
+  error ??= failed?.reason;
+  return error === undefined ? { outcome: 'alone' } : { outcome: 'failed', error };
+}
+
+function logOutcome(logger: Logger, outcome: Outcome, kind: string, error: unknown): void {
+  if (outcome === 'joined') logger.info('Joined the cluster', { bootstrap: kind });
+  else if (outcome === 'alone') logger.info('Bootstrap names nobody but this node', { bootstrap: kind });
+  else logger.warn('Cannot bootstrap, trying again', { bootstrap: kind, error });
+}
+
+/** Waits until the time is over or the condition holds. */
+async function pause(
+  clock: Clock,
+  signal: AbortSignal,
+  ms: number,
+  condition: (signal: AbortSignal) => Promise<void>,
+): Promise<void> {
+  const done = new AbortController();
+  const either = AbortSignal.any([signal, done.signal]);
+  await Promise.race([clock.sleep(ms, either), condition(either)]).catch(() => {});
+  done.abort();
+}
+
+function whileHasPeers(network: BootstrapNetwork) {
+  return async (signal: AbortSignal): Promise<void> => {
+    while (network.hasPeers()) await network.peersChanged(signal);
+  };
+}
+
+function untilHasPeers(network: BootstrapNetwork) {
+  return async (signal: AbortSignal): Promise<void> => {
+    while (!network.hasPeers()) await network.peersChanged(signal);
+  };
+}

@@ -1,0 +1,231 @@
+import type { Logger } from '../observe/log.ts';
+import type { Digest } from '../oci/digest.ts';
+import { tagKey } from '../oci/reference.ts';
+import { createBackoff } from '../runtime/backoff.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { ContentStore, StoreEvent, StoreSnapshot, Tag } from '../store/content-store.ts';
+import type { Router } from './router.ts';
+
+/** What createAdvertiser needs. */
+export interface AdvertiserDeps {
+  readonly store: Pick<ContentStore, 'watch'>;
+  readonly router: Pick<Router, 'advertise' | 'withdraw'>;
+  readonly logger: Logger;
+  readonly clock: Clock;
+}
+
+/** Something that may be advertised. */
+export type Advertisable =
+  | { readonly kind: 'tag'; readonly key: string; readonly tag: Tag }
+  | {
+      readonly kind: 'digest';
+      readonly key: Digest;
+      /** The registry of an image that names the digest; undefined if none does (yet). */
+      readonly registry: string | undefined;
+    };
+
+/** Tunables of createAdvertiser. */
+export interface AdvertiserOptions {
+  /** Decides what is advertised. Default everything. */
+  readonly shouldAdvertise?: (item: Advertisable) => boolean;
+  /** Changes are gathered for this long, in ms, so that the blobs of one pull go out together. Default 20. */
+  readonly batchDelayMs?: number;
+}
+
+/** How much is advertised, by registry. The registry is empty for content that no image names. */
+export interface AdvertisedCounts {
+  readonly imageTags: ReadonlyMap<string, number>;
+  /** Digests that an image names. */
+  readonly imageDigests: ReadonlyMap<string, number>;
+  /** All digests, those that an image names included. */
+  readonly contentDigests: ReadonlyMap<string, number>;
+}
+
+/** Tells the router what the store has. */
+export interface Advertiser {
+  /** Follows the store until the signal aborts, then resolves. Failures are logged and tried again. */
+  run(signal: AbortSignal): Promise<void>;
+  /** Tells that this node could not serve a key that others may still be sent here for: it is withdrawn until the store names it again. */
+  contentMissing(key: string): void;
+  /** What is advertised at this moment. */
+  counts(): AdvertisedCounts;
+}
+
+/** A new blob is to be findable within 100 ms; the blobs of one pull come some ms apart. */
+const BATCH_DELAY_MS = 20;
+/** First and longest wait after the router or the store failed. */
+const RETRY_INITIAL_MS = 100;
+const RETRY_MAX_MS = 10_000;
+/** Keys per call of the router: what changes while a large call runs waits for its end. */
+const KEYS_PER_CALL = 500;
+
+/** Makes an advertiser; run() starts it. */
+export function createAdvertiser(
+  { store, router, logger, clock }: AdvertiserDeps,
+  { shouldAdvertise = () => true, batchDelayMs = BATCH_DELAY_MS }: AdvertiserOptions = {},
+): Advertiser {
+  /** What the store has and the filter lets pass. */
+  let wanted = new Map<string, Advertisable>();
+  const advertised = new Map<string, Advertisable>();
+  /** What the router was given, also when it failed: it may go on with those keys until they are withdrawn. */
+  const given = new Set<string>();
+  /** Digest -> registry of an image that names it. */
+  let registries = new Map<Digest, string>();
+  /** Keys whose state at the router may differ from what is wanted. */
+  const changed = new Set<string>();
+  let wake = Promise.withResolvers<void>();
+
+  const touch = (key: string) => {
+    const isSettled = wanted.has(key) ? advertised.has(key) : !given.has(key);
+    if (isSettled) changed.delete(key);
+    else changed.add(key);
+    if (changed.size > 0) wake.resolve();
+  };
+  const want = (item: Advertisable) => {
+    if (!shouldAdvertise(item)) return;
+    wanted.set(item.key, item);
+    if (advertised.has(item.key)) advertised.set(item.key, item);
+    touch(item.key);
+  };
+  const unwant = (key: string) => {
+    wanted.delete(key);
+    touch(key);
+  };
+  const wantDigest = (digest: Digest) =>
+    want({ kind: 'digest', key: digest, registry: registries.get(digest) });
+
+  const resync = (snapshot: StoreSnapshot) => {
+    const before = wanted;
+    wanted = new Map();
+    registries = new Map(snapshot.imageDigests);
+    for (const tag of snapshot.tags) want(tagItem(tag));
+    for (const digest of snapshot.blobs) wantDigest(digest);
+    for (const key of before.keys()) touch(key);
+    for (const key of given) touch(key);
+  };
+
+  const apply = (event: StoreEvent) => {
+    switch (event.kind) {
+      case 'resync':
+        resync(event.snapshot);
+        break;
+      case 'tag-added':
+        registries.set(event.tag.digest, event.tag.registry);
+        want(tagItem(event.tag));
+        if (wanted.has(event.tag.digest)) wantDigest(event.tag.digest);
+        break;
+      case 'tag-removed':
+        unwant(tagItem(event.tag).key);
+        break;
+      case 'blob-added':
+        wantDigest(event.digest);
+        break;
+      case 'blob-removed':
+        unwant(event.digest);
+        break;
+    }
+  };
+
+  const follow = async (signal: AbortSignal) => {
+    await persist(signal, 'Cannot follow the content store', async () => {
+      for await (const event of store.watch(signal)) apply(event);
+      if (!signal.aborted) throw new Error('The watch of the content store ended');
+    });
+  };
+
+  const flush = async (signal: AbortSignal) => {
+    await persist(signal, 'Cannot advertise', async (reset) => {
+      for (;;) {
+        if (changed.size === 0) {
+          wake = Promise.withResolvers();
+          await orAbort(wake.promise, signal);
+          await clock.sleep(batchDelayMs, signal);
+        }
+        const batch = [...changed].slice(0, KEYS_PER_CALL);
+        const removed = batch.filter((key) => !wanted.has(key));
+        const added = batch.flatMap((key) => wanted.get(key) ?? []);
+        if (removed.length > 0) {
+          await router.withdraw(removed);
+          for (const key of removed) {
+            advertised.delete(key);
+            given.delete(key);
+          }
+        }
+        if (added.length > 0) {
+          for (const { key } of added) given.add(key);
+          await router.advertise(
+            added.map(({ key }) => key),
+            { signal },
+          );
+          for (const item of added) advertised.set(item.key, item);
+        }
+        // What changed back meanwhile stays in the set.
+        for (const key of batch) touch(key);
+        reset();
+        logger.debug('Advertised', { added: added.length, withdrawn: removed.length });
+      }
+    });
+  };
+
+  /** Runs work again with backoff until the signal aborts. */
+  const persist = async (
+    signal: AbortSignal,
+    failure: string,
+    work: (reset: () => void) => Promise<void>,
+  ): Promise<void> => {
+    const backoff = createBackoff({ initialMs: RETRY_INITIAL_MS, maxMs: RETRY_MAX_MS });
+    while (!signal.aborted) {
+      try {
+        await work(backoff.reset);
+      } catch (error) {
+        if (signal.aborted) return;
+        const retryInMs = Math.round(backoff.nextMs());
+        logger.warn(failure, { error, retryInMs });
+        await clock.sleep(retryInMs, signal).catch(() => {});
+      }
+    }
+  };
+
+  return {
+    async run(signal) {
+      await Promise.all([follow(signal), flush(signal)]);
+    },
+    contentMissing(key) {
+      unwant(key);
+    },
+    counts() {
+      const imageTags = new Map<string, number>();
+      const imageDigests = new Map<string, number>();
+      const contentDigests = new Map<string, number>();
+      for (const item of advertised.values()) {
+        if (item.kind === 'tag') {
+          increment(imageTags, item.tag.registry);
+          continue;
+        }
+        increment(contentDigests, item.registry ?? '');
+        if (item.registry !== undefined) increment(imageDigests, item.registry);
+      }
+      return { imageTags, imageDigests, contentDigests };
+    },
+  };
+}
+
+function tagItem(tag: Tag): Advertisable {
+  return { kind: 'tag', key: tagKey(tag.registry, tag.repository, tag.tag), tag };
+}
+
+function increment(counts: Map<string, number>, key: string): void {
+  counts.set(key, (counts.get(key) ?? 0) + 1);
+}
+
+async function orAbort(promise: Promise<void>, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted();
+  const aborted = Promise.withResolvers<never>();
+  const onAbort = () => aborted.reject(signal.reason as Error);
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    await Promise.race([promise, aborted.promise]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}
