@@ -6,6 +6,7 @@ import { type LabHttp, startLabHttp } from './lab-http.ts';
 import { type LabNode, nodeHost, type NodeOptions, NO_MIRROR, startLabNode } from './lab-node.ts';
 import { reserveNeighbourTable } from './neighbour-table.ts';
 import { createLabNetwork, ipv4Of, type LabNetwork } from './network.ts';
+import { sweepDeadLabs } from './sweep.ts';
 import { startUpstream, type Upstream, UPSTREAM_HOST } from './upstream.ts';
 
 /** Options of createLab. Those of a node are the default of all nodes. */
@@ -40,6 +41,7 @@ const DEFAULT_ROOM_BYTES = 4 * 1024 ** 3;
 /** Starts a lab. Needs root. Whatever happens, nothing of it stays behind: on dispose, on failure, on Ctrl-C. */
 export async function createLab(options: LabOptions): Promise<Lab> {
   if (process.getuid?.() !== 0) throw new Error('The lab makes network namespaces: run it as root');
+  sweepDeadLabs([MEMORY_DIRECTORY, tmpdir()]);
   const cleanup = createCleanup();
   try {
     return await start(cleanup, options);

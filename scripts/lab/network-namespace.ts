@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import type { Cleanup } from './cleanup.ts';
 import { runCommand } from './run-command.ts';
 
@@ -32,13 +32,11 @@ export async function createNetworkNamespace(
 }
 
 function writeEtc(cleanup: Cleanup, name: string, hosts: readonly string[]): void {
-  const hadParent = existsSync(NETNS_ETC);
   const folder = `${NETNS_ETC}/${name}`;
   mkdirSync(folder, { recursive: true });
   cleanup.defer(folder, () => {
     rmSync(folder, { recursive: true, force: true });
-    // The parent belongs to the machine when it was there before; only an empty one can go.
-    if (!hadParent) Bun.spawnSync(['rmdir', '--ignore-fail-on-non-empty', NETNS_ETC]);
+    Bun.spawnSync(['rmdir', '--ignore-fail-on-non-empty', NETNS_ETC]);
   });
   const lines = ['127.0.0.1 localhost', '::1 localhost', ...hosts];
   writeFileSync(`${folder}/hosts`, `${lines.join('\n')}\n`);

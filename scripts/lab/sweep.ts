@@ -1,0 +1,28 @@
+import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** Labs carry the pid of the process that made them in their name. */
+const LAB_NAME = /^lab(\d+)-[a-z0-9]+/;
+
+/**
+ * Removes what labs left behind whose process was killed with SIGKILL, which leaves no time to clean up.
+ * Their processes have died with it; namespaces and folders have not.
+ */
+export function sweepDeadLabs(folders: readonly string[]): void {
+  const { stdout } = Bun.spawnSync(['ip', 'netns', 'list']);
+  for (const line of stdout.toString().split('\n')) {
+    const [name = ''] = line.split(' ');
+    // Another lab that starts right now may be faster.
+    if (isDead(name)) Bun.spawnSync(['ip', 'netns', 'del', name]);
+  }
+  for (const folder of [...folders, '/etc/netns'].filter((path) => existsSync(path))) {
+    for (const name of readdirSync(folder).filter(isDead)) {
+      rmSync(join(folder, name), { recursive: true, force: true });
+    }
+  }
+}
+
+function isDead(name: string): boolean {
+  const pid = LAB_NAME.exec(name)?.[1];
+  return pid !== undefined && !existsSync(`/proc/${pid}`);
+}
