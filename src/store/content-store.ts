@@ -22,7 +22,7 @@ export interface StoreSnapshot {
   readonly tags: readonly Tag[];
   /** Every servable blob, by digest: also those that no image names yet (a pull in progress, ctr content fetch). */
   readonly blobs: ReadonlySet<Digest>;
-  /** Digests that are named by an image, with the registry of that image (metrics, and filters later). */
+  /** Servable digests that an image leads to (its own, and those of its manifests, configs and layers), with the registry of that image (metrics, and filters later). */
   readonly imageDigests: ReadonlyMap<Digest, string>;
 }
 
@@ -43,7 +43,10 @@ export interface StoreCallOptions {
 /**
  * What this node has. The implementations pass the suite in content-store.conformance.ts.
  * A blob counts as present if it is on disk and the configured containerd namespace knows it.
- * Calls reject with StoreUnavailableError while the backend is away.
+ *
+ * While the backend is away (or hangs), what it was last known to have and is still on disk is served as
+ * before, and what is not on disk is absent; calls that need the backend's word, such as for a tag or a file
+ * that was never heard of, and list(), reject with StoreUnavailableError.
  */
 export interface ContentStore {
   /** The digest that a tag names, or undefined if the tag is unknown or its manifest is not on disk. */

@@ -1,0 +1,88 @@
+import type { Logger } from '../observe/log.ts';
+import type { Digest } from '../oci/digest.ts';
+import { createBackoff } from '../runtime/backoff.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { ContentFiles } from './content-files.ts';
+import { COMMIT_BACKOFF, COMMIT_WAIT_MS, MAX_PARALLEL_CHECKS, MAX_PENDING_CHECKS } from './limits.ts';
+
+/** What the checks need of the store. */
+export interface BlobChecksDeps {
+  readonly files: Pick<ContentFiles, 'sizeBytes'>;
+  /** Size of the blob in the namespace's metadata, undefined if it is not known there. */
+  readonly lookup: (digest: Digest, signal: AbortSignal) => Promise<number | undefined>;
+  readonly onPresent: (digest: Digest, sizeBytes: number) => void;
+  readonly onAbsent: (digest: Digest) => void;
+  /** There is more to check than is worth checking one by one. */
+  readonly onOverflow: () => void;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** Finds out what became of blobs whose files came or went. */
+export interface BlobChecks {
+  /** Returns at once. A check of the same digest that runs is done again after its end. */
+  check(digest: Digest): void;
+}
+
+/**
+ * The checks of one store, until the signal aborts. containerd renames the file into place before it
+ * commits the metadata, so a blob on disk that is not known yet is asked for again for a while.
+ */
+export function createBlobChecks(deps: BlobChecksDeps, signal: AbortSignal): BlobChecks {
+  const { files, lookup, onPresent, onAbsent, onOverflow, clock, logger } = deps;
+  const pending = new Map<Digest, 'running' | 'again'>();
+  const waiting: (() => void)[] = [];
+  let inFlight = 0;
+
+  async function limitedLookup(digest: Digest): Promise<number | undefined> {
+    if (inFlight >= MAX_PARALLEL_CHECKS) await new Promise<void>((resolve) => waiting.push(resolve));
+    else inFlight++;
+    try {
+      return await lookup(digest, signal);
+    } finally {
+      const next = waiting.shift();
+      // A waiting one takes over the place.
+      if (next === undefined) inFlight--;
+      else next();
+    }
+  }
+
+  async function settle(digest: Digest): Promise<void> {
+    const backoff = createBackoff(COMMIT_BACKOFF);
+    const giveUpAtMs = clock.nowMs() + COMMIT_WAIT_MS;
+    for (;;) {
+      const onDisk = await files.sizeBytes(digest);
+      const known = onDisk === undefined ? undefined : await limitedLookup(digest);
+      if (onDisk !== undefined && known === onDisk) {
+        onPresent(digest, onDisk);
+        return;
+      }
+      onAbsent(digest);
+      if (onDisk === undefined || clock.nowMs() >= giveUpAtMs) return;
+      await clock.sleep(backoff.nextMs(), signal);
+    }
+  }
+
+  async function run(digest: Digest): Promise<void> {
+    try {
+      do {
+        pending.set(digest, 'running');
+        await settle(digest);
+      } while (pending.get(digest) === 'again');
+    } catch (error) {
+      // containerd is away: the listing after its return finds the blob.
+      if (!signal.aborted) logger.debug('blob could not be checked', { digest, error });
+    } finally {
+      pending.delete(digest);
+    }
+  }
+
+  return {
+    check(digest) {
+      if (signal.aborted) return;
+      if (pending.has(digest)) pending.set(digest, 'again');
+      else if (pending.size >= MAX_PENDING_CHECKS) onOverflow();
+      else void run(digest);
+    },
+  };
+}

@@ -1,0 +1,203 @@
+import { Client, credentials, Metadata, status, type ServiceError } from '@grpc/grpc-js';
+import { type Digest, isDigest } from '../oci/digest.ts';
+import { StoreUnavailableError } from '../store/content-store.ts';
+import { API, type ApiMethod, decodeSubject, type ImageMessage } from './containerd-api.ts';
+import { CALL_DEADLINE_MS, LIST_DEADLINE_MS, MAX_RECEIVE_BYTES } from './limits.ts';
+
+/** An image of the namespace: its name as containerd holds it, and the digest it names. */
+export interface ImageRecord {
+  readonly name: string;
+  readonly target: Digest;
+}
+
+/** Something happened to an image (`/images/create|update|delete`) or to content (`/content/create|delete`). */
+export interface ContainerdEvent {
+  readonly topic: string;
+  /** The image's name, or the content's digest. Unchecked. */
+  readonly subject: string;
+}
+
+/** Options of every call. */
+export interface CallOptions {
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** containerd as one namespace sees it. Calls reject with StoreUnavailableError, or with the signal's reason. */
+export interface ContainerdClient {
+  version(options?: CallOptions): Promise<string>;
+  /** Where containerd says that its content is, as seen from its own mount namespace; undefined if it does not say. */
+  contentRoot(options?: CallOptions): Promise<string | undefined>;
+  getImage(name: string, options?: CallOptions): Promise<ImageRecord | undefined>;
+  listImages(options?: CallOptions): Promise<readonly ImageRecord[]>;
+  /** The blob's size in bytes if the namespace knows it. */
+  contentSize(digest: Digest, options?: CallOptions): Promise<number | undefined>;
+  /** Every blob that the namespace knows, with its size in bytes. */
+  listContent(options?: CallOptions): Promise<ReadonlyMap<Digest, number>>;
+  /** Calls onEvent until the signal aborts (then it resolves) or the stream ends (then it rejects). */
+  subscribe(onEvent: (event: ContainerdEvent) => void, signal: AbortSignal): Promise<void>;
+  /** Closes the connection; calls in flight reject. */
+  close(): void;
+}
+
+/** Options of createContainerdClient. */
+export interface ContainerdClientOptions {
+  /** Path of containerd's socket. */
+  readonly socketPath: string;
+  /** Namespace whose images and content are seen. */
+  readonly namespace: string;
+}
+
+/** A client over containerd's unix socket. Connects at the first call; never asks a DNS server or an HTTP proxy. */
+export function createContainerdClient({ socketPath, namespace }: ContainerdClientOptions): ContainerdClient {
+  const client = new Client(`unix:${socketPath}`, credentials.createInsecure(), {
+    'grpc.enable_http_proxy': 0,
+    'grpc.max_receive_message_length': MAX_RECEIVE_BYTES,
+    // The configuration of a service is looked up in DNS otherwise.
+    'grpc.service_config_disable_resolution': 1,
+    // Who is away is asked again by the caller, who wants to know at once.
+    'grpc.enable_retries': 0,
+  });
+  const metadata = new Metadata();
+  metadata.set('containerd-namespace', namespace);
+  const unavailable = (path: string, cause: unknown) =>
+    new StoreUnavailableError(
+      `containerd at ${socketPath} does not answer ${path.slice(path.lastIndexOf('/') + 1)}: is it running, and is this its socket?`,
+      { cause },
+    );
+
+  function unary<Request, Response>(
+    method: ApiMethod<Request, Response>,
+    request: Request,
+    deadlineMs: number,
+    { signal }: CallOptions = {},
+  ): Promise<Response | undefined> {
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted === true) {
+        reject(signal.reason as Error);
+        return;
+      }
+      const onAbort = () => call.cancel();
+      const done = (error: ServiceError | null, response?: Response) => {
+        signal?.removeEventListener('abort', onAbort);
+        if (error === null) resolve(response);
+        else if (signal?.aborted === true) reject(signal.reason as Error);
+        else if (error.code === status.NOT_FOUND) resolve(undefined);
+        else reject(unavailable(method.path, error));
+      };
+      const { path, encode, decode } = method;
+      const call = client.makeUnaryRequest(
+        path,
+        encode,
+        decode,
+        request,
+        metadata,
+        { deadline: Date.now() + deadlineMs },
+        done,
+      );
+      signal?.addEventListener('abort', onAbort, { once: true });
+    });
+  }
+
+  /** Resolves when the server ends the stream well, or the signal aborts. */
+  function stream<Request, Response>(
+    method: ApiMethod<Request, Response>,
+    request: Request,
+    onMessage: (message: Response) => void,
+    { signal, deadlineMs }: CallOptions & { deadlineMs?: number },
+  ): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted === true) {
+        reject(signal.reason as Error);
+        return;
+      }
+      const { path, encode, decode } = method;
+      const call = client.makeServerStreamRequest(
+        path,
+        encode,
+        decode,
+        request,
+        metadata,
+        deadlineMs === undefined ? {} : { deadline: Date.now() + deadlineMs },
+      );
+      const onAbort = () => call.cancel();
+      signal?.addEventListener('abort', onAbort, { once: true });
+      call.on('data', (message: Response) => {
+        try {
+          onMessage(message);
+        } catch (error) {
+          reject(error);
+          call.cancel();
+        }
+      });
+      call.on('error', (error: Error) => {
+        signal?.removeEventListener('abort', onAbort);
+        reject(signal?.aborted === true ? (signal.reason as Error) : unavailable(path, error));
+      });
+      call.on('end', () => {
+        signal?.removeEventListener('abort', onAbort);
+        resolve();
+      });
+    });
+  }
+
+  return {
+    async version(options) {
+      const answer = await unary(API.version, {}, CALL_DEADLINE_MS, options);
+      return answer?.version ?? 'unknown';
+    },
+    async contentRoot(options) {
+      const filters = ['type==io.containerd.content.v1,id==content'];
+      const answer = await unary(API.plugins, { filters }, CALL_DEADLINE_MS, options);
+      return answer?.plugins[0]?.exports['root'];
+    },
+    async getImage(name, options) {
+      const answer = await unary(API.getImage, { name }, CALL_DEADLINE_MS, options);
+      return answer?.image ? toImageRecord(answer.image) : undefined;
+    },
+    async listImages(options) {
+      const answer = await unary(API.listImages, { filters: [] }, LIST_DEADLINE_MS, options);
+      return (answer?.images ?? []).flatMap((image) => toImageRecord(image) ?? []);
+    },
+    async contentSize(digest, options) {
+      const answer = await unary(API.contentInfo, { digest }, CALL_DEADLINE_MS, options);
+      return answer?.info?.size;
+    },
+    async listContent({ signal } = {}) {
+      const known = new Map<Digest, number>();
+      await stream(
+        API.listContent,
+        { filters: [] },
+        ({ info }) => {
+          for (const { digest, size } of info) if (isDigest(digest)) known.set(digest, size);
+        },
+        { signal, deadlineMs: LIST_DEADLINE_MS },
+      );
+      return known;
+    },
+    async subscribe(onEvent, signal) {
+      const filters = ['images', 'content'].map(
+        (kind) => `namespace==${JSON.stringify(namespace)},topic~="^/${kind}/"`,
+      );
+      const { path } = API.subscribe;
+      try {
+        await stream(
+          API.subscribe,
+          { filters },
+          ({ topic, event }) => {
+            if (event !== null) onEvent({ topic, subject: decodeSubject(event.value) });
+          },
+          { signal },
+        );
+      } catch (error) {
+        if (signal.aborted) return;
+        throw error;
+      }
+      if (!signal.aborted) throw unavailable(path, new Error('the event stream has ended'));
+    },
+    close: () => client.close(),
+  };
+}
+
+function toImageRecord({ name, target }: ImageMessage): ImageRecord | undefined {
+  return target !== null && isDigest(target.digest) ? { name, target: target.digest } : undefined;
+}

@@ -1,0 +1,124 @@
+import type { Logger } from '../observe/log.ts';
+import type { Digest } from '../oci/digest.ts';
+import { tagKey } from '../oci/reference.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { type ContentStore, StoreUnavailableError } from '../store/content-store.ts';
+import { createStoreEventQueue, type StoreEventQueue } from '../store/store-event-queue.ts';
+import { type ContainerdClient, createContainerdClient } from './containerd-client.ts';
+import { createContentFiles } from './content-files.ts';
+import { createNamespaceFollower } from './namespace-follower.ts';
+
+/** Collaborators of createContainerdStore. */
+export interface ContainerdStoreDeps {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Called with true when containerd answers and everything was listed, with false when that is lost. Not called before the first of them. */
+  readonly onConnectionChange?: (up: boolean) => void;
+  /** Makes a client for each attempt to connect. Default: one over the socket. Injected in tests. */
+  readonly connect?: () => ContainerdClient;
+}
+
+/** Options of createContainerdStore. */
+export interface ContainerdStoreOptions {
+  /** containerd's socket. */
+  readonly socketPath: string;
+  /** Namespace whose content is served, `k8s.io` for Kubernetes. */
+  readonly namespace: string;
+  /** containerd's content directory as this process sees it. It is only read. */
+  readonly contentPath: string;
+}
+
+/** A ContentStore over containerd. Disposing it ends its connection and its watches. */
+export interface ContainerdStore extends ContentStore, AsyncDisposable {
+  /** True while containerd answers, and everything was listed since it does. */
+  readonly connected: boolean;
+}
+
+/**
+ * Starts to follow a containerd (1.6 or newer), which may come later, restart or hang: the store answers
+ * from its last knowledge and the disk then, as ContentStore says.
+ */
+export function createContainerdStore(
+  { clock, logger, onConnectionChange = () => {}, connect }: ContainerdStoreDeps,
+  { socketPath, namespace, contentPath }: ContainerdStoreOptions,
+): ContainerdStore {
+  const files = createContentFiles(contentPath);
+  const queues = new Set<StoreEventQueue>();
+  const follower = createNamespaceFollower({
+    connect: connect ?? (() => createContainerdClient({ socketPath, namespace })),
+    files,
+    onChange(change) {
+      for (const queue of queues) queue.push(change);
+    },
+    onListed() {
+      for (const queue of queues) queue.resync();
+    },
+    onConnectionChange,
+    clock,
+    logger,
+  });
+  const { state } = follower;
+
+  async function targetOf(name: string, signal: AbortSignal | undefined): Promise<Digest | undefined> {
+    try {
+      return (await follower.call((client) => client.getImage(name, { signal })))?.target;
+    } catch (error) {
+      // Nobody but containerd moves a tag, so while it is away the last word stands.
+      const last = state.images.get(name);
+      if (error instanceof StoreUnavailableError && last !== undefined) return last.target;
+      throw error;
+    }
+  }
+
+  return {
+    get connected() {
+      return follower.connected;
+    },
+    async resolve(registry, repository, tag, { signal } = {}) {
+      const target = await targetOf(tagKey(registry, repository, tag), signal);
+      if (target === undefined) return undefined;
+      return (await follower.confirm(target, signal)) === undefined ? undefined : target;
+    },
+    async stat(digest, { signal } = {}) {
+      const sizeBytes = await follower.confirm(digest, signal);
+      return sizeBytes === undefined ? undefined : { digest, sizeBytes, path: files.path(digest) };
+    },
+    async read(digest, maxBytes, { signal } = {}) {
+      const sizeBytes = await follower.confirm(digest, signal);
+      if (sizeBytes === undefined) return undefined;
+      if (sizeBytes > maxBytes) {
+        throw new RangeError(
+          `Cannot read blob "${digest}": ${sizeBytes} bytes are over the limit of ${maxBytes}`,
+        );
+      }
+      return files.read(digest, sizeBytes);
+    },
+    async list({ signal } = {}) {
+      signal?.throwIfAborted();
+      await unlessAborted(follower.list(), signal);
+      return state.snapshot();
+    },
+    async *watch(signal) {
+      const queue = createStoreEventQueue(() => state.snapshot());
+      // Before the first listing nothing is known; that listing brings the first resync.
+      if (follower.listed) queue.resync();
+      queues.add(queue);
+      try {
+        yield* queue.read(signal);
+      } finally {
+        queues.delete(queue);
+      }
+    },
+    [Symbol.asyncDispose]: () => follower[Symbol.asyncDispose](),
+  };
+}
+
+/** The work's result, or a rejection with the signal's reason if that comes first. The work goes on. */
+function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return work;
+  return new Promise((resolve, reject) => {
+    const onAbort = () => reject(signal.reason as Error);
+    signal.addEventListener('abort', onAbort, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+  });
+}

@@ -1,0 +1,77 @@
+import { lstat, open, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Digest, type DigestAlgorithm, isDigest, parseDigest, splitDigest } from '../oci/digest.ts';
+
+/** Folders below `blobs/` that are looked at. */
+export const BLOB_ALGORITHMS: readonly DigestAlgorithm[] = ['sha256', 'sha512'];
+
+/** containerd's content directory, read-only. A path is made from a parsed digest and from nothing else. */
+export interface ContentFiles {
+  /** The content directory. */
+  readonly root: string;
+  /** Folder of all blobs of an algorithm. It may not exist. */
+  folder(algorithm: DigestAlgorithm): string;
+  /** The blob's file, there or not. Throws InvalidDigestError for what is no digest. */
+  path(digest: Digest): string;
+  /** Size in bytes of the blob's file, undefined if there is no regular file. */
+  sizeBytes(digest: Digest): Promise<number | undefined>;
+  /** The whole file if it has that size, undefined if it has vanished or changed. */
+  read(digest: Digest, sizeBytes: number): Promise<Uint8Array | undefined>;
+  /** Digests of all files in the blob folders, whatever namespace they belong to. */
+  list(): Promise<Set<Digest>>;
+}
+
+/** The content directory at the path (`io.containerd.content.v1.content` below containerd's root). */
+export function createContentFiles(contentPath: string): ContentFiles {
+  const folder = (algorithm: DigestAlgorithm) => join(contentPath, 'blobs', algorithm);
+  const path = (digest: Digest) => {
+    const { algorithm, hex } = splitDigest(parseDigest(digest));
+    return join(folder(algorithm), hex);
+  };
+  return {
+    root: contentPath,
+    folder,
+    path,
+    async sizeBytes(digest) {
+      const stats = await unlessAbsent(lstat(path(digest)));
+      return stats?.isFile() === true ? stats.size : undefined;
+    },
+    async read(digest, sizeBytes) {
+      const file = await unlessAbsent(open(path(digest), 'r'));
+      if (file === undefined) return undefined;
+      try {
+        // One byte more than expected tells a file that has grown.
+        const buffer = Buffer.allocUnsafe(sizeBytes + 1);
+        let length = 0;
+        while (length < buffer.length) {
+          const { bytesRead } = await file.read(buffer, length, buffer.length - length, length);
+          if (bytesRead === 0) break;
+          length += bytesRead;
+        }
+        return length === sizeBytes ? buffer.subarray(0, length) : undefined;
+      } finally {
+        await file.close();
+      }
+    },
+    async list() {
+      const found = new Set<Digest>();
+      for (const algorithm of BLOB_ALGORITHMS) {
+        for (const name of (await unlessAbsent(readdir(folder(algorithm)))) ?? []) {
+          const digest = `${algorithm}:${name}`;
+          if (isDigest(digest)) found.add(digest);
+        }
+      }
+      return found;
+    },
+  };
+}
+
+async function unlessAbsent<T>(work: Promise<T>): Promise<T | undefined> {
+  try {
+    return await work;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    throw error;
+  }
+}

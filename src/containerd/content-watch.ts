@@ -1,0 +1,87 @@
+import { join } from 'node:path';
+import type { Logger } from '../observe/log.ts';
+import { type Digest, isDigest } from '../oci/digest.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { BLOB_ALGORITHMS, type ContentFiles } from './content-files.ts';
+import { SCAN_INTERVAL_MS } from './limits.ts';
+import { watchFolder } from './watch-folder.ts';
+
+/** What the watch of the content directory needs. */
+export interface ContentWatchDeps {
+  readonly files: ContentFiles;
+  /** The blob's file came, went or changed. */
+  readonly onBlob: (digest: Digest) => void;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** inotify on the content directory. */
+export interface ContentWatch extends Disposable {
+  /** Looks whether the folders are still those that are watched. */
+  check(): void;
+  /** Takes what is on disk now as told of. */
+  acknowledge(onDisk: ReadonlySet<Digest>): void;
+}
+
+/**
+ * Watches the blob folders for renames into them, and the ingest folder for downloads that end: after
+ * each the blob folders are read once more, which finds what inotify dropped (its queue is bounded) and
+ * folders that appeared while nobody looked.
+ */
+export function createContentWatch({ files, onBlob, clock, logger }: ContentWatchDeps): ContentWatch {
+  const closing = new AbortController();
+  let seen: ReadonlySet<Digest> | undefined;
+  let scanDue = false;
+
+  async function scanNow(): Promise<void> {
+    const onDisk = await files.list();
+    const before = seen;
+    seen = onDisk;
+    // Before the first listing everything is new, and that listing finds it.
+    if (before === undefined) return;
+    for (const digest of onDisk) if (!before.has(digest)) onBlob(digest);
+    for (const digest of before) if (!onDisk.has(digest)) onBlob(digest);
+  }
+
+  function scan(): void {
+    if (scanDue) return;
+    scanDue = true;
+    clock
+      .sleep(SCAN_INTERVAL_MS, closing.signal)
+      .then(() => {
+        scanDue = false;
+        return scanNow();
+      })
+      .catch((error: unknown) => {
+        if (!closing.signal.aborted) logger.debug('blob folders cannot be read', { error });
+      });
+  }
+
+  const watches = BLOB_ALGORITHMS.map((algorithm) =>
+    watchFolder({
+      path: files.folder(algorithm),
+      onEntry: (name) => {
+        const digest = `${algorithm}:${name}`;
+        if (isDigest(digest)) onBlob(digest);
+      },
+      onAttached: () => {
+        scanNow().catch((error: unknown) => logger.debug('blob folders cannot be read', { error }));
+      },
+      logger,
+    }),
+  );
+  watches.push(watchFolder({ path: join(files.root, 'ingest'), onEntry: scan, onAttached: scan, logger }));
+
+  return {
+    check() {
+      for (const watch of watches) watch.check();
+    },
+    acknowledge(onDisk) {
+      seen = onDisk;
+    },
+    [Symbol.dispose]() {
+      closing.abort(new Error('The watch is closed'));
+      for (const watch of watches) watch[Symbol.dispose]();
+    },
+  };
+}

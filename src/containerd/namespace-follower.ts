@@ -1,0 +1,209 @@
+import type { Logger } from '../observe/log.ts';
+import { type Digest, isDigest } from '../oci/digest.ts';
+import { MAX_MANIFEST_BYTES } from '../oci/media-type.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { StoreUnavailableError } from '../store/content-store.ts';
+import { createBlobChecks } from './blob-checks.ts';
+import { createConnection } from './connection.ts';
+import type { ContainerdClient, ContainerdEvent } from './containerd-client.ts';
+import type { ContentFiles } from './content-files.ts';
+import { createContentWatch } from './content-watch.ts';
+import { createImageWalker } from './image-walker.ts';
+import { MAX_PENDING_IMAGES, RECONCILE_INTERVAL_MS } from './limits.ts';
+import { listNamespace } from './list-namespace.ts';
+import { createStoreState, type StoreChange, type StoreState } from '../store/store-state.ts';
+
+/** Collaborators of a follower. */
+export interface NamespaceFollowerDeps {
+  readonly connect: () => ContainerdClient;
+  readonly files: ContentFiles;
+  readonly onChange: (change: StoreChange) => void;
+  /** Everything was listed: at a connection, periodically, or because asked for and something is different. */
+  readonly onListed: () => void;
+  readonly onConnectionChange: (up: boolean) => void;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** Keeps a StoreState true to a namespace, from events, inotify and listings. */
+export interface NamespaceFollower extends AsyncDisposable {
+  readonly state: StoreState;
+  readonly connected: boolean;
+  /** True from the first listing on. */
+  readonly listed: boolean;
+  /** Calls containerd; a failure has the connection tried. Rejects at once while containerd is away. */
+  call<T>(work: (client: ContainerdClient) => Promise<T>): Promise<T>;
+  /** The size in bytes of a blob that is here, checked on disk; a blob that is not known yet is asked for. */
+  confirm(digest: Digest, signal?: AbortSignal): Promise<number | undefined>;
+  /** Lists everything anew, beginning after the call. */
+  list(): Promise<void>;
+}
+
+/** Starts to follow; containerd may come later. */
+export function createNamespaceFollower(deps: NamespaceFollowerDeps): NamespaceFollower {
+  const { connect, files, onChange, onListed, onConnectionChange, clock, logger } = deps;
+  const state = createStoreState(onChange);
+  const walker = createImageWalker(logger);
+  const closing = new AbortController();
+  /** Names that events asked to be read again. */
+  const dirtyImages = new Set<string>();
+  /** Ends when the last piece of work on images and listings has ended. Never rejects. */
+  let lastWork: Promise<unknown> = Promise.resolve();
+  let nextListing: Promise<void> | undefined;
+  let listed = false;
+  let warnedOfPath = false;
+  let nextReconcileMs = 0;
+
+  function serially<T>(work: () => Promise<T>): Promise<T> {
+    const result = lastWork.then(work);
+    lastWork = result.catch(() => {});
+    return result;
+  }
+
+  async function call<T>(work: (client: ContainerdClient) => Promise<T>): Promise<T> {
+    const client = connection.client();
+    try {
+      return await work(client);
+    } catch (error) {
+      if (error instanceof StoreUnavailableError) connection.suspect();
+      throw error;
+    }
+  }
+
+  async function confirm(digest: Digest, signal?: AbortSignal): Promise<number | undefined> {
+    const onDisk = await files.sizeBytes(digest);
+    signal?.throwIfAborted();
+    const known = state.blobs.get(digest);
+    if (known !== undefined) {
+      if (known === onDisk) return onDisk;
+      state.removeBlob(digest);
+    }
+    if (onDisk === undefined) return undefined;
+    const size = await call((client) => client.contentSize(digest, { signal }));
+    // The file is looked at once more: it may have gone meanwhile, and its removal been told of.
+    if (size === undefined || (await files.sizeBytes(digest)) !== size) return undefined;
+    state.addBlob(digest, size);
+    return size;
+  }
+
+  /** A listing that has not begun yet serves everyone who asks for one. */
+  function list(isPeriodic = false): Promise<void> {
+    nextListing ??= serially(async () => {
+      nextListing = undefined;
+      using update = state.startListing();
+      const listing = await call((client) => listNamespace({ client, files, walker }, closing.signal));
+      const changed = update.finish(listing.blobs, listing.images);
+      content.acknowledge(listing.onDisk);
+      if (!listed || isPeriodic || changed) {
+        listed = true;
+        onListed();
+      }
+      if (listing.knownBlobs > 0 && listing.blobs.size === 0) await warnOfPath();
+      else warnedOfPath = false;
+    });
+    return nextListing;
+  }
+
+  /** Lists because of something seen; if containerd is away, it is listed at its return anyway. */
+  function relist(): void {
+    list().catch((error: unknown) => {
+      if (!closing.signal.aborted) logger.debug('containerd could not be listed', { error });
+    });
+  }
+
+  async function warnOfPath(): Promise<void> {
+    if (warnedOfPath) return;
+    warnedOfPath = true;
+    const contentRoot = await call((client) => client.contentRoot()).catch(() => 'unknown');
+    logger.warn(
+      'none of the blobs that containerd knows is in the content path: mount the folder that containerd names, and give its place with --containerd-content-path',
+      { contentPath: files.root, contentRoot },
+    );
+  }
+
+  async function refreshImages(): Promise<void> {
+    for (const name of dirtyImages) {
+      dirtyImages.delete(name);
+      const record = await call((client) => client.getImage(name));
+      if (record === undefined) {
+        state.removeImage(name);
+        continue;
+      }
+      const image = await walker.walk(record, async (digest) => {
+        const sizeBytes = await confirm(digest);
+        return sizeBytes === undefined || sizeBytes > MAX_MANIFEST_BYTES
+          ? undefined
+          : files.read(digest, sizeBytes);
+      });
+      state.setImage(image);
+      // Content that another namespace fetched is shared without any rename.
+      for (const digest of image.digests) if (!state.blobs.has(digest)) checks.check(digest);
+    }
+  }
+
+  function onEvent({ topic, subject }: ContainerdEvent): void {
+    if (topic.startsWith('/content/')) {
+      if (isDigest(subject)) checks.check(subject);
+    } else if (dirtyImages.size >= MAX_PENDING_IMAGES) {
+      relist();
+    } else {
+      dirtyImages.add(subject);
+      serially(refreshImages).catch((error: unknown) => {
+        if (!closing.signal.aborted) logger.debug('image could not be read', { image: subject, error });
+      });
+    }
+  }
+
+  const checks = createBlobChecks(
+    {
+      files,
+      lookup: (digest, signal) => call((client) => client.contentSize(digest, { signal })),
+      onPresent: (digest, sizeBytes) => state.addBlob(digest, sizeBytes),
+      onAbsent: (digest) => state.removeBlob(digest),
+      onOverflow: relist,
+      clock,
+      logger,
+    },
+    closing.signal,
+  );
+  // Before the connection, so that nothing falls between the first listing and the watch.
+  const content = createContentWatch({ files, onBlob: (digest) => checks.check(digest), clock, logger });
+  const connection = createConnection({
+    connect,
+    onEvent,
+    async onConnected() {
+      await list(true);
+      // Once more soon: events between the subscription's start and the listing may have been lost.
+      nextReconcileMs = 0;
+    },
+    async onProbed() {
+      content.check();
+      if (clock.nowMs() < nextReconcileMs) return;
+      // Up to a quarter off, so that the nodes of a cluster do not act in step.
+      nextReconcileMs = clock.nowMs() + RECONCILE_INTERVAL_MS * (0.75 + Math.random() / 2);
+      await list(true);
+    },
+    onConnectionChange,
+    clock,
+    logger,
+  });
+
+  return {
+    state,
+    get connected() {
+      return connection.up;
+    },
+    get listed() {
+      return listed;
+    },
+    call,
+    confirm,
+    list: () => list(),
+    async [Symbol.asyncDispose]() {
+      closing.abort(new StoreUnavailableError('The store is closed'));
+      content[Symbol.dispose]();
+      await connection[Symbol.asyncDispose]();
+      await lastWork;
+    },
+  };
+}

@@ -1,0 +1,89 @@
+import { type StoreEvent, type StoreSnapshot } from './content-store.ts';
+import { tagKey } from '../oci/reference.ts';
+
+/** Changes that wait for a slow consumer before they give way to one resync: some seconds of the fastest pulls. */
+const MAX_PENDING_EVENTS = 4096;
+
+/** The changes that one consumer of a watch has not taken yet. */
+export interface StoreEventQueue {
+  /** Adds a change. A newer one for the same blob or tag replaces the older. Before the first resync nothing is added. */
+  push(event: Exclude<StoreEvent, { kind: 'resync' }>): void;
+  /** Replaces all that waits by one resync, whose snapshot is taken when it is read. */
+  resync(): void;
+  /** Yields what comes until the signal aborts. */
+  read(signal: AbortSignal): AsyncGenerator<StoreEvent, void>;
+}
+
+/** Options of createStoreEventQueue. */
+export interface StoreEventQueueOptions {
+  /** Default 4096. */
+  readonly maxPending?: number;
+}
+
+/** A queue that never holds more than maxPending changes, however slow its consumer is. */
+export function createStoreEventQueue(
+  snapshot: () => StoreSnapshot,
+  { maxPending = MAX_PENDING_EVENTS }: StoreEventQueueOptions = {},
+): StoreEventQueue {
+  const pending = new Map<string, StoreEvent>();
+  let resyncDue = false;
+  let hadResync = false;
+  let wake = () => {};
+
+  function take(): StoreEvent | undefined {
+    if (resyncDue) {
+      resyncDue = false;
+      return { kind: 'resync', snapshot: snapshot() };
+    }
+    for (const [key, event] of pending) {
+      pending.delete(key);
+      return event;
+    }
+    return undefined;
+  }
+
+  return {
+    push(event) {
+      // Told of by the first resync.
+      if (!hadResync) return;
+      const key = subject(event);
+      // Deleted first, so that the order is that of the last changes.
+      pending.delete(key);
+      if (pending.size >= maxPending) {
+        this.resync();
+        return;
+      }
+      // A resync that was not read yet tells of this change too.
+      if (!resyncDue) pending.set(key, event);
+      wake();
+    },
+    resync() {
+      pending.clear();
+      resyncDue = true;
+      hadResync = true;
+      wake();
+    },
+    async *read(signal) {
+      const onAbort = () => wake();
+      signal.addEventListener('abort', onAbort);
+      try {
+        while (!signal.aborted) {
+          const event = take();
+          if (event !== undefined) {
+            yield event;
+            continue;
+          }
+          await new Promise<void>((resolve) => {
+            wake = resolve;
+          });
+        }
+      } finally {
+        signal.removeEventListener('abort', onAbort);
+      }
+    },
+  };
+}
+
+function subject(event: Exclude<StoreEvent, { kind: 'resync' }>): string {
+  return 'tag' in event ? tagKey(event.tag.registry, event.tag.repository, event.tag.tag) : event.digest;
+}

@@ -1,0 +1,134 @@
+import type { StoreEvent, StoreSnapshot, Tag } from './content-store.ts';
+import type { Digest } from '../oci/digest.ts';
+import type { Reference } from '../oci/reference.ts';
+
+/** An image of the namespace, looked through. */
+export interface KnownImage {
+  readonly name: string;
+  readonly target: Digest;
+  /** Absent if the name is none that a registry could be asked for. */
+  readonly reference?: Reference;
+  /** All that the image leads to, on disk or not, the target first. */
+  readonly digests: readonly Digest[];
+}
+
+/** A change to tell of; resyncs are made by the store. */
+export type StoreChange = Exclude<StoreEvent, { kind: 'resync' }>;
+
+/** What the node is known to have. Changes that make a difference are told to onChange. */
+export interface StoreState {
+  /** Size in bytes of every blob that is known and was on disk. */
+  readonly blobs: ReadonlyMap<Digest, number>;
+  readonly images: ReadonlyMap<string, KnownImage>;
+  addBlob(digest: Digest, sizeBytes: number): void;
+  removeBlob(digest: Digest): void;
+  setImage(image: KnownImage): void;
+  removeImage(name: string): void;
+  /** Starts a listing; one at a time. Blobs that change from now on count as newer than what it finds. */
+  startListing(): StateListing;
+  snapshot(): StoreSnapshot;
+}
+
+/** A listing under way. Dispose it when it has ended, well or not. */
+export interface StateListing extends Disposable {
+  /** Replaces everything without telling of single changes. Returns true if anything is different. */
+  finish(blobs: ReadonlyMap<Digest, number>, images: readonly KnownImage[]): boolean;
+}
+
+/** An empty state. */
+export function createStoreState(onChange: (change: StoreChange) => void): StoreState {
+  let blobs = new Map<Digest, number>();
+  let images = new Map<string, KnownImage>();
+  /** Blobs that changed while a listing runs. */
+  let touched: Set<Digest> | undefined;
+
+  /** The tag that an image stands for now, if its manifest is here. */
+  function tagOf(image: KnownImage | undefined): Tag | undefined {
+    if (image?.reference === undefined || !blobs.has(image.target)) return undefined;
+    const { registry, repository, tag, digest } = image.reference;
+    // name:tag@digest pins the digest. It does not say what the tag means.
+    if (tag === undefined || digest !== undefined) return undefined;
+    return { registry, repository, tag, digest: image.target };
+  }
+  function tagsTo(digest: Digest): Tag[] {
+    return [...images.values()].flatMap((image) => (image.target === digest ? (tagOf(image) ?? []) : []));
+  }
+
+  return {
+    get blobs() {
+      return blobs;
+    },
+    get images() {
+      return images;
+    },
+    addBlob(digest, sizeBytes) {
+      touched?.add(digest);
+      if (blobs.has(digest)) return;
+      blobs.set(digest, sizeBytes);
+      onChange({ kind: 'blob-added', digest });
+      for (const tag of tagsTo(digest)) onChange({ kind: 'tag-added', tag });
+    },
+    removeBlob(digest) {
+      touched?.add(digest);
+      if (!blobs.has(digest)) return;
+      const tags = tagsTo(digest);
+      blobs.delete(digest);
+      for (const tag of tags) onChange({ kind: 'tag-removed', tag });
+      onChange({ kind: 'blob-removed', digest });
+    },
+    setImage(image) {
+      const before = tagOf(images.get(image.name));
+      images.set(image.name, image);
+      const now = tagOf(image);
+      if (now?.digest === before?.digest) return;
+      if (now !== undefined) onChange({ kind: 'tag-added', tag: now });
+      else if (before !== undefined) onChange({ kind: 'tag-removed', tag: before });
+    },
+    removeImage(name) {
+      const tag = tagOf(images.get(name));
+      images.delete(name);
+      if (tag !== undefined) onChange({ kind: 'tag-removed', tag });
+    },
+    startListing() {
+      const newer = new Set<Digest>();
+      touched = newer;
+      return {
+        finish(listed, listedImages) {
+          const next = new Map(listed);
+          for (const digest of newer) {
+            const size = blobs.get(digest);
+            if (size === undefined) next.delete(digest);
+            else next.set(digest, size);
+          }
+          const nextImages = new Map(listedImages.map((image) => [image.name, image]));
+          const changed =
+            next.size !== blobs.size ||
+            nextImages.size !== images.size ||
+            [...next.keys()].some((digest) => !blobs.has(digest)) ||
+            [...nextImages].some(([name, { target }]) => images.get(name)?.target !== target);
+          blobs = next;
+          images = nextImages;
+          return changed;
+        },
+        [Symbol.dispose]() {
+          touched = undefined;
+        },
+      };
+    },
+    snapshot() {
+      const imageDigests = new Map<Digest, string>();
+      const tags: Tag[] = [];
+      for (const image of images.values()) {
+        const tag = tagOf(image);
+        if (tag !== undefined) tags.push(tag);
+        if (image.reference === undefined) continue;
+        for (const digest of image.digests) {
+          if (blobs.has(digest) && !imageDigests.has(digest)) {
+            imageDigests.set(digest, image.reference.registry);
+          }
+        }
+      }
+      return { tags, blobs: new Set(blobs.keys()), imageDigests };
+    },
+  };
+}
