@@ -76,9 +76,14 @@ function makeRequest(incoming: IncomingMessage, signal: AbortSignal): Request | 
   if (rawHeaders.length / 2 > MAX_HEADER_COUNT) return new Response('Too many headers', { status: 431 });
   try {
     const headers = new Headers();
+    let hosts = 0;
     for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
-      headers.append(rawHeaders[i] as string, rawHeaders[i + 1] as string);
+      const name = rawHeaders[i] as string;
+      if (name.toLowerCase() === 'host') hosts += 1;
+      headers.append(name, rawHeaders[i + 1] as string);
     }
+    // Two of them: who looked at the first and who at the second may not agree (RFC 9112, 3.2).
+    if (hosts > 1) return new Response('More than one Host header', { status: 400 });
     return new Request(target.url, { method, headers, signal });
   } catch {
     // A method that the platform forbids (TRACE), or a header that it does not take.

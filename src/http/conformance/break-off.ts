@@ -1,0 +1,64 @@
+import { describe, expect, test } from 'bun:test';
+import { pattern } from '../testing/pattern.ts';
+import { getRequest } from '../testing/raw-client.ts';
+import { until } from '../testing/until.ts';
+import { PATIENT, TOO_MUCH, MIB, type Rig } from './rig.ts';
+
+/** How a short response ends, as a raw socket sees it. */
+export function testBreakOff({ serve, raw, openAll, bodyOf }: Rig): void {
+  describe('breakOff()', () => {
+    test.each([
+      { what: 'nothing more', sendMore: '' },
+      { what: 'pipelined requests', sendMore: getRequest('/2').repeat(3) },
+    ])('ends short with FIN, never RST, when the client has sent $what', async ({ sendMore }) => {
+      const bytes = pattern(5 * MIB);
+      let handled = 0;
+      const server = await serve(async (client) => {
+        handled += 1;
+        client.begin({ status: 200, headers: {}, contentLength: TOO_MUCH });
+        await client.move(await openAll(bytes), PATIENT);
+        client.breakOff();
+        client.breakOff();
+      });
+      const client = await raw(server);
+      client.socket.pause();
+      client.send(getRequest());
+      client.send(sendMore);
+      await until('the request', () => handled === 1);
+      client.socket.resume();
+      expect((await bodyOf(client, TOO_MUCH)).equals(bytes)).toBe(true);
+      await until('the end', () => client.end !== 'open');
+      client.send('more that nobody reads');
+      client.socket.end();
+      await until('the connection is gone', () => client.socket.destroyed);
+      expect(client.end).toBe('fin');
+      expect(handled).toBe(1);
+    });
+
+    test('sends the head when no byte was moved', async () => {
+      const server = await serve(async (client) => {
+        client.begin({ status: 206, headers: {}, contentLength: 10 });
+        client.breakOff();
+      });
+      const client = await raw(server);
+      client.send(getRequest());
+      expect((await client.head()).text).toStartWith('HTTP/1.1 206');
+      await until('the end', () => client.end !== 'open');
+      expect(client.end).toBe('fin');
+    });
+
+    test('is harmless after a complete body', async () => {
+      const server = await serve(async (client) => {
+        client.begin({ status: 200, headers: {}, contentLength: 3 });
+        await client.move(await openAll(pattern(3)), PATIENT);
+        client.breakOff();
+      });
+      const client = await raw(server);
+      client.send(getRequest());
+      await client.head();
+      client.send(getRequest());
+      await client.head(2);
+      expect(client.end).toBe('open');
+    });
+  });
+}

@@ -1,0 +1,54 @@
+import { describe, expect, test } from 'bun:test';
+import { pattern } from '../testing/pattern.ts';
+import { rejectionOf } from '../testing/rejection-of.ts';
+import { okHead } from '../testing/scripted-peer.ts';
+import { ASK, NEVER, type Rig } from './rig.ts';
+
+/** Requests whose body is read into memory. */
+export function testSmallPeerRequests({ peer, mover }: Rig): void {
+  describe('requestSmall()', () => {
+    const askSmall = (port: number, maxBytes = 1000, signal = NEVER) =>
+      mover().requestSmall(
+        { method: 'GET', host: '127.0.0.1', port, path: '/', headers: {} },
+        { ...ASK, signal, maxBytes },
+      );
+
+    test('reads the whole body', async () => {
+      const { port } = await peer((socket) => {
+        socket.write(okHead(1000, 'X-A: 1\r\nX-A: 2\r\n'));
+        socket.write(pattern(1000));
+      });
+      const answer = await askSmall(port);
+      expect(answer.status).toBe(200);
+      expect(answer.header('x-a')).toBe('1, 2');
+      expect(answer.header('x-b')).toBeUndefined();
+      expect(pattern(1000).equals(answer.bytes)).toBe(true);
+    });
+
+    test.each([
+      { what: 'a body that is too large', answer: okHead(1001), code: 'TOO_LARGE' },
+      { what: 'a body that ends early', answer: `${okHead(10)}abc`, code: 'CONNECTION_LOST' },
+      { what: 'a body without length', answer: 'HTTP/1.1 200 OK\r\n\r\nabc', code: 'INVALID_RESPONSE' },
+    ])('rejects $what with $code', async ({ answer, code }) => {
+      const { port } = await peer((socket) => {
+        socket.end(answer);
+      });
+      expect(await rejectionOf(askSmall(port))).toMatchObject({ code });
+    });
+
+    test('gives the status of an error whose body cannot be read', async () => {
+      const { port } = await peer((socket) => {
+        socket.end('HTTP/1.1 404 Not Found\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n');
+      });
+      expect(await askSmall(port)).toMatchObject({ status: 404, bytes: new Uint8Array() });
+    });
+
+    test('rejects with CANCELLED when the signal aborts in the middle of the body', async () => {
+      const cancel = new AbortController();
+      const { port } = await peer((socket) => {
+        socket.write(`${okHead(10)}abc`, () => setTimeout(() => cancel.abort(), 1));
+      });
+      expect(await rejectionOf(askSmall(port, 1000, cancel.signal))).toMatchObject({ code: 'CANCELLED' });
+    });
+  });
+}

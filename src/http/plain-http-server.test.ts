@@ -1,0 +1,300 @@
+import { afterEach, describe, expect, test } from 'bun:test';
+import { networkInterfaces } from 'node:os';
+import type { HttpServer, RequestHandler } from './http-server.ts';
+import { MAX_HEADER_COUNT, MAX_HEAD_BYTES } from './limits.ts';
+import { createHttpServer, type PlainHttpServerLimits } from './plain-http-server.ts';
+import { connectRaw, getRequest } from './testing/raw-client.ts';
+import { rejectionOf } from './testing/rejection-of.ts';
+import { until } from './testing/until.ts';
+
+const servers: HttpServer[] = [];
+const errors: unknown[] = [];
+
+const start = async (
+  handler: RequestHandler,
+  limits: PlainHttpServerLimits & { address?: string } = {},
+): Promise<HttpServer> => {
+  const server = await createHttpServer({
+    address: '127.0.0.1:0',
+    handler,
+    onError: (error) => errors.push(error),
+    ...limits,
+  });
+  servers.push(server);
+  return server;
+};
+const hello: RequestHandler = () => new Response('hello', { headers: { 'X-A': '1' } });
+/** Sends text and gives all that comes until the server ends the connection. */
+const exchange = async (server: HttpServer, text: string) => {
+  using client = await connectRaw(server.port);
+  client.send(text);
+  await until('the server closes', () => client.end !== 'open');
+  return { text: client.received.toString('latin1'), end: client.end };
+};
+const CLOSE = 'Connection: close\r\n';
+
+afterEach(async () => {
+  for (const server of servers.splice(0)) await server.close(0);
+  errors.length = 0;
+});
+
+describe('createHttpServer()', () => {
+  test('gives the handler method, target and headers as sent', async () => {
+    const seen: unknown[] = [];
+    const server = await start((request) => {
+      seen.push(request.method, request.url, request.headers.get('range'), request.headers.get('x-a'));
+      return new Response();
+    });
+    const target = '/v2/a%2Fb/blobs/sha256:0?ns=r%3A5000';
+    await exchange(server, getRequest(target, `Range: bytes=1-\r\nX-A: 1\r\nX-A: 2\r\n${CLOSE}`));
+    expect(seen).toEqual(['GET', `http://node.invalid${target}`, 'bytes=1-', '1, 2']);
+  });
+
+  test.each([
+    { method: 'GET', response: () => new Response('hello'), length: '5', body: 'hello' },
+    { method: 'HEAD', response: () => new Response('hello'), length: '5', body: '' },
+    {
+      method: 'HEAD',
+      response: () => new Response(null, { headers: { 'Content-Length': '12345' } }),
+      length: '12345',
+      body: '',
+    },
+    { method: 'GET', response: () => new Response(null), length: '0', body: '' },
+    { method: 'GET', response: () => new Response(null, { status: 404 }), length: '0', body: '' },
+    {
+      method: 'GET',
+      response: () => new Response('hello', { headers: { 'Content-Length': '99' } }),
+      length: '5',
+      body: 'hello',
+    },
+  ])('always sends Content-Length: $method -> $length', async ({ method, response, length, body }) => {
+    const server = await start(response);
+    const { text } = await exchange(server, `${method} / HTTP/1.1\r\nHost: x\r\n${CLOSE}\r\n`);
+    expect(/\r\ncontent-length: (.*)\r\n/i.exec(text)?.[1]).toBe(length);
+    expect(text.toLowerCase()).not.toContain('transfer-encoding');
+    expect(text.slice(text.indexOf('\r\n\r\n') + 4)).toBe(body);
+  });
+
+  test('answers 500 and reports when the handler throws', async () => {
+    const server = await start(() => {
+      throw new Error('broken');
+    });
+    expect((await exchange(server, getRequest('/', CLOSE))).text).toStartWith('HTTP/1.1 500 ');
+    expect(errors).toMatchObject([{ message: 'broken' }]);
+  });
+
+  test('breaks off and reports when the handler throws after it began', async () => {
+    const server = await start((_request, client) => {
+      client.begin({ status: 200, headers: {}, contentLength: 10 });
+      throw new Error('broken');
+    });
+    const { text, end } = await exchange(server, getRequest());
+    expect(text).toStartWith('HTTP/1.1 200 ');
+    expect(end).toBe('fin');
+    expect(errors).toMatchObject([{ message: 'broken' }]);
+  });
+
+  test.each([
+    { what: 'a TLS hello', text: '\u0016\u0003\u0001\u0002\r\n\r\n', status: 400 },
+    { what: 'HTTP/2', text: 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', status: 400 },
+    { what: 'no Host', text: `GET / HTTP/1.1\r\n${CLOSE}\r\n`, status: 400 },
+    { what: 'two Hosts', text: getRequest('/', `Host: y\r\n${CLOSE}`), status: 400 },
+    { what: 'a NUL in a header', text: getRequest('/', 'A: \u0000\r\n'), status: 400 },
+    { what: 'a folded header', text: getRequest('/', 'A: b\r\n c\r\n'), status: 400 },
+    { what: 'a space before the colon', text: getRequest('/', 'A : b\r\n'), status: 400 },
+    { what: 'lone LFs', text: 'GET / HTTP/1.1\nHost: x\n\n', status: 400 },
+    { what: 'two lengths', text: getRequest('/', 'Content-Length: 1\r\nContent-Length: 2\r\n'), status: 400 },
+    {
+      what: 'a length and chunks',
+      text: getRequest('/', 'Content-Length: 1\r\nTransfer-Encoding: chunked\r\n'),
+      status: 400,
+    },
+    { what: 'dot segments', text: getRequest('/v2/%2e%2e/x', CLOSE), status: 400 },
+    { what: 'an absolute target', text: getRequest('http://other/', CLOSE), status: 400 },
+    { what: 'a long target', text: getRequest(`/${'a'.repeat(4000)}`, CLOSE), status: 414 },
+    { what: 'a large head', text: getRequest('/', `A: ${'a'.repeat(MAX_HEAD_BYTES)}\r\n`), status: 431 },
+    { what: 'many headers', text: getRequest('/', 'A: b\r\n'.repeat(MAX_HEADER_COUNT + 1)), status: 431 },
+  ])('answers $status to $what, closes, and goes on', async ({ text, status }) => {
+    let handled = 0;
+    const server = await start(() => {
+      handled += 1;
+      return new Response();
+    });
+    const answer = await exchange(server, text);
+    expect(answer.text).toStartWith(`HTTP/1.1 ${status} `);
+    expect(answer.end).toBe('fin');
+    expect(handled).toBe(0);
+    expect((await exchange(server, getRequest('/', CLOSE))).text).toStartWith('HTTP/1.1 200 ');
+  });
+
+  test.each([
+    { what: 'a length', headers: 'Content-Length: 5\r\n', body: 'hello' },
+    { what: 'a body that does not come', headers: 'Content-Length: 5000000\r\n', body: '' },
+    { what: 'a large body', headers: 'Content-Length: 3000000\r\n', body: 'x'.repeat(3_000_000) },
+    { what: 'chunks', headers: 'Transfer-Encoding: chunked\r\n', body: '5\r\nhello\r\n0\r\n\r\n' },
+    { what: 'an expectation', headers: 'Expect: 100-continue\r\nContent-Length: 5\r\n', body: '' },
+  ])('answers a request with $what and closes with FIN', async ({ headers, body }) => {
+    const methods: string[] = [];
+    const server = await start(({ method }) => {
+      methods.push(method);
+      return new Response('no', { status: 405 });
+    });
+    const { text, end } = await exchange(server, `POST / HTTP/1.1\r\nHost: x\r\n${headers}\r\n${body}`);
+    expect(text).toStartWith('HTTP/1.1 405 ');
+    expect(end).toBe('fin');
+    expect(methods).toEqual(['POST']);
+  });
+
+  test('answers requests that were sent ahead one after the other', async () => {
+    let running = 0;
+    let most = 0;
+    const server = await start(async (request) => {
+      running += 1;
+      most = Math.max(most, running);
+      await Bun.sleep(1);
+      running -= 1;
+      return new Response(new URL(request.url).pathname);
+    });
+    const { text } = await exchange(
+      server,
+      `${getRequest('/1')}${getRequest('/2')}${getRequest('/3', CLOSE)}`,
+    );
+    expect(text.match(/\r\n\r\n\/\d/g)).toEqual(['\r\n\r\n/1', '\r\n\r\n/2', '\r\n\r\n/3']);
+    expect(most).toBe(1);
+  });
+
+  test('cuts off a client that sends too many requests ahead', async () => {
+    let handled = 0;
+    const server = await start(async () => {
+      handled += 1;
+      await Bun.sleep(5);
+      return new Response();
+    });
+    await exchange(server, getRequest().repeat(5000));
+    expect(handled).toBeLessThan(50);
+  });
+
+  test('closes after the most requests per connection, and says so', async () => {
+    const server = await start(hello, { maxRequestsPerConnection: 2 });
+    const { text } = await exchange(server, getRequest().repeat(2));
+    expect(text.match(/connection: (keep-alive|close)/gi)?.map((match) => match.toLowerCase())).toEqual([
+      'connection: keep-alive',
+      'connection: close',
+    ]);
+  });
+
+  test.each([
+    { what: 'nothing', text: '' },
+    { what: 'half a head', text: 'GET / HTTP/1.1\r\nHost: x\r\n' },
+  ])('closes a connection on which $what comes', async ({ text }) => {
+    const server = await start(hello, { headReceiveTimeoutMs: 30, connectionsCheckIntervalMs: 10 });
+    expect((await exchange(server, text)).end).toBe('fin');
+  });
+
+  test('closes an idle connection', async () => {
+    const server = await start(hello, { keepAliveTimeoutMs: 30 });
+    expect((await exchange(server, getRequest())).text).toEndWith('hello');
+  });
+
+  test('takes no more than the most connections, and new ones once others are gone', async () => {
+    const server = await start(hello, { maxConnections: 2 });
+    const first = await connectRaw(server.port);
+    first.send(getRequest());
+    await first.head();
+    using second = await connectRaw(server.port);
+    second.send(getRequest());
+    await second.head();
+    using third = await connectRaw(server.port);
+    await until('the third is refused', () => third.end !== 'open');
+    first[Symbol.dispose]();
+    let text = '';
+    const tryAgain = async () => {
+      using fourth = await connectRaw(server.port);
+      fourth.send(getRequest());
+      await until('an answer or the end', () => fourth.received.length > 0 || fourth.end !== 'open');
+      text = fourth.received.toString('latin1');
+    };
+    for (let attempt = 0; attempt < 100 && text === ''; attempt++) await tryAgain();
+    expect(text).toStartWith('HTTP/1.1 200 ');
+  });
+
+  test('gives up a client that takes no bytes', async () => {
+    let gone = false;
+    const server = await start(
+      (_request, client) => {
+        client.gone.addEventListener('abort', () => {
+          gone = true;
+        });
+        return new Response(new Uint8Array(64 * 1024 * 1024));
+      },
+      { clientStallTimeoutMs: 50 },
+    );
+    using client = await connectRaw(server.port);
+    client.socket.pause();
+    client.send(getRequest());
+    await until('the client is given up', () => gone);
+  });
+
+  test('listens on IPv4 and IPv6 without a host', async () => {
+    const server = await start(hello, { address: ':0' });
+    const hasIpv6 = Object.values(networkInterfaces()).some((addresses) =>
+      addresses?.some(({ address }) => address === '::1'),
+    );
+    for (const host of hasIpv6 ? ['127.0.0.1', '::1'] : ['127.0.0.1']) {
+      using client = await connectRaw(server.port, host);
+      client.send(getRequest());
+      expect((await client.head()).text).toStartWith('HTTP/1.1 200 ');
+    }
+  });
+
+  test.each(['127.0.0.1', ''])('rejects with EADDRINUSE that names the address (%p)', async (host) => {
+    const { port } = await start(hello, { address: `${host}:0` });
+    expect(await rejectionOf(start(hello, { address: `${host}:${port}` }))).toMatchObject({
+      code: 'EADDRINUSE',
+      message: `Cannot listen on ${host}:${port}: another process listens there`,
+    });
+  });
+});
+
+describe('HttpServer.close()', () => {
+  test('lets a running response finish, closes idle connections, and refuses new ones', async () => {
+    const release = Promise.withResolvers<void>();
+    let running = false;
+    const server = await start(async (request) => {
+      if (request.url.endsWith('/slow')) {
+        running = true;
+        await release.promise;
+      }
+      return new Response('hello');
+    });
+    using idle = await connectRaw(server.port);
+    idle.send(getRequest());
+    await idle.head();
+    using busy = await connectRaw(server.port);
+    busy.send(getRequest('/slow'));
+    await until('the handler runs', () => running);
+    const closed = server.close(5000);
+    await until('the idle connection is closed', () => idle.end !== 'open');
+    expect(await rejectionOf(connectRaw(server.port))).toMatchObject({ code: 'ECONNREFUSED' });
+    release.resolve();
+    await closed;
+    expect(busy.received.toString()).toEndWith('hello');
+  });
+
+  test('breaks off what runs longer than the grace', async () => {
+    let running = false;
+    const server = await start(async (_request, client) => {
+      client.begin({ status: 200, headers: {}, contentLength: 10 });
+      running = true;
+      await new Promise(() => {});
+      return new Response();
+    });
+    using client = await connectRaw(server.port);
+    client.send(getRequest());
+    await until('the handler runs', () => running);
+    await server.close(10);
+    await until('the end', () => client.end !== 'open');
+    expect(client.end).toBe('fin');
+    await server.close(10);
+  });
+});
