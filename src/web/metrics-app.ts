@@ -20,6 +20,8 @@ const MAX_CONCURRENT_FINDS = 4;
 /** What the metrics listener needs. */
 export interface MetricsAppDeps {
   readonly metrics: Pick<Metrics, 'expose' | 'peersKnown'>;
+  /** Brings the gauges of what is announced up to date. */
+  readonly exposeAdvertised: () => void;
   readonly router: Router;
   /** True if this node has the key itself. */
   readonly hasLocally: (key: string) => Promise<boolean>;
@@ -28,17 +30,13 @@ export interface MetricsAppDeps {
 }
 
 /** The HTTP of --metrics-addr: Prometheus metrics, and what `spegel peers` asks for. */
-export function createMetricsApp({
-  metrics,
-  router,
-  hasLocally,
-  clock,
-  logger,
-}: MetricsAppDeps): RequestHandler {
+export function createMetricsApp(deps: MetricsAppDeps): RequestHandler {
+  const { metrics, exposeAdvertised, router, hasLocally, clock, logger } = deps;
   const app = new Hono();
   let finds = 0;
 
   app.get('/metrics', async () => {
+    exposeAdvertised();
     metrics.peersKnown((await router.peers()).length);
     const { contentType, body } = await metrics.expose();
     return new Response(body, { headers: { 'content-type': contentType } });

@@ -1,0 +1,145 @@
+import { createContainerdStore } from '../containerd/containerd-store.ts';
+import { createHttpServer } from '../http/plain-http-server.ts';
+import { createPlainMover } from '../http/plain-mover.ts';
+import type { RequestHandler } from '../http/http-server.ts';
+import type { Logger } from '../observe/log.ts';
+import { createMetrics } from '../observe/metrics.ts';
+import { isDigest } from '../oci/digest.ts';
+import { parseReference } from '../oci/reference.ts';
+import { announceableAddresses } from '../p2p/announceable-addresses.ts';
+import type { Bootstrapper } from '../p2p/bootstrapper.ts';
+import { createHttpBootstrapper } from '../p2p/http-bootstrapper.ts';
+import { loadIdentity } from '../p2p/identity.ts';
+import { readNetworkFacts } from '../p2p/network-facts.ts';
+import { createP2pRouter } from '../p2p/p2p-router.ts';
+import { createStaticBootstrapper } from '../p2p/static-bootstrapper.ts';
+import { createRegistryApp } from '../registry/registry-app.ts';
+import { createAdvertiser } from '../routing/advertiser.ts';
+import { build } from '../runtime/build.ts';
+import { systemClock as clock } from '../runtime/clock.ts';
+import { parseListenAddress } from '../http/parse-listen-address.ts';
+import { createTaskGroup } from '../runtime/task-group.ts';
+import type { ContentStore } from '../store/content-store.ts';
+import { createTransfer } from '../transfer/transfer.ts';
+import { createBootstrapApp } from '../web/bootstrap-app.ts';
+import { createMetricsApp } from '../web/metrics-app.ts';
+import type { RegistryOptions } from './registry-options.ts';
+
+/** How long running responses may take to finish after SIGTERM; kubelet kills after 30 s by default. */
+const SHUTDOWN_GRACE_MS = 20 * 1000;
+/** The same for the listeners that only give short answers. */
+const SHORT_SHUTDOWN_GRACE_MS = 1000;
+
+/**
+ * Runs the mirror until the signal aborts: the composition root, which alone knows containerd, p2p and registry.
+ * Rejects when something cannot be started (a port that is taken, an unreadable identity).
+ */
+export async function runRegistry(
+  options: RegistryOptions,
+  { logger, signal }: { readonly logger: Logger; readonly signal: AbortSignal },
+): Promise<void> {
+  await using running = new AsyncDisposableStack();
+  const metrics = createMetrics(build);
+  logger.info('starting', { ...build });
+
+  const store = running.use(
+    createContainerdStore(
+      { clock, logger, onConnectionChange: (up) => metrics.storeConnection(up) },
+      {
+        socketPath: options.containerdSock,
+        namespace: options.containerdNamespace,
+        contentPath: options.containerdContentPath,
+      },
+    ),
+  );
+  const router = running.use(
+    await createP2pRouter(
+      {
+        logger,
+        clock,
+        bootstrapper: createBootstrapper(options),
+        privateKey: await loadIdentity(options.dataDir),
+      },
+      {
+        listenAddress: options.routerAddr,
+        announceAddresses: announceableAddresses(await readNetworkFacts(options.nodeIp)),
+      },
+    ),
+  );
+  const advertiser = createAdvertiser({ store, router, logger, clock });
+  const mover = createPlainMover();
+  running.defer(() => mover.close());
+  const transfer = createTransfer(
+    {
+      mover,
+      router,
+      clock,
+      logger,
+      observer: {
+        peerAsked: (result) => metrics.peerAsked(result),
+        bytesMoved: (source, bytes) => metrics.bytesMoved(source, bytes),
+        lookupEnded: (durationMs) => metrics.lookupEnded(durationMs),
+      },
+    },
+    {
+      registryPort: parseListenAddress(options.registryAddr).port,
+      resolveTimeoutMs: options.mirrorResolveTimeoutMs,
+      resolveRetries: options.mirrorResolveRetries,
+    },
+  );
+
+  const serve = async (name: string, address: string, graceMs: number, handler: RequestHandler) => {
+    const onError = (error: unknown) => logger.error('listener failed', { listener: name, error });
+    const server = await createHttpServer({ address, handler, onError });
+    running.defer(() => server.close(graceMs));
+    logger.info('listening', { listener: name, address, port: server.port });
+  };
+  const exposeAdvertised = () => metrics.advertised(advertiser.counts());
+  await serve(
+    'metrics',
+    options.metricsAddr,
+    SHORT_SHUTDOWN_GRACE_MS,
+    createMetricsApp({
+      metrics,
+      exposeAdvertised,
+      router,
+      hasLocally: (key) => has(store, key),
+      clock,
+      logger,
+    }),
+  );
+  if (options.httpBootstrapAddr !== undefined) {
+    const app = createBootstrapApp(() => router.bootstrapDocuments(), logger);
+    await serve('bootstrap', options.httpBootstrapAddr, SHORT_SHUTDOWN_GRACE_MS, app);
+  }
+  const contentMissing = (key: string) => advertiser.contentMissing(key);
+  const ready = () => router.ready();
+  const registry = createRegistryApp({ store, transfer, ready, contentMissing, metrics, logger, clock });
+  await serve('registry', options.registryAddr, SHUTDOWN_GRACE_MS, registry);
+
+  const tasks = createTaskGroup(signal);
+  tasks.run((stop) => advertiser.run(stop));
+  tasks.run((stop) => aborted(stop));
+  await tasks.wait();
+  logger.info('stopping');
+}
+
+function createBootstrapper(options: RegistryOptions): Bootstrapper {
+  const { bootstrapKind, httpBootstrapUrl, httpBootstrapPeer, staticBootstrapPeers } = options;
+  const url = httpBootstrapUrl ?? httpBootstrapPeer;
+  if (bootstrapKind === 'http' && url !== undefined) return createHttpBootstrapper({ url });
+  return createStaticBootstrapper(bootstrapKind === 'static' ? staticBootstrapPeers : []);
+}
+
+async function has(store: ContentStore, key: string): Promise<boolean> {
+  if (isDigest(key)) return (await store.stat(key)) !== undefined;
+  const { registry, repository, tag } = parseReference(key);
+  return tag !== undefined && (await store.resolve(registry, repository, tag)) !== undefined;
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}
