@@ -74,7 +74,7 @@ export function testContentStore(name: string, create: () => Promise<StoreUnderT
       await subject.putBlob(bytes);
       expect(await subject.store.stat(digestOf(bytes))).toBeDefined();
       await subject.removeBlob(digestOf(bytes));
-      expect(await subject.store.stat(digestOf(bytes))).toBeUndefined();
+      await until(async () => (await subject.store.stat(digestOf(bytes))) === undefined);
     });
 
     test('read() gives the bytes up to the limit, RangeError above it, undefined for what is not there', async () => {
@@ -136,8 +136,10 @@ export function testContentStore(name: string, create: () => Promise<StoreUnderT
       await subject.putBlob(bytes);
       await using watch = startWatch(subject.store);
       const first = await watch.next(() => true, START_DEADLINE_MS);
+      // A backend may tell of the last milliseconds' changes right after it.
+      if (first.kind === 'resync' && first.snapshot.blobs.has(digestOf(bytes))) return;
       expect(first.kind).toBe('resync');
-      if (first.kind === 'resync') expect(first.snapshot.blobs.has(digestOf(bytes))).toBe(true);
+      await watch.next((event) => event.kind === 'blob-added' && event.digest === digestOf(bytes));
     });
 
     test('watch() tells every watcher of blobs that come and go', async () => {
@@ -172,6 +174,18 @@ export function testContentStore(name: string, create: () => Promise<StoreUnderT
       await watch.next((event) => event.kind === 'tag-removed' && event.tag.repository === 'watched');
     });
   });
+}
+
+/** Waits until the condition holds; rejects when the time is over. */
+export async function until(
+  condition: () => boolean | Promise<boolean>,
+  deadlineMs = EVENT_DEADLINE_MS,
+): Promise<void> {
+  const endMs = performance.now() + deadlineMs;
+  while (!(await condition())) {
+    if (performance.now() > endMs) throw new Error(`Not so within ${deadlineMs} ms`);
+    await Bun.sleep(5);
+  }
 }
 
 /** What the work rejected with, undefined if it did not. */
