@@ -29,32 +29,40 @@ export async function answerRequest(
   }: AnswerRequestOptions,
 ): Promise<{ reusable: boolean }> {
   const bodyless = incoming.method === 'HEAD';
-  const client = createPlainClientResponse(response, { bodyless, clientStallTimeoutMs });
-  onBegin(client);
   const { socket } = incoming;
-  const reusable = !hasBody(incoming) && !lastOnConnection;
+  const client = createPlainClientResponse(response, { socket, bodyless, clientStallTimeoutMs });
+  onBegin(client);
+  const unread = hasBody(incoming);
+  const reusable = !unread && !lastOnConnection;
   if (!reusable) response.setHeader('Connection', 'close');
 
   try {
     const made = makeRequest(incoming, client.gone);
     const answer = made instanceof Request ? await handler(made, client) : made;
-    if (!client.begun && !client.gone.aborted) await sendSmall(answer, response, bodyless);
+    if (!client.begun && !client.gone.aborted) await sendSmall(answer, response, { bodyless, unread });
   } catch (error) {
     onError(error);
     if (!client.begun && !response.headersSent) {
-      response.writeHead(500, { 'Content-Length': 0 });
-      response.end();
+      await sendSmall(new Response(null, { status: 500 }), response, { bodyless, unread });
     }
   }
-  // A handler that leaves a body short means to break it off.
-  if (client.begun && !client.complete) client.breakOff();
-  if (client.begun && !client.complete) return { reusable: false };
+  if (client.begun && !client.complete) {
+    // A handler that leaves a body short means to break it off.
+    client.breakOff();
+    return { reusable: false };
+  }
+  if (unread && !client.begun) lingerClose(socket, clientStallTimeoutMs);
+  const stalled = setTimeout(() => socket.destroy(), clientStallTimeoutMs);
   await closed(response);
-  if (!reusable) lingerClose(socket, clientStallTimeoutMs);
+  clearTimeout(stalled);
   return { reusable };
 }
 
-async function sendSmall(answer: Response, response: ServerResponse, bodyless: boolean): Promise<void> {
+async function sendSmall(
+  answer: Response,
+  response: ServerResponse,
+  { bodyless, unread }: { readonly bodyless: boolean; readonly unread: boolean },
+): Promise<void> {
   const headers = [...answer.headers].filter(
     ([name]) => name !== 'transfer-encoding' && name !== 'connection',
   );
@@ -63,9 +71,13 @@ async function sendSmall(answer: Response, response: ServerResponse, bodyless: b
   const lengthGiven = headers.some(([name]) => name === 'content-length');
   const kept = headers.filter(([name]) => name !== 'content-length' || (bodyless && !hasNoLength));
   if (!hasNoLength && !(bodyless && lengthGiven)) kept.push(['content-length', String(bytes.length)]);
-  response.writeHead(answer.status, kept.flat());
-  if (bodyless || hasNoLength) response.end();
-  else response.end(bytes);
+  for (const [name, value] of kept) response.appendHeader(name, value);
+  response.writeHead(answer.status);
+  const body = bodyless || hasNoLength ? new Uint8Array() : bytes;
+  if (!unread) response.end(body);
+  // end() would make node close the connection at once, with RST while the request's body is unread: the caller does it.
+  else if (body.length > 0) response.write(body);
+  else response.flushHeaders();
 }
 
 /** The web Request, or the answer that refuses it. */

@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { BodySource, ClientResponse, MoveEnd, MoveOptions, ResponseHead } from './body-mover.ts';
 import { CLIENT_STALL_TIMEOUT_MS } from './limits.ts';
 import { lingerClose } from './linger-close.ts';
@@ -13,6 +14,8 @@ export interface PlainClientResponse extends ClientResponse {
 
 /** Options of createPlainClientResponse. */
 export interface PlainClientResponseOptions {
+  /** The client's connection. */
+  readonly socket: Socket;
   /** The request was a HEAD: the head is all that is owed. */
   readonly bodyless: boolean;
   /** A client that takes no byte for this long is gone. */
@@ -22,7 +25,7 @@ export interface PlainClientResponseOptions {
 /** Wraps the response to one request. */
 export function createPlainClientResponse(
   response: ServerResponse,
-  { bodyless, clientStallTimeoutMs = CLIENT_STALL_TIMEOUT_MS }: PlainClientResponseOptions,
+  { socket, bodyless, clientStallTimeoutMs = CLIENT_STALL_TIMEOUT_MS }: PlainClientResponseOptions,
 ): PlainClientResponse {
   const gone = new AbortController();
   let begun = false;
@@ -31,10 +34,15 @@ export function createPlainClientResponse(
   let owedBytes = 0;
   let movedBytes = 0;
   let unwritten = 0;
+  let flushed = false;
   let onWritten: (() => void) | undefined;
 
+  // Bun also emits `finish`, and calls back without an error, for what a destroyed socket will never send.
+  response.prependOnceListener('finish', () => {
+    flushed = !socket.destroyed;
+  });
   response.once('close', () => {
-    if (!response.writableFinished && !brokenOff) gone.abort(new Error('The client closed its connection'));
+    if (!flushed && !brokenOff) gone.abort(new Error('The client closed its connection'));
   });
   // An error of the client's connection is followed by its close, which is what counts.
   response.on('error', () => {});
@@ -44,11 +52,11 @@ export function createPlainClientResponse(
     const isLast = movedBytes + chunk.length === owedBytes;
     movedBytes += chunk.length;
     unwritten += 1;
-    const stalled = setTimeout(() => response.socket?.destroy(), clientStallTimeoutMs);
-    const done = (error?: Error | null) => {
+    const stalled = setTimeout(() => socket.destroy(), clientStallTimeoutMs);
+    const done = () => {
       clearTimeout(stalled);
       unwritten -= 1;
-      if (error !== undefined && error !== null) return;
+      if (isLast ? !flushed : socket.destroyed) return;
       onDone();
       if (unwritten === 0) onWritten?.();
     };
@@ -114,7 +122,7 @@ export function createPlainClientResponse(
       if (brokenOff || gone.signal.aborted || (begun && movedBytes === owedBytes)) return;
       brokenOff = true;
       if (begun) response.flushHeaders();
-      if (response.socket !== null) lingerClose(response.socket, clientStallTimeoutMs);
+      lingerClose(socket, clientStallTimeoutMs);
     },
   };
 }

@@ -27,6 +27,8 @@ interface Connection {
   tail: Promise<void>;
   /** The response that is under way. */
   current: PlainClientResponse | undefined;
+  /** Requests so far. */
+  requests: number;
   /** Ended with FIN: further requests on it are dropped. */
   closing: boolean;
 }
@@ -68,14 +70,19 @@ export async function createHttpServer({
     insecureHTTPParser: false,
   });
   server.maxHeadersCount = MAX_HEADER_COUNT;
-  server.maxRequestsPerSocket = maxRequestsPerConnection;
 
   server.on('connection', (socket: Socket) => {
     if (connections.size >= maxConnections) {
       socket.destroy();
       return;
     }
-    connections.set(socket, { queued: 0, tail: Promise.resolve(), current: undefined, closing: false });
+    connections.set(socket, {
+      requests: 0,
+      queued: 0,
+      tail: Promise.resolve(),
+      current: undefined,
+      closing: false,
+    });
     socket.on('error', () => {});
     socket.once('close', () => connections.delete(socket));
   });
@@ -84,6 +91,8 @@ export async function createHttpServer({
     const { socket } = request;
     const connection = connections.get(socket);
     if (connection === undefined || connection.closing) return;
+    connection.requests += 1;
+    const last = connection.requests >= maxRequestsPerConnection;
     connection.queued += 1;
     if (connection.queued > MAX_PIPELINED_REQUESTS) {
       connection.closing = true;
@@ -96,7 +105,7 @@ export async function createHttpServer({
           handler,
           onError,
           clientStallTimeoutMs,
-          lastOnConnection: stopping,
+          lastOnConnection: stopping || last,
           onBegin: (client) => {
             connection.current = client;
           },

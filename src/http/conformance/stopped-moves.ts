@@ -96,6 +96,36 @@ export function testStoppedMoves({ serve, raw, peer, openAll, askBody, serveSour
       },
     );
 
+    test('does not take bytes that a gone client never got for complete', async () => {
+      const bytes = pattern(TOO_MUCH);
+      const moves: { end?: MoveEnd; moved: number; lastMs: number }[] = [];
+      const server = await serve(async (client, request) => {
+        const contentLength = Number(new URL(request.url).searchParams.get('size'));
+        client.begin({ status: 200, headers: {}, contentLength });
+        const move: (typeof moves)[number] = { moved: 0, lastMs: Infinity };
+        moves.push(move);
+        const onProgress = (moved: number) => Object.assign(move, { moved, lastMs: performance.now() });
+        const source = await openAll(bytes.subarray(0, contentLength));
+        move.end = await client.move(source, { ...PATIENT, onProgress });
+      });
+      /** Asks, reads nothing, and goes away when nothing moves any more; true if the move was complete before. */
+      const askAndLeave = async (size: number) => {
+        const client = await raw(server);
+        client.socket.pause();
+        client.send(getRequest(`/?size=${size}`));
+        const before = moves.length;
+        await until('nothing moves', () => performance.now() - (moves[before]?.lastMs ?? Infinity) > 50);
+        const wasComplete = moves[before]?.end !== undefined;
+        client.socket.resetAndDestroy();
+        await until('the end', () => moves[before]?.end !== undefined);
+        return wasComplete;
+      };
+      await askAndLeave(bytes.length);
+      // As much as was handed over without being taken: the bytes on their way are the last ones.
+      const wasComplete = await askAndLeave(moves[0]?.moved ?? 0);
+      expect(moves[1]?.end?.how).toBe(wasComplete ? 'complete' : 'client-gone');
+    });
+
     test('reports a client that went away before begin()', async () => {
       let started = false;
       const ends: MoveEnd[] = [];
