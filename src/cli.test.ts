@@ -1,0 +1,143 @@
+import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { runCli } from './cli.ts';
+
+let folder: string;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'spegel-cli-'));
+});
+afterEach(async () => {
+  await rm(folder, { recursive: true, force: true });
+});
+
+async function run(args: readonly string[], environment: Readonly<Record<string, string>> = {}) {
+  const out: string[] = [];
+  const error: string[] = [];
+  const code = await runCli({
+    args,
+    environment,
+    writeOut: (text) => void out.push(text),
+    writeError: (text) => void error.push(text),
+  });
+  return { code, out: out.join(''), error: error.join('') };
+}
+
+const configure = (...args: string[]) => ['configure', '--containerd-registry-config-path', folder, ...args];
+
+describe('runCli()', () => {
+  test.each<[args: string[], message: string]>([
+    [[], 'Usage: spegel'],
+    [['cleanup'], "unknown command 'cleanup'"],
+    [['registry', '--nope'], "unknown option '--nope'"],
+    [['registry', 'extra'], 'too many arguments'],
+    [['registry'], '--bootstrap-kind is required'],
+    [['registry', '--bootstrap-kind', 'http'], 'needs --http-bootstrap-peer'],
+    [['registry', '--bootstrap-kind', 'magic'], 'is not http or static or dns'],
+    [['registry', '--bootstrap-kind', 'static', '--router-addr', 'x'], 'Cannot use --router-addr'],
+    [['registry', '--bootstrap-kind', 'static', '--static-bootstrap-peers', '10.0.0.1'], 'no multiaddr'],
+    [['registry', '--bootstrap-kind', 'static', '--mirror-resolve-timeout', '20'], 'Cannot parse duration'],
+    [['configure'], '--mirror-targets is required'],
+    [['configure', '--mirror-targets'], '--mirror-targets is required'],
+    [['configure', '--mirror-targets', 'http://a/b'], 'more than a host and a port'],
+    [['--log-level', 'loud', 'version'], 'Cannot use --log-level'],
+    [['peers', '--addr', '9090'], 'Cannot use --addr'],
+    [['peers', 'find'], "missing required argument 'image|digest'"],
+    [['version', '--format', 'xml'], 'is not text or json'],
+  ])('runCli() exits with 2 for %p', async (args, message) => {
+    const { code, out, error } = await run(args);
+    expect([code, out]).toEqual([2, '']);
+    expect(error).toContain(message);
+  });
+
+  test.each<[args: string[], message: string]>([
+    [['--bootstrap-kind', 'dns'], '--bootstrap-kind dns'],
+    [['--bootstrap-kind', 'static', '--dns-bootstrap-domain', 'a.example'], '--dns-bootstrap-domain'],
+    [['--bootstrap-kind', 'static', '--registry-filters', 'a', 'b'], '--registry-filters'],
+    [['--bootstrap-kind', 'static', '--http-bootstrap-cert-dir=/x'], '--http-bootstrap-cert-dir'],
+    [['--bootstrap-kind', 'static', '--mirrored-registries', 'https://docker.io'], '--mirrored-registries'],
+  ])('runCli() exits with 1 for what is not built, registry %p', async (args, message) => {
+    const { code, error } = await run(['registry', ...args]);
+    const line = JSON.parse(error) as { msg: string; error: { name: string; message: string } };
+    expect(code).toBe(1);
+    expect(line.msg).toBe('exit with error');
+    expect(line.error.name).toBe('UnsupportedError');
+    expect(line.error.message).toContain(message);
+  });
+
+  test.each([[['--help']], [['help']], [['registry', '--help']], [['peers', 'find', '--help']]])(
+    'runCli() prints the help for %p',
+    async (args) => {
+      const { code, out, error } = await run(args);
+      expect([code, error]).toEqual([0, '']);
+      expect(out).toStartWith('Usage: spegel');
+      expect(out).not.toContain('preset');
+    },
+  );
+
+  test('runCli() configures from flags in every form', async () => {
+    const { code, error } = await run(
+      configure(
+        '--mirrored-registries',
+        'https://a.example',
+        'https://b.example',
+        '--mirrored-registries=https://c.example',
+        '--mirror-targets=http://10.0.0.1:1',
+        '--resolve-tags',
+        'false',
+        '--prepend-existing=false',
+      ),
+    );
+    expect(code).toBe(0);
+    expect((await readdir(folder)).sort()).toEqual(['a.example', 'b.example', 'c.example']);
+    expect(await readFile(join(folder, 'c.example/hosts.toml'), 'utf8')).toContain("capabilities = ['pull']");
+    expect(error.trim().split('\n')).toHaveLength(4);
+  });
+
+  test('runCli() configures from the environment under its older name', async () => {
+    const { code, error } = await run(['configuration'], {
+      CONTAINERD_REGISTRY_CONFIG_PATH: folder,
+      MIRRORED_REGISTRIES: 'https://a.example,_default',
+      MIRROR_TARGETS: 'http://fd00::1:30020',
+      RESOLVE_TAGS: 'true',
+      PREPEND_EXISTING: '',
+      LOG_LEVEL: 'error',
+    });
+    expect([code, error]).toEqual([0, '']);
+    expect((await readdir(folder)).sort()).toEqual(['_default', 'a.example']);
+    expect(await readFile(join(folder, '_default/hosts.toml'), 'utf8')).toContain("'http://[fd00::1]:30020'");
+  });
+
+  test('runCli() refuses --prepend-existing and writes nothing', async () => {
+    const { code, error } = await run(
+      configure('--mirror-targets', 'http://10.0.0.1:1', '--prepend-existing'),
+    );
+    expect(code).toBe(1);
+    expect(error).toContain('--prepend-existing');
+    expect(await readdir(folder)).toEqual([]);
+  });
+
+  test.each([[['--log-level', 'Error']], [['--log-level=ERROR']]])(
+    'runCli() takes %p before and after the command',
+    async (level) => {
+      const args = configure('--mirror-targets', 'http://10.0.0.1:1');
+      expect(await run([...level, ...args])).toEqual({ code: 0, out: '', error: '' });
+      expect(await run([...args, ...level])).toEqual({ code: 0, out: '', error: '' });
+    },
+  );
+
+  test.each([['text'], ['json']])('runCli() prints the version as %s', async (format) => {
+    const { code, out } = await run(['version', '--format', format]);
+    expect(code).toBe(0);
+    if (format === 'text') expect(out).toBe('spegel version dev unknown\n');
+    else expect(JSON.parse(out)).toMatchObject({ build: { version: 'dev' }, runtime: { os: 'linux' } });
+  });
+
+  test('runCli() does not let --json take the word after it', async () => {
+    const { code, error } = await run(['peers', '--json', 'find', 'UPPER/x:y:z']);
+    expect(code).toBe(1);
+    expect(error).toContain('Cannot parse image name');
+  });
+});

@@ -1,0 +1,148 @@
+import { afterEach, describe, expect, test } from 'bun:test';
+import type { HttpServer } from '../http/http-server.ts';
+import { createHttpServer } from '../http/plain-http-server.ts';
+import { DaemonError } from './daemon-client.ts';
+import { runPeers } from './peers.ts';
+import { runPeersFind } from './peers-find.ts';
+
+let server: HttpServer | undefined;
+let asked: URL | undefined;
+
+afterEach(async () => {
+  await server?.[Symbol.asyncDispose]();
+  server = undefined;
+});
+
+/** A daemon that gives one answer; returns its address. */
+async function serve(answer: () => Response): Promise<string> {
+  server = await createHttpServer({
+    address: '127.0.0.1:0',
+    handler: (request) => {
+      asked = new URL(request.url);
+      return answer();
+    },
+    onError: () => {},
+  });
+  return `127.0.0.1:${server.port}`;
+}
+
+async function output(run: (writeOut: (text: string) => void) => Promise<unknown>) {
+  let text = '';
+  try {
+    const result = await run((part) => void (text += part));
+    return { text, result, error: undefined };
+  } catch (error) {
+    return { text, result: undefined, error };
+  }
+}
+
+const report = {
+  self: { id: '12D3KooWSelf', addresses: ['/ip4/10.0.0.1/tcp/5001', '/ip6/fd00::1/tcp/5001'] },
+  ready: true,
+  peers: [
+    {
+      id: '12D3KooWOne',
+      addresses: ['10.0.0.2', 'fd00::2'],
+      multiaddrs: ['/ip4/10.0.0.2/tcp/5001'],
+      connected: true,
+      lastSeenMs: 1500.4,
+    },
+    { id: '12D3KooWTwenty', addresses: [], multiaddrs: [], connected: false },
+  ],
+};
+
+describe('runPeers()', () => {
+  test('runPeers() prints a table', async () => {
+    const addr = await serve(() => Response.json(report));
+    const { text } = await output((writeOut) => runPeers({ addr, json: false }, { writeOut }));
+    expect(asked?.pathname).toBe('/debug/peers');
+    expect(text).toBe(`self       12D3KooWSelf
+addresses  /ip4/10.0.0.1/tcp/5001 /ip6/fd00::1/tcp/5001
+ready      yes
+peers      2
+
+PEER            STATE      LAST SEEN  ADDRESSES
+12D3KooWOne     connected  1.5s ago   10.0.0.2 fd00::2
+12D3KooWTwenty  known      never
+`);
+  });
+
+  test('runPeers() prints JSON without what it does not know', async () => {
+    const addr = await serve(() => Response.json({ ...report, newer: 1 }));
+    const { text } = await output((writeOut) => runPeers({ addr, json: true }, { writeOut }));
+    expect(JSON.parse(text)).toEqual(report);
+  });
+
+  test('runPeers() prints no control sequences of others', async () => {
+    const addr = await serve(() =>
+      Response.json({ ...report, self: { id: '\u001B[2J\u202E', addresses: [] }, peers: [] }),
+    );
+    const { text } = await output((writeOut) => runPeers({ addr, json: false }, { writeOut }));
+    expect(text).toBe('self       ?[2J?\naddresses  none\nready      yes\npeers      0\n');
+  });
+
+  test.each<[string, () => Response, string]>([
+    ['404', () => new Response('no', { status: 404 }), 'has no /debug/peers: set --addr'],
+    ['500', () => new Response('broken\n', { status: 500 }), 'answered 500: broken'],
+    ['no JSON', () => new Response('<html>'), 'is no JSON'],
+    ['a list', () => Response.json([]), 'the answer is not an object'],
+    [
+      'an object without its members',
+      () => Response.json({ self: {} }),
+      'the answer: self: id is not a text',
+    ],
+    ['too much', () => new Response(' '.repeat(6_000_000)), 'gave no usable answer'],
+  ])('runPeers() throws when the daemon answers with %s', async (_what, answer, message) => {
+    const addr = await serve(answer);
+    const { error } = await output((writeOut) => runPeers({ addr, json: false }, { writeOut }));
+    expect(error).toBeInstanceOf(DaemonError);
+    expect((error as Error).message).toContain(message);
+  });
+
+  test('runPeers() says how to set the address when nobody listens', async () => {
+    const addr = await serve(() => Response.json(report));
+    await server?.close(0);
+    const { error } = await output((writeOut) => runPeers({ addr, json: false }, { writeOut }));
+    expect((error as Error).message).toBe(
+      `No spegel answers at ${addr}: is it running? Set --addr to its --metrics-addr`,
+    );
+  });
+});
+
+describe('runPeersFind()', () => {
+  const found = {
+    key: 'docker.io/library/nginx:latest',
+    tookMs: 8.26,
+    local: false,
+    providers: [{ id: '12D3KooWOne', addresses: ['10.0.0.2'], tookMs: 3.14 }],
+  };
+
+  test('runPeersFind() asks for the complete name and prints who has it', async () => {
+    const addr = await serve(() => Response.json(found));
+    const { text, result } = await output((writeOut) =>
+      runPeersFind({ name: 'nginx', addr, json: false }, { writeOut }),
+    );
+    expect(asked?.searchParams.get('key')).toBe('docker.io/library/nginx:latest');
+    expect(Number(asked?.searchParams.get('timeout'))).toBeGreaterThan(0);
+    expect(result).toBe(true);
+    expect(text).toBe(`key        docker.io/library/nginx:latest
+this node  does not have it
+peers      1, found in 8.3ms
+
+PEER         FOUND AFTER  ADDRESSES
+12D3KooWOne  3.1ms        10.0.0.2
+`);
+  });
+
+  test.each([
+    [{ ...found, providers: [] }, false],
+    [{ ...found, providers: [], local: true }, true],
+  ])('runPeersFind() tells whether anybody has it', async (answer, has) => {
+    const addr = await serve(() => Response.json(answer));
+    const { text, result } = await output((writeOut) =>
+      runPeersFind({ name: 'nginx', addr, json: true }, { writeOut }),
+    );
+    expect(result).toBe(has);
+    expect(JSON.parse(text)).toEqual(answer);
+  });
+});
