@@ -37,9 +37,8 @@ export function createHttpBootstrapper(options: HttpBootstrapperOptions): Bootst
         );
       }
       const peers = parseBootstrapDocument(text);
-      if (peers === undefined)
-        throw new BootstrapError(`Cannot read the answer of ${url} as bootstrap document`);
-      return peers;
+      if (peers !== undefined) return peers;
+      throw new BootstrapError(`Cannot read the answer of ${url} as bootstrap document`);
     },
   };
 }

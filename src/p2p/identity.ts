@@ -32,7 +32,7 @@ export async function loadIdentity(dataDir?: string): Promise<Ed25519PrivateKey>
   if (pem !== undefined) return toLibp2p(parseKey(pem, path));
   const key = generateKey();
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
-  await writeKeyFile(dataDir, path, key.export({ format: 'pem', type: 'pkcs8' }) as string);
+  await writeKeyFile(dataDir, path, key.export({ format: 'pem', type: 'pkcs8' }));
   return toLibp2p(key);
 }
 
@@ -43,7 +43,7 @@ function generateKey(): KeyObject {
 async function toLibp2p(key: KeyObject): Promise<Ed25519PrivateKey> {
   const { d } = key.export({ format: 'jwk' });
   if (d === undefined) throw new IdentityError('Cannot read the seed of an Ed25519 key');
-  return await generateKeyPairFromSeed('Ed25519', Uint8Array.from(Buffer.from(d, 'base64url')));
+  return generateKeyPairFromSeed('Ed25519', Uint8Array.from(Buffer.from(d, 'base64url')));
 }
 
 async function readKeyFile(path: string): Promise<string | undefined> {

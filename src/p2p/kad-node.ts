@@ -36,7 +36,7 @@ export interface KadNode {
   readonly dht: KadDHT;
   readonly routingTable: RoutingTable;
   /** The addresses that this node announces, without /p2p. */
-  announced(): readonly string[];
+  readonly announced: () => readonly string[];
 }
 
 /** Settings of createKadNode. */

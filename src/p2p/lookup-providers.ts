@@ -23,9 +23,8 @@ export async function* lookupProviders(
 ): AsyncGenerator<Peer, void, undefined> {
   if (signal.aborted || limit < 1) return;
   const stop = new AbortController();
-  const events = dht
-    .findProviders(contentCid(key), { signal: AbortSignal.any([signal, stop.signal]) })
-    [Symbol.asyncIterator]();
+  const found = dht.findProviders(contentCid(key), { signal: AbortSignal.any([signal, stop.signal]) });
+  const events = found[Symbol.asyncIterator]();
   const aborted = abortOf(signal);
   const seen = new Set([self]);
   try {

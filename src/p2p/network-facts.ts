@@ -55,7 +55,7 @@ async function readRows(path: string): Promise<readonly string[][]> {
 }
 
 async function exists(path: string): Promise<boolean> {
-  return await access(path).then(
+  return access(path).then(
     () => true,
     () => false,
   );

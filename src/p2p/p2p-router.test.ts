@@ -8,7 +8,7 @@ import { createStaticBootstrapper } from './static-bootstrapper.ts';
 
 async function startRouter(bootstrapper: Bootstrapper): Promise<P2pRouter> {
   const deps = { logger: silentLogger, clock: systemClock, bootstrapper, privateKey: await loadIdentity() };
-  return await createP2pRouter(deps, {
+  return createP2pRouter(deps, {
     listenAddress: '127.0.0.1:0',
     announceAddresses: ['127.0.0.1'],
     allowLoopback: true,
@@ -35,7 +35,7 @@ describeRouter('p2p router', async () => {
     routers,
     join,
     async [Symbol.asyncDispose]() {
-      await Promise.all(started.map(async (router) => await router[Symbol.asyncDispose]()));
+      await Promise.all(started.map(async (router) => router[Symbol.asyncDispose]()));
       await kept[Symbol.asyncDispose]();
     },
   };

@@ -99,7 +99,12 @@ export async function createP2pRouter(deps: P2pRouterDeps, options: P2pRouterOpt
     },
     { replication: REPLICATION },
   );
-  const neighbourhood = createNeighbourhood({ node, logger, clock, onJoined: providing.peerJoined });
+  const neighbourhood = createNeighbourhood({
+    node,
+    logger,
+    clock,
+    onJoined: (peerId) => providing.peerJoined(peerId),
+  });
 
   try {
     await libp2p.start();

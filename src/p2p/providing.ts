@@ -113,7 +113,7 @@ export function createProviding(
         const batch = [...outbox].slice(0, RECORDS_PER_STREAM);
         const multihashes = batch.flatMap(([key]) => entries.get(key)?.multihash ?? []);
         try {
-          await slots.use(async () => await network.send(peerId, multihashes, stopped.signal));
+          await slots.use(async () => network.send(peerId, multihashes, stopped.signal));
         } catch (cause) {
           stopped.signal.throwIfAborted();
           failures++;

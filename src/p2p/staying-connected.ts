@@ -92,7 +92,7 @@ async function bootstrapOnce(
   const others = named.filter((peer) => !network.isSelf(peer));
   const known = network.hasPeers() ? [] : await network.knownPeers().catch(() => []);
   const attempts = await Promise.allSettled(
-    [...others, ...known].map(async (peer) => await network.connect(peer, signal)),
+    [...others, ...known].map(async (peer) => network.connect(peer, signal)),
   );
   const connected = attempts.filter((attempt) => attempt.status === 'fulfilled');
   if (connected.some(({ value }) => value)) return { outcome: 'joined' };

@@ -80,7 +80,7 @@ function start(options: AdvertiserOptions = {}) {
 
 const stops: (() => Promise<void>)[] = [];
 afterEach(async () => {
-  await Promise.all(stops.splice(0).map(async (stop) => await stop()));
+  await Promise.all(stops.splice(0).map(async (stop) => stop()));
 });
 
 function total(advertiser: Advertiser): number {

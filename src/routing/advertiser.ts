@@ -176,7 +176,7 @@ export function createAdvertiser(
     const backoff = createBackoff({ initialMs: RETRY_INITIAL_MS, maxMs: RETRY_MAX_MS });
     while (!signal.aborted) {
       try {
-        await work(backoff.reset);
+        await work(() => backoff.reset());
       } catch (error) {
         if (signal.aborted) return;
         const retryInMs = Math.round(backoff.nextMs());

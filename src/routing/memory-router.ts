@@ -62,7 +62,8 @@ export function createMemoryRouter(network: MemoryNetwork, peer: Peer): Router {
     },
     async peers() {
       return others().map((other) => ({
-        ...other.peer,
+        id: other.peer.id,
+        addresses: other.peer.addresses,
         multiaddrs: [],
         connected: node.online && other.online,
       }));

@@ -45,13 +45,13 @@ export function describeRouter(name: string, createCluster: () => Promise<Router
     });
 
     test('lookup() yields each provider once, and never this node', async () => {
-      await Promise.all([first, second, third].map(async (router) => await router.advertise(['sha256:all'])));
+      await Promise.all([first, second, third].map(async (router) => router.advertise(['sha256:all'])));
       const found = await untilFound(first, 'sha256:all', 2);
       expect(found.map(({ id }) => id).sort()).toEqual([second.self().id, third.self().id].sort());
     });
 
     test('lookup() stops at the limit', async () => {
-      await Promise.all([second, third].map(async (router) => await router.advertise(['sha256:limit'])));
+      await Promise.all([second, third].map(async (router) => router.advertise(['sha256:limit'])));
       await untilFound(first, 'sha256:limit', 2);
       expect(await lookup(first, 'sha256:limit', 1)).toHaveLength(1);
       expect(await lookup(first, 'sha256:limit', 0)).toHaveLength(0);
@@ -113,15 +113,16 @@ export function describeRouter(name: string, createCluster: () => Promise<Router
     test('peers() names the other nodes and says that they are connected', async () => {
       const ids = new Set([second.self().id, third.self().id]);
       await until(async () => {
-        const known = (await first.peers()).filter(({ connected }) => connected).map(({ id }) => id);
-        return [...ids].every((id) => known.includes(id)) && !known.includes(first.self().id);
+        const states = await first.peers();
+        const known = new Set(states.filter(({ connected }) => connected).map(({ id }) => id));
+        return [...ids].every((id) => known.has(id)) && !known.has(first.self().id);
       });
     });
   });
 }
 
 async function lookup(router: Router, key: string, limit: number): Promise<Peer[]> {
-  return await Array.fromAsync(router.lookup(key, { signal: AbortSignal.timeout(1000), limit }));
+  return Array.fromAsync(router.lookup(key, { signal: AbortSignal.timeout(1000), limit }));
 }
 
 async function untilFound(router: Router, key: string, count: number): Promise<Peer[]> {

@@ -1,0 +1,33 @@
+import type { Clock } from '../runtime/clock.ts';
+import { type AnnounceFacts, announceableAddresses } from './announceable-addresses.ts';
+import { readNetworkFacts } from './network-facts.ts';
+
+/** The kernel counts a new interface as running, and Bun lists it, up to 2 s after it was set up. */
+const PATIENCE_MS = 10_000;
+const PAUSE_MS = 100;
+
+/** What findAnnounceAddresses needs. */
+export interface FindAnnounceAddressesDeps {
+  readonly clock: Clock;
+  /** Default: asks the kernel. */
+  readonly readFacts?: (nodeIp: string | undefined) => Promise<AnnounceFacts>;
+}
+
+/**
+ * The addresses to announce, see announceableAddresses; waits up to 10 s for a network that is being set up.
+ * Rejects with an Error that says what to do when there is none then.
+ */
+export async function findAnnounceAddresses(
+  { clock, readFacts = readNetworkFacts }: FindAnnounceAddressesDeps,
+  options: { readonly nodeIp?: string | undefined; readonly signal?: AbortSignal },
+): Promise<readonly string[]> {
+  const endMs = clock.nowMs() + PATIENCE_MS;
+  for (;;) {
+    const addresses = announceableAddresses(await readFacts(options.nodeIp));
+    if (addresses.length > 0) return addresses;
+    if (clock.nowMs() >= endMs) {
+      throw new Error('This node has no address that others can reach: it needs one that is not loopback');
+    }
+    await clock.sleep(PAUSE_MS, options.signal);
+  }
+}

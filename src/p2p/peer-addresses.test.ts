@@ -1,0 +1,36 @@
+import { describe, expect, test } from 'bun:test';
+import { multiaddr } from '@multiformats/multiaddr';
+
+import { peerIps } from './peer-addresses.ts';
+
+describe('peerIps()', () => {
+  const cases: [string, string[], string[]][] = [
+    ['both families in order', ['/ip6/fd00::1/tcp/5001', '/ip4/10.0.0.1/tcp/5001'], ['fd00::1', '10.0.0.1']],
+    ['each IP once', ['/ip4/10.0.0.1/tcp/5001', '/ip4/10.0.0.1/tcp/5002'], ['10.0.0.1']],
+    ['no loopback', ['/ip4/127.0.0.1/tcp/1', '/ip6/::1/tcp/1', '/ip4/127.9.9.9/tcp/1'], []],
+    [
+      'nothing that is not one machine',
+      [
+        '/ip4/0.0.0.0/tcp/1',
+        '/ip6/::/tcp/1',
+        '/ip4/224.0.0.1/tcp/1',
+        '/ip4/255.255.255.255/tcp/1',
+        '/ip6/ff02::1/tcp/1',
+      ],
+      [],
+    ],
+    ['no link-local', ['/ip4/169.254.169.254/tcp/1', '/ip6/fe80::1/tcp/1'], []],
+    ['no IPv4 in IPv6', ['/ip6/::ffff:127.0.0.1/tcp/1'], []],
+    ['no other transports', ['/ip4/10.0.0.1/udp/1/quic-v1', '/dns4/node/tcp/1', '/unix/x'], []],
+  ];
+  test.each(cases)('takes %s', (_name, addresses, expected) => {
+    expect(peerIps(addresses.map((text) => multiaddr(text)))).toEqual(expected);
+  });
+
+  test('takes loopback when it is allowed', () => {
+    const addresses = ['/ip4/127.0.0.1/tcp/1', '/ip6/::1/tcp/1', '/ip4/0.0.0.0/tcp/1'].map((text) =>
+      multiaddr(text),
+    );
+    expect(peerIps(addresses, true)).toEqual(['127.0.0.1', '::1']);
+  });
+});

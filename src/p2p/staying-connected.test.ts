@@ -1,0 +1,143 @@
+import { afterEach, describe, expect, test } from 'bun:test';
+
+import { silentLogger } from '../observe/log.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { BootstrapError, type BootstrapPeer } from './bootstrapper.ts';
+import { until } from './conditions.fixture.ts';
+import { BOOTSTRAP_GRACE_MS, BOOTSTRAP_RETRY_MAX_MS, REBOOTSTRAP_INTERVAL_MS } from './limits.ts';
+import { keepConnected } from './staying-connected.ts';
+
+const SELF: BootstrapPeer = { id: 'self', multiaddrs: ['/ip4/10.0.0.1/tcp/5001'] };
+const OTHER: BootstrapPeer = { id: 'other', multiaddrs: ['/ip4/10.0.0.2/tcp/5001'] };
+
+const stops: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  await Promise.all(stops.splice(0).map(async (stop) => stop()));
+});
+
+/** A network in which the test says who is there, and a clock that runs 1000 times as fast. */
+function start(peers: () => BootstrapPeer[], reachable = new Set<string>()) {
+  let changed = Promise.withResolvers<void>();
+  const state = {
+    connected: false,
+    readyCount: 0,
+    rounds: 0,
+    dialed: [] as string[],
+    known: [] as BootstrapPeer[],
+  };
+  const stop = new AbortController();
+  const startedMs = performance.now();
+  const clock: Clock = {
+    nowMs: () => (performance.now() - startedMs) * 1000,
+    sleep: async (ms, signal) => {
+      const { promise, resolve, reject } = Promise.withResolvers<void>();
+      const timer = setTimeout(resolve, ms / 1000);
+      signal?.addEventListener('abort', () => {
+        clearTimeout(timer);
+        reject(signal.reason as Error);
+      });
+      await promise;
+    },
+  };
+  const running = keepConnected(
+    {
+      logger: silentLogger,
+      clock,
+      onReady: () => state.readyCount++,
+      bootstrapper: {
+        kind: 'test',
+        async peers() {
+          state.rounds++;
+          return peers();
+        },
+      },
+      network: {
+        isSelf: ({ id }) => id === 'self',
+        async connect({ id = '' }) {
+          state.dialed.push(id);
+          if (!reachable.has(id)) throw new Error('Connection refused');
+          setConnected(true);
+          return true;
+        },
+        knownPeers: async () => state.known,
+        hasPeers: () => state.connected,
+        async peersChanged(signal) {
+          const aborted = Promise.withResolvers<never>();
+          signal.addEventListener('abort', () => aborted.reject(signal.reason as Error));
+          await Promise.race([changed.promise, aborted.promise]);
+        },
+      },
+    },
+    stop.signal,
+  );
+  const setConnected = (connected: boolean) => {
+    state.connected = connected;
+    changed.resolve();
+    changed = Promise.withResolvers();
+  };
+  stops.push(async () => {
+    stop.abort(new Error('The test is over'));
+    await running;
+  });
+  return { state, clock, reachable, setConnected };
+}
+
+describe('keepConnected()', () => {
+  test('is ready at once when bootstrap names nobody but this node', async () => {
+    const { state } = start(() => [SELF]);
+    await until(() => state.readyCount === 1);
+    expect(state.dialed).toEqual([]);
+  });
+
+  test('is ready when it has joined', async () => {
+    const { state } = start(() => [SELF, OTHER], new Set(['other']));
+    await until(() => state.readyCount === 1);
+    expect(state.dialed).toEqual(['other']);
+  });
+
+  test('is ready when somebody else connects first', async () => {
+    const { state, setConnected } = start(() => {
+      throw new BootstrapError('Nobody listens');
+    });
+    setConnected(true);
+    await until(() => state.readyCount === 1);
+  });
+
+  test('is ready after the grace when bootstrap fails, and tries on', async () => {
+    const { state, clock } = start(() => {
+      throw new BootstrapError('Nobody listens');
+    });
+    await until(() => state.readyCount === 1);
+    expect(clock.nowMs()).toBeGreaterThanOrEqual(BOOTSTRAP_GRACE_MS);
+    const { rounds } = state;
+    await until(() => state.rounds > rounds + 1);
+    expect(state.readyCount).toBe(1);
+  });
+
+  test('joins when its bootstrap peer comes up later', async () => {
+    const { state, reachable, clock } = start(() => [OTHER]);
+    await until(() => state.dialed.length > 2);
+    reachable.add('other');
+    const sinceMs = clock.nowMs();
+    await until(() => state.connected);
+    // Twice the time, because the clock runs fast and this machine may be slow.
+    expect(clock.nowMs() - sinceMs).toBeLessThan(2 * BOOTSTRAP_RETRY_MAX_MS + 100_000);
+  });
+
+  test('bootstraps again, and tries those that it knew, when all peers are lost', async () => {
+    const { state, setConnected, reachable } = start(() => [OTHER], new Set(['other']));
+    await until(() => state.connected);
+    state.known = [{ id: 'known', multiaddrs: ['/ip4/10.0.0.3/tcp/5001'] }];
+    reachable.delete('other');
+    reachable.add('known');
+    setConnected(false);
+    await until(() => state.connected);
+    expect(state.dialed).toContain('known');
+  });
+
+  test('bootstraps again after half an hour all the same', async () => {
+    const { state, clock } = start(() => [OTHER], new Set(['other']));
+    await until(() => state.rounds >= 2);
+    expect(clock.nowMs()).toBeGreaterThanOrEqual(REBOOTSTRAP_INTERVAL_MS);
+  });
+});
