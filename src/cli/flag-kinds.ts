@@ -5,7 +5,7 @@ import { parseEndpoint } from '../commands/endpoint.ts';
 import type { Flag } from './flag.ts';
 
 /** A flag with one value, read by `parse`; `absent` is its value when it is not given. */
-export function valueFlag<T, A>(options: {
+function valueFlag<T, A>(options: {
   readonly argument: string;
   readonly help: string;
   readonly parse: (text: string) => T;

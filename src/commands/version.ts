@@ -16,7 +16,8 @@ export async function runVersion(
     return;
   }
   const runtime = { distro: await readDistro(), os: process.platform, arch: process.arch };
-  writeOut(`${JSON.stringify({ build: { ...build, bunVersion: Bun.version }, runtime })}\n`);
+  // `build` and `runtime` are where Spegel has them, the other two where one looks first.
+  writeOut(`${JSON.stringify({ ...build, build: { bunVersion: Bun.version, ...build }, runtime })}\n`);
 }
 
 /** PRETTY_NAME of os-release(5), or `unknown`. */
