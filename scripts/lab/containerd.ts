@@ -17,13 +17,20 @@ export interface Containerd {
   readonly contentPath: string;
   readonly cri: CriClient;
   readonly daemon: Daemon;
-  /** Runs ctr in the namespace k8s.io and returns its output. */
-  ctr(argv: readonly string[], options?: { readonly signal?: AbortSignal }): Promise<string>;
+  /** Runs ctr and returns its output. */
+  ctr(argv: readonly string[], options?: CtrOptions): Promise<string>;
   /** Starts it again after stop(), kill() or a crash, and waits until the CRI answers. */
   start(): Promise<void>;
   stop(): Promise<void>;
   kill(): Promise<void>;
   restart(): Promise<void>;
+}
+
+/** Options of a ctr command. */
+export interface CtrOptions {
+  /** Default k8s.io. */
+  readonly namespace?: string;
+  readonly signal?: AbortSignal;
 }
 
 /** Options of startContainerd. */
@@ -39,7 +46,7 @@ export interface ContainerdOptions {
 /** First start of the CRI plugin on a loaded machine, in ms. */
 const START_TIMEOUT_MS = 30_000;
 /** The namespace of Kubernetes in containerd. */
-const NAMESPACE = 'k8s.io';
+const KUBERNETES_NAMESPACE = 'k8s.io';
 
 /** Starts a containerd that shares nothing with any other. */
 export async function startContainerd(
@@ -82,9 +89,9 @@ export async function startContainerd(
     get daemon() {
       return daemon;
     },
-    ctr: async (argv, options = {}) =>
+    ctr: async (argv, { namespace = KUBERNETES_NAMESPACE, ...options } = {}) =>
       runCommand(
-        [...deps.namespace.enter, binary('ctr'), '--address', paths.socket, '-n', NAMESPACE, ...argv],
+        [...deps.namespace.enter, binary('ctr'), '--address', paths.socket, '-n', namespace, ...argv],
         { env, ...options },
       ),
     start: async () => {

@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Containerd, startContainerd } from './containerd.ts';
+import { type Containerd, type CtrOptions, startContainerd } from './containerd.ts';
 import { createMirror, type Mirror, type MirrorDeps } from './mirror.ts';
 import { type Endpoint, ipv4Of, type LinkShape } from './network.ts';
 import { writeImageArchive } from './image-archive.ts';
@@ -43,8 +43,8 @@ export interface LabNode {
   readonly hasMirror: boolean;
   /** Pulls an image by name. Returns the time it took, in ms. */
   pull(reference: string, options?: PullOptions): Promise<number>;
-  /** Loads an image with `ctr images import`, under the name. */
-  importImage(image: TestImage, reference: string): Promise<void>;
+  /** Loads an image with `ctr images import`, under the name. All its platforms have to be in it. */
+  importImage(image: TestImage, reference: string, options?: CtrOptions): Promise<void>;
   /** Removes all names of an image and, before it returns, content that nothing else needs. */
   removeImage(image: TestImage): Promise<void>;
   /** Throws unless every blob of the image is there, with the right bytes. */
@@ -125,10 +125,10 @@ export async function startLabNode(
       }
       return performance.now() - startedMs;
     },
-    importImage: async (image, reference) => {
+    importImage: async (image, reference, options) => {
       const archive = join(directory, 'import.tar');
       await writeImageArchive(image, reference, archive);
-      await containerd.ctr(['images', 'import', archive]);
+      await containerd.ctr(['images', 'import', '--all-platforms', archive], options);
       await rm(archive);
     },
     removeImage: async (image) => {

@@ -28,7 +28,7 @@ export interface Lab extends AsyncDisposable {
   readonly upstream: Upstream;
   readonly http: LabHttp;
   /** Node n, counted from 1. Throws when there is none. */
-  node(n: number): LabNode;
+  readonly node: (n: number) => LabNode;
   /** Starts one more node, which joins the others; returns when its mirror is ready. */
   addNode(options?: NodeOptions): Promise<LabNode>;
 }

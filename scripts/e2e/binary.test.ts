@@ -1,0 +1,80 @@
+import { existsSync } from 'node:fs';
+import { chmod, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'bun:test';
+import { tryCommand } from '../lab/run-command.ts';
+import { BINARY } from './test-lab.ts';
+
+let folder = '';
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'spegel-e2e-'));
+});
+
+afterEach(async () => rm(folder, { recursive: true, force: true }));
+
+const configure = async (...args: readonly string[]) =>
+  tryCommand([
+    BINARY,
+    'configure',
+    '--containerd-registry-config-path',
+    folder,
+    '--mirror-targets',
+    'http://127.0.0.1:30020',
+    ...args,
+  ]);
+
+test('a hostile current directory runs no code and changes no flag', async () => {
+  await writeFile(join(folder, 'evil.ts'), `await Bun.write('${folder}/owned', '');`);
+  await writeFile(join(folder, 'bunfig.toml'), 'preload = ["./evil.ts"]\n[run]\npreload = ["./evil.ts"]\n');
+  await writeFile(join(folder, '.env'), 'LOG_LEVEL=NONSENSE\nBUN_OPTIONS=--preload=./evil.ts\n');
+  await writeFile(join(folder, 'package.json'), '{"name":"evil","type":"module"}');
+  await writeFile(join(folder, 'tsconfig.json'), '{"extends":"./evil.json"}');
+  await chmod(folder, 0o755);
+  for (const args of [['version'], ['peers', '--addr', '127.0.0.1:9']]) {
+    const { stderr } = await tryCommand([BINARY, ...args], { cwd: folder });
+    expect(stderr).not.toContain('NONSENSE');
+  }
+  expect(existsSync(join(folder, 'owned'))).toBe(false);
+});
+
+test('version prints a version and a commit', async () => {
+  const { exitCode, stdout } = await tryCommand([BINARY, 'version', '--format', 'json']);
+  expect(exitCode).toBe(0);
+  const { version, commit } = JSON.parse(stdout) as { version: string; commit: string };
+  expect(version).toMatch(/^\d+\.\d+\.\d+/);
+  expect(commit).toMatch(/^([0-9a-f]{7,40}(-dirty)?|unknown)$/);
+});
+
+test.each([[[]], [['--mirrored-registries', 'https://docker.io', 'http://registry.lab:5000']]])(
+  'configure twice changes nothing (%j)',
+  async (args) => {
+    const files = args.length === 0 ? ['_default'] : ['docker.io', 'registry.lab:5000'];
+    const read = async () =>
+      Promise.all(
+        files.map(async (name) => {
+          const path = join(folder, name, 'hosts.toml');
+          return [await readFile(path, 'utf8'), (await stat(path)).mtimeMs];
+        }),
+      );
+    expect((await configure(...args)).exitCode).toBe(0);
+    const first = await read();
+    for (const [text] of first) expect(text).toContain('http://127.0.0.1:30020');
+    expect((await configure(...args)).exitCode).toBe(0);
+    const second = await read();
+    expect(second.map(([text]) => text)).toEqual(first.map(([text]) => text));
+  },
+);
+
+test('configure leaves a hosts.toml that is not its own alone, and says so', async () => {
+  const path = join(folder, 'docker.io', 'hosts.toml');
+  const foreign = 'server = "https://mine.lab"\n';
+  await mkdir(join(folder, 'docker.io'));
+  await writeFile(path, foreign);
+  const { exitCode, stderr } = await configure('--mirrored-registries', 'https://docker.io', 'http://a.lab');
+  expect(exitCode).toBe(1);
+  expect(stderr).toContain(path);
+  expect(await readFile(path, 'utf8')).toBe(foreign);
+  expect(existsSync(join(folder, 'a.lab'))).toBe(false);
+});

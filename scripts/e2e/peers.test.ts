@@ -1,0 +1,60 @@
+import { expect, test } from 'bun:test';
+import { createImage } from '../lab/test-image.ts';
+import { REGISTRY, untilFound, useLab } from './test-lab.ts';
+
+const lab = useLab({ nodes: 3 });
+
+/** What `spegel peers --json` prints, as far as it is looked at. */
+interface PeersReport {
+  readonly self: { readonly id: string; readonly addresses: string[] };
+  readonly ready: boolean;
+  readonly peers: { readonly id: string; readonly addresses: string[] }[];
+}
+
+/** What `spegel peers find --json` prints, as far as it is looked at. */
+interface FindReport {
+  readonly local: boolean;
+  readonly tookMs: number;
+  readonly providers: { readonly addresses: string[] }[];
+}
+
+test('peers lists this node and the others with their addresses', async () => {
+  const { exitCode, stdout } = await lab().node(1).mirror.run(['peers', '--json']);
+  expect(exitCode).toBe(0);
+  const { self, ready, peers } = JSON.parse(stdout) as PeersReport;
+  const [own, ...others] = lab().nodes.map(({ endpoint }) => endpoint.ipv4);
+  expect(self.addresses.join(' ')).toContain(`${own}/`);
+  expect(ready).toBe(true);
+  const addresses = peers.map(({ addresses }) => addresses.find((address) => address.includes('.')));
+  expect(new Set(addresses)).toEqual(new Set(others));
+  const text = await lab().node(1).mirror.run(['peers']);
+  for (const { id } of peers) expect(text.stdout).toContain(id);
+});
+
+test('peers find says who has an image, by name and by digest', async () => {
+  const image = createImage({ seed: 'find', layers: [{ sizeBytes: 1000 }] });
+  await lab().node(2).importImage(image, `${REGISTRY}/find:v1`);
+  await untilFound(lab().node(1), image, 'find', 'v1');
+  for (const name of [`${REGISTRY}/find:v1`, image.root.digest]) {
+    const asked = await lab().node(1).mirror.run(['peers', 'find', name, '--json']);
+    expect(asked.exitCode).toBe(0);
+    const { local, tookMs, providers } = JSON.parse(asked.stdout) as FindReport;
+    expect(local).toBe(false);
+    expect(tookMs).toBeGreaterThan(0);
+    expect(providers).toHaveLength(1);
+    expect(providers[0]?.addresses).toContain(lab().node(2).endpoint.ipv4);
+
+    const holder = await lab().node(2).mirror.run(['peers', 'find', name, '--json']);
+    expect((JSON.parse(holder.stdout) as FindReport).local).toBe(true);
+  }
+  const nobody = await lab()
+    .node(1)
+    .mirror.run(['peers', 'find', `${REGISTRY}/nobody:v1`]);
+  expect(nobody.exitCode).toBe(1);
+});
+
+test('peers says so when no daemon answers', async () => {
+  const { exitCode, stderr } = await lab().node(1).mirror.run(['peers', '--addr', '127.0.0.1:9']);
+  expect(exitCode).toBe(1);
+  expect(stderr).toContain('127.0.0.1:9');
+});

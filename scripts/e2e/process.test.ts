@@ -1,0 +1,61 @@
+import { readFile } from 'node:fs/promises';
+import { expect, test } from 'bun:test';
+import type { LabNode } from '../lab/lab-node.ts';
+import { MIRROR_PORTS } from '../lab/mirror.ts';
+import { createImage } from '../lab/test-image.ts';
+import { contentPath, REGISTRY, useLab } from './test-lab.ts';
+
+/** A single node: its startup probe must not wait for others. */
+const lab = useLab({ nodes: 1 });
+
+/** Ports that are listened on in the node's namespace. */
+async function listeningPorts({ containerd }: LabNode): Promise<number[]> {
+  const { pid } = containerd.daemon;
+  const tables = ['tcp', 'tcp6'].map(async (table) => readFile(`/proc/${pid}/net/${table}`, 'utf8'));
+  return (await Promise.all(tables)).flatMap((table) =>
+    table.split('\n').flatMap((line) => {
+      const [, local = '', , state] = line.trim().split(/\s+/);
+      return state === '0A' ? [Number.parseInt(local.slice(local.lastIndexOf(':') + 1), 16)] : [];
+    }),
+  );
+}
+
+test('a single node becomes ready', async () => {
+  expect((await lab().node(1).mirror.fetch('/readyz')).status).toBe(200);
+});
+
+test('SIGTERM in the middle of a body ends with 0, soon, and frees every port', async () => {
+  const node = lab().node(1);
+  const image = createImage({ seed: 'term', layers: [{ sizeBytes: 50e6 }] });
+  await node.importImage(image, `${REGISTRY}/term:v1`);
+  const ports = Object.values(MIRROR_PORTS);
+  expect(await listeningPorts(node)).toEqual(expect.arrayContaining(ports));
+
+  const [layer] = image.blobs;
+  if (layer === undefined) throw new Error('The image has no layer');
+  const response = await node.mirror.fetch(contentPath('term', layer));
+  expect(response.status).toBe(200);
+  const startedMs = performance.now();
+  const exitCode = await node.mirror.stop();
+  expect(exitCode).toBe(0);
+  expect(performance.now() - startedMs).toBeLessThan(9_000);
+  await response.body?.cancel().catch(() => undefined);
+  const left = await listeningPorts(node);
+  expect(ports.filter((port) => left.includes(port))).toEqual([]);
+
+  await node.mirror.launch();
+  await node.mirror.ready();
+});
+
+test('an address that is taken is an error that names it, with exit code 1', async () => {
+  const { exitCode, stderr } = await lab()
+    .node(1)
+    .mirror.run([
+      'registry',
+      ...['--bootstrap-kind=static', '--router-addr=:6001', '--metrics-addr=:6002', '--registry-addr=:5000'],
+      `--containerd-sock=${lab().node(1).containerd.paths.socket}`,
+      `--containerd-content-path=${lab().node(1).containerd.contentPath}`,
+    ]);
+  expect(exitCode).toBe(1);
+  expect(stderr).toContain('5000');
+});
