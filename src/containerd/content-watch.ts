@@ -9,7 +9,7 @@ import { watchFolder } from './watch-folder.ts';
 /** What the watch of the content directory needs. */
 export interface ContentWatchDeps {
   readonly files: ContentFiles;
-  /** The blob's file came, went or changed. */
+  /** The blob's file came or went. */
   readonly onBlob: (digest: Digest) => void;
   readonly clock: Clock;
   readonly logger: Logger;

@@ -143,7 +143,9 @@ export function createNamespaceFollower(deps: NamespaceFollowerDeps): NamespaceF
 
   function onEvent({ topic, subject }: ContainerdEvent): void {
     if (topic.startsWith('/content/')) {
-      if (isDigest(subject)) checks.check(subject);
+      // inotify mostly was there first.
+      const told = topic === '/content/create' && state.blobs.has(subject as Digest);
+      if (!told && isDigest(subject)) checks.check(subject);
     } else if (dirtyImages.size >= MAX_PENDING_IMAGES) {
       relist();
     } else {

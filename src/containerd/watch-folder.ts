@@ -11,7 +11,7 @@ export interface FolderWatch extends Disposable {
 /** Options of watchFolder. */
 export interface WatchFolderOptions {
   readonly path: string;
-  /** An entry of that name came, went or changed. */
+  /** An entry of that name came or went. */
   readonly onEntry: (name: string) => void;
   /** The folder is watched from now on: what is in it already was not told of. */
   readonly onAttached: () => void;
@@ -31,6 +31,7 @@ export function watchFolder({ path, onEntry, onAttached, logger }: WatchFolderOp
   let watcher: FSWatcher | undefined;
   let watched: Place | undefined;
   let closed = false;
+  let warned = false;
 
   function detach(): void {
     watcher?.close();
@@ -39,8 +40,9 @@ export function watchFolder({ path, onEntry, onAttached, logger }: WatchFolderOp
   }
 
   function attach(place: Place): void {
-    const current = watch(place.path, (_event, name) => {
-      if (current !== watcher) return;
+    const current = watch(place.path, (event, name) => {
+      // containerd changes the mode of a blob after its rename, which is another event for nothing.
+      if (current !== watcher || event !== 'rename') return;
       if (place.path !== path) check();
       else if (name !== null) onEntry(name);
     });
@@ -63,9 +65,14 @@ export function watchFolder({ path, onEntry, onAttached, logger }: WatchFolderOp
         if (place.path === path) onAttached();
       }
     } catch (error) {
-      // No inotify watches left, or the folder went between the look and the watch.
       detach();
-      logger.debug('folder cannot be watched', { path, error });
+      // Gone between the look and the watch; its parent's next event or the next check sees to it.
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT' || warned) return;
+      warned = true;
+      logger.warn(
+        'folder cannot be watched, changes are found late: raise fs.inotify.max_user_watches and max_user_instances',
+        { path, error },
+      );
     }
   }
 
