@@ -1,0 +1,153 @@
+import { describe, expect, test } from 'bun:test';
+import { silentLogger } from '../observe/log.ts';
+import { type Digest, digestOf } from '../oci/digest.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { until } from '../store/content-store.conformance.ts';
+import { StoreUnavailableError } from '../store/content-store.ts';
+import { createBlobChecks } from './blob-checks.ts';
+import { COMMIT_WAIT_MS, MAX_PARALLEL_CHECKS, MAX_PENDING_CHECKS } from './limits.ts';
+
+const digest = (name: string): Digest => digestOf(new TextEncoder().encode(name));
+const A = digest('a');
+
+/** A node whose disk and metadata the test sets, under a clock that jumps over every sleep. */
+function start() {
+  let nowMs = 0;
+  const clock: Clock = {
+    nowMs: () => nowMs,
+    sleep: async (ms, signal) => {
+      signal?.throwIfAborted();
+      nowMs += ms;
+    },
+  };
+  const disk = new Map<Digest, number>();
+  const lookups: { readonly digest: Digest; readonly atMs: number }[] = [];
+  const told: [string, Digest, number?][] = [];
+  const node = {
+    disk,
+    lookups,
+    told,
+    overflows: 0,
+    lookup: (_digest: Digest): number | undefined | Promise<number | undefined> => undefined,
+    closing: new AbortController(),
+    check: (_digest: Digest): void => {},
+  };
+  const checks = createBlobChecks(
+    {
+      files: { sizeBytes: async (digest) => disk.get(digest) },
+      lookup: async (digest) => {
+        lookups.push({ digest, atMs: nowMs });
+        return node.lookup(digest);
+      },
+      onPresent: (digest, sizeBytes) => void told.push(['present', digest, sizeBytes]),
+      onAbsent: (digest) => void told.push(['absent', digest]),
+      onOverflow: () => void node.overflows++,
+      clock,
+      logger: silentLogger,
+    },
+    node.closing.signal,
+  );
+  node.check = (digest) => checks.check(digest);
+  return node;
+}
+
+describe('check()', () => {
+  test('check() asks again until the metadata knows the blob, within milliseconds of the commit', async () => {
+    const node = start();
+    node.disk.set(A, 7);
+    node.lookup = () => ((node.lookups.at(-1)?.atMs ?? 0) >= 300 ? 7 : undefined);
+    node.check(A);
+    await until(() => node.told.some(([what]) => what === 'present'));
+    expect(node.told.at(-1)).toEqual(['present', A, 7]);
+    const times = node.lookups.map(({ atMs }) => atMs);
+    expect(times[1]).toBeLessThanOrEqual(10);
+    expect(times.at(-1)).toBeLessThan(800);
+  });
+
+  test('check() gives up on a blob of another namespace', async () => {
+    const node = start();
+    node.disk.set(A, 7);
+    node.check(A);
+    await until(() => (node.lookups.at(-1)?.atMs ?? 0) >= COMMIT_WAIT_MS);
+    expect(node.lookups.length).toBeLessThan(40);
+    expect(node.told.every(([what]) => what === 'absent')).toBe(true);
+  });
+
+  test('check() tells of a file that is gone without asking', async () => {
+    const node = start();
+    node.check(A);
+    await until(() => node.told.length > 0);
+    expect(node.told).toEqual([['absent', A]]);
+    expect(node.lookups).toEqual([]);
+  });
+
+  test('check() does not believe a file of another size', async () => {
+    const node = start();
+    node.disk.set(A, 6);
+    node.lookup = () => 7;
+    node.check(A);
+    await until(() => (node.lookups.at(-1)?.atMs ?? 0) >= COMMIT_WAIT_MS);
+    expect(node.told.every(([what]) => what === 'absent')).toBe(true);
+  });
+
+  test('check() looks again if the file changes while it asks', async () => {
+    const node = start();
+    node.disk.set(A, 7);
+    const answer = Promise.withResolvers<number>();
+    node.lookup = () => answer.promise;
+    node.check(A);
+    await until(() => node.lookups.length === 1);
+    node.disk.delete(A);
+    node.check(A);
+    answer.resolve(7);
+    await until(() => node.told.length === 2);
+    expect(node.told).toEqual([
+      ['present', A, 7],
+      ['absent', A],
+    ]);
+  });
+
+  test('check() drops what it cannot ask for, and can check it later', async () => {
+    const node = start();
+    node.disk.set(A, 7);
+    node.lookup = () => Promise.reject(new StoreUnavailableError('away'));
+    node.check(A);
+    await until(() => node.lookups.length === 1);
+    await new Promise(setImmediate);
+    node.lookup = () => 7;
+    node.check(A);
+    await until(() => node.told.length > 0);
+    expect(node.told).toEqual([['present', A, 7]]);
+  });
+
+  test('check() holds a bounded number of blobs and asks for a few at a time', async () => {
+    const node = start();
+    const answer = Promise.withResolvers<number>();
+    let inFlight = 0;
+    let most = 0;
+    node.lookup = async () => {
+      most = Math.max(most, ++inFlight);
+      const size = await answer.promise;
+      inFlight--;
+      return size;
+    };
+    const digests = Array.from({ length: MAX_PENDING_CHECKS + 5 }, (_, i) => digest(`blob ${i}`));
+    for (const each of digests) {
+      node.disk.set(each, 7);
+      node.check(each);
+    }
+    expect(node.overflows).toBe(5);
+    answer.resolve(7);
+    await until(() => node.told.length === MAX_PENDING_CHECKS);
+    expect(most).toBe(MAX_PARALLEL_CHECKS);
+  });
+
+  test('check() ends with the signal', async () => {
+    const node = start();
+    node.closing.abort(new Error('closed'));
+    node.disk.set(A, 7);
+    node.check(A);
+    await new Promise(setImmediate);
+    expect(node.lookups).toEqual([]);
+  });
+});
