@@ -52,7 +52,10 @@ test('an address that is taken is an error that names it, with exit code 1', asy
     .node(1)
     .mirror.run([
       'registry',
-      ...['--bootstrap-kind=static', '--router-addr=:6001', '--metrics-addr=:6002', '--registry-addr=:5000'],
+      '--bootstrap-kind=static',
+      '--router-addr=:6001',
+      '--metrics-addr=:6002',
+      '--registry-addr=:5000',
       `--containerd-sock=${lab().node(1).containerd.paths.socket}`,
       `--containerd-content-path=${lab().node(1).containerd.contentPath}`,
     ]);

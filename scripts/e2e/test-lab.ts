@@ -1,4 +1,4 @@
-import { afterAll, beforeAll } from 'bun:test';
+import { afterAll, beforeAll, setDefaultTimeout } from 'bun:test';
 import { join } from 'node:path';
 import { createLab, type Lab, type LabOptions } from '../lab/lab.ts';
 import type { LabNode } from '../lab/lab-node.ts';
@@ -15,6 +15,8 @@ const CONTAINERD_BIN_DIR = process.env['CONTAINERD_BIN_DIR'];
 export const REGISTRY = 'registry.lab:5000';
 
 const START_TIMEOUT_MS = 120_000;
+/** Longer than any pull waits: at this one bun kills all processes of the lab. */
+setDefaultTimeout(180_000);
 
 /** Starts a lab before the tests of a file and removes it after them. Call the result inside of tests. */
 export function useLab(options: LabOptions): () => Lab {

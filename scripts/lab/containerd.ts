@@ -30,6 +30,8 @@ export interface Containerd {
 export interface CtrOptions {
   /** Default k8s.io. */
   readonly namespace?: string;
+  /** Default 60,000. */
+  readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
 }
 

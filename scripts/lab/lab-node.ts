@@ -16,6 +16,8 @@ export type PullClient = 'cri' | 'ctr' | 'ctr-fetch';
 export interface PullOptions {
   /** Default cri. */
   readonly via?: PullClient;
+  /** Default 60,000. */
+  readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
 }
 
@@ -60,6 +62,9 @@ export interface LabNodeOptions extends NodeOptions {
 
 /** Upstream without TLS, with a port and without. */
 export const HTTP_REGISTRIES: readonly string[] = [`http://${UPSTREAM_HOST}:5000`, `http://${UPSTREAM_HOST}`];
+
+/** Any image of a lab is there long before; a pull that hangs has to end. */
+const PULL_TIMEOUT_MS = 60_000;
 
 /** The binary of a node without a mirror. */
 export const NO_MIRROR = 'none';
@@ -110,17 +115,18 @@ export async function startLabNode(
       if (mirror === undefined) throw new Error(`${endpoint.name} has no mirror`);
       return mirror;
     },
-    pull: async (reference, { via = 'cri', signal } = {}) => {
+    pull: async (reference, { via = 'cri', timeoutMs = PULL_TIMEOUT_MS, signal } = {}) => {
+      const limits = { timeoutMs, ...(signal === undefined ? {} : { signal }) };
       const startedMs = performance.now();
       if (via === 'cri') {
-        await containerd.cri.pullImage(reference, signal === undefined ? {} : { signal });
+        await containerd.cri.pullImage(reference, limits);
       } else {
         // Since 2.0 ctr leaves pulls to the daemon unless told otherwise.
         const local = via === 'ctr' && !containerd.version.startsWith('1.') ? ['--local'] : [];
         const command = via === 'ctr' ? ['images', 'pull'] : ['content', 'fetch'];
         await containerd.ctr(
           [...command, ...local, '--hosts-dir', containerd.paths.certsDir, reference],
-          signal === undefined ? {} : { signal },
+          limits,
         );
       }
       return performance.now() - startedMs;

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test } from 'bun:test';
+import { existsSync } from 'node:fs';
 import { truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type ContainerdStore, createContainerdStore } from '../../../src/containerd/containerd-store.ts';
@@ -160,6 +161,10 @@ describe('list() over a real containerd', () => {
     await importTestImage(containerd, 'registry.test/shared:v1', image);
     await watch.next((event) => event.kind === 'tag-added' && event.tag.repository === 'shared');
     await until(async () => (await store.stat(layer)) !== undefined);
+    // Collected here, while the other namespace keeps it on disk.
+    await containerd.ctr(['images', 'rm', '--sync', 'registry.test/shared:v1']);
+    await until(async () => (await store.stat(layer)) === undefined, 5000);
+    expect(existsSync(blobPath(containerd, layer))).toBe(true);
   });
 
   test('tells of garbage that was collected', async () => {
