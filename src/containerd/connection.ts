@@ -83,7 +83,7 @@ export function createConnection(deps: ConnectionDeps): Connection {
         lastError = error;
         if (!closing.signal.aborted && !warned) {
           warned = true;
-          logger.warn('containerd is away, what was known is still served, trying again', { error });
+          logger.warn('containerd cannot be followed, what it had is still served, trying again', { error });
         }
       } finally {
         session.abort(

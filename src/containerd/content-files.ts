@@ -13,11 +13,11 @@ export interface ContentFiles {
   folder(algorithm: DigestAlgorithm): string;
   /** The blob's file, there or not. Throws InvalidDigestError for what is no digest. */
   path(digest: Digest): string;
-  /** Size in bytes of the blob's file, undefined if there is no regular file. */
+  /** Size in bytes of the blob's file, undefined if there is no regular file that can be looked at. */
   sizeBytes(digest: Digest): Promise<number | undefined>;
-  /** The whole file if it has that size, undefined if it has vanished or changed. */
+  /** The whole file if it has that size, undefined if it has vanished or changed or cannot be read. */
   read(digest: Digest, sizeBytes: number): Promise<Uint8Array | undefined>;
-  /** Digests of all files in the blob folders, whatever namespace they belong to. */
+  /** Digests of all files in the blob folders, whatever namespace they belong to. Rejects if a folder is there and cannot be read. */
   list(): Promise<Set<Digest>>;
 }
 
@@ -33,20 +33,20 @@ export function createContentFiles(contentPath: string): ContentFiles {
     folder,
     path,
     async sizeBytes(digest) {
-      const stats = await unlessAbsent(lstat(path(digest)));
+      const stats = await unlessFails(lstat(path(digest)));
       return stats?.isFile() === true ? stats.size : undefined;
     },
     async read(digest, sizeBytes) {
-      const file = await unlessAbsent(open(path(digest), 'r'));
+      const file = await unlessFails(open(path(digest), 'r'));
       if (file === undefined) return undefined;
       try {
         // One byte more than expected tells a file that has grown.
         const buffer = Buffer.allocUnsafe(sizeBytes + 1);
         let length = 0;
         while (length < buffer.length) {
-          const { bytesRead } = await file.read(buffer, length, buffer.length - length, length);
-          if (bytesRead === 0) break;
-          length += bytesRead;
+          const chunk = await unlessFails(file.read(buffer, length, buffer.length - length, length));
+          if (chunk === undefined || chunk.bytesRead === 0) break;
+          length += chunk.bytesRead;
         }
         return length === sizeBytes ? buffer.subarray(0, length) : undefined;
       } finally {
@@ -56,7 +56,7 @@ export function createContentFiles(contentPath: string): ContentFiles {
     async list() {
       const found = new Set<Digest>();
       for (const algorithm of BLOB_ALGORITHMS) {
-        for (const name of (await unlessAbsent(readdir(folder(algorithm)))) ?? []) {
+        for (const name of await namesIn(folder(algorithm))) {
           const digest = `${algorithm}:${name}`;
           if (isDigest(digest)) found.add(digest);
         }
@@ -66,12 +66,20 @@ export function createContentFiles(contentPath: string): ContentFiles {
   };
 }
 
-async function unlessAbsent<T>(work: Promise<T>): Promise<T | undefined> {
+/** What cannot be read, for whatever reason, cannot be served: that is as good as absent. */
+async function unlessFails<T>(work: Promise<T>): Promise<T | undefined> {
   try {
     return await work;
+  } catch {
+    return undefined;
+  }
+}
+
+async function namesIn(folder: string): Promise<readonly string[]> {
+  try {
+    return await readdir(folder);
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
     throw error;
   }
 }

@@ -48,3 +48,6 @@ export const MAX_IMAGE_DEPTH = 8;
 
 /** Digests taken from one image. The largest real ones have some hundred. */
 export const MAX_IMAGE_DIGESTS = 10_000;
+
+/** When to list after an image was deleted: garbage collection follows at once where CRI deletes, and tells of no content that another namespace keeps on disk. */
+export const COLLECTION_WAIT_MS = 2 * SECOND_MS;

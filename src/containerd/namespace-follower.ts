@@ -9,7 +9,7 @@ import type { ContainerdClient, ContainerdEvent } from './containerd-client.ts';
 import type { ContentFiles } from './content-files.ts';
 import { createContentWatch } from './content-watch.ts';
 import { createImageWalker } from './image-walker.ts';
-import { MAX_PENDING_IMAGES, RECONCILE_INTERVAL_MS } from './limits.ts';
+import { COLLECTION_WAIT_MS, MAX_PENDING_IMAGES, RECONCILE_INTERVAL_MS } from './limits.ts';
 import { listNamespace } from './list-namespace.ts';
 import { createStoreState, type StoreChange, type StoreState } from '../store/store-state.ts';
 
@@ -52,6 +52,7 @@ export function createNamespaceFollower(deps: NamespaceFollowerDeps): NamespaceF
   let nextListing: Promise<void> | undefined;
   let listed = false;
   let warnedOfPath = false;
+  let collectionDue = false;
   let nextReconcileMs = 0;
 
   function serially<T>(work: () => Promise<T>): Promise<T> {
@@ -111,6 +112,18 @@ export function createNamespaceFollower(deps: NamespaceFollowerDeps): NamespaceF
     });
   }
 
+  function relistAfterCollection(): void {
+    if (collectionDue) return;
+    collectionDue = true;
+    clock.sleep(COLLECTION_WAIT_MS, closing.signal).then(
+      () => {
+        collectionDue = false;
+        relist();
+      },
+      () => {},
+    );
+  }
+
   async function warnOfPath(): Promise<void> {
     if (warnedOfPath) return;
     warnedOfPath = true;
@@ -127,6 +140,7 @@ export function createNamespaceFollower(deps: NamespaceFollowerDeps): NamespaceF
       const record = await call((client) => client.getImage(name));
       if (record === undefined) {
         state.removeImage(name);
+        relistAfterCollection();
         continue;
       }
       const image = await walker.walk(record, async (digest) => {
