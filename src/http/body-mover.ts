@@ -10,18 +10,19 @@ import type { ByteRange } from '../oci/byte-range.ts';
 export interface BodySource {
   /** How many bytes the source promised: the file range's length, or the peer's Content-Length. */
   readonly sizeBytes: number;
-  /** Gives up the descriptor or connection behind it. Needed when it is not moved; harmless otherwise. */
+  /** Gives up the descriptor or connection behind it. Needed when it is not moved; a move closes its source however it ends. Harmless otherwise. */
   close(): void;
 }
 
 /** A request to another node. */
 export interface PeerRequest {
   readonly method: 'GET' | 'HEAD';
-  /** IP address, IPv6 without brackets. */
+  /** IP address, IPv6 without brackets; a name is a TypeError. */
   readonly host: string;
   readonly port: number;
-  /** Path and query, as sent. */
+  /** Path and query, as sent; what would not arrive as it is (spaces, control characters) is a TypeError. */
   readonly path: string;
+  /** Host, Connection, Accept-Encoding (identity) and the like are the mover's: given here they are ignored. */
   readonly headers: Readonly<Record<string, string>>;
 }
 
@@ -115,7 +116,7 @@ export interface ClientResponse {
   readonly begun: boolean;
   /** Body bytes moved so far by all moves. */
   readonly movedBytes: number;
-  /** Sets the head, once; it may be sent together with the first bytes. Throws if called twice. A response of zero bytes is complete by this. */
+  /** Sets the head, once; it may be sent together with the first bytes. Throws if called twice. A response of zero bytes, and one to a HEAD, is complete by this. */
   begin(head: ResponseHead): void;
   /**
    * Moves the source's bytes to the client, never faster than it reads. One move at a time, after begin().
@@ -133,11 +134,17 @@ export interface ClientResponse {
 
 /** Opens sources and asks peers. */
 export interface BodyMover {
-  /** Opens a range of a file; rejects with the file system's error (code ENOENT if it is gone), with RangeError if the file is shorter than the range. */
+  /**
+   * Opens a range of a file; rejects with the file system's error (code ENOENT if it is gone), with RangeError if
+   * the file is shorter than the range. `{start: n, end: n - 1}` is no bytes: the whole of an empty file.
+   */
   openFile(path: string, range: ByteRange): Promise<BodySource>;
   /** Sends a request and resolves at the answer's head; rejects with PeerRequestError. */
   request(request: PeerRequest, limits: PeerRequestLimits): Promise<PeerAnswer>;
-  /** Sends a request and reads the whole body, at most maxBytes (PeerRequestError TOO_LARGE) and, once the head is there, until the signal aborts. */
+  /**
+   * Sends a request and reads the whole body, at most maxBytes (PeerRequestError TOO_LARGE) and, once the head is
+   * there, until the signal aborts. A body that request() could not give is INVALID_RESPONSE with a 2xx, empty with another status.
+   */
   requestSmall(
     request: PeerRequest,
     limits: PeerRequestLimits & { readonly maxBytes: number },

@@ -65,3 +65,19 @@ export const DISCARD_BYTES = 16 * KIB;
 
 /** How long that may take. */
 export const DISCARD_TIMEOUT_MS = 1 * SECOND_MS;
+
+/**
+ * Memory for the kernel's buffers of what peers send and clients have not taken, shared by all bodies, in bytes.
+ * It bounds what slow readers cost (the kernel counts about twice as much) and how far ahead of its client a
+ * body is fetched.
+ */
+export const PEER_RECEIVE_BUDGET_BYTES = 8 * MIB;
+
+/** Largest such buffer: 512 MB/s at 1 ms round trip. */
+export const MAX_PEER_RECEIVE_BUFFER_BYTES = 512 * KIB;
+
+/** Smallest such buffer: 128 MB/s at 1 ms round trip, when 32 bodies or more share the link. */
+export const MIN_PEER_RECEIVE_BUFFER_BYTES = 128 * KIB;
+
+/** Kernel buffer for what a client has not taken yet, per connection, in bytes. The client is on the same machine, or a peer: 256 MB/s at 1 ms round trip. */
+export const CLIENT_SEND_BUFFER_BYTES = 256 * KIB;

@@ -1,5 +1,6 @@
 import type { Socket } from 'bun';
 import { PeerRequestError } from './body-mover.ts';
+import { boundReceiveBuffer } from './socket-buffers.ts';
 
 /** Who is told what a connection does. It changes hands: an exchange, then its body, then the pool. */
 export interface PeerConnectionOwner {
@@ -13,6 +14,8 @@ export interface PeerConnection {
   owner: PeerConnectionOwner;
   readonly closed: boolean;
   send(text: string): void;
+  /** Sets the kernel's receive buffer, in bytes of payload, where that can be done. */
+  boundReceiveBuffer(sizeBytes: number): void;
   /** No more data until resume(); what is on its way already may still come. */
   pause(): void;
   resume(): void;
@@ -107,6 +110,9 @@ function createConnection(socket: Socket): PeerConnection & { ended(error?: Erro
     send(text) {
       unsent = Buffer.concat([unsent, Buffer.from(text, 'latin1')]);
       flush();
+    },
+    boundReceiveBuffer: (sizeBytes) => {
+      if (!closed) boundReceiveBuffer((socket as Socket & { readonly fd: number }).fd, sizeBytes);
     },
     pause: () => {
       if (!closed) socket.pause();

@@ -11,10 +11,18 @@ export interface PeerBody {
   readonly first: Uint8Array;
   /** Takes the connection once the whole body has come and nothing more. */
   readonly onReusable: (connection: PeerConnection) => void;
+  /** Called once, when the source is closed. */
+  readonly onClosed: () => void;
 }
 
 /** Takes what the peer sends, up to the promised size, and holds the peer back while nobody reads. */
-export function createPeerSource({ connection, sizeBytes, first, onReusable }: PeerBody): PlainSource {
+export function createPeerSource({
+  connection,
+  sizeBytes,
+  first,
+  onReusable,
+  onClosed,
+}: PeerBody): PlainSource {
   const queue: Uint8Array[] = [];
   let reader: ((read: SourceRead) => void) | undefined;
   let broken: SourceRead | undefined;
@@ -33,9 +41,10 @@ export function createPeerSource({ connection, sizeBytes, first, onReusable }: P
       else onReusable(connection);
     }
     if (closed || wanted.length === 0) return;
+    // The kernel's buffer is all the reading ahead there is: one chunk here per slow client is enough.
+    if (receivedBytes < sizeBytes) connection.pause();
     if (reader === undefined) {
       queue.push(wanted);
-      if (receivedBytes < sizeBytes) connection.pause();
       return;
     }
     const deliver = reader;
@@ -68,6 +77,7 @@ export function createPeerSource({ connection, sizeBytes, first, onReusable }: P
     close() {
       if (closed) return;
       closed = true;
+      onClosed();
       queue.length = 0;
       reader = undefined;
       if (receivedBytes === sizeBytes) return;

@@ -3,6 +3,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import { answerRequest } from './answer-request.ts';
 import type { HttpServer, HttpServerOptions } from './http-server.ts';
 import {
+  CLIENT_SEND_BUFFER_BYTES,
   CLOSE_FLUSH_MS,
   CONNECTIONS_CHECK_INTERVAL_MS,
   HEAD_RECEIVE_TIMEOUT_MS,
@@ -17,6 +18,7 @@ import {
 import { lingerClose } from './linger-close.ts';
 import { listen } from './listen.ts';
 import { parseListenAddress } from './parse-listen-address.ts';
+import { boundSendBuffers } from './socket-buffers.ts';
 import type { PlainClientResponse } from './plain-client-response.ts';
 
 /** What is known of one client connection. */
@@ -139,6 +141,8 @@ export async function createHttpServer({
 
   await listen(server, listenAddress);
   server.on('error', onError);
+  const { port } = server.address() as AddressInfo;
+  boundSendBuffers(port, CLIENT_SEND_BUFFER_BYTES);
 
   const close = async (graceMs: number) => {
     stopping = true;
@@ -161,7 +165,7 @@ export async function createHttpServer({
   };
 
   return {
-    port: (server.address() as AddressInfo).port,
+    port,
     close,
     [Symbol.asyncDispose]: () => close(0),
   };

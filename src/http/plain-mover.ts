@@ -1,9 +1,16 @@
 import { isIP } from 'node:net';
-import type { BodyMover, PeerAnswer, PeerRequest, PeerRequestLimits } from './body-mover.ts';
+import type { BodyMover, BodySource, PeerAnswer, PeerRequest, PeerRequestLimits } from './body-mover.ts';
 import { PeerRequestError } from './body-mover.ts';
 import { createChunkBudget } from './chunk-budget.ts';
 import { openFileSource } from './file-source.ts';
-import { FILE_BUFFER_BUDGET_BYTES, MAX_FILE_CHUNK_BYTES, MIN_FILE_CHUNK_BYTES } from './limits.ts';
+import {
+  FILE_BUFFER_BUDGET_BYTES,
+  MAX_FILE_CHUNK_BYTES,
+  MIN_FILE_CHUNK_BYTES,
+  PEER_RECEIVE_BUDGET_BYTES,
+  MIN_PEER_RECEIVE_BUFFER_BYTES,
+  MAX_PEER_RECEIVE_BUFFER_BYTES,
+} from './limits.ts';
 import { connectPeer, type PeerConnection } from './peer-connection.ts';
 import { createPeerConnectionPool } from './peer-connection-pool.ts';
 import { exchangeWithPeer, formatPeerRequest, NoAnswerError } from './peer-exchange.ts';
@@ -29,6 +36,11 @@ export function createPlainMover({
     minChunkBytes: MIN_FILE_CHUNK_BYTES,
     maxChunkBytes: MAX_FILE_CHUNK_BYTES,
   });
+  const receiveBudget = createChunkBudget({
+    totalBytes: PEER_RECEIVE_BUDGET_BYTES,
+    minChunkBytes: MIN_PEER_RECEIVE_BUFFER_BYTES,
+    maxChunkBytes: MAX_PEER_RECEIVE_BUFFER_BYTES,
+  });
   let closed = false;
 
   const request = async (peerRequest: PeerRequest, limits: PeerRequestLimits): Promise<PeerAnswer> => {
@@ -39,22 +51,30 @@ export function createPlainMover({
 
     const { connectTimeoutMs, headTimeoutMs: timeoutMs, signal } = limits;
     const peer = `${host} ${port}`;
-    const ask = (connection: PeerConnection) =>
-      exchangeWithPeer(connection, text, {
-        timeoutMs,
-        signal,
-        onHead: (head, first): PeerAnswer => ({
-          status: head.status,
-          header: (name) => head.headers.get(name),
-          body: takeBody({
-            head,
-            first,
-            connection,
-            bodyless: method === 'HEAD',
-            onReusable: (done) => pool.put(peer, done),
-          }),
-        }),
-      });
+    const ask = async (connection: PeerConnection): Promise<PeerAnswer> => {
+      const share = receiveBudget.take();
+      connection.boundReceiveBuffer(share.chunkBytes());
+      let body: BodySource | undefined;
+      try {
+        return await exchangeWithPeer(connection, text, {
+          timeoutMs,
+          signal,
+          onHead: (head, first): PeerAnswer => {
+            body = takeBody({
+              head,
+              first,
+              connection,
+              bodyless: method === 'HEAD',
+              onReusable: (done) => pool.put(peer, done),
+              onClosed: () => share.release(),
+            });
+            return { status: head.status, header: (name) => head.headers.get(name), body };
+          },
+        });
+      } finally {
+        if (body === undefined) share.release();
+      }
+    };
     const idle = pool.take(peer);
     if (idle !== undefined) {
       try {

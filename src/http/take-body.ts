@@ -13,6 +13,8 @@ export interface AnswerStart {
   readonly bodyless: boolean;
   /** Takes the connection when it is free for the next request. */
   readonly onReusable: (connection: PeerConnection) => void;
+  /** Called once, when the body is closed; never if there is none. */
+  readonly onClosed: () => void;
 }
 
 /** The answer's body, or undefined if there is none or its end cannot be told (RFC 9112, 6.3); settles what becomes of the connection. */
@@ -22,6 +24,7 @@ export function takeBody({
   connection,
   bodyless,
   onReusable,
+  onClosed,
 }: AnswerStart): BodySource | undefined {
   const release = (done: PeerConnection) => {
     if (head.keepAlive) onReusable(done);
@@ -36,5 +39,11 @@ export function takeBody({
     connection.destroy();
     return undefined;
   }
-  return createPeerSource({ connection, sizeBytes: head.contentLength, first, onReusable: release });
+  return createPeerSource({
+    connection,
+    sizeBytes: head.contentLength,
+    first,
+    onReusable: release,
+    onClosed,
+  });
 }

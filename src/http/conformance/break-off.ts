@@ -35,6 +35,33 @@ export function testBreakOff({ serve, raw, openAll, bodyOf }: Rig): void {
       expect(handled).toBe(1);
     });
 
+    test('lets a slow client have all that was moved first', async () => {
+      const bytes = pattern(TOO_MUCH);
+      let movedBytes = -1;
+      let lastMs = Infinity;
+      const cancel = new AbortController();
+      const server = await serve(async (client) => {
+        client.begin({ status: 200, headers: {}, contentLength: bytes.length });
+        const onProgress = () => {
+          lastMs = performance.now();
+        };
+        await client.move(await openAll(bytes), { ...PATIENT, signal: cancel.signal, onProgress });
+        client.breakOff();
+        ({ movedBytes } = client);
+      });
+      const client = await raw(server);
+      client.socket.pause();
+      client.send(getRequest());
+      await until('the client takes no more', () => performance.now() - lastMs > 50);
+      cancel.abort();
+      await until('the break-off', () => movedBytes > 0);
+      client.socket.resume();
+      const body = await bodyOf(client, TOO_MUCH);
+      expect(client.end).toBe('fin');
+      expect(body.length).toBe(movedBytes);
+      expect(body.equals(bytes.subarray(0, movedBytes))).toBe(true);
+    });
+
     test('sends the head when no byte was moved', async () => {
       const server = await serve(async (client) => {
         client.begin({ status: 206, headers: {}, contentLength: 10 });
