@@ -5,6 +5,8 @@ const MINUTE_MS = 60 * SECOND_MS;
 export const KAD_PROTOCOL = '/spegel/kad/1.0.0';
 /** k: how many nodes hold a record, and how many peers a bucket holds (the contract with Spegel). */
 export const REPLICATION = 20;
+/** Peers that one lookup asks at a time (alpha). One that does not answer must not hold the lookup up. */
+export const LOOKUP_CONCURRENCY = 3;
 /** How long a provider record is good for (the contract with Spegel). */
 export const PROVIDER_VALIDITY_MS = 19 * MINUTE_MS;
 /** How often our own records are provided again: before they fade, with room for one slow round. */
