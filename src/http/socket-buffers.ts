@@ -38,9 +38,17 @@ export function boundReceiveBuffer(fd: number, sizeBytes: number): boolean {
  * could. They inherit it from the listening socket, whose descriptor node:http keeps to itself: it is looked for.
  */
 export function boundSendBuffers(listeningPort: number, sizeBytes: number): boolean {
-  const fds = libcOrUndefined() === undefined ? [] : readdirSync('/proc/self/fd').map(Number);
-  const listening = fds.filter((fd) => isListeningOn(fd, listeningPort));
+  const listening = openDescriptors().filter((fd) => isListeningOn(fd, listeningPort));
   return listening.map((fd) => setOption(fd, SO_SNDBUF, sizeBytes)).includes(true);
+}
+
+function openDescriptors(): readonly number[] {
+  try {
+    return readdirSync('/proc/self/fd').map(Number);
+  } catch {
+    // No /proc: then nothing is found, and the kernel decides.
+    return [];
+  }
 }
 
 /** The kernel doubles the value to make room for its own bookkeeping (socket(7)). */

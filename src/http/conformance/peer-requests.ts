@@ -25,6 +25,19 @@ export function testPeerRequests({ raw, peer, ask, askBody, serveSources, bodyOf
       expect(connections.length).toBe(1);
     });
 
+    test.each([
+      { what: 'said that it closes', answer: okHead(0, 'Connection: close\r\n') },
+      { what: 'sent a body to a HEAD', answer: `${okHead(3)}abc` },
+    ])('does not use a connection again on which the peer $what', async ({ answer }) => {
+      const { port, connections } = await peer((socket) => {
+        socket.write(answer);
+      });
+      const head = { method: 'HEAD', host: '127.0.0.1', port, path: '/', headers: {} } as const;
+      await mover().request(head, ASK);
+      await mover().request(head, ASK);
+      expect(connections.length).toBe(2);
+    });
+
     test('asks again on a new connection when an idle one turns out to be dead', async () => {
       const { port, connections, requests } = await peer((socket, n) => {
         // The second request meets a connection that the peer closes at that moment.
