@@ -36,6 +36,7 @@ export function createPlainClientResponse(
   let unwritten = 0;
   let flushed = false;
   let onWritten: (() => void) | undefined;
+  let endInOrder: (() => void) | undefined;
 
   // Bun also emits `finish`, and calls back without an error, for what a destroyed socket will never send.
   response.prependOnceListener('finish', () => {
@@ -58,7 +59,7 @@ export function createPlainClientResponse(
       unwritten -= 1;
       if (isLast ? !flushed : socket.destroyed) return;
       onDone();
-      if (unwritten === 0) onWritten?.();
+      if (unwritten === 0) (endInOrder ?? onWritten)?.();
     };
     if (isLast) response.end(chunk, done);
     else response.write(chunk, done);
@@ -122,7 +123,10 @@ export function createPlainClientResponse(
       if (brokenOff || gone.signal.aborted || (begun && movedBytes === owedBytes)) return;
       brokenOff = true;
       if (begun) response.flushHeaders();
-      lingerClose(socket, clientStallTimeoutMs);
+      // Bun sends no FIN after an end() that had to wait for bytes: they go out first.
+      endInOrder = () => lingerClose(socket, clientStallTimeoutMs);
+      if (unwritten === 0) endInOrder();
+      if (moving) gone.abort(new Error('The response was broken off'));
     },
   };
 }

@@ -1,11 +1,14 @@
 import { describe, expect, test } from 'bun:test';
+import { LINGER_MS } from '../limits.ts';
+import type { MoveEnd } from '../body-mover.ts';
 import { pattern } from '../testing/pattern.ts';
+import { okHead } from '../testing/scripted-peer.ts';
 import { getRequest } from '../testing/raw-client.ts';
 import { until } from '../testing/until.ts';
 import { PATIENT, TOO_MUCH, MIB, type Rig } from './rig.ts';
 
 /** How a short response ends, as a raw socket sees it. */
-export function testBreakOff({ serve, raw, openAll, bodyOf }: Rig): void {
+export function testBreakOff({ peer, askBody, serve, raw, openAll, bodyOf }: Rig): void {
   describe('breakOff()', () => {
     test.each([
       { what: 'nothing more', sendMore: '' },
@@ -56,10 +59,30 @@ export function testBreakOff({ serve, raw, openAll, bodyOf }: Rig): void {
       cancel.abort();
       await until('the break-off', () => movedBytes > 0);
       client.socket.resume();
+      const resumedMs = performance.now();
       const body = await bodyOf(client, TOO_MUCH);
       expect(client.end).toBe('fin');
+      expect(performance.now() - resumedMs).toBeLessThan(LINGER_MS);
       expect(body.length).toBe(movedBytes);
       expect(body.equals(bytes.subarray(0, movedBytes))).toBe(true);
+    });
+
+    test('ends a move that is under way', async () => {
+      const { port } = await peer((socket) => {
+        socket.write(okHead(1000));
+        socket.write(pattern(400));
+      });
+      const ends: MoveEnd[] = [];
+      const server = await serve(async (client) => {
+        client.begin({ status: 200, headers: {}, contentLength: 1000 });
+        const onProgress = () => queueMicrotask(() => client.breakOff());
+        ends.push(await client.move(await askBody(port), { ...PATIENT, onProgress }));
+      });
+      const client = await raw(server);
+      client.send(getRequest());
+      expect((await bodyOf(client, 1000)).equals(pattern(400))).toBe(true);
+      expect(client.end).toBe('fin');
+      expect(ends).toEqual([{ how: 'client-gone', movedBytes: 400 }]);
     });
 
     test('sends the head when no byte was moved', async () => {
