@@ -39,9 +39,8 @@ export async function askDaemon(addr: string, path: string, timeoutMs: number): 
 async function request(addr: string, path: string, timeoutMs: number): Promise<SmallPeerAnswer> {
   const { host, port } = parseEndpoint(addr);
   const mover = createPlainMover();
-  try {
-    const { address } = await lookup(host);
-    return await mover.requestSmall(
+  const ask = async (address: string) =>
+    mover.requestSmall(
       {
         method: 'GET',
         host: address,
@@ -56,6 +55,17 @@ async function request(addr: string, path: string, timeoutMs: number): Promise<S
         maxBytes: MAX_ANSWER_BYTES,
       },
     );
+  try {
+    const [first, ...others] = await lookup(host, { all: true });
+    let answer = ask(first?.address ?? host);
+    // A name has several addresses (localhost is ::1 too), and the daemon may listen on one of them only.
+    for (const { address } of others) {
+      answer = answer.catch(async (error: unknown) => {
+        if (isConnectError(error)) return ask(address);
+        throw error;
+      });
+    }
+    return await answer;
   } catch (error) {
     throw new DaemonError(describe(addr, error), { cause: error });
   } finally {
@@ -63,8 +73,12 @@ async function request(addr: string, path: string, timeoutMs: number): Promise<S
   }
 }
 
+function isConnectError(error: unknown): boolean {
+  return error instanceof PeerRequestError && error.code.startsWith('CONNECT_');
+}
+
 function describe(addr: string, error: unknown): string {
-  if (error instanceof PeerRequestError && !error.code.startsWith('CONNECT_')) {
+  if (error instanceof PeerRequestError && !isConnectError(error)) {
     return `What listens at ${addr} gave no usable answer: ${error.message}`;
   }
   return `No spegel answers at ${addr}: is it running? Set --addr to its --metrics-addr`;

@@ -73,6 +73,12 @@ PEER            STATE      LAST SEEN  ADDRESSES
     expect(JSON.parse(text)).toEqual(report);
   });
 
+  test('runPeers() finds the daemon by a name that has several addresses', async () => {
+    const addr = (await serve(() => Response.json(report))).replace('127.0.0.1', 'localhost');
+    const { error } = await output((writeOut) => runPeers({ addr, json: true }, { writeOut }));
+    expect(error).toBeUndefined();
+  });
+
   test('runPeers() prints no control sequences of others', async () => {
     const addr = await serve(() =>
       Response.json({ ...report, self: { id: '\u001B[2J\u202E', addresses: [] }, peers: [] }),
