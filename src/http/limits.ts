@@ -67,9 +67,8 @@ export const DISCARD_BYTES = 16 * KIB;
 export const DISCARD_TIMEOUT_MS = 1 * SECOND_MS;
 
 /**
- * Memory for the kernel's buffers of what peers send and clients have not taken, shared by all bodies, in bytes.
- * It bounds what slow readers cost (the kernel counts about twice as much) and how far ahead of its client a
- * body is fetched.
+ * Memory for the kernel's buffers of what peers send, shared by all bodies, in bytes (the kernel counts about
+ * twice as much). It bounds what slow readers cost, and how far ahead of its client a body is fetched.
  */
 export const PEER_RECEIVE_BUDGET_BYTES = 8 * MIB;
 

@@ -29,7 +29,8 @@ export function movePlainSource(
       source.close();
       resolve(end);
     };
-    const onCancel = () => finish({ how: 'cancelled', movedBytes });
+    // Callers may pass client.gone as their signal, too: then it is the client that ended the move.
+    const onCancel = () => finish({ how: gone.aborted ? 'client-gone' : 'cancelled', movedBytes });
     const onGone = () => finish({ how: 'client-gone', movedBytes });
 
     const next = () => {

@@ -96,6 +96,20 @@ export function testStoppedMoves({ serve, raw, peer, openAll, askBody, serveSour
       },
     );
 
+    test("calls it client-gone when the signal is the client's own", async () => {
+      const ends: MoveEnd[] = [];
+      const server = await serve(async (client) => {
+        client.begin({ status: 200, headers: {}, contentLength: TOO_MUCH });
+        ends.push(await client.move(await openAll(pattern(TOO_MUCH)), { ...PATIENT, signal: client.gone }));
+      });
+      const client = await raw(server);
+      client.send(getRequest());
+      await client.head();
+      client.socket.destroy();
+      await until('the end', () => ends.length === 1);
+      expect(ends[0]?.how).toBe('client-gone');
+    });
+
     test('does not take bytes that a gone client never got for complete', async () => {
       const bytes = pattern(TOO_MUCH);
       const moves: { end?: MoveEnd; moved: number; lastMs: number }[] = [];
