@@ -1,5 +1,4 @@
 import { describe, expect, test } from 'bun:test';
-import { silentLogger } from '../observe/log.ts';
 import { type Digest, digestOf } from '../oci/digest.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { until } from '../store/content-store.conformance.ts';
@@ -42,8 +41,8 @@ function start() {
       onPresent: (digest, sizeBytes) => void told.push(['present', digest, sizeBytes]),
       onAbsent: (digest) => void told.push(['absent', digest]),
       onOverflow: () => void node.overflows++,
+      onFailed: (digest) => void told.push(['failed', digest]),
       clock,
-      logger: silentLogger,
     },
     node.closing.signal,
   );
@@ -107,17 +106,20 @@ describe('check()', () => {
     ]);
   });
 
-  test('check() drops what it cannot ask for, and can check it later', async () => {
+  test('check() tells of what it cannot ask for, and can check it later', async () => {
     const node = start();
     node.disk.set(A, 7);
     node.lookup = () => Promise.reject(new StoreUnavailableError('away'));
     node.check(A);
-    await until(() => node.lookups.length === 1);
+    await until(() => node.told.length === 1);
     await new Promise(setImmediate);
     node.lookup = () => 7;
     node.check(A);
-    await until(() => node.told.length > 0);
-    expect(node.told).toEqual([['present', A, 7]]);
+    await until(() => node.told.length === 2);
+    expect(node.told).toEqual([
+      ['failed', A],
+      ['present', A, 7],
+    ]);
   });
 
   test('check() holds a bounded number of blobs and asks for a few at a time', async () => {

@@ -1,4 +1,3 @@
-import type { Logger } from '../observe/log.ts';
 import type { Digest } from '../oci/digest.ts';
 import { createBackoff } from '../runtime/backoff.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -14,8 +13,9 @@ export interface BlobChecksDeps {
   readonly onAbsent: (digest: Digest) => void;
   /** There is more to check than is worth checking one by one. */
   readonly onOverflow: () => void;
+  /** A blob could not be asked for and was given up. */
+  readonly onFailed: (digest: Digest, error: unknown) => void;
   readonly clock: Clock;
-  readonly logger: Logger;
 }
 
 /** Finds out what became of blobs whose files came or went. */
@@ -29,7 +29,7 @@ export interface BlobChecks {
  * commits the metadata, so a blob on disk that is not known yet is asked for again for a while.
  */
 export function createBlobChecks(deps: BlobChecksDeps, signal: AbortSignal): BlobChecks {
-  const { files, lookup, onPresent, onAbsent, onOverflow, clock, logger } = deps;
+  const { files, lookup, onPresent, onAbsent, onOverflow, onFailed, clock } = deps;
   const pending = new Map<Digest, 'running' | 'again'>();
   const waiting: (() => void)[] = [];
   let inFlight = 0;
@@ -70,8 +70,7 @@ export function createBlobChecks(deps: BlobChecksDeps, signal: AbortSignal): Blo
         await settle(digest);
       } while (pending.get(digest) === 'again');
     } catch (error) {
-      // containerd is away: the listing after its return finds the blob.
-      if (!signal.aborted) logger.debug('blob could not be checked', { digest, error });
+      if (!signal.aborted) onFailed(digest, error);
     } finally {
       pending.delete(digest);
     }

@@ -22,6 +22,7 @@ function createFakeContainerd() {
     images,
     away: false,
     infos: 0,
+    failInfos: 0,
     emit: (_event: ContainerdEvent): void => {},
     connect,
   };
@@ -38,7 +39,12 @@ function createFakeContainerd() {
         return target === undefined ? undefined : { name, target };
       },
       listImages: async () => (check(), [...images].map(([name, target]) => ({ name, target }))),
-      contentSize: async (digest) => (check(), fake.infos++, content.get(digest)),
+      contentSize: async (digest) => {
+        check();
+        fake.infos++;
+        if (fake.failInfos-- > 0) throw new StoreUnavailableError('too late');
+        return content.get(digest);
+      },
       listContent: async () => (check(), new Map(content)),
       subscribe: (onEvent, signal) => {
         fake.emit = onEvent;
@@ -175,6 +181,18 @@ describe('createContainerdStore()', () => {
     fake.emit({ topic: '/content/delete', subject: digestOf(manifest) });
     await watch.next((event) => event.kind === 'blob-removed');
     expect(await store.stat(digestOf(manifest))).toBeUndefined();
+  });
+
+  test('lists once more after a question failed that containerd did not come to know of', async () => {
+    const { fake, store } = await start();
+    await using watch = startWatch(store);
+    await watch.next((event) => event.kind === 'resync');
+    const bytes = encode('asked in vain');
+    fake.content.set(digestOf(bytes), bytes.byteLength);
+    fake.failInfos = 1;
+    const digest = await putFile(bytes);
+    await watch.next((event) => event.kind === 'resync' && event.snapshot.blobs.has(digest));
+    expect(store.connected).toBe(true);
   });
 
   test('survives events with subjects of any kind', async () => {

@@ -9,6 +9,8 @@ import { watchFolder } from './watch-folder.ts';
 /** What the watch of the content directory needs. */
 export interface ContentWatchDeps {
   readonly files: ContentFiles;
+  /** The blobs that count as present. */
+  readonly known: () => Iterable<Digest>;
   /** The blob's file came or went. */
   readonly onBlob: (digest: Digest) => void;
   readonly clock: Clock;
@@ -28,7 +30,7 @@ export interface ContentWatch extends Disposable {
  * each the blob folders are read once more, which finds what inotify dropped (its queue is bounded) and
  * folders that appeared while nobody looked.
  */
-export function createContentWatch({ files, onBlob, clock, logger }: ContentWatchDeps): ContentWatch {
+export function createContentWatch({ files, known, onBlob, clock, logger }: ContentWatchDeps): ContentWatch {
   const closing = new AbortController();
   let seen: ReadonlySet<Digest> | undefined;
   let scanDue = false;
@@ -40,7 +42,7 @@ export function createContentWatch({ files, onBlob, clock, logger }: ContentWatc
     // Before the first listing everything is new, and that listing finds it.
     if (before === undefined) return;
     for (const digest of onDisk) if (!before.has(digest)) onBlob(digest);
-    for (const digest of before) if (!onDisk.has(digest)) onBlob(digest);
+    for (const digest of known()) if (!onDisk.has(digest)) onBlob(digest);
   }
 
   function scan(): void {

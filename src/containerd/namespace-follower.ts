@@ -1,4 +1,4 @@
-import type { Logger } from '../observe/log.ts';
+import type { LogFields, Logger } from '../observe/log.ts';
 import { type Digest, isDigest } from '../oci/digest.ts';
 import { MAX_MANIFEST_BYTES } from '../oci/media-type.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -53,6 +53,7 @@ export function createNamespaceFollower(deps: NamespaceFollowerDeps): NamespaceF
   let listed = false;
   let warnedOfPath = false;
   let collectionDue = false;
+  let missed = false;
   let nextReconcileMs = 0;
 
   function serially<T>(work: () => Promise<T>): Promise<T> {
@@ -112,6 +113,13 @@ export function createNamespaceFollower(deps: NamespaceFollowerDeps): NamespaceF
     });
   }
 
+  /** A change was not followed. It is listed when containerd answers again, which is tried now. */
+  function giveUp(message: string, fields: LogFields): void {
+    logger.debug(message, fields);
+    missed = true;
+    connection.suspect();
+  }
+
   function relistAfterCollection(): void {
     if (collectionDue) return;
     collectionDue = true;
@@ -165,7 +173,7 @@ export function createNamespaceFollower(deps: NamespaceFollowerDeps): NamespaceF
     } else {
       dirtyImages.add(subject);
       serially(refreshImages).catch((error: unknown) => {
-        if (!closing.signal.aborted) logger.debug('image could not be read', { image: subject, error });
+        if (!closing.signal.aborted) giveUp('image could not be read', { image: subject, error });
       });
     }
   }
@@ -177,13 +185,19 @@ export function createNamespaceFollower(deps: NamespaceFollowerDeps): NamespaceF
       onPresent: (digest, sizeBytes) => state.addBlob(digest, sizeBytes),
       onAbsent: (digest) => state.removeBlob(digest),
       onOverflow: relist,
+      onFailed: (digest, error) => giveUp('blob could not be checked', { digest, error }),
       clock,
-      logger,
     },
     closing.signal,
   );
   // Before the connection, so that nothing falls between the first listing and the watch.
-  const content = createContentWatch({ files, onBlob: (digest) => checks.check(digest), clock, logger });
+  const content = createContentWatch({
+    files,
+    known: () => state.blobs.keys(),
+    onBlob: (digest) => checks.check(digest),
+    clock,
+    logger,
+  });
   const connection = createConnection({
     connect,
     onEvent,
@@ -194,7 +208,8 @@ export function createNamespaceFollower(deps: NamespaceFollowerDeps): NamespaceF
     },
     async onProbed() {
       content.check();
-      if (clock.nowMs() < nextReconcileMs) return;
+      if (!missed && clock.nowMs() < nextReconcileMs) return;
+      missed = false;
       // Up to a quarter off, so that the nodes of a cluster do not act in step.
       nextReconcileMs = clock.nowMs() + RECONCILE_INTERVAL_MS * (0.75 + Math.random() / 2);
       await list(true);

@@ -29,15 +29,16 @@ describe('watchFolder()', () => {
 
   test('tells of entries that are renamed into the folder and removed from it', async () => {
     await mkdir(path, { recursive: true });
+    await writeFile(join(path, 'old'), 'x');
     const told = start();
     using _watch = told.watch;
     expect(told.attached).toBe(1);
     await writeFile(join(root, 'data'), 'x');
     await rename(join(root, 'data'), join(path, 'blob'));
     await until(() => told.entries.includes('blob'));
-    told.entries.length = 0;
-    await rm(join(path, 'blob'));
-    await until(() => told.entries.includes('blob'));
+    // Another entry than the first: two events of one name within 2 ms come as one.
+    await rm(join(path, 'old'));
+    await until(() => told.entries.includes('old'));
   });
 
   test('waits for a folder whose parents do not exist either', async () => {
