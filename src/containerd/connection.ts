@@ -56,6 +56,8 @@ export function createConnection(deps: ConnectionDeps): Connection {
       onUp();
       logger.info('connected to containerd', { version });
       for (;;) {
+        // The next connection may have begun while this one listed.
+        signal.throwIfAborted();
         wakeProbe = new AbortController();
         await clock.sleep(PROBE_INTERVAL_MS, wakeProbe.signal).catch(() => {});
         signal.throwIfAborted();
