@@ -15,7 +15,7 @@ const OPEN_TO_OTHERS = 0o077;
 const MAX_KEY_FILE_BYTES = 4096;
 
 /** The key file cannot be used. The message says what to do. */
-export class IdentityError extends Error {
+class IdentityError extends Error {
   override readonly name = 'IdentityError';
   readonly code = 'IDENTITY';
 }

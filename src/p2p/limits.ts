@@ -6,7 +6,7 @@ export const KAD_PROTOCOL = '/spegel/kad/1.0.0';
 /** k: how many nodes hold a record, and how many peers a bucket holds (the contract with Spegel). */
 export const REPLICATION = 20;
 /** Peers that one lookup asks at a time (alpha). One that does not answer must not hold the lookup up. */
-export const LOOKUP_CONCURRENCY = 3;
+export const LOOKUP_CONCURRENCY = 5;
 /** How long a provider record is good for (the contract with Spegel). */
 export const PROVIDER_VALIDITY_MS = 19 * MINUTE_MS;
 /** How often our own records are provided again: before they fade, with room for one slow round. */
@@ -69,6 +69,8 @@ export const KEEP_LOST_PEER_MS = 60 * MINUTE_MS;
 
 /** First wait between two walks to this node's own place in the keyspace while new peers turn up. */
 export const LEARN_INITIAL_MS = 500;
+/** Walks to random places after each of those, in a cluster of more than k nodes. */
+export const FAR_WALKS = 4;
 /** Longest wait between them. */
 export const LEARN_MAX_MS = 30 * SECOND_MS;
 /** First wait before a peer that lost its connection is dialled again. */

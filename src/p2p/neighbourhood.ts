@@ -7,11 +7,13 @@ import type { Clock } from '../runtime/clock.ts';
 import type { KadNode } from './kad-node.ts';
 import {
   DIAL_TIMEOUT_MS,
+  FAR_WALKS,
   LEARN_INITIAL_MS,
   LEARN_MAX_MS,
   RECONNECT_ATTEMPTS,
   RECONNECT_INITIAL_MS,
   RECONNECT_MAX_MS,
+  REPLICATION,
 } from './limits.ts';
 
 /** What createNeighbourhood needs. */
@@ -46,14 +48,19 @@ export function createNeighbourhood({ node, logger, clock, onJoined }: Neighbour
   let learning: Promise<void> | undefined;
   let isStale = false;
 
+  /** The answers on the way fill the routing table. */
+  const walk = async (target: Uint8Array) => {
+    for await (const _event of dht.getClosestPeers(target, { signal: stopped.signal }));
+  };
   const learn = async () => {
     const backoff = createBackoff({ initialMs: LEARN_INITIAL_MS, maxMs: LEARN_MAX_MS });
     while (isStale && !stopped.signal.aborted) {
       isStale = false;
       try {
-        const walk = dht.getClosestPeers(libp2p.peerId.toMultihash().bytes, { signal: stopped.signal });
-        // The answers fill the routing table.
-        for await (const _event of walk);
+        await walk(libp2p.peerId.toMultihash().bytes);
+        // With more nodes than one walk names, the far ones are learned (and connected) before a lookup needs them.
+        const farWalks = routingTable.size < REPLICATION ? 0 : FAR_WALKS;
+        for (let count = 0; count < farWalks; count++) await walk(crypto.getRandomValues(new Uint8Array(32)));
         await clock.sleep(backoff.nextMs(), stopped.signal);
       } catch (error) {
         if (!stopped.signal.aborted) logger.debug('Cannot learn the neighbourhood', { error });
