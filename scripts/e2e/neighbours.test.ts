@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test';
 import type { LabNode, PullOptions } from '../lab/lab-node.ts';
 import { createArtifact, createImage, createIndex, type TestImage } from '../lab/test-image.ts';
 import { waitFor } from '../lab/wait-for.ts';
-import { countMirrorRequests, REGISTRY, sizeOf, untilFound, useLab } from './test-lab.ts';
+import { contentPath, countMirrorRequests, REGISTRY, sizeOf, untilFound, useLab } from './test-lab.ts';
 
 const MB = 1e6;
 const layers = [{ sizeBytes: 6 * MB }, { sizeBytes: 2 * MB, files: 40, compression: 'gzip' as const }];
@@ -140,9 +140,12 @@ describe('every kind of content', () => {
     await node(1).importImage(image, `${REGISTRY}/removed:v1`);
     await untilFound(node(2), image, 'removed', 'v1');
     await node(1).removeImage(image);
-    for (const reference of ['v1', image.root.digest]) {
-      await waitFor(`${reference} to be gone`, async () => {
-        const path = `/v2/removed/manifests/${reference}?ns=${REGISTRY}`;
+    // Manifests may be remembered, being what their digest says; layers and tags are only what nodes have.
+    const layers = image.blobs
+      .filter(({ kind }) => kind === 'layer')
+      .map((blob) => contentPath('removed', blob));
+    for (const path of [...layers, `/v2/removed/manifests/v1?ns=${REGISTRY}`]) {
+      await waitFor(`${path} to be gone`, async () => {
         return (await node(2).mirror.fetch(path, { method: 'HEAD' })).status === 404;
       });
     }

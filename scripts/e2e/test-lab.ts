@@ -15,11 +15,12 @@ const CONTAINERD_BIN_DIR = process.env['CONTAINERD_BIN_DIR'];
 export const REGISTRY = 'registry.lab:5000';
 
 const START_TIMEOUT_MS = 120_000;
-/** Longer than any pull waits: at this one bun kills all processes of the lab. */
-setDefaultTimeout(180_000);
+/** Longer than any pull waits: when a test takes this long, bun kills all processes of the lab. */
+const TEST_TIMEOUT_MS = 180_000;
 
 /** Starts a lab before the tests of a file and removes it after them. Call the result inside of tests. */
 export function useLab(options: LabOptions): () => Lab {
+  setDefaultTimeout(TEST_TIMEOUT_MS);
   let lab: Lab | undefined;
   beforeAll(async () => {
     lab = await createLab({
