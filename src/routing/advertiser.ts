@@ -35,9 +35,9 @@ export interface AdvertiserOptions {
 /** How much is advertised, by registry. The registry is empty for content that no image names. */
 export interface AdvertisedCounts {
   readonly imageTags: ReadonlyMap<string, number>;
-  /** Digests that an image names. */
+  /** Digests that a tag names. */
   readonly imageDigests: ReadonlyMap<string, number>;
-  /** All digests, those that an image names included. */
+  /** All digests: of what images lead to, and of what no image names. */
   readonly contentDigests: ReadonlyMap<string, number>;
 }
 
@@ -197,13 +197,17 @@ export function createAdvertiser(
       const imageTags = new Map<string, number>();
       const imageDigests = new Map<string, number>();
       const contentDigests = new Map<string, number>();
+      const named = new Set<Digest>();
       for (const item of advertised.values()) {
-        if (item.kind === 'tag') {
-          increment(imageTags, item.tag.registry);
+        if (item.kind === 'digest') {
+          increment(contentDigests, item.registry ?? '');
           continue;
         }
-        increment(contentDigests, item.registry ?? '');
-        if (item.registry !== undefined) increment(imageDigests, item.registry);
+        const { registry, digest } = item.tag;
+        increment(imageTags, registry);
+        if (!advertised.has(digest) || named.has(digest)) continue;
+        named.add(digest);
+        increment(imageDigests, registry);
       }
       return { imageTags, imageDigests, contentDigests };
     },
