@@ -25,8 +25,11 @@ import { createBootstrapApp } from '../web/bootstrap-app.ts';
 import { createMetricsApp } from '../web/metrics-app.ts';
 import type { RegistryOptions } from './registry-options.ts';
 
-/** How long running responses may take to finish after SIGTERM; kubelet kills after 30 s by default. */
-const SHUTDOWN_GRACE_MS = 20 * 1000;
+/**
+ * How long running responses may take to finish after SIGTERM. Short, since the next pod waits for this one's
+ * ports, and a layer that is broken off goes on elsewhere from the byte where it stopped.
+ */
+const SHUTDOWN_GRACE_MS = 5 * 1000;
 /** The same for the listeners that only give short answers. */
 const SHORT_SHUTDOWN_GRACE_MS = 1000;
 

@@ -2,8 +2,10 @@ import { describe, expect, test } from 'bun:test';
 import {
   formatContentRange,
   formatRange,
+  formatUnsatisfiedRange,
   parseContentRange,
   parseRange,
+  parseUnsatisfiedRange,
   type RangeSpec,
   rangeLength,
   resolveRange,
@@ -87,3 +89,17 @@ describe('parseContentRange()', () => {
 });
 
 test('rangeLength() counts both ends', () => expect(rangeLength({ start: 3, end: 3 })).toBe(1));
+
+test('parseUnsatisfiedRange() reads what formatUnsatisfiedRange() writes, and nothing else', () => {
+  expect(parseUnsatisfiedRange(formatUnsatisfiedRange(10))).toBe(10);
+  for (const header of [
+    undefined,
+    '',
+    'bytes 0-1/10',
+    'bytes */*',
+    'bytes */',
+    `bytes */${'9'.repeat(20)}`,
+  ]) {
+    expect(parseUnsatisfiedRange(header)).toBeUndefined();
+  }
+});

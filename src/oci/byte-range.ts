@@ -66,3 +66,15 @@ export function parseContentRange(
 export function rangeLength(range: ByteRange): number {
   return range.end - range.start + 1;
 }
+
+/** The Content-Range header of a 416: only the size. */
+export function formatUnsatisfiedRange(sizeBytes: number): string {
+  return `bytes */${sizeBytes}`;
+}
+
+/** The size that a 416 tells in `bytes *\/size`; undefined if it does not. */
+export function parseUnsatisfiedRange(header: string | undefined): number | undefined {
+  const match = /^bytes \*\/(\d+)$/i.exec(header ?? '');
+  const sizeBytes = Number(match?.[1]);
+  return Number.isSafeInteger(sizeBytes) ? sizeBytes : undefined;
+}

@@ -1,6 +1,6 @@
 import type { ClientResponse } from '../http/body-mover.ts';
 import type { Logger } from '../observe/log.ts';
-import { parseRange } from '../oci/byte-range.ts';
+import { formatUnsatisfiedRange, parseRange } from '../oci/byte-range.ts';
 import { type Digest, matchesDigest } from '../oci/digest.ts';
 import { DistributionError } from '../oci/distribution-error.ts';
 import { type DistributionPath, routingKey } from '../oci/distribution-path.ts';
@@ -230,7 +230,7 @@ function unsatisfiable(sizeBytes: number | undefined, path: DistributionPath): R
   return new Response(null, {
     status: 416,
     headers: {
-      ...(sizeBytes === undefined ? {} : { 'content-range': `bytes */${sizeBytes}` }),
+      ...(sizeBytes === undefined ? {} : { 'content-range': formatUnsatisfiedRange(sizeBytes) }),
       ...(path.registry === undefined ? {} : { 'oci-namespace': path.registry }),
       'content-length': '0',
     },

@@ -1,5 +1,5 @@
 import type { BodyMover, BodySource, MoveEnd } from '../http/body-mover.ts';
-import { type ByteRange, type RangeSpec, resolveRange } from '../oci/byte-range.ts';
+import { type ByteRange, parseUnsatisfiedRange, type RangeSpec, resolveRange } from '../oci/byte-range.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Blob } from '../store/content-store.ts';
 import {
@@ -63,6 +63,8 @@ export interface BlobSources extends Disposable {
   moved(opened: OpenedBlob, end: MoveEnd): void;
   /** True if the blob should have been in the store and could not be opened. */
   readonly localVanished: boolean;
+  /** The blob's size as a peer gave it that called the range unsatisfiable. */
+  readonly sizeSaid: number | undefined;
   /** The peers' part of the story, once any was looked for. */
   readonly peers: Pick<PeerSession, 'attempts' | 'skipped' | 'refusals'> | undefined;
 }
@@ -79,6 +81,7 @@ export function createBlobSources(
   let local = request.local;
   let localVanished = false;
   let session: PeerSession | undefined;
+  let sizeSaid: number | undefined;
 
   const openLocal = async (blob: Blob, spec: RangeSpec | undefined): Promise<OpenedBlob | undefined> => {
     const range =
@@ -103,9 +106,11 @@ export function createBlobSources(
     );
     const { body } = answer;
     const accepted = checkBlobAnswer(answer, body?.sizeBytes, { digest, range, sizeBytes });
-    if (typeof accepted !== 'string' && body !== undefined)
-      {return { ...accepted, source: body, origin: host };}
+    if (typeof accepted !== 'string' && body !== undefined) {
+      return { ...accepted, source: body, origin: host };
+    }
     body?.close();
+    if (accepted === 'unsatisfiable') sizeSaid = parseUnsatisfiedRange(answer.header('content-range'));
     return typeof accepted === 'string' ? accepted : 'wrong';
   };
 
@@ -115,6 +120,9 @@ export function createBlobSources(
     },
     get peers() {
       return session;
+    },
+    get sizeSaid() {
+      return sizeSaid;
     },
     async open({ range, sizeBytes, replacing }) {
       const own = local;

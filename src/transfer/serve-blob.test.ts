@@ -80,11 +80,9 @@ describe('serveBlob() from one source', () => {
 
   test('says unsatisfiable when the range is out of bounds', async () => {
     const range = { start: 1000 };
-    expect((await serve([{}], { range, localPath: 'file' })).outcome).toEqual({
-      how: 'unsatisfiable',
-      sizeBytes: 1000,
-    });
-    expect((await serve([{}], { range })).outcome).toEqual({ how: 'unsatisfiable', sizeBytes: undefined });
+    const unsatisfiable = { how: 'unsatisfiable', sizeBytes: 1000 } as const;
+    expect((await serve([{}], { range, localPath: 'file' })).outcome).toEqual(unsatisfiable);
+    expect((await serve([{}], { range })).outcome).toEqual(unsatisfiable);
   });
 
   test('says missing, with nothing sent, when nobody has it', async () => {

@@ -94,8 +94,8 @@ function responseHead(
   return { status: 206, headers: { ...headers, 'content-range': contentRange }, contentLength } as const;
 }
 
-function notBegun({ peers, localVanished }: BlobSources, client: ClientResponse): BlobOutcome {
+function notBegun({ peers, sizeSaid, localVanished }: BlobSources, client: ClientResponse): BlobOutcome {
   if (client.gone.aborted) return { how: 'client-gone', movedBytes: 0, sources: 0 };
-  if (peers?.refusals.has('unsatisfiable') === true) return { how: 'unsatisfiable', sizeBytes: undefined };
+  if (peers?.refusals.has('unsatisfiable') === true) return { how: 'unsatisfiable', sizeBytes: sizeSaid };
   return { how: 'missing', localVanished, attempts: peers?.attempts ?? 0, skipped: peers?.skipped ?? 0 };
 }

@@ -7,7 +7,13 @@ import {
   type PeerRequestErrorCode,
   type ResponseHead,
 } from '../../http/body-mover.ts';
-import { formatContentRange, parseRange, rangeLength, resolveRange } from '../../oci/byte-range.ts';
+import {
+  formatContentRange,
+  formatUnsatisfiedRange,
+  parseRange,
+  rangeLength,
+  resolveRange,
+} from '../../oci/byte-range.ts';
 import { digestOf } from '../../oci/digest.ts';
 import { silentLogger } from '../../observe/log.ts';
 import type { Router } from '../../routing/router.ts';
@@ -71,7 +77,9 @@ export function createScriptedCluster(blob: Uint8Array, scripts: readonly PeerSc
     const range = spec === undefined ? { start: 0, end: all.length - 1 } : resolveRange(spec, all.length);
     const status = script.status ?? (range === undefined ? 416 : spec === undefined ? 200 : 206);
     if (range === undefined || status >= 400) {
-      return { status, header: () => undefined, body: undefined, bytes: all };
+      const header = (name: string) =>
+        name === 'content-range' ? formatUnsatisfiedRange(all.length) : undefined;
+      return { status, header, body: undefined, bytes: all };
     }
     const part = all.subarray(range.start, range.end + 1);
     const given = part.subarray(0, script.breaksAfter ?? part.length);
