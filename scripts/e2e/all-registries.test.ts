@@ -1,7 +1,8 @@
 import { expect, test } from 'bun:test';
 import { createImage } from '../lab/test-image.ts';
 import { waitFor } from '../lab/wait-for.ts';
-import { countMirrorRequests, useLab } from './test-lab.ts';
+import { countMirrorRequests } from '../lab/mirror-counts.ts';
+import { useLab } from './test-lab.ts';
 
 /** Nothing is listed, so `_default` sends every pull to the mirror; upstream then speaks https. */
 const lab = useLab({ nodes: 2, mirroredRegistries: [] });
@@ -18,7 +19,7 @@ test('a node that mirrors all registries pulls from upstream over https, the nex
   });
   await upstream.cut('refuse');
   try {
-    const counted = await countMirrorRequests(node(2));
+    const counted = await countMirrorRequests(node(2).mirror);
     await node(2).pull('registry.lab/default:v1');
     await node(2).verify(image);
     expect((await counted()).misses).toBe(0);

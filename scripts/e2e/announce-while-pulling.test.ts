@@ -3,7 +3,9 @@ import { expect, test } from 'bun:test';
 import { createImage } from '../lab/test-image.ts';
 import { blobPath } from '../lab/verify-image.ts';
 import { waitFor } from '../lab/wait-for.ts';
-import { contentPath, REGISTRY, useLab } from './test-lab.ts';
+import { contentPath } from '../lab/until-found.ts';
+import { REGISTRY } from '../lab/upstream.ts';
+import { useLab } from './test-lab.ts';
 
 /** Slow enough that the layers of one pull arrive far apart. */
 const UPSTREAM_MBIT = 20;

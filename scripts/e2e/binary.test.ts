@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'bun:test';
 import { tryCommand } from '../lab/run-command.ts';
-import { BINARY } from './test-lab.ts';
+import { BINARY } from '../lab/binary.ts';
 
 let folder = '';
 

@@ -2,7 +2,9 @@ import { afterEach, describe, expect, test } from 'bun:test';
 import type { LabNode } from '../lab/lab-node.ts';
 import { createImage, type TestImage } from '../lab/test-image.ts';
 import { waitFor } from '../lab/wait-for.ts';
-import { REGISTRY, untilFound, useLab } from './test-lab.ts';
+import { REGISTRY } from '../lab/upstream.ts';
+import { untilFound } from '../lab/until-found.ts';
+import { useLab } from './test-lab.ts';
 
 const MB = 1e6;
 /** Far more than all socket buffers on the way, so that a killed sender leaves most of it unsent. */

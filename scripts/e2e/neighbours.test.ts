@@ -2,12 +2,20 @@ import { describe, expect, test } from 'bun:test';
 import type { LabNode, PullOptions } from '../lab/lab-node.ts';
 import { createArtifact, createImage, createIndex, type TestImage } from '../lab/test-image.ts';
 import { waitFor } from '../lab/wait-for.ts';
-import { contentPath, countMirrorRequests, REGISTRY, sizeOf, untilFound, useLab } from './test-lab.ts';
+import { contentPath, tagPath, untilFound } from '../lab/until-found.ts';
+import { countMirrorRequests } from '../lab/mirror-counts.ts';
+import { REGISTRY } from '../lab/upstream.ts';
+import { useLab } from './test-lab.ts';
 
 const MB = 1e6;
 const layers = [{ sizeBytes: 6 * MB }, { sizeBytes: 2 * MB, files: 40, compression: 'gzip' as const }];
 
 const lab = useLab({ nodes: 3 });
+
+/** Bytes of an image's config, layers and manifests. */
+function sizeOf(image: TestImage): number {
+  return image.blobs.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+}
 
 /** Pulls on a node and proves that every byte of it came from neighbours. */
 async function pullFromNeighbours(
@@ -17,7 +25,7 @@ async function pullFromNeighbours(
   options?: PullOptions,
 ): Promise<void> {
   const upstream = await lab().upstream.count();
-  const counted = await countMirrorRequests(node);
+  const counted = await countMirrorRequests(node.mirror);
   await node.pull(reference, options);
   await node.verify(image);
   expect(await upstream.requests()).toEqual([]);
@@ -125,10 +133,10 @@ describe('every kind of content', () => {
     await node(1).importImage(shown, `${REGISTRY}/shown:v1`);
     await untilFound(node(2), shown, 'shown', 'v1');
     for (const blob of hidden.blobs) {
-      const path = `/v2/hidden/${blob.kind === 'manifest' ? 'manifests' : 'blobs'}/${blob.digest}`;
+      const path = contentPath('hidden', blob);
       const responses = [
-        await node(1).mirror.fetch(`${path}?ns=${REGISTRY}`, { method: 'HEAD' }),
-        await node(2).mirror.fetch(`${path}?ns=${REGISTRY}`, { method: 'HEAD' }),
+        await node(1).mirror.fetch(path, { method: 'HEAD' }),
+        await node(2).mirror.fetch(path, { method: 'HEAD' }),
       ];
       expect(responses.map(({ status }) => status)).toEqual([404, 404]);
     }
@@ -144,7 +152,7 @@ describe('every kind of content', () => {
     const layers = image.blobs
       .filter(({ kind }) => kind === 'layer')
       .map((blob) => contentPath('removed', blob));
-    for (const path of [...layers, `/v2/removed/manifests/v1?ns=${REGISTRY}`]) {
+    for (const path of [...layers, tagPath('removed', 'v1')]) {
       await waitFor(`${path} to be gone`, async () => {
         return (await node(2).mirror.fetch(path, { method: 'HEAD' })).status === 404;
       });
@@ -210,7 +218,7 @@ describe('when nobody has it', () => {
     const { upstream, node } = lab();
     const image = createImage({ seed: 'miss', layers });
     await upstream.push(image, 'miss', 'v1');
-    const counted = await countMirrorRequests(node(3));
+    const counted = await countMirrorRequests(node(3).mirror);
     const seconds = async () =>
       (await node(3).mirror.metrics()).sum('http_request_duration_seconds_sum', { code: '404' });
     const secondsBefore = await seconds();

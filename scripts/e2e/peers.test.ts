@@ -1,6 +1,8 @@
 import { expect, test } from 'bun:test';
 import { createImage } from '../lab/test-image.ts';
-import { REGISTRY, untilFound, useLab } from './test-lab.ts';
+import { REGISTRY } from '../lab/upstream.ts';
+import { untilFound } from '../lab/until-found.ts';
+import { useLab } from './test-lab.ts';
 
 const lab = useLab({ nodes: 3 });
 

@@ -3,7 +3,9 @@ import { expect, test } from 'bun:test';
 import type { LabNode } from '../lab/lab-node.ts';
 import { MIRROR_PORTS } from '../lab/mirror.ts';
 import { createImage } from '../lab/test-image.ts';
-import { contentPath, REGISTRY, untilFound, useLab } from './test-lab.ts';
+import { contentPath, untilFound } from '../lab/until-found.ts';
+import { REGISTRY } from '../lab/upstream.ts';
+import { useLab } from './test-lab.ts';
 
 /** A single node: its startup probe must not wait for others. */
 const lab = useLab({ nodes: 1 });

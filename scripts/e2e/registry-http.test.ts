@@ -1,6 +1,9 @@
 import { beforeAll, describe, expect, test } from 'bun:test';
 import { createImage, type TestBlob } from '../lab/test-image.ts';
-import { contentPath, countMirrorRequests, REGISTRY, untilFound, useLab } from './test-lab.ts';
+import { contentPath, tagPath, untilFound } from '../lab/until-found.ts';
+import { countMirrorRequests } from '../lab/mirror-counts.ts';
+import { REGISTRY } from '../lab/upstream.ts';
+import { useLab } from './test-lab.ts';
 
 const lab = useLab({ nodes: 2 });
 const image = createImage({ seed: 'http', layers: [{ sizeBytes: 300_000 }] });
@@ -8,7 +11,7 @@ const manifest = blobOf('manifest');
 const layer = blobOf('layer');
 const bytes = layer.content();
 const size = bytes.length;
-const manifestPath = `/v2/http/manifests/v1?ns=${REGISTRY}`;
+const manifestPath = tagPath('http', 'v1');
 const layerPath = contentPath('http', layer);
 
 function blobOf(kind: TestBlob['kind']): TestBlob {
@@ -90,7 +93,7 @@ describe.each([
   );
 
   const absent: readonly [string, string, string][] = [
-    ['a tag', `/v2/http/manifests/none?ns=${REGISTRY}`, 'MANIFEST_UNKNOWN'],
+    ['a tag', tagPath('http', 'none'), 'MANIFEST_UNKNOWN'],
     ['a blob', `/v2/http/blobs/sha256:${'0'.repeat(64)}?ns=${REGISTRY}`, 'BLOB_UNKNOWN'],
   ];
   test.each(absent)('%s that nobody has is 404, fast', async (_, path, code) => {
@@ -105,7 +108,7 @@ describe.each([
 
 test('a request of another node is served from the store only', async () => {
   const headers = { 'X-Spegel-Mirrored': 'true' };
-  const counted = await countMirrorRequests(lab().node(2));
+  const counted = await countMirrorRequests(lab().node(2).mirror);
   for (const path of [manifestPath, layerPath]) {
     expect((await lab().node(1).mirror.fetch(path, { method: 'HEAD', headers })).status).toBe(200);
     expect((await lab().node(2).mirror.fetch(path, { method: 'HEAD', headers })).status).toBe(404);

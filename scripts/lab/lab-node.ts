@@ -6,7 +6,7 @@ import { createMirror, type Mirror, type MirrorDeps } from './mirror.ts';
 import { type Endpoint, ipv4Of, type LinkShape } from './network.ts';
 import { writeImageArchive } from './image-archive.ts';
 import type { TestImage } from './test-image.ts';
-import { UPSTREAM_HOST } from './upstream.ts';
+import { REGISTRY, UPSTREAM_HOST } from './upstream.ts';
 import { verifyImage } from './verify-image.ts';
 
 /** What asks for the image: the CRI as kubelet does, `ctr images pull`, or `ctr content fetch`, which unpacks nothing. */
@@ -61,7 +61,7 @@ export interface LabNodeOptions extends NodeOptions {
 }
 
 /** Upstream without TLS, with a port and without. */
-export const HTTP_REGISTRIES: readonly string[] = [`http://${UPSTREAM_HOST}:5000`, `http://${UPSTREAM_HOST}`];
+export const HTTP_REGISTRIES: readonly string[] = [`http://${REGISTRY}`, `http://${UPSTREAM_HOST}`];
 
 /** Any image of a lab is there long before; a pull that hangs has to end. */
 const PULL_TIMEOUT_MS = 60_000;

@@ -13,6 +13,9 @@ import type { TestImage } from './test-image.ts';
 /** Name of the upstream registry: http on ports 5000 and 80, https on 443. */
 export const UPSTREAM_HOST = 'registry.lab';
 
+/** The registry as most images of a lab name it; its port must not matter to anybody. */
+export const REGISTRY = `${UPSTREAM_HOST}:5000`;
+
 /** How upstream goes away: its machine answers "connection refused", or nothing at all. */
 export type Outage = 'refuse' | 'blackhole';
 
@@ -81,7 +84,7 @@ export async function startUpstream(
     endpoint,
     caFile,
     push: async (image, repository, tag) =>
-      pushImage({ http }, { image, repository, tag, registry: `http://${UPSTREAM_HOST}:5000` }),
+      pushImage({ http }, { image, repository, tag, registry: `http://${REGISTRY}` }),
     count: async () => {
       const logStart = (await readFile(logPath, 'utf8')).length;
       const { sentBytes } = await endpoint.traffic();
