@@ -6,12 +6,11 @@ import type { Logger } from '../observe/log.ts';
 import { createMetrics } from '../observe/metrics.ts';
 import { isDigest } from '../oci/digest.ts';
 import { parseReference } from '../oci/reference.ts';
-import { announceableAddresses } from '../p2p/announceable-addresses.ts';
 import type { Bootstrapper } from '../p2p/bootstrapper.ts';
+import { findAnnounceAddresses } from '../p2p/find-announce-addresses.ts';
 import { createHttpBootstrapper } from '../p2p/http-bootstrapper.ts';
 import { loadIdentity } from '../p2p/identity.ts';
-import { readNetworkFacts } from '../p2p/network-facts.ts';
-import { createP2pRouter } from '../p2p/p2p-router.ts';
+import { createP2pRouter, type P2pRouter } from '../p2p/p2p-router.ts';
 import { createStaticBootstrapper } from '../p2p/static-bootstrapper.ts';
 import { createRegistryApp } from '../registry/registry-app.ts';
 import { createAdvertiser } from '../routing/advertiser.ts';
@@ -45,6 +44,18 @@ export async function runRegistry(
   const metrics = createMetrics(build);
   logger.info('starting', { ...build });
 
+  const serve = async (name: string, address: string, graceMs: number, handler: RequestHandler) => {
+    const onError = (error: unknown) => logger.error('listener failed', { listener: name, error });
+    const server = await createHttpServer({ address, handler, onError });
+    running.defer(() => server.close(graceMs));
+    logger.info('listening', { listener: name, address, port: server.port });
+  };
+  // First of all, since nodes that start together ask each other here while they start.
+  let router: P2pRouter | undefined;
+  if (options.httpBootstrapAddr !== undefined) {
+    const app = createBootstrapApp(async () => router?.bootstrapDocuments(), logger);
+    await serve('bootstrap', options.httpBootstrapAddr, SHORT_SHUTDOWN_GRACE_MS, app);
+  }
   const store = running.use(
     createContainerdStore(
       { clock, logger, onConnectionChange: (up) => metrics.storeConnection(up) },
@@ -55,7 +66,7 @@ export async function runRegistry(
       },
     ),
   );
-  const router = running.use(
+  router = running.use(
     await createP2pRouter(
       {
         logger,
@@ -65,7 +76,7 @@ export async function runRegistry(
       },
       {
         listenAddress: options.routerAddr,
-        announceAddresses: announceableAddresses(await readNetworkFacts(options.nodeIp)),
+        announceAddresses: await findAnnounceAddresses({ clock }, { nodeIp: options.nodeIp, signal }),
       },
     ),
   );
@@ -91,12 +102,6 @@ export async function runRegistry(
     },
   );
 
-  const serve = async (name: string, address: string, graceMs: number, handler: RequestHandler) => {
-    const onError = (error: unknown) => logger.error('listener failed', { listener: name, error });
-    const server = await createHttpServer({ address, handler, onError });
-    running.defer(() => server.close(graceMs));
-    logger.info('listening', { listener: name, address, port: server.port });
-  };
   const exposeAdvertised = () => metrics.advertised(advertiser.counts());
   await serve(
     'metrics',
@@ -111,10 +116,6 @@ export async function runRegistry(
       logger,
     }),
   );
-  if (options.httpBootstrapAddr !== undefined) {
-    const app = createBootstrapApp(() => router.bootstrapDocuments(), logger);
-    await serve('bootstrap', options.httpBootstrapAddr, SHORT_SHUTDOWN_GRACE_MS, app);
-  }
   const contentMissing = (key: string) => advertiser.contentMissing(key);
   const ready = () => router.ready();
   const registry = createRegistryApp({ store, transfer, ready, contentMissing, metrics, logger, clock });

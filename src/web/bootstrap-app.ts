@@ -10,11 +10,20 @@ export interface BootstrapAnswers {
   readonly ids: readonly unknown[];
 }
 
-/** The HTTP of --http-bootstrap-addr. */
-export function createBootstrapApp(answers: () => Promise<BootstrapAnswers>, logger: Logger): RequestHandler {
+/** The HTTP of --http-bootstrap-addr: 503 as long as there is no answer, while the router starts. */
+export function createBootstrapApp(
+  answers: () => Promise<BootstrapAnswers | undefined>,
+  logger: Logger,
+): RequestHandler {
   const app = new Hono();
-  app.get('/id', async (c) => c.json((await answers()).id));
-  app.get('/ids', async (c) => c.json((await answers()).ids));
+  for (const name of ['id', 'ids'] as const) {
+    app.get(`/${name}`, async (c) => {
+      const answer = (await answers())?.[name];
+      return answer === undefined
+        ? c.json({ error: 'the router is starting; try again' }, 503)
+        : c.json(answer);
+    });
+  }
   app.onError((error, c) => {
     logger.error('request failed', { path: c.req.path, error });
     return c.json({ error: 'internal error; see the log of this node' }, 500);
