@@ -1,0 +1,63 @@
+import { parseArgs } from 'node:util';
+import { BINARY } from '../lab/binary.ts';
+import { startContenders } from './contender.ts';
+import { runMiss } from './miss.ts';
+import { formatMiss, formatWarm } from './report.ts';
+import { runWarm } from './warm.ts';
+
+const USAGE = `Pulls through real containerds, side by side in one run, interleaved: spegel, another binary, no mirror.
+Times are comparable within one run only.
+
+  scripts/bench/run [--scenario warm|miss|all] [--rounds 5] [--size-mb 400] [--other BINARY]
+                    [--binary BINARY] [--containerd-bin-dir FOLDER] [--json]
+
+  warm  one node has the image, another one pulls it: time, CPU of both mirrors, memory
+  miss  nobody has it, upstream serves: what asking the mirror first costs`;
+
+const SCENARIOS = ['warm', 'miss', 'all'];
+const MB = 1e6;
+/** Upstream, the holder and the puller have it once each as content and, unpacked, once more; and some slack. */
+const COPIES = 6;
+
+const { values } = parseArgs({
+  options: {
+    scenario: { type: 'string', default: 'all' },
+    rounds: { type: 'string', default: '5' },
+    'size-mb': { type: 'string', default: '400' },
+    other: { type: 'string' },
+    binary: { type: 'string', default: BINARY },
+    'containerd-bin-dir': { type: 'string' },
+    json: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  },
+});
+const rounds = Number(values.rounds);
+const sizeBytes = Number(values['size-mb']) * MB;
+const isValid =
+  SCENARIOS.includes(values.scenario) && Number.isInteger(rounds) && rounds > 0 && sizeBytes > 0;
+if (values.help || !isValid) {
+  console.error(USAGE);
+  process.exit(values.help ? 0 : 2);
+}
+
+await using stack = new AsyncDisposableStack();
+const say = (text: string) => console.error(text);
+const contenders = await startContenders(stack, {
+  binary: values.binary,
+  other: values.other,
+  containerdBinDir: values['containerd-bin-dir'],
+  roomBytes: sizeBytes * COPIES,
+});
+const version = contenders[0]?.puller.containerd.version;
+say(
+  `containerd ${version}, ${navigator.hardwareConcurrency} cores, ${rounds} rounds, ${values['size-mb']} MB`,
+);
+const warm = values.scenario === 'miss' ? undefined : await runWarm(contenders, { rounds, sizeBytes, say });
+const miss = values.scenario === 'warm' ? undefined : await runMiss(contenders, { rounds, say });
+
+if (values.json) {
+  console.log(JSON.stringify({ containerd: version, rounds, sizeBytes, warm, miss }, undefined, 2));
+} else {
+  if (warm !== undefined) console.log(`\n${formatWarm(warm)}`);
+  if (miss !== undefined) console.log(`\n${formatMiss(miss)}`);
+}
