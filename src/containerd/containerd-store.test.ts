@@ -157,7 +157,8 @@ describe('createContainerdStore()', () => {
       (event) => event.kind === 'resync' && event.snapshot.tags.length === 1,
       5000,
     );
-    expect(event.kind === 'resync' && event.snapshot.imageDigests.size).toBe(3);
+    expect(event.kind === 'resync' && event.snapshot.blobs.size).toBe(3);
+    for (const bytes of blobs) expect(store.references(digestOf(bytes))).toHaveLength(1);
     fake.content.clear();
     skip(2 * RECONCILE_INTERVAL_MS);
     await watch.next((event) => event.kind === 'resync' && event.snapshot.blobs.size === 0, 5000);

@@ -93,6 +93,7 @@ export function createContainerdStore(
       }
       return files.read(digest, sizeBytes);
     },
+    references: (digest) => state.references(digest),
     async list({ signal } = {}) {
       signal?.throwIfAborted();
       await unlessAborted(follower.list(), signal);

@@ -8,6 +8,7 @@ import { type Advertiser, type AdvertiserOptions, createAdvertiser } from './adv
 
 const [A, B, C] = ['a', 'b', 'c'].map((text) => digestOf(Buffer.from(text))) as [Digest, Digest, Digest];
 const TAG: Tag = { registry: 'registry.lab:5000', repository: 'app', tag: 'v1', digest: A };
+const TAG_REFERENCE = { registry: TAG.registry, repository: TAG.repository, tag: TAG.tag };
 const TAG_KEY = 'registry.lab:5000/app:v1';
 const WITHIN_MS = 5000;
 
@@ -24,6 +25,7 @@ function start(options: AdvertiserOptions = {}) {
       logger: silentLogger,
       clock: systemClock,
       store: {
+        references: (digest) => (digest === TAG.digest ? [TAG_REFERENCE] : []),
         async *watch(signal) {
           if (faults.watch-- > 0) throw new Error('The store is away');
           const aborted = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
@@ -89,8 +91,7 @@ function total(advertiser: Advertiser): number {
 }
 
 function resync(tags: readonly Tag[], blobs: readonly Digest[]): StoreEvent {
-  const imageDigests = new Map(tags.map(({ digest, registry }) => [digest, registry]));
-  return { kind: 'resync', snapshot: { tags, blobs: new Set(blobs), imageDigests } };
+  return { kind: 'resync', snapshot: { tags, blobs: new Set(blobs) } };
 }
 
 describe('createAdvertiser()', () => {
@@ -182,6 +183,21 @@ describe('createAdvertiser()', () => {
     await holds(B);
     emit(resync([], [A, B]));
     await holds(A, B);
+  });
+
+  test('asks the filter again when an image of a digest changes, and when reconsider() is called', async () => {
+    const allowed = new Set<string>([TAG_KEY]);
+    const { advertiser, emit, holds } = start({ shouldAdvertise: ({ key }) => allowed.has(key) });
+    emit(resync([TAG], [A, B]));
+    await holds(TAG_KEY);
+    allowed.add(A).add(B);
+    emit({ kind: 'image-changed', name: TAG_KEY, digests: [A, C] });
+    await holds(TAG_KEY, A);
+    advertiser.reconsider(B);
+    await holds(TAG_KEY, A, B);
+    allowed.delete(A);
+    emit({ kind: 'image-changed', name: TAG_KEY, digests: [A] });
+    await holds(TAG_KEY, B);
   });
 
   test('counts() tells tags, image digests and content by registry', async () => {

@@ -8,7 +8,7 @@ import type { Router } from './router.ts';
 
 /** What createAdvertiser needs. */
 export interface AdvertiserDeps {
-  readonly store: Pick<ContentStore, 'watch'>;
+  readonly store: Pick<ContentStore, 'watch' | 'references'>;
   readonly router: Pick<Router, 'advertise' | 'withdraw'>;
   readonly logger: Logger;
   readonly clock: Clock;
@@ -17,12 +17,7 @@ export interface AdvertiserDeps {
 /** Something that may be advertised. */
 export type Advertisable =
   | { readonly kind: 'tag'; readonly key: string; readonly tag: Tag }
-  | {
-      readonly kind: 'digest';
-      readonly key: Digest;
-      /** The registry of an image that names the digest; undefined if none does (yet). */
-      readonly registry: string | undefined;
-    };
+  | { readonly kind: 'digest'; readonly key: Digest };
 
 /** Tunables of createAdvertiser. */
 export interface AdvertiserOptions {
@@ -47,6 +42,8 @@ export interface Advertiser {
   run(signal: AbortSignal): Promise<void>;
   /** Tells that this node could not serve a key that others may still be sent here for: it is withdrawn until the store names it again. */
   contentMissing(key: string): void;
+  /** Asks shouldAdvertise again about a digest. */
+  reconsider(digest: Digest): void;
   /** What is advertised at this moment. */
   counts(): AdvertisedCounts;
 }
@@ -64,13 +61,13 @@ export function createAdvertiser(
   { store, router, logger, clock }: AdvertiserDeps,
   { shouldAdvertise = () => true, batchDelayMs = BATCH_DELAY_MS }: AdvertiserOptions = {},
 ): Advertiser {
-  /** What the store has and the filter lets pass. */
-  let wanted = new Map<string, Advertisable>();
+  /** What the store has. */
+  let known = new Map<string, Advertisable>();
+  /** What of that the filter lets pass. */
+  const wanted = new Map<string, Advertisable>();
   const advertised = new Map<string, Advertisable>();
   /** What the router was given, also when it failed: it may go on with those keys until they are withdrawn. */
   const given = new Set<string>();
-  /** Digest -> registry of an image that names it. */
-  let registries = new Map<Digest, string>();
   /** Keys whose state at the router may differ from what is wanted. */
   const changed = new Set<string>();
   let wake = Promise.withResolvers<void>();
@@ -81,27 +78,29 @@ export function createAdvertiser(
     else changed.add(key);
     if (changed.size > 0) wake.resolve();
   };
-  const want = (item: Advertisable) => {
-    if (!shouldAdvertise(item)) return;
-    wanted.set(item.key, item);
-    if (advertised.has(item.key)) advertised.set(item.key, item);
-    touch(item.key);
-  };
-  const unwant = (key: string) => {
-    wanted.delete(key);
+  const evaluate = (key: string) => {
+    const item = known.get(key);
+    if (item !== undefined && shouldAdvertise(item)) {
+      wanted.set(key, item);
+      if (advertised.has(key)) advertised.set(key, item);
+    } else wanted.delete(key);
     touch(key);
   };
-  const wantDigest = (digest: Digest) =>
-    want({ kind: 'digest', key: digest, registry: registries.get(digest) });
+  const add = (item: Advertisable) => {
+    known.set(item.key, item);
+    evaluate(item.key);
+  };
+  const remove = (key: string) => {
+    known.delete(key);
+    evaluate(key);
+  };
 
   const resync = (snapshot: StoreSnapshot) => {
-    const before = wanted;
-    wanted = new Map();
-    registries = new Map(snapshot.imageDigests);
-    for (const tag of snapshot.tags) want(tagItem(tag));
-    for (const digest of snapshot.blobs) wantDigest(digest);
-    for (const key of before.keys()) touch(key);
-    for (const key of given) touch(key);
+    known = new Map();
+    const before = [...wanted.keys(), ...given];
+    for (const tag of snapshot.tags) add(tagItem(tag));
+    for (const digest of snapshot.blobs) add({ kind: 'digest', key: digest });
+    for (const key of before) evaluate(key);
   };
 
   const apply = (event: StoreEvent) => {
@@ -110,18 +109,19 @@ export function createAdvertiser(
         resync(event.snapshot);
         break;
       case 'tag-added':
-        registries.set(event.tag.digest, event.tag.registry);
-        want(tagItem(event.tag));
-        if (wanted.has(event.tag.digest)) wantDigest(event.tag.digest);
+        add(tagItem(event.tag));
         break;
       case 'tag-removed':
-        unwant(tagItem(event.tag).key);
+        remove(tagItem(event.tag).key);
         break;
       case 'blob-added':
-        wantDigest(event.digest);
+        add({ kind: 'digest', key: event.digest });
         break;
       case 'blob-removed':
-        unwant(event.digest);
+        remove(event.digest);
+        break;
+      case 'image-changed':
+        for (const digest of event.digests) evaluate(digest);
         break;
     }
   };
@@ -191,7 +191,10 @@ export function createAdvertiser(
       await Promise.all([follow(signal), flush(signal)]);
     },
     contentMissing(key) {
-      unwant(key);
+      remove(key);
+    },
+    reconsider(digest) {
+      evaluate(digest);
     },
     counts() {
       const imageTags = new Map<string, number>();
@@ -200,7 +203,7 @@ export function createAdvertiser(
       const named = new Set<Digest>();
       for (const item of advertised.values()) {
         if (item.kind === 'digest') {
-          increment(contentDigests, item.registry ?? '');
+          increment(contentDigests, store.references(item.key)[0]?.registry ?? '');
           continue;
         }
         const { registry, digest } = item.tag;

@@ -1,4 +1,5 @@
 import type { Digest } from '../oci/digest.ts';
+import type { Reference } from '../oci/reference.ts';
 
 /** A blob that is on this node's disk. */
 export interface Blob {
@@ -22,8 +23,6 @@ export interface StoreSnapshot {
   readonly tags: readonly Tag[];
   /** Every servable blob, by digest: also those that no image names yet (a pull in progress, ctr content fetch). */
   readonly blobs: ReadonlySet<Digest>;
-  /** Servable digests that an image leads to (its own, and those of its manifests, configs and layers), with the registry of that image (metrics, and filters later). */
-  readonly imageDigests: ReadonlyMap<Digest, string>;
 }
 
 /** What changed on this node. Events may repeat; they are never the only way to learn of a change (see `resync`). */
@@ -32,6 +31,8 @@ export type StoreEvent =
   | { readonly kind: 'blob-removed'; readonly digest: Digest }
   | { readonly kind: 'tag-added'; readonly tag: Tag }
   | { readonly kind: 'tag-removed'; readonly tag: Tag }
+  /** An image came, went, or leads elsewhere: what `references` says of these digests may be another now. */
+  | { readonly kind: 'image-changed'; readonly name: string; readonly digests: readonly Digest[] }
   /** The whole state, at the start of a watch, after a reconnection, and from the periodic reconcile. */
   | { readonly kind: 'resync'; readonly snapshot: StoreSnapshot };
 
@@ -60,6 +61,8 @@ export interface ContentStore {
   stat(digest: Digest, options?: StoreCallOptions): Promise<Blob | undefined>;
   /** The bytes of a small blob (a manifest), or undefined if absent; RangeError if larger than maxBytes. */
   read(digest: Digest, maxBytes: number, options?: StoreCallOptions): Promise<Uint8Array | undefined>;
+  /** The names of the images that lead to the digest, from memory: empty for content that no image names (yet). */
+  references(digest: Digest): readonly Reference[];
   /** Everything at this moment. */
   list(options?: StoreCallOptions): Promise<StoreSnapshot>;
   /** Yields a `resync` first, then changes as they happen, until the signal aborts (then it ends without throwing). */

@@ -91,6 +91,7 @@ export async function createMemoryStore(): Promise<MemoryStore> {
       }
       return bytes;
     },
+    references: (digest) => state.references(digest),
     async list({ signal } = {}) {
       signal?.throwIfAborted();
       if (!available) throw new StoreUnavailableError('The store was made unavailable');

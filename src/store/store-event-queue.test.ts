@@ -6,7 +6,7 @@ import { createStoreEventQueue, type StoreEventQueue } from './store-event-queue
 const digest = (name: string): Digest => digestOf(new TextEncoder().encode(name));
 const added = (name: string) => ({ kind: 'blob-added', digest: digest(name) }) as const;
 const removed = (name: string) => ({ kind: 'blob-removed', digest: digest(name) }) as const;
-const empty: StoreSnapshot = { tags: [], blobs: new Set(), imageDigests: new Map() };
+const empty: StoreSnapshot = { tags: [], blobs: new Set() };
 
 /** All that waits now. */
 async function drain(queue: StoreEventQueue): Promise<StoreEvent[]> {

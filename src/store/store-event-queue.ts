@@ -85,5 +85,6 @@ export function createStoreEventQueue(
 }
 
 function subject(event: Exclude<StoreEvent, { kind: 'resync' }>): string {
+  if (event.kind === 'image-changed') return `image ${event.name}`;
   return 'tag' in event ? tagKey(event.tag.registry, event.tag.repository, event.tag.tag) : event.digest;
 }

@@ -15,8 +15,11 @@ const tag = (target: Digest) => ({ registry: 'r.test', repository: 'app', tag: '
 
 function start() {
   const changes: StoreChange[] = [];
-  const state = createStoreState((change) => void changes.push(change));
-  return { state, take: () => changes.splice(0) };
+  const images: StoreChange[] = [];
+  const state = createStoreState((change) => {
+    (change.kind === 'image-changed' ? images : changes).push(change);
+  });
+  return { state, take: () => changes.splice(0), takeImages: () => images.splice(0) };
 }
 
 describe('createStoreState()', () => {
@@ -52,6 +55,23 @@ describe('createStoreState()', () => {
     expect(take()).toEqual([{ kind: 'tag-removed', tag: tag(B) }]);
   });
 
+  test('tells of an image that comes, leads elsewhere or goes, and of whom it leads to', () => {
+    const { state, takeImages } = start();
+    const name = 'r.test/app:v1';
+    const reference = parseReference(name);
+    state.setImage(image(name, A, [A, B]));
+    expect(takeImages()).toEqual([{ kind: 'image-changed', name, digests: [A, B] }]);
+    expect(state.references(B)).toEqual([reference]);
+    state.setImage(image(name, A, [A, B]));
+    expect(takeImages()).toEqual([]);
+    state.setImage(image(name, A));
+    expect(takeImages()).toEqual([{ kind: 'image-changed', name, digests: [A, B] }]);
+    expect(state.references(B)).toEqual([]);
+    state.removeImage(name);
+    expect(takeImages()).toEqual([{ kind: 'image-changed', name, digests: [A] }]);
+    expect(state.references(A)).toEqual([]);
+  });
+
   test('has no tag for names with a digest', () => {
     const { state, take } = start();
     state.addBlob(A, 1);
@@ -59,11 +79,8 @@ describe('createStoreState()', () => {
     state.setImage(image(`r.test/app:v1@${A}`, A));
     state.setImage(image(`r.test/app@${A}`, A));
     expect(take()).toEqual([]);
-    expect(state.snapshot()).toEqual({
-      tags: [],
-      blobs: new Set([A]),
-      imageDigests: new Map([[A, 'r.test']]),
-    });
+    expect(state.snapshot()).toEqual({ tags: [], blobs: new Set([A]) });
+    expect(state.references(A)).toHaveLength(2);
   });
 
   test('startListing() lets changes since its start stand', () => {

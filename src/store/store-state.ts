@@ -24,6 +24,8 @@ export interface StoreState {
   removeBlob(digest: Digest): void;
   setImage(image: KnownImage): void;
   removeImage(name: string): void;
+  /** See ContentStore.references. */
+  references(digest: Digest): readonly Reference[];
   /** Starts a listing; one at a time. Blobs that change from now on count as newer than what it finds. */
   startListing(): StateListing;
   snapshot(): StoreSnapshot;
@@ -39,6 +41,8 @@ export interface StateListing extends Disposable {
 export function createStoreState(onChange: (change: StoreChange) => void): StoreState {
   let blobs = new Map<Digest, number>();
   let images = new Map<string, KnownImage>();
+  /** Names of the images that lead to a digest. */
+  let namesByDigest = new Map<Digest, Set<string>>();
   /** Blobs that changed while a listing runs. */
   let touched: Set<Digest> | undefined;
 
@@ -52,6 +56,32 @@ export function createStoreState(onChange: (change: StoreChange) => void): Store
   }
   function tagsTo(digest: Digest): Tag[] {
     return [...images.values()].flatMap((image) => (image.target === digest ? (tagOf(image) ?? []) : []));
+  }
+
+  function index({ name, digests }: KnownImage): void {
+    for (const digest of digests) {
+      const names = namesByDigest.get(digest);
+      if (names === undefined) namesByDigest.set(digest, new Set([name]));
+      else names.add(name);
+    }
+  }
+  /** Replaces what is known of an image by name, and tells of all that it led or leads to. */
+  function change(name: string, now: KnownImage | undefined): void {
+    const before = images.get(name)?.digests ?? [];
+    const after = now?.digests ?? [];
+    for (const digest of before) {
+      const names = namesByDigest.get(digest);
+      names?.delete(name);
+      if (names?.size === 0) namesByDigest.delete(digest);
+    }
+    if (now === undefined) images.delete(name);
+    else {
+      images.set(name, now);
+      index(now);
+    }
+    const digests = [...new Set([...before, ...after])];
+    if (before.length === after.length && digests.length === after.length) return;
+    onChange({ kind: 'image-changed', name, digests });
   }
 
   return {
@@ -78,7 +108,7 @@ export function createStoreState(onChange: (change: StoreChange) => void): Store
     },
     setImage(image) {
       const before = tagOf(images.get(image.name));
-      images.set(image.name, image);
+      change(image.name, image);
       const now = tagOf(image);
       if (now?.digest === before?.digest) return;
       if (now !== undefined) onChange({ kind: 'tag-added', tag: now });
@@ -86,8 +116,12 @@ export function createStoreState(onChange: (change: StoreChange) => void): Store
     },
     removeImage(name) {
       const tag = tagOf(images.get(name));
-      images.delete(name);
+      change(name, undefined);
       if (tag !== undefined) onChange({ kind: 'tag-removed', tag });
+    },
+    references(digest) {
+      const names = namesByDigest.get(digest) ?? [];
+      return [...names].flatMap((name) => images.get(name)?.reference ?? []);
     },
     startListing() {
       const newer = new Set<Digest>();
@@ -108,6 +142,8 @@ export function createStoreState(onChange: (change: StoreChange) => void): Store
             [...nextImages].some(([name, { target }]) => images.get(name)?.target !== target);
           blobs = next;
           images = nextImages;
+          namesByDigest = new Map();
+          for (const image of images.values()) index(image);
           return changed;
         },
         [Symbol.dispose]() {
@@ -116,19 +152,8 @@ export function createStoreState(onChange: (change: StoreChange) => void): Store
       };
     },
     snapshot() {
-      const imageDigests = new Map<Digest, string>();
-      const tags: Tag[] = [];
-      for (const image of images.values()) {
-        const tag = tagOf(image);
-        if (tag !== undefined) tags.push(tag);
-        if (image.reference === undefined) continue;
-        for (const digest of image.digests) {
-          if (blobs.has(digest) && !imageDigests.has(digest)) {
-            imageDigests.set(digest, image.reference.registry);
-          }
-        }
-      }
-      return { tags, blobs: new Set(blobs.keys()), imageDigests };
+      const tags = [...images.values()].flatMap((image) => tagOf(image) ?? []);
+      return { tags, blobs: new Set(blobs.keys()) };
     },
   };
 }

@@ -92,15 +92,15 @@ describe('list() over a real containerd', () => {
     await containerd.importImage(name, index, [manifest, ...image.blobs]);
     const { store } = startStore(containerd);
     await until(() => store.connected, 10_000);
-    const { tags, blobs, imageDigests } = await store.list();
+    const { tags, blobs } = await store.list();
     expect(tags).toEqual([
       { registry: 'registry.test', repository: 'multi', tag: 'v1', digest: digestOf(index) },
     ]);
     for (const bytes of [index, manifest, ...image.blobs]) {
-      expect(imageDigests.get(digestOf(bytes))).toBe('registry.test');
+      expect(store.references(digestOf(bytes))).toMatchObject([{ registry: 'registry.test', tag: 'v1' }]);
     }
     expect(blobs.has(ABSENT)).toBe(false);
-    expect(imageDigests.has(ABSENT)).toBe(false);
+    expect(store.references(ABSENT)).toHaveLength(1);
   });
 
   test('skips what is broken and keeps the rest', async () => {
