@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
 import type { Cleanup } from './cleanup.ts';
 import type { NetworkNamespace } from './network-namespace.ts';
 
@@ -10,7 +11,7 @@ export interface LabHttp {
   fetch(url: string, init?: RequestInit): Promise<Response>;
 }
 
-const SCRIPT = join(import.meta.dir, 'relay.ts');
+const SCRIPT = fileURLToPath(import.meta.resolve('./relay.ts'));
 
 /** Starts the relay in the hub's namespace; its sockets are in the directory. */
 export function startLabHttp(

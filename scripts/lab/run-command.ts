@@ -18,7 +18,7 @@ export interface CommandResult {
 }
 
 /** A command ended with another exit code than 0. */
-export class CommandError extends Error {
+class CommandError extends Error {
   override readonly name = 'CommandError';
   readonly code = 'COMMAND_FAILED';
   readonly result: CommandResult;

@@ -1,16 +1,16 @@
 /**
- * A lab to play with by hand: `bun scripts/lab/up.ts [nodes]`, 3 unless told. Prints how to reach what, and
+ * A lab to play with by hand: `bun scripts/lab-up.ts [nodes]`, 3 unless told. Prints how to reach what, and
  * runs until Ctrl-C.
  */
-import { BINARY } from './binary.ts';
-import { createLab } from './lab.ts';
-import { MIRROR_PORTS } from './mirror.ts';
-import { createImage } from './test-image.ts';
-import { REGISTRY } from './upstream.ts';
+import { BINARY } from './lab/binary.ts';
+import { createLab } from './lab/lab.ts';
+import { MIRROR_PORTS } from './lab/mirror.ts';
+import { createImage } from './lab/test-image.ts';
+import { REGISTRY } from './lab/upstream.ts';
 
 const nodes = Number(process.argv[2] ?? 3);
 if (!Number.isInteger(nodes) || nodes < 1) {
-  console.error('usage: bun scripts/lab/up.ts [nodes]');
+  console.error('usage: bun scripts/lab-up.ts [nodes]');
   process.exit(2);
 }
 const containerdBinDir = process.env['CONTAINERD_BIN_DIR'];
