@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import type { Cleanup } from './cleanup.ts';
 import { runCommand } from './run-command.ts';
 
@@ -32,6 +32,7 @@ export async function createNetworkNamespace(
 }
 
 function writeEtc(cleanup: Cleanup, name: string, hosts: readonly string[]): void {
+  ensureHostsFile(cleanup);
   const folder = `${NETNS_ETC}/${name}`;
   mkdirSync(folder, { recursive: true });
   cleanup.defer(folder, () => {
@@ -41,5 +42,19 @@ function writeEtc(cleanup: Cleanup, name: string, hosts: readonly string[]): voi
   const lines = ['127.0.0.1 localhost', '::1 localhost', ...hosts];
   writeFileSync(`${folder}/hosts`, `${lines.join('\n')}\n`);
   // No name server: a name that is not in hosts fails at once instead of after a time-out.
-  writeFileSync(`${folder}/resolv.conf`, 'nameserver 127.0.0.1\noptions timeout:1 attempts:1\n');
+  if (existsSync('/etc/resolv.conf')) {
+    writeFileSync(`${folder}/resolv.conf`, 'nameserver 127.0.0.1\noptions timeout:1 attempts:1\n');
+  }
+}
+
+const HOSTS_FILE = '/etc/hosts';
+
+/** A file can only be mounted over one that exists, and a bare Debian has none. */
+function ensureHostsFile(cleanup: Cleanup): void {
+  if (existsSync(HOSTS_FILE)) return;
+  writeFileSync(HOSTS_FILE, '');
+  cleanup.defer(HOSTS_FILE, () => {
+    // Removing it would pull it away under another lab's mounts; and what is no longer empty is somebody's.
+    if (!existsSync(NETNS_ETC) && statSync(HOSTS_FILE).size === 0) rmSync(HOSTS_FILE);
+  });
 }
