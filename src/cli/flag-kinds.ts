@@ -1,6 +1,6 @@
-import { isIP } from 'node:net';
 import { parseDuration } from '../runtime/duration.ts';
-import { parseListenAddress } from '../http/parse-listen-address.ts';
+import { parseIp } from '../runtime/ip-address.ts';
+import { parseListenAddress } from '../runtime/listen-address.ts';
 import { parseEndpoint } from '../commands/endpoint.ts';
 import type { Flag } from './flag.ts';
 
@@ -101,7 +101,7 @@ export function urlFlag(help: string): Flag<string | undefined> {
 /** A flag with an IP address of either family, without brackets. */
 export function ipFlag(help: string): Flag<string | undefined> {
   const parse = (text: string) => {
-    if (isIP(text) === 0) throw new TypeError(`${JSON.stringify(text)} is no IP address`);
+    if (parseIp(text) === undefined) throw new TypeError(`${JSON.stringify(text)} is no IP address`);
     return text;
   };
   return valueFlag({ argument: 'ip', help, absent: undefined, parse });

@@ -16,7 +16,7 @@ import { createRegistryApp } from '../registry/registry-app.ts';
 import { createAdvertiser } from '../routing/advertiser.ts';
 import { build } from '../runtime/build.ts';
 import { systemClock as clock } from '../runtime/clock.ts';
-import { parseListenAddress } from '../http/parse-listen-address.ts';
+import { parseListenAddress } from '../runtime/listen-address.ts';
 import { createTaskGroup } from '../runtime/task-group.ts';
 import type { ContentStore } from '../store/content-store.ts';
 import { createTransfer } from '../transfer/transfer.ts';

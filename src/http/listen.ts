@@ -1,5 +1,5 @@
 import type { Server } from 'node:net';
-import { formatListenAddress, type ListenAddress } from './parse-listen-address.ts';
+import { formatListenAddress, type ListenAddress } from '../runtime/listen-address.ts';
 
 /** Errors of a machine without IPv6. */
 const NO_IPV6 = new Set(['EAFNOSUPPORT', 'EADDRNOTAVAIL', 'EINVAL']);

@@ -17,7 +17,7 @@ import {
 } from './limits.ts';
 import { lingerClose } from './linger-close.ts';
 import { listen } from './listen.ts';
-import { parseListenAddress } from './parse-listen-address.ts';
+import { parseListenAddress } from '../runtime/listen-address.ts';
 import { boundSendBuffers } from './socket-buffers.ts';
 import type { PlainClientResponse } from './plain-client-response.ts';
 

@@ -21,10 +21,12 @@ export interface HttpRequestSample {
   readonly sizeBytes: number;
 }
 
-/** How much of a registry's content this node announces. */
+/** How much this node announces, by registry. The registry is empty for content that no image names. */
 export interface AdvertisedCounts {
   readonly imageTags: ReadonlyMap<string, number>;
+  /** Digests that a tag names. */
   readonly imageDigests: ReadonlyMap<string, number>;
+  /** All digests: of what images lead to, and of what no image names. */
   readonly contentDigests: ReadonlyMap<string, number>;
 }
 

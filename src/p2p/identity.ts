@@ -1,9 +1,11 @@
 import { createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { constants } from 'node:fs';
-import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { mkdir, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { generateKeyPairFromSeed } from '@libp2p/crypto/keys';
 import type { Ed25519PrivateKey } from '@libp2p/interface';
+
+import { writeFileAtomically } from '../runtime/write-file-atomically.ts';
 
 /** The name of the key file below --data-dir (the contract with Spegel). */
 const KEY_FILE = 'private.key';
@@ -31,8 +33,15 @@ export async function loadIdentity(dataDir?: string): Promise<Ed25519PrivateKey>
   const pem = await readKeyFile(path);
   if (pem !== undefined) return toLibp2p(parseKey(pem, path));
   const key = generateKey();
-  await mkdir(dataDir, { recursive: true, mode: 0o700 });
-  await writeKeyFile(dataDir, path, key.export({ format: 'pem', type: 'pkcs8' }));
+  try {
+    await mkdir(dataDir, { recursive: true, mode: 0o700 });
+    await writeFileAtomically(path, key.export({ format: 'pem', type: 'pkcs8' }), { mode: KEY_FILE_MODE });
+  } catch (cause) {
+    throw new IdentityError(
+      `Cannot write ${path}: --data-dir must be a folder that this process can write to`,
+      { cause },
+    );
+  }
   return toLibp2p(key);
 }
 
@@ -80,32 +89,4 @@ function notAKey(path: string, cause?: unknown): IdentityError {
     `${path} is not an Ed25519 key in PEM PKCS#8 form: restore it, or remove it to get a new identity`,
     { cause },
   );
-}
-
-async function writeKeyFile(dataDir: string, path: string, pem: string): Promise<void> {
-  const temporary = join(dataDir, `.${KEY_FILE}.${process.pid}.${crypto.randomUUID()}`);
-  try {
-    const file = await open(temporary, 'wx', KEY_FILE_MODE);
-    try {
-      await file.writeFile(pem);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(temporary, path);
-  } catch (cause) {
-    await rm(temporary, { force: true });
-    throw new IdentityError(
-      `Cannot write ${path}: --data-dir must be a folder that this process can write to`,
-      {
-        cause,
-      },
-    );
-  }
-  const folder = await open(dataDir, 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
 }

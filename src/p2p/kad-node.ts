@@ -9,6 +9,7 @@ import { multiaddr } from '@multiformats/multiaddr';
 import type { Datastore } from 'interface-datastore';
 import { createLibp2p } from 'libp2p';
 
+import { parseListenAddress } from '../runtime/listen-address.ts';
 import { abortableTcp } from './abortable-tcp.ts';
 import {
   DIAL_TIMEOUT_MS,
@@ -22,7 +23,7 @@ import {
   PROVIDER_VALIDITY_MS,
   REPLICATION,
 } from './limits.ts';
-import { parseListenAddress, tcpMultiaddr } from './listen-multiaddrs.ts';
+import { listenMultiaddrs, tcpMultiaddr } from './listen-multiaddrs.ts';
 
 /** The routing table of kad-dht 16, as far as it is used here. The package's types show its size only. */
 export interface RoutingTable extends EventTarget {
@@ -80,7 +81,7 @@ export async function createKadNode(
     datastore,
     logger: silentComponentLogger,
     addresses: {
-      listen: [...listen.multiaddrs],
+      listen: [...listenMultiaddrs(listen)],
       announceFilter: () => announced().map((address) => multiaddr(`${address}/p2p/${self}`)),
     },
     transports: [abortableTcp()],

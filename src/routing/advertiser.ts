@@ -1,4 +1,5 @@
 import type { Logger } from '../observe/log.ts';
+import type { AdvertisedCounts } from '../observe/metrics.ts';
 import type { Digest } from '../oci/digest.ts';
 import { tagKey } from '../oci/reference.ts';
 import { createBackoff } from '../runtime/backoff.ts';
@@ -25,15 +26,6 @@ export interface AdvertiserOptions {
   readonly shouldAdvertise?: (item: Advertisable) => boolean;
   /** Changes are gathered for this long, in ms, so that the blobs of one pull go out together. Default 20. */
   readonly batchDelayMs?: number;
-}
-
-/** How much is advertised, by registry. The registry is empty for content that no image names. */
-export interface AdvertisedCounts {
-  readonly imageTags: ReadonlyMap<string, number>;
-  /** Digests that a tag names. */
-  readonly imageDigests: ReadonlyMap<string, number>;
-  /** All digests: of what images lead to, and of what no image names. */
-  readonly contentDigests: ReadonlyMap<string, number>;
 }
 
 /** Tells the router what the store has. */

@@ -1,4 +1,4 @@
-import { isIP, isIPv4 } from 'node:net';
+import { isIpv4, isIpv6 } from './ip-address.ts';
 
 /** Where to listen. */
 export interface ListenAddress {
@@ -16,7 +16,7 @@ export function parseListenAddress(text: string): ListenAddress {
   const valid =
     match !== null &&
     port <= 65_535 &&
-    (bracketed === undefined ? plain === '' || isIPv4(plain) : isIP(bracketed) === 6);
+    (bracketed === undefined ? plain === '' || isIpv4(plain) : isIpv6(bracketed));
   if (!valid) {
     throw new TypeError(
       `Cannot parse listen address ${JSON.stringify(text.slice(0, 100))}: use ":5000", "192.0.2.1:5000" or "[2001:db8::1]:5000"`,

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test';
-import { formatListenAddress, parseListenAddress } from './parse-listen-address.ts';
+import { formatListenAddress, parseListenAddress } from './listen-address.ts';
 
 describe('parseListenAddress()', () => {
   test.each([
@@ -27,6 +27,9 @@ describe('parseListenAddress()', () => {
     '[1.2.3.4]:5000',
     '[nope]:5000',
     '1.2.3:5000',
+    '1.2.3.999:5000',
+    '[::g]:1',
+    'host:5000',
     'http://1.2.3.4:5000',
     ':5000\n',
   ])('throws a TypeError that quotes %j', (text) => {

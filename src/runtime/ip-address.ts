@@ -1,0 +1,46 @@
+/** Four numbers without leading zeros, which some read as octal. */
+const IPV4 = /^(?:0|[1-9]\d{0,2})(?:\.(?:0|[1-9]\d{0,2})){3}$/;
+/** What an IPv6 address is made of; a zone (`%eth0`) is no part of it. */
+const IPV6_CHARACTERS = /^[0-9a-f:.]+$/i;
+const IPV4_BYTES = 4;
+const IPV6_BYTES = 16;
+
+/** The bytes of an IP address in network order: 4 for IPv4, 16 for IPv6 (without brackets or zone). undefined if the text is none. */
+export function parseIp(text: string): Uint8Array | undefined {
+  if (IPV4.test(text)) {
+    const bytes = text.split('.').map(Number);
+    return bytes.every((byte) => byte <= 0xff) ? Uint8Array.from(bytes) : undefined;
+  }
+  const isV6 = text.includes(':') && IPV6_CHARACTERS.test(text) && URL.canParse(`http://[${text}]`);
+  if (!isV6) return undefined;
+  // The URL parser leaves groups of hex digits and at most one "::" (RFC 5952).
+  const [head = '', tail = ''] = new URL(`http://[${text}]`).hostname.slice(1, -1).split('::');
+  const [left, right] = [groupsOf(head), groupsOf(tail)];
+  const bytes = new Uint8Array(IPV6_BYTES);
+  bytes.set(left);
+  bytes.set(right, IPV6_BYTES - right.length);
+  return bytes;
+}
+
+/** Orders addresses as numbers, IPv4 before IPv6: the order by which all nodes of a cluster choose the same ones. */
+export function compareIps(a: Uint8Array, b: Uint8Array): number {
+  return a.length - b.length || Buffer.compare(a, b);
+}
+
+/** True for an IPv4 address. */
+export function isIpv4(text: string): boolean {
+  return parseIp(text)?.length === IPV4_BYTES;
+}
+
+/** True for an IPv6 address, without brackets. */
+export function isIpv6(text: string): boolean {
+  return parseIp(text)?.length === IPV6_BYTES;
+}
+
+function groupsOf(text: string): number[] {
+  if (text === '') return [];
+  return text.split(':').flatMap((group) => {
+    const value = Number.parseInt(group, 16);
+    return [value >> 8, value & 0xff];
+  });
+}
