@@ -4,9 +4,11 @@ export interface BootstrapPeer {
   readonly id?: string | undefined;
   /** Multiaddrs without /p2p. Never empty. */
   readonly multiaddrs: readonly string[];
+  /** Peers of one rank are dialled at once; the next rank only if none of those before could be connected to. Default 0. */
+  readonly rank?: number;
 }
 
-/** A source of nodes to start from: a list, an HTTP endpoint, and later DNS. */
+/** A source of nodes to start from: a list, an HTTP endpoint, or DNS. */
 export interface Bootstrapper {
   /** For the log. */
   readonly kind: string;

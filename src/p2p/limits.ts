@@ -28,6 +28,10 @@ export const DIAL_TIMEOUT_MS = 2 * SECOND_MS;
 export const MAX_BOOTSTRAP_DOCUMENT_BYTES = 64 * 1024;
 /** Most peers of a bootstrap document, read or written (the contract with Spegel for /ids). */
 export const MAX_BOOTSTRAP_PEERS = 20;
+/** Addresses of each IP family that bootstrapping by DNS dials first (the contract with Spegel). */
+export const DNS_PEERS_PER_FAMILY = 3;
+/** How often it goes on to the next so many: nodes that are down for long stay in DNS, and they may be the lowest ones. */
+export const MAX_DNS_RANKS = 10;
 /** Most addresses that are taken from one peer of a bootstrap document. */
 export const MAX_ADDRESSES_PER_PEER = 16;
 

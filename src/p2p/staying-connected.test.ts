@@ -25,6 +25,7 @@ function start(peers: () => BootstrapPeer[], reachable = new Set<string>()) {
     dialed: [] as string[],
     known: [] as BootstrapPeer[],
   };
+  const hanging = new Set<string>();
   const stop = new AbortController();
   const startedMs = performance.now();
   const clock: Clock = {
@@ -55,6 +56,7 @@ function start(peers: () => BootstrapPeer[], reachable = new Set<string>()) {
         isSelf: ({ id }) => id === 'self',
         async connect({ id = '' }) {
           state.dialed.push(id);
+          if (hanging.has(id)) await aborted(stop.signal);
           if (!reachable.has(id)) throw new Error('Connection refused');
           setConnected(true);
           return true;
@@ -62,9 +64,7 @@ function start(peers: () => BootstrapPeer[], reachable = new Set<string>()) {
         knownPeers: async () => state.known,
         hasPeers: () => state.connected,
         async peersChanged(signal) {
-          const aborted = Promise.withResolvers<never>();
-          signal.addEventListener('abort', () => aborted.reject(signal.reason as Error));
-          await Promise.race([changed.promise, aborted.promise]);
+          await Promise.race([changed.promise, aborted(signal)]);
         },
       },
     },
@@ -79,7 +79,13 @@ function start(peers: () => BootstrapPeer[], reachable = new Set<string>()) {
     stop.abort(new Error('The test is over'));
     await running;
   });
-  return { state, clock, reachable, setConnected };
+  return { state, clock, reachable, hanging, setConnected };
+}
+
+async function aborted(signal: AbortSignal): Promise<never> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  signal.addEventListener('abort', () => reject(signal.reason as Error));
+  return promise;
 }
 
 describe('keepConnected()', () => {
@@ -122,6 +128,24 @@ describe('keepConnected()', () => {
     await until(() => state.connected);
     // Twice the time, because the clock runs fast and this machine may be slow.
     expect(clock.nowMs() - sinceMs).toBeLessThan(2 * BOOTSTRAP_RETRY_MAX_MS + 100_000);
+  });
+
+  test('goes on to the next rank only when nobody of those before can be connected to', async () => {
+    const peerOf = (id: string, rank: number) => ({ id, multiaddrs: OTHER.multiaddrs, rank });
+    const peers = [peerOf('c', 2), peerOf('d', 2), peerOf('a', 1), peerOf('b', 1)];
+    const { state, reachable } = start(() => [SELF, ...peers]);
+    await until(() => state.dialed.length >= 4);
+    expect(state.dialed.slice(0, 4)).toEqual(['a', 'b', 'c', 'd']);
+    reachable.add('a');
+    await until(() => state.connected);
+    expect(state.dialed.slice(-2)).toEqual(['a', 'b']);
+  });
+
+  test('is ready after the grace also while a dial hangs', async () => {
+    const { state, hanging } = start(() => [OTHER]);
+    hanging.add('other');
+    await until(() => state.readyCount === 1);
+    expect(state.connected).toBe(false);
   });
 
   test('bootstraps again, and tries those that it knew, when all peers are lost', async () => {

@@ -43,7 +43,6 @@ type Outcome = 'joined' | 'alone' | 'failed';
 export async function keepConnected(deps: StayingConnectedDeps, signal: AbortSignal): Promise<void> {
   const { network, logger, clock } = deps;
   const backoff = createBackoff({ initialMs: BOOTSTRAP_RETRY_INITIAL_MS, maxMs: BOOTSTRAP_RETRY_MAX_MS });
-  const startedMs = clock.nowMs();
   let last: Outcome | undefined;
   let isReady = false;
   const setReady = () => {
@@ -51,29 +50,27 @@ export async function keepConnected(deps: StayingConnectedDeps, signal: AbortSig
     isReady = true;
     deps.onReady();
   };
-  const watchForPeers = async () => {
-    while (!network.hasPeers()) await network.peersChanged(signal);
-    setReady();
-  };
-  watchForPeers().catch(() => {});
+  untilHasPeers(network)(signal)
+    .then(setReady)
+    .catch(() => {});
+  clock
+    .sleep(BOOTSTRAP_GRACE_MS, signal)
+    .then(setReady)
+    .catch(() => {});
 
   while (!signal.aborted) {
     const { outcome, error } = await bootstrapOnce(deps, signal);
     if (signal.aborted) return;
     if (outcome !== last) logOutcome(logger, outcome, deps.bootstrapper.kind, error);
     last = outcome;
-    const graceIsOver = clock.nowMs() - startedMs >= BOOTSTRAP_GRACE_MS;
-    if (outcome === 'alone' || (outcome === 'failed' && graceIsOver)) setReady();
+    if (outcome === 'alone') setReady();
     if (network.hasPeers()) {
       setReady();
       backoff.reset();
       await pause(clock, signal, REBOOTSTRAP_INTERVAL_MS, whileHasPeers(network));
       if (!network.hasPeers()) last = undefined;
     } else {
-      const delayMs = backoff.nextMs();
-      const untilGraceMs = BOOTSTRAP_GRACE_MS - (clock.nowMs() - startedMs);
-      const waitMs = isReady || untilGraceMs <= 0 ? delayMs : Math.min(delayMs, untilGraceMs);
-      await pause(clock, signal, waitMs, untilHasPeers(network));
+      await pause(clock, signal, backoff.nextMs(), untilHasPeers(network));
     }
   }
 }
@@ -91,14 +88,32 @@ async function bootstrapOnce(
   }
   const others = named.filter((peer) => !network.isSelf(peer));
   const known = network.hasPeers() ? [] : await network.knownPeers().catch(() => []);
-  const attempts = await Promise.allSettled(
-    [...others, ...known].map(async (peer) => network.connect(peer, signal)),
-  );
-  const connected = attempts.filter((attempt) => attempt.status === 'fulfilled');
-  if (connected.some(({ value }) => value)) return { outcome: 'joined' };
-  const failed = attempts.slice(0, others.length).find((attempt) => attempt.status === 'rejected');
-  error ??= failed?.reason;
+  const { isJoined, failure } = await dialByRank(network, { others, known }, signal);
+  if (isJoined) return { outcome: 'joined' };
+  error ??= failure;
   return error === undefined ? { outcome: 'alone' } : { outcome: 'failed', error };
+}
+
+/** Dials the peers that bootstrap names, rank by rank until one is connected; those known from before with the first. */
+async function dialByRank(
+  network: BootstrapNetwork,
+  { others, known }: { readonly others: readonly BootstrapPeer[]; readonly known: readonly BootstrapPeer[] },
+  signal: AbortSignal,
+): Promise<{ isJoined: boolean; failure?: unknown }> {
+  const byRank = Map.groupBy(others, ({ rank = 0 }) => rank);
+  const ranks =
+    byRank.size === 0 ? [[]] : [...byRank.keys()].sort((a, b) => a - b).map((rank) => byRank.get(rank) ?? []);
+  let failure: unknown;
+  for (const [index, peers] of ranks.entries()) {
+    const dialled = index === 0 ? [...peers, ...known] : peers;
+    const attempts = await Promise.allSettled(dialled.map(async (peer) => network.connect(peer, signal)));
+    const isJoined = attempts.some((attempt) => attempt.status === 'fulfilled' && attempt.value);
+    if (isJoined) return { isJoined };
+    // One that bootstrap does not name any more may be gone: that is no failure.
+    failure ??= attempts.slice(0, peers.length).find((attempt) => attempt.status === 'rejected')?.reason;
+    if (signal.aborted || network.hasPeers()) break;
+  }
+  return { isJoined: false, failure };
 }
 
 function logOutcome(logger: Logger, outcome: Outcome, kind: string, error: unknown): void {
