@@ -11,8 +11,14 @@ import {
   textFlag,
   urlFlag,
 } from './flag-kinds.ts';
+import { parseRegistryUrl } from '../containerd/registry-url.ts';
+import { BASIC_AUTH_FOLDER } from '../runtime/basic-auth.ts';
+import { parseImageFilter } from '../store/image-filter.ts';
 import { UnsupportedError } from './unsupported-error.ts';
 import { UsageError } from './usage-error.ts';
+
+/** Words for "all registries" in --mirrored-registries. */
+const ALL_REGISTRIES = new Set(['_default', '*']);
 
 /** The flags of `spegel registry`. */
 export const registryFlags = {
@@ -33,19 +39,23 @@ export const registryFlags = {
   ),
   mirroredRegistries: listFlag({
     argument: 'url',
-    help: 'registries to mirror; none or _default: all',
-    parse: (text) => text,
+    help: 'registries to mirror, such as https://docker.io; none or _default: all',
+    parse: (text) => (ALL_REGISTRIES.has(text) ? undefined : parseRegistryUrl(text).host),
   }),
   registryFilters: listFlag({
     argument: 'regexp',
-    help: 'images that are never shared',
-    parse: (text) => text,
+    help: 'images that are never shared, by registry/repository[:tag], such as :latest$ (syntax of Go)',
+    parse: (text) => {
+      parseImageFilter(text);
+      return text;
+    },
   }),
+  basicAuthDir: textFlag('path', 'folder with the files username and password', BASIC_AUTH_FOLDER),
   mirrorResolveTimeout: durationFlag('time to find the first peer that has something', '20ms'),
   mirrorResolveRetries: countFlag('most peers to try for one request', { absent: 3, least: 0 }),
   debugWebEnabled: booleanFlag('serve the debug page on the metrics address', true),
-  bootstrapKind: choiceFlag(['http', 'static', 'dns'], 'how to find the first peers', undefined),
-  dnsBootstrapDomain: textFlag('domain', 'name whose addresses are peers (kind dns)', undefined),
+  bootstrapKind: choiceFlag(['dns', 'http', 'static'], 'how to find the first peers', undefined),
+  dnsBootstrapDomain: textFlag('domain', 'name whose addresses are the nodes (kind dns)', undefined),
   httpBootstrapAddr: addressFlag('where to tell others about this node (kind http)', undefined),
   httpBootstrapPeer: urlFlag('base URL of a node to ask for /id (kind http)'),
   httpBootstrapUrl: urlFlag('full URL to ask for nodes (kind http)'),
@@ -63,36 +73,36 @@ export const registryFlags = {
 
 /** What the flags ask for; throws UnsupportedError for what this version cannot do, and UsageError. */
 export function registryOptions(flags: FlagValues<typeof registryFlags>): RegistryOptions {
-  const {
-    bootstrapKind,
-    mirroredRegistries,
-    registryFilters,
-    dnsBootstrapDomain,
-    httpBootstrapCertDir,
-    mirrorResolveTimeout,
-    ...options
-  } = flags;
+  const { bootstrapKind, mirroredRegistries, mirrorResolveTimeout, ...options } = flags;
   if (bootstrapKind === undefined) {
     throw new UsageError(
-      '--bootstrap-kind is required: http or static (static without peers for a single node)',
+      '--bootstrap-kind is required: dns, http or static (static without peers for a single node)',
     );
   }
-  if (bootstrapKind === 'dns') throw unsupported('--bootstrap-kind dns', 'use http or static');
-  if (dnsBootstrapDomain !== undefined) throw unsupported('--dns-bootstrap-domain', 'leave it out');
-  if (httpBootstrapCertDir !== undefined) throw unsupported('--http-bootstrap-cert-dir', 'leave it out');
-  if (registryFilters.length > 0) {
-    throw unsupported('--registry-filters', 'leave it out to share every image');
+  const { dnsBootstrapDomain, httpBootstrapAddr, httpBootstrapPeer, httpBootstrapUrl } = options;
+  if (bootstrapKind === 'dns' && dnsBootstrapDomain === undefined) {
+    throw new UsageError('--bootstrap-kind dns needs --dns-bootstrap-domain');
   }
-  if (mirroredRegistries.some((registry) => registry !== '_default' && registry !== '*')) {
-    throw unsupported('--mirrored-registries on registry', 'leave it out to mirror every registry');
+  if (bootstrapKind === 'dns' && options.routerAddr.endsWith(':0')) {
+    throw new UsageError('--bootstrap-kind dns needs a fixed port in --router-addr, the same on every node');
   }
-  const { httpBootstrapAddr, httpBootstrapPeer, httpBootstrapUrl } = options;
   if (bootstrapKind === 'http' && !httpBootstrapAddr && !httpBootstrapPeer && !httpBootstrapUrl) {
     throw new UsageError(
       '--bootstrap-kind http needs --http-bootstrap-peer, --http-bootstrap-url or --http-bootstrap-addr',
     );
   }
-  return { ...options, bootstrapKind, mirrorResolveTimeoutMs: mirrorResolveTimeout };
+  return {
+    ...options,
+    bootstrapKind,
+    mirrorResolveTimeoutMs: mirrorResolveTimeout,
+    mirroredRegistries: registrySet(mirroredRegistries),
+  };
+}
+
+/** Undefined for all registries: an empty list, or one with a wildcard in it. */
+function registrySet(hosts: readonly (string | undefined)[]): ReadonlySet<string> | undefined {
+  const named = hosts.filter((host) => host !== undefined);
+  return named.length === 0 || named.length < hosts.length ? undefined : new Set(named);
 }
 
 function unsupported(flag: string, advice: string): UnsupportedError {

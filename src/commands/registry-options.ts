@@ -1,5 +1,5 @@
-/** How this node finds its first peers. `dns` comes with a later version and is refused before these options exist. */
-export type BootstrapKind = 'http' | 'static';
+/** How this node finds its first peers. */
+export type BootstrapKind = 'dns' | 'http' | 'static';
 
 /** What `spegel registry` runs with: every flag, parsed and checked by the command line. */
 export interface RegistryOptions {
@@ -17,18 +17,28 @@ export interface RegistryOptions {
   readonly containerdContentPath: string;
   /** Folder for the node's identity; undefined: a new identity at every start. */
   readonly dataDir: string | undefined;
+  /** Hosts (with port) of the registries that are mirrored; undefined: all. */
+  readonly mirroredRegistries: ReadonlySet<string> | undefined;
+  /** Go regular expressions, checked; images whose `registry/repository[:tag]` one matches are not shared. */
+  readonly registryFilters: readonly string[];
+  /** Folder with the files `username` and `password`; without it there is no basic auth. */
+  readonly basicAuthDir: string;
   /** Time for the first provider of a lookup, in ms. */
   readonly mirrorResolveTimeoutMs: number;
   /** Most peers that are tried for one request. */
   readonly mirrorResolveRetries: number;
   readonly debugWebEnabled: boolean;
   readonly bootstrapKind: BootstrapKind;
+  /** Name whose addresses are those of the nodes; set for the kind dns. */
+  readonly dnsBootstrapDomain: string | undefined;
   /** Listen address of the HTTP bootstrap (GET /id, /ids); undefined: not served. */
   readonly httpBootstrapAddr: string | undefined;
   /** Base URL of the node to ask for `/id`, without a trailing slash. */
   readonly httpBootstrapPeer: string | undefined;
   /** Full URL that answers with one or several nodes. */
   readonly httpBootstrapUrl: string | undefined;
+  /** Folder with ca.crt, tls.crt and tls.key, to serve the HTTP bootstrap and to ask others; undefined: none of our own. */
+  readonly httpBootstrapCertDir: string | undefined;
   /** Multiaddrs that end in `/p2p/<peer ID>`. */
   readonly staticBootstrapPeers: readonly string[];
   /** IP address of the machine, from NODE_IP in the environment; undefined: not known. */

@@ -3,7 +3,7 @@ import { createHttpServer } from '../http/plain-http-server.ts';
 import { createPlainMover } from '../http/plain-mover.ts';
 import type { RequestHandler } from '../http/http-server.ts';
 import type { Logger } from '../observe/log.ts';
-import { createMetrics } from '../observe/metrics.ts';
+import { createMetrics, type Metrics } from '../observe/metrics.ts';
 import { isDigest } from '../oci/digest.ts';
 import { parseReference } from '../oci/reference.ts';
 import type { Bootstrapper } from '../p2p/bootstrapper.ts';
@@ -14,15 +14,19 @@ import { createP2pRouter, type P2pRouter } from '../p2p/p2p-router.ts';
 import { createStaticBootstrapper } from '../p2p/static-bootstrapper.ts';
 import { createRegistryApp } from '../registry/registry-app.ts';
 import { createAdvertiser } from '../routing/advertiser.ts';
+import { readBasicAuth } from '../runtime/basic-auth.ts';
 import { build } from '../runtime/build.ts';
 import { systemClock as clock } from '../runtime/clock.ts';
 import { parseListenAddress } from '../runtime/listen-address.ts';
 import { createTaskGroup } from '../runtime/task-group.ts';
 import type { ContentStore } from '../store/content-store.ts';
+import { parseImageFilter } from '../store/image-filter.ts';
+import { createSharingPolicy } from '../store/sharing-policy.ts';
 import { createTransfer } from '../transfer/transfer.ts';
 import { createBootstrapApp } from '../web/bootstrap-app.ts';
 import { createMetricsApp } from '../web/metrics-app.ts';
 import type { RegistryOptions } from './registry-options.ts';
+import { serveBootstrap } from './serve-bootstrap.ts';
 
 /**
  * How long running responses may take to finish after SIGTERM. Short, since the next pod waits for this one's
@@ -31,6 +35,16 @@ import type { RegistryOptions } from './registry-options.ts';
 const SHUTDOWN_GRACE_MS = 5 * 1000;
 /** The same for the listeners that only give short answers. */
 const SHORT_SHUTDOWN_GRACE_MS = 1000;
+
+/** What the parts of the process share. */
+interface Process {
+  readonly options: RegistryOptions;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly signal: AbortSignal;
+  /** Released in reverse order at the end: listeners first. */
+  readonly running: AsyncDisposableStack;
+}
 
 /**
  * Runs the mirror until the signal aborts: the composition root, which alone knows containerd, p2p and registry.
@@ -43,19 +57,20 @@ export async function runRegistry(
   await using running = new AsyncDisposableStack();
   const metrics = createMetrics(build);
   logger.info('starting', { ...build });
-
-  const serve = async (name: string, address: string, graceMs: number, handler: RequestHandler) => {
-    const onError = (error: unknown) => logger.error('listener failed', { listener: name, error });
-    const server = await createHttpServer({ address, handler, onError });
-    running.defer(() => server.close(graceMs));
-    logger.info('listening', { listener: name, address, port: server.port });
-  };
-  // First of all, since nodes that start together ask each other here while they start.
-  let router: P2pRouter | undefined;
-  if (options.httpBootstrapAddr !== undefined) {
-    const app = createBootstrapApp(async () => router?.bootstrapDocuments(), logger);
-    await serve('bootstrap', options.httpBootstrapAddr, SHORT_SHUTDOWN_GRACE_MS, app);
+  try {
+    await compose({ options, logger, metrics, signal, running });
+  } catch (error) {
+    // Stopped while it was starting.
+    if (error !== signal.reason || !signal.aborted) throw error;
   }
+  logger.info('stopping');
+}
+
+async function compose(shared: Process): Promise<void> {
+  const { options, logger, metrics, signal, running } = shared;
+  const authorization = await readBasicAuth(options.basicAuthDir);
+  const { mirroredRegistries } = options;
+  const router = await startRouter(shared);
   const store = running.use(
     createContainerdStore(
       { clock, logger, onConnectionChange: (up) => metrics.storeConnection(up) },
@@ -66,6 +81,81 @@ export async function runRegistry(
       },
     ),
   );
+  const policy = createSharingPolicy(
+    { store, clock },
+    { registries: mirroredRegistries, filters: options.registryFilters.map(parseImageFilter) },
+  );
+  const advertiser = createAdvertiser(
+    { store, router, logger, clock },
+    {
+      shouldAdvertise: (item) =>
+        item.kind === 'tag' ? policy.sharesName(item.tag) : policy.sharesDigest(item.key),
+    },
+  );
+  const mover = createPlainMover();
+  running.defer(() => mover.close());
+  const transfer = createTransfer(
+    { mover, router, clock, logger, observer: metrics },
+    {
+      registryPort: parseListenAddress(options.registryAddr).port,
+      resolveTimeoutMs: options.mirrorResolveTimeoutMs,
+      resolveRetries: options.mirrorResolveRetries,
+      authorization,
+    },
+  );
+  const metricsApp = createMetricsApp({
+    metrics,
+    exposeAdvertised: () => metrics.advertised(advertiser.counts()),
+    router,
+    hasLocally: (key) => has(store, key),
+    clock,
+    logger,
+  });
+  await listen(
+    shared,
+    { name: 'metrics', address: options.metricsAddr, graceMs: SHORT_SHUTDOWN_GRACE_MS },
+    metricsApp,
+  );
+  const registry = createRegistryApp(
+    {
+      store,
+      transfer,
+      policy: {
+        ...policy,
+        noteRequest(name, digest) {
+          policy.noteRequest(name, digest);
+          if (digest !== undefined) advertiser.reconsider(digest);
+        },
+      },
+      ready: () => router.ready(),
+      contentMissing: (key) => advertiser.contentMissing(key),
+      metrics,
+      logger,
+      clock,
+    },
+    { mirroredRegistries, authorization },
+  );
+  await listen(
+    shared,
+    { name: 'registry', address: options.registryAddr, graceMs: SHUTDOWN_GRACE_MS },
+    registry,
+  );
+
+  const tasks = createTaskGroup(signal);
+  tasks.run((stop) => advertiser.run(stop));
+  tasks.run((stop) => aborted(stop));
+  await tasks.wait();
+}
+
+async function startRouter(shared: Process): Promise<P2pRouter> {
+  const { options, logger, signal, running } = shared;
+  // The bootstrap listener comes first: nodes that start together ask each other there while they start.
+  let router: P2pRouter | undefined;
+  if (options.httpBootstrapAddr !== undefined) {
+    const handler = createBootstrapApp(async () => router?.bootstrapDocuments(), logger);
+    const where = { address: options.httpBootstrapAddr, certDir: options.httpBootstrapCertDir };
+    running.use(await serveBootstrap({ logger, clock, handler }, where));
+  }
   router = running.use(
     await createP2pRouter(
       {
@@ -80,52 +170,7 @@ export async function runRegistry(
       },
     ),
   );
-  const advertiser = createAdvertiser({ store, router, logger, clock });
-  const mover = createPlainMover();
-  running.defer(() => mover.close());
-  const transfer = createTransfer(
-    {
-      mover,
-      router,
-      clock,
-      logger,
-      observer: {
-        peerAsked: (result) => metrics.peerAsked(result),
-        bytesMoved: (source, bytes) => metrics.bytesMoved(source, bytes),
-        lookupEnded: (durationMs) => metrics.lookupEnded(durationMs),
-      },
-    },
-    {
-      registryPort: parseListenAddress(options.registryAddr).port,
-      resolveTimeoutMs: options.mirrorResolveTimeoutMs,
-      resolveRetries: options.mirrorResolveRetries,
-    },
-  );
-
-  const exposeAdvertised = () => metrics.advertised(advertiser.counts());
-  await serve(
-    'metrics',
-    options.metricsAddr,
-    SHORT_SHUTDOWN_GRACE_MS,
-    createMetricsApp({
-      metrics,
-      exposeAdvertised,
-      router,
-      hasLocally: (key) => has(store, key),
-      clock,
-      logger,
-    }),
-  );
-  const contentMissing = (key: string) => advertiser.contentMissing(key);
-  const ready = () => router.ready();
-  const registry = createRegistryApp({ store, transfer, ready, contentMissing, metrics, logger, clock });
-  await serve('registry', options.registryAddr, SHUTDOWN_GRACE_MS, registry);
-
-  const tasks = createTaskGroup(signal);
-  tasks.run((stop) => advertiser.run(stop));
-  tasks.run((stop) => aborted(stop));
-  await tasks.wait();
-  logger.info('stopping');
+  return router;
 }
 
 function createBootstrapper(options: RegistryOptions): Bootstrapper {
@@ -133,6 +178,17 @@ function createBootstrapper(options: RegistryOptions): Bootstrapper {
   const url = httpBootstrapUrl ?? httpBootstrapPeer;
   if (bootstrapKind === 'http' && url !== undefined) return createHttpBootstrapper({ url });
   return createStaticBootstrapper(bootstrapKind === 'static' ? staticBootstrapPeers : []);
+}
+
+async function listen(
+  { logger, running }: Process,
+  { name, address, graceMs }: { readonly name: string; readonly address: string; readonly graceMs: number },
+  handler: RequestHandler,
+): Promise<void> {
+  const onError = (error: unknown) => logger.error('listener failed', { listener: name, error });
+  const server = await createHttpServer({ address, handler, onError });
+  running.defer(() => server.close(graceMs));
+  logger.info('listening', { listener: name, address, port: server.port });
 }
 
 async function has(store: ContentStore, key: string): Promise<boolean> {

@@ -94,6 +94,7 @@ export function createContainerdStore(
       return files.read(digest, sizeBytes);
     },
     references: (digest) => state.references(digest),
+    registriesOf: (repository, tag) => state.registriesOf(repository, tag),
     async list({ signal } = {}) {
       signal?.throwIfAborted();
       await unlessAborted(follower.list(), signal);

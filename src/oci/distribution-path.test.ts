@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test';
 import { DistributionError, formatDistributionError } from './distribution-error.ts';
-import { parseDistributionPath, routingKey } from './distribution-path.ts';
+import { parseDistributionPath, type RoutablePath, routingKey } from './distribution-path.ts';
 
 const DIGEST = `sha256:${'ab'.repeat(32)}`;
 
@@ -29,10 +29,32 @@ describe('parseDistributionPath()', () => {
       'r.lab/a/blobs:v1',
     ],
   ];
+  const hosts: [string, string | undefined, string][] = [
+    ['registry.example/lab/a', 'registry.example', 'lab/a'],
+    ['registry.lab:5000/a', 'registry.lab:5000', 'a'],
+    ['[fd00::1]:5000/a', '[fd00::1]:5000', 'a'],
+    ['localhost/a', 'localhost', 'a'],
+    ['docker.io/library/nginx', 'docker.io', 'library/nginx'],
+    ['library/nginx', undefined, 'library/nginx'],
+    ['nginx', undefined, 'nginx'],
+    ['a.b', undefined, 'a.b'],
+  ];
+  test.each(hosts)('without ns, %s is of the registry %p', (path, registry, repository) => {
+    expect(parseDistributionPath(`/v2/${path}/manifests/v1`, undefined)).toMatchObject({
+      registry,
+      repository,
+    });
+  });
+
+  test('with ns, a first component that is a host belongs to the repository', () => {
+    const path = parseDistributionPath('/v2/docker.io/nginx/manifests/v1', 'r.lab');
+    expect(path).toMatchObject({ registry: 'r.lab', repository: 'docker.io/nginx' });
+  });
+
   test.each(valid)('parses %s with ns %j', (pathname, ns, expected, key) => {
     const path = parseDistributionPath(pathname, ns);
     expect(path).toMatchObject(expected);
-    expect(routingKey(path)).toBe(key);
+    expect(routingKey(path as RoutablePath)).toBe(key);
   });
 
   const invalid: [string, string | undefined, number, string][] = [
@@ -50,7 +72,6 @@ describe('parseDistributionPath()', () => {
     ['/v2/a/manifests/v1', 'http://r.lab', 400, 'NAME_INVALID'],
     ['/v2/a/blobs/v1', 'r.lab', 400, 'DIGEST_INVALID'],
     ['/v2/a/manifests/sha256:zz', 'r.lab', 400, 'DIGEST_INVALID'],
-    ['/v2/a/manifests/v1', undefined, 404, 'NAME_UNKNOWN'],
   ];
   test.each(invalid)('refuses %s with ns %j', (pathname, ns, status, code) => {
     let thrown: unknown;

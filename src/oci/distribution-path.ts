@@ -1,25 +1,26 @@
 import { type Digest, isDigest } from './digest.ts';
 import { DistributionError } from './distribution-error.ts';
-import { isRegistry, isRepository, isTag, tagKey } from './reference.ts';
+import { isRegistry, isRegistryHost, isRepository, isTag, tagKey } from './reference.ts';
 
 /** What a pull request below /v2/ asks for (OCI distribution spec v1.1, "Pull"). */
-export type DistributionPath =
-  | {
-      readonly kind: 'manifest';
-      readonly repository: string;
-      readonly registry: string;
-      readonly tag: string;
-    }
-  | {
-      readonly kind: 'manifest' | 'blob';
-      readonly repository: string;
-      /** The registry that `ns` names; absent where the client did not send it, which a digest does not need. */
-      readonly registry: string | undefined;
-      readonly digest: Digest;
-    };
+export type DistributionPath = {
+  readonly repository: string;
+  /** The registry that `ns` names, or the path's first component if that is a host; undefined where neither is. */
+  readonly registry: string | undefined;
+} & ({ readonly kind: 'manifest'; readonly tag: string } | DigestPath);
+
+/** The part of a path that names a digest. */
+interface DigestPath {
+  readonly kind: 'manifest' | 'blob';
+  readonly digest: Digest;
+}
+
+/** A path that needs no guess: it names a digest, or a tag with its registry. */
+export type RoutablePath = DistributionPath & (DigestPath | { readonly registry: string });
 
 /**
  * Parses the path (percent-encoding not decoded: names need none) and the query's `ns` of a pull request.
+ * Without `ns`, a first component that is a host is the registry (`/v2/registry.example/lab/a/manifests/v1`).
  * Throws DistributionError: 404 for a path that is no pull endpoint, 400 for one with an invalid part.
  */
 export function parseDistributionPath(pathname: string, ns: string | undefined): DistributionPath {
@@ -27,50 +28,34 @@ export function parseDistributionPath(pathname: string, ns: string | undefined):
   if (match === null) {
     throw new DistributionError(404, 'UNSUPPORTED', `No such endpoint: ${pathname.slice(0, 300)}`);
   }
-  const [, repository = '', collection, reference = ''] = match;
-  const registry = ns === '' ? undefined : ns;
-  if (!isRepository(repository)) {
-    throw new DistributionError(
-      400,
-      'NAME_INVALID',
-      `Invalid repository name ${JSON.stringify(repository.slice(0, 300))}`,
-    );
-  }
+  const [, path = '', collection, reference = ''] = match;
+  const { registry, repository } =
+    ns === undefined || ns === '' ? splitHost(path) : { registry: ns, repository: path };
+  if (!isRepository(repository)) throw invalid('NAME_INVALID', 'repository name', repository);
   if (registry !== undefined && !isRegistry(registry)) {
-    throw new DistributionError(
-      400,
-      'NAME_INVALID',
-      `Invalid registry in ns ${JSON.stringify(registry.slice(0, 300))}`,
-    );
+    throw invalid('NAME_INVALID', 'registry in ns', registry);
   }
   if (isDigest(reference)) {
     return { kind: collection === 'blobs' ? 'blob' : 'manifest', repository, registry, digest: reference };
   }
-  if (collection === 'blobs' || reference.includes(':')) {
-    throw new DistributionError(
-      400,
-      'DIGEST_INVALID',
-      `Invalid digest ${JSON.stringify(reference.slice(0, 300))}`,
-    );
-  }
-  if (!isTag(reference)) {
-    throw new DistributionError(
-      400,
-      'NAME_INVALID',
-      `Invalid tag ${JSON.stringify(reference.slice(0, 300))}`,
-    );
-  }
-  if (registry === undefined) {
-    throw new DistributionError(
-      404,
-      'NAME_UNKNOWN',
-      'A tag needs its registry: add ?ns=<registry> to the request, as containerd does',
-    );
-  }
+  if (collection === 'blobs' || reference.includes(':')) throw invalid('DIGEST_INVALID', 'digest', reference);
+  if (!isTag(reference)) throw invalid('NAME_INVALID', 'tag', reference);
   return { kind: 'manifest', repository, registry, tag: reference };
 }
 
 /** The routing key: the digest, or `registry/repository:tag`. */
-export function routingKey(path: DistributionPath): string {
+export function routingKey(path: RoutablePath): string {
   return 'digest' in path ? path.digest : tagKey(path.registry, path.repository, path.tag);
+}
+
+function splitHost(path: string): { readonly registry: string | undefined; readonly repository: string } {
+  const slash = path.indexOf('/');
+  const host = path.slice(0, Math.max(0, slash));
+  return isRegistryHost(host)
+    ? { registry: host, repository: path.slice(slash + 1) }
+    : { registry: undefined, repository: path };
+}
+
+function invalid(code: 'NAME_INVALID' | 'DIGEST_INVALID', what: string, value: string): DistributionError {
+  return new DistributionError(400, code, `Invalid ${what} ${JSON.stringify(value.slice(0, 300))}`);
 }

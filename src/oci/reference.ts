@@ -41,6 +41,11 @@ export function isRegistry(text: string): boolean {
   return text.length <= MAX_REPOSITORY_LENGTH && REGISTRY.test(text);
 }
 
+/** True if the first component of a name is a host rather than a part of the repository: it has a dot, a port or brackets, or is `localhost`. */
+export function isRegistryHost(text: string): boolean {
+  return isRegistry(text) && (/[.:[]/.test(text) || text === 'localhost');
+}
+
 /**
  * Parses `registry/repository[:tag][@digest]` or throws InvalidReferenceError.
  * A name without a registry (`nginx:latest`) is an error: containerd stores such names
@@ -56,7 +61,7 @@ export function parseReference(name: string): Reference {
   const slash = rest.indexOf('/');
   if (slash === -1) throw fail('it names no registry');
   const registry = rest.slice(0, slash);
-  if (!isRegistry(registry) || !(/[.:[]/.test(registry) || registry === 'localhost')) {
+  if (!isRegistryHost(registry)) {
     throw fail('the part before the first / is no registry host');
   }
   const path = rest.slice(slash + 1);

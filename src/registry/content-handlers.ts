@@ -1,15 +1,16 @@
-import type { ClientResponse } from '../http/body-mover.ts';
 import type { Logger } from '../observe/log.ts';
-import { formatUnsatisfiedRange, parseRange } from '../oci/byte-range.ts';
+import { parseRange } from '../oci/byte-range.ts';
 import { type Digest, matchesDigest } from '../oci/digest.ts';
-import { DistributionError } from '../oci/distribution-error.ts';
-import { type DistributionPath, routingKey } from '../oci/distribution-path.ts';
+import { type RoutablePath, routingKey } from '../oci/distribution-path.ts';
 import { MAX_MANIFEST_BYTES } from '../oci/media-type.ts';
 import { type Blob, type ContentStore, StoreUnavailableError } from '../store/content-store.ts';
+import type { SharingPolicy } from '../store/sharing-policy.ts';
 import { type FetchedManifest, manifestMediaType } from '../transfer/fetch-manifest.ts';
-import type { Transfer } from '../transfer/transfer.ts';
 import { blobHeaders } from '../transfer/serve-blob.ts';
+import type { Transfer } from '../transfer/transfer.ts';
+import type { AdmittedRequest, BlobContentRequest, ContentAnswer } from './content-request.ts';
 import { createManifestCache } from './manifest-cache.ts';
+import { manifestResponse, storeUnavailable, unknownContent, unsatisfiableResponse } from './responses.ts';
 
 /** Status in the metrics for a client that left before the head was sent (as nginx counts it). */
 const CLIENT_GONE_STATUS = 499;
@@ -17,6 +18,7 @@ const CLIENT_GONE_STATUS = 499;
 /** What the content handlers need. */
 export interface ContentDeps {
   readonly store: Pick<ContentStore, 'resolve' | 'stat' | 'read'>;
+  readonly policy: Pick<SharingPolicy, 'sharesDigest'>;
   readonly transfer: Transfer;
   readonly logger: Logger;
   /** Told of a key that was asked for here and is not here (any more), so that it is no longer announced. */
@@ -27,25 +29,9 @@ export interface ContentDeps {
   readonly responseBroken: () => void;
 }
 
-/** One pull request. */
-export interface ContentRequest {
-  readonly method: 'GET' | 'HEAD';
-  readonly path: DistributionPath;
-  readonly rangeHeader: string | undefined;
-  /** Another node forwarded it: only this node's store counts. */
-  readonly forwarded: boolean;
-  readonly client: ClientResponse;
-}
-
-/** The answer, and which of the two ways it took (the `handler` label of the HTTP metrics). */
-export interface ContentAnswer {
-  readonly response: Response;
-  readonly handler: 'registry' | 'mirror';
-}
-
 /** Answers manifests and blobs from the store, else from peers. Throws DistributionError. */
 export function createContentHandlers(deps: ContentDeps) {
-  const { store, transfer, logger } = deps;
+  const { store, policy, transfer, logger } = deps;
   const cache = createManifestCache();
 
   /** Undefined while containerd is away, too: peers may have it, and upstream does. Then nothing is known to be missing. */
@@ -78,101 +64,95 @@ export function createContentHandlers(deps: ContentDeps) {
     return mediaType === undefined ? undefined : { digest, bytes, mediaType, origin: 'local' };
   };
 
-  const localManifest = async (path: DistributionPath): Promise<FetchedManifest | undefined> => {
+  const localManifest = async (path: RoutablePath): Promise<FetchedManifest | undefined> => {
     const digest =
       'digest' in path ? path.digest : await store.resolve(path.registry, path.repository, path.tag);
-    return digest === undefined ? undefined : readManifest(digest);
+    return digest !== undefined && policy.sharesDigest(digest) ? readManifest(digest) : undefined;
   };
 
-  const manifest = async ({ method, path, forwarded, client }: ContentRequest): Promise<ContentAnswer> => {
+  const localBlob = async (digest: Digest): Promise<Blob | undefined> =>
+    policy.sharesDigest(digest) ? store.stat(digest) : undefined;
+
+  /** What is not here is not announced; for another node, that is the answer. */
+  const notHere = (key: string, away: boolean, { forwarded, path }: AdmittedRequest): void => {
+    if (!away) deps.contentMissing(key);
+    if (forwarded) throw away ? storeUnavailable() : unknownContent(path);
+  };
+
+  const mirrored = ({ registry }: RoutablePath, cached: 'hit' | 'miss') =>
+    deps.mirrored(registry ?? '', cached);
+
+  const manifest = async (request: AdmittedRequest): Promise<ContentAnswer> => {
+    const { method, path, client } = request;
     const local = await orAway(localManifest(path));
     if (local.value !== undefined) {
       return { response: manifestResponse(local.value, path, method), handler: 'registry' };
     }
     const key = routingKey(path);
-    if (!local.away) deps.contentMissing(key);
-    if (forwarded) throw local.away ? unavailable() : unknown('manifest', path, {});
+    notHere(key, local.away, request);
     const cached = 'digest' in path ? cache.get(path.digest) : undefined;
+    const { repository, registry } = path;
+    const reference = 'digest' in path ? path.digest : path.tag;
     const fetched =
-      cached ??
-      (await transfer.fetchManifest(
-        {
-          key,
-          repository: path.repository,
-          registry: path.registry,
-          reference: 'digest' in path ? path.digest : path.tag,
-        },
-        client.gone,
-      ));
+      cached ?? (await transfer.fetchManifest({ key, repository, registry, reference }, client.gone));
     if (!('bytes' in fetched)) {
-      deps.mirrored(path.registry ?? '', 'miss');
-      throw unknown('manifest', path, fetched);
+      mirrored(path, 'miss');
+      throw unknownContent(path, fetched);
     }
-    deps.mirrored(path.registry ?? '', 'hit');
+    mirrored(path, 'hit');
     cache.put(fetched);
-    logger.debug('manifest served', {
-      key,
-      digest: fetched.digest,
-      source: fetched.origin,
-      cached: cached !== undefined,
-    });
+    const { digest, origin } = fetched;
+    logger.debug('manifest served', { key, digest, source: origin, cached: cached !== undefined });
     return { response: manifestResponse(fetched, path, method), handler: 'mirror' };
   };
 
-  const blob = async (
-    request: ContentRequest & { readonly path: { readonly digest: Digest } },
-  ): Promise<ContentAnswer> => {
+  const blob = async (request: BlobContentRequest): Promise<ContentAnswer> => {
     const { method, path, rangeHeader, forwarded, client } = request;
     const { digest, repository, registry } = path;
-    const local = await orAway(store.stat(digest));
-    if (local.value === undefined) {
-      if (!local.away) deps.contentMissing(digest);
-      if (forwarded) throw local.away ? unavailable() : unknown('blob', path, {});
-    }
-    if (method === 'HEAD') return blobHead(path, local.value, client);
+    const local = await orAway(localBlob(digest));
+    if (local.value === undefined) notHere(digest, local.away, request);
+    if (method === 'HEAD') return blobHead(request, local.value);
+    const range = parseRange(rangeHeader);
     const outcome = await transfer.serveBlob(
-      {
-        digest,
-        repository,
-        registry,
-        range: parseRange(rangeHeader),
-        local: local.value,
-        mayAskPeers: !forwarded,
-      },
+      { digest, repository, registry, range, local: local.value, mayAskPeers: !forwarded },
       client,
     );
     const handler = local.value === undefined ? 'mirror' : 'registry';
-    if (outcome.how === 'missing') {
-      if (outcome.localVanished) deps.contentMissing(digest);
-      if (!forwarded) deps.mirrored(registry ?? '', 'miss');
-      throw unknown('blob', path, outcome);
-    }
-    if (outcome.how === 'unsatisfiable') return { response: unsatisfiable(outcome.sizeBytes, path), handler };
-    if (outcome.how === 'broken-off') {
-      deps.responseBroken();
-      logger.warn('body broken off: no source could go on', { digest, ...outcome });
-    }
-    if (handler === 'mirror' && outcome.how !== 'client-gone') {
-      deps.mirrored(registry ?? '', outcome.how === 'served' ? 'hit' : 'miss');
+    switch (outcome.how) {
+      case 'missing':
+        if (outcome.localVanished) deps.contentMissing(digest);
+        if (!forwarded) mirrored(path, 'miss');
+        throw unknownContent(path, outcome);
+      case 'unsatisfiable':
+        return { response: unsatisfiableResponse(outcome.sizeBytes, path), handler };
+      case 'broken-off':
+        deps.responseBroken();
+        if (handler === 'mirror') mirrored(path, 'miss');
+        logger.warn('body broken off: no source could go on', { digest, ...outcome });
+        break;
+      case 'served':
+        if (handler === 'mirror') mirrored(path, 'hit');
+        break;
+      case 'client-gone':
+        break;
     }
     logger.debug('blob answered', { digest, ...outcome });
     // The head was sent with the body; this one only tells the metrics.
-    const sent = parseRange(rangeHeader) === undefined ? 200 : 206;
+    const sent = range === undefined ? 200 : 206;
     return { response: new Response(null, { status: client.begun ? sent : CLIENT_GONE_STATUS }), handler };
   };
 
   const blobHead = async (
-    path: DistributionPath & { readonly digest: Digest },
+    { path, client }: BlobContentRequest,
     local: Blob | undefined,
-    client: ClientResponse,
   ): Promise<ContentAnswer> => {
     const { digest, registry, repository } = path;
     const found =
       local === undefined
         ? await transfer.statBlob({ digest, repository, registry }, client.gone)
         : { sizeBytes: local.sizeBytes, origin: 'local' };
-    if (local === undefined) deps.mirrored(registry ?? '', 'sizeBytes' in found ? 'hit' : 'miss');
-    if (!('sizeBytes' in found)) throw unknown('blob', path, found);
+    if (local === undefined) mirrored(path, 'sizeBytes' in found ? 'hit' : 'miss');
+    if (!('sizeBytes' in found)) throw unknownContent(path, found);
     const headers = {
       ...blobHeaders(digest, registry),
       'content-length': String(found.sizeBytes),
@@ -185,54 +165,4 @@ export function createContentHandlers(deps: ContentDeps) {
   };
 
   return { manifest, blob };
-}
-
-function manifestResponse(
-  manifest: FetchedManifest,
-  path: DistributionPath,
-  method: 'GET' | 'HEAD',
-): Response {
-  return new Response(method === 'HEAD' ? null : manifest.bytes.slice(), {
-    headers: {
-      'content-type': manifest.mediaType,
-      'content-length': String(manifest.bytes.byteLength),
-      'docker-content-digest': manifest.digest,
-      ...(path.registry === undefined ? {} : { 'oci-namespace': path.registry }),
-      'x-spegel-source': manifest.origin,
-    },
-  });
-}
-
-function unknown(
-  kind: 'manifest' | 'blob',
-  path: DistributionPath,
-  why: { readonly attempts?: number; readonly skipped?: number },
-): DistributionError {
-  const code = kind === 'manifest' ? 'MANIFEST_UNKNOWN' : 'BLOB_UNKNOWN';
-  const { attempts, skipped } = why;
-  const reason =
-    attempts === undefined
-      ? 'this node does not have it'
-      : attempts > 0
-        ? 'no peer that was asked could serve it'
-        : 'no peer has it';
-  return new DistributionError(404, code, `${routingKey(path)}: ${reason}`, {
-    ...(attempts === undefined ? {} : { attempts }),
-    ...(skipped === undefined ? {} : { skipped }),
-  });
-}
-
-function unavailable(): DistributionError {
-  return new DistributionError(503, 'UNAVAILABLE', 'containerd does not answer on this node; try another');
-}
-
-function unsatisfiable(sizeBytes: number | undefined, path: DistributionPath): Response {
-  return new Response(null, {
-    status: 416,
-    headers: {
-      ...(sizeBytes === undefined ? {} : { 'content-range': formatUnsatisfiedRange(sizeBytes) }),
-      ...(path.registry === undefined ? {} : { 'oci-namespace': path.registry }),
-      'content-length': '0',
-    },
-  });
 }

@@ -3,8 +3,11 @@ import { silentLogger } from '../observe/log.ts';
 import { createMetrics } from '../observe/metrics.ts';
 import { type Digest, digestOf } from '../oci/digest.ts';
 import { MEDIA_TYPE } from '../oci/media-type.ts';
+import { parseReference } from '../oci/reference.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { StoreUnavailableError } from '../store/content-store.ts';
+import { parseImageFilter } from '../store/image-filter.ts';
+import { createSharingPolicy } from '../store/sharing-policy.ts';
 import {
   createScriptedClient,
   createScriptedCluster,
@@ -24,32 +27,63 @@ interface SetUp {
   readonly corrupt?: boolean;
   readonly peers?: readonly PeerScript[];
   readonly ready?: boolean;
+  readonly filters?: readonly string[];
+  readonly mirroredRegistries?: readonly string[];
+  readonly authorization?: string;
+  /** Names of the images that lead to the content. */
+  readonly images?: readonly string[];
 }
 
-function setUp({ has = false, away = false, corrupt = false, peers = [], ready = true }: SetUp) {
-  const cluster = createScriptedCluster(MANIFEST, peers);
+function setUp(given: SetUp) {
+  const { has = false, away = false, corrupt = false, peers = [], ready = true } = given;
+  const { authorization, images = ['registry.lab:5000/lab/a:v1'] } = given;
+  const cluster = createScriptedCluster(
+    MANIFEST,
+    peers,
+    authorization === undefined ? {} : { authorization },
+  );
+  const references = images.map(parseReference);
+  const mirroredRegistries =
+    given.mirroredRegistries === undefined ? undefined : new Set(given.mirroredRegistries);
+  const policy = createSharingPolicy(
+    {
+      store: { references: (digest) => (has && digest === DIGEST ? references : []) },
+      clock: systemClock,
+    },
+    { registries: mirroredRegistries, filters: (given.filters ?? []).map(parseImageFilter) },
+  );
   const metrics = createMetrics({ version: 'test', commit: 'test' });
   const missing: string[] = [];
   const guard = <T>(value: T): Promise<T> =>
     away ? Promise.reject(new StoreUnavailableError('containerd does not answer')) : Promise.resolve(value);
   const holds = (digest: Digest) => has && digest === DIGEST;
-  const app = createRegistryApp({
-    store: {
-      resolve: (registry, repository, tag) =>
-        guard(
-          has && `${registry}/${repository}:${tag}` === 'registry.lab:5000/lab/a:v1' ? DIGEST : undefined,
-        ),
-      stat: (digest) =>
-        guard(holds(digest) ? { digest, sizeBytes: MANIFEST.length, path: 'file' } : undefined),
-      read: (digest) => guard(holds(digest) ? (corrupt ? encode({ layers: [] }) : MANIFEST) : undefined),
+  const app = createRegistryApp(
+    {
+      store: {
+        registriesOf: (repository, tag) =>
+          has
+            ? references.flatMap((each) =>
+                each.repository === repository && each.tag === tag ? each.registry : [],
+              )
+            : [],
+        resolve: (registry, repository, tag) =>
+          guard(
+            has && `${registry}/${repository}:${tag}` === 'registry.lab:5000/lab/a:v1' ? DIGEST : undefined,
+          ),
+        stat: (digest) =>
+          guard(holds(digest) ? { digest, sizeBytes: MANIFEST.length, path: 'file' } : undefined),
+        read: (digest) => guard(holds(digest) ? (corrupt ? encode({ layers: [] }) : MANIFEST) : undefined),
+      },
+      transfer: cluster.transfer,
+      ready: () => ready,
+      contentMissing: (key) => void missing.push(key),
+      metrics,
+      logger: silentLogger,
+      clock: systemClock,
+      policy,
     },
-    transfer: cluster.transfer,
-    ready: () => ready,
-    contentMissing: (key) => void missing.push(key),
-    metrics,
-    logger: silentLogger,
-    clock: systemClock,
-  });
+    { mirroredRegistries, authorization },
+  );
   const request = async (path: string, init: RequestInit = {}) => {
     const client = createScriptedClient();
     const response = await app(new Request(`http://node:5000${path}`, init), client.client);
@@ -218,11 +252,128 @@ test('while containerd is away, peers serve', async () => {
   expect(missing).toEqual([]);
 });
 
+describe('clients that know no ns', () => {
+  const get = async (path: string, given: SetUp = {}) => {
+    const { response } = await setUp({ has: true, ...given }).request(path);
+    return { status: response.status, namespace: response.headers.get('oci-namespace') };
+  };
+
+  test('a digest needs no registry, here or at a peer', async () => {
+    const answer = { status: 200, namespace: null };
+    expect(await get(`/v2/lab/a/manifests/${DIGEST}`)).toEqual(answer);
+    expect(await get(`/v2/lab/a/manifests/${DIGEST}`, { has: false, peers: [{}] })).toEqual(answer);
+    expect(await get(`/v2/any/name/manifests/${DIGEST}`)).toEqual(answer);
+  });
+
+  test.each(['registry.lab:5000/lab/a', 'lab/a'])('a tag of %s is found', async (name) => {
+    expect(await get(`/v2/${name}/manifests/v1`)).toEqual({ status: 200, namespace: 'registry.lab:5000' });
+  });
+
+  test('a tag that several registries have here is an error that names them', async () => {
+    const { request } = setUp({ has: true, images: ['r1.lab/lab/a:v1', 'r2.lab/lab/a:v1'] });
+    const { response, json } = await request('/v2/lab/a/manifests/v1');
+    expect(response.status).toBe(404);
+    expect(JSON.stringify(await json())).toContain('r1.lab, r2.lab have it');
+  });
+
+  test('a filtered registry does not count', async () => {
+    const images = ['registry.lab:5000/lab/a:v1', 'secret.lab/lab/a:v1'];
+    const given = { images, filters: ['^secret'] };
+    expect(await get('/v2/lab/a/manifests/v1', given)).toEqual({
+      status: 200,
+      namespace: 'registry.lab:5000',
+    });
+  });
+
+  test('a tag that is not here is asked for at the one registry that is mirrored', async () => {
+    const given = { has: false, peers: [{}], mirroredRegistries: ['only.lab'] };
+    expect(await get('/v2/lab/a/manifests/v1', given)).toEqual({ status: 200, namespace: 'only.lab' });
+  });
+});
+
+describe('what is not shared', () => {
+  const filters = ['^registry.lab:5000/lab/'];
+  const urls = [manifestUrl('v1'), manifestUrl(DIGEST), blobUrl(DIGEST)];
+  test.each(urls)('%s is 404, for nodes and for own clients, and no peer is asked', async (url) => {
+    for (const rules of [{ filters }, { mirroredRegistries: ['other.lab'] }]) {
+      const { request, asked } = setUp({ has: true, peers: [{}], ...rules });
+      for (const headers of [{}, MIRRORED]) {
+        for (const method of ['GET', 'HEAD']) {
+          expect((await request(url, { method, headers })).response.status).toBe(404);
+        }
+      }
+      expect(asked).toEqual([]);
+    }
+  });
+
+  test('its content is not served under the name of something else', async () => {
+    const { request } = setUp({ has: true, filters });
+    const path = `/v2/open/blobs/${DIGEST}`;
+    for (const ns of ['', '?ns=registry.lab:5000', '?ns=other.lab']) {
+      expect((await request(path + ns, { headers: MIRRORED })).response.status).toBe(404);
+    }
+  });
+
+  test('content that an image shares too is served', async () => {
+    const images = ['registry.lab:5000/lab/a:v1', 'other.lab/open:v1'];
+    const { request } = setUp({ has: true, filters, images });
+    const { client } = await request(`/v2/open/blobs/${DIGEST}?ns=other.lab`, { headers: MIRRORED });
+    expect(client.head()).toMatchObject({ status: 200 });
+  });
+});
+
+describe('basic auth', () => {
+  const authorization = `Basic ${btoa('user:secret')}`;
+  const setUpAuth = () => setUp({ has: true, authorization, peers: [{}] });
+
+  const routes: [string, number][] = [
+    ['/v2', 401],
+    ['/v2/', 401],
+    [manifestUrl('v1'), 401],
+    [manifestUrl(DIGEST), 401],
+    [blobUrl(DIGEST), 401],
+    ['/v2/lab/a/tags/list', 401],
+    ['/v2/anything', 401],
+    ['/livez', 200],
+    ['/readyz', 200],
+    ['/', 404],
+  ];
+  test.each(routes)('a stranger gets for %s: %d', async (path, status) => {
+    for (const header of [undefined, 'Basic', 'Basic !', `Basic ${btoa('user:wrong')}`, 'Bearer abc']) {
+      const headers: Record<string, string> = { ...MIRRORED };
+      if (header !== undefined) headers['authorization'] = header;
+      const { response, client } = await setUpAuth().request(path, { headers });
+      expect(response.status).toBe(status);
+      expect(client.head()).toBeUndefined();
+      // containerd would offer the pull secret's credentials.
+      expect(response.headers.has('www-authenticate')).toBe(false);
+    }
+  });
+
+  test('whoever has the credentials is served, and peers are asked with them', async () => {
+    for (const given of [authorization, authorization.replace('Basic', 'basic ')]) {
+      const headers = { authorization: given };
+      expect((await setUpAuth().request('/v2/', { headers })).response.status).toBe(200);
+      expect((await setUpAuth().request(manifestUrl('v1'), { headers })).response.status).toBe(200);
+      const { request, asked } = setUp({ authorization, peers: [{}] });
+      expect((await request(manifestUrl('v1'), { headers })).response.status).toBe(200);
+      expect(asked).toEqual(['p1 all']);
+    }
+  });
+});
+
+test('a miss is remembered for the second target, and content that appears here is answered at once', async () => {
+  const given = { has: false, peers: [{ status: 404 }] };
+  const { request, asked } = setUp(given);
+  for (let n = 0; n < 2; n++) expect((await request(blobUrl(DIGEST))).response.status).toBe(404);
+  expect(asked).toHaveLength(1);
+});
+
 describe('what is no pull request', () => {
   const cases: [string, string, number, string][] = [
     ['GET', '/', 404, 'UNSUPPORTED'],
     ['GET', '/v2/lab/a/tags/list', 404, 'UNSUPPORTED'],
-    ['GET', '/v2/lab/a/manifests/v1', 404, 'NAME_UNKNOWN'],
+    ['GET', '/v2/lab/other/manifests/v1', 404, 'NAME_UNKNOWN'],
     ['GET', '/v2/LAB/manifests/v1?ns=r.lab', 400, 'NAME_INVALID'],
     ['GET', '/v2/lab/a/blobs/sha256:zz?ns=r.lab', 400, 'DIGEST_INVALID'],
     ['GET', `/v2/lab/%2e%2e/blobs/${DIGEST}`, 404, 'UNSUPPORTED'],

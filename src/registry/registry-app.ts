@@ -1,19 +1,24 @@
-import { Hono } from 'hono';
+import { Hono, type MiddlewareHandler } from 'hono';
 import type { ClientResponse } from '../http/body-mover.ts';
 import type { RequestHandler } from '../http/http-server.ts';
 import type { Logger } from '../observe/log.ts';
 import type { Metrics } from '../observe/metrics.ts';
-import { DistributionError, formatDistributionError } from '../oci/distribution-error.ts';
+import { DistributionError } from '../oci/distribution-error.ts';
 import { parseDistributionPath } from '../oci/distribution-path.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { ContentStore } from '../store/content-store.ts';
+import type { SharingPolicy } from '../store/sharing-policy.ts';
 import { MIRRORED_HEADER } from '../transfer/peer-requests.ts';
 import type { Transfer } from '../transfer/transfer.ts';
-import { type ContentRequest, createContentHandlers } from './content-handlers.ts';
+import { admitRequest } from './admit-request.ts';
+import { checkAuthorization } from './check-authorization.ts';
+import { createContentHandlers } from './content-handlers.ts';
+import { errorResponse } from './responses.ts';
 
 /** What the registry needs. */
 export interface RegistryDeps {
-  readonly store: Pick<ContentStore, 'resolve' | 'stat' | 'read'>;
+  readonly store: Pick<ContentStore, 'resolve' | 'stat' | 'read' | 'registriesOf'>;
+  readonly policy: SharingPolicy;
   readonly transfer: Transfer;
   readonly ready: () => boolean;
   readonly contentMissing: (key: string) => void;
@@ -22,19 +27,29 @@ export interface RegistryDeps {
   readonly clock: Clock;
 }
 
+/** What the registry is told by flags and files. */
+export interface RegistryOptions {
+  /** The registries that are mirrored; undefined: all. */
+  readonly mirroredRegistries: ReadonlySet<string> | undefined;
+  /** The Authorization header that every request below /v2/ must have; undefined: none. */
+  readonly authorization: string | undefined;
+}
+
 interface Env {
   readonly Bindings: { readonly client: ClientResponse };
   readonly Variables: { handler: string };
 }
 
 /** The registry's HTTP: the distribution spec's pull endpoints, readiness and liveness. */
-export function createRegistryApp(deps: RegistryDeps): RequestHandler {
+export function createRegistryApp(deps: RegistryDeps, options: RegistryOptions): RequestHandler {
   const { metrics, logger, clock } = deps;
   const handlers = createContentHandlers({
     ...deps,
     mirrored: (registry, cache) => metrics.mirrorRequest(registry, cache),
     responseBroken: () => metrics.responseBroken(),
   });
+  const { mirroredRegistries } = options;
+  const admission = { store: deps.store, policy: deps.policy, mirroredRegistries };
   const app = new Hono<Env>();
 
   app.use(async (c, next) => {
@@ -71,18 +86,24 @@ export function createRegistryApp(deps: RegistryDeps): RequestHandler {
   });
   app.get('/readyz', (c) => (deps.ready() ? c.body(null, 200) : c.text('the router is not ready', 500)));
   app.get('/livez', (c) => c.body(null, 200));
+  const authorize: MiddlewareHandler<Env> = async (c, next) => {
+    checkAuthorization(options.authorization, c.req.raw.headers.get('authorization') ?? undefined);
+    await next();
+  };
+  app.use('/v2', authorize);
+  app.use('/v2/*', authorize);
   app.on('GET', ['/v2', '/v2/'], () =>
     Response.json({}, { headers: { 'docker-distribution-api-version': 'registry/2.0' } }),
   );
   app.get('/v2/*', async (c) => {
     const url = new URL(c.req.url);
-    const request: ContentRequest = {
+    const request = admitRequest(admission, {
       method: c.req.raw.method === 'HEAD' ? 'HEAD' : 'GET',
       path: parseDistributionPath(url.pathname, url.searchParams.get('ns') ?? undefined),
       rangeHeader: c.req.raw.headers.get('range') ?? undefined,
       forwarded: c.req.raw.headers.get(MIRRORED_HEADER) === 'true',
       client: c.env.client,
-    };
+    });
     const { path } = request;
     const answer =
       path.kind === 'blob' ? await handlers.blob({ ...request, path }) : await handlers.manifest(request);
@@ -106,11 +127,4 @@ function routeOf(path: string): string {
   if (path === '/v2' || path === '/v2/') return 'v2';
   if (path.startsWith('/v2/')) return 'registry';
   return path === '/readyz' || path === '/livez' ? path.slice(1) : 'other';
-}
-
-function errorResponse(error: DistributionError, headers: Readonly<Record<string, string>> = {}): Response {
-  return new Response(formatDistributionError(error), {
-    status: error.status,
-    headers: { 'content-type': 'application/json', ...headers },
-  });
 }

@@ -121,6 +121,8 @@ export function testContentStore(name: string, create: () => Promise<StoreUnderT
       }
       expect(blobs.has(digestOf(loose))).toBe(true);
       expect(subject.store.references(digestOf(loose))).toEqual([]);
+      expect(subject.store.registriesOf('listed', 'v1')).toEqual(['registry.test']);
+      expect(subject.store.registriesOf('listed', 'v2')).toEqual([]);
     });
 
     test('calls reject with the reason of an aborted signal', async () => {

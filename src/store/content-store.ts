@@ -63,6 +63,8 @@ export interface ContentStore {
   read(digest: Digest, maxBytes: number, options?: StoreCallOptions): Promise<Uint8Array | undefined>;
   /** The names of the images that lead to the digest, from memory: empty for content that no image names (yet). */
   references(digest: Digest): readonly Reference[];
+  /** The registries of which this node has the tag in that repository, from memory. */
+  registriesOf(repository: string, tag: string): readonly string[];
   /** Everything at this moment. */
   list(options?: StoreCallOptions): Promise<StoreSnapshot>;
   /** Yields a `resync` first, then changes as they happen, until the signal aborts (then it ends without throwing). */

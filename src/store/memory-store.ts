@@ -92,6 +92,7 @@ export async function createMemoryStore(): Promise<MemoryStore> {
       return bytes;
     },
     references: (digest) => state.references(digest),
+    registriesOf: (repository, tag) => state.registriesOf(repository, tag),
     async list({ signal } = {}) {
       signal?.throwIfAborted();
       if (!available) throw new StoreUnavailableError('The store was made unavailable');

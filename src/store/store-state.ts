@@ -26,6 +26,8 @@ export interface StoreState {
   removeImage(name: string): void;
   /** See ContentStore.references. */
   references(digest: Digest): readonly Reference[];
+  /** See ContentStore.registriesOf. */
+  registriesOf(repository: string, tag: string): readonly string[];
   /** Starts a listing; one at a time. Blobs that change from now on count as newer than what it finds. */
   startListing(): StateListing;
   snapshot(): StoreSnapshot;
@@ -122,6 +124,12 @@ export function createStoreState(onChange: (change: StoreChange) => void): Store
     references(digest) {
       const names = namesByDigest.get(digest) ?? [];
       return [...names].flatMap((name) => images.get(name)?.reference ?? []);
+    },
+    registriesOf(repository, tag) {
+      const tags = [...images.values()].flatMap((image) => tagOf(image) ?? []);
+      return tags.flatMap((known) =>
+        known.repository === repository && known.tag === tag ? known.registry : [],
+      );
     },
     startListing() {
       const newer = new Set<Digest>();

@@ -25,6 +25,8 @@ export interface TransferOptions {
   readonly resolveTimeoutMs: number;
   /** Most peers to ask before giving up (--mirror-resolve-retries). */
   readonly resolveRetries: number;
+  /** The Authorization header that peers want, if the cluster has basic auth. */
+  readonly authorization?: string | undefined;
 }
 
 /** A blob for one client. */
@@ -101,7 +103,7 @@ export function createBlobSources(
   const path = peerPath({ kind: 'blob', repository, reference: digest, registry });
   const askPeer = async (host: string, range: RangeSpec | undefined, sizeBytes: number | undefined) => {
     const answer = await mover.request(
-      { method: 'GET', host, port: options.registryPort, path, headers: peerHeaders(range) },
+      { method: 'GET', host, port: options.registryPort, path, headers: peerHeaders(options, range) },
       { connectTimeoutMs: CONNECT_TIMEOUT_MS, headTimeoutMs: HEAD_TIMEOUT_MS, signal },
     );
     const { body } = answer;

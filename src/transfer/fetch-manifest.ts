@@ -56,7 +56,7 @@ export async function fetchManifest(
   const accepted = await askSmall(session, options, async (host) => {
     using perPeer = createDeadline(deps.clock, SMALL_ANSWER_TIMEOUT_MS, deadline.signal);
     const answer = await deps.mover.requestSmall(
-      { method: 'GET', host, port: options.registryPort, path, headers: peerHeaders() },
+      { method: 'GET', host, port: options.registryPort, path, headers: peerHeaders(options) },
       {
         connectTimeoutMs: CONNECT_TIMEOUT_MS,
         headTimeoutMs: HEAD_TIMEOUT_MS,
@@ -96,7 +96,7 @@ export async function statBlobAtPeers(
   const path = peerPath({ kind: 'blob', repository, reference: digest, registry });
   const accepted = await askSmall(session, options, async (host) => {
     const answer = await deps.mover.request(
-      { method: 'HEAD', host, port: options.registryPort, path, headers: peerHeaders() },
+      { method: 'HEAD', host, port: options.registryPort, path, headers: peerHeaders(options) },
       { connectTimeoutMs: CONNECT_TIMEOUT_MS, headTimeoutMs: HEAD_TIMEOUT_MS, signal: deadline.signal },
     );
     answer.body?.close();

@@ -28,8 +28,12 @@ export function peerPath({ kind, repository, reference, registry }: PeerTarget):
 }
 
 /** Headers of the request to a peer. */
-export function peerHeaders(range?: RangeSpec): Record<string, string> {
+export function peerHeaders(
+  { authorization }: { readonly authorization?: string | undefined },
+  range?: RangeSpec,
+): Record<string, string> {
   return {
+    ...(authorization === undefined ? {} : { authorization }),
     [MIRRORED_HEADER]: 'true',
     accept: '*/*',
     'accept-encoding': 'identity',

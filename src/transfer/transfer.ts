@@ -1,5 +1,6 @@
 import type { BodyMover, ClientResponse } from '../http/body-mover.ts';
 import type { Digest } from '../oci/digest.ts';
+import type { BlobRequest, TransferOptions } from './blob-sources.ts';
 import {
   type FetchedManifest,
   fetchManifest,
@@ -7,9 +8,9 @@ import {
   type NotFetched,
   statBlobAtPeers,
 } from './fetch-manifest.ts';
+import { createMissMemory } from './miss-memory.ts';
 import { createPeerHealth } from './peer-health.ts';
 import type { PeerSessionDeps } from './peer-session.ts';
-import type { BlobRequest, TransferOptions } from './blob-sources.ts';
 import { type BlobOutcome, serveBlob } from './serve-blob.ts';
 
 /** The engine: decides which peer serves what, when to give up on one, and how to go on. */
@@ -33,9 +34,39 @@ export type TransferDeps = Omit<PeerSessionDeps, 'health'> & {
 /** Creates the engine; it owns no resources. */
 export function createTransfer(deps: TransferDeps, options: TransferOptions): Transfer {
   const shared = { ...deps, health: createPeerHealth(deps.clock) };
-  return {
-    serveBlob: (request, client) => serveBlob(shared, options, request, client),
-    fetchManifest: (request, signal) => fetchManifest(shared, options, request, signal),
-    statBlob: (request, signal) => statBlobAtPeers(shared, options, request, signal),
+  const misses = createMissMemory(deps.clock);
+
+  /** Answers a miss of a moment ago at once, and remembers a new one. */
+  const remembering = async <T extends object>(
+    key: string,
+    signal: AbortSignal,
+    look: () => Promise<T | NotFetched>,
+  ): Promise<T | NotFetched> => {
+    const known = misses.get(key);
+    if (known !== undefined) return known;
+    const found = await look();
+    if (isMiss(found) && !signal.aborted) {
+      misses.add(key, { attempts: found.attempts, skipped: found.skipped });
+    }
+    return found;
   };
+
+  return {
+    async serveBlob(request, client) {
+      const { digest, local } = request;
+      // What is here, or was a moment ago, needs no memory.
+      if (local !== undefined || !request.mayAskPeers) return serveBlob(shared, options, request, client);
+      const serve = () => serveBlob(shared, options, request, client);
+      const outcome = await remembering<BlobOutcome>(digest, client.gone, serve);
+      return 'how' in outcome ? outcome : { how: 'missing', localVanished: false, ...outcome };
+    },
+    fetchManifest: (request, signal) =>
+      remembering(request.key, signal, () => fetchManifest(shared, options, request, signal)),
+    statBlob: (request, signal) =>
+      remembering(request.digest, signal, () => statBlobAtPeers(shared, options, request, signal)),
+  };
+}
+
+function isMiss(found: object): found is NotFetched {
+  return 'attempts' in found;
 }

@@ -43,7 +43,11 @@ interface ScriptedSource extends BodySource {
 }
 
 /** Peers p1, p2, … at 10.0.0.1, 10.0.0.2, …, found by a lookup in this order. No sockets, no waiting. */
-export function createScriptedCluster(blob: Uint8Array, scripts: readonly PeerScript[]) {
+export function createScriptedCluster(
+  blob: Uint8Array,
+  scripts: readonly PeerScript[],
+  { authorization }: { readonly authorization?: string } = {},
+) {
   const digest = digestOf(blob);
   const peers = scripts.map((script, index) => ({
     id: `p${index + 1}`,
@@ -71,6 +75,7 @@ export function createScriptedCluster(blob: Uint8Array, scripts: readonly PeerSc
     if (peer === undefined) throw new PeerRequestError('CONNECT_FAILED', `nobody listens at ${host}`);
     asked.push(`${peer.id} ${headers['range'] ?? 'all'}`);
     const { script } = peer;
+    if (headers['authorization'] !== authorization) throw new Error('asked without the credentials');
     if (script.fails !== undefined) throw new PeerRequestError(script.fails, `scripted ${script.fails}`);
     const all = script.bytes ?? blob;
     const spec = parseRange(headers['range']);
@@ -127,7 +132,7 @@ export function createScriptedCluster(blob: Uint8Array, scripts: readonly PeerSc
         lookupEnded: () => {},
       },
     },
-    { registryPort: 5000, resolveTimeoutMs: 1000, resolveRetries: 3 },
+    { registryPort: 5000, resolveTimeoutMs: 1000, resolveRetries: 3, authorization },
   );
   return { digest, transfer, asked, closed, results };
 }

@@ -1,0 +1,27 @@
+import type { ClientResponse } from '../http/body-mover.ts';
+import type { Digest } from '../oci/digest.ts';
+import type { DistributionPath, RoutablePath } from '../oci/distribution-path.ts';
+
+/** One pull request. */
+export interface ContentRequest {
+  readonly method: 'GET' | 'HEAD';
+  readonly path: DistributionPath;
+  readonly rangeHeader: string | undefined;
+  /** Another node forwarded it: only this node's store counts. */
+  readonly forwarded: boolean;
+  readonly client: ClientResponse;
+}
+
+/** A request whose registry is known as far as it has to be, and whose name is shared. */
+export type AdmittedRequest = Omit<ContentRequest, 'path'> & { readonly path: RoutablePath };
+
+/** An admitted request for a blob. */
+export type BlobContentRequest = AdmittedRequest & {
+  readonly path: RoutablePath & { readonly digest: Digest };
+};
+
+/** The answer, and which of the two ways it took (the `handler` label of the HTTP metrics). */
+export interface ContentAnswer {
+  readonly response: Response;
+  readonly handler: 'registry' | 'mirror';
+}

@@ -1,0 +1,80 @@
+import { formatUnsatisfiedRange } from '../oci/byte-range.ts';
+import { DistributionError, formatDistributionError } from '../oci/distribution-error.ts';
+import { type DistributionPath, type RoutablePath, routingKey } from '../oci/distribution-path.ts';
+import type { FetchedManifest } from '../transfer/fetch-manifest.ts';
+
+/** The answer with a manifest; HEAD has the same headers and no body. */
+export function manifestResponse(
+  manifest: FetchedManifest,
+  { registry }: DistributionPath,
+  method: 'GET' | 'HEAD',
+): Response {
+  return new Response(method === 'HEAD' ? null : manifest.bytes.slice(), {
+    headers: {
+      'content-type': manifest.mediaType,
+      'content-length': String(manifest.bytes.byteLength),
+      'docker-content-digest': manifest.digest,
+      ...namespaceHeader(registry),
+      'x-spegel-source': manifest.origin,
+    },
+  });
+}
+
+/** 416, with the blob's size if that is known. */
+export function unsatisfiableResponse(
+  sizeBytes: number | undefined,
+  { registry }: DistributionPath,
+): Response {
+  return new Response(null, {
+    status: 416,
+    headers: {
+      ...(sizeBytes === undefined ? {} : { 'content-range': formatUnsatisfiedRange(sizeBytes) }),
+      ...namespaceHeader(registry),
+      'content-length': '0',
+    },
+  });
+}
+
+/** The answer for an error of the distribution spec. */
+export function errorResponse(
+  error: DistributionError,
+  headers: Readonly<Record<string, string>> = {},
+): Response {
+  return new Response(formatDistributionError(error), {
+    status: error.status,
+    headers: { 'content-type': 'application/json', ...headers },
+  });
+}
+
+/** 404 for content that was found nowhere; `why` has the peers' part, if any were looked for. */
+export function unknownContent(
+  path: RoutablePath,
+  why: { readonly attempts?: number; readonly skipped?: number } = {},
+): DistributionError {
+  const code = path.kind === 'manifest' ? 'MANIFEST_UNKNOWN' : 'BLOB_UNKNOWN';
+  return new DistributionError(404, code, `${routingKey(path)}: ${reasonOf(why)}`, {
+    ...(why.attempts === undefined ? {} : { attempts: why.attempts }),
+    ...(why.skipped === undefined ? {} : { skipped: why.skipped }),
+  });
+}
+
+/** 503 for a request of another node while containerd does not answer. */
+export function storeUnavailable(): DistributionError {
+  return new DistributionError(503, 'UNAVAILABLE', 'containerd does not answer on this node; try another');
+}
+
+function reasonOf({
+  attempts,
+  skipped = 0,
+}: {
+  readonly attempts?: number;
+  readonly skipped?: number;
+}): string {
+  if (attempts === undefined) return 'this node does not have it';
+  if (attempts > 0) return 'no peer that was asked could serve it';
+  return skipped > 0 ? 'the peers that have it failed a moment ago' : 'no peer has it';
+}
+
+function namespaceHeader(registry: string | undefined): Record<string, string> {
+  return registry === undefined ? {} : { 'oci-namespace': registry };
+}

@@ -1,0 +1,33 @@
+import type { Clock } from '../runtime/clock.ts';
+import type { NotFetched } from './fetch-manifest.ts';
+
+/**
+ * How long a miss is remembered. containerd asks the targets of hosts.toml one right after the other, and two of
+ * them often lead to the same node: the second is answered at once. No longer, since a peer may have it any moment.
+ */
+const MISS_LIFETIME_MS = 100;
+/** Misses that are remembered: what thousands of requests a second leave in that time. */
+const MAX_MISSES = 1000;
+
+/** Remembers for a moment what nobody had. */
+export interface MissMemory {
+  get(key: string): NotFetched | undefined;
+  add(key: string, miss: NotFetched): void;
+}
+
+/** Creates an empty memory. */
+export function createMissMemory(clock: Clock): MissMemory {
+  const misses = new Map<string, { readonly miss: NotFetched; readonly untilMs: number }>();
+  return {
+    get(key) {
+      const known = misses.get(key);
+      return known !== undefined && clock.nowMs() < known.untilMs ? known.miss : undefined;
+    },
+    add(key, miss) {
+      misses.delete(key);
+      misses.set(key, { miss, untilMs: clock.nowMs() + MISS_LIFETIME_MS });
+      const [oldest] = misses.keys();
+      if (misses.size > MAX_MISSES && oldest !== undefined) misses.delete(oldest);
+    },
+  };
+}
