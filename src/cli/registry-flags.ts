@@ -14,7 +14,6 @@ import {
 import { parseRegistryUrl } from '../containerd/registry-url.ts';
 import { BASIC_AUTH_FOLDER } from '../runtime/basic-auth.ts';
 import { parseImageFilter } from '../store/image-filter.ts';
-import { UnsupportedError } from './unsupported-error.ts';
 import { UsageError } from './usage-error.ts';
 
 /** Words for "all registries" in --mirrored-registries. */
@@ -71,7 +70,7 @@ export const registryFlags = {
   nodeIp: ipFlag("the machine's address, announced to peers when the host's network is used"),
 };
 
-/** What the flags ask for; throws UnsupportedError for what this version cannot do, and UsageError. */
+/** What the flags ask for; throws UsageError for what does not go together. */
 export function registryOptions(flags: FlagValues<typeof registryFlags>): RegistryOptions {
   const { bootstrapKind, mirroredRegistries, mirrorResolveTimeout, ...options } = flags;
   if (bootstrapKind === undefined) {
@@ -103,8 +102,4 @@ export function registryOptions(flags: FlagValues<typeof registryFlags>): Regist
 function registrySet(hosts: readonly (string | undefined)[]): ReadonlySet<string> | undefined {
   const named = hosts.filter((host) => host !== undefined);
   return named.length === 0 || named.length < hosts.length ? undefined : new Set(named);
-}
-
-function unsupported(flag: string, advice: string): UnsupportedError {
-  return new UnsupportedError(`This version does not support ${flag}: ${advice}`);
 }

@@ -6,12 +6,9 @@ import type { Logger } from '../observe/log.ts';
 import { createMetrics, type Metrics } from '../observe/metrics.ts';
 import { isDigest } from '../oci/digest.ts';
 import { parseReference } from '../oci/reference.ts';
-import type { Bootstrapper } from '../p2p/bootstrapper.ts';
 import { findAnnounceAddresses } from '../p2p/find-announce-addresses.ts';
-import { createHttpBootstrapper } from '../p2p/http-bootstrapper.ts';
 import { loadIdentity } from '../p2p/identity.ts';
 import { createP2pRouter, type P2pRouter } from '../p2p/p2p-router.ts';
-import { createStaticBootstrapper } from '../p2p/static-bootstrapper.ts';
 import { createRegistryApp } from '../registry/registry-app.ts';
 import { createAdvertiser } from '../routing/advertiser.ts';
 import { readBasicAuth } from '../runtime/basic-auth.ts';
@@ -25,6 +22,7 @@ import { createSharingPolicy } from '../store/sharing-policy.ts';
 import { createTransfer } from '../transfer/transfer.ts';
 import { createBootstrapApp } from '../web/bootstrap-app.ts';
 import { createMetricsApp } from '../web/metrics-app.ts';
+import { createBootstrapper } from './create-bootstrapper.ts';
 import type { RegistryOptions } from './registry-options.ts';
 import { serveBootstrap } from './serve-bootstrap.ts';
 
@@ -171,13 +169,6 @@ async function startRouter(shared: Process): Promise<P2pRouter> {
     ),
   );
   return router;
-}
-
-function createBootstrapper(options: RegistryOptions): Bootstrapper {
-  const { bootstrapKind, httpBootstrapUrl, httpBootstrapPeer, staticBootstrapPeers } = options;
-  const url = httpBootstrapUrl ?? httpBootstrapPeer;
-  if (bootstrapKind === 'http' && url !== undefined) return createHttpBootstrapper({ url });
-  return createStaticBootstrapper(bootstrapKind === 'static' ? staticBootstrapPeers : []);
 }
 
 async function listen(

@@ -17,6 +17,16 @@ export interface HttpServerOptions {
   readonly handler: RequestHandler;
   /** Called for an error that the handler threw (the client gets a 500) and for errors of the listener. */
   readonly onError: (error: unknown) => void;
+  /** Serves over TLS, and only clients that show a certificate of the same authority. Default plain HTTP. */
+  readonly tls?: ServerTls | undefined;
+}
+
+/** Certificates of a listener, PEM. */
+export interface ServerTls {
+  /** The authority that certificates of clients come from. */
+  readonly ca: string;
+  readonly cert: string;
+  readonly key: string;
 }
 
 /** A running listener. */

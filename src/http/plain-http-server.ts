@@ -1,4 +1,5 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type ServerOptions, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { answerRequest } from './answer-request.ts';
 import type { HttpServer, HttpServerOptions } from './http-server.ts';
@@ -50,6 +51,7 @@ export async function createHttpServer({
   address,
   handler,
   onError,
+  tls,
   headReceiveTimeoutMs = HEAD_RECEIVE_TIMEOUT_MS,
   keepAliveTimeoutMs = KEEP_ALIVE_TIMEOUT_MS,
   connectionsCheckIntervalMs = CONNECTIONS_CHECK_INTERVAL_MS,
@@ -61,7 +63,7 @@ export async function createHttpServer({
   const connections = new Map<Socket, Connection>();
   let stopping = false;
 
-  const server = createServer({
+  const settings: ServerOptions = {
     maxHeaderSize: MAX_HEAD_BYTES,
     headersTimeout: headReceiveTimeoutMs,
     requestTimeout: headReceiveTimeoutMs,
@@ -70,7 +72,11 @@ export async function createHttpServer({
     highWaterMark: RESPONSE_HIGH_WATER_BYTES,
     noDelay: true,
     insecureHTTPParser: false,
-  });
+  };
+  const server =
+    tls === undefined
+      ? createServer(settings)
+      : createTlsServer({ ...settings, ...tls, requestCert: true, rejectUnauthorized: true });
   server.maxHeadersCount = MAX_HEADER_COUNT;
 
   server.on('connection', (socket: Socket) => {

@@ -1,19 +1,14 @@
 import { parseBootstrapDocument } from './bootstrap-document.ts';
 import { BootstrapError, type Bootstrapper } from './bootstrapper.ts';
 import { BOOTSTRAP_QUERY_TIMEOUT_MS, MAX_BOOTSTRAP_DOCUMENT_BYTES } from './limits.ts';
-
-/** Certificates for the request, PEM (--http-bootstrap-cert-dir: ca.crt, tls.crt, tls.key). */
-export interface BootstrapTls {
-  readonly ca: string;
-  readonly cert: string;
-  readonly key: string;
-}
+import type { BootstrapTls } from './tls-folder.ts';
 
 /** Where to ask. */
 export interface HttpBootstrapperOptions {
   /** A base URL, /id is added (--http-bootstrap-peer); a URL with a path is asked as it is (--http-bootstrap-url). */
   readonly url: string;
-  readonly tls?: BootstrapTls | undefined;
+  /** Gives the certificates to show and to trust; called for each request, so that they may rotate. Default none. */
+  readonly readTls?: (() => Promise<BootstrapTls>) | undefined;
   /** Default 3 s. */
   readonly timeoutMs?: number;
 }
@@ -28,7 +23,7 @@ export function createHttpBootstrapper(options: HttpBootstrapperOptions): Bootst
       const deadline = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
       let text: string;
       try {
-        text = await fetchDocument(url, deadline, options.tls);
+        text = await fetchDocument(url, deadline, await options.readTls?.());
       } catch (cause) {
         if (cause instanceof BootstrapError) throw cause;
         throw new BootstrapError(
