@@ -154,6 +154,8 @@ async function writeUpstreamHosts(certsDir: string): Promise<void> {
   for (const url of HTTP_REGISTRIES) {
     const folder = join(certsDir, new URL(url).host);
     mkdirSync(folder, { recursive: true });
-    await writeFile(join(folder, 'hosts.toml'), `server = "${url}"\n`);
+    // containerd 1.6 takes no notice of `server` unless there is a host besides.
+    const host = `[host."${url}"]\ncapabilities = ["pull", "resolve"]\n`;
+    await writeFile(join(folder, 'hosts.toml'), `server = "${url}"\n${host}`);
   }
 }
