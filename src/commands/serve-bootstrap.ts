@@ -1,5 +1,5 @@
 import { createHttpServer } from '../http/plain-http-server.ts';
-import type { HttpServer, RequestHandler } from '../http/http-server.ts';
+import type { RequestHandler } from '../http/http-server.ts';
 import type { Logger } from '../observe/log.ts';
 import { type BootstrapTls, readTlsFolder } from '../p2p/tls-folder.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -25,46 +25,44 @@ export interface ServeBootstrapOptions {
 }
 
 /**
- * Serves the bootstrap documents until it is disposed. With certificates it listens anew when they have changed.
+ * Serves the bootstrap documents until it is disposed. Certificates that change are taken over within 30 s.
  * Rejects when the address or the certificates cannot be used.
  */
 export async function serveBootstrap(
   { logger, clock, handler }: ServeBootstrapDeps,
   { address, certDir }: ServeBootstrapOptions,
-): Promise<AsyncDisposable> {
-  const onError = (error: unknown) => logger.error('listener failed', { listener: 'bootstrap', error });
-  const listen = async (tls: BootstrapTls | undefined, where = address) => {
-    const server = await createHttpServer({ address: where, handler, onError, tls });
-    const { port } = server;
-    logger.info('listening', { listener: 'bootstrap', address, port, tls: tls !== undefined });
-    return server;
-  };
-  const stopped = new AbortController();
+): Promise<AsyncDisposable & { readonly port: number }> {
   let tls = certDir === undefined ? undefined : await readTlsFolder(certDir);
-  let server: HttpServer | undefined = await listen(tls);
-  const fixed = address.replace(/:0$/, `:${server.port}`);
+  const server = await createHttpServer({
+    address,
+    handler,
+    tls,
+    onError: (error) => logger.error('listener failed', { listener: 'bootstrap', error }),
+  });
+  logger.info('listening', { listener: 'bootstrap', address, port: server.port, tls: tls !== undefined });
+  const stopped = new AbortController();
 
   const follow = async (folder: string) => {
-    while (!stopped.signal.aborted) {
+    for (;;) {
       await clock.sleep(CERTIFICATE_CHECK_INTERVAL_MS, stopped.signal);
       try {
         const found = await readTlsFolder(folder);
-        if (server !== undefined && isSame(found, tls)) continue;
-        await server?.close(GRACE_MS);
-        server = undefined;
-        server = await listen(found, fixed);
+        if (isSame(found, tls)) continue;
+        server.replaceTls(found);
         tls = found;
+        logger.info('New certificates are in use', { listener: 'bootstrap', folder });
       } catch (error) {
-        logger.warn('Cannot take over new certificates, trying again', { folder, error });
+        logger.warn('Cannot use the new certificates yet', { listener: 'bootstrap', folder, error });
       }
     }
   };
   const following = certDir === undefined ? undefined : follow(certDir).catch(() => {});
   return {
+    port: server.port,
     async [Symbol.asyncDispose]() {
       stopped.abort(new Error('The listener has closed'));
       await following;
-      await server?.close(GRACE_MS);
+      await server.close(GRACE_MS);
     },
   };
 }

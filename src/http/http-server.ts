@@ -32,6 +32,8 @@ export interface ServerTls {
 /** A running listener. */
 export interface HttpServer extends AsyncDisposable {
   readonly port: number;
+  /** Takes other certificates for the connections to come. Throws if they cannot be used, or if this is no listener with TLS. */
+  replaceTls(tls: ServerTls): void;
   /** Stops accepting, lets running responses finish for at most graceMs, then closes what is left. */
   close(graceMs: number): Promise<void>;
 }

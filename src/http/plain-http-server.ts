@@ -1,5 +1,4 @@
-import { createServer, type IncomingMessage, type ServerOptions, type ServerResponse } from 'node:http';
-import { createServer as createTlsServer } from 'node:https';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { answerRequest } from './answer-request.ts';
 import type { HttpServer, HttpServerOptions } from './http-server.ts';
@@ -20,6 +19,7 @@ import { lingerClose } from './linger-close.ts';
 import { listen } from './listen.ts';
 import { parseListenAddress } from '../runtime/listen-address.ts';
 import { boundSendBuffers } from './socket-buffers.ts';
+import { createTlsListener } from './tls-listener.ts';
 import type { PlainClientResponse } from './plain-client-response.ts';
 
 /** What is known of one client connection. */
@@ -63,7 +63,7 @@ export async function createHttpServer({
   const connections = new Map<Socket, Connection>();
   let stopping = false;
 
-  const settings: ServerOptions = {
+  const server = createServer({
     maxHeaderSize: MAX_HEAD_BYTES,
     headersTimeout: headReceiveTimeoutMs,
     requestTimeout: headReceiveTimeoutMs,
@@ -72,11 +72,7 @@ export async function createHttpServer({
     highWaterMark: RESPONSE_HIGH_WATER_BYTES,
     noDelay: true,
     insecureHTTPParser: false,
-  };
-  const server =
-    tls === undefined
-      ? createServer(settings)
-      : createTlsServer({ ...settings, ...tls, requestCert: true, rejectUnauthorized: true });
+  });
   server.maxHeadersCount = MAX_HEADER_COUNT;
 
   server.on('connection', (socket: Socket) => {
@@ -145,15 +141,25 @@ export async function createHttpServer({
     lingerClose(socket, CLOSE_FLUSH_MS);
   };
 
-  await listen(server, listenAddress);
-  server.on('error', onError);
-  const { port } = server.address() as AddressInfo;
+  const secure =
+    tls === undefined
+      ? undefined
+      : createTlsListener(server, {
+          tls,
+          maxConnections,
+          handshakeTimeoutMs: headReceiveTimeoutMs,
+          idleTimeoutMs: keepAliveTimeoutMs,
+        });
+  const listener = secure?.listener ?? server;
+  await listen(listener, listenAddress);
+  listener.on('error', onError);
+  const { port } = listener.address() as AddressInfo;
   boundSendBuffers(port, CLIENT_SEND_BUFFER_BYTES);
 
   const close = async (graceMs: number) => {
     stopping = true;
     const closed = new Promise<void>((resolve) => {
-      server.close(() => resolve());
+      listener.close(() => resolve());
     });
     for (const [socket, { queued }] of connections) if (queued === 0) socket.destroy();
     const within = (ms: number) =>
@@ -167,12 +173,17 @@ export async function createHttpServer({
     for (const { current } of connections.values()) current?.breakOff();
     await within(CLOSE_FLUSH_MS);
     for (const socket of connections.keys()) socket.destroy();
+    secure?.destroyConnections();
     await closed;
   };
 
   return {
     port,
     close,
+    replaceTls(other) {
+      if (secure === undefined) throw new Error('Cannot replace the certificates of a listener without TLS');
+      secure.listener.setSecureContext(other);
+    },
     [Symbol.asyncDispose]: () => close(0),
   };
 }
