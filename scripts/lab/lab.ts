@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { type Cleanup, createCleanup } from './cleanup.ts';
 import { type LabHttp, startLabHttp } from './lab-http.ts';
 import { type LabNode, nodeHost, type NodeOptions, NO_MIRROR, startLabNode } from './lab-node.ts';
+import { startNameServer, type Zone } from './name-server.ts';
 import { reserveNeighbourTable } from './neighbour-table.ts';
 import { createLabNetwork, ipv4Of, type LabNetwork } from './network.ts';
 import { sweepDeadLabs } from './sweep.ts';
@@ -15,6 +16,8 @@ export interface LabOptions extends NodeOptions {
   readonly nodes: number | readonly NodeOptions[];
   /** Speed of upstream's link; also settable later through upstream.endpoint. */
   readonly upstreamMbit?: number;
+  /** Names that a name server of the lab knows. Default: there is no name server. */
+  readonly zone?: Zone;
   /** Room that the images of all nodes need, in bytes; decides between memory and disk. Default 4 GiB. */
   readonly roomBytes?: number;
 }
@@ -27,6 +30,8 @@ export interface Lab extends AsyncDisposable {
   readonly nodes: readonly LabNode[];
   readonly upstream: Upstream;
   readonly http: LabHttp;
+  /** Changes what the name server knows. Throws when there is none. */
+  setZone(zone: Zone): void;
   /** Node n, counted from 1. Throws when there is none. */
   readonly node: (n: number) => LabNode;
   /** Starts one more node, which joins the others; returns when its mirror is ready. */
@@ -52,7 +57,7 @@ export async function createLab(options: LabOptions): Promise<Lab> {
 }
 
 async function start(cleanup: Cleanup, options: LabOptions): Promise<Lab> {
-  const { nodes: nodeOptions, upstreamMbit, roomBytes = DEFAULT_ROOM_BYTES, ...defaults } = options;
+  const { nodes: nodeOptions, upstreamMbit, zone, roomBytes = DEFAULT_ROOM_BYTES, ...defaults } = options;
   const specs =
     typeof nodeOptions === 'number' ? Array.from({ length: nodeOptions }, () => ({})) : nodeOptions;
   const id = `lab${process.pid}-${Math.random().toString(36).slice(2, 6)}`;
@@ -61,6 +66,13 @@ async function start(cleanup: Cleanup, options: LabOptions): Promise<Lab> {
 
   const upstreamIp = ipv4Of(UPSTREAM_ADDRESS);
   const network = await createLabNetwork({ cleanup }, { id, hosts: [`${upstreamIp} ${UPSTREAM_HOST}`] });
+  const names =
+    zone === undefined
+      ? undefined
+      : await startNameServer(
+          { cleanup, namespace: network.hub },
+          { directory, address: network.nameServer, zone },
+        );
   const http = startLabHttp({ cleanup, hub: network.hub }, { directory: join(directory, 'http') });
   const upstream = await startUpstream(
     { cleanup, http, endpoint: await network.attach('upstream', UPSTREAM_ADDRESS) },
@@ -92,6 +104,10 @@ async function start(cleanup: Cleanup, options: LabOptions): Promise<Lab> {
     nodes,
     upstream,
     http,
+    setZone: (next) => {
+      if (names === undefined) throw new Error('The lab was started without a zone');
+      names.setZone(next);
+    },
     node: (n) => {
       const node = nodes[n - 1];
       if (node === undefined) throw new RangeError(`There is no node ${n}, only 1 to ${nodes.length}`);

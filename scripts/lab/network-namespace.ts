@@ -14,16 +14,25 @@ export interface NetworkNamespace {
   ip(lines: readonly string[]): Promise<void>;
 }
 
-/** Makes a namespace. `hosts` are lines of /etc/hosts that processes inside see. */
+/** Options of createNetworkNamespace. */
+export interface NetworkNamespaceOptions {
+  readonly name: string;
+  /** Lines of /etc/hosts that processes inside see. */
+  readonly hosts: readonly string[];
+  /** Address of the name server in the /etc/resolv.conf that they see. */
+  readonly nameServer: string;
+}
+
+/** Makes a namespace. */
 export async function createNetworkNamespace(
   { cleanup }: { readonly cleanup: Cleanup },
-  { name, hosts }: { readonly name: string; readonly hosts: readonly string[] },
+  { name, hosts, nameServer }: NetworkNamespaceOptions,
 ): Promise<NetworkNamespace> {
   await runCommand(['ip', 'netns', 'add', name]);
   cleanup.defer(`network namespace ${name}`, () => {
     Bun.spawnSync(['ip', 'netns', 'del', name]);
   });
-  writeEtc(cleanup, name, hosts);
+  writeEtc(cleanup, { name, hosts, nameServer });
   const ip = async (lines: readonly string[]): Promise<void> => {
     await runCommand(['ip', '-n', name, '-batch', '-'], { stdin: `${lines.join('\n')}\n` });
   };
@@ -31,7 +40,7 @@ export async function createNetworkNamespace(
   return { name, enter: ['ip', 'netns', 'exec', name], ip };
 }
 
-function writeEtc(cleanup: Cleanup, name: string, hosts: readonly string[]): void {
+function writeEtc(cleanup: Cleanup, { name, hosts, nameServer }: NetworkNamespaceOptions): void {
   ensureHostsFile(cleanup);
   const folder = `${NETNS_ETC}/${name}`;
   mkdirSync(folder, { recursive: true });
@@ -41,9 +50,9 @@ function writeEtc(cleanup: Cleanup, name: string, hosts: readonly string[]): voi
   });
   const lines = ['127.0.0.1 localhost', '::1 localhost', ...hosts];
   writeFileSync(`${folder}/hosts`, `${lines.join('\n')}\n`);
-  // No name server: a name that is not in hosts fails at once instead of after a time-out.
+  // In most labs nothing listens there: a name that is not in hosts fails at once instead of after a time-out.
   if (existsSync('/etc/resolv.conf')) {
-    writeFileSync(`${folder}/resolv.conf`, 'nameserver 127.0.0.1\noptions timeout:1 attempts:1\n');
+    writeFileSync(`${folder}/resolv.conf`, `nameserver ${nameServer}\noptions timeout:1 attempts:1\n`);
   }
 }
 

@@ -35,6 +35,8 @@ export interface Endpoint {
 /** A bridge in a namespace of its own, so that the machine's own network stays as it is. */
 export interface LabNetwork {
   readonly hub: NetworkNamespace;
+  /** Address of the hub, where all machines look for a name server. */
+  readonly nameServer: string;
   /** Connects a new machine. `host` is the last part of its address, 2..32767. */
   attach(name: string, host: number): Promise<Endpoint>;
 }
@@ -62,7 +64,8 @@ export async function createLabNetwork(
   deps: { readonly cleanup: Cleanup },
   { id, hosts }: { readonly id: string; readonly hosts: readonly string[] },
 ): Promise<LabNetwork> {
-  const hub = await createNetworkNamespace(deps, { name: `${id}-hub`, hosts });
+  const nameServer = ipv4Of(HUB_HOST);
+  const hub = await createNetworkNamespace(deps, { name: `${id}-hub`, hosts, nameServer });
   await hub.ip([
     'link add br0 type bridge',
     'link set br0 up',
@@ -70,7 +73,7 @@ export async function createLabNetwork(
     ...(HAS_IPV6 ? [`addr add ${ipv6Of(HUB_HOST)}/64 dev br0 nodad`] : []),
   ]);
   const attach = async (name: string, host: number): Promise<Endpoint> => {
-    const namespace = await createNetworkNamespace(deps, { name: `${id}-${name}`, hosts });
+    const namespace = await createNetworkNamespace(deps, { name: `${id}-${name}`, hosts, nameServer });
     await hub.ip([
       `link add ${name} type veth peer name eth0 netns ${namespace.name}`,
       `link set ${name} master br0`,
@@ -84,7 +87,7 @@ export async function createLabNetwork(
     ]);
     return createEndpoint({ hub, namespace }, { name, ipv4: ipv4Of(host), ipv6 });
   };
-  return { hub, attach };
+  return { hub, nameServer, attach };
 }
 
 function createEndpoint(
