@@ -1,5 +1,6 @@
 import { renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { Cleanup } from './cleanup.ts';
 import { startDaemon, waitUntilReady } from './daemon.ts';
 import type { NetworkNamespace } from './network-namespace.ts';
@@ -13,7 +14,7 @@ export interface NameServer {
   setZone(zone: Zone): void;
 }
 
-const SCRIPT = join(import.meta.dir, 'name-server-process.ts');
+const SCRIPT = fileURLToPath(import.meta.resolve('./name-server-process.ts'));
 
 /** Starts a name server in the namespace, on port 53 of the address; its zone is a file in the directory. */
 export async function startNameServer(
