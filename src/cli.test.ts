@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runCli } from './cli.ts';
@@ -30,7 +30,13 @@ const configure = (...args: string[]) => ['configure', '--containerd-registry-co
 describe('runCli()', () => {
   test.each<[args: string[], message: string]>([
     [[], 'Usage: spegel'],
-    [['cleanup'], "unknown command 'cleanup'"],
+    [['clean'], "unknown command 'clean'"],
+    [['cleanup'], '--addr is required'],
+    [['cleanup', '--addr', '8080'], 'Cannot use --addr'],
+    [['cleanup-wait'], '--probe-endpoint is required'],
+    [['cleanup-wait', '--probe-endpoint', 'nodes.example'], 'Cannot use --probe-endpoint'],
+    [['cleanup-wait', '--probe-endpoint', 'a:1', '--threshold', '0'], 'Cannot use --threshold'],
+    [['cleanup-wait', '--probe-endpoint', 'a:1', '--period', '2'], 'Cannot use --period'],
     [['registry', '--nope'], "unknown option '--nope'"],
     [['registry', 'extra'], 'too many arguments'],
     [['registry'], '--bootstrap-kind is required'],
@@ -52,6 +58,24 @@ describe('runCli()', () => {
     [['configure'], '--mirror-targets is required'],
     [['configure', '--mirror-targets'], '--mirror-targets is required'],
     [['configure', '--mirror-targets', 'http://a/b'], 'more than a host and a port'],
+    [['configure', '--mirror-targets', '_default'], 'does not start with http'],
+    [
+      ['configure', '--mirror-targets', 'http://a', '--additional-mirror-targets', 'http://b'],
+      'is not of the form',
+    ],
+    [
+      ['configure', '--mirror-targets', 'http://a', '--additional-mirror-targets', 'b c=http://b'],
+      'is invalid',
+    ],
+    [
+      [
+        'configure',
+        '--mirror-targets=http://a',
+        '--mirrored-registries=https://docker.io',
+        '--additional-mirror-targets=ghcr.io=http://b',
+      ],
+      'ghcr.io is not one of --mirrored-registries',
+    ],
     [['--log-level', 'loud', 'version'], 'Cannot use --log-level'],
     [['peers', '--addr', '9090'], 'Cannot use --addr'],
     [['peers', 'find'], "missing required argument 'image|digest'"],
@@ -74,15 +98,18 @@ describe('runCli()', () => {
     },
   );
 
-  test.each([[['--help']], [['help']], [['registry', '--help']], [['peers', 'find', '--help']]])(
-    'runCli() prints the help for %p',
-    async (args) => {
-      const { code, out, error } = await run(args);
-      expect([code, error]).toEqual([0, '']);
-      expect(out).toStartWith('Usage: spegel');
-      expect(out).not.toContain('preset');
-    },
-  );
+  test.each([
+    [['--help']],
+    [['help']],
+    [['registry', '--help']],
+    [['peers', 'find', '--help']],
+    [['cleanup-wait', '--help']],
+  ])('runCli() prints the help for %p', async (args) => {
+    const { code, out, error } = await run(args);
+    expect([code, error]).toEqual([0, '']);
+    expect(out).toStartWith('Usage: spegel');
+    expect(out).not.toContain('preset');
+  });
 
   test('runCli() configures from flags in every form', async () => {
     const { code, error } = await run(
@@ -98,7 +125,7 @@ describe('runCli()', () => {
       ),
     );
     expect(code).toBe(0);
-    expect((await readdir(folder)).sort()).toEqual(['a.example', 'b.example', 'c.example']);
+    expect((await readdir(folder)).sort()).toEqual(['_backup', 'a.example', 'b.example', 'c.example']);
     expect(await readFile(join(folder, 'c.example/hosts.toml'), 'utf8')).toContain("capabilities = ['pull']");
     expect(error.trim().split('\n')).toHaveLength(4);
   });
@@ -113,17 +140,42 @@ describe('runCli()', () => {
       LOG_LEVEL: 'error',
     });
     expect([code, error]).toEqual([0, '']);
-    expect((await readdir(folder)).sort()).toEqual(['_default', 'a.example']);
+    expect((await readdir(folder)).sort()).toEqual(['_backup', '_default', 'a.example']);
     expect(await readFile(join(folder, '_default/hosts.toml'), 'utf8')).toContain("'http://[fd00::1]:30020'");
   });
 
-  test('runCli() refuses --prepend-existing and writes nothing', async () => {
-    const { code, error } = await run(
-      configure('--mirror-targets', 'http://10.0.0.1:1', '--prepend-existing'),
+  test('runCli() takes a wildcard twice for one, and an additional target for one registry', async () => {
+    const { code } = await run(
+      configure(
+        '--mirrored-registries',
+        '_default',
+        '*',
+        '--mirror-targets=http://10.0.0.1:1',
+        '--additional-mirror-targets=a.example:5000=http://10.0.0.9:5000',
+        '--prepend-existing',
+      ),
     );
-    expect(code).toBe(1);
-    expect(error).toContain('--prepend-existing');
+    expect(code).toBe(0);
+    expect((await readdir(folder)).sort()).toEqual(['_backup', '_default', 'a.example:5000']);
+    expect(await readFile(join(folder, 'a.example:5000/hosts.toml'), 'utf8')).toMatch(
+      /'http:\/\/10\.0\.0\.1:1'[^]*'http:\/\/10\.0\.0\.9:5000'/,
+    );
+  });
+
+  test('runCli() prints a diff and writes nothing with --dry-run', async () => {
+    const { code, out, error } = await run(configure('--dry-run', '--mirror-targets', 'http://10.0.0.1:1'));
+    expect([code, error]).toEqual([0, '']);
+    expect(out).toContain(`\n+++ ${folder}/_default/hosts.toml\n`);
     expect(await readdir(folder)).toEqual([]);
+  });
+
+  test('runCli() exits with 1 and the line when a hosts.toml is invalid', async () => {
+    await mkdir(join(folder, '_default'));
+    await writeFile(join(folder, '_default/hosts.toml'), '\n[host\n');
+    const { code, error } = await run(configure('--mirror-targets', 'http://10.0.0.1:1'));
+    expect(code).toBe(1);
+    expect(error).toContain('_default/hosts.toml: line 2');
+    expect(await readdir(folder)).toEqual(['_default']);
   });
 
   test.each([[['--log-level', 'Error']], [['--log-level=ERROR']]])(

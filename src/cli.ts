@@ -7,6 +7,7 @@ import {
   flagName,
   readFlags,
 } from './cli/flag.ts';
+import { cleanupFlags, cleanupOptions, cleanupWaitFlags, cleanupWaitOptions } from './cli/cleanup-flags.ts';
 import { configureFlags, configureOptions } from './cli/configure-flags.ts';
 import { choiceFlag, isBooleanWord } from './cli/flag-kinds.ts';
 import { peersFlags } from './cli/peers-flags.ts';
@@ -90,16 +91,50 @@ export async function runCli(context: CliContext): Promise<number> {
     'Points containerd at the mirror: writes a hosts.toml per registry.',
     configureFlags,
     `spegel configure --mirror-targets http://127.0.0.1:30020
-spegel configure --mirrored-registries https://docker.io https://ghcr.io --mirror-targets http://10.0.0.1:30020 http://10.0.0.1:30021`,
+spegel configure --mirrored-registries https://docker.io https://ghcr.io --mirror-targets http://10.0.0.1:30020 http://10.0.0.1:30021
+spegel configure --mirror-targets http://127.0.0.1:30020 --prepend-existing --dry-run
+spegel configure --mirror-targets http://127.0.0.1:30020 --additional-mirror-targets docker.io=https://cache.example`,
   )
     .alias('configuration')
     .action(
       action(configureFlags, async (values, logger) => {
         const options = configureOptions(values);
         const { runConfigure } = await import('./commands/configure.ts');
-        await runConfigure(options, { logger });
+        await runConfigure(options, { logger, writeOut });
       }),
     );
+
+  add(
+    program,
+    'cleanup',
+    'Restores what configure changed, then says so on GET /readyz until SIGTERM or SIGINT.',
+    cleanupFlags,
+    'spegel cleanup --addr :8080',
+  ).action(
+    action(cleanupFlags, async (values, logger) => {
+      const options = cleanupOptions(values);
+      using termination = listenForSignals();
+      const { runCleanup } = await import('./commands/cleanup.ts');
+      await runCleanup(options, { logger, signal: termination.signal });
+      logger.info('exit gracefully');
+    }),
+  );
+
+  add(
+    program,
+    'cleanup-wait',
+    'Waits until cleanup is done on every node.',
+    cleanupWaitFlags,
+    `spegel cleanup-wait --probe-endpoint spegel-cleanup.spegel.svc.cluster.local.:8080
+spegel cleanup-wait --probe-endpoint 10.0.0.1:8080 --threshold 1 --period 500ms`,
+  ).action(
+    action(cleanupWaitFlags, async (values, logger) => {
+      const options = cleanupWaitOptions(values);
+      using termination = listenForSignals();
+      const { runCleanupWait } = await import('./commands/cleanup-wait.ts');
+      await runCleanupWait(options, { logger, signal: termination.signal });
+    }),
+  );
 
   add(
     program,

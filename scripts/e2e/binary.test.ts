@@ -67,14 +67,13 @@ test.each([[[]], [['--mirrored-registries', 'https://docker.io', 'http://registr
   },
 );
 
-test('configure leaves a hosts.toml that is not its own alone, and says so', async () => {
-  const path = join(folder, 'docker.io', 'hosts.toml');
+test('configure takes a hosts.toml over that is not its own, and keeps it in _backup', async () => {
   const foreign = 'server = "https://mine.lab"\n';
   await mkdir(join(folder, 'docker.io'));
-  await writeFile(path, foreign);
-  const { exitCode, stderr } = await configure('--mirrored-registries', 'https://docker.io', 'http://a.lab');
-  expect(exitCode).toBe(1);
-  expect(stderr).toContain(path);
-  expect(await readFile(path, 'utf8')).toBe(foreign);
-  expect(existsSync(join(folder, 'a.lab'))).toBe(false);
+  await writeFile(join(folder, 'docker.io', 'hosts.toml'), foreign);
+  const { exitCode } = await configure('--mirrored-registries', 'https://docker.io', 'http://a.lab');
+  expect(exitCode).toBe(0);
+  expect(await readFile(join(folder, '_backup', 'docker.io', 'hosts.toml'), 'utf8')).toBe(foreign);
+  expect(await readFile(join(folder, 'docker.io', 'hosts.toml'), 'utf8')).toContain('https://mine.lab');
+  expect(existsSync(join(folder, 'a.lab'))).toBe(true);
 });

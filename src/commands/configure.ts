@@ -1,31 +1,43 @@
+import { planConfiguration } from '../containerd/hosts-configure.ts';
 import type { HostsConfig } from '../containerd/hosts-config.ts';
-import { planHosts } from '../containerd/plan-hosts.ts';
+import { describeChanges } from '../containerd/hosts-dry-run.ts';
 import { writeHosts } from '../containerd/write-hosts.ts';
 import type { Logger } from '../observe/log.ts';
 import { BASIC_AUTH_FOLDER, readBasicAuth } from '../runtime/basic-auth.ts';
 
 /** What `spegel configure` is told; basic auth comes from files. */
-export type ConfigureOptions = Omit<HostsConfig, 'authorization'>;
+export interface ConfigureOptions extends Omit<HostsConfig, 'authorization'> {
+  /** Print a diff and change nothing. */
+  readonly dryRun: boolean;
+}
 
 /** Points containerd at the mirror. Says what was written; a second run finds nothing to do. */
 export async function runConfigure(
   options: ConfigureOptions,
   context: {
     readonly logger: Logger;
+    readonly writeOut: (text: string) => void;
     /** Folder with the files username and password. */
     readonly basicAuthFolder?: string;
   },
 ): Promise<void> {
-  const { logger, basicAuthFolder = BASIC_AUTH_FOLDER } = context;
+  const { logger, writeOut, basicAuthFolder = BASIC_AUTH_FOLDER } = context;
   const authorization = await readBasicAuth(basicAuthFolder);
-  const plan = await planHosts({ ...options, authorization });
-  await writeHosts(options.configPath, plan);
-  for (const { path, registry, changed } of plan) {
+  const { state, changes } = await planConfiguration({ ...options, authorization });
+  if (options.dryRun) {
+    writeOut(await describeChanges(state, changes));
+    return;
+  }
+  await writeHosts(state, changes);
+  for (const { path, registry, changed } of changes.plan) {
     logger.info(changed ? 'wrote hosts.toml' : 'hosts.toml is up to date', { registry, path });
+  }
+  for (const { what, path } of [...changes.saves, ...changes.missing, ...changes.undo]) {
+    logger.info('kept the configuration complete', { what, path });
   }
   logger.info('containerd is configured', {
     path: options.configPath,
-    files: plan.length,
-    changed: plan.filter(({ changed }) => changed).length,
+    files: changes.plan.length,
+    changed: changes.plan.filter(({ changed }) => changed).length,
   });
 }

@@ -1,83 +1,91 @@
-import { parse, stringify } from 'smol-toml';
+import { TomlError, parse, stringify } from 'smol-toml';
+
+/** Settings of a host or of the server, in their order, with whatever containerd or a later one knows. */
+export type HostSettings = Readonly<Record<string, unknown>>;
 
 /** One `[host]` table: a mirror that is asked before the server. */
 export interface HostsTomlHost {
+  /** The key of the table, as it was written. */
   readonly url: string;
-  readonly capabilities: readonly string[];
-  /** As Go writes durations; containerd knows it from 2.1 on, older ones skip it. */
-  readonly dialTimeout: string;
-  /** Value of the Authorization header; undefined: none is sent. */
-  readonly authorization: string | undefined;
+  readonly settings: HostSettings;
 }
 
-/** What `spegel configure` writes to one hosts.toml (containerd's docs/hosts.md). */
+/** One hosts.toml (containerd's docs/hosts.md). */
 export interface HostsToml {
   /** Where what no host has comes from; undefined: containerd derives it from the image's name. */
   readonly server: string | undefined;
-  /** CA certificates for the server, as file names in the folder of the hosts.toml. */
-  readonly ca: readonly string[];
-  /** Client certificates for the server with their keys, as file names in the folder of the hosts.toml. */
-  readonly client: ReadonlyArray<readonly [certificate: string, key: string]>;
+  /** How to talk to the server: ca, client, skip_verify, header, … */
+  readonly settings: HostSettings;
   /** In the order in which they are asked. */
   readonly hosts: readonly HostsTomlHost[];
 }
 
+/** Thrown by parseHostsToml; the message says where and what. */
+export class InvalidHostsTomlError extends Error {
+  override readonly name = 'InvalidHostsTomlError';
+  readonly code = 'INVALID_HOSTS_TOML';
+}
+
+/** Parses a hosts.toml or throws InvalidHostsTomlError. Integers become bigint, so that floats stay floats. */
+export function parseHostsToml(text: string): HostsToml {
+  const { server, host = {}, ...settings } = parseToml(text);
+  const isText = server === undefined || typeof server === 'string';
+  if (!isText) throw new InvalidHostsTomlError('server is no text');
+  if (!isTable(host)) throw new InvalidHostsTomlError('host is no table');
+  const hosts = Object.entries(host).map(([url, table]) => {
+    if (!isTable(table)) throw new InvalidHostsTomlError(`host ${JSON.stringify(url)} is no table`);
+    return { url, settings: table };
+  });
+  return { server: server === '' ? undefined : server, settings, hosts };
+}
+
 /** Writes TOML in the form that Spegel has: literal strings, one table per host. Equal input gives equal text. */
-export function formatHostsToml({ server, ca, client, hosts }: HostsToml): string {
+export function formatHostsToml({ server, settings, hosts }: HostsToml): string {
+  const root = server === undefined ? settings : { server, ...settings };
   const sections = [
-    [
-      ...(server === undefined ? [] : [`server = ${quote(server)}`]),
-      ...(ca.length === 0 ? [] : [`ca = ${list(ca)}`]),
-      ...(client.length === 0 ? [] : [`client = [${client.map((pair) => list(pair)).join(', ')}]`]),
-    ],
-    ...hosts.flatMap(({ url, capabilities, dialTimeout, authorization }) => [
-      [
-        `[host.${quote(url)}]`,
-        `capabilities = ${list(capabilities)}`,
-        `dial_timeout = ${quote(dialTimeout)}`,
-      ],
-      authorization === undefined
-        ? []
-        : [`[host.${quote(url)}.header]`, `Authorization = ${quote(authorization)}`],
-    ]),
+    ...formatTable('', root),
+    ...hosts.flatMap(({ url, settings }) => formatTable(`host.${quote(url)}`, settings)),
   ];
-  const text = sections
-    .filter((lines) => lines.length > 0)
-    .map((lines) => `${lines.join('\n')}\n`)
-    .join('\n');
-  return verified(text);
+  return verified(sections.map((lines) => `${lines.join('\n')}\n`).join('\n'));
 }
 
-/** The `server` of a hosts.toml; undefined if it has none. Throws for what is no TOML. */
-export function readServer(text: string): string | undefined {
-  const { server } = parse(text);
-  return typeof server === 'string' ? server : undefined;
-}
-
-/** True if both mean the same to containerd: equal tables, hosts in the same order. False if one is no TOML. */
-export function isSameHostsToml(left: string, right: string): boolean {
+function parseToml(text: string) {
   try {
-    return JSON.stringify(comparable(left)) === JSON.stringify(comparable(right));
-  } catch {
-    return false;
+    return parse(text, { integersAsBigInt: true, unsafeKeyBehaviour: 'throw' });
+  } catch (error) {
+    if (!(error instanceof TomlError)) throw error;
+    const [reason = ''] = error.message.replace(/^Invalid TOML document: /, '').split('\n');
+    throw new InvalidHostsTomlError(`line ${error.line}, column ${error.column}: ${reason}`, {
+      cause: error,
+    });
   }
 }
 
-/** The keys of tables in one order, but for the hosts, whose order is what they are asked in. */
-function comparable(text: string): unknown {
-  const { host = {}, ...rest } = parse(text);
-  return [sorted(rest), Object.entries(host).map(([url, table]) => [url, sorted(table)])];
+/** The lines of a table and of the one below it that containerd knows, `header`; other tables are written inline. */
+function formatTable(name: string, settings: HostSettings): string[][] {
+  const { header, ...others } = settings;
+  const headerTable = isTable(header) && Object.keys(header).length > 0 ? header : undefined;
+  const rest = headerTable === undefined ? settings : others;
+  const lines = Object.entries(rest).map(([key, value]) => `${formatKey(key)} = ${formatValue(value)}`);
+  const prefix = name === '' ? '' : `${name}.`;
+  return [
+    ...(name === '' ? (lines.length === 0 ? [] : [lines]) : [[`[${name}]`, ...lines]]),
+    ...(headerTable === undefined ? [] : formatTable(`${prefix}header`, headerTable)),
+  ];
 }
 
-function sorted(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(sorted);
-  if (typeof value !== 'object' || value === null) return value;
-  const entries = Object.entries(value).map(([key, item]) => [key, sorted(item)] as const);
-  return entries.sort(([left], [right]) => (left < right ? -1 : 1));
+function formatKey(key: string): string {
+  return /^[\w-]+$/.test(key) ? key : quote(key);
 }
 
-function list(texts: readonly string[]): string {
-  return `[${texts.map((text) => quote(text)).join(', ')}]`;
+function formatValue(value: unknown): string {
+  if (typeof value === 'string') return quote(value);
+  if (Array.isArray(value)) return `[${value.map((item) => formatValue(item)).join(', ')}]`;
+  if (isTable(value)) {
+    const pairs = Object.entries(value).map(([key, item]) => `${formatKey(key)} = ${formatValue(item)}`);
+    return `{ ${pairs.join(', ')} }`;
+  }
+  return stringify({ value }, { numbersAsFloat: true }).trim().slice('value = '.length);
 }
 
 /** A literal string where the text allows it, else a basic one. */
@@ -86,8 +94,15 @@ function quote(text: string): string {
   return stringify({ text }).trim().slice('text = '.length);
 }
 
+/** A table, and none of the classes that dates have. */
+function isTable(value: unknown): value is Readonly<Record<string, unknown>> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === null || prototype === Object.prototype;
+}
+
 /** containerd reads a broken file as if it was not there and goes on without mirrors: better to fail here. */
 function verified(text: string): string {
-  parse(text);
+  parseToml(text);
   return text;
 }

@@ -1,52 +1,60 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
-import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { dirname, join, relative } from 'node:path';
-import { ForeignHostsTomlError, type HostsConfig, HostsConfigError } from './hosts-config.ts';
-import { planHosts } from './plan-hosts.ts';
+import { readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { join, relative } from 'node:path';
+import { planConfiguration } from './hosts-configure.ts';
+import { type AdditionalTarget, type HostsConfig, HostsConfigError } from './hosts-config.ts';
+import { createHostsFolder, type HostsFolder, type HostsTree, urls } from './hosts-folder.fixture.ts';
 import { parseRegistryUrl } from './registry-url.ts';
-import { writeHosts } from './write-hosts.ts';
 
-let configPath: string;
+let folder: HostsFolder;
 
 beforeEach(async () => {
-  configPath = await mkdtemp(join(tmpdir(), 'spegel-hosts-'));
+  folder = await createHostsFolder();
 });
-afterEach(async () => {
-  await rm(configPath, { recursive: true, force: true });
-});
-
-const urls = (...texts: string[]) => texts.map((text) => parseRegistryUrl(text));
-const config = (changes: Partial<HostsConfig> = {}): HostsConfig => ({
-  configPath,
-  allRegistries: false,
-  registries: [],
-  targets: urls('http://10.0.0.1:30020'),
-  resolveTags: true,
-  authorization: undefined,
-  ...changes,
-});
-
-/** Makes files below the configuration; a path that ends in / is a folder. */
-async function make(files: Readonly<Record<string, string>>): Promise<void> {
-  for (const [path, text] of Object.entries(files)) {
-    await mkdir(join(configPath, path.endsWith('/') ? path : dirname(path)), { recursive: true });
-    if (!path.endsWith('/')) await writeFile(join(configPath, path), text);
-  }
-}
+afterEach(async () => folder[Symbol.asyncDispose]());
 
 const golden = (name: string) => readFile(join(import.meta.dir, 'testdata', `${name}.toml`), 'utf8');
-
+const plan = async (changes: Partial<HostsConfig>) =>
+  (await planConfiguration(folder.config(changes))).changes.plan;
+const additional = (registry: string, target: string, registryUrl?: string): AdditionalTarget => ({
+  registry,
+  target: parseRegistryUrl(target),
+  registryUrl: registryUrl === undefined ? undefined : parseRegistryUrl(registryUrl),
+});
 const failureOf = (promise: Promise<unknown>): Promise<unknown> =>
   promise.then(
     () => undefined,
     (error: unknown) => error,
   );
 
+/** A file as administrators have it: comments, other quotes, the order that counts. */
+const THEIRS = `# ours since 2024
+server = "https://docker.io"
+ca = ["/etc/ssl/own.crt", "own.crt"]
+client = [["own.cert", "own.key"]]
+skip_verify = true
+future_setting = { level = 1, ratio = 1.0, at = 2024-01-02 }
+
+[header]
+  x-team = ["a", "b"]
+
+[host."https://second.example"]
+  capabilities = ["pull", "resolve", "push"]
+  dial_timeout = "3s"
+  ca = "second.crt"
+
+[host."https://first.example/v2/hub"]
+  override_path = true
+  skip_verify = false
+  [host."https://first.example/v2/hub".header]
+    Authorization = "Basic b3du"
+
+[host."http://10.0.0.1:30020"]
+  ca = "mirror.crt"
+`;
+
 describe('planHosts()', () => {
-  test.each<
-    [what: string, present: Record<string, string>, Partial<HostsConfig>, plan: Record<string, string>]
-  >([
+  test.each<[what: string, present: HostsTree, Partial<HostsConfig>, plan: Record<string, string>]>([
     ['all registries', {}, { allRegistries: true }, { _default: 'default' }],
     [
       'a list',
@@ -122,7 +130,7 @@ describe('planHosts()', () => {
     ],
     [
       'all registries beside what is no registry',
-      { '_backup/docker.io/hosts.toml': 'x', '..data/': '', 'readme.txt': 'x', 'lost+found/': '' },
+      { '..data/': '', 'readme.txt': 'x', 'lost+found/': '', '.docker.io.0123456789ab.tmp/': '' },
       { allRegistries: true },
       { _default: 'default' },
     ],
@@ -132,73 +140,149 @@ describe('planHosts()', () => {
       { allRegistries: true },
       { _default: 'default' },
     ],
+    [
+      'what was there after the mirror, with the settings of the registry',
+      { 'docker.io/hosts.toml': THEIRS },
+      {
+        registries: urls('https://docker.io'),
+        targets: urls('http://10.0.0.1:30020', 'http://10.0.0.1:30021'),
+        prependExisting: true,
+      },
+      { 'docker.io': 'prepended' },
+    ],
+    [
+      'the settings of the registry, and not its mirrors, when those are not to be kept',
+      { 'docker.io/hosts.toml': THEIRS },
+      { registries: urls('https://docker.io') },
+      { 'docker.io': 'own-settings' },
+    ],
+    [
+      'the same from _backup, where the original has left its own file',
+      {
+        '_backup/docker.io/hosts.toml': THEIRS,
+        'docker.io/hosts.toml':
+          "server = 'https://registry-1.docker.io'\n\n[host.'http://10.0.0.1:30020']\ncapabilities = ['pull', 'resolve']\ndial_timeout = '200ms'\n\n[host.'https://second.example']\nca = 'second.crt'",
+      },
+      { registries: urls('https://docker.io') },
+      { 'docker.io': 'own-settings' },
+    ],
+    [
+      'certificates that the original has taken away',
+      { '_backup/_default/ca.crt': 'PEM', '_backup/docker.io/': '' },
+      { allRegistries: true },
+      { _default: 'default-certificates', 'docker.io': 'docker-io' },
+    ],
+    [
+      'the default of somebody without a server, prepended',
+      { '_default/hosts.toml': "[host.'https://second.example']\ncapabilities = ['pull']\n" },
+      { allRegistries: true, prependExisting: true },
+      { _default: 'default-prepended' },
+    ],
+    [
+      'another server that was set for a registry',
+      { 'docker.io/hosts.toml': "server = 'https://other.example'\n" },
+      { registries: urls('https://docker.io') },
+      { 'docker.io': 'other-server' },
+    ],
+    [
+      'an additional target for one registry, without the password of the mirror',
+      {},
+      {
+        allRegistries: true,
+        additionalTargets: [
+          additional('ghcr.io', 'http://10.0.0.9:5000'),
+          additional('registry.lab:5000', 'http://10.0.0.9:5000', 'http://registry.lab:5000'),
+        ],
+        authorization: 'Basic dXNlcjpwYXNz',
+      },
+      {
+        _default: 'default-basic-auth',
+        'ghcr.io': 'additional-target',
+        'registry.lab:5000': 'additional-target-url',
+      },
+    ],
   ])('planHosts() plans %s', async (_what, present, changes, expected) => {
-    await make(present);
-    const plan = await planHosts(config(changes));
-    const found = plan.map(({ path, text }) => [relative(configPath, path), text]);
-    const wanted = Object.entries(expected).map(async ([folder, name]) => [
-      `${folder}/hosts.toml`,
-      await golden(name),
+    await folder.make(present);
+    const planned = await plan(changes);
+    const found = planned.map(({ path, text }) => [relative(folder.configPath, path), text]);
+    const wanted = Object.entries(expected).map(async ([name, file]) => [
+      `${name}/hosts.toml`,
+      await golden(file),
     ]);
     expect(Object.fromEntries(found)).toEqual(Object.fromEntries(await Promise.all(wanted)));
-    expect(plan.every(({ changed }) => changed)).toBe(true);
+    expect(planned.every(({ changed }) => changed)).toBe(true);
   });
 
-  test('planHosts() finds nothing to change after writeHosts()', async () => {
-    await make({ 'ghcr.io/ca.crt': 'PEM' });
-    const wanted = config({ allRegistries: true, registries: urls('http://registry.lab:5000') });
-    await writeHosts(configPath, await planHosts(wanted));
-    const plan = await planHosts(wanted);
-    expect(plan.map(({ changed }) => changed)).toEqual([false, false, false]);
+  test('planHosts() names the certificates of a folder that is a link by their path', async () => {
+    const elsewhere = join(folder.root, 'elsewhere');
+    await folder.make({
+      '../elsewhere/ca.crt': 'PEM',
+      '../elsewhere/hosts.toml': "ca = 'ca.crt'\nclient = [['a.cert', '/b.key']]\n",
+      '../bare/ca.crt': 'PEM',
+      'docker.io': `-> ${elsewhere}`,
+      'ghcr.io': '-> ../bare',
+    });
+    const texts = (await plan({ allRegistries: true })).map(({ text }) => text).join('');
+    expect(texts).toContain(`ca = '${elsewhere}/ca.crt'\nclient = [['${elsewhere}/a.cert', '/b.key']]`);
+    expect(texts).toContain(`ca = ['${folder.root}/bare/ca.crt']`);
   });
 
-  test('planHosts() keeps the server of an earlier run when only the folder tells of the registry', async () => {
-    await writeHosts(configPath, await planHosts(config({ registries: urls('http://registry.lab:5000') })));
-    const plan = await planHosts(config({ allRegistries: true }));
-    const again = plan.find(({ registry }) => registry === 'registry.lab:5000');
-    expect(again?.text).toBe(await golden('registry-lab-5000'));
-    expect(again?.changed).toBe(false);
-  });
-
-  test('planHosts() takes a file over that says the same as ours', async () => {
-    const text = await golden('docker-io');
-    await make({ 'docker.io/hosts.toml': text.slice(text.indexOf('\n') + 1) });
-    const [plan] = await planHosts(config({ registries: urls('https://docker.io') }));
-    expect(plan?.changed).toBe(true);
-    expect(plan?.text).toBe(text);
+  test('planHosts() throws with the line when a hosts.toml is invalid', async () => {
+    await folder.make({ 'docker.io/hosts.toml': 'server = "https://a.example"\nca = \n', 'quay.io/': '' });
+    const before = await folder.read();
+    const error = await failureOf(folder.configure({ allRegistries: true }));
+    expect(error).toBeInstanceOf(HostsConfigError);
+    expect((error as Error).message).toBe(
+      `Cannot use ${join(folder.configPath, 'docker.io/hosts.toml')}: line 2, column 6: invalid value. Correct it or move it away; nothing was changed`,
+    );
+    expect(await folder.read()).toEqual(before);
   });
 
   test.each([
-    ['is foreign', "server = 'https://registry-1.docker.io'\n"],
-    ['is no TOML', '<html>'],
-    ['was edited since', 'EDITED'],
-  ])('planHosts() throws when a hosts.toml %s', async (_what, foreign) => {
-    const text = foreign === 'EDITED' ? `${await golden('docker-io')}skip_verify = true\n` : foreign;
-    await make({ 'docker.io/hosts.toml': text, 'quay.io/': '' });
-    const error = await failureOf(planHosts(config({ allRegistries: true })));
-    expect(error).toBeInstanceOf(ForeignHostsTomlError);
-    expect((error as Error).message).toContain(join(configPath, 'docker.io/hosts.toml'));
+    ['server = 1', 'server is no text'],
+    ['host = "https://a.example"', 'host is no table'],
+    ['[host]\n"https://a.example" = true', 'host "https://a.example" is no table'],
+  ])('planHosts() throws when a hosts.toml says %p', async (text, message) => {
+    await folder.make({ '_default/hosts.toml': text });
+    expect(((await failureOf(plan({ allRegistries: true }))) as Error).message).toContain(message);
   });
 
-  test('planHosts() throws when a hosts.toml is a link to nothing', async () => {
-    await make({ 'docker.io/': '' });
-    await symlink('nowhere', join(configPath, 'docker.io/hosts.toml'));
-    const error = await failureOf(planHosts(config({ allRegistries: true })));
+  test('planHosts() throws when the file in _backup is invalid', async () => {
+    await folder.make({ '_backup/docker.io/hosts.toml': '<html>' });
+    const error = await failureOf(plan({ registries: urls('https://docker.io') }));
+    expect((error as Error).message).toContain(join('_backup/docker.io/hosts.toml: line 1, column 1'));
+  });
+
+  test.each([
+    ['a link to nothing', async (path: string) => symlink('nowhere', path)],
+    ['a folder', async (path: string) => folder.make({ [`${relative(folder.configPath, path)}/`]: '' })],
+  ])('planHosts() throws when a hosts.toml is %s', async (_what, put) => {
+    await folder.make({ 'docker.io/': '' });
+    await put(join(folder.configPath, 'docker.io/hosts.toml'));
+    const error = await failureOf(plan({ allRegistries: true }));
     expect(error).toBeInstanceOf(HostsConfigError);
+    expect((error as Error).message).toContain(join(folder.configPath, 'docker.io/hosts.toml'));
+  });
+
+  test('planHosts() does not look into files of registries that are not mirrored', async () => {
+    await folder.make({ 'quay.io/hosts.toml': '<html>' });
+    expect(await plan({ registries: urls('https://docker.io') })).toHaveLength(1);
   });
 
   test('planHosts() throws when one registry is given with two schemes', async () => {
     const registries = urls('http://registry.lab', 'https://registry.lab');
-    expect(await failureOf(planHosts(config({ registries })))).toBeInstanceOf(HostsConfigError);
+    expect(await failureOf(plan({ registries }))).toBeInstanceOf(HostsConfigError);
   });
 
-  test('planHosts() throws when the configuration is a file', async () => {
-    await make({ file: '' });
-    const error = await failureOf(
-      planHosts(config({ configPath: join(configPath, 'file'), allRegistries: true })),
-    );
-    expect((error as Error).message).toBe(
-      `Cannot read ${join(configPath, 'file')}: a part of the path is no folder`,
+  test('planHosts() throws when the configuration, or _backup, is a file', async () => {
+    await writeFile(join(folder.configPath, '_backup'), '');
+    const error = await failureOf(plan({ allRegistries: true }));
+    expect((error as Error).message).toContain('it is no folder; move it away');
+    await rm(folder.configPath, { recursive: true });
+    await writeFile(folder.configPath, '');
+    const other = await failureOf(plan({ allRegistries: true }));
+    expect((other as Error).message).toBe(
+      `Cannot read ${folder.configPath}: a part of the path is no folder`,
     );
   });
 });

@@ -1,7 +1,7 @@
-import { lstat, readFile, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   DEFAULT_FOLDER,
+  type FolderCertificates,
   foldersOf,
   impliedServerOf,
   readFolderCertificates,
@@ -9,32 +9,47 @@ import {
   serverOf,
 } from './host-folder.ts';
 import {
-  ForeignHostsTomlError,
   type HostsConfig,
   HostsConfigError,
   type PlannedHostsToml,
   hostsConfigFailure,
 } from './hosts-config.ts';
-import { type HostsToml, formatHostsToml, isSameHostsToml, readServer } from './hosts-toml.ts';
-import { isSealed, seal } from './hosts-toml-seal.ts';
+import { mergeHosts } from './hosts-merge.ts';
+import {
+  type ExistingHostsToml,
+  type HostsFolderState,
+  type HostsState,
+  isTakenAway,
+  linkedFolder,
+  readExisting,
+} from './hosts-state.ts';
+import {
+  type HostsToml,
+  type HostsTomlHost,
+  InvalidHostsTomlError,
+  formatHostsToml,
+  parseHostsToml,
+} from './hosts-toml.ts';
+import { seal } from './hosts-toml-seal.ts';
 import { formatRegistryUrl } from './registry-url.ts';
 
 /** How long containerd may try to connect to the mirror: it is on this machine, so it answers at once or is gone. */
 const DIAL_TIMEOUT = '200ms';
-/** Where the Go implementation keeps what it found; no registry's folder. */
-const BACKUP_FOLDER = '_backup';
 const FILE_MODE = 0o644;
 /** With a password in it only containerd, which is root, may read it. */
 const SECRET_FILE_MODE = 0o600;
+const NO_CERTIFICATES: FolderCertificates = { ca: [], client: [] };
 
 /**
- * Works out every hosts.toml, and writes nothing. Throws ForeignHostsTomlError if one of them is somebody else's.
- * A file that is not ours but says exactly what ours would say is taken over.
+ * Works out every hosts.toml, and writes nothing. It follows from the configuration and from what would be there
+ * without spegel, never from an earlier run. Throws HostsConfigError for what cannot be read or is no hosts.toml.
  */
-export async function planHosts(config: HostsConfig): Promise<readonly PlannedHostsToml[]> {
-  const present = await readFolders(config.configPath);
-  const folders = chooseFolders(config, present);
-  return Promise.all(Array.from(folders.values(), async (folder) => planFolder(config, folder)));
+export async function planHosts(
+  config: HostsConfig,
+  state: HostsState,
+): Promise<readonly PlannedHostsToml[]> {
+  const folders = chooseFolders(config, state);
+  return Promise.all(Array.from(folders.values(), async (folder) => planFolder(config, state, folder)));
 }
 
 /** A folder that gets a hosts.toml. */
@@ -42,102 +57,126 @@ interface HostFolder {
   readonly name: string;
   readonly registry: string;
   readonly server: string | undefined;
-  /** True: the server is a guess from the folder's name. */
-  readonly isGuess: boolean;
-  /** True: it is there already. */
-  readonly isPresent: boolean;
 }
 
-function chooseFolders(
-  { allRegistries, registries }: HostsConfig,
-  present: ReadonlySet<string>,
-): ReadonlyMap<string, HostFolder> {
+function chooseFolders(config: HostsConfig, state: HostsState): ReadonlyMap<string, HostFolder> {
   const folders = new Map<string, HostFolder>();
-  const add = (name: string, registry: string, server: string | undefined, isGuess: boolean) =>
-    folders.set(name, { name, registry, server, isGuess, isPresent: present.has(name) });
-
-  for (const url of registries) {
-    const server = serverOf(url);
-    for (const name of foldersOf(url.host)) {
-      if (name !== url.host && !present.has(name)) continue;
-      const other = folders.get(name)?.server ?? server;
-      if (other !== server) {
-        throw new HostsConfigError(`Cannot mirror ${url.host} both as ${other} and as ${server}`);
+  const add = (name: string, registry: string, server: string | undefined) =>
+    folders.set(name, { name, registry, server });
+  const addRegistry = (host: string, server: string | undefined) => {
+    for (const name of foldersOf(host)) {
+      if (name !== host && !isPresent(state, name)) continue;
+      const other = folders.get(name);
+      if (other !== undefined && other.server !== server) {
+        throw new HostsConfigError(
+          `Cannot mirror ${host} both as ${other.server ?? host} and as ${server ?? host}`,
+        );
       }
-      add(name, url.host, server, false);
+      add(name, host, server);
     }
+  };
+
+  for (const url of config.registries) addRegistry(url.host, serverOf(url));
+  for (const { registry, registryUrl } of config.additionalTargets) {
+    if (registryUrl !== undefined) addRegistry(registry, serverOf(registryUrl));
   }
-  if (allRegistries) {
-    add(DEFAULT_FOLDER, DEFAULT_FOLDER, undefined, false);
-    for (const name of present) {
+  for (const { registry } of config.additionalTargets) {
+    const isKnown = folders.has(registry) || registry === DEFAULT_FOLDER;
+    if (!isKnown) addRegistry(registry, impliedServerOf(registry));
+  }
+  if (config.allRegistries) {
+    add(DEFAULT_FOLDER, DEFAULT_FOLDER, undefined);
+    for (const name of state.folders.keys()) {
       const registry = registryOfFolder(name);
-      if (registry !== undefined && !folders.has(name)) add(name, registry, impliedServerOf(registry), true);
+      const isChosen = registry === undefined || folders.has(name) || !isPresent(state, name);
+      if (!isChosen) add(name, registry, impliedServerOf(registry));
     }
   }
   return folders;
 }
 
-async function planFolder(config: HostsConfig, folder: HostFolder): Promise<PlannedHostsToml> {
-  const path = join(config.configPath, folder.name, 'hosts.toml');
-  const before = await readHostsToml(path);
-  const isOurs = before !== undefined && isSealed(before);
-  const certificates = folder.isPresent
-    ? await readFolderCertificates(join(config.configPath, folder.name))
-    : { ca: [], client: [] };
-  const content = formatHostsToml({
-    // An earlier run may have been told the URL of a registry that this one only finds the folder of.
-    server: folder.isGuess && isOurs ? readServer(before) : folder.server,
-    ...certificates,
-    hosts: hostsOf(config),
-  });
-  if (before !== undefined && !isOurs && !isSameHostsToml(before, content)) {
-    throw new ForeignHostsTomlError(
-      `Cannot replace ${path}: it was not written by spegel, or was edited since. Move it away, or mirror only other registries; nothing was changed`,
+/** True if containerd would find the folder if spegel were not there. */
+function isPresent({ folders, originalRanLast }: HostsState, name: string): boolean {
+  const folder = folders.get(name);
+  if (folder === undefined) return false;
+  if (folder.kind !== 'absent' && !folder.isOurs) return true;
+  return folder.backup !== 'absent' && (folder.isOurs || isTakenAway(folder, originalRanLast));
+}
+
+async function planFolder(
+  config: HostsConfig,
+  state: HostsState,
+  { name, registry, server }: HostFolder,
+): Promise<PlannedHostsToml> {
+  const path = join(state.configPath, name, 'hosts.toml');
+  const folder = isPresent(state, name) ? state.folders.get(name) : undefined;
+  try {
+    const existing = folder === undefined ? undefined : await readExisting(state, folder);
+    const isLink =
+      folder?.kind === 'link' || (folder?.backup === 'link' && folder.current?.author !== 'other');
+    const movedFrom = isLink ? await linkedFolder(state, name) : undefined;
+    const content = mergeHosts({
+      existing: existing === undefined ? undefined : parseExisting(existing),
+      certificates:
+        folder === undefined || existing !== undefined
+          ? NO_CERTIFICATES
+          : await readFolderCertificates(movedFrom ?? folderWithFiles(state, folder)),
+      server,
+      mirrors: mirrorsOf(config, registry),
+      keepHosts: config.prependExisting,
+      movedFrom,
+    });
+    const text = seal(formatHostsToml(content));
+    const now = state.folders.get(name);
+    const isWritten = now?.kind === 'folder' && now.current?.author === 'spegel' && now.current.text === text;
+    const mode = hasSecret(content) ? SECRET_FILE_MODE : FILE_MODE;
+    return { path, registry, text, mode, changed: !isWritten };
+  } catch (error) {
+    throw hostsConfigFailure(`Cannot read ${join(state.configPath, name)}`, error);
+  }
+}
+
+/** Where the certificates of a registry are now: the original takes them away, until they are brought back. */
+function folderWithFiles(
+  { configPath, backupPath, originalRanLast }: HostsState,
+  folder: HostsFolderState,
+): string {
+  const isTaken =
+    folder.backup === 'folder' && (folder.kind === 'absent' || (folder.isOurs && originalRanLast));
+  return join(isTaken ? backupPath : configPath, folder.name);
+}
+
+function parseExisting({ path, text }: ExistingHostsToml): HostsToml {
+  try {
+    return parseHostsToml(text);
+  } catch (error) {
+    if (!(error instanceof InvalidHostsTomlError)) throw error;
+    throw new HostsConfigError(
+      `Cannot use ${path}: ${error.message}. Correct it or move it away; nothing was changed`,
+      { cause: error },
     );
   }
-  const text = seal(content);
-  const mode = config.authorization === undefined ? FILE_MODE : SECRET_FILE_MODE;
-  return { path, registry: folder.registry, text, mode, changed: text !== before };
 }
 
-function hostsOf({ targets, resolveTags, authorization }: HostsConfig): HostsToml['hosts'] {
-  return Array.from(new Set(targets.map((target) => formatRegistryUrl(target))), (url) => ({
-    url,
-    capabilities: resolveTags ? ['pull', 'resolve'] : ['pull'],
-    dialTimeout: DIAL_TIMEOUT,
-    authorization,
-  }));
-}
-
-/** The folders of the configuration; links to folders count, as they do for containerd. */
-async function readFolders(configPath: string): Promise<ReadonlySet<string>> {
-  try {
-    const names = await readdir(configPath);
-    const checked = names.sort().map(async (name) => {
-      const stats = await stat(join(configPath, name)).catch(() => undefined);
-      return stats?.isDirectory() === true && name !== BACKUP_FOLDER ? [name] : [];
-    });
-    return new Set((await Promise.all(checked)).flat());
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return new Set();
-    throw hostsConfigFailure(`Cannot read ${configPath}`, error);
+function mirrorsOf(
+  { targets, additionalTargets, resolveTags, authorization }: HostsConfig,
+  registry: string,
+): readonly HostsTomlHost[] {
+  const settings = { capabilities: resolveTags ? ['pull', 'resolve'] : ['pull'], dial_timeout: DIAL_TIMEOUT };
+  const withPassword =
+    authorization === undefined ? settings : { ...settings, header: { Authorization: authorization } };
+  const additional = additionalTargets.filter((additional) => additional.registry === registry);
+  const mirrors = new Map<string, HostsTomlHost>();
+  for (const [target, own] of [
+    ...targets.map((target) => [target, withPassword] as const),
+    ...additional.map(({ target }) => [target, settings] as const),
+  ]) {
+    const url = formatRegistryUrl(target);
+    if (!mirrors.has(url)) mirrors.set(url, { url, settings: own });
   }
+  return Array.from(mirrors.values());
 }
 
-/** Undefined also for an empty file: containerd takes it for absent too. */
-async function readHostsToml(path: string): Promise<string | undefined> {
-  try {
-    return (await readFile(path, 'utf8')) || undefined;
-  } catch (error) {
-    const isAbsent = (error as NodeJS.ErrnoException).code === 'ENOENT' && !(await isLink(path));
-    if (isAbsent) return undefined;
-    throw hostsConfigFailure(`Cannot read ${path}`, error);
-  }
-}
-
-async function isLink(path: string): Promise<boolean> {
-  return lstat(path).then(
-    () => true,
-    () => false,
-  );
+function hasSecret({ settings, hosts }: HostsToml): boolean {
+  return [settings, ...hosts.map((host) => host.settings)].some(({ header }) => header !== undefined);
 }

@@ -1,83 +1,416 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
-import { lstat, mkdir, mkdtemp, readFile, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { HostsConfigError, type PlannedHostsToml } from './hosts-config.ts';
-import { writeHosts } from './write-hosts.ts';
+import { type HostFiles, systemHostFiles } from './host-files.ts';
+import { HostsConfigError } from './hosts-config.ts';
+import { createHostsFolder, type HostsFolder, type HostsTree, urls } from './hosts-folder.fixture.ts';
+import { originalCleanup, originalConfiguration } from './hosts-original.fixture.ts';
+import { restoreHosts } from './hosts-restore.ts';
 
-let root: string;
-let configPath: string;
+let folder: HostsFolder;
 
 beforeEach(async () => {
-  root = await mkdtemp(join(tmpdir(), 'spegel-hosts-'));
-  configPath = join(root, 'certs.d');
+  folder = await createHostsFolder();
 });
-afterEach(async () => {
-  await rm(root, { recursive: true, force: true });
-});
+afterEach(async () => folder[Symbol.asyncDispose]());
 
-const planned = (changes: Partial<PlannedHostsToml> = {}): PlannedHostsToml => ({
-  path: join(configPath, 'docker.io', 'hosts.toml'),
-  registry: 'docker.io',
-  text: 'new',
-  mode: 0o644,
-  changed: true,
-  ...changes,
-});
-const modeOf = async (path: string) => (await stat(path)).mode & 0o777;
+/** What somebody had before: files, modes, links of each kind, both forms of a folder with a port. */
+const THEIRS: HostsTree = {
+  'docker.io/hosts.toml': "0640 server = 'https://registry-1.docker.io'\n[host.'https://cache.example']\n",
+  'docker.io/own.key': '0600 KEY',
+  'docker.io/own.cert': 'CERT',
+  'docker.io/linked.crt': '-> own.cert',
+  'registry.lab:5000/ca.crt': '0600 PEM',
+  'registry.lab_6000_/hosts.toml': 'skip_verify = true\n',
+  'ghcr.io': '-> ../elsewhere',
+  '../elsewhere/hosts.toml': "ca = 'ca.crt'\n",
+  '../elsewhere/ca.crt': 'PEM',
+  'quay.io/hosts.toml': '-> ../../single.toml',
+  '../single.toml': "server = 'https://quay.io'\n",
+  'lscr.io': '-> docker.io',
+  'empty.example/': '0700',
+  'readme.txt': 'hello',
+};
+const ALL = { allRegistries: true };
+const LISTED = { registries: urls('https://docker.io', 'https://ghcr.io', 'http://new.lab:5000') };
+
+/** The file operations, which stop as if the process had been killed before the one of that number. */
+function killedAt(number: number): { files: HostFiles; done: () => number } {
+  let count = 0;
+  const methods = Object.entries(systemHostFiles).map(([name, method]) => [
+    name,
+    async (...parameters: unknown[]) => {
+      count += 1;
+      if (count > number) throw new Error('killed');
+      // The one at which it is killed has begun, and is not complete.
+      if (count === number && name === 'writeNewFile') {
+        await writeFile(parameters[0] as string, (parameters[1] as Uint8Array).subarray(0, 3));
+        throw new Error('killed');
+      }
+      await (method as (...all: unknown[]) => Promise<void>)(...parameters);
+    },
+  ]);
+  return { files: Object.fromEntries(methods) as HostFiles, done: () => count };
+}
+
+/** Runs with a kill at every operation in turn, from the first until one run has none left. */
+async function killEverywhere(
+  start: () => Promise<void>,
+  run: (files: HostFiles) => Promise<unknown>,
+  check: (number: number) => Promise<void>,
+): Promise<number> {
+  for (let number = 1; ; number += 1) {
+    await folder[Symbol.asyncDispose]();
+    folder = await createHostsFolder();
+    await start();
+    const { files, done } = killedAt(number);
+    const killed = await run(files).then(
+      () => false,
+      () => true,
+    );
+    if (!killed && done() < number) return number;
+    await check(number);
+  }
+}
 
 describe('writeHosts()', () => {
   test('writeHosts() makes folders of 0755 and files of the mode, whatever the umask is', async () => {
+    await rm(folder.configPath, { recursive: true });
     const umask = process.umask(0o077);
     try {
-      await writeHosts(configPath, [planned()]);
-      await writeHosts(configPath, [planned({ path: join(configPath, 'ghcr.io/hosts.toml'), mode: 0o600 })]);
+      await folder.configure(LISTED);
+      await folder.configure({ ...ALL, authorization: 'Basic dXNlcjpwYXNz' });
     } finally {
       process.umask(umask);
     }
-    expect(await modeOf(configPath)).toBe(0o755);
-    expect(await modeOf(join(configPath, 'docker.io'))).toBe(0o755);
-    expect(await modeOf(join(configPath, 'docker.io/hosts.toml'))).toBe(0o644);
-    expect(await modeOf(join(configPath, 'ghcr.io/hosts.toml'))).toBe(0o600);
+    expect(await folder.read()).toEqual({
+      'certs.d/': '',
+      'certs.d/_backup/': '',
+      'certs.d/_default/': '',
+      'certs.d/_default/hosts.toml': expect.stringMatching(/^0600 #/) as string,
+    });
   });
 
-  test('writeHosts() leaves other files and nothing temporary', async () => {
-    await mkdir(join(configPath, 'docker.io'), { recursive: true });
-    await writeFile(join(configPath, 'docker.io/ca.crt'), 'PEM');
-    await writeFile(join(configPath, 'docker.io/hosts.toml'), 'a longer old text');
-    await writeHosts(configPath, [planned()]);
-    expect((await readdir(join(configPath, 'docker.io'))).sort()).toEqual(['ca.crt', 'hosts.toml']);
-    expect(await readFile(join(configPath, 'docker.io/hosts.toml'), 'utf8')).toBe('new');
-  });
-
-  test('writeHosts() touches nothing that has not changed', async () => {
-    await writeHosts(configPath, [planned()]);
-    const before = await stat(join(configPath, 'docker.io/hosts.toml'), { bigint: true });
-    await writeHosts(configPath, [planned({ changed: false })]);
-    const after = await stat(join(configPath, 'docker.io/hosts.toml'), { bigint: true });
-    expect([after.mtimeNs, after.ino]).toEqual([before.mtimeNs, before.ino]);
-  });
-
-  test('writeHosts() writes through links, which stay', async () => {
-    await mkdir(join(root, 'real/elsewhere'), { recursive: true });
-    await symlink('real', configPath);
-    await symlink('elsewhere', join(root, 'real/docker.io'));
-    await writeFile(join(root, 'text'), 'old');
-    await symlink(join(root, 'text'), join(root, 'real/elsewhere/hosts.toml'));
-    await writeHosts(configPath, [planned()]);
-    expect(await readFile(join(root, 'text'), 'utf8')).toBe('new');
-    for (const link of ['certs.d', 'real/docker.io', 'real/elsewhere/hosts.toml']) {
-      expect((await lstat(join(root, link))).isSymbolicLink()).toBe(true);
+  test('writeHosts() copies everything to _backup before, and leaves it in its place', async () => {
+    await folder.make(THEIRS);
+    const before = await folder.read();
+    await folder.configure(LISTED);
+    const after = await folder.read();
+    const kept = Object.entries(before)
+      .filter(([path]) => /^certs\.d\/./.test(path))
+      .map(([path, text]) => [path.replace('certs.d/', 'certs.d/_backup/'), text]);
+    expect(after).toMatchObject(Object.fromEntries(kept) as HostsTree);
+    const ours = new Set(['docker.io/hosts.toml', 'ghcr.io', 'ghcr.io/', 'ghcr.io/hosts.toml']);
+    for (const [path, text] of Object.entries(before)) {
+      if (!ours.has(path.replace('certs.d/', ''))) expect([path, after[path]]).toEqual([path, text]);
     }
   });
 
-  test('writeHosts() names the file when a part of its path is no folder', async () => {
-    await writeFile(configPath, 'a file');
-    const error: unknown = await writeHosts(configPath, [planned()]).then(
+  test.each([
+    ['all', ALL],
+    ['a list', LISTED],
+    ['prepended', { ...ALL, prependExisting: true }],
+  ])('writeHosts() finds nothing to change in a second run, %s', async (_what, changes) => {
+    await folder.make(THEIRS);
+    await folder.configure(changes);
+    const before = await folder.read();
+    const { files, done } = killedAt(0);
+    await folder.configure(changes, files);
+    expect(done()).toBe(0);
+    expect(await folder.read()).toEqual(before);
+  });
+
+  test('writeHosts() restores or removes what an earlier run wrote for other registries', async () => {
+    await folder.make(THEIRS);
+    await folder.configure(LISTED);
+    await folder.configure({ registries: urls('https://quay.io') });
+    const { configPath } = folder;
+    const changed = await folder.read();
+    await rm(join(configPath, 'quay.io/hosts.toml'));
+    await symlink('../../single.toml', join(configPath, 'quay.io/hosts.toml'));
+    await rm(join(configPath, '_backup'), { recursive: true });
+    const before = await folder.read();
+    await folder[Symbol.asyncDispose]();
+    folder = await createHostsFolder();
+    await folder.make(THEIRS);
+    expect(before).toEqual(await folder.read());
+    expect(changed['certs.d/quay.io/hosts.toml']).toStartWith('# Written by');
+  });
+
+  test('writeHosts() works through a link in place of the configuration', async () => {
+    await folder.make(THEIRS);
+    await rename(folder.configPath, join(folder.root, 'real'));
+    await symlink('real', folder.configPath);
+    const before = await folder.read();
+    await folder.configure(ALL);
+    expect((await folder.read())['certs.d']).toBe('-> real');
+    expect(await folder.text('docker.io/hosts.toml')).toStartWith('# Written by');
+    await restoreHosts(folder.configPath);
+    expect(await folder.read()).toEqual(before);
+  });
+
+  test('writeHosts() does not write through links: what is behind them has no copy', async () => {
+    await folder.make(THEIRS);
+    await folder.configure(ALL);
+    const after = await folder.read();
+    expect(after['elsewhere/hosts.toml']).toBe("ca = 'ca.crt'\n");
+    expect(after['single.toml']).toBe("server = 'https://quay.io'\n");
+    expect(after['certs.d/ghcr.io/hosts.toml']).toContain(`ca = '${folder.root}/elsewhere/ca.crt'`);
+  });
+
+  test('writeHosts() keeps what somebody adds and changes later, also through a run of the original', async () => {
+    await folder.make(THEIRS);
+    await folder.configure(ALL);
+    const added: HostsTree = {
+      'late.example/hosts.toml': "server = 'https://late.example'\n",
+      'docker.io/late.crt': '0600 LATE',
+      'late.txt': 'late',
+    };
+    await folder.make(added);
+    const newer = "server = 'https://newer.example'\n";
+    await writeFile(join(folder.configPath, 'docker.io/hosts.toml'), newer);
+    await folder.configure(ALL);
+    expect(await folder.text('docker.io/hosts.toml')).toContain("server = 'https://newer.example'");
+    expect(await folder.text('late.example/hosts.toml')).toStartWith('# Written by');
+    const original = { registries: ['_default'], target: 'http://10.0.0.1:30020' };
+    await originalConfiguration(folder.configPath, original);
+    await originalCleanup(folder.configPath);
+    const after = await folder.read();
+    for (const [path, text] of Object.entries(added)) expect(after[`certs.d/${path}`]).toBe(text);
+    expect(after['certs.d/docker.io/hosts.toml']).toContain(newer);
+    const old = Object.keys(after).find((path) => path.endsWith('.old')) ?? '';
+    expect(old).toMatch(/^certs\.d\/docker\.io\/hosts\.toml\.[0-9a-f]{12}\.old$/);
+    expect(after[old]).toBe(THEIRS['docker.io/hosts.toml']);
+  });
+
+  test('writeHosts() does not bring back what somebody has deleted since', async () => {
+    await folder.make(THEIRS);
+    await folder.configure(ALL);
+    await rm(join(folder.configPath, 'docker.io/own.key'));
+    await rm(join(folder.configPath, 'registry.lab:5000'), { recursive: true });
+    await folder.configure(ALL);
+    const after = await folder.read();
+    expect(after['certs.d/docker.io/own.key']).toBeUndefined();
+    expect(after['certs.d/registry.lab:5000/']).toBeUndefined();
+  });
+
+  test('writeHosts() brings back what the original has taken away', async () => {
+    await folder.make(THEIRS);
+    await folder.configure({ ...ALL, prependExisting: true });
+    const before = await folder.read();
+    for (const existing of [undefined, "[host.'https://cache.example']"]) {
+      const original = { registries: ['docker.io'], target: 'http://10.0.0.1:30020' };
+      await originalConfiguration(
+        folder.configPath,
+        existing === undefined ? original : { ...original, existing },
+      );
+      await folder.configure({ ...ALL, prependExisting: true });
+      expect(await folder.read()).toEqual(before);
+    }
+  });
+
+  test('writeHosts() leaves everything in its place or in _backup when it is killed at any point', async () => {
+    let before: HostsTree = {};
+    const start = async () => {
+      await folder.make(THEIRS);
+      before = await folder.read();
+    };
+    const points = await killEverywhere(
+      start,
+      async (files) => folder.configure(ALL, files),
+      async () => {
+        const state = await folder.read();
+        const kept = Object.keys(state).filter((path) => path.startsWith('certs.d/_backup/')).length;
+        const inConfig = Object.keys(before).filter((path) => path.startsWith('certs.d/')).length;
+        expect([0, inConfig]).toContain(kept);
+        await restoreHosts(folder.configPath);
+        expect(await folder.read()).toEqual(before);
+      },
+    );
+    expect(points).toBeGreaterThan(80);
+  });
+
+  test('writeHosts() goes on where a killed run has stopped, and the original cleans up after it', async () => {
+    let before: HostsTree = {};
+    await folder.make(THEIRS);
+    await folder.configure(ALL);
+    const wanted = await folder.read();
+    const start = async () => {
+      await folder.make(THEIRS);
+      before = await folder.read();
+    };
+    await killEverywhere(
+      start,
+      async (files) => folder.configure(ALL, files),
+      async () => {
+        await folder.configure(ALL);
+        const root = (tree: HostsTree) => JSON.stringify(tree).replaceAll(/spegel-hosts-\w+/g, '');
+        const hashless = (tree: HostsTree) => root(tree).replaceAll(/sha256:[0-9a-f]{64}/g, '');
+        expect(sorted(JSON.parse(hashless(await folder.read())) as HostsTree)).toEqual(
+          sorted(JSON.parse(hashless(wanted)) as HostsTree),
+        );
+        await originalCleanup(folder.configPath);
+        expect(await folder.read()).toEqual(before);
+      },
+    );
+  });
+
+  test('writeHosts() names the file when the file system is read-only, and changes nothing', async () => {
+    await folder.make(THEIRS);
+    const before = await folder.read();
+    const refuse = async () => {
+      throw Object.assign(new Error('EROFS: read-only file system'), { code: 'EROFS' });
+    };
+    const files = Object.fromEntries(
+      Object.keys(systemHostFiles).map((name) => [name, refuse]),
+    ) as unknown as HostFiles;
+    const error: unknown = await folder.configure(ALL, files).then(
       () => undefined,
       (error: unknown) => error,
     );
     expect(error).toBeInstanceOf(HostsConfigError);
-    expect((error as Error).message).toContain(join(configPath, 'docker.io/hosts.toml'));
+    expect((error as Error).message).toBe(
+      `Cannot copy ${folder.configPath} to ${folder.configPath}/_backup: the file system is read-only; mount it writable`,
+    );
+    expect(await folder.read()).toEqual(before);
+  });
+
+  test('writeHosts() touches nothing that has not changed', async () => {
+    await folder.configure(ALL);
+    const path = join(folder.configPath, '_default/hosts.toml');
+    const before = await stat(path, { bigint: true });
+    await folder.configure(ALL);
+    const after = await stat(path, { bigint: true });
+    expect([after.mtimeNs, after.ino]).toEqual([before.mtimeNs, before.ino]);
+    expect(await readFile(path, 'utf8')).toStartWith('# Written by');
   });
 });
+
+describe('restoreHosts()', () => {
+  const original = { registries: ['_default', 'docker.io'], target: 'http://10.0.0.1:30020' };
+  const steps: Readonly<Record<string, () => Promise<unknown>>> = {
+    ours: async () => folder.configure(ALL),
+    prepended: async () => folder.configure({ ...ALL, prependExisting: true }),
+    listed: async () => folder.configure(LISTED),
+    original: async () => originalConfiguration(folder.configPath, original),
+    'original prepended': async () =>
+      originalConfiguration(folder.configPath, {
+        registries: ['docker.io'],
+        target: 'http://10.0.0.1:30020',
+        existing: "[host.'https://cache.example']",
+      }),
+    'original killed': async () => originalConfiguration(folder.configPath, { ...original, moves: 3 }),
+    'our cleanup': async () => restoreHosts(folder.configPath),
+    'original cleanup': async () => originalCleanup(folder.configPath),
+  };
+
+  test.each([
+    [['ours', 'our cleanup']],
+    [['ours', 'original cleanup']],
+    [['original', 'our cleanup']],
+    [['original prepended', 'our cleanup']],
+    [['ours', 'original', 'ours', 'our cleanup']],
+    [['ours', 'original', 'ours', 'original cleanup']],
+    [['original', 'ours', 'original cleanup']],
+    [['original', 'ours', 'our cleanup']],
+    [['ours', 'original', 'original cleanup']],
+    [['ours', 'original', 'our cleanup']],
+    [['original prepended', 'prepended', 'listed', 'original', 'our cleanup']],
+    [['original killed', 'our cleanup']],
+    [['original killed', 'ours', 'our cleanup']],
+    [['original killed', 'ours', 'original cleanup']],
+    [['prepended', 'our cleanup', 'our cleanup', 'original', 'original cleanup']],
+    [['our cleanup']],
+  ])('restoreHosts() and the original restore byte for byte after %p, twice', async (names) => {
+    await folder.make(THEIRS);
+    const before = await folder.read();
+    for (const name of [...names, ...names]) await steps[name]?.();
+    expect(await folder.read()).toEqual(before);
+    // Run again, the original deletes what it had not moved yet.
+    for (const name of names.includes('original killed') ? [] : names) {
+      await steps[name]?.();
+      await steps[name]?.();
+    }
+    expect(await folder.read()).toEqual(before);
+  });
+
+  test('restoreHosts() leaves what somebody added or changed since', async () => {
+    await folder.make(THEIRS);
+    await folder.configure(ALL);
+    const added: HostsTree = {
+      'docker.io/late.crt': 'LATE',
+      'late.example/hosts.toml': "server = 'https://late.example'\n",
+      '_default/ca.crt': 'PEM',
+    };
+    await folder.make(added);
+    await writeFile(join(folder.configPath, 'registry.lab:5000/ca.crt'), 'ROTATED');
+    await writeFile(join(folder.configPath, 'docker.io/hosts.toml'), '# newer\n');
+    await restoreHosts(folder.configPath);
+    const after = await folder.read();
+    for (const [path, text] of Object.entries(added)) expect(after[`certs.d/${path}`]).toBe(text);
+    expect(after['certs.d/registry.lab:5000/ca.crt']).toBe('0600 ROTATED');
+    expect(after['certs.d/docker.io/hosts.toml']).toBe('# newer\n');
+    expect(after['certs.d/_default/hosts.toml']).toBeUndefined();
+    expect(after['certs.d/_backup/']).toBeUndefined();
+  });
+
+  test('restoreHosts() removes only files of ours when there is no _backup', async () => {
+    await folder.configure(LISTED);
+    await originalConfiguration(folder.configPath, original);
+    await folder.configure({ registries: urls('https://quay.io') });
+    await folder.make({
+      'docker.io/hosts.toml':
+        "[host.'http://10.0.0.1:30020']\ncapabilities = ['pull']\ndial_timeout = '200ms'",
+    });
+    await rm(join(folder.configPath, '_backup'), { recursive: true });
+    const { hadBackup } = await restoreHosts(folder.configPath);
+    expect(hadBackup).toBe(false);
+    expect(Object.keys(await folder.read()).sort()).toEqual([
+      'certs.d/',
+      'certs.d/docker.io/',
+      'certs.d/docker.io/hosts.toml',
+    ]);
+  });
+
+  test('restoreHosts() has nothing to do where there is no configuration', async () => {
+    await rm(folder.configPath, { recursive: true });
+    expect(await restoreHosts(folder.configPath)).toEqual({ changes: [], hadBackup: false, conflicts: [] });
+  });
+
+  test('restoreHosts() keeps _backup when a link in it cannot go back', async () => {
+    await folder.make(THEIRS);
+    await folder.configure(ALL);
+    await folder.make({ 'ghcr.io/late.crt': 'LATE' });
+    const { conflicts } = await restoreHosts(folder.configPath);
+    expect(conflicts).toEqual(['ghcr.io']);
+    const after = await folder.read();
+    expect(after['certs.d/ghcr.io/late.crt']).toBe('LATE');
+    expect(after['certs.d/_backup/ghcr.io']).toBe('-> ../elsewhere');
+  });
+
+  test('restoreHosts() goes on where a killed run has stopped', async () => {
+    let before: HostsTree = {};
+    const runs = [
+      async () => folder.configure(ALL),
+      async () => originalConfiguration(folder.configPath, original),
+    ];
+    for (const run of runs) {
+      await killEverywhere(
+        async () => {
+          await folder.make(THEIRS);
+          before = await folder.read();
+          await run();
+        },
+        async (files) => restoreHosts(folder.configPath, files),
+        async () => {
+          await restoreHosts(folder.configPath);
+          expect(await folder.read()).toEqual(before);
+        },
+      );
+    }
+  });
+});
+
+function sorted(tree: HostsTree): Array<readonly [string, string]> {
+  return Object.entries(tree).sort(([left], [right]) => (left < right ? -1 : 1));
+}

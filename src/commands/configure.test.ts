@@ -1,0 +1,95 @@
+import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createHostsFolder, type HostsFolder } from '../containerd/hosts-folder.fixture.ts';
+import { originalConfiguration } from '../containerd/hosts-original.fixture.ts';
+import { createLogger } from '../observe/log.ts';
+import { type ConfigureOptions, runConfigure } from './configure.ts';
+
+let folder: HostsFolder;
+
+beforeEach(async () => {
+  folder = await createHostsFolder();
+});
+afterEach(async () => folder[Symbol.asyncDispose]());
+
+async function configure(changes: Partial<ConfigureOptions> = {}) {
+  const out: string[] = [];
+  const log: string[] = [];
+  const logger = createLogger({ level: 'info', write: (line) => void log.push(line) });
+  const { authorization: _, ...config } = folder.config({ allRegistries: true });
+  await runConfigure(
+    { ...config, dryRun: false, ...changes },
+    {
+      logger,
+      writeOut: (text) => void out.push(text),
+      basicAuthFolder: join(folder.root, 'basic-auth'),
+    },
+  );
+  return { out: out.join(''), log: log.join('') };
+}
+
+describe('runConfigure()', () => {
+  test('runConfigure() prints a diff and changes nothing in a dry run', async () => {
+    await folder.make({
+      'docker.io/hosts.toml': "server = 'https://registry-1.docker.io'\n[host.'https://cache.example']\n",
+    });
+    const before = await folder.read();
+    const { out } = await configure({ dryRun: true, prependExisting: true });
+    expect(await folder.read()).toEqual(before);
+    const path = join(folder.configPath, 'docker.io/hosts.toml');
+    expect(out).toStartWith(`# copy ${folder.configPath} to ${folder.configPath}/_backup\n--- /dev/null\n`);
+    expect(out).toContain(`--- ${path}\n+++ ${path}\n@@ -1,2 +1,8 @@\n`);
+    expect(out).toContain("+[host.'http://10.0.0.1:30020']\n");
+    expect(out).toContain(" [host.'https://cache.example']\n");
+  });
+
+  test('runConfigure() prints every kind of change in a dry run', async () => {
+    await folder.make({
+      'docker.io/hosts.toml': "server = 'https://registry-1.docker.io'\n",
+      'docker.io/own.key': '0600 KEY',
+      'ghcr.io': '-> docker.io',
+    });
+    await configure();
+    await folder.make({ 'late.txt': 'late' });
+    const named = { allRegistries: false, registries: [{ scheme: 'https', host: 'quay.io' }] } as const;
+    const { out } = await configure({ ...named, dryRun: true });
+    const { configPath } = folder;
+    expect(out).toContain(`# copy ${configPath}/late.txt to ${configPath}/_backup/late.txt\n`);
+    expect(out).toContain(
+      `# remove ${configPath}/_default\n--- ${configPath}/_default/hosts.toml\n+++ /dev/null\n`,
+    );
+    expect(out).toContain(
+      `# put the link ${configPath}/_backup/ghcr.io in the place of ${configPath}/ghcr.io\n`,
+    );
+    expect(out).toContain("\n-[host.'http://10.0.0.1:30020']\n");
+    await originalConfiguration(configPath, { registries: ['_default'], target: 'http://10.0.0.1:30020' });
+    const after = await configure({ ...named, dryRun: true });
+    expect(after.out).toContain(`# copy ${configPath}/_backup/docker.io to ${configPath}/docker.io\n`);
+  });
+
+  test('runConfigure() prints nothing in a dry run when nothing is to be done', async () => {
+    await configure();
+    expect((await configure({ dryRun: true })).out).toBe('');
+  });
+
+  test('runConfigure() reads basic auth and does not print it', async () => {
+    await mkdir(join(folder.root, 'basic-auth'));
+    await writeFile(join(folder.root, 'basic-auth/username'), 'user');
+    await writeFile(join(folder.root, 'basic-auth/password'), 'pass');
+    expect((await configure({ dryRun: true })).out).not.toContain('dXNlcjpwYXNz');
+    await configure();
+    expect(await folder.text('_default/hosts.toml')).toContain("Authorization = 'Basic dXNlcjpwYXNz'");
+    await rm(join(folder.root, 'basic-auth'), { recursive: true });
+    const { out } = await configure({ dryRun: true });
+    expect(out).toContain("-Authorization = '(not shown)'");
+  });
+
+  test('runConfigure() logs what it wrote and what it kept', async () => {
+    await configure();
+    await folder.make({ 'late.txt': 'late' });
+    const { log } = await configure();
+    expect(log).toContain('"msg":"hosts.toml is up to date"');
+    expect(log).toContain('"what":"save","path":"late.txt"');
+  });
+});
