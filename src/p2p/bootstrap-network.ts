@@ -1,14 +1,35 @@
+import { networkInterfaces } from 'node:os';
 import { CODE_P2P, multiaddr } from '@multiformats/multiaddr';
 
+import type { Logger } from '../observe/log.ts';
+import { parseIp } from '../runtime/ip-address.ts';
 import { KAD_PROTOCOL, DIAL_TIMEOUT_MS, MAX_BOOTSTRAP_PEERS } from './limits.ts';
 import type { KadNode } from './kad-node.ts';
 import type { BootstrapNetwork } from './staying-connected.ts';
 
 /** Bootstrapping over a libp2p host. */
-export function createBootstrapNetwork({ libp2p, routingTable, announced }: KadNode): BootstrapNetwork {
+export function createBootstrapNetwork(
+  { libp2p, routingTable, announced }: KadNode,
+  logger: Logger,
+): BootstrapNetwork {
   const self = libp2p.peerId.toString();
+  /** Addresses that were found to be this node's own, or its double's: that is said once. */
+  const selfElsewhere = new Set<string>();
+  const isOwn = (address: string) => {
+    const [own] = announced();
+    return announced().includes(address) || (own !== undefined && isOfThisMachine(address, partsOf(own).tcp));
+  };
+  const noteSelf = (multiaddrs: readonly string[]) => {
+    if (multiaddrs.some((address) => isOwn(address) || selfElsewhere.has(address))) return;
+    for (const address of multiaddrs) selfElsewhere.add(address);
+    logger.warn(
+      'This identity is in use at another address: unless that leads back here (a service does), remove private.key from one of the two nodes and restart it',
+      { id: self, addresses: multiaddrs },
+    );
+  };
   return {
     isSelf({ id, multiaddrs }) {
+      if (id === self) noteSelf(multiaddrs);
       if (id !== undefined) return id === self;
       const own = announced();
       return multiaddrs.every((address) => own.includes(address));
@@ -23,8 +44,9 @@ export function createBootstrapNetwork({ libp2p, routingTable, announced }: KadN
         return true;
       } catch (error) {
         // An address without an ID can be this node's own: a service's address leads back here at times.
-        if (isDialToSelf(error)) return false;
-        throw error;
+        if (!isDialToSelf(error)) throw error;
+        noteSelf(multiaddrs);
+        return false;
       }
     },
     async knownPeers() {
@@ -57,6 +79,18 @@ export function createBootstrapNetwork({ libp2p, routingTable, announced }: KadN
       }
     },
   };
+}
+
+/** True for an IP of this machine with the port. */
+function isOfThisMachine(address: string, port: string | undefined): boolean {
+  const { ip, tcp } = partsOf(address);
+  const interfaces = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
+  return ip !== undefined && tcp === port && interfaces.some((own) => parseIp(own.address)?.toHex() === ip);
+}
+
+function partsOf(address: string): { readonly ip: string | undefined; readonly tcp: string | undefined } {
+  const [ip, tcp] = multiaddr(address).getComponents();
+  return { ip: parseIp(ip?.value ?? '')?.toHex(), tcp: tcp?.value };
 }
 
 /** libp2p says so only in the text of its error, which may be wrapped. */

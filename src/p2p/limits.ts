@@ -83,3 +83,8 @@ export const RECONNECT_INITIAL_MS = 200;
 export const RECONNECT_MAX_MS = 10 * SECOND_MS;
 /** Tries before the peer counts as gone: about 30 s, what a restart takes. It dials us when it is back. */
 export const RECONNECT_ATTEMPTS = 8;
+
+/** How long two nodes must show one identity at a time before that is said: the connection of a node that restarted elsewhere ends before. */
+export const TWIN_CONFIRM_MS = 30 * SECOND_MS;
+/** Most peers of which that was said: it is said once each. */
+export const MAX_TWINS_REPORTED = 1000;

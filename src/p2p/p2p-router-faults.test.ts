@@ -1,18 +1,14 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
 
-import { createLogger, silentLogger } from '../observe/log.ts';
-import type { Peer, Router } from '../routing/router.ts';
-import { systemClock } from '../runtime/clock.ts';
-import type { Bootstrapper } from './bootstrapper.ts';
 import { failureOf, until } from './conditions.fixture.ts';
 import { createHttpBootstrapper } from './http-bootstrapper.ts';
 import { loadIdentity } from './identity.ts';
-import { createP2pRouter, type P2pRouter } from './p2p-router.ts';
+import type { P2pRouter } from './p2p-router.ts';
 import { createStaticBootstrapper } from './static-bootstrapper.ts';
+import { addressOf, createTestRouters, find, portOf } from './testing/test-routers.ts';
 
-type Identity = Awaited<ReturnType<typeof loadIdentity>>;
-
-let started: P2pRouter[] = [];
+const routers = createTestRouters();
+const start: typeof routers.start = async (...args) => routers.start(...args);
 let unhandled: unknown[] = [];
 const onUnhandled = (reason: unknown) => void unhandled.push(reason);
 
@@ -22,46 +18,13 @@ beforeEach(() => {
   process.on('uncaughtException', onUnhandled);
 });
 afterEach(async () => {
-  await Promise.all(started.splice(0).map(async (router) => router[Symbol.asyncDispose]()));
+  await routers.stopAll();
   // Rejections that nobody handles are reported a turn later.
   await new Promise(setImmediate);
   process.off('unhandledRejection', onUnhandled);
   process.off('uncaughtException', onUnhandled);
   expect(unhandled).toEqual([]);
 });
-
-async function start(
-  bootstrapper: Bootstrapper = createStaticBootstrapper([]),
-  more: { listenAddress?: string; privateKey?: Identity; announceAddresses?: string[] } = {},
-): Promise<P2pRouter> {
-  const router = await createP2pRouter(
-    {
-      logger: silentLogger,
-      clock: systemClock,
-      bootstrapper,
-      privateKey: more.privateKey ?? (await loadIdentity()),
-    },
-    {
-      listenAddress: more.listenAddress ?? '127.0.0.1:0',
-      announceAddresses: more.announceAddresses ?? ['127.0.0.1'],
-      allowLoopback: true,
-    },
-  );
-  started.push(router);
-  return router;
-}
-
-function addressOf(router: Router): string {
-  return `${router.self().multiaddrs[0]}/p2p/${router.self().id}`;
-}
-
-function portOf(router: Router): number {
-  return Number(router.self().multiaddrs[0]?.split('/').at(-1));
-}
-
-async function find(router: Router, key: string): Promise<Peer[]> {
-  return Array.fromAsync(router.lookup(key, { signal: AbortSignal.timeout(1000), limit: 20 }));
-}
 
 /** Sends the bytes, waits for the other side's end (or not), and closes. */
 async function throwAt(port: number, bytes: Uint8Array, isPatient: boolean): Promise<void> {
@@ -181,7 +144,7 @@ describe('createP2pRouter()', () => {
     const placeholder = await start(undefined, { privateKey });
     const address = addressOf(placeholder);
     const port = portOf(placeholder);
-    await started.pop()?.[Symbol.asyncDispose]();
+    await routers.stop(placeholder);
     const early = await start(createStaticBootstrapper([address]));
     await early.advertise(['sha256:early']);
     const late = await start(undefined, { privateKey, listenAddress: `127.0.0.1:${port}` });
@@ -196,8 +159,7 @@ describe('createP2pRouter()', () => {
     await until(async () => (await second.peers()).some(({ connected }) => connected));
     await second.advertise(['sha256:kept']);
     await until(() => first.stats().providerRecords === 1);
-    started = started.filter((router) => router !== first);
-    await first[Symbol.asyncDispose]();
+    await routers.stop(first);
     const again = await start(undefined, { privateKey, listenAddress: `127.0.0.1:${port}` });
     await until(() => again.stats().providerRecords === 1);
   });
@@ -212,8 +174,7 @@ describe('createP2pRouter()', () => {
     await until(async () => (await survivor.peers()).length === 4);
     const keys = Array.from({ length: 200 }, (_, index) => `sha256:${index}`);
     const work = [survivor.advertise(keys), ...keys.map(async (key) => find(first, key))];
-    started = started.filter((router) => !leaving.includes(router));
-    await Promise.all(leaving.map(async (router) => router[Symbol.asyncDispose]()));
+    await Promise.all(leaving.map(async (router) => routers.stop(router)));
     await Promise.all(work);
     await until(async () => (await find(first, 'sha256:199')).length === 1);
     const startedMs = performance.now();
@@ -251,12 +212,7 @@ describe('createP2pRouter()', () => {
   test('says in the log when it joins', async () => {
     const lines: string[] = [];
     const first = await start();
-    const logger = createLogger({ level: 'info', write: (line) => lines.push(line) });
-    const bootstrapper = createStaticBootstrapper([addressOf(first)]);
-    const deps = { logger, clock: systemClock, bootstrapper, privateKey: await loadIdentity() };
-    started.push(
-      await createP2pRouter(deps, { listenAddress: '127.0.0.1:0', announceAddresses: ['127.0.0.1'] }),
-    );
+    await start(createStaticBootstrapper([addressOf(first)]), { log: lines });
     await until(() => lines.some((line) => line.includes('Router is ready')));
     expect(lines.join('')).toContain('Joined the cluster');
   });

@@ -24,6 +24,7 @@ import { createProviderDatastore, type ProviderDatastore } from './provider-data
 import { createProviding } from './providing.ts';
 import { sendProviderRecords } from './send-provider-records.ts';
 import { keepConnected } from './staying-connected.ts';
+import { watchForTwins } from './watch-for-twins.ts';
 
 /** What createP2pRouter needs. */
 export interface P2pRouterDeps {
@@ -124,7 +125,8 @@ export async function createP2pRouter(deps: P2pRouterDeps, options: P2pRouterOpt
   }
   logger.info('Router listens', { id: self, addresses: node.announced() });
 
-  const network = createBootstrapNetwork(node);
+  const network = createBootstrapNetwork(node, logger);
+  watchForTwins({ libp2p, logger, clock }, stopped.signal);
   const onReady = () => {
     isReady = true;
     logger.info('Router is ready', { peers: routingTable.size });

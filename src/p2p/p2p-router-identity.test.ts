@@ -1,0 +1,122 @@
+import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
+
+import type { BootstrapPeer } from './bootstrapper.ts';
+import { until } from './conditions.fixture.ts';
+import { loadIdentity } from './identity.ts';
+import type { P2pRouter } from './p2p-router.ts';
+import { createStaticBootstrapper } from './static-bootstrapper.ts';
+import { addressOf, createTestRouters, find, portOf } from './testing/test-routers.ts';
+
+const routers = createTestRouters();
+let uncaught: unknown[] = [];
+const onUncaught = (reason: unknown) => void uncaught.push(reason);
+
+beforeEach(() => {
+  uncaught = [];
+  process.on('unhandledRejection', onUncaught);
+  process.on('uncaughtException', onUncaught);
+});
+afterEach(async () => {
+  await routers.stopAll();
+  await new Promise(setImmediate);
+  process.off('unhandledRejection', onUncaught);
+  process.off('uncaughtException', onUncaught);
+  expect(uncaught).toEqual([]);
+});
+
+async function connectedIds(router: P2pRouter): Promise<string[]> {
+  return (await router.peers()).filter(({ connected }) => connected).map(({ id }) => id);
+}
+
+describe('createP2pRouter()', () => {
+  test('is found at its new address after a restart elsewhere', async () => {
+    const privateKey = await loadIdentity();
+    const hub = await routers.start();
+    const toHub = createStaticBootstrapper([addressOf(hub)]);
+    const third = await routers.start(toHub);
+    const before = await routers.start(toHub, { privateKey });
+    await before.advertise(['sha256:moved']);
+    await until(async () => (await find(third, 'sha256:moved')).length === 1);
+    await routers.stop(before);
+    const after = await routers.start(toHub, {
+      privateKey,
+      announceAddresses: ['127.0.0.9'],
+      listenAddress: '127.0.0.9:0',
+    });
+    await after.advertise(['sha256:moved']);
+    for (const router of [hub, third]) {
+      await until(async () => {
+        const found = await find(router, 'sha256:moved');
+        return found.length === 1 && found[0]?.addresses.join() === '127.0.0.9';
+      });
+    }
+    expect(portOf(after)).not.toBe(portOf(before));
+    await until(async () => (await connectedIds(third)).includes(after.self().id));
+  });
+
+  test('comes together again when all routers restart at once', async () => {
+    const keys = await Promise.all(Array.from({ length: 4 }, async () => loadIdentity()));
+    let named: BootstrapPeer[] = [];
+    const bootstrapper = { kind: 'test', peers: async () => named };
+    const startAll = async (ports: readonly number[]) => {
+      const started = await Promise.all(
+        keys.map(async (privateKey, index) =>
+          routers.start(bootstrapper, { privateKey, listenAddress: `127.0.0.1:${ports[index] ?? 0}` }),
+        ),
+      );
+      named = started.slice(0, 3).map((router) => ({ multiaddrs: router.self().multiaddrs, rank: 0 }));
+      await until(async () =>
+        (await Promise.all(started.map(connectedIds))).every(({ length }) => length === 3),
+      );
+      return started;
+    };
+    const first = await startAll([]);
+    const [ids, ports] = [first.map((router) => router.self().id), first.map(portOf)];
+    await routers.stopAll();
+    const second = await startAll(ports);
+    expect(second.map((router) => router.self().id)).toEqual(ids);
+    await second[3]?.advertise(['sha256:again']);
+    await until(async () => (await find(second[0] as P2pRouter, 'sha256:again')).length === 1);
+  });
+
+  test('goes on without the bootstrap peer, and takes it back', async () => {
+    const privateKey = await loadIdentity();
+    const hub = await routers.start(undefined, { privateKey });
+    const [port, toHub] = [portOf(hub), createStaticBootstrapper([addressOf(hub)])];
+    const [first, second] = [await routers.start(toHub), await routers.start(toHub)];
+    await until(async () => (await connectedIds(first)).length === 2);
+    await routers.stop(hub);
+    // It may be the only one that had to take the record; the next one gets it as soon as it is known.
+    await first.advertise(['sha256:without']).catch(() => {});
+    await until(async () => (await find(second, 'sha256:without')).length === 1);
+    const again = await routers.start(undefined, { privateKey, listenAddress: `127.0.0.1:${port}` });
+    await until(async () => (await connectedIds(again)).length === 2);
+    await until(async () => (await find(again, 'sha256:without')).length === 1);
+  });
+
+  test.each([{ withId: true }, { withId: false }])(
+    'says so, and works on, when another router has its identity (ID known: $withId)',
+    async ({ withId }) => {
+      const privateKey = await loadIdentity();
+      const log: string[] = [];
+      const hub = await routers.start();
+      const twin = await routers.start(createStaticBootstrapper([addressOf(hub)]), { privateKey });
+      await until(async () => (await connectedIds(twin)).length === 1);
+      const peers = [
+        { multiaddrs: twin.self().multiaddrs, ...(withId ? { id: twin.self().id } : {}) },
+        { multiaddrs: hub.self().multiaddrs },
+      ];
+      const router = await routers.start({ kind: 'test', peers: async () => peers }, { privateKey, log });
+      await until(async () => (await connectedIds(router)).length === 1);
+      await until(() => log.some((line) => line.includes('remove private.key')));
+      expect(log.filter((line) => line.includes('remove private.key'))).toHaveLength(1);
+      expect(log.join('')).toContain(`/tcp/${portOf(twin)}"`);
+      await hub.advertise(['sha256:of-hub']);
+      for (const each of [twin, router]) {
+        await until(async () => (await find(each, 'sha256:of-hub')).length === 1);
+      }
+      await router.advertise(['sha256:of-router']);
+      await until(async () => (await find(hub, 'sha256:of-router')).length === 1);
+    },
+  );
+});

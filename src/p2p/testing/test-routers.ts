@@ -1,0 +1,70 @@
+import { createLogger, silentLogger } from '../../observe/log.ts';
+import type { Peer, Router } from '../../routing/router.ts';
+import { systemClock } from '../../runtime/clock.ts';
+import type { Bootstrapper } from '../bootstrapper.ts';
+import { loadIdentity } from '../identity.ts';
+import { createP2pRouter, type P2pRouter } from '../p2p-router.ts';
+import { createStaticBootstrapper } from '../static-bootstrapper.ts';
+
+/** What a router of a test has different from the others. */
+export interface TestRouterOptions {
+  /** Default `127.0.0.1:0`. */
+  readonly listenAddress?: string;
+  /** Default a new one. */
+  readonly privateKey?: Awaited<ReturnType<typeof loadIdentity>>;
+  /** Default 127.0.0.1. */
+  readonly announceAddresses?: readonly string[];
+  /** Gets the lines of its log. */
+  readonly log?: string[];
+}
+
+/** Routers on the loopback that end with the test. */
+export function createTestRouters() {
+  const started: P2pRouter[] = [];
+  return {
+    /** Starts a router; without a bootstrapper it has nobody to ask. */
+    async start(
+      bootstrapper: Bootstrapper = createStaticBootstrapper([]),
+      {
+        listenAddress = '127.0.0.1:0',
+        privateKey,
+        announceAddresses = ['127.0.0.1'],
+        log,
+      }: TestRouterOptions = {},
+    ): Promise<P2pRouter> {
+      const logger =
+        log === undefined ? silentLogger : createLogger({ level: 'debug', write: (line) => log.push(line) });
+      const identity = privateKey ?? (await loadIdentity());
+      const router = await createP2pRouter(
+        { logger, clock: systemClock, bootstrapper, privateKey: identity },
+        { listenAddress, announceAddresses, allowLoopback: true },
+      );
+      started.push(router);
+      return router;
+    },
+    /** Stops one router. */
+    async stop(router: P2pRouter): Promise<void> {
+      started.splice(started.indexOf(router), 1);
+      await router[Symbol.asyncDispose]();
+    },
+    /** Stops all of them. */
+    async stopAll(): Promise<void> {
+      await Promise.all(started.splice(0).map(async (router) => router[Symbol.asyncDispose]()));
+    },
+  };
+}
+
+/** The router's first address, with its ID. */
+export function addressOf(router: Router): string {
+  return `${router.self().multiaddrs[0]}/p2p/${router.self().id}`;
+}
+
+/** The port that the router listens on. */
+export function portOf(router: Router): number {
+  return Number(router.self().multiaddrs[0]?.split('/').at(-1));
+}
+
+/** Who has the key, as far as the router finds out within a second. */
+export async function find(router: Router, key: string): Promise<Peer[]> {
+  return Array.fromAsync(router.lookup(key, { signal: AbortSignal.timeout(1000), limit: 20 }));
+}
