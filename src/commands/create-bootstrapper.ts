@@ -28,7 +28,7 @@ export function createBootstrapper(options: BootstrapOptions): Bootstrapper {
       port: parseListenAddress(options.routerAddr).port,
     });
   }
-  const url = httpBootstrapUrl ?? httpBootstrapPeer;
+  const url = httpBootstrapUrl ?? (httpBootstrapPeer === undefined ? undefined : `${httpBootstrapPeer}/id`);
   if (bootstrapKind === 'http' && url !== undefined) {
     const readTls =
       httpBootstrapCertDir === undefined ? undefined : async () => readTlsFolder(httpBootstrapCertDir);

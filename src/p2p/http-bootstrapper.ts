@@ -5,7 +5,7 @@ import type { BootstrapTls } from './tls-folder.ts';
 
 /** Where to ask. */
 export interface HttpBootstrapperOptions {
-  /** A base URL, /id is added (--http-bootstrap-peer); a URL with a path is asked as it is (--http-bootstrap-url). */
+  /** Asked as it is; /id when it names a server and nothing on it. */
   readonly url: string;
   /** Gives the certificates to show and to trust; called for each request, so that they may rotate. Default none. */
   readonly readTls?: (() => Promise<BootstrapTls>) | undefined;
