@@ -101,14 +101,17 @@ async function compose(shared: Process): Promise<void> {
       authorization,
     },
   );
-  const metricsApp = createMetricsApp({
-    metrics,
-    exposeAdvertised: () => metrics.advertised(advertiser.counts()),
-    router,
-    hasLocally: (key) => has(store, key),
-    clock,
-    logger,
-  });
+  const metricsApp = createMetricsApp(
+    {
+      metrics,
+      advertised: () => advertiser.counts(),
+      router,
+      hasLocally: (key) => has(store, key),
+      clock,
+      logger,
+    },
+    { debugWebEnabled: options.debugWebEnabled, version: build.version },
+  );
   await listen(
     shared,
     { name: 'metrics', address: options.metricsAddr, graceMs: SHORT_SHUTDOWN_GRACE_MS },

@@ -1,12 +1,13 @@
 import { Hono } from 'hono';
 import type { RequestHandler } from '../http/http-server.ts';
 import type { Logger } from '../observe/log.ts';
-import type { Metrics } from '../observe/metrics.ts';
+import type { AdvertisedCounts, Metrics } from '../observe/metrics.ts';
 import { isDigest } from '../oci/digest.ts';
 import { parseReference } from '../oci/reference.ts';
 import type { Router } from '../routing/router.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { createDeadline } from '../runtime/deadline.ts';
+import { debugPage } from './debug-page.ts';
 
 /** Longest lookup that a caller may ask for, in ms. */
 const MAX_FIND_TIMEOUT_MS = 10_000;
@@ -19,9 +20,9 @@ const MAX_CONCURRENT_FINDS = 4;
 
 /** What the metrics listener needs. */
 export interface MetricsAppDeps {
-  readonly metrics: Pick<Metrics, 'expose' | 'peersKnown'>;
-  /** Brings the gauges of what is announced up to date. */
-  readonly exposeAdvertised: () => void;
+  readonly metrics: Pick<Metrics, 'expose' | 'peersKnown' | 'advertised'>;
+  /** What is announced now. */
+  readonly advertised: () => AdvertisedCounts;
   readonly router: Router;
   /** True if this node has the key itself. */
   readonly hasLocally: (key: string) => Promise<boolean>;
@@ -29,18 +30,38 @@ export interface MetricsAppDeps {
   readonly logger: Logger;
 }
 
+/** What the metrics listener is told by flags. */
+export interface MetricsAppOptions {
+  /** --debug-web-enabled: serve the page at /debug/web/. */
+  readonly debugWebEnabled: boolean;
+  readonly version: string;
+}
+
 /** The HTTP of --metrics-addr: Prometheus metrics, and what `spegel peers` asks for. */
-export function createMetricsApp(deps: MetricsAppDeps): RequestHandler {
-  const { metrics, exposeAdvertised, router, hasLocally, clock, logger } = deps;
+export function createMetricsApp(deps: MetricsAppDeps, options: MetricsAppOptions): RequestHandler {
+  const { metrics, advertised, router, hasLocally, clock, logger } = deps;
   const app = new Hono();
   let finds = 0;
 
   app.get('/metrics', async () => {
-    exposeAdvertised();
+    metrics.advertised(advertised());
     metrics.peersKnown((await router.peers()).length);
     const { contentType, body } = await metrics.expose();
     return new Response(body, { headers: { 'content-type': contentType } });
   });
+
+  if (options.debugWebEnabled) {
+    app.get('/debug/web', (c) => c.redirect('/debug/web/', 308));
+    app.get('/debug/web/', async (c) => {
+      // Nothing on the page comes from elsewhere, and nothing on it runs.
+      c.header('content-security-policy', "default-src 'none'; style-src 'unsafe-inline'");
+      const peers = await router.peers();
+      const { version } = options;
+      return c.html(
+        debugPage({ version, self: router.self(), ready: router.ready(), peers, advertised: advertised() }),
+      );
+    });
+  }
 
   app.get('/debug/peers', async (c) => {
     const { id, multiaddrs } = router.self();
