@@ -5,7 +5,7 @@ export type HostsAuthor = 'spegel' | 'original' | 'other';
 
 /** The first table as Spegel v0.7.4 writes it (templateHosts in pkg/oci/containerd.go). */
 const ORIGINAL =
-  /^(?:server = '[^'\n]*'\n\n)?\[host\.'[^'\n]*'\]\ncapabilities = \['pull'(?:, 'resolve')?\]\ndial_timeout = '200ms'(?=\n|$)/;
+  /^(?:server = '[^'\n]*'\n\n)?\[host\.'[^'\n]*'\]\ncapabilities = \['pull'(?:, 'resolve')?\](?:\ndial_timeout = '[^'\n]*')?(?=\n|$)/;
 
 /**
  * Tells who wrote a hosts.toml, from its text and from what `_backup` has in its place (undefined: no such file).

@@ -109,13 +109,15 @@ export async function findUndo(
 ): Promise<readonly HostsChange[]> {
   const planned = new Set(plan.map(({ path }) => path));
   const undo = Array.from(state.folders.values(), async (folder): Promise<HostsChange[]> => {
-    const { name, isOurs, backup } = folder;
+    const { name, isOurs } = folder;
     const path = `${name}/hosts.toml`;
     if (!hasWrittenHostsToml(folder) || planned.has(join(state.configPath, path))) return [];
-    if (isOurs && backup === 'link') return [{ what: 'restore-link', path: name }];
+    const kept = await lstatIfPresent(join(state.backupPath, name));
+    if (kept === undefined && isOurs) return [{ what: 'remove-folder', path: name }];
+    // Also one that leads nowhere, as a link out of what is mounted into a container does.
+    if (kept?.isDirectory() === false && isOurs) return [{ what: 'restore-link', path: name }];
     const hasKept = (await lstatIfPresent(join(state.backupPath, path))) !== undefined;
-    if (hasKept && backup === 'folder') return [{ what: 'restore-hosts-toml', path }];
-    if (isOurs && backup === 'absent') return [{ what: 'remove-folder', path: name }];
+    if (kept?.isDirectory() === true && hasKept) return [{ what: 'restore-hosts-toml', path }];
     return [{ what: 'remove-hosts-toml', path }];
   });
   return reading(state, async () => (await Promise.all(undo)).flat());

@@ -158,6 +158,18 @@ describe('writeHosts()', () => {
     expect(after['certs.d/ghcr.io/hosts.toml']).toContain(`ca = '${folder.root}/elsewhere/ca.crt'`);
   });
 
+  test('writeHosts() puts a folder in place of a link to nothing, which comes back', async () => {
+    await folder.make({ 'new.lab:5000': '-> /nowhere/at/all', 'ghcr.io': '-> /nowhere' });
+    const before = await folder.read();
+    await folder.configure(LISTED);
+    await folder.configure(LISTED);
+    expect(await folder.text('new.lab:5000/hosts.toml')).toContain("server = 'http://new.lab:5000'");
+    await folder.configure(ALL);
+    await folder.configure(LISTED);
+    await restoreHosts(folder.configPath);
+    expect(await folder.read()).toEqual(before);
+  });
+
   test('writeHosts() keeps what somebody adds and changes later, also through a run of the original', async () => {
     await folder.make(THEIRS);
     await folder.configure(ALL);
