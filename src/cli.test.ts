@@ -86,18 +86,6 @@ describe('runCli()', () => {
     expect(error).toContain(message);
   });
 
-  test.each<[args: string[], message: string]>([])(
-    'runCli() exits with 1 for what is not built, registry %p',
-    async (args, message) => {
-      const { code, error } = await run(['registry', ...args]);
-      const line = JSON.parse(error) as { msg: string; error: { name: string; message: string } };
-      expect(code).toBe(1);
-      expect(line.msg).toBe('exit with error');
-      expect(line.error.name).toBe('UnsupportedError');
-      expect(line.error.message).toContain(message);
-    },
-  );
-
   test.each([
     [['--help']],
     [['help']],
