@@ -1,30 +1,15 @@
-import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
+import { describe, expect, test } from 'bun:test';
 
 import { failureOf, until } from './conditions.fixture.ts';
 import { createHttpBootstrapper } from './http-bootstrapper.ts';
 import { loadIdentity } from './identity.ts';
 import type { P2pRouter } from './p2p-router.ts';
 import { createStaticBootstrapper } from './static-bootstrapper.ts';
-import { addressOf, createTestRouters, find, portOf } from './testing/test-routers.ts';
+import { addressOf, createTestRouters, find, portOf, stopAfterEach } from './testing/test-routers.ts';
 
 const routers = createTestRouters();
 const start: typeof routers.start = async (...args) => routers.start(...args);
-let unhandled: unknown[] = [];
-const onUnhandled = (reason: unknown) => void unhandled.push(reason);
-
-beforeEach(() => {
-  unhandled = [];
-  process.on('unhandledRejection', onUnhandled);
-  process.on('uncaughtException', onUnhandled);
-});
-afterEach(async () => {
-  await routers.stopAll();
-  // Rejections that nobody handles are reported a turn later.
-  await new Promise(setImmediate);
-  process.off('unhandledRejection', onUnhandled);
-  process.off('uncaughtException', onUnhandled);
-  expect(unhandled).toEqual([]);
-});
+stopAfterEach(routers);
 
 /** Sends the bytes, waits for the other side's end (or not), and closes. */
 async function throwAt(port: number, bytes: Uint8Array, isPatient: boolean): Promise<void> {

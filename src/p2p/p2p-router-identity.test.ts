@@ -1,28 +1,14 @@
-import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
+import { describe, expect, test } from 'bun:test';
 
 import type { BootstrapPeer } from './bootstrapper.ts';
 import { until } from './conditions.fixture.ts';
 import { loadIdentity } from './identity.ts';
 import type { P2pRouter } from './p2p-router.ts';
 import { createStaticBootstrapper } from './static-bootstrapper.ts';
-import { addressOf, createTestRouters, find, portOf } from './testing/test-routers.ts';
+import { addressOf, createTestRouters, find, portOf, stopAfterEach } from './testing/test-routers.ts';
 
 const routers = createTestRouters();
-let uncaught: unknown[] = [];
-const onUncaught = (reason: unknown) => void uncaught.push(reason);
-
-beforeEach(() => {
-  uncaught = [];
-  process.on('unhandledRejection', onUncaught);
-  process.on('uncaughtException', onUncaught);
-});
-afterEach(async () => {
-  await routers.stopAll();
-  await new Promise(setImmediate);
-  process.off('unhandledRejection', onUncaught);
-  process.off('uncaughtException', onUncaught);
-  expect(uncaught).toEqual([]);
-});
+stopAfterEach(routers);
 
 async function connectedIds(router: P2pRouter): Promise<string[]> {
   return (await router.peers()).filter(({ connected }) => connected).map(({ id }) => id);

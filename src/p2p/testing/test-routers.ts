@@ -1,3 +1,5 @@
+import { afterEach, beforeEach, expect } from 'bun:test';
+
 import { createLogger, silentLogger } from '../../observe/log.ts';
 import type { Peer, Router } from '../../routing/router.ts';
 import { systemClock } from '../../runtime/clock.ts';
@@ -67,4 +69,23 @@ export function portOf(router: Router): number {
 /** Who has the key, as far as the router finds out within a second. */
 export async function find(router: Router, key: string): Promise<Peer[]> {
   return Array.fromAsync(router.lookup(key, { signal: AbortSignal.timeout(1000), limit: 20 }));
+}
+
+/** Stops the routers after each test of the file, and fails a test that left a rejection or an error to nobody. */
+export function stopAfterEach(routers: ReturnType<typeof createTestRouters>): void {
+  let uncaught: unknown[] = [];
+  const onUncaught = (reason: unknown) => void uncaught.push(reason);
+  beforeEach(() => {
+    uncaught = [];
+    process.on('unhandledRejection', onUncaught);
+    process.on('uncaughtException', onUncaught);
+  });
+  afterEach(async () => {
+    await routers.stopAll();
+    // Rejections that nobody handles are reported a turn later.
+    await new Promise(setImmediate);
+    process.off('unhandledRejection', onUncaught);
+    process.off('uncaughtException', onUncaught);
+    expect(uncaught).toEqual([]);
+  });
 }
