@@ -46,6 +46,7 @@ describe('runCli()', () => {
       ['registry', '--bootstrap-kind', 'dns', '--dns-bootstrap-domain', 'a.', '--router-addr', ':0'],
       'needs a fixed port',
     ],
+    [['registry', '--bootstrap-kind', 'dns', '--dns-bootstrap-domain', 'a..b'], 'is no domain name'],
     [['registry', '--bootstrap-kind', 'magic'], 'is not dns or http or static'],
     [['registry', '--bootstrap-kind', 'static', '--router-addr', 'x'], 'Cannot use --router-addr'],
     [['registry', '--bootstrap-kind', 'static', '--static-bootstrap-peers', '10.0.0.1'], 'no multiaddr'],

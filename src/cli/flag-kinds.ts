@@ -1,4 +1,5 @@
 import { parseDuration } from '../runtime/duration.ts';
+import { isDomainName } from '../runtime/domain-name.ts';
 import { parseIp } from '../runtime/ip-address.ts';
 import { parseListenAddress } from '../runtime/listen-address.ts';
 import { parseEndpoint } from '../commands/endpoint.ts';
@@ -96,6 +97,15 @@ export function urlFlag(help: string): Flag<string | undefined> {
     return text.replace(/\/+$/, '');
   };
   return valueFlag({ argument: 'url', help, absent: undefined, parse });
+}
+
+/** A flag with a domain name. */
+export function domainFlag(help: string): Flag<string | undefined> {
+  const parse = (text: string) => {
+    if (!isDomainName(text)) throw new TypeError(`${JSON.stringify(text)} is no domain name`);
+    return text;
+  };
+  return valueFlag({ argument: 'domain', help, absent: undefined, parse });
 }
 
 /** A flag with an IP address of either family, without brackets. */

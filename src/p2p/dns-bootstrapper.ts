@@ -1,6 +1,7 @@
 import { Resolver } from 'node:dns/promises';
 import { readFile } from 'node:fs/promises';
 
+import { isDomainName } from '../runtime/domain-name.ts';
 import { compareIps, parseIp } from '../runtime/ip-address.ts';
 import { BootstrapError, type Bootstrapper, type BootstrapPeer } from './bootstrapper.ts';
 import { BOOTSTRAP_QUERY_TIMEOUT_MS, DNS_PEERS_PER_FAMILY, MAX_DNS_RANKS } from './limits.ts';
@@ -23,8 +24,6 @@ export interface DnsBootstrapperOptions {
 
 /** DNS says that there is no such name, or no such record: an answer, not a failure. */
 const NOBODY = new Set(['ENOTFOUND', 'ENODATA']);
-/** The longest name that DNS can carry, written (RFC 1035, 2.3.4). */
-const MAX_DOMAIN_LENGTH = 254;
 
 /**
  * Bootstraps from the addresses of a domain: the 3 lowest of each IP family (rank 0), and three by three the next
@@ -34,7 +33,7 @@ const MAX_DOMAIN_LENGTH = 254;
 export function createDnsBootstrapper(options: DnsBootstrapperOptions): Bootstrapper {
   const { domain, port, nameServers, resolvConfPath = '/etc/resolv.conf' } = options;
   const timeoutMs = options.timeoutMs ?? BOOTSTRAP_QUERY_TIMEOUT_MS;
-  if (!/^[\w-]+(?:\.[\w-]+)*\.?$/.test(domain) || domain.length > MAX_DOMAIN_LENGTH) {
+  if (!isDomainName(domain)) {
     throw new BootstrapError(
       `Cannot resolve ${JSON.stringify(domain)}: use a domain such as spegel-bootstrap.spegel.svc.cluster.local.`,
     );
