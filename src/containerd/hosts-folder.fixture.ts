@@ -34,6 +34,24 @@ export interface HostsFolder extends AsyncDisposable {
   configure(changes?: Partial<HostsConfig>, files?: HostFiles): Promise<void>;
 }
 
+/** What somebody had before: files, modes, links of each kind, both forms of a folder with a port. */
+export const THEIRS: HostsTree = {
+  'docker.io/hosts.toml': "0640 server = 'https://registry-1.docker.io'\n[host.'https://cache.example']\n",
+  'docker.io/own.key': '0600 KEY',
+  'docker.io/own.cert': 'CERT',
+  'docker.io/linked.crt': '-> own.cert',
+  'registry.lab:5000/ca.crt': '0600 PEM',
+  'registry.lab_6000_/hosts.toml': 'skip_verify = true\n',
+  'ghcr.io': '-> ../elsewhere',
+  '../elsewhere/hosts.toml': "ca = 'ca.crt'\n",
+  '../elsewhere/ca.crt': 'PEM',
+  'quay.io/hosts.toml': '-> ../../single.toml',
+  '../single.toml': "server = 'https://quay.io'\n",
+  'lscr.io': '-> docker.io',
+  'empty.example/': '0700',
+  'readme.txt': 'hello',
+};
+
 /** Parses URLs. */
 export const urls = (...texts: readonly string[]) => texts.map((text) => parseRegistryUrl(text));
 

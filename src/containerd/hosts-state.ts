@@ -1,6 +1,6 @@
 import type { Dirent } from 'node:fs';
 import { readFile, readdir, readlink, realpath, stat } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { isTemporaryName } from './host-files.ts';
 import { lstatIfPresent } from './host-tree.ts';
 import { type HostsAuthor, hostsAuthor } from './hosts-author.ts';
@@ -69,9 +69,10 @@ export async function readHostsState(path: string): Promise<HostsState> {
 
 /** What the registry's hosts.toml would be without spegel; undefined if there is none, or an empty one. */
 export async function readExisting(
-  { configPath, backupPath }: HostsState,
+  state: HostsState,
   { name, kind, current, backup }: HostsFolderState,
 ): Promise<ExistingHostsToml | undefined> {
+  const { configPath, backupPath, folders } = state;
   const path = join(configPath, name, 'hosts.toml');
   if (kind !== 'absent' && current?.author === 'other') return { path, text: current.text };
   if (kind !== 'absent' && current === undefined && backup === 'absent') {
@@ -80,6 +81,12 @@ export async function readExisting(
     return undefined;
   }
   if (backup === 'absent') return undefined;
+  if (backup === 'link') {
+    // Another folder of the configuration: that may have a newer hosts.toml than `_backup`.
+    const target = resolve(configPath, await readlink(join(backupPath, name)));
+    const folder = dirname(target) === configPath ? folders.get(basename(target)) : undefined;
+    if (folder !== undefined) return readExisting(state, folder);
+  }
   const kept = await backupFile(configPath, backupPath, name);
   const text = await readHostsToml(kept);
   return text === undefined ? undefined : { path: kept, text };

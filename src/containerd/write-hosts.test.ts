@@ -3,7 +3,8 @@ import { readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises
 import { join } from 'node:path';
 import { type HostFiles, systemHostFiles } from './host-files.ts';
 import { HostsConfigError } from './hosts-config.ts';
-import { createHostsFolder, type HostsFolder, type HostsTree, urls } from './hosts-folder.fixture.ts';
+import { createHostsFolder, type HostsFolder, type HostsTree, THEIRS, urls } from './hosts-folder.fixture.ts';
+import { killEverywhere, killedAt } from './hosts-killed.fixture.ts';
 import { originalCleanup, originalConfiguration } from './hosts-original.fixture.ts';
 import { restoreHosts } from './hosts-restore.ts';
 
@@ -14,63 +15,15 @@ beforeEach(async () => {
 });
 afterEach(async () => folder[Symbol.asyncDispose]());
 
-/** What somebody had before: files, modes, links of each kind, both forms of a folder with a port. */
-const THEIRS: HostsTree = {
-  'docker.io/hosts.toml': "0640 server = 'https://registry-1.docker.io'\n[host.'https://cache.example']\n",
-  'docker.io/own.key': '0600 KEY',
-  'docker.io/own.cert': 'CERT',
-  'docker.io/linked.crt': '-> own.cert',
-  'registry.lab:5000/ca.crt': '0600 PEM',
-  'registry.lab_6000_/hosts.toml': 'skip_verify = true\n',
-  'ghcr.io': '-> ../elsewhere',
-  '../elsewhere/hosts.toml': "ca = 'ca.crt'\n",
-  '../elsewhere/ca.crt': 'PEM',
-  'quay.io/hosts.toml': '-> ../../single.toml',
-  '../single.toml': "server = 'https://quay.io'\n",
-  'lscr.io': '-> docker.io',
-  'empty.example/': '0700',
-  'readme.txt': 'hello',
-};
 const ALL = { allRegistries: true };
 const LISTED = { registries: urls('https://docker.io', 'https://ghcr.io', 'http://new.lab:5000') };
 
-/** The file operations, which stop as if the process had been killed before the one of that number. */
-function killedAt(number: number): { files: HostFiles; done: () => number } {
-  let count = 0;
-  const methods = Object.entries(systemHostFiles).map(([name, method]) => [
-    name,
-    async (...parameters: unknown[]) => {
-      count += 1;
-      if (count > number) throw new Error('killed');
-      // The one at which it is killed has begun, and is not complete.
-      if (count === number && name === 'writeNewFile') {
-        await writeFile(parameters[0] as string, (parameters[1] as Uint8Array).subarray(0, 3));
-        throw new Error('killed');
-      }
-      await (method as (...all: unknown[]) => Promise<void>)(...parameters);
-    },
-  ]);
-  return { files: Object.fromEntries(methods) as HostFiles, done: () => count };
-}
-
-/** Runs with a kill at every operation in turn, from the first until one run has none left. */
-async function killEverywhere(
-  start: () => Promise<void>,
-  run: (files: HostFiles) => Promise<unknown>,
-  check: (number: number) => Promise<void>,
-): Promise<number> {
-  for (let number = 1; ; number += 1) {
-    await folder[Symbol.asyncDispose]();
-    folder = await createHostsFolder();
-    await start();
-    const { files, done } = killedAt(number);
-    const killed = await run(files).then(
-      () => false,
-      () => true,
-    );
-    if (!killed && done() < number) return number;
-    await check(number);
-  }
+/** A new folder with what somebody had before. */
+async function startAnew(): Promise<HostsTree> {
+  await folder[Symbol.asyncDispose]();
+  folder = await createHostsFolder();
+  await folder.make(THEIRS);
+  return folder.read();
 }
 
 describe('writeHosts()', () => {
@@ -130,10 +83,7 @@ describe('writeHosts()', () => {
     await symlink('../../single.toml', join(configPath, 'quay.io/hosts.toml'));
     await rm(join(configPath, '_backup'), { recursive: true });
     const before = await folder.read();
-    await folder[Symbol.asyncDispose]();
-    folder = await createHostsFolder();
-    await folder.make(THEIRS);
-    expect(before).toEqual(await folder.read());
+    expect(before).toEqual(await startAnew());
     expect(changed['certs.d/quay.io/hosts.toml']).toStartWith('# Written by');
   });
 
@@ -183,6 +133,7 @@ describe('writeHosts()', () => {
     await writeFile(join(folder.configPath, 'docker.io/hosts.toml'), newer);
     await folder.configure(ALL);
     expect(await folder.text('docker.io/hosts.toml')).toContain("server = 'https://newer.example'");
+    expect(await folder.text('lscr.io/hosts.toml')).toContain("server = 'https://newer.example'");
     expect(await folder.text('late.example/hosts.toml')).toStartWith('# Written by');
     const original = { registries: ['_default'], target: 'http://10.0.0.1:30020' };
     await originalConfiguration(folder.configPath, original);
@@ -224,8 +175,7 @@ describe('writeHosts()', () => {
   test('writeHosts() leaves everything in its place or in _backup when it is killed at any point', async () => {
     let before: HostsTree = {};
     const start = async () => {
-      await folder.make(THEIRS);
-      before = await folder.read();
+      before = await startAnew();
     };
     const points = await killEverywhere(
       start,
@@ -248,8 +198,7 @@ describe('writeHosts()', () => {
     await folder.configure(ALL);
     const wanted = await folder.read();
     const start = async () => {
-      await folder.make(THEIRS);
-      before = await folder.read();
+      before = await startAnew();
     };
     await killEverywhere(
       start,
@@ -295,131 +244,6 @@ describe('writeHosts()', () => {
     const after = await stat(path, { bigint: true });
     expect([after.mtimeNs, after.ino]).toEqual([before.mtimeNs, before.ino]);
     expect(await readFile(path, 'utf8')).toStartWith('# Written by');
-  });
-});
-
-describe('restoreHosts()', () => {
-  const original = { registries: ['_default', 'docker.io'], target: 'http://10.0.0.1:30020' };
-  const steps: Readonly<Record<string, () => Promise<unknown>>> = {
-    ours: async () => folder.configure(ALL),
-    prepended: async () => folder.configure({ ...ALL, prependExisting: true }),
-    listed: async () => folder.configure(LISTED),
-    original: async () => originalConfiguration(folder.configPath, original),
-    'original prepended': async () =>
-      originalConfiguration(folder.configPath, {
-        registries: ['docker.io'],
-        target: 'http://10.0.0.1:30020',
-        existing: "[host.'https://cache.example']",
-      }),
-    'original killed': async () => originalConfiguration(folder.configPath, { ...original, moves: 3 }),
-    'our cleanup': async () => restoreHosts(folder.configPath),
-    'original cleanup': async () => originalCleanup(folder.configPath),
-  };
-
-  test.each([
-    [['ours', 'our cleanup']],
-    [['ours', 'original cleanup']],
-    [['original', 'our cleanup']],
-    [['original prepended', 'our cleanup']],
-    [['ours', 'original', 'ours', 'our cleanup']],
-    [['ours', 'original', 'ours', 'original cleanup']],
-    [['original', 'ours', 'original cleanup']],
-    [['original', 'ours', 'our cleanup']],
-    [['ours', 'original', 'original cleanup']],
-    [['ours', 'original', 'our cleanup']],
-    [['original prepended', 'prepended', 'listed', 'original', 'our cleanup']],
-    [['original killed', 'our cleanup']],
-    [['original killed', 'ours', 'our cleanup']],
-    [['original killed', 'ours', 'original cleanup']],
-    [['prepended', 'our cleanup', 'our cleanup', 'original', 'original cleanup']],
-    [['our cleanup']],
-  ])('restoreHosts() and the original restore byte for byte after %p, twice', async (names) => {
-    await folder.make(THEIRS);
-    const before = await folder.read();
-    for (const name of [...names, ...names]) await steps[name]?.();
-    expect(await folder.read()).toEqual(before);
-    // Run again, the original deletes what it had not moved yet.
-    for (const name of names.includes('original killed') ? [] : names) {
-      await steps[name]?.();
-      await steps[name]?.();
-    }
-    expect(await folder.read()).toEqual(before);
-  });
-
-  test('restoreHosts() leaves what somebody added or changed since', async () => {
-    await folder.make(THEIRS);
-    await folder.configure(ALL);
-    const added: HostsTree = {
-      'docker.io/late.crt': 'LATE',
-      'late.example/hosts.toml': "server = 'https://late.example'\n",
-      '_default/ca.crt': 'PEM',
-    };
-    await folder.make(added);
-    await writeFile(join(folder.configPath, 'registry.lab:5000/ca.crt'), 'ROTATED');
-    await writeFile(join(folder.configPath, 'docker.io/hosts.toml'), '# newer\n');
-    await restoreHosts(folder.configPath);
-    const after = await folder.read();
-    for (const [path, text] of Object.entries(added)) expect(after[`certs.d/${path}`]).toBe(text);
-    expect(after['certs.d/registry.lab:5000/ca.crt']).toBe('0600 ROTATED');
-    expect(after['certs.d/docker.io/hosts.toml']).toBe('# newer\n');
-    expect(after['certs.d/_default/hosts.toml']).toBeUndefined();
-    expect(after['certs.d/_backup/']).toBeUndefined();
-  });
-
-  test('restoreHosts() removes only files of ours when there is no _backup', async () => {
-    await folder.configure(LISTED);
-    await originalConfiguration(folder.configPath, original);
-    await folder.configure({ registries: urls('https://quay.io') });
-    await folder.make({
-      'docker.io/hosts.toml':
-        "[host.'http://10.0.0.1:30020']\ncapabilities = ['pull']\ndial_timeout = '200ms'",
-    });
-    await rm(join(folder.configPath, '_backup'), { recursive: true });
-    const { hadBackup } = await restoreHosts(folder.configPath);
-    expect(hadBackup).toBe(false);
-    expect(Object.keys(await folder.read()).sort()).toEqual([
-      'certs.d/',
-      'certs.d/docker.io/',
-      'certs.d/docker.io/hosts.toml',
-    ]);
-  });
-
-  test('restoreHosts() has nothing to do where there is no configuration', async () => {
-    await rm(folder.configPath, { recursive: true });
-    expect(await restoreHosts(folder.configPath)).toEqual({ changes: [], hadBackup: false, conflicts: [] });
-  });
-
-  test('restoreHosts() keeps _backup when a link in it cannot go back', async () => {
-    await folder.make(THEIRS);
-    await folder.configure(ALL);
-    await folder.make({ 'ghcr.io/late.crt': 'LATE' });
-    const { conflicts } = await restoreHosts(folder.configPath);
-    expect(conflicts).toEqual(['ghcr.io']);
-    const after = await folder.read();
-    expect(after['certs.d/ghcr.io/late.crt']).toBe('LATE');
-    expect(after['certs.d/_backup/ghcr.io']).toBe('-> ../elsewhere');
-  });
-
-  test('restoreHosts() goes on where a killed run has stopped', async () => {
-    let before: HostsTree = {};
-    const runs = [
-      async () => folder.configure(ALL),
-      async () => originalConfiguration(folder.configPath, original),
-    ];
-    for (const run of runs) {
-      await killEverywhere(
-        async () => {
-          await folder.make(THEIRS);
-          before = await folder.read();
-          await run();
-        },
-        async (files) => restoreHosts(folder.configPath, files),
-        async () => {
-          await restoreHosts(folder.configPath);
-          expect(await folder.read()).toEqual(before);
-        },
-      );
-    }
   });
 });
 
