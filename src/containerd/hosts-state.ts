@@ -75,11 +75,8 @@ export async function readExisting(
   const { configPath, backupPath, folders } = state;
   const path = join(configPath, name, 'hosts.toml');
   if (kind !== 'absent' && current?.author === 'other') return { path, text: current.text };
-  if (kind !== 'absent' && current === undefined && backup === 'absent') {
-    // A link to nothing, a folder: what is there is somebody's, and not what we may replace unread.
-    await readHostsToml(path);
-    return undefined;
-  }
+  // A link to nothing, a folder, no text: what is there is somebody's, and not what we may replace unread.
+  if (kind !== 'absent' && current === undefined) await readHostsToml(path);
   if (backup === 'absent') return undefined;
   if (backup === 'link') {
     // Another folder of the configuration: that may have a newer hosts.toml than `_backup`.
@@ -201,8 +198,11 @@ async function originalTarget(
 /** Undefined also for an empty file: containerd takes it for absent too. Throws HostsConfigError, also for a link to nothing. */
 async function readHostsToml(path: string): Promise<string | undefined> {
   try {
-    return (await readFile(path, 'utf8')) || undefined;
+    return new TextDecoder('utf-8', { fatal: true }).decode(await readFile(path)) || undefined;
   } catch (error) {
+    if (error instanceof TypeError) {
+      throw new HostsConfigError(`Cannot read ${path}: it is no UTF-8 text`, { cause: error });
+    }
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT' && (await lstatIfPresent(path)) === undefined) return undefined;
     throw hostsConfigFailure(`Cannot read ${path}`, error);

@@ -254,14 +254,19 @@ describe('planHosts()', () => {
   });
 
   test.each([
+    ['no text', async (path: string) => writeFile(path, Buffer.from([0x61, 0xff]))],
     ['a link to nothing', async (path: string) => symlink('nowhere', path)],
     ['a folder', async (path: string) => folder.make({ [`${relative(folder.configPath, path)}/`]: '' })],
   ])('planHosts() throws when a hosts.toml is %s', async (_what, put) => {
     await folder.make({ 'docker.io/': '' });
     await put(join(folder.configPath, 'docker.io/hosts.toml'));
-    const error = await failureOf(plan({ allRegistries: true }));
-    expect(error).toBeInstanceOf(HostsConfigError);
-    expect((error as Error).message).toContain(join(folder.configPath, 'docker.io/hosts.toml'));
+    const message = `Cannot read ${join(folder.configPath, 'docker.io/hosts.toml')}`;
+    for (const present of [{}, { '_backup/docker.io/hosts.toml': THEIRS }]) {
+      await folder.make(present);
+      const error = await failureOf(plan({ allRegistries: true }));
+      expect(error).toBeInstanceOf(HostsConfigError);
+      expect((error as Error).message).toContain(message);
+    }
   });
 
   test('planHosts() does not look into files of registries that are not mirrored', async () => {
