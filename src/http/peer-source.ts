@@ -11,6 +11,8 @@ export interface PeerBody {
   readonly first: Uint8Array;
   /** Takes the connection once the whole body has come and nothing more. */
   readonly onReusable: (connection: PeerConnection) => void;
+  /** This body's share of the memory for receiving, in bytes: it shrinks while others come. */
+  readonly receiveBytes: () => number;
   /** Called once, when the source is closed. */
   readonly onClosed: () => void;
 }
@@ -21,6 +23,7 @@ export function createPeerSource({
   sizeBytes,
   first,
   onReusable,
+  receiveBytes,
   onClosed,
 }: PeerBody): PlainSource {
   const queue: Uint8Array[] = [];
@@ -31,6 +34,7 @@ export function createPeerSource({
   let receivedBytes = 0;
   let discarding: Timer | undefined;
   let closed = false;
+  let boundBytes = Infinity;
 
   const onData = (chunk: Uint8Array) => {
     const owed = sizeBytes - receivedBytes;
@@ -76,6 +80,9 @@ export function createPeerSource({
       else if (broken !== undefined) onRead(broken);
       else {
         reader = onRead;
+        const share = receiveBytes();
+        if (share < boundBytes) connection.boundReceiveBuffer(share);
+        boundBytes = Math.min(boundBytes, share);
         connection.resume();
       }
     },

@@ -66,6 +66,7 @@ export function createPlainMover({
               connection,
               bodyless: method === 'HEAD',
               onReusable: (done) => pool.put(peer, done),
+              receiveBytes: () => share.chunkBytes(),
               onClosed: () => share.release(),
             });
             return { status: head.status, header: (name) => head.headers.get(name), body };

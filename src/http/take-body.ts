@@ -13,6 +13,8 @@ export interface AnswerStart {
   readonly bodyless: boolean;
   /** Takes the connection when it is free for the next request. */
   readonly onReusable: (connection: PeerConnection) => void;
+  /** The body's share of the memory for receiving, in bytes. */
+  readonly receiveBytes: () => number;
   /** Called once, when the body is closed; never if there is none. */
   readonly onClosed: () => void;
 }
@@ -24,6 +26,7 @@ export function takeBody({
   connection,
   bodyless,
   onReusable,
+  receiveBytes,
   onClosed,
 }: AnswerStart): BodySource | undefined {
   const release = (done: PeerConnection) => {
@@ -44,6 +47,7 @@ export function takeBody({
     sizeBytes: head.contentLength,
     first,
     onReusable: release,
+    receiveBytes,
     onClosed,
   });
 }
