@@ -36,7 +36,7 @@ export interface DaemonOptions {
 /** Where a daemon lives and what ends it. */
 export interface DaemonDeps {
   readonly cleanup: Cleanup;
-  readonly namespace: NetworkNamespace;
+  readonly namespace: Pick<NetworkNamespace, 'enter'>;
 }
 
 /** Starts a process inside a namespace. It dies with this process, even when that is killed. */

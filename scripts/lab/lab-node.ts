@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Containerd, type CtrOptions, startContainerd } from './containerd.ts';
+import { createMemoryCgroup } from './memory-cgroup.ts';
 import { createMirror, type Mirror, type MirrorDeps } from './mirror.ts';
 import { type Endpoint, ipv4Of, type LinkShape } from './network.ts';
 import { writeImageArchive } from './image-archive.ts';
@@ -33,6 +34,8 @@ export interface NodeOptions {
   /** Registries whose pulls go through the mirror; empty is all. Default: upstream's two http names. */
   readonly mirroredRegistries?: readonly string[];
   readonly link?: LinkShape;
+  /** Runs the mirror in a memory cgroup of this size, TCP's buffers included. Default: no limit. */
+  readonly memoryLimitBytes?: number;
 }
 
 /** A machine with a containerd and, unless it was made without, a mirror. */
@@ -103,6 +106,13 @@ export async function startLabNode(
         env: { ...env, ...options.mirrorEnv },
         mirroredRegistries,
         bootstrapHost: options.bootstrapHost,
+        memory:
+          options.memoryLimitBytes === undefined
+            ? undefined
+            : createMemoryCgroup(deps, {
+                name: endpoint.namespace.name,
+                limitBytes: options.memoryLimitBytes,
+              }),
       },
     );
   }

@@ -6,6 +6,7 @@ import { type LabHttp, startLabHttp } from './lab-http.ts';
 import { type LabNode, nodeHost, type NodeOptions, NO_MIRROR, startLabNode } from './lab-node.ts';
 import { startNameServer, type Zone } from './name-server.ts';
 import { reserveNeighbourTable } from './neighbour-table.ts';
+import type { NetworkNamespace } from './network-namespace.ts';
 import { createLabNetwork, ipv4Of, type LabNetwork } from './network.ts';
 import { sweepDeadLabs } from './sweep.ts';
 import { startUpstream, type Upstream, UPSTREAM_HOST } from './upstream.ts';
@@ -30,6 +31,8 @@ export interface Lab extends AsyncDisposable {
   readonly nodes: readonly LabNode[];
   readonly upstream: Upstream;
   readonly http: LabHttp;
+  /** A machine on the network that is no node. */
+  readonly hub: NetworkNamespace;
   /** Changes what the name server knows. Throws when there is none. */
   setZone(zone: Zone): void;
   /** Node n, counted from 1. Throws when there is none. */
@@ -104,6 +107,7 @@ async function start(cleanup: Cleanup, options: LabOptions): Promise<Lab> {
     nodes,
     upstream,
     http,
+    hub: network.hub,
     setZone: (next) => {
       if (names === undefined) throw new Error('The lab was started without a zone');
       names.setZone(next);

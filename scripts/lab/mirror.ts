@@ -4,6 +4,7 @@ import type { Cleanup } from './cleanup.ts';
 import type { Containerd } from './containerd.ts';
 import { type Daemon, startDaemon, waitUntilReady } from './daemon.ts';
 import type { LabHttp } from './lab-http.ts';
+import type { MemoryCgroup, MemoryUse } from './memory-cgroup.ts';
 import { type Metrics, parseMetrics } from './metrics.ts';
 import type { Endpoint } from './network.ts';
 import type { ProcessUsage } from './process-usage.ts';
@@ -37,6 +38,8 @@ export interface Mirror {
   fetch(path: string, init?: RequestInit): Promise<Response>;
   metrics(): Promise<Metrics>;
   usage(): Promise<ProcessUsage>;
+  /** Throws for a mirror without a memory limit. */
+  memoryUse(): MemoryUse;
   log(): Promise<string>;
   /** Runs the binary on the node with other arguments, such as `peers --json`. */
   run(args: readonly string[], options?: { readonly cwd?: string }): Promise<CommandResult>;
@@ -53,6 +56,8 @@ export interface MirrorOptions {
   readonly mirroredRegistries: readonly string[];
   /** Address of a mirror to join; asked at each start. */
   readonly bootstrapHost: () => string;
+  /** Bounds the mirror's memory; default none. */
+  readonly memory?: MemoryCgroup | undefined;
 }
 
 /** Collaborators of a mirror. */
@@ -69,7 +74,7 @@ const READY_TIMEOUT_MS = 60_000;
 /** Writes the node's hosts.toml files with the binary's own command. The mirror is not started yet. */
 export async function createMirror(deps: MirrorDeps, options: MirrorOptions): Promise<Mirror> {
   const { http, endpoint, containerd } = deps;
-  const { binary, directory, args = [], env = {}, mirroredRegistries, bootstrapHost } = options;
+  const { binary, directory, args = [], env = {}, mirroredRegistries, bootstrapHost, memory } = options;
   mkdirSync(directory, { recursive: true });
   const url = `http://${endpoint.ipv4}:${MIRROR_PORTS.registry}`;
 
@@ -83,9 +88,10 @@ export async function createMirror(deps: MirrorDeps, options: MirrorOptions): Pr
     `http://127.0.0.1:${MIRROR_PORTS.registry}`,
   ]);
 
+  const enter = [...(memory?.enter ?? []), ...endpoint.namespace.enter];
   const start = (): Daemon =>
     startDaemon(
-      { cleanup: deps.cleanup, namespace: endpoint.namespace },
+      { cleanup: deps.cleanup, namespace: { enter } },
       {
         name: `mirror of ${endpoint.name}`,
         logPath: join(directory, 'mirror.log'),
@@ -163,6 +169,10 @@ export async function createMirror(deps: MirrorDeps, options: MirrorOptions): Pr
       return parseMetrics(await response.text());
     },
     usage: async () => started().usage(),
+    memoryUse: () => {
+      if (memory === undefined) throw new Error(`The mirror of ${endpoint.name} has no memory limit`);
+      return memory.use();
+    },
     log: async () => started().log(),
     run: async (args, options) => tryCommand([...endpoint.namespace.enter, binary, ...args], options),
   };

@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { memoryCgroupMount, removeCgroup } from './memory-cgroup.ts';
 
 /** Labs carry the pid of the process that made them in their name. */
 const LAB_NAME = /^lab(\d+)-[a-z0-9]+/;
@@ -20,6 +21,9 @@ export function sweepDeadLabs(folders: readonly string[]): void {
       rmSync(join(folder, name), { recursive: true, force: true });
     }
   }
+  const cgroups = memoryCgroupMount();
+  if (cgroups === undefined) return;
+  for (const name of readdirSync(cgroups).filter(isDead)) removeCgroup(join(cgroups, name));
 }
 
 function isDead(name: string): boolean {
