@@ -9,10 +9,10 @@ import type { BlobReader, BlobReading } from './read-blobs.ts';
 
 /** A slow reader takes its share so many times a second. */
 const TAKES_PER_SECOND = 20;
-/** As containerd: so many requests in a row that bring nothing. */
-const MAX_FRUITLESS = 3;
-/** Before the next request, in ms: peers need a moment to be replaced. */
+/** Before the next request, in ms. */
 const RETRY_PAUSE_MS = 200;
+/** So many requests in a row that bring nothing: 10 s, in which a node that failed is asked again. */
+const MAX_FRUITLESS = 50;
 
 /** How one response ended. */
 interface Response {

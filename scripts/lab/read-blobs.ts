@@ -15,7 +15,7 @@ export interface BlobReader {
   readonly bytesPerSecond?: number;
   /** Leaves, with a reset, after so many bytes. */
   readonly abortAfterBytes?: number;
-  /** Asks for the rest, as containerd does, when a body ends early. Default false. */
+  /** Asks for the rest, as containerd does, when a body ends early, for 10 s without a byte. Default false. */
   readonly resumes?: boolean;
 }
 
