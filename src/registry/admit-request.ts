@@ -21,14 +21,14 @@ export function admitRequest(deps: AdmitDeps, request: ContentRequest): Admitted
   const { registry, repository, kind } = path;
   if (registry !== undefined) {
     const tag = 'tag' in path ? path.tag : undefined;
-    if (!deps.policy.sharesName({ registry, repository, tag })) {
+    const name = { registry, repository, tag };
+    // Other nodes ask for what is here already: only this node's clients tell where something comes from. What is
+    // refused is noted, too: it tells that the content that comes next is of an image that is not shared.
+    if (!request.forwarded) deps.policy.noteRequest(name, 'digest' in path ? path.digest : undefined);
+    if (!deps.policy.sharesName(name)) {
       const code = kind === 'manifest' ? 'MANIFEST_UNKNOWN' : 'BLOB_UNKNOWN';
-      const name = `${registry}/${repository}${tag === undefined ? '' : `:${tag}`}`;
-      throw new DistributionError(404, code, `${name} is not shared: a filter of this mirror leaves it out`);
-    }
-    // Other nodes ask for what is here already: only this node's clients tell where something comes from.
-    if (!request.forwarded) {
-      deps.policy.noteRequest({ registry, repository, tag }, 'digest' in path ? path.digest : undefined);
+      const text = `${registry}/${repository}${tag === undefined ? '' : `:${tag}`}`;
+      throw new DistributionError(404, code, `${text} is not shared: a filter of this mirror leaves it out`);
     }
   }
   return { ...request, path };

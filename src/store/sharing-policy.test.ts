@@ -67,6 +67,26 @@ describe('createSharingPolicy()', () => {
     expect(policy.sharesDigest(B)).toBe(true);
   });
 
+  test('goes by the tag of an image that the CRI names by its digest, too', () => {
+    const images = {
+      'r.lab/app:nightly': [A],
+      [`r.lab/app@${A}`]: [A],
+      'r.lab/twice:nightly': [B],
+      'r.lab/twice:v1': [B],
+      [`r.lab/twice@${B}`]: [B],
+    };
+    const { policy } = setUp({ filters: [':nightly$'] }, images);
+    expect(policy.sharesDigest(A)).toBe(false);
+    expect(policy.sharesDigest(B)).toBe(true);
+  });
+
+  test('shares what was pulled by digest unless its name is filtered', () => {
+    const images = { [`r.lab/app@${A}`]: [A], [`r.lab/secret@${B}`]: [B] };
+    const { policy } = setUp({ filters: [':nightly$', '/secret'] }, images);
+    expect(policy.sharesDigest(A)).toBe(true);
+    expect(policy.sharesDigest(B)).toBe(false);
+  });
+
   test('does not share content that nobody can place', () => {
     expect(setUp({ filters: ['x'] }).policy.sharesDigest(A)).toBe(false);
   });

@@ -65,7 +65,7 @@ export function createSharingPolicy(deps: SharingPolicyDeps, rules: SharingRules
     sharesName,
     sharesDigest(digest) {
       const references = store.references(digest);
-      if (references.length > 0) return references.some(sharesName);
+      if (references.length > 0) return withoutTwins(references).some(sharesName);
       const sources = sourcesByDigest.get(digest);
       return sources !== undefined && sources !== 'too-many' && [...sources].every(sharesSource);
     },
@@ -75,6 +75,16 @@ export function createSharingPolicy(deps: SharingPolicyDeps, rules: SharingRules
       else if (tag !== undefined) tagsByRepository.add(source, tag);
     },
   };
+}
+
+/**
+ * The names without those that only repeat another one without its tag. The CRI gives every image that it pulls by tag
+ * a second name, `repository@sha256:…`, and a filter of tags cannot match that one.
+ */
+function withoutTwins(names: readonly ImageName[]): readonly ImageName[] {
+  const source = ({ registry, repository }: ImageName) => `${registry}/${repository}`;
+  const tagged = new Set(names.filter(({ tag }) => tag !== undefined).map(source));
+  return names.filter((name) => name.tag !== undefined || !tagged.has(source(name)));
 }
 
 /** Sets of strings by key that fade, bounded in number. */
