@@ -1,0 +1,194 @@
+import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { BINARY } from '../lab/binary.ts';
+import { type CommandResult, runCommand, tryCommand } from '../lab/run-command.ts';
+import { waitFor } from '../lab/wait-for.ts';
+import { expectRowPerFlag, give, type Settings, WAYS } from './flag-row.ts';
+
+let folder = '';
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'spegel-flags-'));
+});
+afterEach(async () => rm(folder, { recursive: true, force: true }));
+
+const TARGET = 'http://10.0.0.1:30020';
+
+/** A flag of `configure`, and what its folder holds after it. */
+interface ConfigureRow {
+  readonly settings: () => Settings;
+  readonly effect: (hosts: string, result: CommandResult) => void;
+  /** Folder of the hosts.toml that is looked at. Default _default. */
+  readonly registry?: string;
+}
+
+const CONFIGURE: Readonly<Record<string, ConfigureRow>> = {
+  'containerd-registry-config-path': {
+    settings: () => ({ 'containerd-registry-config-path': folder }),
+    effect: (hosts) => expect(hosts).toContain(TARGET),
+  },
+  'mirrored-registries': {
+    settings: () => ({ 'mirrored-registries': ['https://a.lab', 'http://b.lab:5000'] }),
+    registry: 'b.lab:5000',
+    effect: (hosts) => expect(hosts).toContain("server = 'http://b.lab:5000'"),
+  },
+  'mirror-targets': {
+    settings: () => ({ 'mirror-targets': ['http://10.0.0.2:1', 'http://10.0.0.3:2'] }),
+    effect: (hosts) => expect(hosts).toMatch(/10\.0\.0\.2:1'[^]*10\.0\.0\.3:2'/),
+  },
+  'additional-mirror-targets': {
+    settings: () => ({ 'additional-mirror-targets': 'c.lab=http://10.0.0.9:5000' }),
+    registry: 'c.lab',
+    effect: (hosts) => expect(hosts).toMatch(/10\.0\.0\.1:30020'[^]*10\.0\.0\.9:5000'/),
+  },
+  'resolve-tags': {
+    settings: () => ({ 'resolve-tags': 'false' }),
+    effect: (hosts) => expect(hosts).toContain("capabilities = ['pull']"),
+  },
+  'prepend-existing': {
+    settings: () => ({ 'prepend-existing': 'true' }),
+    effect: (hosts) => expect(hosts).toMatch(/10\.0\.0\.1:30020'[^]*cache\.lab'/),
+  },
+  'dry-run': {
+    settings: () => ({ 'dry-run': 'true' }),
+    effect: (hosts, { stdout }) => {
+      expect(hosts).not.toContain(TARGET);
+      expect(stdout).toContain(`+[host.'${TARGET}']`);
+    },
+  },
+};
+
+describe('configure', () => {
+  test('has a row for each flag', async () => expectRowPerFlag(['configure'], Object.keys(CONFIGURE)));
+
+  const rows = Object.entries(CONFIGURE).flatMap(([flag, row]) =>
+    WAYS.map((way) => [flag, way, row] as const),
+  );
+  test.each(rows)('--%s by %s', async (_, way, { settings, effect, registry = '_default' }) => {
+    // What is there already.
+    await mkdir(join(folder, '_default'));
+    await writeFile(
+      join(folder, '_default/hosts.toml'),
+      "[host.'http://cache.lab']\ncapabilities = ['pull', 'resolve']\n",
+    );
+    const base: Settings = { 'containerd-registry-config-path': folder, 'mirror-targets': TARGET };
+    const { args, env } = give({ ...base, ...settings() }, way);
+    const result = await tryCommand([BINARY, 'configure', ...args], { env });
+    expect(result).toMatchObject({ exitCode: 0 });
+    effect(await readFile(join(folder, registry, 'hosts.toml'), 'utf8'), result);
+  });
+});
+
+/** Starts `cleanup` and ends it after the check. */
+async function withCleanup(
+  { args, env }: ReturnType<typeof give>,
+  check: () => Promise<void>,
+): Promise<void> {
+  const child = Bun.spawn([BINARY, 'cleanup', ...args], {
+    env: { ...process.env, ...env },
+    stdout: 'ignore',
+    stderr: 'ignore',
+  });
+  try {
+    await check();
+  } finally {
+    child.kill('SIGTERM');
+    expect(await child.exited).toBe(0);
+  }
+}
+
+/** A port that nobody listens on; the system gives the next one that is asked for another. */
+async function freePort(): Promise<number> {
+  return new Promise((resolve) => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as { port: number };
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+describe('cleanup and cleanup-wait', () => {
+  test('have a row for each flag', async () => {
+    await expectRowPerFlag(['cleanup'], ['addr', 'containerd-registry-config-path']);
+    await expectRowPerFlag(['cleanup-wait'], ['probe-endpoint', 'threshold', 'period']);
+  });
+
+  test.each(WAYS)('all of their flags by %s', async (way) => {
+    await mkdir(join(folder, 'a.lab'));
+    await writeFile(join(folder, 'a.lab/hosts.toml'), "server = 'https://a.lab'\n");
+    await runCommand([
+      BINARY,
+      'configure',
+      '--containerd-registry-config-path',
+      folder,
+      '--mirror-targets',
+      TARGET,
+    ]);
+    const port = await freePort();
+    const cleanup = { addr: `127.0.0.1:${port}`, 'containerd-registry-config-path': folder };
+    await withCleanup(give(cleanup, way), async () => {
+      const periodMs = 400;
+      const settings = { 'probe-endpoint': `127.0.0.1:${port}`, threshold: '2', period: `${periodMs}ms` };
+      await waitFor('cleanup to answer', async () => (await fetch(`http://127.0.0.1:${port}/readyz`)).ok);
+      const { args, env } = give(settings, way);
+      const startedMs = performance.now();
+      const { exitCode, stderr } = await tryCommand([BINARY, 'cleanup-wait', ...args], { env });
+      const tookMs = performance.now() - startedMs;
+      expect(exitCode).toBe(0);
+      expect(stderr.split('every node has answered')).toHaveLength(3);
+      expect(tookMs).toBeGreaterThan(periodMs);
+      expect(tookMs).toBeLessThan(4 * periodMs);
+      expect(await readdir(folder)).toEqual(['a.lab']);
+      expect(await readFile(join(folder, 'a.lab/hosts.toml'), 'utf8')).toBe("server = 'https://a.lab'\n");
+    });
+  });
+});
+
+describe('version, peers and --log-level', () => {
+  test('have a row for each flag', async () => {
+    await expectRowPerFlag(['version'], ['format']);
+    await expectRowPerFlag(['peers'], ['addr', 'json']);
+    await expectRowPerFlag(['peers', 'find'], ['addr', 'json']);
+    await expectRowPerFlag([], []);
+  });
+
+  test.each(WAYS)('version --format by %s', async (way) => {
+    const { args, env } = give({ format: 'json' }, way);
+    const out = JSON.parse(await runCommand([BINARY, 'version', ...args], { env })) as object;
+    expect(out).toHaveProperty('version');
+  });
+
+  test.each(WAYS)('peers --addr and --json by %s', async (way) => {
+    const self = { id: '12D3KooWTest', addresses: ['/ip4/10.0.0.1/tcp/5001'] };
+    using server = Bun.serve({
+      port: 0,
+      hostname: '127.0.0.1',
+      fetch: () => Response.json({ self, ready: true, peers: [] }),
+    });
+    const { args, env } = give({ addr: `127.0.0.1:${server.port}`, json: 'true' }, way);
+    const out = await runCommand([BINARY, 'peers', ...args], { env });
+    expect(JSON.parse(out)).toMatchObject({ self: { id: self.id } });
+  });
+
+  test.each(WAYS)('--log-level by %s', async (way) => {
+    const configure = ['configure', '--containerd-registry-config-path', folder, '--mirror-targets', TARGET];
+    for (const [level, lines] of [
+      ['INFO', /./],
+      ['ERROR', /^$/],
+    ] as const) {
+      const { args, env } = give({ 'log-level': level }, way);
+      const { exitCode, stderr } = await tryCommand([BINARY, ...args, ...configure], { env });
+      expect(exitCode).toBe(0);
+      expect(stderr).toMatch(lines);
+    }
+  });
+
+  test('the command line goes before the environment, and an empty variable is none', async () => {
+    const { stdout } = await tryCommand([BINARY, 'version', '--format=text'], { env: { FORMAT: 'json' } });
+    expect(stdout).toStartWith('spegel version');
+    const { exitCode } = await tryCommand([BINARY, 'version'], { env: { FORMAT: '', LOG_LEVEL: '' } });
+    expect(exitCode).toBe(0);
+  });
+});
