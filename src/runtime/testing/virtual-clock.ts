@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.ts';
+import { type Clock, unlessAborted } from '../clock.ts';
 
 /** A clock that stands still until it is advanced. */
 export interface VirtualClock extends Clock {
@@ -13,25 +13,16 @@ export function createVirtualClock(): VirtualClock {
   return {
     nowMs: () => nowMs,
     sleep: (ms, signal) =>
-      new Promise((resolve, reject) => {
-        if (signal?.aborted === true) {
-          reject(signal.reason as Error);
-          return;
-        }
-        const onAbort = () => {
-          sleepers.delete(sleeper);
-          reject(signal?.reason as Error);
-        };
+      unlessAborted(signal, (resolve) => {
         const sleeper = {
           untilMs: nowMs + ms,
           wake: () => {
             sleepers.delete(sleeper);
-            signal?.removeEventListener('abort', onAbort);
             resolve();
           },
         };
         sleepers.add(sleeper);
-        signal?.addEventListener('abort', onAbort, { once: true });
+        return () => sleepers.delete(sleeper);
       }),
     async advance(ms) {
       const untilMs = nowMs + ms;
