@@ -11,6 +11,7 @@ import { createImage, type TestImage } from '../lab/test-image.ts';
 import { contentPath, tagPath } from '../lab/until-found.ts';
 import { REGISTRY } from '../lab/upstream.ts';
 import { waitFor } from '../lab/wait-for.ts';
+import { give } from './flag-row.ts';
 import { useLab } from './test-lab.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'spegel-auth-'));
@@ -42,12 +43,13 @@ async function configureWithSecret({ containerd, mirror }: LabNode, path: string
     mkdir -p /etc/secrets && cp -r "$2" /etc/secrets/basic-auth && shift 2 && exec "$@"`;
   const scratch = join(folder, 'etc');
   mkdirSync(scratch, { recursive: true });
-  await runCommand([
-    ...['unshare', '--mount', 'sh', '-c', mounted, 'sh', scratch, path],
-    ...[mirror.binary, 'configure', '--containerd-registry-config-path', containerd.paths.certsDir],
-    ...['--mirrored-registries', `http://${REGISTRY}`],
-    ...['--mirror-targets', `http://127.0.0.1:${MIRROR_PORTS.registry}`],
-  ]);
+  const inside = ['unshare', '--mount', 'sh', '-c', mounted, 'sh', scratch, path];
+  const flags = {
+    'containerd-registry-config-path': containerd.paths.certsDir,
+    'mirrored-registries': `http://${REGISTRY}`,
+    'mirror-targets': `http://127.0.0.1:${MIRROR_PORTS.registry}`,
+  };
+  await runCommand([...inside, mirror.binary, 'configure', ...give(flags, 'flag').args]);
 }
 
 const hosts = async ({ containerd }: LabNode): Promise<string> =>

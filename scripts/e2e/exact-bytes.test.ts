@@ -74,10 +74,10 @@ test('every byte is right while other readers leave', async () => {
 test('every byte is right while holders are killed and hang in turn', async () => {
   const target = lab().node(3);
   const readers = mixedReaders(target, true);
-  let reading = true;
+  const over = new AbortController();
   const breaking = async () => {
     // One holder is left at any time.
-    for (let n = 0; reading; n++) {
+    for (let n = 0; !over.signal.aborted; n++) {
       const { mirror } = lab().node(1 + (n % 2));
       if (n % 4 < 2) {
         await mirror.kill();
@@ -93,9 +93,7 @@ test('every byte is right while holders are killed and hang in turn', async () =
     }
   };
   const [readings] = await Promise.all([
-    readBlobs(lab().hub, readers).finally(() => {
-      reading = false;
-    }),
+    readBlobs(lab().hub, readers).finally(() => over.abort()),
     breaking(),
   ]);
   expectExact(readings, readers);
@@ -109,11 +107,9 @@ test('what a reader gets is a right beginning when the only way to a holder is l
   await target.removeImage(image);
   await lab().node(2).mirror.stop();
   await untilFound(target, image, 'exact', 'v1');
-  const readers = mixedReaders(target, false).map((reader) => ({
-    ...reader,
-    bytesPerSecond: 4 * MB,
-    resumes: false,
-  }));
+  const readers = mixedReaders(target, false).map(({ resumes: _, ...reader }): BlobReader =>
+    Object.assign(reader, { bytesPerSecond: 4 * MB }),
+  );
   const running = readBlobs(lab().hub, readers);
   await sleep(2 * BREAK_EVERY_MS);
   await lab().node(1).mirror.kill();

@@ -26,7 +26,7 @@ export function give(settings: Settings, way: Way): Given {
 }
 
 /** The environment variable of a flag. */
-export function variableOf(flag: string): string {
+function variableOf(flag: string): string {
   return flag.replaceAll('-', '_').toUpperCase();
 }
 

@@ -47,7 +47,13 @@ async function copy(n: number, name: string, image: TestImage): Promise<CommandR
     const source = `docker://${lab().node(n).endpoint.ipv4}:${MIRROR_PORTS.registry}/${name}`;
     const result = await tryCommand([
       ...lab().hub.enter,
-      ...['skopeo', 'copy', '--insecure-policy', '--src-tls-verify=false', '--all', source, `dir:${folder}`],
+      'skopeo',
+      'copy',
+      '--insecure-policy',
+      '--src-tls-verify=false',
+      '--all',
+      source,
+      `dir:${folder}`,
     ]);
     if (result.exitCode !== 0) return result;
     for (const { digest, kind } of image.blobs) {

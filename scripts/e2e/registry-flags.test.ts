@@ -1,0 +1,277 @@
+import { beforeAll, expect, test } from 'bun:test';
+import { mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { BINARY } from '../lab/binary.ts';
+import { NO_MIRROR } from '../lab/lab-node.ts';
+import { MIRROR_PORTS } from '../lab/mirror.ts';
+import { createSelfSignedCertificate } from '../lab/self-signed-certificate.ts';
+import { createImage, type TestImage } from '../lab/test-image.ts';
+import { contentPath, tagPath } from '../lab/until-found.ts';
+import { REGISTRY } from '../lab/upstream.ts';
+import { waitFor } from '../lab/wait-for.ts';
+import { expectRowPerFlag, give, type Settings, type Way, WAYS } from './flag-row.ts';
+import { useLab } from './test-lab.ts';
+
+/** The binary runs on node 1, in a namespace without a name server; node 2 is its peer. */
+const lab = useLab({ nodes: [{ binary: NO_MIRROR }, {}] });
+const here = createImage({ seed: 'here', layers: [{ sizeBytes: 1000 }] });
+const there = createImage({ seed: 'there', layers: [{ sizeBytes: 1000 }] });
+const far = createImage({ seed: 'far', layers: [{ sizeBytes: 1000 }] });
+const missing = `/v2/lab/none/blobs/sha256:${'0'.repeat(64)}?ns=${REGISTRY}`;
+/** Of node 1, besides its usual one: both are announced unless NODE_IP says which one. */
+const SECOND_ADDRESS = '10.99.77.77';
+let peer = '';
+
+beforeAll(async () => {
+  await lab()
+    .node(1)
+    .endpoint.namespace.ip([`addr add ${SECOND_ADDRESS}/16 dev eth0`]);
+  await lab().node(1).importImage(here, `${REGISTRY}/lab/here:v1`);
+  await lab().node(1).importImage(there, `${REGISTRY}/lab/there:v1`, { namespace: 'other' });
+  await lab().node(2).importImage(far, `${REGISTRY}/lab/far:v1`);
+  const { stdout } = await lab().node(2).mirror.run(['peers', '--json']);
+  peer = `/ip4/${lab().node(2).endpoint.ipv4}/tcp/${MIRROR_PORTS.router}/p2p/${(JSON.parse(stdout) as { self: { id: string } }).self.id}`;
+});
+
+/** A running binary. */
+interface Run {
+  /** Status of an answer; 0 when there is none. */
+  status(path: string, port?: number, init?: RequestInit): Promise<number>;
+  text(path: string, port?: number): Promise<string>;
+  log(): string;
+  isListening(port: number): boolean;
+}
+
+/** A flag of `registry`: what is given to the binary, and what can be seen then. */
+interface Row {
+  readonly settings: () => Settings;
+  readonly effect: (run: Run) => Promise<void>;
+}
+
+const { registry: REGISTRY_PORT, metrics: METRICS_PORT } = MIRROR_PORTS;
+const OTHER_PORT = 6100;
+const url = (port: number, path = '') => `http://${lab().node(2).endpoint.ipv4}:${port}${path}`;
+const byHttp = () => ({ 'bootstrap-kind': 'http', 'http-bootstrap-peer': url(MIRROR_PORTS.bootstrap) });
+const newFolder = () => mkdtempSync(join(lab().directory, 'flags-'));
+function folderWith(files: Readonly<Record<string, string>>): string {
+  const folder = newFolder();
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
+  return folder;
+}
+
+const served = async (run: Run, image: TestImage, status = 200) => {
+  for (const blob of image.blobs) {
+    const path = contentPath('lab/any', blob);
+    await waitFor(`${status} for ${path}`, async () => (await run.status(path)) === status);
+  }
+};
+const knowsPeer = async (run: Run) => {
+  const { ipv4 } = lab().node(2).endpoint;
+  await waitFor('the peer', async () => (await run.text('/debug/peers', METRICS_PORT)).includes(ipv4));
+};
+/** The peer answers lookups. */
+const findsFar = async (run: Run) => {
+  const { ipv4 } = lab().node(2).endpoint;
+  const find = `/debug/peers/find?key=${far.root.digest}`;
+  await waitFor('the peer to be found', async () => (await run.text(find, METRICS_PORT)).includes(ipv4));
+};
+const isHidden = async (run: Run, path: string) => {
+  await waitFor('an answer', async () => (await run.text(path)).includes('is not shared'));
+};
+
+const ROWS: Readonly<Record<string, Row>> = {
+  'registry-addr': {
+    settings: () => ({ 'registry-addr': `:${OTHER_PORT}` }),
+    effect: async (run) => {
+      await waitFor('the port', async () => (await run.status('/livez', OTHER_PORT)) === 200);
+      expect(run.isListening(REGISTRY_PORT)).toBe(false);
+    },
+  },
+  'router-addr': {
+    settings: () => ({ 'router-addr': `:${OTHER_PORT}` }),
+    effect: async (run) => {
+      await waitFor('the port', () => run.isListening(OTHER_PORT));
+      expect(run.isListening(MIRROR_PORTS.router)).toBe(false);
+    },
+  },
+  'metrics-addr': {
+    settings: () => ({ 'metrics-addr': `:${OTHER_PORT}` }),
+    effect: async (run) => {
+      await waitFor('the port', async () => (await run.status('/metrics', OTHER_PORT)) === 200);
+      expect(run.isListening(METRICS_PORT)).toBe(false);
+    },
+  },
+  'containerd-sock': {
+    settings: () => ({ 'containerd-sock': lab().node(1).containerd.paths.socket }),
+    effect: async (run) => served(run, here),
+  },
+  'containerd-content-path': {
+    settings: () => ({ 'containerd-content-path': lab().node(1).containerd.contentPath }),
+    effect: async (run) => served(run, here),
+  },
+  'containerd-namespace': {
+    settings: () => ({ 'containerd-namespace': 'other' }),
+    effect: async (run) => {
+      await served(run, there);
+      await served(run, here, 404);
+    },
+  },
+  'data-dir': {
+    settings: () => ({ 'data-dir': join(dataFolder(), 'new') }),
+    effect: async () => {
+      const file = join(dataFolder(), 'new/private.key');
+      await waitFor('the key', () => statSync(file).size > 0);
+      expect(readFileSync(file, 'utf8')).toContain('PRIVATE KEY');
+      expect(statSync(file).mode & 0o777).toBe(0o600);
+    },
+  },
+  'mirrored-registries': {
+    settings: () => ({ 'mirrored-registries': ['https://docker.io', 'http://a.lab:5000'] }),
+    effect: async (run) => isHidden(run, tagPath('lab/here', 'v1')),
+  },
+  'registry-filters': {
+    settings: () => ({ 'registry-filters': ['x{2}', `^${REGISTRY}/lab/here:v[0-9]$`] }),
+    effect: async (run) => isHidden(run, tagPath('lab/here', 'v1')),
+  },
+  'basic-auth-dir': {
+    settings: () => ({ 'basic-auth-dir': folderWith({ username: 'a', password: 'b' }) }),
+    effect: async (run) => {
+      await waitFor('a 401', async () => (await run.status('/v2/')) === 401);
+      expect(await run.status('/v2/', REGISTRY_PORT, { headers: { authorization: 'Basic YTpi' } })).toBe(200);
+    },
+  },
+  'mirror-resolve-timeout': {
+    settings: () => ({ ...byHttp(), 'mirror-resolve-timeout': '900ms' }),
+    effect: async (run) => {
+      await findsFar(run);
+      const { mirror } = lab().node(2);
+      mirror.hang();
+      try {
+        const startedMs = performance.now();
+        expect(await run.status(missing)).toBe(404);
+        expect(performance.now() - startedMs).toBeGreaterThan(850);
+      } finally {
+        mirror.resume();
+      }
+    },
+  },
+  'mirror-resolve-retries': {
+    settings: () => ({ ...byHttp(), 'mirror-resolve-retries': '0' }),
+    effect: async (run) => {
+      await findsFar(run);
+      expect(await run.status(contentPath('lab/far', far.root))).toBe(404);
+    },
+  },
+  'debug-web-enabled': {
+    settings: () => ({ 'debug-web-enabled': 'false' }),
+    effect: async (run) => {
+      await waitFor('the port', async () => (await run.status('/metrics', METRICS_PORT)) === 200);
+      expect(await run.status('/debug/web/', METRICS_PORT)).toBe(404);
+    },
+  },
+  'bootstrap-kind': {
+    settings: () => ({ 'bootstrap-kind': 'STATIC' }),
+    effect: async (run) => {
+      await waitFor('readiness', async () => (await run.status('/readyz')) === 200);
+    },
+  },
+  'dns-bootstrap-domain': {
+    settings: () => ({ 'bootstrap-kind': 'dns', 'dns-bootstrap-domain': 'nodes.lab' }),
+    effect: async (run) => {
+      await waitFor('the name in the log', () => run.log().includes('nodes.lab'));
+    },
+  },
+  'http-bootstrap-addr': {
+    settings: () => ({ ...byHttp(), 'http-bootstrap-addr': `:${OTHER_PORT}` }),
+    effect: async (run) => {
+      await waitFor('the port', async () => (await run.text('/id', OTHER_PORT)).includes('12D3'));
+    },
+  },
+  'http-bootstrap-peer': { settings: byHttp, effect: knowsPeer },
+  'http-bootstrap-url': {
+    settings: () => ({ 'bootstrap-kind': 'http', 'http-bootstrap-url': url(MIRROR_PORTS.bootstrap, '/ids') }),
+    effect: knowsPeer,
+  },
+  'http-bootstrap-cert-dir': {
+    settings: () => {
+      const { certificate, privateKey } = createSelfSignedCertificate('boot.lab');
+      return {
+        'bootstrap-kind': 'http',
+        'http-bootstrap-addr': `:${OTHER_PORT}`,
+        'http-bootstrap-cert-dir': folderWith({
+          'ca.crt': certificate,
+          'tls.crt': certificate,
+          'tls.key': privateKey,
+        }),
+      };
+    },
+    effect: async (run) => {
+      await waitFor('the port', () => run.isListening(OTHER_PORT));
+      expect(await run.status('/id', OTHER_PORT)).toBe(0);
+      expect(run.log()).toContain('"tls":true');
+    },
+  },
+  'static-bootstrap-peers': { settings: () => ({ 'static-bootstrap-peers': [peer] }), effect: knowsPeer },
+  'node-ip': {
+    settings: () => ({ 'node-ip': SECOND_ADDRESS }),
+    effect: async (run) => {
+      const own = async () => run.text('/debug/peers', METRICS_PORT);
+      await waitFor('the address', async () => (await own()).includes(`/ip4/${SECOND_ADDRESS}/`));
+      expect(await own()).not.toContain(`/ip4/${lab().node(1).endpoint.ipv4}/`);
+    },
+  },
+};
+
+/** Of the row that runs: made anew for each. */
+let current = '';
+const dataFolder = () => (current === '' ? (current = newFolder()) : current);
+
+async function withRegistry(settings: Settings, way: Way, effect: Row['effect']): Promise<void> {
+  const { endpoint, containerd } = lab().node(1);
+  const base: Settings = {
+    'containerd-sock': containerd.paths.socket,
+    'containerd-content-path': containerd.contentPath,
+    'bootstrap-kind': 'static',
+  };
+  const { args, env } = give({ ...base, ...settings }, way);
+  const log = join(newFolder(), 'log');
+  const command = ['setpriv', '--pdeathsig', 'KILL', BINARY, 'registry', ...args];
+  const child = Bun.spawn([...endpoint.namespace.enter, ...command], {
+    env: { PATH: process.env['PATH'], ...env },
+    stderr: Bun.file(log),
+    stdout: 'ignore',
+  });
+  const ask = async (path: string, port: number = REGISTRY_PORT, init: RequestInit = {}) =>
+    lab().http.fetch(`http://${endpoint.ipv4}:${port}${path}`, init);
+  try {
+    await effect({
+      status: async (path, port, init) =>
+        ask(path, port, init).then(
+          async (response) => {
+            await response.body?.cancel();
+            return response.status;
+          },
+          () => 0,
+        ),
+      text: async (path, port) => (await ask(path, port)).text(),
+      log: () => readFileSync(log, 'utf8'),
+      isListening: (port) => {
+        const { stdout } = Bun.spawnSync([...endpoint.namespace.enter, 'ss', '-Hltn', `sport = :${port}`]);
+        return stdout.length > 0;
+      },
+    });
+  } catch (error) {
+    throw new Error(`${String(error)}\n${readFileSync(log, 'utf8').slice(-2000)}`, { cause: error });
+  } finally {
+    child.kill('SIGTERM');
+    expect(await child.exited).toBe(0);
+    current = '';
+  }
+}
+
+test('there is a row for each flag', async () => expectRowPerFlag(['registry'], Object.keys(ROWS)));
+
+const rows = Object.entries(ROWS).flatMap(([flag, row]) => WAYS.map((way) => [flag, way, row] as const));
+test.each(rows)('registry --%s by %s', async (_, way, { settings, effect }) =>
+  withRegistry(settings(), way, effect),
+);
