@@ -107,8 +107,8 @@ test('what a reader gets is a right beginning when the only way to a holder is l
   await target.removeImage(image);
   await lab().node(2).mirror.stop();
   await untilFound(target, image, 'exact', 'v1');
-  const readers = mixedReaders(target, false).map(({ resumes: _, ...reader }): BlobReader =>
-    Object.assign(reader, { bytesPerSecond: 4 * MB }),
+  const readers = mixedReaders(target, false).map((reader): BlobReader =>
+    Object.assign(reader, { bytesPerSecond: 4 * MB, resumes: false }),
   );
   const running = readBlobs(lab().hub, readers);
   await sleep(2 * BREAK_EVERY_MS);
