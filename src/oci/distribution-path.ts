@@ -21,7 +21,7 @@ export type RoutablePath = DistributionPath & (DigestPath | { readonly registry:
 /**
  * Parses the path (percent-encoding not decoded: names need none) and the query's `ns` of a pull request.
  * Without `ns`, a first component that is a host is the registry (`/v2/registry.example/lab/a/manifests/v1`).
- * Throws DistributionError: 404 for a path that is no pull endpoint, 400 for one with an invalid part.
+ * Throws DistributionError: 404 for a path that is no pull endpoint or a tag that cannot be, 400 for another invalid part.
  */
 export function parseDistributionPath(pathname: string, ns: string | undefined): DistributionPath {
   const match = /^\/v2\/(.+)\/(manifests|blobs)\/([^/]+)$/.exec(pathname);
@@ -39,7 +39,11 @@ export function parseDistributionPath(pathname: string, ns: string | undefined):
     return { kind: collection === 'blobs' ? 'blob' : 'manifest', repository, registry, digest: reference };
   }
   if (collection === 'blobs' || reference.includes(':')) throw invalid('DIGEST_INVALID', 'digest', reference);
-  if (!isTag(reference)) throw invalid('NAME_INVALID', 'tag', reference);
+  if (!isTag(reference)) {
+    // Not 400: the conformance suite asks for such a name as one that does not exist.
+    const text = `No manifest can have the tag ${JSON.stringify(reference.slice(0, 300))}`;
+    throw new DistributionError(404, 'MANIFEST_UNKNOWN', text);
+  }
   return { kind: 'manifest', repository, registry, tag: reference };
 }
 
