@@ -67,7 +67,7 @@ describe('parseDistributionPath()', () => {
     ['/v2/../a/manifests/v1', 'r.lab', 400, 'NAME_INVALID'],
     ['/v2/%61/manifests/v1', 'r.lab', 400, 'NAME_INVALID'],
     ['/v2//manifests/v1', 'r.lab', 404, 'UNSUPPORTED'],
-    ['/v2/a/manifests/.v1', 'r.lab', 400, 'NAME_INVALID'],
+    ['/v2/a/manifests/.v1', 'r.lab', 404, 'MANIFEST_UNKNOWN'],
     ['/v2/a/manifests/v1', 'r lab', 400, 'NAME_INVALID'],
     ['/v2/a/manifests/v1', 'http://r.lab', 400, 'NAME_INVALID'],
     ['/v2/a/blobs/v1', 'r.lab', 400, 'DIGEST_INVALID'],
