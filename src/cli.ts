@@ -10,6 +10,7 @@ import {
 import { cleanupFlags, cleanupOptions, cleanupWaitFlags, cleanupWaitOptions } from './cli/cleanup-flags.ts';
 import { configureFlags, configureOptions } from './cli/configure-flags.ts';
 import { choiceFlag, isBooleanWord } from './cli/flag-kinds.ts';
+import { doctorFlags, doctorOptions } from './cli/doctor-flags.ts';
 import { peersFlags } from './cli/peers-flags.ts';
 import { registryFlags, registryOptions } from './cli/registry-flags.ts';
 import { UsageError } from './cli/usage-error.ts';
@@ -33,7 +34,7 @@ const globalFlags = {
 };
 /** Every flag of kind boolean, with its dashes. */
 const BOOLEAN_FLAGS = new Set(
-  Object.entries({ ...configureFlags, ...registryFlags, ...peersFlags })
+  Object.entries({ ...configureFlags, ...registryFlags, ...peersFlags, ...doctorFlags })
     .filter(([, flag]) => flag.kind === 'boolean')
     .map(([key]) => `--${flagName(key)}`),
 );
@@ -180,6 +181,22 @@ spegel peers find sha256:2cf2…`,
       const { runPeersFind } = await import('./commands/peers-find.ts');
       const found = await runPeersFind({ ...values, name }, { writeOut });
       return found ? 0 : 1;
+    }),
+  );
+
+  add(
+    program,
+    'doctor',
+    'Says why the mirror is not used on this node, and what to change. Exit 0: nothing found, 1: errors, 3: warnings.',
+    doctorFlags,
+    `spegel doctor
+spegel doctor --host-root /host --json
+spegel doctor --containerd-config /etc/containerd/config.toml --mirror-targets http://127.0.0.1:30020`,
+  ).action(
+    action(doctorFlags, async (values) => {
+      const options = doctorOptions(values);
+      const { runDoctor } = await import('./commands/doctor.ts');
+      return runDoctor(options, { writeOut });
     }),
   );
 

@@ -9,6 +9,14 @@ export class DaemonError extends Error {
   readonly code = 'DAEMON';
 }
 
+/** A request to a listener of spegel. */
+export interface EndpointRequest {
+  readonly method: 'GET' | 'HEAD';
+  /** Path and query. */
+  readonly path: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
 /** A daemon on this machine answers in a millisecond; another one over the network may take some. */
 const CONNECT_TIMEOUT_MS = 2000;
 /** Most bytes of an answer: 10,000 peers at 500 bytes each. */
@@ -19,7 +27,7 @@ const MAX_ANSWER_BYTES = 5_000_000;
  * It never goes through a proxy.
  */
 export async function askDaemon(addr: string, path: string, timeoutMs: number): Promise<unknown> {
-  const { status, bytes } = await request(addr, path, timeoutMs);
+  const { status, bytes } = await askEndpoint(addr, { method: 'GET', path }, timeoutMs);
   const text = new TextDecoder().decode(bytes);
   if (status === 404) {
     throw new DaemonError(
@@ -36,17 +44,22 @@ export async function askDaemon(addr: string, path: string, timeoutMs: number): 
   }
 }
 
-async function request(addr: string, path: string, timeoutMs: number): Promise<SmallPeerAnswer> {
+/** Asks whatever listens at `addr`. Throws DaemonError when nothing answers; any status is an answer. */
+export async function askEndpoint(
+  addr: string,
+  { method, path, headers = {} }: EndpointRequest,
+  timeoutMs: number,
+): Promise<SmallPeerAnswer> {
   const { host, port } = parseEndpoint(addr);
   const mover = createPlainMover();
   const ask = async (address: string) =>
     mover.requestSmall(
       {
-        method: 'GET',
+        method,
         host: address,
         port,
         path,
-        headers: { host: addr.startsWith(':') ? `localhost${addr}` : addr },
+        headers: { ...headers, host: addr.startsWith(':') ? `localhost${addr}` : addr },
       },
       {
         connectTimeoutMs: CONNECT_TIMEOUT_MS,

@@ -39,7 +39,8 @@ export interface PeersReport {
   }>;
 }
 
-function parsePeersReport(answer: unknown): PeersReport {
+/** Reads the answer of GET /debug/peers; throws DaemonError. */
+export function parsePeersReport(answer: unknown): PeersReport {
   const fields = readJsonFields(answer);
   const self = fields.object('self');
   return {

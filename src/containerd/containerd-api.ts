@@ -11,6 +11,8 @@ export interface ImageMessage {
 export interface InfoMessage {
   readonly digest: string;
   readonly size: number;
+  readonly createdAt: { readonly seconds: number } | null;
+  readonly labels: Readonly<Record<string, string>>;
 }
 
 /** An event with its payload still encoded. */

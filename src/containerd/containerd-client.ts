@@ -39,6 +39,15 @@ export interface ContainerdClient {
   close(): void;
 }
 
+/** What is asked only when somebody looks at a node. */
+export interface ContentInspector {
+  /**
+   * When a registry's blob came to this node, in seconds since the epoch; undefined for one that the namespace does not
+   * know, or that was imported: containerd labels with its registry what it pulls.
+   */
+  pulledAtSeconds(digest: Digest, options?: CallOptions): Promise<number | undefined>;
+}
+
 /** Options of createContainerdClient. */
 export interface ContainerdClientOptions {
   /** Path of containerd's socket. */
@@ -47,8 +56,14 @@ export interface ContainerdClientOptions {
   readonly namespace: string;
 }
 
+/** containerd sets it, with the registry's name after it, on what it pulls. */
+const SOURCE_LABEL = 'containerd.io/distribution.source.';
+
 /** A client over containerd's unix socket. Connects at the first call; never asks a DNS server or an HTTP proxy. */
-export function createContainerdClient({ socketPath, namespace }: ContainerdClientOptions): ContainerdClient {
+export function createContainerdClient({
+  socketPath,
+  namespace,
+}: ContainerdClientOptions): ContainerdClient & ContentInspector {
   const client = new Client(`unix:${socketPath}`, credentials.createInsecure(), {
     'grpc.enable_http_proxy': 0,
     'grpc.max_receive_message_length': MAX_RECEIVE_BYTES,
@@ -161,6 +176,12 @@ export function createContainerdClient({ socketPath, namespace }: ContainerdClie
     async contentSize(digest, options) {
       const answer = await unary(API.contentInfo, { digest }, CALL_DEADLINE_MS, options);
       return answer?.info?.size;
+    },
+    async pulledAtSeconds(digest, options) {
+      const answer = await unary(API.contentInfo, { digest }, CALL_DEADLINE_MS, options);
+      const labels = Object.keys(answer?.info?.labels ?? {});
+      const isPulled = labels.some((label) => label.startsWith(SOURCE_LABEL));
+      return isPulled ? answer?.info?.createdAt?.seconds : undefined;
     },
     async listContent({ signal } = {}) {
       const known = new Map<Digest, number>();

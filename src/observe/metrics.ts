@@ -106,6 +106,9 @@ export function createMetrics(build: { readonly version: string; readonly commit
     { ...build },
     1,
   );
+  gauge('process_start_time_seconds', 'When the process started, in seconds since the epoch.').set(
+    Math.round((Date.now() - performance.now()) / 1000),
+  );
   storeConnected.set(0);
   let storeWasAway = false;
 

@@ -1,0 +1,60 @@
+import type { DoctorOptions } from '../commands/doctor.ts';
+import { parseContainerdVersion } from '../containerd/containerd-version.ts';
+import { formatRegistryUrl, parseRegistryUrl } from '../containerd/registry-url.ts';
+import { parseListenAddress } from '../runtime/listen-address.ts';
+import type { Flag, FlagValues } from './flag.ts';
+import { addressFlag, booleanFlag, endpointFlag, listFlag, textFlag } from './flag-kinds.ts';
+
+const ofDistribution = (flag: Flag<string | undefined>) => ({ ...flag, defaultText: "the distribution's" });
+
+/** The flags of `spegel doctor`. Those that `registry` and `configure` have are to be given as there. */
+export const doctorFlags = {
+  hostRoot: textFlag(
+    'path',
+    "where the host's / is, in a pod that mounts it; all other paths are the host's",
+    '/',
+  ),
+  containerdConfig: ofDistribution(textFlag('path', 'the file that containerd was started with', undefined)),
+  containerdVersion: {
+    ...textFlag('version', 'such as 2.1.5, for when the socket does not answer', undefined),
+    parse: ([text = '']: readonly string[]) => {
+      if (parseContainerdVersion(text) === undefined) {
+        throw new TypeError(`${JSON.stringify(text)} is no version such as 1.7.20`);
+      }
+      return text;
+    },
+  },
+  containerdSock: ofDistribution(textFlag('path', "containerd's socket", undefined)),
+  containerdNamespace: textFlag('name', 'containerd namespace whose content is shared', 'k8s.io'),
+  containerdContentPath: ofDistribution(textFlag('path', "containerd's content store", undefined)),
+  containerdRegistryConfigPath: ofDistribution(
+    textFlag('path', 'the folder that configure writes to', undefined),
+  ),
+  mirrorTargets: listFlag({
+    argument: 'url',
+    help: 'URLs of the mirror; default: what configure has written',
+    parse: (text) => formatRegistryUrl(parseRegistryUrl(text)),
+  }),
+  registryAddr: addressFlag('where the mirrors listen, on this and on other nodes', ':5000'),
+  addr: endpointFlag('metrics address of the running spegel', '127.0.0.1:9090'),
+  json: booleanFlag('print JSON', false),
+};
+
+/** What the flags ask for. */
+export function doctorOptions(flags: FlagValues<typeof doctorFlags>): DoctorOptions {
+  const { hostRoot, json, containerdConfig, containerdVersion, mirrorTargets, addr } = flags;
+  return {
+    hostRoot,
+    json,
+    containerdConfig,
+    containerdVersion:
+      containerdVersion === undefined ? undefined : parseContainerdVersion(containerdVersion),
+    registryConfigPath: flags.containerdRegistryConfigPath,
+    socket: flags.containerdSock,
+    contentPath: flags.containerdContentPath,
+    namespace: flags.containerdNamespace,
+    mirrorTargets,
+    metricsAddr: addr,
+    registryPort: parseListenAddress(flags.registryAddr).port,
+  };
+}

@@ -1,0 +1,56 @@
+import { createContainerdClient } from '../containerd/containerd-client.ts';
+import type { DaemonFacts } from '../doctor/check-daemon.ts';
+import { type ExamineOptions, examineNode } from '../doctor/examine-node.ts';
+import { formatReport, reportExitCode, reportJson } from '../doctor/format-report.ts';
+import type { HttpAsk } from '../doctor/http-ask.ts';
+import { createHostRoot } from '../runtime/host-root.ts';
+import { askEndpoint } from './daemon-client.ts';
+import { parsePeersReport } from './peers.ts';
+
+/** What `spegel doctor` is told. */
+export interface DoctorOptions extends ExamineOptions {
+  /** Folder that is the host's `/`. */
+  readonly hostRoot: string;
+  readonly json: boolean;
+}
+
+/** Everything that is asked is on this node or one hop away. */
+const TIMEOUT_MS = 3000;
+
+/** Looks at this node and prints what keeps the mirror from being used. Returns the exit code. Changes nothing. */
+export async function runDoctor(
+  { hostRoot, json, ...options }: DoctorOptions,
+  { writeOut }: { readonly writeOut: (text: string) => void },
+): Promise<number> {
+  const report = await examineNode(
+    {
+      host: createHostRoot(hostRoot),
+      connect: (socketPath, namespace) => createContainerdClient({ socketPath, namespace }),
+      ask,
+      askDaemon,
+    },
+    options,
+  );
+  writeOut(json ? reportJson(report) : formatReport(report));
+  return reportExitCode(report.findings);
+}
+
+const ask: HttpAsk = async (endpoint, request) => {
+  const { status, bytes } = await askEndpoint(endpoint, request, TIMEOUT_MS);
+  return { status, text: new TextDecoder().decode(bytes) };
+};
+
+async function askDaemon(metricsAddr: string): Promise<DaemonFacts> {
+  try {
+    const get = async (path: string) => {
+      const { status, text } = await ask(metricsAddr, { method: 'GET', path });
+      if (status !== 200) throw new Error(`GET ${path}: ${status}: what answers there is no spegel`);
+      return text;
+    };
+    const { ready, peers } = parsePeersReport(JSON.parse(await get('/debug/peers')));
+    const peerAddresses = peers.flatMap(({ addresses }) => addresses[0] ?? []);
+    return { ready, peerAddresses, metrics: await get('/metrics') };
+  } catch (error) {
+    return { error };
+  }
+}

@@ -1,0 +1,158 @@
+import { sumMetric } from '../observe/sum-metric.ts';
+import type { Finding, Findings } from './finding.ts';
+import type { HttpAsk } from './http-ask.ts';
+
+/** What the daemon says of itself, or why it does not. */
+export type DaemonFacts =
+  | { readonly error: unknown }
+  | {
+      readonly ready: boolean;
+      /** An address of each peer, IPv6 without brackets. */
+      readonly peerAddresses: readonly string[];
+      /** GET /metrics. */
+      readonly metrics: string;
+    };
+
+/** What the command was told. */
+export interface DaemonExpectations {
+  /** --metrics-addr as the daemon has it, as something to connect to. */
+  readonly metricsAddr: string;
+  /** The port of --registry-addr, which all nodes share. */
+  readonly registryPort: number;
+}
+
+/** Peers that are asked whether they can be reached: some may be down, all of them are not. */
+const MAX_PEERS_ASKED = 5;
+/** Requests without a hit that are no chance any more: each layer of an image is one. */
+const MANY_MISSES = 100;
+
+/** Finds that the mirror does not run, knows nobody, or never serves. */
+export async function checkDaemon(
+  daemon: DaemonFacts,
+  { metricsAddr, registryPort }: DaemonExpectations,
+  ask: HttpAsk,
+): Promise<Findings> {
+  if ('error' in daemon) {
+    const reason = daemon.error instanceof Error ? daemon.error.message : String(daemon.error);
+    return {
+      findings: [
+        {
+          id: 'daemon-unreachable',
+          severity: 'error',
+          what: 'no spegel answers on this node: it does not run, or has its metrics elsewhere',
+          seen: [`${metricsAddr}: ${reason}`],
+          mend: [
+            {
+              do: 'note',
+              text: 'start it, look at its log, or name its --metrics-addr with --addr',
+              lines: ['spegel registry --bootstrap-kind …'],
+            },
+          ],
+        },
+      ],
+      unknown: ['peers and counters were not looked at: no spegel answers'],
+    };
+  }
+  const findings: Finding[] = [];
+  const { ready, peerAddresses, metrics } = daemon;
+  if (!ready) {
+    findings.push({
+      id: 'daemon-not-ready',
+      severity: 'error',
+      what: 'spegel is not ready: it has found neither peers nor that it is alone, so it cannot look anything up',
+      seen: [`${metricsAddr}: ready is false`],
+      mend: [
+        {
+          do: 'note',
+          text: 'look at its log for "bootstrap"; check that the bootstrap name, address or peers of its flags are those of other nodes, and that the port of --router-addr (5001) is open between nodes',
+        },
+      ],
+    });
+  }
+  if (sumMetric(metrics, 'spegel_containerd_connected') === 0) {
+    findings.push({
+      id: 'daemon-without-containerd',
+      severity: 'error',
+      what: 'spegel runs and has no connection to containerd: it does not learn which images this node has',
+      seen: [`${metricsAddr}: spegel_containerd_connected 0`],
+      mend: [
+        {
+          do: 'note',
+          text: "its --containerd-sock has to be containerd's socket, mounted into its pod; in the chart spegel.containerdSock",
+        },
+      ],
+    });
+  }
+  if (peerAddresses.length === 0) {
+    findings.push({
+      id: 'no-peers',
+      severity: 'warning',
+      what: 'spegel knows no other node: nobody can serve this one. That is right only for a single node',
+      seen: [`${metricsAddr}: 0 peers`],
+      mend: [
+        {
+          do: 'note',
+          text: 'check that the bootstrap of its flags leads to the other nodes, and that the port of --router-addr (5001) is open between nodes',
+        },
+      ],
+    });
+  }
+  findings.push(...(await checkPeers(peerAddresses, registryPort, ask)));
+  const misses = sumMetric(metrics, 'spegel_mirror_requests_total', { cache: 'miss' }) ?? 0;
+  const hits = sumMetric(metrics, 'spegel_mirror_requests_total', { cache: 'hit' }) ?? 0;
+  if (hits === 0 && misses >= MANY_MISSES) {
+    findings.push({
+      id: 'mirror-without-hits',
+      severity: 'warning',
+      what: 'containerd asks the mirror, and no other node ever had what it asked for',
+      seen: [`${metricsAddr}: spegel_mirror_requests_total hit 0, miss ${misses}`],
+      mend: [
+        {
+          do: 'note',
+          text: 'run spegel doctor on a node that has the images: it may have nothing to serve; ask for one with',
+          lines: ['spegel peers find <image>'],
+        },
+      ],
+    });
+  }
+  return { findings, unknown: [] };
+}
+
+/** When the daemon started, in seconds since the epoch, and whether containerd has ever asked it for what it had not. */
+export function mirrorUse(
+  daemon: DaemonFacts,
+): { readonly sinceSeconds: number; readonly asked: boolean } | undefined {
+  if ('error' in daemon) return undefined;
+  const sinceSeconds = sumMetric(daemon.metrics, 'process_start_time_seconds');
+  const asked = (sumMetric(daemon.metrics, 'spegel_mirror_requests_total') ?? 0) > 0;
+  return sinceSeconds === undefined ? undefined : { sinceSeconds, asked };
+}
+
+async function checkPeers(addresses: readonly string[], port: number, ask: HttpAsk): Promise<Finding[]> {
+  const asked = addresses.slice(0, MAX_PEERS_ASKED);
+  const answers = await Promise.all(
+    asked.map(async (address) => {
+      const endpoint = `${address.includes(':') ? `[${address}]` : address}:${port}`;
+      return ask(endpoint, { method: 'GET', path: '/livez' }).then(
+        () => undefined,
+        (error: unknown) => `${endpoint}: ${error instanceof Error ? error.message : String(error)}`,
+      );
+    }),
+  );
+  const failures = answers.filter((answer) => answer !== undefined);
+  if (asked.length === 0 || failures.length < asked.length) return [];
+  return [
+    {
+      id: 'peers-unreachable',
+      severity: 'error',
+      what: 'the other nodes are known and their mirrors cannot be reached: nothing can be fetched from them',
+      seen: failures,
+      mend: [
+        {
+          do: 'note',
+          text: `open port ${port} (--registry-addr, the same on every node) between the nodes: NetworkPolicy, security group, firewall`,
+        },
+      ],
+    },
+  ];
+}
