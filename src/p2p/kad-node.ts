@@ -1,4 +1,3 @@
-import { noise } from '@chainsafe/libp2p-noise';
 import { yamux } from '@chainsafe/libp2p-yamux';
 import { identify } from '@libp2p/identify';
 import type { ComponentLogger, Libp2p, Logger, PeerId, PrivateKey } from '@libp2p/interface';
@@ -24,6 +23,7 @@ import {
   REPLICATION,
 } from './limits.ts';
 import { listenMultiaddrs, tcpMultiaddr } from './listen-multiaddrs.ts';
+import { noiseForBun } from './noise-for-bun.ts';
 
 /** The routing table of kad-dht 16, as far as it is used here. The package's types show its size only. */
 export interface RoutingTable extends EventTarget {
@@ -85,7 +85,7 @@ export async function createKadNode(
       announceFilter: () => announced().map((address) => multiaddr(`${address}/p2p/${self}`)),
     },
     transports: [abortableTcp()],
-    connectionEncrypters: [noise()],
+    connectionEncrypters: [noiseForBun()],
     streamMuxers: [yamux()],
     connectionManager: {
       maxConnections: MAX_CONNECTIONS,
