@@ -1,0 +1,144 @@
+{{/* The name in labels. It is part of selectors, which cannot be changed. */}}
+{{- define "spegel.name" -}}
+{{- .Values.nameOverride | default .Chart.Name | trunc 63 | trimSuffix "-" -}}
+{{- end -}}
+
+{{/* The name of what is made: the release's, with the chart's if that is not in it. 63 is the limit of a DNS label. */}}
+{{- define "spegel.fullname" -}}
+{{- $name := .Values.nameOverride | default .Chart.Name -}}
+{{- $generated := ternary .Release.Name (printf "%s-%s" .Release.Name $name) (contains $name .Release.Name) -}}
+{{- .Values.fullnameOverride | default $generated | trunc 63 | trimSuffix "-" -}}
+{{- end -}}
+
+{{- define "spegel.namespace" -}}
+{{- .Values.namespaceOverride | default .Release.Namespace -}}
+{{- end -}}
+
+{{- define "spegel.serviceAccountName" -}}
+{{- .Values.serviceAccount.name | default (include "spegel.fullname" .) -}}
+{{- end -}}
+
+{{/* What selects pods, without the component. Spegel's chart has the same, so that a release can change between them. */}}
+{{- define "spegel.selectorLabels" -}}
+app.kubernetes.io/name: {{ include "spegel.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
+{{- define "spegel.labels" -}}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
+{{ include "spegel.selectorLabels" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- with .Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{/* This program's image. The same as the default of image.repository; a test compares them. */}}
+{{- define "spegel.ownRepository" -}}
+ghcr.io/spegel-ts/spegel
+{{- end -}}
+
+{{/* "true" if image.repository is empty or names Spegel's own image, wherever that is mirrored to. */}}
+{{- define "spegel.imageIsForeign" -}}
+{{- $repository := .Values.image.repository | default "" -}}
+{{- if or (eq $repository "") (regexMatch "(^|/)(spegel-org|xenitab)/spegel$" $repository) -}}true{{- end -}}
+{{- end -}}
+
+{{- define "spegel.image" -}}
+{{- if eq (include "spegel.imageIsForeign" .) "true" -}}
+{{- printf "%s:%s" (include "spegel.ownRepository" .) .Chart.AppVersion -}}
+{{- else if .Values.image.digest -}}
+{{- printf "%s@%s" .Values.image.repository .Values.image.digest -}}
+{{- else -}}
+{{- printf "%s:%s" .Values.image.repository (.Values.image.tag | default .Chart.AppVersion | toString) -}}
+{{- end -}}
+{{- end -}}
+
+{{/* The port that containerd asks on the node itself; empty for none. A node port of that number would be in its way. */}}
+{{- define "spegel.hostPort" -}}
+{{- $registry := .Values.service.registry -}}
+{{- $port := $registry.hostPort | default 0 | int -}}
+{{- if and (not .Values.hostNetwork) (not $registry.usePreferSameNodeTrafficDistribution) (gt $port 0) (ne $port (int $registry.nodePort)) -}}
+{{- $port -}}
+{{- end -}}
+{{- end -}}
+
+{{/* "true" if containerd has no other way to its own node's pod than the node port. */}}
+{{- define "spegel.nodePortOnly" -}}
+{{- if and (not .Values.hostNetwork) (eq (include "spegel.hostPort" .) "") -}}true{{- end -}}
+{{- end -}}
+
+{{- define "spegel.contentPath" -}}
+{{- .Values.spegel.containerdContentPath | default "/var/lib/containerd/io.containerd.content.v1.content" -}}
+{{- end -}}
+
+{{/*
+What to mount for containerd's socket. A mounted socket stays the old one when containerd is restarted, so it is the
+folder that is mounted, unless that has everything in it.
+*/}}
+{{- define "spegel.socketMount" -}}
+{{- $folder := dir .Values.spegel.containerdSock -}}
+{{- $alone := or (eq .Values.spegel.containerdSockMount "Socket") (has $folder (list "/" "/run" "/var/run" "/tmp")) -}}
+{{- ternary .Values.spegel.containerdSock $folder $alone -}}
+{{- end -}}
+
+{{/* A user who asks for a privileged container gets one: the API server refuses it together with these. */}}
+{{- define "spegel.containerSecurityContext" -}}
+{{- $context := deepCopy (.context | default dict) -}}
+{{- if $context.privileged -}}
+{{- $context = omit $context "allowPrivilegeEscalation" "capabilities" -}}
+{{- else if .add -}}
+{{- $capabilities := $context.capabilities | default dict -}}
+{{- $add := concat ($capabilities.add | default list) .add | uniq -}}
+{{- $context = set $context "capabilities" (set $capabilities "add" $add) -}}
+{{- end -}}
+{{- toYaml $context -}}
+{{- end -}}
+
+{{/* configure and cleanup write files of any owner, and keep their owners and modes. */}}
+{{- define "spegel.writerSecurityContext" -}}
+{{- include "spegel.containerSecurityContext" (dict "context" .Values.securityContext "add" (list "CHOWN" "DAC_OVERRIDE" "FOWNER")) -}}
+{{- end -}}
+
+{{- define "spegel.nodeIpEnv" -}}
+- name: NODE_IP
+{{- if .Values.service.registry.nodeIp }}
+  value: {{ .Values.service.registry.nodeIp | quote }}
+{{- else }}
+  valueFrom:
+    fieldRef:
+      fieldPath: status.hostIP
+{{- end }}
+{{- end -}}
+
+{{/* Where pods of the DaemonSets run: cleanup has to come to every node that was configured. */}}
+{{- define "spegel.placement" -}}
+{{- with .Values.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.affinity }}
+affinity:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{/* The pods' common part. */}}
+{{- define "spegel.podBasics" -}}
+{{- with .Values.imagePullSecrets }}
+imagePullSecrets:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.podSecurityContext }}
+securityContext:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- end -}}

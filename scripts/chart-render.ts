@@ -1,0 +1,21 @@
+import { join } from 'node:path';
+import { CHART_CASES, GOLDEN_FOLDER } from './chart/chart-cases.ts';
+import { findHelm, NO_HELM } from './chart/find-helm.ts';
+import { kustomizeFiles } from './chart/kustomize-base.ts';
+import { renderChart } from './chart/render-chart.ts';
+
+// Writes what the tests compare the chart with, and deploy/kustomize. To be run after a change of the chart; the diff
+// is then what to look at.
+const helm = findHelm();
+if (helm === undefined) {
+  console.error(`chart-render: ${NO_HELM}`);
+  process.exit(1);
+}
+const files = new Map([
+  ...Object.entries(CHART_CASES).map(
+    ([name, options]) => [join(GOLDEN_FOLDER, `${name}.yaml`), renderChart(helm, options)] as const,
+  ),
+  ...kustomizeFiles(helm),
+]);
+for (const [path, text] of files) await Bun.write(path, text);
+console.log(`chart-render: wrote ${files.size} files with ${helm}`);

@@ -1,0 +1,194 @@
+import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { cleanupFlags, cleanupWaitFlags } from '../../src/cli/cleanup-flags.ts';
+import { configureFlags } from '../../src/cli/configure-flags.ts';
+import { flagName, type FlagTable } from '../../src/cli/flag.ts';
+import { registryFlags } from '../../src/cli/registry-flags.ts';
+import { runCli } from '../../src/cli.ts';
+import { createMetrics } from '../../src/observe/metrics.ts';
+import packageJson from '../../package.json' with { type: 'json' };
+import { CHART_CASES, GOLDEN_FOLDER } from './chart-cases.ts';
+import { type Manifest, manifestKey, parseManifests } from './manifest.ts';
+import { CHART, REPOSITORY } from './render-chart.ts';
+import { validateManifest } from './validate-manifest.ts';
+
+// What helm made of the chart, without helm.
+
+interface Container {
+  readonly name: string;
+  readonly image: string;
+  readonly args?: readonly string[];
+}
+interface Pod {
+  readonly initContainers?: readonly Container[];
+  readonly containers: readonly Container[];
+}
+interface Spec {
+  readonly selector?: object;
+  readonly template?: { readonly spec: Pod };
+}
+
+const read = async (name: string) =>
+  parseManifests(await readFile(join(GOLDEN_FOLDER, `${name}.yaml`), 'utf8'));
+const specOf = (manifests: readonly Manifest[], key: string) =>
+  manifests.find((manifest) => manifestKey(manifest) === key)?.['spec'] as Spec | undefined;
+const containersOf = (spec: Spec | undefined) => {
+  const pod = spec?.template?.spec;
+  return [...(pod?.initContainers ?? []), ...(pod?.containers ?? [])];
+};
+const containerOf = (manifests: readonly Manifest[], key: string, name: string) =>
+  containersOf(specOf(manifests, key)).find((container) => container.name === name);
+const cases = Object.keys(CHART_CASES);
+
+describe('the rendered chart', () => {
+  test.each([
+    ...cases.map((name) => join(GOLDEN_FOLDER, `${name}.yaml`)),
+    ...['namespace.yaml', 'spegel.yaml', 'cleanup/cleanup.yaml'].map((name) =>
+      join(REPOSITORY, 'deploy/kustomize', name),
+    ),
+  ])('%s is what the API server takes', async (path) => {
+    const manifests = parseManifests(await readFile(path, 'utf8'));
+    expect(manifests.length).toBeGreaterThan(0);
+    const wrong = manifests.flatMap((manifest) =>
+      validateManifest(manifest).map((message) => `${manifestKey(manifest)} ${message}`),
+    );
+    expect(wrong).toEqual([]);
+  });
+
+  // They cannot be changed, so an upgrade of a release of Spegel's chart needs the same.
+  test.each<[name: string, prefix: string, labels: object]>([
+    ['default', 'spegel', { 'app.kubernetes.io/name': 'spegel', 'app.kubernetes.io/instance': 'spegel' }],
+    ['names', 'pulls-mirror', { 'app.kubernetes.io/name': 'mirror', 'app.kubernetes.io/instance': 'pulls' }],
+    [
+      'without-mirror-configuration',
+      'p2p',
+      { 'app.kubernetes.io/name': 'spegel', 'app.kubernetes.io/instance': 'spegel' },
+    ],
+  ])('the names and selectors of %s are those of Spegel', async (name, prefix, labels) => {
+    const manifests = await read(name);
+    const all = { 'app.kubernetes.io/component': 'spegel', ...labels };
+    expect(specOf(manifests, `DaemonSet/${prefix}`)?.selector).toEqual({ matchLabels: all });
+    for (const service of ['', '-registry', '-bootstrap']) {
+      expect(specOf(manifests, `Service/${prefix}${service}`)?.selector).toEqual(all);
+    }
+  });
+
+  test('untouched values of Spegel give what the defaults give', async () => {
+    expect(await read('untouched-v0.7.4')).toEqual(await read('default'));
+  });
+
+  test.each<[name: string, targets: string[]]>([
+    ['default', ['http://$(NODE_IP):30020', 'http://$(NODE_IP):30021']],
+    ['untouched-successor', ['http://$(NODE_IP):30020']],
+    ['internal-traffic-local', ['http://$(NODE_IP):30020']],
+    ['prefer-same-node', ['http://$(NODE_IP):30021']],
+    ['host-network', ['http://$(NODE_IP):5500', 'http://$(NODE_IP):30021']],
+    ['everything', ['http://$(NODE_IP):30101', 'http://$(NODE_IP):30100', 'https://cache.example']],
+  ])('%s points containerd at its node first', async (name, targets) => {
+    const { args = [] } = containerOf(await read(name), 'DaemonSet/spegel', 'configuration') ?? {};
+    const [first, ...more] = args.slice(args.indexOf('--mirror-targets') + 1);
+    expect([
+      first,
+      ...more.slice(
+        0,
+        more.findIndex((arg) => arg.startsWith('--')),
+      ),
+    ]).toEqual(targets);
+  });
+
+  test.each<[name: string, image: string]>([
+    ['default', 'ghcr.io/spegel-ts/spegel:0.1.0'],
+    ['mirrored-foreign-image', 'ghcr.io/spegel-ts/spegel:0.1.0'],
+    ['own-image-by-digest', `registry.example:5000/tools/mirror@sha256:${'0123456789abcdef'.repeat(4)}`],
+  ])('all containers of %s are of the image %s', async (name, image) => {
+    const images = (await read(name)).flatMap((manifest) =>
+      containersOf(manifest['spec'] as Spec | undefined).map((container) => container.image),
+    );
+    expect([...new Set(images)]).toEqual([image]);
+    expect(images).toHaveLength(4);
+  });
+
+  test.each(cases)('the containers of %s are given flags that there are', async (name) => {
+    const tables: Readonly<Record<string, FlagTable>> = {
+      configuration: configureFlags,
+      registry: registryFlags,
+      cleanup: cleanupFlags,
+      'cleanup-wait': cleanupWaitFlags,
+    };
+    const containers = (await read(name)).flatMap((manifest) =>
+      containersOf(manifest['spec'] as Spec | undefined),
+    );
+    const unknown = containers.flatMap(({ args = [] }) => {
+      const [command = '', ...rest] = args;
+      const flags = new Set(['log-level', ...Object.keys(tables[command] ?? {}).map(flagName)]);
+      return rest.filter((arg) => arg.startsWith('--') && !flags.has(arg.slice(2).split('=')[0] ?? ''));
+    });
+    expect(unknown).toEqual([]);
+  });
+});
+
+describe('the init container', () => {
+  let folder: string;
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'spegel-chart-'));
+  });
+  afterEach(async () => {
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  test.each<[name: string, nodeIp: string, file: string, hosts: string[]]>([
+    ['default', '10.0.0.7', '_default', ['http://10.0.0.7:30020', 'http://10.0.0.7:30021']],
+    ['default', 'fd00::7', '_default', ['http://[fd00::7]:30020', 'http://[fd00::7]:30021']],
+    [
+      'everything',
+      '10.0.0.7',
+      'ghcr.io',
+      ['http://10.0.0.7:30101', 'http://10.0.0.7:30100', 'https://cache.example'],
+    ],
+  ])('of %s on node %s writes %s/hosts.toml', async (name, nodeIp, file, hosts) => {
+    const { args = [] } = containerOf(await read(name), 'DaemonSet/spegel', 'configuration') ?? {};
+    const flag = '--containerd-registry-config-path';
+    let errors = '';
+    const code = await runCli({
+      args: args
+        .map((arg) => arg.replaceAll('$(NODE_IP)', nodeIp))
+        .map((arg) => (arg.startsWith(`${flag}=`) ? `${flag}=${folder}` : arg)),
+      environment: { NODE_IP: nodeIp },
+      writeOut: () => {},
+      writeError: (text) => (errors += text),
+    });
+    expect({ code, errors: code === 0 ? '' : errors }).toEqual({ code: 0, errors: '' });
+    const written = Bun.TOML.parse(await readFile(join(folder, file, 'hosts.toml'), 'utf8')) as {
+      host: object;
+    };
+    expect(Object.keys(written.host)).toEqual(hosts);
+  });
+});
+
+describe('the chart beside the program', () => {
+  test('has its version and one name for its image', async () => {
+    const chart = Bun.YAML.parse(await readFile(join(CHART, 'Chart.yaml'), 'utf8'));
+    expect(chart).toMatchObject({ version: packageJson.version, appVersion: packageJson.version });
+    const values = Bun.YAML.parse(await readFile(join(CHART, 'values.yaml'), 'utf8')) as {
+      image: { repository: string };
+    };
+    expect(await readFile(join(CHART, 'templates/_helpers.tpl'), 'utf8')).toContain(
+      `"spegel.ownRepository" -}}\n${values.image.repository}\n`,
+    );
+  });
+
+  test('has a dashboard of metrics that there are', async () => {
+    const dashboard = await readFile(join(CHART, 'dashboards/spegel.json'), 'utf8');
+    const used = dashboard.match(/\b(?:spegel|http)_[a-z_]+(?=\{)/g) ?? [];
+    const { body } = await createMetrics({ version: '0', commit: '0' }).expose();
+    const exposed = new Set(
+      [...body.matchAll(/^# TYPE (\S+) (\S+)/gm)].flatMap(([, name = '', type]) =>
+        type === 'histogram' ? [`${name}_bucket`, `${name}_count`, `${name}_sum`] : [name],
+      ),
+    );
+    expect(used.length).toBeGreaterThan(10);
+    expect([...new Set(used)].filter((name) => !exposed.has(name))).toEqual([]);
+  });
+});
