@@ -3,12 +3,20 @@ import { join } from 'node:path';
 import { CHART_CASES, GOLDEN_FOLDER } from './chart-cases.ts';
 import { findHelm, NO_HELM } from './find-helm.ts';
 import { kustomizeFiles } from './kustomize-base.ts';
-import { parseManifests } from './manifest.ts';
-import { CHART, HelmError, renderChart, renderNotes, runHelm } from './render-chart.ts';
+import { type Manifest, parseManifests } from './manifest.ts';
+import { CHART, HelmError, renderChanged, renderChart, renderNotes, runHelm } from './render-chart.ts';
+import { validateManifest } from './validate-manifest.ts';
 
 const found = findHelm();
 if (found === undefined) console.log(`skipped: the chart against helm: ${NO_HELM}`);
 const helm = found ?? '';
+
+/** Without what only this chart has defaults for. */
+function withoutSecurity(manifests: readonly Manifest[]): unknown {
+  return JSON.parse(JSON.stringify(manifests), (key, value: unknown) =>
+    key === 'securityContext' ? undefined : value,
+  );
+}
 
 /** Says what is wrong with values, or nothing. */
 function refusal(values: object): string {
@@ -61,6 +69,17 @@ describe.skipIf(found === undefined)('the chart', () => {
   ])('values with %s are refused only if they have to be', (_, values, refused) => {
     if (refused === '') expect(refusal(values)).toBe('');
     else expect(refusal(values)).toContain(refused);
+  });
+
+  // helm keeps the old chart's defaults then.
+  test.each(['spegel-v0.7.4', 'spegel-successor'])('upgrade --reuse-values works from %s', async (name) => {
+    const values = await Bun.file(join(GOLDEN_FOLDER, `values-${name}.json`)).text();
+    const manifests = parseManifests(await renderChanged(helm, { 'values.yaml': values }));
+    expect(manifests.flatMap(validateManifest)).toEqual([]);
+    const golden = await Bun.file(
+      join(GOLDEN_FOLDER, `untouched-${name.slice('spegel-'.length)}.yaml`),
+    ).text();
+    expect(withoutSecurity(manifests)).toEqual(withoutSecurity(parseManifests(golden)));
   });
 
   test.each<[what: string, values: object, note: string]>([

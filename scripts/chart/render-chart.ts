@@ -49,28 +49,39 @@ export function renderChart(helm: string, options: RenderOptions = {}): string {
 }
 
 /**
- * What NOTES.txt says with these values. helm shows it only when it talks to a cluster, so it is rendered in a copy of
- * the chart as the text of a ConfigMap. Throws HelmError.
+ * What NOTES.txt says with these values. helm shows it only when it talks to a cluster, so it is rendered as the text of
+ * a ConfigMap in a copy of the chart. Throws HelmError.
  */
 export async function renderNotes(helm: string, values: object): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'spegel-notes-'));
-  try {
-    const chart = join(folder, 'spegel');
-    await cp(CHART, chart, { recursive: true });
-    const notes = await readFile(join(chart, 'templates/NOTES.txt'), 'utf8');
-    await writeFile(
-      join(chart, 'templates/notes.yaml'),
-      `{{ define "notes" }}${notes}{{ end }}
+  const notes = await readFile(join(CHART, 'templates/NOTES.txt'), 'utf8');
+  const output = await renderChanged(
+    helm,
+    {
+      'templates/notes.yaml': `{{ define "notes" }}${notes}{{ end }}
 apiVersion: v1
 kind: ConfigMap
 metadata: { name: notes }
 data: { notes: {{ include "notes" . | toJson }} }
 `,
-    );
-    const configMap = parseManifests(renderChart(helm, { chart, values })).find(
-      ({ metadata }) => metadata.name === 'notes',
-    );
-    return String((configMap?.['data'] as { readonly notes?: string } | undefined)?.notes);
+    },
+    { values },
+  );
+  const configMap = parseManifests(output).find(({ metadata }) => metadata.name === 'notes');
+  return String((configMap?.['data'] as { readonly notes?: string } | undefined)?.notes);
+}
+
+/** The output of `helm template` for a copy of the chart with other files, by their path in it. Throws HelmError. */
+export async function renderChanged(
+  helm: string,
+  files: Readonly<Record<string, string>>,
+  options: RenderOptions = {},
+): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'spegel-chart-'));
+  try {
+    const chart = join(folder, 'spegel');
+    await cp(CHART, chart, { recursive: true });
+    for (const [path, text] of Object.entries(files)) await writeFile(join(chart, path), text);
+    return renderChart(helm, { ...options, chart });
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

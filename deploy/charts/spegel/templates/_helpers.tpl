@@ -1,3 +1,8 @@
+{{/*
+Only values that Spegel's chart v0.7.4 has are sure to be there: `helm upgrade --reuse-values` from its release keeps its
+defaults in place of this chart's.
+*/}}
+
 {{/* The name in labels. It is part of selectors, which cannot be changed. */}}
 {{- define "spegel.name" -}}
 {{- .Values.nameOverride | default .Chart.Name | trunc 63 | trimSuffix "-" -}}
@@ -79,7 +84,7 @@ folder that is mounted, unless that has everything in it.
 */}}
 {{- define "spegel.socketMount" -}}
 {{- $folder := dir .Values.spegel.containerdSock -}}
-{{- $alone := or (eq .Values.spegel.containerdSockMount "Socket") (has $folder (list "/" "/run" "/var/run" "/tmp")) -}}
+{{- $alone := or (eq (.Values.spegel.containerdSockMount | default "Directory") "Socket") (has $folder (list "/" "/run" "/var/run" "/tmp")) -}}
 {{- ternary .Values.spegel.containerdSock $folder $alone -}}
 {{- end -}}
 
