@@ -35,6 +35,12 @@ export const doctorFlags = {
     help: 'URLs of the mirror; default: what configure has written',
     parse: (text) => formatRegistryUrl(parseRegistryUrl(text)),
   }),
+  mirroredRegistries: listFlag({
+    argument: 'url',
+    help: 'registries that configure was given; none or _default: all',
+    parse: (text) =>
+      text === '_default' || text === '*' ? undefined : formatRegistryUrl(parseRegistryUrl(text)),
+  }),
   registryAddr: addressFlag('where the mirrors listen, on this and on other nodes', ':5000'),
   addr: endpointFlag('metrics address of the running spegel', '127.0.0.1:9090'),
   json: booleanFlag('print JSON', false),
@@ -54,6 +60,9 @@ export function doctorOptions(flags: FlagValues<typeof doctorFlags>): DoctorOpti
     contentPath: flags.containerdContentPath,
     namespace: flags.containerdNamespace,
     mirrorTargets,
+    mirroredRegistries: flags.mirroredRegistries.includes(undefined)
+      ? []
+      : flags.mirroredRegistries.filter((url) => url !== undefined),
     metricsAddr: addr,
     registryPort: parseListenAddress(flags.registryAddr).port,
   };

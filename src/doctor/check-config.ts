@@ -33,7 +33,7 @@ export function checkConfig(context: ConfigContext, expected: ConfigExpectations
     mend: [{ do: 'note', text: `correct ${file}, or name the right file with --containerd-config` }],
   }));
   findings.push(
-    ...checkRegistryTables(context),
+    ...checkRegistryTables(context, expected),
     ...checkConfigPath(context, expected),
     ...checkLayers(context),
   );
@@ -125,7 +125,7 @@ function checkConfigPath(context: ConfigContext, expected: ConfigExpectations): 
   return findings;
 }
 
-function checkRegistryTables(context: ConfigContext): Finding[] {
+function checkRegistryTables(context: ConfigContext, expected: ConfigExpectations): Finding[] {
   const { settings, config, version } = context;
   const { mirrors, configs, configsWithTls, paths, configPath } = settings;
   const hasPath = configPath.value !== '';
@@ -146,7 +146,7 @@ function checkRegistryTables(context: ConfigContext): Finding[] {
       : mendKey(context, {
           table: paths.registry,
           key: 'config_path',
-          value: JSON.stringify(context.distribution.registryConfigPath),
+          value: JSON.stringify(expected.registryConfigPath),
           now: configPath,
         });
     findings.push({

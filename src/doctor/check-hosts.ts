@@ -10,6 +10,8 @@ export interface HostsFacts {
   readonly folders: readonly HostsFolder[];
   /** --mirror-targets of the command; empty: told by what configure has written. */
   readonly targets: readonly string[];
+  /** --mirrored-registries of the command, which a mend repeats; empty: all. */
+  readonly mirroredRegistries: readonly string[];
   /** The target when nothing tells another one. */
   readonly defaultTarget: string;
 }
@@ -33,10 +35,7 @@ export function checkHosts(facts: HostsFacts): Findings {
     registry === DEFAULT_FOLDER || foldersOf(registry).find((folder) => names.has(folder)) === name;
   const hasMirror = ({ hosts }: HostsFolder) =>
     hosts?.hosts.some(({ url }) => isOneOf(url, targets)) === true;
-  const configure: MendStep = {
-    do: 'run',
-    command: `spegel configure --containerd-registry-config-path ${configPath} --mirror-targets ${targets.join(' ')}`,
-  };
+  const configure = configureStep(facts, configPath);
 
   const effective = folders.filter(counts);
   const findings: Finding[] = effective.flatMap((folder) => checkFolder(folder, configure));
@@ -114,15 +113,21 @@ export function checkEarlierFolders(
         severity: 'error',
         what: `containerd looks into ${configPath} before ${facts.configPath}: the folder ${name} there hides the mirror`,
         seen: [path],
-        mend: [
-          {
-            do: 'run',
-            command: `spegel configure --containerd-registry-config-path ${configPath} --mirror-targets ${targets.join(' ')}`,
-          },
-        ],
+        mend: [configureStep(facts, configPath)],
       })),
   );
   return { findings, unknown: [] };
+}
+
+function configureStep(facts: HostsFacts, configPath: string): MendStep {
+  const { mirroredRegistries } = facts;
+  const words = [
+    'spegel configure',
+    `--containerd-registry-config-path ${configPath}`,
+    ...(mirroredRegistries.length === 0 ? [] : [`--mirrored-registries ${mirroredRegistries.join(' ')}`]),
+    `--mirror-targets ${mirrorTargets(facts).join(' ')}`,
+  ];
+  return { do: 'run', command: words.join(' ') };
 }
 
 function checkFolder({ registry, path, problem, hosts, text }: HostsFolder, configure: MendStep): Finding[] {

@@ -34,6 +34,8 @@ export interface ExamineOptions {
   readonly containerdVersion: ContainerdVersion | undefined;
   /** URLs of the mirror; empty: told by what configure has written. */
   readonly mirrorTargets: readonly string[];
+  /** URLs of the registries that are mirrored; empty: all. */
+  readonly mirroredRegistries: readonly string[];
   readonly metricsAddr: string;
   readonly registryPort: number;
 }
@@ -87,6 +89,7 @@ export async function examineNode(deps: ExamineDeps, options: ExamineOptions): P
       configPath,
       folders,
       targets: options.mirrorTargets,
+      mirroredRegistries: options.mirroredRegistries,
       defaultTarget: `http://127.0.0.1:${registryPort}`,
     };
     const listed = splitConfigPath(settings.configPath.value);
