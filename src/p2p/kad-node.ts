@@ -123,8 +123,8 @@ export async function createKadNode(
   });
   const { dht } = libp2p.services;
   const { routingTable, network } = dht as unknown as KadInternals;
-  // Each answer names 20 peers, and kad-dht has each of them written to the peer store anew: 400 writes per lookup
-  // of a key that nobody has. A peer that is connected is known already.
+  // Each answer names 20 peers, and kad-dht has each of them written to the peer store anew: 400 writes per walk.
+  // A peer that is connected is known already.
   const dispatch = network.safeDispatchEvent.bind(network);
   network.safeDispatchEvent = (type, event) =>
     (type === 'peer' && libp2p.getConnections(event.detail.id).length > 0) || dispatch(type, event);

@@ -7,6 +7,33 @@ export const KAD_PROTOCOL = '/spegel/kad/1.0.0';
 export const REPLICATION = 20;
 /** Peers that one lookup asks at a time (alpha). One that does not answer must not hold the lookup up. */
 export const LOOKUP_CONCURRENCY = 5;
+/**
+ * Peers of those closest to a key whose answers decide that nobody provides it. All k of them hold each record; one
+ * may lack it for a moment, and each more costs its share of a millisecond on two nodes.
+ */
+export const LOOKUP_QUORUM = 3;
+/** A lookup waits this long for one peer: far above what an answer takes on a busy machine, a fraction of what a pull notices. */
+export const SLOW_ANSWER_MS = 250;
+/** A peer that answers none of its questions for this long is not there: the stream is given up. */
+export const ANSWER_TIMEOUT_MS = 2 * SECOND_MS;
+/** A stream to a peer is kept for this long after the last question. libp2p gives it up after 10 s, Go's after a minute. */
+export const KEEP_STREAM_MS = 8 * SECOND_MS;
+/** Streams kept at a time: the lookups of 8 s in a cluster of 1,000 do not need more. */
+export const MAX_KEPT_STREAMS = 256;
+/** Questions on the way to one peer: as many as it answers within a second. */
+export const MAX_WAITING_QUESTIONS = 1024;
+/** Most bytes of an answer: 5,000 providers of a popular key have half of that. */
+export const MAX_ANSWER_BYTES = 1024 * 1024;
+/** Most providers that are taken from one answer. Nobody tries more for one pull. */
+export const MAX_PEERS_PER_ANSWER = 64;
+/** How long a peer is not asked after it did not answer; doubled each time. */
+export const SILENCE_INITIAL_MS = SECOND_MS;
+/** Longest time that it is not asked. */
+export const SILENCE_MAX_MS = MINUTE_MS;
+/** Peers that are remembered for it. */
+export const MAX_SILENT_PEERS = 1000;
+/** For this long a peer that was just met may lack records that belong to it: its neighbours send them within a second or two. */
+export const FRESH_PEER_MS = 3 * SECOND_MS;
 /** How long a provider record is good for (the contract with Spegel). */
 export const PROVIDER_VALIDITY_MS = 19 * MINUTE_MS;
 /** How often our own records are provided again: before they fade, with room for one slow round. */

@@ -17,7 +17,7 @@ import {
   MAX_BOOTSTRAP_PEERS,
   REPLICATION,
 } from './limits.ts';
-import { lookupProviders } from './lookup-providers.ts';
+import { createProviderLookups } from './provider-lookups.ts';
 import { createNeighbourhood, type Neighbourhood } from './neighbourhood.ts';
 import { peerIps } from './peer-addresses.ts';
 import { createProviderDatastore, type ProviderDatastore } from './provider-datastore.ts';
@@ -74,7 +74,7 @@ export async function createP2pRouter(deps: P2pRouterDeps, options: P2pRouterOpt
   const allowLoopback = options.allowLoopback ?? false;
   const datastore = createProviderDatastore();
   const node = await createKadNode({ privateKey, datastore }, options);
-  const { libp2p, dht, routingTable } = node;
+  const { libp2p, routingTable } = node;
   const self = libp2p.peerId.toString();
   const stopped = new AbortController();
   let isReady = false;
@@ -100,11 +100,15 @@ export async function createP2pRouter(deps: P2pRouterDeps, options: P2pRouterOpt
     },
     { replication: REPLICATION },
   );
+  const lookups = createProviderLookups({ node, datastore, clock, allowLoopback });
   const neighbourhood = createNeighbourhood({
     node,
     logger,
     clock,
-    onJoined: (peerId) => providing.peerJoined(peerId),
+    onJoined: (peerId) => {
+      lookups.peerJoined(peerId);
+      providing.peerJoined(peerId);
+    },
   });
 
   try {
@@ -114,6 +118,7 @@ export async function createP2pRouter(deps: P2pRouterDeps, options: P2pRouterOpt
       multiaddrs: node.announced().map((each) => multiaddr(each)),
     });
   } catch (cause) {
+    lookups[Symbol.dispose]();
     await Promise.allSettled([
       libp2p.stop(),
       providing[Symbol.asyncDispose](),
@@ -163,7 +168,7 @@ export async function createP2pRouter(deps: P2pRouterDeps, options: P2pRouterOpt
 
   return {
     ready: () => isReady,
-    lookup: (key, lookupOptions) => lookupProviders({ dht, self, allowLoopback }, key, lookupOptions),
+    lookup: (key, lookupOptions) => lookups.lookup(key, lookupOptions),
     async advertise(keys, { signal } = {}) {
       await providing.provide(keys, signal);
     },
@@ -185,6 +190,7 @@ export async function createP2pRouter(deps: P2pRouterDeps, options: P2pRouterOpt
     }),
     async [Symbol.asyncDispose]() {
       stopped.abort(new Error('The router has stopped'));
+      lookups[Symbol.dispose]();
       await Promise.allSettled([providing[Symbol.asyncDispose](), neighbourhood[Symbol.asyncDispose]()]);
       await Promise.all(background);
       await libp2p.stop();

@@ -1,4 +1,4 @@
-import type { Multiaddr } from '@multiformats/multiaddr';
+import { type Multiaddr, multiaddr } from '@multiformats/multiaddr';
 
 /** Multiaddr protocol codes (multicodec table). */
 const IP4 = 4;
@@ -26,6 +26,15 @@ export function peerIps(multiaddrs: readonly Multiaddr[], allowLoopback = false)
     ips.add(ip.value);
   }
   return [...ips];
+}
+
+/** Parses a multiaddr in binary; undefined if it is none. */
+export function parseAddress(bytes: Uint8Array): Multiaddr | undefined {
+  try {
+    return multiaddr(bytes);
+  } catch {
+    return undefined;
+  }
 }
 
 function isLoopback(ip: string): boolean {

@@ -27,6 +27,8 @@ describe('createProviderDatastore()', () => {
     store.addRecord(TWO, 'A');
     const prefix = await prefixOf(ONE);
     expect(await keys(store, prefix)).toEqual([`${prefix}/A`, `${prefix}/B`]);
+    expect(store.providersOf(ONE)).toEqual(['A', 'B']);
+    expect(store.providersOf(TWO)).toEqual(['A']);
     expect(await keys(store, `${prefix}x`)).toEqual([]);
     expect(await keys(store, '/dht/provider')).toHaveLength(3);
     expect(await keys(store, '/peers/')).toEqual([]);

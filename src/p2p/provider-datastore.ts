@@ -27,6 +27,8 @@ export interface ProviderDatastore extends Datastore {
   addRecord(multihash: Uint8Array, peerId: string): void;
   /** Forgets that record. */
   removeRecord(multihash: Uint8Array, peerId: string): void;
+  /** The peers that provide the content, by the records that have not faded. */
+  providersOf(multihash: Uint8Array): readonly string[];
   /** True if the peer provides anything here. */
   isProvider(peerId: string): boolean;
   /** Removes records that have faded. */
@@ -83,6 +85,11 @@ class IndexedDatastore extends BaseDatastore implements ProviderDatastore {
 
   removeRecord(multihash: Uint8Array, peerId: string): void {
     this.#remove({ content: base32.baseEncode(multihash), provider: peerId });
+  }
+
+  providersOf(multihash: Uint8Array): readonly string[] {
+    const providers = this.#records.get(base32.baseEncode(multihash)) ?? [];
+    return [...providers].flatMap(([provider, timeMs]) => (this.#hasFaded(timeMs) ? [] : [provider]));
   }
 
   isProvider(peerId: string): boolean {

@@ -1,0 +1,170 @@
+import { afterEach, describe, expect, test } from 'bun:test';
+import type { Stream } from '@libp2p/interface';
+import { multiaddr } from '@multiformats/multiaddr';
+
+import { failureOf, until } from './conditions.fixture.ts';
+import { contentCid } from './content-key.ts';
+import type { NamedPeer } from './get-providers-message.ts';
+import { loadIdentity } from './identity.ts';
+import { createKadNode, type KadNode } from './kad-node.ts';
+import { KAD_PROTOCOL } from './limits.ts';
+import { bytesField, concat, frame, numberField } from './protocol-buffers.ts';
+import { createProviderDatastore, type ProviderDatastore } from './provider-datastore.ts';
+import { createProviderQueries } from './provider-queries.ts';
+
+const KEY = contentCid('sha256:wanted').multihash.bytes;
+const NOTHING = frame([numberField(1, 3), bytesField(2, KEY)]);
+
+let cleanup = new AsyncDisposableStack();
+afterEach(async () => {
+  await cleanup.disposeAsync();
+  cleanup = new AsyncDisposableStack();
+});
+
+async function startNode(): Promise<KadNode & { datastore: ProviderDatastore }> {
+  const datastore = createProviderDatastore();
+  const node = await createKadNode(
+    { privateKey: await loadIdentity(), datastore },
+    { listenAddress: '127.0.0.1:0', announceAddresses: ['127.0.0.1'] },
+  );
+  cleanup.defer(async () => node.libp2p.stop());
+  await node.libp2p.start();
+  return { ...node, datastore };
+}
+
+/** Queries of one node, and another one as the first one would hear of it. */
+async function startPair() {
+  const [asker, asked] = [await startNode(), await startNode()];
+  const queries = cleanup.use(createProviderQueries({ libp2p: asker.libp2p, allowLoopback: true }));
+  const peer: NamedPeer = {
+    id: asked.libp2p.peerId.toMultihash().bytes,
+    addresses: asked.announced().map((address) => multiaddr(address).bytes),
+  };
+  const kadStreams = () =>
+    asker.libp2p
+      .getConnections()
+      .flatMap(({ streams }) => streams)
+      .filter(({ protocol }) => protocol === KAD_PROTOCOL);
+  return { asker, asked, queries, peer, kadStreams };
+}
+
+/** A pair whose second node answers as the test says. Counts the streams that it was opened. */
+async function startHostile(onQuestion: (stream: Stream, count: number) => void) {
+  const pair = await startPair();
+  let streams = 0;
+  const handler = (stream: Stream) => {
+    streams++;
+    let count = 0;
+    stream.addEventListener('message', () => onQuestion(stream, ++count));
+  };
+  await pair.asked.libp2p.handle(KAD_PROTOCOL, handler, { force: true });
+  return { ...pair, streams: () => streams };
+}
+
+describe('createProviderQueries()', () => {
+  test('asks a real node many things at a time and over time, on one stream', async () => {
+    const { asker, asked, queries, peer, kadStreams } = await startPair();
+    const provider = asker.libp2p.peerId.toString();
+    asked.datastore.addRecord(KEY, provider);
+    await queries.ask(peer, KEY);
+    // The asker's address comes with identify.
+    await until(async () => (await queries.ask(peer, KEY)).providers.length === 1);
+    const [opened] = kadStreams();
+    const absent = Array.from({ length: 50 }, (_, index) => contentCid(`sha256:${index}`).multihash.bytes);
+    const answers = await Promise.all([KEY, ...absent].map(async (key) => queries.ask(peer, key)));
+    expect(answers.map(({ providers }) => providers.length)).toEqual([1, ...absent.map(() => 0)]);
+    expect(answers[0]?.providers[0]?.id).toEqual(asker.libp2p.peerId.toMultihash().bytes);
+    expect(kadStreams().map(({ id }) => id)).toEqual([opened?.id ?? '']);
+    expect(queries.isSilent(peer)).toBe(false);
+    queries[Symbol.dispose]();
+    expect(kadStreams()).toEqual([]);
+    expect((await failureOf(queries.ask(peer, KEY))).message).toBe('The router has stopped');
+  });
+
+  test('opens a stream anew when the peer ends each one after its answer', async () => {
+    const { queries, peer, streams } = await startHostile((stream) => {
+      stream.send(NOTHING);
+      stream.close().catch(() => {});
+    });
+    for (let count = 0; count < 3; count++) expect((await queries.ask(peer, KEY)).providers).toEqual([]);
+    expect(streams()).toBe(3);
+  });
+
+  test('tries once more when the peer has ended a stream that was kept', async () => {
+    const { queries, peer, streams } = await startHostile((stream, count) => {
+      if (count === 1) stream.send(NOTHING);
+      else stream.abort(new Error('Enough'));
+    });
+    await queries.ask(peer, KEY);
+    await queries.ask(peer, KEY);
+    expect(streams()).toBe(2);
+    expect(queries.isSilent(peer)).toBe(false);
+  });
+
+  test('gives up after the second stream that ends without an answer, and leaves the peer alone', async () => {
+    const { asked, queries, peer, streams } = await startHostile((stream) => stream.abort(new Error('No')));
+    await failureOf(queries.ask(peer, KEY));
+    expect([streams(), queries.isSilent(peer)]).toEqual([2, true]);
+    queries.heard(asked.libp2p.peerId);
+    expect(queries.isSilent(peer)).toBe(false);
+  });
+
+  test('knows a peer that never answers for one, and gives up the stream', async () => {
+    const { queries, peer, kadStreams } = await startHostile(() => {});
+    const failure = failureOf(queries.ask(peer, KEY));
+    await until(() => queries.isSilent(peer));
+    expect((await failure).message).toBe('The peer does not answer');
+    expect(queries.isSilent(peer)).toBe(true);
+    await until(() => kadStreams().length === 0);
+  });
+
+  const provider = (id: Uint8Array) => bytesField(9, bytesField(1, id));
+  const hostile: Record<string, Uint8Array> = {
+    'another type': frame([numberField(1, 4)]),
+    'another key': frame([numberField(1, 3), bytesField(2, KEY.slice(1))]),
+    'more than a megabyte': frame([numberField(1, 3), bytesField(3, new Uint8Array(1_048_576))]),
+    'a length without end': new Uint8Array(30).fill(0xff),
+    'two answers': concat([NOTHING, NOTHING]),
+    'a provider that is cut off': frame([numberField(1, 3), bytesField(9, Uint8Array.of(0x0a, 9))]),
+    text: Buffer.from(`HTTP/1.1 400 Bad Request\r\n\r\n${' '.repeat(100)}`),
+  };
+  for (const [name, bytes] of Object.entries(hostile)) {
+    test(`ends the stream of a peer that answers with ${name}`, async () => {
+      const { queries, peer, kadStreams } = await startHostile((stream) => stream.send(bytes));
+      await queries.ask(peer, KEY).catch(() => {});
+      await until(() => kadStreams().length === 0);
+    });
+  }
+
+  test('takes the first of thousands of providers', async () => {
+    const many = Array.from({ length: 10_000 }, (_, index) => provider(Buffer.from(`${index}`)));
+    const { queries, peer } = await startHostile((stream) =>
+      stream.send(frame([numberField(1, 3), ...many])),
+    );
+    expect((await queries.ask(peer, KEY)).providers).toHaveLength(64);
+  });
+
+  test('dials nobody who is named with addresses that make no sense, or an ID that does not', async () => {
+    const { queries, peer } = await startPair();
+    const strict = cleanup.use(
+      createProviderQueries({ libp2p: (await startNode()).libp2p, allowLoopback: false }),
+    );
+    const absurd = [
+      '/ip4/0.0.0.0/tcp/1',
+      '/ip4/224.0.0.1/tcp/1',
+      '/dns4/localhost/tcp/1',
+      '/ip4/1.2.3.4/udp/1',
+      '/unix/tmp',
+    ];
+    const addresses = [...absurd.map((address) => multiaddr(address).bytes), Uint8Array.of(255, 255)];
+    const named: [typeof queries, NamedPeer][] = [
+      [queries, { id: peer.id, addresses }],
+      [strict, peer],
+      [queries, { id: Uint8Array.of(1, 2, 3), addresses: peer.addresses }],
+    ];
+    for (const [asking, each] of named) {
+      await failureOf(asking.ask(each, KEY));
+      expect(asking.isSilent(each)).toBe(true);
+    }
+  });
+});

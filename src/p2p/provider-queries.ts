@@ -1,0 +1,176 @@
+import type { Libp2p, PeerId, Stream } from '@libp2p/interface';
+import { peerIdFromMultihash } from '@libp2p/peer-id';
+import { type Multiaddr, multiaddr } from '@multiformats/multiaddr';
+import { decode as decodeMultihash } from 'multiformats/hashes/digest';
+
+import {
+  encodeGetProviders,
+  type NamedPeer,
+  parseProvidersAnswer,
+  type ProvidersAnswer,
+} from './get-providers-message.ts';
+import {
+  ANSWER_TIMEOUT_MS,
+  DIAL_TIMEOUT_MS,
+  KAD_PROTOCOL,
+  KEEP_STREAM_MS,
+  MAX_ANSWER_BYTES,
+  MAX_KEPT_STREAMS,
+  MAX_SILENT_PEERS,
+  MAX_WAITING_QUESTIONS,
+  SILENCE_INITIAL_MS,
+  SILENCE_MAX_MS,
+  SLOW_ANSWER_MS,
+} from './limits.ts';
+import { parseAddress, peerIps } from './peer-addresses.ts';
+import { createRequestStream, type RequestStream, StreamLostError } from './request-stream.ts';
+
+/** Asks peers who provides what, over one stream per peer that is kept for a while. */
+export interface ProviderQueries extends Disposable {
+  /** Asks the peer, which need not be connected. Rejects when it gives no answer in time, or one that makes no sense. */
+  ask(peer: NamedPeer, multihash: Uint8Array): Promise<ProvidersAnswer>;
+  /** True while it makes no sense to wait for the peer: it failed lately, or is slow just now. */
+  isSilent(peer: NamedPeer): boolean;
+  /** Forgets that the peer was silent: it has just been heard. */
+  heard(peer: PeerId): void;
+}
+
+/** What createProviderQueries needs. */
+export interface ProviderQueriesDeps {
+  readonly libp2p: Pick<Libp2p, 'dialProtocol' | 'getConnections'>;
+  readonly allowLoopback: boolean;
+}
+
+interface Silence {
+  readonly untilMs: number;
+  readonly nextMs: number;
+}
+
+/** A stream that is open, or will be. */
+interface KeptStream {
+  readonly opening: Promise<RequestStream>;
+  opened?: RequestStream;
+}
+
+/** A GET_PROVIDERS on a stream of its own costs milliseconds on both sides; on one that is open, a fraction of that. */
+export function createProviderQueries({ libp2p, allowLoopback }: ProviderQueriesDeps): ProviderQueries {
+  const stopped = new AbortController();
+  /** The peer that was asked last comes last. */
+  const streams = new Map<string, KeptStream>();
+  const silences = new Map<string, Silence>();
+
+  const open = async (peer: NamedPeer, onEnd: () => void) => {
+    const signal = AbortSignal.any([stopped.signal, AbortSignal.timeout(DIAL_TIMEOUT_MS)]);
+    const target = targetOf(peer, libp2p, allowLoopback);
+    const stream: Stream = await libp2p.dialProtocol(target, KAD_PROTOCOL, { signal });
+    const kept = createRequestStream(stream, {
+      maxAnswerBytes: MAX_ANSWER_BYTES,
+      maxWaiting: MAX_WAITING_QUESTIONS,
+      answerTimeoutMs: ANSWER_TIMEOUT_MS,
+      idleMs: KEEP_STREAM_MS,
+      onEnd,
+    });
+    if (stopped.signal.aborted) kept.end(stopped.signal.reason as Error);
+    return kept;
+  };
+  const streamTo = async (peer: NamedPeer, id: string) => {
+    let kept = streams.get(id);
+    streams.delete(id);
+    if (kept === undefined) {
+      makeRoom();
+      const forget = () => {
+        if (streams.get(id) === created) streams.delete(id);
+      };
+      const created: KeptStream = { opening: open(peer, forget) };
+      created.opening.then((stream) => {
+        created.opened = stream;
+      }, forget);
+      kept = created;
+    }
+    streams.set(id, kept);
+    return kept.opening;
+  };
+  const makeRoom = () => {
+    if (streams.size < MAX_KEPT_STREAMS) return;
+    for (const { opened } of streams.values()) {
+      if (opened === undefined || opened.waitingSinceMs !== undefined) continue;
+      opened.end(new StreamLostError('Others are needed more'));
+      return;
+    }
+  };
+  const noteFailure = (id: string) => {
+    const before = silences.get(id);
+    // All questions on one stream fail at once: that is one failure.
+    if (before !== undefined && performance.now() < before.untilMs) return;
+    const ms = before?.nextMs ?? SILENCE_INITIAL_MS;
+    silences.delete(id);
+    silences.set(id, { untilMs: performance.now() + ms, nextMs: Math.min(2 * ms, SILENCE_MAX_MS) });
+    const [longest] = silences.keys();
+    if (silences.size > MAX_SILENT_PEERS && longest !== undefined) silences.delete(longest);
+  };
+  const askOnce = async (peer: NamedPeer, id: string, multihash: Uint8Array) => {
+    const stream = await streamTo(peer, id);
+    const answer = await stream.ask(encodeGetProviders(multihash));
+    try {
+      return parseProvidersAnswer(answer, multihash);
+    } catch (error) {
+      stream.end(error as Error);
+      throw error;
+    }
+  };
+
+  return {
+    async ask(peer, multihash) {
+      const id = peer.id.toHex();
+      try {
+        stopped.signal.throwIfAborted();
+        const answer = await askOnce(peer, id, multihash).catch(async (error: unknown) => {
+          // The other side may have given up a stream that was kept. A new one tells whether the peer is there.
+          if (!(error instanceof StreamLostError) || stopped.signal.aborted) throw error;
+          return askOnce(peer, id, multihash);
+        });
+        silences.delete(id);
+        return answer;
+      } catch (error) {
+        if (!stopped.signal.aborted) noteFailure(id);
+        throw error;
+      }
+    },
+    isSilent(peer) {
+      const id = peer.id.toHex();
+      const waitingSinceMs = streams.get(id)?.opened?.waitingSinceMs;
+      const nowMs = performance.now();
+      if (waitingSinceMs !== undefined && nowMs - waitingSinceMs > SLOW_ANSWER_MS) return true;
+      return nowMs < (silences.get(id)?.untilMs ?? 0);
+    },
+    heard(peer) {
+      silences.delete(peer.toMultihash().bytes.toHex());
+    },
+    [Symbol.dispose]() {
+      stopped.abort(new Error('The router has stopped'));
+      for (const { opened } of streams.values()) opened?.end(stopped.signal.reason as Error);
+    },
+  };
+}
+
+/**
+ * What to dial: the peer by its ID where it is connected or known, else the addresses that another peer named.
+ * libp2p checks that the ID answers there.
+ */
+function targetOf(
+  { id, addresses }: NamedPeer,
+  libp2p: Pick<Libp2p, 'getConnections'>,
+  allowLoopback: boolean,
+): PeerId | Multiaddr[] {
+  const peer = peerIdFromMultihash(decodeMultihash(id));
+  if (addresses.length === 0 || libp2p.getConnections(peer).length > 0) return peer;
+  const usable = addresses.flatMap((bytes) => {
+    const address = parseAddress(bytes);
+    if (address === undefined || peerIps([address], allowLoopback).length === 0) return [];
+    // Only the IP and the port: what else it says (a relay, another ID) is not followed.
+    const [ip, tcp] = address.getComponents();
+    return [multiaddr(`/${ip?.name}/${ip?.value}/tcp/${tcp?.value}/p2p/${peer.toString()}`)];
+  });
+  if (usable.length === 0) throw new Error('The peer was named without an address that can be dialled');
+  return usable;
+}
