@@ -1,0 +1,173 @@
+import { describe, expect, test } from 'bun:test';
+import { type ContainerdVersion, parseContainerdVersion } from '../containerd/containerd-version.ts';
+import { readCriSettings } from '../containerd/cri-settings.ts';
+import { readEffectiveConfig } from '../containerd/effective-config.ts';
+import { createHostFolder } from '../runtime/testing/host-folder.ts';
+import { checkConfig } from './check-config.ts';
+import { type DistributionId, DISTRIBUTIONS } from './distribution.ts';
+import type { MendStep } from './finding.ts';
+
+const CERTS = '/etc/containerd/certs.d';
+const SOCKET = '/run/containerd/containerd.sock';
+const IMAGES = 'plugins."io.containerd.cri.v1.images"';
+const CRI = 'plugins."io.containerd.grpc.v1.cri"';
+
+async function check(version: string, files: Readonly<Record<string, string>>, id: DistributionId = 'plain') {
+  await using folder = await createHostFolder(files);
+  const parsed = parseContainerdVersion(version) as ContainerdVersion;
+  const distribution = DISTRIBUTIONS[id];
+  const config = await readEffectiveConfig(folder.host, distribution.configFile, parsed);
+  const settings = readCriSettings(config, parsed);
+  const context = { config, settings, version: parsed, distribution };
+  return checkConfig(context, { registryConfigPath: CERTS, socket: settings.socket.value }).findings;
+}
+
+const FILE = '/etc/containerd/config.toml';
+
+describe('checkConfig()', () => {
+  test.each([
+    ['1.6.20', `version = 2\n[${CRI}.registry]\nconfig_path = "${CERTS}"\n`, []],
+    ['1.7.20', `version = 2\n[${CRI}.registry]\nconfig_path = "${CERTS}:/etc/docker/certs.d"\n`, []],
+    ['2.0.5', `version = 3\n[${IMAGES}.registry]\nconfig_path = "${CERTS}:/etc/docker/certs.d"\n`, []],
+    ['2.1.5', `version = 3\n[${IMAGES}.registry]\nconfig_path = "${CERTS}:/b"\n`, ['config-path-list']],
+    ['2.1.5', `version = 2\n[${CRI}.registry]\nconfig_path = "${CERTS}:/b"\n`, ['config-path-list']],
+    [
+      '2.1.5',
+      `version = 3\n[${IMAGES}]\nuse_local_image_pull = true\n[${IMAGES}.registry]\nconfig_path = "${CERTS}:/b"\n`,
+      [],
+    ],
+    [
+      '2.1.5',
+      `version = 3\n[${IMAGES}]\nmax_concurrent_downloads = 5\n[${IMAGES}.registry]\nconfig_path = "${CERTS}:/b"\n`,
+      [],
+    ],
+    ['2.1.5', `version = 3\n[${CRI}.registry]\nconfig_path = "${CERTS}"\n`, ['config-path-unset']],
+    ['2.2.1', 'version = 3\n', ['config-path-list']],
+    ['2.4.0', 'version = 4\n', ['config-path-list']],
+    ['2.1.5', 'version = 3\n', ['config-path-unset']],
+    ['1.7.20', `version = 2\n[${CRI}.registry]\nconfig_path = "/b"\n`, ['config-path-mismatch']],
+    ['1.7.20', `version = 2\n[${CRI}.registry]\nconfig_path = "${CERTS}/"\n`, []],
+    [
+      '1.7.20',
+      `version = 2\n[${CRI}.registry]\nconfig_path = "${CERTS}"\n[${CRI}.registry.mirrors.a]\nendpoint = []\n`,
+      ['registry-mirrors'],
+    ],
+    [
+      '1.7.20',
+      `version = 2\n[${CRI}.registry]\nconfig_path = "${CERTS}"\n[${CRI}.containerd]\nsnapshotter = "stargz"\n`,
+      ['lazy-snapshotter'],
+    ],
+    [
+      '2.0.0',
+      `version = 3\n[${IMAGES}.registry]\nconfig_path = "${CERTS}"\n[${IMAGES}.runtime_platform.kata]\nsnapshotter = "nydus"\n`,
+      ['lazy-snapshotter'],
+    ],
+    ['1.7.20', 'version = ', ['config-unreadable', 'config-path-unset']],
+    [
+      '1.7.20',
+      `imports = ["/none.toml"]\nversion = 2\n[${CRI}.registry]\nconfig_path = "${CERTS}"\n`,
+      ['config-unreadable'],
+    ],
+  ])('finds in containerd %s, of %j, %j', async (version, text, ids) => {
+    expect((await check(version, { [FILE]: text })).map(({ id }) => id)).toEqual(ids);
+  });
+
+  test('says of a setting in a section that is not read where it is', async () => {
+    const [finding] = await check('2.1.5', {
+      [FILE]: `version = 3\n[${CRI}.registry]\nconfig_path = "/x"\n`,
+    });
+    expect(finding?.seen[1]).toBe(
+      `${FILE}:3: config_path = "/x" does not count: containerd 2.1 does not read this section of a file of this version`,
+    );
+  });
+
+  /** What each distribution is told for discard_unpacked_layers = true. */
+  const MENDS: ReadonlyArray<readonly [DistributionId, string, Readonly<Record<string, string>>, MendStep]> =
+    [
+      [
+        'plain',
+        '2.1.5',
+        { [FILE]: `version = 3\n[${IMAGES}]\n  discard_unpacked_layers = true\n` },
+        { do: 'replace', file: FILE, first: 3, last: 3, lines: ['  discard_unpacked_layers = false'] },
+      ],
+      [
+        'eks-al2023',
+        '2.1.5',
+        { [FILE]: `version = 3\n[${IMAGES}]\ndiscard_unpacked_layers = true\n` },
+        {
+          do: 'note',
+          text: 'in the user data of the node (nodeadm writes config.toml at boot), then replace the node',
+          lines: [
+            'apiVersion: node.eks.aws/v1alpha1',
+            'kind: NodeConfig',
+            'spec:',
+            '  containerd:',
+            '    config: |',
+            `      [${IMAGES}]`,
+            '        discard_unpacked_layers = false',
+          ],
+        },
+      ],
+      [
+        'k0s',
+        '1.7.20',
+        { '/etc/k0s/containerd.toml': `version = 2\n[${CRI}.containerd]\ndiscard_unpacked_layers = true\n` },
+        {
+          do: 'write',
+          file: '/etc/k0s/containerd.d/spegel.toml',
+          lines: ['version = 2', `[${CRI}.containerd]`, '  discard_unpacked_layers = false'],
+        },
+      ],
+      [
+        'talos',
+        '2.1.5',
+        { '/etc/cri/containerd.toml': `version = 3\n[${IMAGES}]\ndiscard_unpacked_layers = true\n` },
+        {
+          do: 'note',
+          text: 'in the machine configuration (talosctl patch machineconfig)',
+          lines: [
+            'machine:',
+            '  files:',
+            '    - path: /etc/cri/conf.d/20-customization.part',
+            '      op: create',
+            '      content: |',
+            `        [${IMAGES}]`,
+            '          discard_unpacked_layers = false',
+          ],
+        },
+      ],
+      [
+        'k3s',
+        '2.1.5',
+        {
+          [DISTRIBUTIONS.k3s.configFile]:
+            `version = 3\nimports = ["/var/lib/rancher/k3s/agent/etc/containerd/config-v3.toml.d/*.toml"]\n[${IMAGES}]\ndiscard_unpacked_layers = true\n`,
+        },
+        {
+          do: 'write',
+          file: '/var/lib/rancher/k3s/agent/etc/containerd/config-v3.toml.d/spegel.toml',
+          lines: ['version = 3', `[${IMAGES}]`, '  discard_unpacked_layers = false'],
+        },
+      ],
+    ];
+
+  test.each(MENDS)('tells %s how to keep layers', async (id, version, files, step) => {
+    const findings = await check(version, files, id);
+    expect(findings.find((finding) => finding.id === 'discard-unpacked-layers')?.mend[0]).toEqual(step);
+  });
+
+  test('says when the file is that of another containerd', async () => {
+    await using folder = await createHostFolder({ [FILE]: 'version = 2\n[grpc]\naddress = "/other.sock"\n' });
+    const version = { major: 1, minor: 7 };
+    const config = await readEffectiveConfig(folder.host, FILE, version);
+    const settings = readCriSettings(config, version);
+    const { findings } = checkConfig(
+      { config, settings, version, distribution: DISTRIBUTIONS.plain },
+      { registryConfigPath: CERTS, socket: SOCKET },
+    );
+    expect(findings.at(-1)).toMatchObject({
+      id: 'config-of-another-containerd',
+      seen: [`${FILE}:3: address = "/other.sock"`, `--containerd-sock ${SOCKET}`],
+    });
+  });
+});

@@ -1,0 +1,56 @@
+import { describe, expect, test } from 'bun:test';
+import { checkDaemon, type DaemonFacts } from './check-daemon.ts';
+import type { HttpAsk } from './http-ask.ts';
+
+const EXPECTED = { metricsAddr: '127.0.0.1:9090', registryPort: 5000 };
+const HEALTHY = { ready: true, peerAddresses: ['10.0.0.2'], metrics: 'spegel_containerd_connected 1\n' };
+const ok: HttpAsk = async () => ({ status: 200, text: '' });
+const nobody: HttpAsk = async (endpoint) => Promise.reject(new Error(`no route to ${endpoint}`));
+
+describe('checkDaemon()', () => {
+  const CASES: ReadonlyArray<readonly [string, DaemonFacts, HttpAsk, readonly string[]]> = [
+    ['a healthy one', HEALTHY, ok, []],
+    ['one that does not answer', { error: new Error('refused') }, ok, ['daemon-unreachable']],
+    ['one that is not ready', { ...HEALTHY, ready: false }, ok, ['daemon-not-ready']],
+    ['a single node', { ...HEALTHY, peerAddresses: [] }, ok, ['no-peers']],
+    [
+      'one without containerd',
+      { ...HEALTHY, metrics: 'spegel_containerd_connected 0\n' },
+      ok,
+      ['daemon-without-containerd'],
+    ],
+    ['peers behind a firewall', HEALTHY, nobody, ['peers-unreachable']],
+    [
+      'misses alone',
+      { ...HEALTHY, metrics: 'spegel_mirror_requests_total{registry="a",cache="miss"} 100\n' },
+      ok,
+      ['mirror-without-hits'],
+    ],
+    [
+      'one hit in many',
+      {
+        ...HEALTHY,
+        metrics:
+          'spegel_mirror_requests_total{registry="a",cache="miss"} 100\nspegel_mirror_requests_total{registry="a",cache="hit"} 1\n',
+      },
+      ok,
+      [],
+    ],
+  ];
+
+  test.each(CASES)('finds of %s what is wrong', async (_what, facts, ask, ids) => {
+    expect((await checkDaemon(facts, EXPECTED, ask)).findings.map(({ id }) => id)).toEqual([...ids]);
+  });
+
+  test('asks IPv6 peers in brackets, and is content with one that answers', async () => {
+    const asked: string[] = [];
+    const ask: HttpAsk = async (endpoint) => {
+      asked.push(endpoint);
+      if (endpoint.startsWith('[')) return { status: 200, text: '' };
+      throw new Error('refused');
+    };
+    const facts = { ...HEALTHY, peerAddresses: ['10.0.0.2', 'fd00::2'] };
+    expect((await checkDaemon(facts, EXPECTED, ask)).findings).toEqual([]);
+    expect(asked).toEqual(['10.0.0.2:5000', '[fd00::2]:5000']);
+  });
+});
