@@ -160,10 +160,10 @@ describe('while the pull still runs', () => {
     const seen = new Set<number>();
     let looksWhilePulling = 0;
     while (!over.signal.aborted) {
-      seen.add(await statusOf(1, path, { headers: { 'X-Spegel-Mirrored': 'true' } }));
-      seen.add(await statusOf(1, path.replace(/\?.*/, '')));
       if (expected === 200) await untilFound(node(2), { ...image, blobs: [first] }, repository);
       else expect(await providersOf(first.digest)).toEqual([]);
+      seen.add(await statusOf(1, path, { headers: { 'X-Spegel-Mirrored': 'true' } }));
+      seen.add(await statusOf(1, path.replace(/\?.*/, '')));
       if (!over.signal.aborted) looksWhilePulling++;
     }
     await pull;

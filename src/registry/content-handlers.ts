@@ -75,7 +75,9 @@ export function createContentHandlers(deps: ContentDeps) {
 
   /** What is not here is not announced; for another node, that is the answer. */
   const notHere = (key: string, away: boolean, { forwarded, path }: AdmittedRequest): void => {
-    if (!away) deps.contentMissing(key);
+    // What a filter hides is not missing: an image that is shared may lead to it later.
+    const isHidden = 'digest' in path && !policy.sharesDigest(path.digest);
+    if (!away && !isHidden) deps.contentMissing(key);
     if (forwarded) throw away ? storeUnavailable() : unknownContent(path);
   };
 
