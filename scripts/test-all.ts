@@ -23,7 +23,15 @@ const STEPS: readonly Step[] = [
   // With the leading ./ since bunfig.toml's test root is src: without it nothing in scripts would be found.
   {
     name: 'unit tests',
-    argv: ['bun', 'test', './src', './scripts/lab', './scripts/chart', './scripts/count-junit.test.ts'],
+    argv: [
+      'bun',
+      'test',
+      './src',
+      './scripts/lab',
+      './scripts/chart',
+      './scripts/oci-image',
+      './scripts/count-junit.test.ts',
+    ],
     reports: true,
   },
   { name: 'build', argv: ['scripts/build'] },

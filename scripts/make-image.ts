@@ -1,9 +1,9 @@
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { runCommand } from '../lab/run-command.ts';
-import { createTar, type TarEntry } from '../lab/tar.ts';
-import { ARCHITECTURES, type Architecture, baseFiles } from './base-files.ts';
-import { formatSbom, type ImagePackage, lockedPackages } from './sbom.ts';
+import { runCommand } from './lab/run-command.ts';
+import { createTar, type TarEntry } from './lab/tar.ts';
+import { ARCHITECTURES, type Architecture, baseFiles } from './oci-image/base-files.ts';
+import { formatSbom, type ImagePackage, lockedPackages } from './oci-image/sbom.ts';
 
 const OCI = 'application/vnd.oci.image';
 const MANIFEST = `${OCI}.manifest.v1+json`;
@@ -18,7 +18,7 @@ interface Descriptor {
   readonly size: number;
 }
 
-const root = join(import.meta.dir, '../..');
+const root = join(import.meta.dir, '..');
 const work = process.argv[2];
 if (work === undefined) throw new Error('Usage: bun make-image.ts <folder with the unpacked packages>');
 const layout = join(work, 'layout');
