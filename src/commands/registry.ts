@@ -84,7 +84,7 @@ async function compose(shared: Process): Promise<void> {
     { registries: mirroredRegistries, filters: options.registryFilters.map(parseImageFilter) },
   );
   const advertiser = createAdvertiser(
-    { store, router, logger, clock },
+    { store, router, isHere: (key) => has(store, key), logger, clock },
     {
       shouldAdvertise: (item) =>
         item.kind === 'tag' ? policy.sharesName(item.tag) : policy.sharesDigest(item.key),

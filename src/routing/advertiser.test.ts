@@ -19,11 +19,13 @@ function start(options: AdvertiserOptions = {}) {
   const keys = new Set<string>();
   const calls: string[][] = [];
   const faults = { advertise: 0, watch: 0 };
+  const here = new Set<string>();
   const stop = new AbortController();
   const advertiser: Advertiser = createAdvertiser(
     {
       logger: silentLogger,
       clock: systemClock,
+      isHere: async (key) => here.has(key),
       store: {
         references: (digest) => (digest === TAG.digest ? [TAG_REFERENCE] : []),
         async *watch(signal) {
@@ -53,6 +55,7 @@ function start(options: AdvertiserOptions = {}) {
   const running = advertiser.run(stop.signal);
   const result = {
     advertiser,
+    here,
     keys,
     calls,
     faults,
@@ -171,6 +174,16 @@ describe('createAdvertiser()', () => {
   test('leaves out what the filter refuses', async () => {
     const { emit, holds } = start({ shouldAdvertise: (item) => item.kind === 'digest' && item.key !== B });
     emit(resync([TAG], [A, B]));
+    await holds(A);
+  });
+
+  test('contentMissing() leaves a key alone that the store has after all', async () => {
+    const { advertiser, here, emit, holds } = start();
+    emit(resync([], [A, B]));
+    await holds(A, B);
+    here.add(A);
+    advertiser.contentMissing(A);
+    advertiser.contentMissing(B);
     await holds(A);
   });
 

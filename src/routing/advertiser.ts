@@ -11,6 +11,8 @@ import type { Router } from './router.ts';
 export interface AdvertiserDeps {
   readonly store: Pick<ContentStore, 'watch' | 'references'>;
   readonly router: Pick<Router, 'advertise' | 'withdraw'>;
+  /** Asks the store whether it has the digest or tag now. */
+  readonly isHere: (key: string) => Promise<boolean>;
   readonly logger: Logger;
   readonly clock: Clock;
 }
@@ -32,7 +34,10 @@ export interface AdvertiserOptions {
 export interface Advertiser {
   /** Follows the store until the signal aborts, then resolves. Failures are logged and tried again. */
   run(signal: AbortSignal): Promise<void>;
-  /** Tells that this node could not serve a key that others may still be sent here for: it is withdrawn until the store names it again. */
+  /**
+   * Tells that this node could not serve a key that others may still be sent here for: if the store does not have it,
+   * it is withdrawn until the store names it again.
+   */
   contentMissing(key: string): void;
   /** Asks shouldAdvertise again about a digest. */
   reconsider(digest: Digest): void;
@@ -50,7 +55,7 @@ const KEYS_PER_CALL = 500;
 
 /** Makes an advertiser; run() starts it. */
 export function createAdvertiser(
-  { store, router, logger, clock }: AdvertiserDeps,
+  { store, router, isHere, logger, clock }: AdvertiserDeps,
   { shouldAdvertise = () => true, batchDelayMs = BATCH_DELAY_MS }: AdvertiserOptions = {},
 ): Advertiser {
   /** What the store has. */
@@ -183,7 +188,15 @@ export function createAdvertiser(
       await Promise.all([follow(signal), flush(signal)]);
     },
     contentMissing(key) {
-      remove(key);
+      if (!known.has(key)) return;
+      // Asked again: the request may have looked just before the content was committed, and told of it just after.
+      isHere(key).then(
+        (here) => {
+          if (!here) remove(key);
+        },
+        // Nobody knows while the store is away.
+        () => {},
+      );
     },
     reconsider(digest) {
       evaluate(digest);
