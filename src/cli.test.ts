@@ -38,6 +38,8 @@ describe('runCli()', () => {
     [['cleanup-wait', '--probe-endpoint', 'a:1', '--threshold', '0'], 'Cannot use --threshold'],
     [['cleanup-wait', '--probe-endpoint', 'a:1', '--period', '2'], 'Cannot use --period'],
     [['registry', '--nope'], "unknown option '--nope'"],
+    [['doctor', '--containerd-version', 'new'], 'Cannot use --containerd-version'],
+    [['doctor', '--mirror-targets', '127.0.0.1:30020'], 'Cannot use --mirror-targets'],
     [['registry', 'extra'], 'too many arguments'],
     [['registry'], '--bootstrap-kind is required'],
     [['registry', '--bootstrap-kind', 'http'], 'needs --http-bootstrap-peer'],

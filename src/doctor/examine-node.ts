@@ -93,7 +93,18 @@ export async function examineNode(deps: ExamineDeps, options: ExamineOptions): P
       defaultTarget: `http://127.0.0.1:${registryPort}`,
     };
     const listed = splitConfigPath(settings.configPath.value);
-    const ownIndex = settings.usesTransferService ? -1 : listed.indexOf(configPath);
+    // Two names of one place are one: /var/run is a link to /run.
+    const sameAs = async (path: string, others: readonly string[]) => {
+      const place = await host.locate(path);
+      for (const other of others) if ((await host.locate(other)) === place) return other;
+      return path;
+    };
+    const ownName = await sameAs(configPath, listed);
+    const expected = {
+      registryConfigPath: ownName,
+      socket: await sameAs(socket, [settings.socket.value]),
+    };
+    const ownIndex = settings.usesTransferService ? -1 : listed.indexOf(ownName);
     const earlier = [];
     for (const path of listed.slice(0, Math.max(0, ownIndex))) {
       earlier.push({ configPath: path, folders: (await readFolders(host, path)).folders });
@@ -110,7 +121,7 @@ export async function examineNode(deps: ExamineDeps, options: ExamineOptions): P
         namespace,
         contentPath,
       }),
-      checkConfig(context, { registryConfigPath: configPath, socket }),
+      checkConfig(context, expected),
       problem === undefined ? checkHosts(hosts) : { findings: [], unknown: [] },
       checkEarlierFolders(hosts, earlier),
       targetFindings,

@@ -18,7 +18,7 @@ export function formatReport(report: NodeReport): string {
       formatFinding,
     ),
     ...(unknown.length === 0 ? [] : ['Not looked at:', ...unknown.map((text) => `  ${text}`), '']),
-    summary(findings),
+    summary(findings, unknown.length > 0),
   ];
   return `${lines.map(printable).join('\n')}\n`;
 }
@@ -65,7 +65,8 @@ function formatStep(step: MendStep): readonly string[] {
   return lines.length === 0 ? [`in ${file} remove ${range}`] : [`in ${file} replace ${range} by:`, ...lines];
 }
 
-function summary(findings: readonly Finding[]): string {
+function summary(findings: readonly Finding[], isPartial: boolean): string {
+  if (findings.length === 0 && isPartial) return 'Nothing found in what could be looked at.';
   if (findings.length === 0) return 'Nothing found: containerd asks the mirror, and the mirror can serve.';
   return ORDER.flatMap((severity) => {
     const count = findings.filter((finding) => finding.severity === severity).length;

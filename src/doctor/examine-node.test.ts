@@ -1,0 +1,61 @@
+import { expect, test } from 'bun:test';
+import type { ContainerdClient, ContentInspector } from '../containerd/containerd-client.ts';
+import { parseDigest } from '../oci/digest.ts';
+import { createHostFolder } from '../runtime/testing/host-folder.ts';
+import { type ExamineOptions, examineNode } from './examine-node.ts';
+import { formatReport, reportExitCode } from './format-report.ts';
+
+const CONTENT = '/var/lib/containerd/io.containerd.content.v1.content';
+const OPTIONS: ExamineOptions = {
+  containerdConfig: undefined,
+  registryConfigPath: '/etc/containerd/certs.d',
+  socket: '/var/run/containerd/containerd.sock',
+  contentPath: undefined,
+  namespace: 'k8s.io',
+  containerdVersion: undefined,
+  mirrorTargets: ['http://127.0.0.1:30020'],
+  mirroredRegistries: [],
+  metricsAddr: '127.0.0.1:9090',
+  registryPort: 5000,
+};
+
+function containerd(version: string): ContainerdClient & ContentInspector {
+  const digest = parseDigest(`sha256:${'a'.repeat(64)}`);
+  return {
+    version: async () => version,
+    contentRoot: async () => CONTENT,
+    listImages: async () => [{ name: 'docker.io/library/nginx:latest', target: digest }],
+    getImage: async () => undefined,
+    contentSize: async () => undefined,
+    listContent: async () => new Map(),
+    pulledAtSeconds: async () => undefined,
+    subscribe: async () => {},
+    close: () => {},
+  };
+}
+
+test('examineNode() finds nothing on a healthy host that it sees through a mount, links included', async () => {
+  await using folder = await createHostFolder({
+    '/var/run': '-> /run',
+    '/etc/containerd/config.toml':
+      'version = 2\n[plugins."io.containerd.grpc.v1.cri".registry]\nconfig_path = "/srv/certs"\n',
+    '/etc/containerd/certs.d': '-> /srv/certs',
+    '/srv/certs/_default/hosts.toml': "[host.'http://127.0.0.1:30020']\n",
+    [`${CONTENT}/blobs/x`]: '',
+  });
+  const report = await examineNode(
+    {
+      host: folder.host,
+      connect: () => containerd('1.7.20'),
+      ask: async () => ({ status: 200, text: '' }),
+      askDaemon: async () => ({ ready: true, peerAddresses: ['10.0.0.2'], metrics: '' }),
+    },
+    OPTIONS,
+  );
+  expect(report.findings).toEqual([]);
+  expect(reportExitCode(report.findings)).toBe(0);
+  expect(report.unknown).toEqual([
+    "http://127.0.0.1:30020 was not asked: this process does not have the host's network",
+  ]);
+  expect(formatReport(report)).toContain('containerd   1.7.20\n');
+});
