@@ -126,7 +126,8 @@ export function createPlainClientResponse(
       // Bun sends no FIN after an end() that had to wait for bytes: they go out first.
       endInOrder = () => lingerClose(socket, clientStallTimeoutMs);
       if (unwritten === 0) endInOrder();
-      if (moving) gone.abort(new Error('The response was broken off'));
+      // Also before begin(): nobody waits for what the handler may still be looking for.
+      if (moving || !begun) gone.abort(new Error('The response was broken off'));
     },
   };
 }

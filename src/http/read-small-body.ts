@@ -20,7 +20,8 @@ export function readSmallBody(
   }
   const source = asPlainSource(body);
   return new Promise((resolve, reject) => {
-    const chunks: Uint8Array[] = [];
+    // At most maxBytes, which is checked below before anything is read.
+    const bytes = new Uint8Array(Math.min(source.sizeBytes, maxBytes));
     let receivedBytes = 0;
     const finish = (act: () => void) => {
       signal.removeEventListener('abort', onAbort);
@@ -32,7 +33,7 @@ export function readSmallBody(
       fail(new PeerRequestError('CANCELLED', 'Reading the answer was cancelled', { cause: signal.reason }));
     const next = () => {
       if (receivedBytes === source.sizeBytes) {
-        finish(() => resolve(Buffer.concat(chunks)));
+        finish(() => resolve(bytes));
         return;
       }
       source.read((read) => {
@@ -44,7 +45,8 @@ export function readSmallBody(
           );
           return;
         }
-        chunks.push(read.chunk);
+        // Copied: a chunk is only good until the next read.
+        bytes.set(read.chunk, receivedBytes);
         receivedBytes += read.chunk.length;
         next();
       });

@@ -138,7 +138,8 @@ export function createMetrics(build: { readonly version: string; readonly commit
         [contentDigests, counts.contentDigests],
       ] as const) {
         metric.reset();
-        for (const [name, count] of values) metric.set({ registry: registryLabel(name) }, count);
+        // Added up: several registries may share the label of those over the cap.
+        for (const [name, count] of values) metric.inc({ registry: registryLabel(name) }, count);
       }
     },
     httpStarted: (handler: string): void => httpInflight.inc({ handler }),

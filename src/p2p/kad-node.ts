@@ -1,3 +1,4 @@
+import { boundPeerStore } from './bounded-peer-store.ts';
 import { yamux } from '@chainsafe/libp2p-yamux';
 import { identify } from '@libp2p/identify';
 import type { ComponentLogger, Libp2p, Logger, PeerId, PrivateKey } from '@libp2p/interface';
@@ -121,6 +122,7 @@ export async function createKadNode(
     const address = detail.getAddrs()[0];
     port = Number(address?.getComponents().find(({ name }) => name === 'tcp')?.value ?? 0);
   });
+  boundPeerStore(libp2p.peerStore);
   const { dht } = libp2p.services;
   const { routingTable, network } = dht as unknown as KadInternals;
   // Each answer names 20 peers, and kad-dht has each of them written to the peer store anew: 400 writes per walk.

@@ -5,9 +5,11 @@ const IP4 = 4;
 const IP6 = 41;
 const TCP = 6;
 
+/** A node has an address or two of each family. More is a claim that would cost others a dial each. */
+const MAX_IPS_PER_PEER = 4;
 /** Nobody can be reached there from another machine: unspecified, loopback, link-local, multicast, broadcast. */
 const UNREACHABLE =
-  /^(?:0\.|127\.|169\.254\.|2(?:2[4-9]|3\d)\.|255\.|::1?$|fe[89ab][0-9a-f]:|ff[0-9a-f]{2}:)/i;
+  /^(?:0\.|127\.|169\.254\.|2(?:2[4-9]|3\d)\.|255\.|::|64:ff9b:|fe[89ab][0-9a-f]:|ff[0-9a-f]{2}:)/i;
 const MAPPED_IP4 = /^::ffff:/i;
 
 /**
@@ -25,7 +27,7 @@ export function peerIps(multiaddrs: readonly Multiaddr[], allowLoopback = false)
     if (UNREACHABLE.test(ip.value) && !(allowLoopback && isLoopback(ip.value))) continue;
     ips.add(ip.value);
   }
-  return [...ips];
+  return [...ips].slice(0, MAX_IPS_PER_PEER);
 }
 
 /** Parses a multiaddr in binary; undefined if it is none. */

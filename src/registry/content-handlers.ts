@@ -1,9 +1,17 @@
+import type { ClientResponse } from '../http/body-mover.ts';
 import type { Logger } from '../observe/log.ts';
 import { parseRange } from '../oci/byte-range.ts';
 import { type Digest, matchesDigest } from '../oci/digest.ts';
 import { type RoutablePath, routingKey } from '../oci/distribution-path.ts';
 import { MAX_MANIFEST_BYTES } from '../oci/media-type.ts';
-import { type Blob, type ContentStore, StoreUnavailableError } from '../store/content-store.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { createDeadline } from '../runtime/deadline.ts';
+import {
+  type Blob,
+  type ContentStore,
+  type StoreCallOptions,
+  StoreUnavailableError,
+} from '../store/content-store.ts';
 import type { SharingPolicy } from '../store/sharing-policy.ts';
 import { type FetchedManifest, manifestMediaType } from '../transfer/fetch-manifest.ts';
 import { blobHeaders } from '../transfer/serve-blob.ts';
@@ -15,12 +23,19 @@ import { manifestResponse, storeUnavailable, unknownContent, unsatisfiableRespon
 /** Status in the metrics for a client that left before the head was sent (as nginx counts it). */
 const CLIENT_GONE_STATUS = 499;
 
+/**
+ * containerd answers within a few ms. One that hangs must leave the rest of the 3 s that a manifest may take in all
+ * to the peers.
+ */
+const STORE_TIMEOUT_MS = 300;
+
 /** What the content handlers need. */
 export interface ContentDeps {
   readonly store: Pick<ContentStore, 'resolve' | 'stat' | 'read'>;
   readonly policy: Pick<SharingPolicy, 'sharesDigest'>;
   readonly transfer: Transfer;
   readonly logger: Logger;
+  readonly clock: Clock;
   /** Told of a key that was asked for here and is not here (any more), so that it is no longer announced. */
   readonly contentMissing: (key: string) => void;
   /** Told how a request that went to peers ended. */
@@ -36,21 +51,27 @@ export function createContentHandlers(deps: ContentDeps) {
 
   /** Undefined while containerd is away, too: peers may have it, and upstream does. Then nothing is known to be missing. */
   const orAway = async <T>(
-    lookup: Promise<T | undefined>,
+    client: ClientResponse,
+    lookup: (options: StoreCallOptions) => Promise<T | undefined>,
   ): Promise<{ value: T | undefined; away: boolean }> => {
+    using deadline = createDeadline(deps.clock, STORE_TIMEOUT_MS, client.gone);
     try {
-      return { value: await lookup, away: false };
+      return { value: await lookup({ signal: deadline.signal }), away: false };
     } catch (error) {
-      if (!(error instanceof StoreUnavailableError)) throw error;
+      const late = deadline.signal.aborted && error === deadline.signal.reason;
+      if (!late && !(error instanceof StoreUnavailableError)) throw error;
       logger.debug('store unavailable for a request', { error });
       return { value: undefined, away: true };
     }
   };
 
-  const readManifest = async (digest: Digest): Promise<FetchedManifest | undefined> => {
+  const readManifest = async (
+    digest: Digest,
+    options: StoreCallOptions,
+  ): Promise<FetchedManifest | undefined> => {
     let bytes: Uint8Array | undefined;
     try {
-      bytes = await store.read(digest, MAX_MANIFEST_BYTES);
+      bytes = await store.read(digest, MAX_MANIFEST_BYTES, options);
     } catch (error) {
       if (error instanceof RangeError) return undefined;
       throw error;
@@ -64,14 +85,17 @@ export function createContentHandlers(deps: ContentDeps) {
     return mediaType === undefined ? undefined : { digest, bytes, mediaType, origin: 'local' };
   };
 
-  const localManifest = async (path: RoutablePath): Promise<FetchedManifest | undefined> => {
+  const localManifest = async (
+    path: RoutablePath,
+    options: StoreCallOptions,
+  ): Promise<FetchedManifest | undefined> => {
     const digest =
-      'digest' in path ? path.digest : await store.resolve(path.registry, path.repository, path.tag);
-    return digest !== undefined && policy.sharesDigest(digest) ? readManifest(digest) : undefined;
+      'digest' in path ? path.digest : await store.resolve(path.registry, path.repository, path.tag, options);
+    return digest !== undefined && policy.sharesDigest(digest) ? readManifest(digest, options) : undefined;
   };
 
-  const localBlob = async (digest: Digest): Promise<Blob | undefined> =>
-    policy.sharesDigest(digest) ? store.stat(digest) : undefined;
+  const localBlob = async (digest: Digest, options: StoreCallOptions): Promise<Blob | undefined> =>
+    policy.sharesDigest(digest) ? store.stat(digest, options) : undefined;
 
   /** What is not here is not announced; for another node, that is the answer. */
   const notHere = (key: string, away: boolean, { forwarded, path }: AdmittedRequest): void => {
@@ -86,7 +110,7 @@ export function createContentHandlers(deps: ContentDeps) {
 
   const manifest = async (request: AdmittedRequest): Promise<ContentAnswer> => {
     const { method, path, client } = request;
-    const local = await orAway(localManifest(path));
+    const local = await orAway(client, (options) => localManifest(path, options));
     if (local.value !== undefined) {
       return { response: manifestResponse(local.value, path, method), handler: 'registry' };
     }
@@ -98,6 +122,9 @@ export function createContentHandlers(deps: ContentDeps) {
     const fetched =
       cached ?? (await transfer.fetchManifest({ key, repository, registry, reference }, client.gone));
     if (!('bytes' in fetched)) {
+      if (client.gone.aborted) {
+        return { response: new Response(null, { status: CLIENT_GONE_STATUS }), handler: 'mirror' };
+      }
       mirrored(path, 'miss');
       throw unknownContent(path, fetched);
     }
@@ -111,7 +138,7 @@ export function createContentHandlers(deps: ContentDeps) {
   const blob = async (request: BlobContentRequest): Promise<ContentAnswer> => {
     const { method, path, rangeHeader, forwarded, client } = request;
     const { digest, repository, registry } = path;
-    const local = await orAway(localBlob(digest));
+    const local = await orAway(client, (options) => localBlob(digest, options));
     if (local.value === undefined) notHere(digest, local.away, request);
     if (method === 'HEAD') return blobHead(request, local.value);
     const range = parseRange(rangeHeader);

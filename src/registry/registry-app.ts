@@ -66,7 +66,7 @@ export function createRegistryApp(deps: RegistryDeps, options: RegistryOptions):
         method: c.req.raw.method === 'GET' || c.req.raw.method === 'HEAD' ? c.req.raw.method : 'other',
         code: c.res.status,
         durationMs: clock.nowMs() - startedMs,
-        sizeBytes: client.begun ? client.movedBytes : Number(c.res.headers.get('content-length') ?? 0),
+        sizeBytes: client.begun ? client.movedBytes : bodyLength(c.req.raw, c.res),
       };
       metrics.httpEnded(route, sample);
       logger.debug('request', { path: c.req.path, ...sample });
@@ -121,6 +121,11 @@ export function createRegistryApp(deps: RegistryDeps, options: RegistryOptions):
     );
   });
   return (request, client) => app.fetch(request, { client });
+}
+
+/** Bytes of an answer that is not moved; those of HEAD tell of a body that is not sent. */
+function bodyLength(request: Request, response: Response): number {
+  return request.method === 'HEAD' ? 0 : Number(response.headers.get('content-length') ?? 0);
 }
 
 function routeOf(path: string): string {

@@ -40,9 +40,14 @@ export function errorResponse(
   error: DistributionError,
   headers: Readonly<Record<string, string>> = {},
 ): Response {
-  return new Response(formatDistributionError(error), {
+  const body = formatDistributionError(error);
+  return new Response(body, {
     status: error.status,
-    headers: { 'content-type': 'application/json', ...headers },
+    headers: {
+      'content-type': 'application/json',
+      'content-length': String(Buffer.byteLength(body)),
+      ...headers,
+    },
   });
 }
 

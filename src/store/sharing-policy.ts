@@ -32,11 +32,11 @@ export interface SharingPolicyDeps {
 
 /** A pull is over, or its image known, long before; in ms. */
 const NOTE_LIFETIME_MS = 60 * 60 * 1000;
-/** Notes that are kept: the blobs of hundreds of pulls at once. The oldest go first: what is forgotten is not shared. */
-const MAX_NOTES = 10_000;
+/** Notes that are kept: the blobs of a hundred pulls at once. The oldest go first: what is forgotten is not shared. */
+const MAX_NOTES = 2000;
 
-/** Values per note: far more than the tags of one repository that a node pulls within an hour. */
-const MAX_VALUES = 100;
+/** Values per note: with the number of notes and the length of names this keeps all of it below a few MiB. */
+const MAX_VALUES = 8;
 
 /** Shares everything. */
 const SHARE_ALL: SharingPolicy = { sharesName: () => true, sharesDigest: () => true, noteRequest: () => {} };

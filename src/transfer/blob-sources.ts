@@ -1,9 +1,11 @@
 import type { BodyMover, BodySource, MoveEnd } from '../http/body-mover.ts';
 import { type ByteRange, parseUnsatisfiedRange, type RangeSpec, resolveRange } from '../oci/byte-range.ts';
 import type { Digest } from '../oci/digest.ts';
+import type { Peer } from '../routing/router.ts';
 import type { Blob } from '../store/content-store.ts';
 import {
   CONNECT_TIMEOUT_MS,
+  FIRST_SOURCE_TIMEOUT_MS,
   HEAD_TIMEOUT_MS,
   LOCAL_STALL_TIMEOUT_MS,
   REPLACEMENT_LOOKUP_TIMEOUT_MS,
@@ -49,7 +51,7 @@ export interface OpenedBlob {
   /** The peer's address, or `local`. */
   readonly origin: string;
   /** Undefined for this node's own file. */
-  readonly peerId: string | undefined;
+  readonly peer: Peer | undefined;
   readonly stallTimeoutMs: number;
 }
 
@@ -92,7 +94,7 @@ export function createBlobSources(
     try {
       const source = await mover.openFile(blob.path, range);
       const stallTimeoutMs = LOCAL_STALL_TIMEOUT_MS;
-      return { source, range, sizeBytes: blob.sizeBytes, origin: 'local', peerId: undefined, stallTimeoutMs };
+      return { source, range, sizeBytes: blob.sizeBytes, origin: 'local', peer: undefined, stallTimeoutMs };
     } catch (error) {
       localVanished = true;
       logger.warn('blob in the store cannot be opened', { digest, path: blob.path, error });
@@ -136,13 +138,13 @@ export function createBlobSources(
       const waitMs = replacing
         ? Math.max(REPLACEMENT_LOOKUP_TIMEOUT_MS, options.resolveTimeoutMs)
         : options.resolveTimeoutMs;
-      const limits = { attempts: options.resolveRetries, waitMs };
+      const limits = { attempts: options.resolveRetries, waitMs, withinMs: FIRST_SOURCE_TIMEOUT_MS };
       const accepted = await session.ask((host) => askPeer(host, range, sizeBytes), limits);
       if (accepted === undefined) return undefined;
-      return { ...accepted.answer, peerId: accepted.peer.id, stallTimeoutMs: STALL_TIMEOUT_MS };
+      return { ...accepted.answer, peer: accepted.peer, stallTimeoutMs: STALL_TIMEOUT_MS };
     },
-    moved({ peerId, origin, range }, end) {
-      observer.bytesMoved(peerId === undefined ? 'local' : 'peer', end.movedBytes);
+    moved({ peer, origin, range }, end) {
+      observer.bytesMoved(peer === undefined ? 'local' : 'peer', end.movedBytes);
       if (end.how === 'source-broken') {
         const atByte = range.start + end.movedBytes;
         logger.warn('source broke in mid-body', {
@@ -153,13 +155,13 @@ export function createBlobSources(
           error: end.cause,
         });
       }
-      if (peerId === undefined) return;
+      if (peer === undefined) return;
       if (end.how === 'complete') {
         observer.peerAsked('served');
-        health.succeeded(peerId);
+        health.succeeded(peer);
       } else if (end.how === 'source-broken') {
         observer.peerAsked(end.reason);
-        health.failed(peerId);
+        health.failed(peer);
       }
     },
     [Symbol.dispose]() {

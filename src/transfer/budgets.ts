@@ -19,6 +19,12 @@ export const SMALL_REQUEST_TIMEOUT_MS = 3 * SECOND_MS;
 export const SMALL_ANSWER_TIMEOUT_MS = 1 * SECOND_MS;
 /** A body has started and its peer broke: finding another may take longer than the first lookup, since the alternative is a client that starts over. */
 export const REPLACEMENT_LOOKUP_TIMEOUT_MS = 10 * 20;
+/** Until a blob's first source is found, over all peers: no new one is asked after that. */
+export const FIRST_SOURCE_TIMEOUT_MS = 2 * SECOND_MS;
+/** Addresses of a peer that are tried, each for as long as a connection may take: one of each IP family. */
+export const ADDRESSES_PER_PEER = 2;
+/** Sources in a row that may break without a byte: then the body is broken off, and containerd decides. */
+export const MAX_FRUITLESS_SOURCES = 3;
 /** How many providers a lookup may yield: enough to have some left after failed and skipped ones. */
 export const LOOKUP_LIMIT = 20;
 /** A lookup that found its first provider goes on for this long to find the ones that may have to replace it. */

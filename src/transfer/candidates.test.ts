@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test';
-import type { Router } from '../routing/router.ts';
+import type { Peer, Router } from '../routing/router.ts';
 import { createVirtualClock } from '../runtime/testing/virtual-clock.ts';
 import { LOOKUP_LIFETIME_MS } from './budgets.ts';
 import { createCandidates } from './candidates.ts';
@@ -29,7 +29,7 @@ function setUp(
       }
     },
   };
-  const health = { skips: (id: string) => skipped.includes(id) };
+  const health = { skips: ({ id }: Peer) => skipped.includes(id) };
   const signal = new AbortController().signal;
   const candidates = createCandidates({ router, health, clock }, 'key', { signal, tried: new Set(tried) });
   return { clock, candidates, state };

@@ -35,9 +35,9 @@ export function createCandidates(
 
   const collect = async () => {
     try {
-      for await (const peer of router.lookup(key, { signal, limit: LOOKUP_LIMIT })) {
+      for await (const peer of router.lookup(key, { signal, limit: LOOKUP_LIMIT + options.tried.size })) {
         if (options.tried.has(peer.id)) continue;
-        if (health.skips(peer.id)) {
+        if (health.skips(peer)) {
           skipped++;
           continue;
         }

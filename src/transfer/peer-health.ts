@@ -1,25 +1,35 @@
+import type { Peer } from '../routing/router.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { PEER_HEALTH_ENTRIES, PEER_SKIP_INITIAL_MS, PEER_SKIP_MAX_MS } from './budgets.ts';
+import {
+  ADDRESSES_PER_PEER,
+  PEER_HEALTH_ENTRIES,
+  PEER_SKIP_INITIAL_MS,
+  PEER_SKIP_MAX_MS,
+} from './budgets.ts';
 
-/** Remembers which peers failed lately, over all keys. */
+/**
+ * Remembers which peers failed lately, over all keys. A peer at other addresses counts as another one: the addresses
+ * are what somebody said of it, and a lie about them must not take away the peer.
+ */
 export interface PeerHealth {
   /** True if the peer should be left alone for now. */
-  skips(peerId: string): boolean;
+  skips(peer: Peer): boolean;
   /** The peer did not answer, answered wrongly, or broke in mid-body. */
-  failed(peerId: string): void;
+  failed(peer: Peer): void;
   /** The peer did what it was asked to. */
-  succeeded(peerId: string): void;
+  succeeded(peer: Peer): void;
 }
 
 /** Each failure in a row doubles the time for which the peer is skipped, from 1 s to 1 min; a success clears it. */
 export function createPeerHealth(clock: Clock): PeerHealth {
   const failures = new Map<string, { skipMs: number; untilMs: number }>();
   return {
-    skips(peerId) {
-      const failure = failures.get(peerId);
+    skips(peer) {
+      const failure = failures.get(identityOf(peer));
       return failure !== undefined && clock.nowMs() < failure.untilMs;
     },
-    failed(peerId) {
+    failed(peer) {
+      const peerId = identityOf(peer);
       const before = failures.get(peerId);
       const nowMs = clock.nowMs();
       // Requests in parallel fail together when a node dies: that is one failure.
@@ -33,8 +43,12 @@ export function createPeerHealth(clock: Clock): PeerHealth {
         if (oldest.done !== true) failures.delete(oldest.value);
       }
     },
-    succeeded(peerId) {
-      failures.delete(peerId);
+    succeeded(peer) {
+      failures.delete(identityOf(peer));
     },
   };
+}
+
+function identityOf({ id, addresses }: Peer): string {
+  return [id, ...addresses.slice(0, ADDRESSES_PER_PEER)].join(' ');
 }

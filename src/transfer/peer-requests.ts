@@ -8,6 +8,7 @@ import {
 import type { Digest } from '../oci/digest.ts';
 import { type PeerAnswer, PeerRequestError } from '../http/body-mover.ts';
 import type { Peer } from '../routing/router.ts';
+import { ADDRESSES_PER_PEER } from './budgets.ts';
 
 /** Marks a request that comes from another node: the receiver must not forward it (the contract with Spegel). */
 export const MIRRORED_HEADER = 'x-spegel-mirrored';
@@ -90,10 +91,10 @@ export function checkBlobAnswer(
   return { range: { start, end }, sizeBytes };
 }
 
-/** Asks a peer at its addresses, the next one only when a connection to the last could not be made. */
+/** Asks a peer at its first addresses, the next one only when a connection to the last could not be made. */
 export async function atAnyAddress<T>(peer: Peer, ask: (host: string) => Promise<T>): Promise<T> {
   let failure: unknown = new PeerRequestError('CONNECT_FAILED', 'The peer has no address');
-  for (const host of peer.addresses) {
+  for (const host of peer.addresses.slice(0, ADDRESSES_PER_PEER)) {
     try {
       return await ask(host);
     } catch (error) {

@@ -30,7 +30,12 @@ export interface PeerSession extends Disposable {
    */
   ask<T extends object>(
     ask: (host: string, peer: Peer) => Promise<T | Refusal>,
-    limits: { readonly attempts: number; readonly waitMs: number },
+    limits: {
+      readonly attempts: number;
+      readonly waitMs: number;
+      /** After this time no further peer is asked. */
+      readonly withinMs?: number;
+    },
   ): Promise<Accepted<T> | undefined>;
   /** Looks the key up again, for peers that have come since. */
   lookAgain(): void;
@@ -74,8 +79,10 @@ export function createPeerSession(deps: PeerSessionDeps, key: string, signal: Ab
     refusals,
     signal,
     async ask(ask, limits) {
-      for (let attempt = 0; attempt < limits.attempts && !signal.aborted; attempt++) {
-        const peer = await nextPeer(limits.waitMs);
+      const { attempts: maxAttempts, waitMs, withinMs = Number.POSITIVE_INFINITY } = limits;
+      const endMs = clock.nowMs() + withinMs;
+      for (let attempt = 0; attempt < maxAttempts && !signal.aborted && clock.nowMs() < endMs; attempt++) {
+        const peer = await nextPeer(waitMs);
         if (peer === undefined) return undefined;
         tried.add(peer.id);
         attempts++;
@@ -84,14 +91,15 @@ export function createPeerSession(deps: PeerSessionDeps, key: string, signal: Ab
           if (typeof answer !== 'string') return { peer, answer };
           refusals.add(answer);
           observer.peerAsked(answer);
-          if (answer === 'wrong') health.failed(peer.id);
+          if (answer === 'wrong') health.failed(peer);
           logger.debug('peer refused', { key, peer: peer.id, addresses: peer.addresses, refusal: answer });
         } catch (error) {
           if (!(error instanceof PeerRequestError)) throw error;
           // A request is also cancelled when this one peer took too long: then the next is asked.
           if (signal.aborted) return undefined;
           observer.peerAsked(error.code);
-          health.failed(peer.id);
+          // A manifest over the limit is the image's doing, not the peer's.
+          if (error.code !== 'TOO_LARGE') health.failed(peer);
           logger.debug('peer failed', { key, peer: peer.id, addresses: peer.addresses, error });
         }
       }

@@ -204,6 +204,13 @@ describe('serveBlob() when a source breaks in mid-body', () => {
     expect(brokenOff()).toBe(true);
   });
 
+  test('breaks the body off when one source after the other gives nothing', async () => {
+    const mute = { breaksAfter: 0, breaks: 'stalled' } as const;
+    const { outcome, asked } = await serve([{ breaksAfter: 300 }, mute, mute, mute, mute, {}]);
+    expect(outcome).toMatchObject({ how: 'broken-off', movedBytes: 300 });
+    expect(asked).toHaveLength(4);
+  });
+
   test('stops when the client leaves', async () => {
     const { outcome, asked } = await serve([{}, {}], { leavesAfter: 500 });
     expect(outcome).toMatchObject({ how: 'client-gone', movedBytes: 500 });

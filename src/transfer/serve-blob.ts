@@ -2,6 +2,7 @@ import type { ClientResponse } from '../http/body-mover.ts';
 import { type ByteRange, formatContentRange, rangeLength, resolveRange } from '../oci/byte-range.ts';
 import type { Digest } from '../oci/digest.ts';
 import { MEDIA_TYPE } from '../oci/media-type.ts';
+import { MAX_FRUITLESS_SOURCES } from './budgets.ts';
 import {
   type BlobRequest,
   type BlobSources,
@@ -55,17 +56,22 @@ export async function serveBlob(
 
   client.begin(responseHead(request, first));
   let opened: OpenedBlob | undefined = first;
+  let fruitless = 0;
   for (let sources = 1; ; sources++) {
-    const { source, stallTimeoutMs, peerId } = opened;
+    const { source, stallTimeoutMs, peer } = opened;
     const end = await client.move(source, { stallTimeoutMs, signal: client.gone });
     blobs.moved(opened, end);
     const { movedBytes } = client;
     if (end.how === 'complete') {
-      return { how: 'served', source: peerId === undefined ? 'local' : 'peer', movedBytes, sources };
+      return { how: 'served', source: peer === undefined ? 'local' : 'peer', movedBytes, sources };
     }
     if (end.how !== 'source-broken') return { how: 'client-gone', movedBytes, sources };
     const rest: ByteRange = { start: first.range.start + movedBytes, end: first.range.end };
-    opened = await blobs.open({ range: rest, sizeBytes: first.sizeBytes, replacing: true });
+    fruitless = end.movedBytes === 0 ? fruitless + 1 : 0;
+    const goOn = fruitless < MAX_FRUITLESS_SOURCES;
+    opened = goOn
+      ? await blobs.open({ range: rest, sizeBytes: first.sizeBytes, replacing: true })
+      : undefined;
     if (opened === undefined) {
       client.breakOff();
       return { how: 'broken-off', movedBytes, owedBytes: rangeLength(rest), sources };

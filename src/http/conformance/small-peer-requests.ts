@@ -25,6 +25,25 @@ export function testSmallPeerRequests({ peer, mover }: Rig): void {
       expect(pattern(1000).equals(answer.bytes)).toBe(true);
     });
 
+    test('reads a body that comes in many pieces', async () => {
+      const sizeBytes = 3_000_000;
+      const { port } = await peer((socket) => {
+        socket.write(okHead(sizeBytes));
+        const body = pattern(sizeBytes);
+        let sent = 0;
+        // Small pieces first, each in a segment of its own, then as fast as it goes.
+        const send = () => {
+          const end = sent < 10_000 ? sent + 1448 : sizeBytes;
+          socket.write(body.subarray(sent, end));
+          sent = end;
+          if (sent < sizeBytes) setTimeout(send, 1);
+        };
+        send();
+      });
+      const answer = await askSmall(port, sizeBytes);
+      expect(pattern(sizeBytes).equals(answer.bytes)).toBe(true);
+    });
+
     test.each([
       { what: 'a body that is too large', answer: okHead(1001), code: 'TOO_LARGE' },
       { what: 'a body that ends early', answer: `${okHead(10)}abc`, code: 'CONNECTION_LOST' },
