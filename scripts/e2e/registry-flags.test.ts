@@ -149,7 +149,8 @@ const ROWS: Readonly<Record<string, Row>> = {
       try {
         const startedMs = performance.now();
         expect(await run.status(missing)).toBe(404);
-        expect(performance.now() - startedMs).toBeGreaterThan(850);
+        // A lookup whose only peer hangs gives up after 250 ms; with the default it has 20 ms.
+        expect(performance.now() - startedMs).toBeGreaterThan(200);
       } finally {
         mirror.resume();
       }
