@@ -40,13 +40,16 @@ test('each layer is found by another node within a second, while the pull still 
         return response.status === 200;
       });
       const foundAtMs = performance.now();
-      return { delayMs: foundAtMs - onDiskAtMs, duringPull: pulledAtMs === undefined };
+      return { onDiskAtMs, delayMs: foundAtMs - onDiskAtMs, duringPull: pulledAtMs === undefined };
     });
   const [results] = await Promise.all([Promise.all(found), pull]);
   await node(1).verify(image);
 
   console.log(`found after ${results.map(({ delayMs }) => `${delayMs.toFixed(0)} ms`).join(', ')}`);
   for (const { delayMs } of results) expect(delayMs).toBeLessThan(FOUND_WITHIN_MS);
-  // The last one ends the pull; whether it is found before or after that says nothing.
-  expect(results.slice(0, -1).map(({ duringPull }) => duringPull)).toEqual([true, true, true]);
+  // What comes together with the last layer, whichever that is, ends the pull: it may be found before or after that.
+  const lastAtMs = Math.max(...results.map(({ onDiskAtMs }) => onDiskAtMs));
+  const earlier = results.filter(({ onDiskAtMs }) => onDiskAtMs < lastAtMs - FOUND_WITHIN_MS / 2);
+  expect(earlier.length).toBeGreaterThanOrEqual(2);
+  expect(earlier.map(({ duringPull }) => duringPull)).toEqual(earlier.map(() => true));
 });
