@@ -1,6 +1,7 @@
 import { restoreHosts } from '../containerd/hosts-restore.ts';
 import { createHttpServer } from '../http/plain-http-server.ts';
 import type { Logger } from '../observe/log.ts';
+import { aborted } from '../runtime/or-abort.ts';
 
 /** What `spegel cleanup` is told. */
 export interface CleanupOptions {
@@ -45,11 +46,4 @@ export async function runCleanup(
   onListening?.(server.port);
   await aborted(signal);
   await server.close(CLOSE_GRACE_MS);
-}
-
-async function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return;
-  await new Promise((resolve) => {
-    signal.addEventListener('abort', resolve, { once: true });
-  });
 }

@@ -14,6 +14,7 @@ import { createAdvertiser } from '../routing/advertiser.ts';
 import { readBasicAuth } from '../runtime/basic-auth.ts';
 import { build } from '../runtime/build.ts';
 import { systemClock as clock } from '../runtime/clock.ts';
+import { aborted } from '../runtime/or-abort.ts';
 import { parseListenAddress } from '../runtime/listen-address.ts';
 import { createTaskGroup } from '../runtime/task-group.ts';
 import type { ContentStore } from '../store/content-store.ts';
@@ -189,11 +190,4 @@ async function has(store: ContentStore, key: string): Promise<boolean> {
   if (isDigest(key)) return (await store.stat(key)) !== undefined;
   const { registry, repository, tag } = parseReference(key);
   return tag !== undefined && (await store.resolve(registry, repository, tag)) !== undefined;
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 }

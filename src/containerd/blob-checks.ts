@@ -2,6 +2,7 @@ import type { Digest } from '../oci/digest.ts';
 import { createBackoff } from '../runtime/backoff.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { ContentFiles } from './content-files.ts';
+import { createSlots } from '../runtime/slots.ts';
 import { COMMIT_BACKOFF, COMMIT_WAIT_MS, MAX_PARALLEL_CHECKS, MAX_PENDING_CHECKS } from './limits.ts';
 
 /** What the checks need of the store. */
@@ -31,28 +32,14 @@ export interface BlobChecks {
 export function createBlobChecks(deps: BlobChecksDeps, signal: AbortSignal): BlobChecks {
   const { files, lookup, onPresent, onAbsent, onOverflow, onFailed, clock } = deps;
   const pending = new Map<Digest, 'running' | 'again'>();
-  const waiting: (() => void)[] = [];
-  let inFlight = 0;
-
-  async function limitedLookup(digest: Digest): Promise<number | undefined> {
-    if (inFlight >= MAX_PARALLEL_CHECKS) await new Promise<void>((resolve) => waiting.push(resolve));
-    else inFlight++;
-    try {
-      return await lookup(digest, signal);
-    } finally {
-      const next = waiting.shift();
-      // A waiting one takes over the place.
-      if (next === undefined) inFlight--;
-      else next();
-    }
-  }
+  const slots = createSlots(MAX_PARALLEL_CHECKS);
 
   async function settle(digest: Digest): Promise<void> {
     const backoff = createBackoff(COMMIT_BACKOFF);
     const giveUpAtMs = clock.nowMs() + COMMIT_WAIT_MS;
     for (;;) {
       const onDisk = await files.sizeBytes(digest);
-      const known = onDisk === undefined ? undefined : await limitedLookup(digest);
+      const known = onDisk === undefined ? undefined : await slots.use(() => lookup(digest, signal));
       if (onDisk !== undefined && known === onDisk) {
         onPresent(digest, onDisk);
         return;

@@ -2,6 +2,7 @@ import type { Logger } from '../observe/log.ts';
 import type { Digest } from '../oci/digest.ts';
 import { tagKey } from '../oci/reference.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { orAbort } from '../runtime/or-abort.ts';
 import { type ContentStore, StoreUnavailableError } from '../store/content-store.ts';
 import { createStoreEventQueue, type StoreEventQueue } from '../store/store-event-queue.ts';
 import { type ContainerdClient, createContainerdClient } from './containerd-client.ts';
@@ -97,7 +98,7 @@ export function createContainerdStore(
     registriesOf: (repository, tag) => state.registriesOf(repository, tag),
     async list({ signal } = {}) {
       signal?.throwIfAborted();
-      await unlessAborted(follower.list(), signal);
+      await orAbort(follower.list(), signal);
       return state.snapshot();
     },
     async *watch(signal) {
@@ -113,14 +114,4 @@ export function createContainerdStore(
     },
     [Symbol.asyncDispose]: () => follower[Symbol.asyncDispose](),
   };
-}
-
-/** The work's result, or a rejection with the signal's reason if that comes first. The work goes on. */
-function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return work;
-  return new Promise((resolve, reject) => {
-    const onAbort = () => reject(signal.reason as Error);
-    signal.addEventListener('abort', onAbort, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
-  });
 }

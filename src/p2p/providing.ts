@@ -12,7 +12,7 @@ import {
   SEND_RETRY_INITIAL_MS,
   SEND_RETRY_MAX_MS,
 } from './limits.ts';
-import { createSlots } from './slots.ts';
+import { createSlots } from '../runtime/slots.ts';
 
 /** The network as providing sees it. Peers are named by their ID in base58. */
 export interface ProvidingNetwork {

@@ -4,6 +4,7 @@ import type { Digest } from '../oci/digest.ts';
 import { tagKey } from '../oci/reference.ts';
 import { createBackoff } from '../runtime/backoff.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { orAbort } from '../runtime/or-abort.ts';
 import type { ContentStore, StoreEvent, StoreSnapshot, Tag } from '../store/content-store.ts';
 import type { Router } from './router.ts';
 
@@ -228,16 +229,4 @@ function tagItem(tag: Tag): Advertisable {
 
 function increment(counts: Map<string, number>, key: string): void {
   counts.set(key, (counts.get(key) ?? 0) + 1);
-}
-
-async function orAbort(promise: Promise<void>, signal: AbortSignal): Promise<void> {
-  signal.throwIfAborted();
-  const aborted = Promise.withResolvers<never>();
-  const onAbort = () => aborted.reject(signal.reason as Error);
-  signal.addEventListener('abort', onAbort, { once: true });
-  try {
-    await Promise.race([promise, aborted.promise]);
-  } finally {
-    signal.removeEventListener('abort', onAbort);
-  }
 }
