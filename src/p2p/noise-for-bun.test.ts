@@ -2,9 +2,7 @@ import { afterEach, expect, test } from 'bun:test';
 import { multiaddr } from '@multiformats/multiaddr';
 
 import { until } from './conditions.fixture.ts';
-import { loadIdentity } from './identity.ts';
-import { createKadNode } from './kad-node.ts';
-import { createProviderDatastore } from './provider-datastore.ts';
+import { startKadNode } from './testing/start-kad-node.ts';
 
 const PROTOCOL = '/test/echo/1.0.0';
 
@@ -14,18 +12,8 @@ afterEach(async () => {
   cleanup = new AsyncDisposableStack();
 });
 
-async function startNode() {
-  const node = await createKadNode(
-    { privateKey: await loadIdentity(), datastore: createProviderDatastore() },
-    { listenAddress: '127.0.0.1:0', announceAddresses: ['127.0.0.1'] },
-  );
-  cleanup.defer(async () => node.libp2p.stop());
-  await node.libp2p.start();
-  return node;
-}
-
 test('noiseForBun() carries messages of every length both ways', async () => {
-  const [one, other] = [await startNode(), await startNode()];
+  const [one, other] = [await startKadNode(cleanup), await startKadNode(cleanup)];
   await other.libp2p.handle(PROTOCOL, (stream) => {
     stream.addEventListener('message', ({ data }) => void stream.send(data.slice()));
   });

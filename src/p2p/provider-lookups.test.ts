@@ -7,11 +7,12 @@ import { systemClock } from '../runtime/clock.ts';
 import { until } from './conditions.fixture.ts';
 import { contentCid } from './content-key.ts';
 import { loadIdentity } from './identity.ts';
-import { createKadNode, type KadNode, type RoutingTable } from './kad-node.ts';
+import { type KadNode, type RoutingTable } from './kad-node.ts';
 import { KAD_PROTOCOL } from './limits.ts';
 import { bytesField, concat, frame, numberField } from './protocol-buffers.ts';
 import { createProviderDatastore, type ProviderDatastore } from './provider-datastore.ts';
 import { createProviderLookups, type ProviderLookups } from './provider-lookups.ts';
+import { startKadNode } from './testing/start-kad-node.ts';
 
 const NEVER = new AbortController().signal;
 const idOf = async () => peerIdFromPrivateKey(await loadIdentity());
@@ -26,19 +27,9 @@ let answer: (stream: Stream) => void;
 let questions = 0;
 let streams = 0;
 
-async function startNode(): Promise<KadNode> {
-  const node = await createKadNode(
-    { privateKey: await loadIdentity(), datastore: createProviderDatastore() },
-    { listenAddress: '127.0.0.1:0', announceAddresses: ['127.0.0.1'] },
-  );
-  cleanup.defer(async () => node.libp2p.stop());
-  await node.libp2p.start();
-  return node;
-}
-
 beforeEach(async () => {
-  const other = await startNode();
-  asker = await startNode();
+  const other = await startKadNode(cleanup);
+  asker = await startKadNode(cleanup);
   datastore = createProviderDatastore();
   [questions, streams] = [0, 0];
   const onStream = (stream: Stream) => {
