@@ -9,6 +9,7 @@ import { encodeProvider } from './add-provider-message.ts';
 import type { BootstrapDocuments } from './bootstrap-document.ts';
 import { createBootstrapNetwork } from './bootstrap-network.ts';
 import type { Bootstrapper } from './bootstrapper.ts';
+import { contentCid } from './content-key.ts';
 import { createKadNode, type KadNode } from './kad-node.ts';
 import {
   HOUSEKEEPING_INTERVAL_MS,
@@ -51,6 +52,8 @@ export interface P2pRouter extends Router, AsyncDisposable {
   bootstrapDocuments(): Promise<BootstrapDocuments>;
   /** Figures for metrics and the debug page. */
   stats(): P2pRouterStats;
+  /** The peers (this node among them) that this node's own records name as providers of the key. Asks nobody. */
+  recorded(key: string): readonly string[];
 }
 
 /** Figures of the router at this moment. */
@@ -188,6 +191,7 @@ export async function createP2pRouter(deps: P2pRouterDeps, options: P2pRouterOpt
       providerRecords: datastore.recordCount,
       refusedProviderRecords: datastore.refusedCount,
     }),
+    recorded: (key) => datastore.providersOf(contentCid(key).multihash.bytes),
     async [Symbol.asyncDispose]() {
       stopped.abort(new Error('The router has stopped'));
       lookups[Symbol.dispose]();
