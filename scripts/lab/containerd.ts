@@ -17,6 +17,8 @@ export interface Containerd {
   readonly contentPath: string;
   readonly cri: CriClient;
   readonly daemon: Daemon;
+  /** The command line of ctr for this containerd and a namespace, by default that of Kubernetes. */
+  ctrCommand(argv: readonly string[], namespace?: string): readonly string[];
   /** Runs ctr and returns its output. */
   ctr(argv: readonly string[], options?: CtrOptions): Promise<string>;
   /** Starts it again after stop(), kill() or a crash, and waits until the CRI answers. */
@@ -91,11 +93,17 @@ export async function startContainerd(
     get daemon() {
       return daemon;
     },
-    ctr: async (argv, { namespace = KUBERNETES_NAMESPACE, ...options } = {}) =>
-      runCommand(
-        [...deps.namespace.enter, binary('ctr'), '--address', paths.socket, '-n', namespace, ...argv],
-        { env, ...options },
-      ),
+    ctrCommand: (argv, namespace = KUBERNETES_NAMESPACE) => [
+      ...deps.namespace.enter,
+      binary('ctr'),
+      '--address',
+      paths.socket,
+      '-n',
+      namespace,
+      ...argv,
+    ],
+    ctr: async (argv, { namespace, ...options } = {}) =>
+      runCommand(containerd.ctrCommand(argv, namespace), { env, ...options }),
     start: async () => {
       if (!daemon.running) daemon = await start();
     },

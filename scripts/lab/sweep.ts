@@ -1,13 +1,13 @@
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { memoryCgroupMount, removeCgroup } from './memory-cgroup.ts';
+import { listCgroupMounts, removeCgroups } from './cgroup-mounts.ts';
 
 /** Labs carry the pid of the process that made them in their name. */
 const LAB_NAME = /^lab(\d+)-[a-z0-9]+/;
 
 /**
  * Removes what labs left behind whose process was killed with SIGKILL, which leaves no time to clean up.
- * Their processes have died with it; namespaces and folders have not.
+ * Their processes have died with it; namespaces, folders, and containers in control groups have not.
  */
 export function sweepDeadLabs(folders: readonly string[]): void {
   const { stdout } = Bun.spawnSync(['ip', 'netns', 'list']);
@@ -21,9 +21,8 @@ export function sweepDeadLabs(folders: readonly string[]): void {
       rmSync(join(folder, name), { recursive: true, force: true });
     }
   }
-  const cgroups = memoryCgroupMount();
-  if (cgroups === undefined) return;
-  for (const name of readdirSync(cgroups).filter(isDead)) removeCgroup(join(cgroups, name));
+  const cgroups = listCgroupMounts().flatMap(({ mount }) => readdirSync(mount));
+  for (const name of new Set(cgroups.filter(isDead))) removeCgroups(name);
 }
 
 function isDead(name: string): boolean {

@@ -1,0 +1,75 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { removeCgroup } from './memory-cgroup.ts';
+import { runCommand } from './run-command.ts';
+
+/** A hierarchy of control groups: all of v2, or some controllers of v1. */
+export interface CgroupMount {
+  readonly mount: string;
+  readonly type: 'cgroup' | 'cgroup2';
+  /** Controllers of a v1 hierarchy, as mount options; empty for v2. */
+  readonly controllers: string;
+}
+
+/** Where everything of a machine's control groups is mounted. */
+const CGROUP_ROOT = '/sys/fs/cgroup';
+/** Mount options that name no controller. */
+const GENERAL_OPTIONS = new Set([
+  'rw',
+  'ro',
+  'nosuid',
+  'nodev',
+  'noexec',
+  'relatime',
+  'noatime',
+  'nsdelegate',
+]);
+
+/** The control group hierarchies of this machine. */
+export function listCgroupMounts(): readonly CgroupMount[] {
+  return readFileSync('/proc/mounts', 'utf8')
+    .split('\n')
+    .flatMap((line): CgroupMount[] => {
+      const [, mount = '', type = '', options = ''] = line.split(' ');
+      if (type !== 'cgroup' && type !== 'cgroup2') return [];
+      const controllers = options.split(',').filter((option) => !GENERAL_OPTIONS.has(option));
+      return [{ mount, type, controllers: type === 'cgroup' ? controllers.join(',') : '' }];
+    });
+}
+
+/**
+ * Mounts the machine's control groups where a process sees none: `ip netns exec` gives what it runs another /sys,
+ * without them, and containers cannot be started there. Ends with the process's mount namespace.
+ */
+export async function showCgroups(pid: number): Promise<void> {
+  const script = ['set -e'];
+  const mounts = listCgroupMounts();
+  // v1 has its hierarchies side by side on a tmpfs; v2 alone is mounted there itself.
+  if (mounts.some(({ mount }) => mount !== CGROUP_ROOT)) {
+    script.push(`mount -t tmpfs -o mode=755 cgroup ${CGROUP_ROOT}`);
+  }
+  for (const { mount, type, controllers } of mounts) {
+    const options = controllers === '' ? '' : `-o ${controllers}`;
+    script.push(`mkdir -p ${mount}`, `mount -t ${type} ${options} cgroup ${mount}`);
+  }
+  await runCommand(['nsenter', '--target', String(pid), '--mount', 'sh', '-c', script.join('\n')]);
+}
+
+/** Kills what is left in the control groups of that name, in all hierarchies, and removes them. */
+export function removeCgroups(name: string): void {
+  const paths = listCgroupMounts().map(({ mount }) => join(mount, name));
+  for (const path of paths.filter((path) => existsSync(path))) {
+    for (const pid of readFileSync(join(path, 'cgroup.procs'), 'utf8').split('\n')) {
+      if (pid !== '') kill(Number(pid));
+    }
+    removeCgroup(path);
+  }
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It ended by itself.
+  }
+}
