@@ -2,10 +2,8 @@ import type { DoctorOptions } from '../commands/doctor.ts';
 import { parseContainerdVersion } from '../containerd/containerd-version.ts';
 import { formatRegistryUrl, parseRegistryUrl } from '../containerd/registry-url.ts';
 import { parseListenAddress } from '../runtime/listen-address.ts';
-import type { Flag, FlagValues } from './flag.ts';
-import { addressFlag, booleanFlag, endpointFlag, listFlag, textFlag } from './flag-kinds.ts';
-
-const ofDistribution = (flag: Flag<string | undefined>) => ({ ...flag, defaultText: "the distribution's" });
+import type { FlagValues } from './flag.ts';
+import { addressFlag, booleanFlag, endpointFlag, listFlag, ofDistribution, textFlag } from './flag-kinds.ts';
 
 /** The flags of `spegel doctor`. Those that `registry` and `configure` have are to be given as there. */
 export const doctorFlags = {

@@ -34,6 +34,11 @@ export function textFlag<A extends string | undefined>(
   return valueFlag({ argument, help, absent, parse: (text) => text, ...shown(absent) });
 }
 
+/** The same flag, when what the distribution has counts without it. */
+export function ofDistribution(flag: Flag<string | undefined>): Flag<string | undefined> {
+  return { ...flag, defaultText: "the distribution's" };
+}
+
 /** A flag with a listen address; the value is the text as it was given. */
 export function addressFlag<A extends string | undefined>(help: string, absent: A): Flag<string | A> {
   const parse = (text: string) => {

@@ -9,10 +9,11 @@ import {
   durationFlag,
   ipFlag,
   listFlag,
+  ofDistribution,
   textFlag,
   urlFlag,
 } from './flag-kinds.ts';
-import { parseRegistryUrl } from '../containerd/registry-url.ts';
+import { formatRegistryUrl, parseRegistryUrl, type RegistryUrl } from '../containerd/registry-url.ts';
 import { BASIC_AUTH_FOLDER } from '../runtime/basic-auth.ts';
 import { parseImageFilter } from '../store/image-filter.ts';
 import { UsageError } from './usage-error.ts';
@@ -40,7 +41,7 @@ export const registryFlags = {
   mirroredRegistries: listFlag({
     argument: 'url',
     help: 'registries to mirror, such as https://docker.io; none or _default: all',
-    parse: (text) => (ALL_REGISTRIES.has(text) ? undefined : parseRegistryUrl(text).host),
+    parse: (text) => (ALL_REGISTRIES.has(text) ? undefined : parseRegistryUrl(text)),
   }),
   registryFilters: listFlag({
     argument: 'regexp',
@@ -68,6 +69,15 @@ export const registryFlags = {
       throw new TypeError(`${JSON.stringify(text)} is no multiaddr that ends in /p2p/ and a peer ID`);
     },
   }),
+  hostRoot: textFlag(
+    'path',
+    "where the host's / is, for the look at its configuration after the start; in a pod where it is mounted",
+    '/',
+  ),
+  containerdConfig: ofDistribution(textFlag('path', 'the file that containerd was started with', undefined)),
+  containerdRegistryConfigPath: ofDistribution(
+    textFlag('path', 'the folder that configure writes to', undefined),
+  ),
   nodeIp: ipFlag("the machine's address, announced to peers when the host's network is used"),
 };
 
@@ -96,11 +106,18 @@ export function registryOptions(flags: FlagValues<typeof registryFlags>): Regist
     bootstrapKind,
     mirrorResolveTimeoutMs: mirrorResolveTimeout,
     mirroredRegistries: registrySet(mirroredRegistries),
+    mirroredRegistryUrls: named(mirroredRegistries).map(formatRegistryUrl),
   };
 }
 
-/** Undefined for all registries: an empty list, or one with a wildcard in it. */
-function registrySet(hosts: readonly (string | undefined)[]): ReadonlySet<string> | undefined {
-  const named = hosts.filter((host) => host !== undefined);
-  return named.length === 0 || named.length < hosts.length ? undefined : new Set(named);
+/** Undefined for all registries. */
+function registrySet(registries: readonly (RegistryUrl | undefined)[]): ReadonlySet<string> | undefined {
+  const hosts = named(registries).map(({ host }) => host);
+  return hosts.length === 0 ? undefined : new Set(hosts);
+}
+
+/** Empty for all registries: an empty list, or one with a wildcard in it. */
+function named(registries: readonly (RegistryUrl | undefined)[]): readonly RegistryUrl[] {
+  const urls = registries.filter((url) => url !== undefined);
+  return urls.length < registries.length ? [] : urls;
 }

@@ -3,8 +3,10 @@ import type { DaemonFacts } from '../doctor/check-daemon.ts';
 import { type ExamineOptions, examineNode } from '../doctor/examine-node.ts';
 import { formatReport, reportExitCode, reportJson } from '../doctor/format-report.ts';
 import type { HttpAsk } from '../doctor/http-ask.ts';
+import { askHttps } from '../http/ask-https.ts';
 import { createHostRoot } from '../runtime/host-root.ts';
 import { askEndpoint } from './daemon-client.ts';
+import { parseEndpoint } from './endpoint.ts';
 import { parsePeersReport } from './peers.ts';
 
 /** What `spegel doctor` is told. */
@@ -35,17 +37,19 @@ export async function runDoctor(
   return reportExitCode(report.findings);
 }
 
-const ask: HttpAsk = async (endpoint, request) => {
-  const { status, bytes } = await askEndpoint(endpoint, request, TIMEOUT_MS);
-  return { status, text: new TextDecoder().decode(bytes) };
+const ask: HttpAsk = async (endpoint, { tls, ...request }) => {
+  if (tls === undefined) return askEndpoint(endpoint, request, TIMEOUT_MS);
+  const { ca, client, skipVerify } = tls;
+  const identity = { ca, cert: client?.certificate, key: client?.key, skipVerify };
+  return { status: await askHttps({ ...parseEndpoint(endpoint), ...request }, identity, TIMEOUT_MS) };
 };
 
 async function askDaemon(metricsAddr: string): Promise<DaemonFacts> {
   try {
     const get = async (path: string) => {
-      const { status, text } = await ask(metricsAddr, { method: 'GET', path });
+      const { status, bytes } = await askEndpoint(metricsAddr, { method: 'GET', path }, TIMEOUT_MS);
       if (status !== 200) throw new Error(`GET ${path}: ${status}: what answers there is no spegel`);
-      return text;
+      return new TextDecoder().decode(bytes);
     };
     const { ready, peers } = parsePeersReport(JSON.parse(await get('/debug/peers')));
     const peerAddresses = peers.flatMap(({ addresses }) => addresses[0] ?? []);

@@ -19,6 +19,14 @@ export interface RegistryOptions {
   readonly dataDir: string | undefined;
   /** Hosts (with port) of the registries that are mirrored; undefined: all. */
   readonly mirroredRegistries: ReadonlySet<string> | undefined;
+  /** The same as URLs; empty: all. */
+  readonly mirroredRegistryUrls: readonly string[];
+  /** Folder that is the host's `/` for the look at its configuration. */
+  readonly hostRoot: string;
+  /** The file that containerd was started with, path of the host; undefined: the distribution's. */
+  readonly containerdConfig: string | undefined;
+  /** The folder that configure writes to, path of the host; undefined: the distribution's. */
+  readonly containerdRegistryConfigPath: string | undefined;
   /** Go regular expressions, checked; images whose `registry/repository[:tag]` one matches are not shared. */
   readonly registryFilters: readonly string[];
   /** Folder with the files `username` and `password`; without it there is no basic auth. */

@@ -24,6 +24,7 @@ import { createTransfer } from '../transfer/transfer.ts';
 import { createBootstrapApp } from '../web/bootstrap-app.ts';
 import { createMetricsApp } from '../web/metrics-app.ts';
 import { createBootstrapper } from './create-bootstrapper.ts';
+import { createDoctorWatch } from './doctor-watch.ts';
 import type { RegistryOptions } from './registry-options.ts';
 import { serveBootstrap } from './serve-bootstrap.ts';
 
@@ -70,9 +71,15 @@ async function compose(shared: Process): Promise<void> {
   const authorization = await readBasicAuth(options.basicAuthDir);
   const { mirroredRegistries } = options;
   const router = await startRouter(shared);
+  const doctor = createDoctorWatch({ logger, metrics, clock }, options);
+  const onConnectionChange = (up: boolean) => {
+    metrics.storeConnection(up);
+    // It may have been restarted with another configuration.
+    if (up) doctor.again();
+  };
   const store = running.use(
     createContainerdStore(
-      { clock, logger, onConnectionChange: (up) => metrics.storeConnection(up) },
+      { clock, logger, onConnectionChange },
       {
         socketPath: options.containerdSock,
         namespace: options.containerdNamespace,
@@ -145,6 +152,7 @@ async function compose(shared: Process): Promise<void> {
 
   const tasks = createTaskGroup(signal);
   tasks.run((stop) => advertiser.run(stop));
+  tasks.run((stop) => doctor.run(stop));
   tasks.run((stop) => aborted(stop));
   await tasks.wait();
 }

@@ -38,7 +38,8 @@ export function checkConfig(context: ConfigContext, expected: ConfigExpectations
     ...checkLayers(context),
   );
   const socket = settings.socket;
-  if (socket.value !== expected.socket) {
+  // It may be given on the command line instead, as k0s does.
+  if (socket.origin !== undefined && socket.value !== expected.socket) {
     findings.push({
       id: 'config-of-another-containerd',
       severity: 'warning',

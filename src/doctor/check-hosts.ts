@@ -2,6 +2,7 @@ import { DEFAULT_FOLDER, foldersOf } from '../containerd/host-folder.ts';
 import type { HostsFolder } from '../containerd/read-hosts-folders.ts';
 import { findKeyLine } from '../containerd/toml-lines.ts';
 import type { Finding, Findings, MendStep } from './finding.ts';
+import { isSameTarget } from './is-same-target.ts';
 
 /** What is known of the registry configuration. */
 export interface HostsFacts {
@@ -25,19 +26,24 @@ export function mirrorTargets({ folders, targets, defaultTarget }: HostsFacts): 
   return written.length > 0 ? Array.from(new Set(written)) : [defaultTarget];
 }
 
+/** The folders that containerd takes: of the two that a registry may have, the first one. */
+export function effectiveFolders(folders: readonly HostsFolder[]): readonly HostsFolder[] {
+  const names = new Set(folders.map(({ name }) => name));
+  return folders.filter(
+    ({ name, registry }) =>
+      registry === DEFAULT_FOLDER || foldersOf(registry).find((folder) => names.has(folder)) === name,
+  );
+}
+
 /** Finds folders in which containerd does not find the mirror. */
 export function checkHosts(facts: HostsFacts): Findings {
   const { folders, configPath } = facts;
   const targets = mirrorTargets(facts);
-  const names = new Set(folders.map(({ name }) => name));
-  /** True for the folder that containerd takes, of the two that a registry may have. */
-  const counts = ({ name, registry }: HostsFolder) =>
-    registry === DEFAULT_FOLDER || foldersOf(registry).find((folder) => names.has(folder)) === name;
   const hasMirror = ({ hosts }: HostsFolder) =>
     hosts?.hosts.some(({ url }) => isOneOf(url, targets)) === true;
   const configure = configureStep(facts, configPath);
 
-  const effective = folders.filter(counts);
+  const effective = effectiveFolders(folders);
   const findings: Finding[] = effective.flatMap((folder) => checkFolder(folder, configure));
   const written = folders.filter(({ author }) => author === 'spegel' || author === 'original');
   if (written.length === 0 && !effective.some(hasMirror)) {
@@ -119,7 +125,8 @@ export function checkEarlierFolders(
   return { findings, unknown: [] };
 }
 
-function configureStep(facts: HostsFacts, configPath: string): MendStep {
+/** What writes the mirror into the hosts.toml files below that folder. */
+export function configureStep(facts: HostsFacts, configPath: string): MendStep {
   const { mirroredRegistries } = facts;
   const words = [
     'spegel configure',
@@ -159,6 +166,5 @@ function checkFolder({ registry, path, problem, hosts, text }: HostsFolder, conf
 }
 
 function isOneOf(url: string, targets: readonly string[]): boolean {
-  const plain = (text: string) => text.replace(/\/+$/, '').toLowerCase();
-  return targets.some((target) => plain(target) === plain(url));
+  return targets.some((target) => isSameTarget(target, url));
 }

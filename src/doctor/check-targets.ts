@@ -1,44 +1,85 @@
+import type { HostsFolder } from '../containerd/read-hosts-folders.ts';
+import type { HostRoot } from '../runtime/host-root.ts';
 import type { Finding, Findings } from './finding.ts';
+import type { HostView } from './host-view.ts';
 import type { HttpAsk } from './http-ask.ts';
+import { isSameTarget } from './is-same-target.ts';
+import { readSystemCa, readTargetTls, type TargetTls, TargetTlsError } from './target-tls.ts';
+import { isLoopback } from './uses-proxy.ts';
 
 /** What is known of the mirror's targets. */
 export interface TargetFacts {
   readonly targets: readonly string[];
+  readonly folders: readonly HostsFolder[];
   /** True if this process has the network of the host, where containerd is. */
   readonly isHostNetwork: boolean;
 }
 
-/** Asks each target of the mirror as containerd does, from where containerd is. One that works is enough. */
-export async function checkTargets({ targets, isHostNetwork }: TargetFacts, ask: HttpAsk): Promise<Findings> {
+/** A target to ask for more, as containerd does. */
+export interface AskableTarget {
+  /** `host:port`, IPv6 in brackets. */
+  readonly endpoint: string;
+  readonly tls: TargetTls | undefined;
+}
+
+/** Asks each target of the mirror as containerd does, from where containerd is. One that works is enough, and is returned. */
+export async function checkTargets(
+  node: { readonly host: HostRoot; readonly view: HostView },
+  { targets, folders, isHostNetwork }: TargetFacts,
+  ask: HttpAsk,
+): Promise<Findings & { readonly working: AskableTarget | undefined }> {
   const unknown: string[] = [];
-  const failed: Finding[] = [];
+  const findings: Finding[] = [];
   for (const target of targets) {
-    const endpoint = endpointOf(target);
-    if (endpoint === undefined) {
-      unknown.push(`${target} was not asked: it is no http:// URL`);
+    const url = URL.canParse(target) ? new URL(target) : undefined;
+    if (url === undefined || !/^https?:$/.test(url.protocol)) {
+      unknown.push(`${target} was not asked: it is no http:// or https:// URL`);
       continue;
     }
-    if (isLoopback(target) && !isHostNetwork) {
+    if (isLoopback(url.hostname.replace(/^\[(.*)\]$/, '$1')) && !isHostNetwork) {
       unknown.push(`${target} was not asked: this process does not have the host's network`);
       continue;
     }
-    const finding = await checkTarget(target, endpoint, ask);
-    if (finding === undefined) return { findings: [], unknown };
-    failed.push(finding);
+    const isTls = url.protocol === 'https:';
+    const endpoint = `${url.hostname}:${url.port || (isTls ? '443' : '80')}`;
+    try {
+      const askable = { endpoint, tls: isTls ? await tlsOf(node, folders, target) : undefined };
+      const finding = await checkTarget(target, askable, { isHostNetwork }, ask);
+      if (finding === undefined) return { findings: [], unknown, working: askable };
+      findings.push(finding);
+    } catch (error) {
+      if (!(error instanceof TargetTlsError)) throw error;
+      // Whoever looks at the files says so.
+      unknown.push(`${target} was not asked: ${error.message}`);
+    }
   }
-  return { findings: failed, unknown };
+  return { findings, unknown, working: undefined };
 }
 
-/** `host:port` of an http:// URL, undefined for another one. */
-export function endpointOf(target: string): string | undefined {
-  const url = URL.canParse(target) ? new URL(target) : undefined;
-  if (url?.protocol !== 'http:') return undefined;
-  return `${url.hostname}:${url.port === '' ? '80' : url.port}`;
+/** The TLS settings of the first hosts.toml that has the target, with the node's own authorities, as containerd has them. */
+async function tlsOf(
+  node: { readonly host: HostRoot; readonly view: HostView },
+  folders: readonly HostsFolder[],
+  target: string,
+): Promise<TargetTls> {
+  const system = await readSystemCa(node.host);
+  for (const { path, hosts } of folders) {
+    const section = hosts?.hosts.find(({ url }) => isSameTarget(url, target));
+    if (section === undefined) continue;
+    const tls = await readTargetTls(node, path, section.settings);
+    return { ...tls, ca: system === undefined ? tls.ca : [system, ...tls.ca] };
+  }
+  return { ca: system === undefined ? [] : [system], client: undefined, skipVerify: false };
 }
 
-async function checkTarget(target: string, endpoint: string, ask: HttpAsk): Promise<Finding | undefined> {
+async function checkTarget(
+  target: string,
+  { endpoint, tls }: AskableTarget,
+  { isHostNetwork }: { readonly isHostNetwork: boolean },
+  ask: HttpAsk,
+): Promise<Finding | undefined> {
   try {
-    const { status } = await ask(endpoint, { method: 'GET', path: '/readyz' });
+    const { status } = await ask(endpoint, { method: 'GET', path: '/readyz', tls });
     // 500 is a spegel whose router is not ready; whoever looks at the daemon says so.
     if (status === 200 || status === 500) return undefined;
     return {
@@ -54,11 +95,15 @@ async function checkTarget(target: string, endpoint: string, ask: HttpAsk): Prom
       ],
     };
   } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    // A warning from a pod: some networks keep it from its own node's ports and let the node through.
     return {
       id: 'target-unreachable',
-      severity: 'error',
+      severity: isHostNetwork ? 'error' : 'warning',
       what: `nothing answers at ${target}, where hosts.toml sends pulls: containerd goes on to upstream`,
-      seen: [`GET ${target}/readyz: ${error instanceof Error ? error.message : String(error)}`],
+      seen: [
+        `GET ${target}/readyz: ${reason}${isHostNetwork ? '' : ' (asked from this pod; the node itself may reach it)'}`,
+      ],
       mend: [
         {
           do: 'note',
@@ -68,9 +113,4 @@ async function checkTarget(target: string, endpoint: string, ask: HttpAsk): Prom
       ],
     };
   }
-}
-
-function isLoopback(target: string): boolean {
-  const host = new URL(target).hostname;
-  return host === 'localhost' || host === '[::1]' || host.startsWith('127.');
 }

@@ -1,5 +1,6 @@
 import type { Digest } from '../oci/digest.ts';
 import { parseReference } from '../oci/reference.ts';
+import type { AskableTarget } from './check-targets.ts';
 import type { Finding, Findings } from './finding.ts';
 import type { HttpAsk } from './http-ask.ts';
 
@@ -14,15 +15,17 @@ export interface UseFacts {
   readonly images: readonly NodeImage[];
   /** When the image's root was pulled from a registry, in seconds since the epoch; undefined: it was not. */
   readonly pulledAtSeconds: (digest: Digest) => Promise<number | undefined>;
-  /** `host:port` of the mirror, undefined if it could not be asked. */
-  readonly endpoint: string | undefined;
+  /** The mirror, undefined if it could not be asked. */
+  readonly target: AskableTarget | undefined;
   readonly use: { readonly sinceSeconds: number; readonly asked: boolean } | undefined;
 }
 
 /** Images that are looked at: enough to tell, and quick on a node with thousands. */
 const MAX_IMAGES = 100;
-/** Images that the mirror is asked for: one that it serves is enough; some may be excluded on purpose. */
-const MAX_ASKED = 5;
+/** Images that the mirror is asked for: one that it serves is enough; some registries may be excluded on purpose. */
+const MAX_ASKED = 20;
+/** Of them, as many as a reader wants to see. */
+const MAX_SHOWN = 5;
 
 /** Finds that containerd pulls without the mirror, or that the mirror does not serve what is there. */
 export async function checkUse(facts: UseFacts, ask: HttpAsk): Promise<Findings> {
@@ -57,22 +60,21 @@ async function checkAsked({ images, pulledAtSeconds, use }: UseFacts): Promise<F
   ];
 }
 
-async function checkServes({ images, endpoint }: UseFacts, ask: HttpAsk): Promise<Finding[]> {
-  if (endpoint === undefined) return [];
+async function checkServes({ images, target }: UseFacts, ask: HttpAsk): Promise<Finding[]> {
+  if (target === undefined) return [];
+  const { endpoint, tls } = target;
   const seen: string[] = [];
-  for (const { name, target } of images) {
-    const path = manifestPath(name, target);
-    if (path === undefined) continue;
-    if (seen.length >= MAX_ASKED) break;
+  for (const path of manifestPaths(images).slice(0, MAX_ASKED)) {
     try {
       const { status } = await ask(endpoint, {
         method: 'HEAD',
         path,
         headers: { 'X-Spegel-Mirrored': 'true' },
+        tls,
       });
       // 401: it wants a password, which only containerd has.
       if (status !== 404) return [];
-      seen.push(`HEAD http://${endpoint}${path}: ${status}`);
+      seen.push(`HEAD ${tls === undefined ? 'http' : 'https'}://${endpoint}${path}: ${status}`);
     } catch {
       // Whoever looks at the target says so.
       return [];
@@ -84,7 +86,7 @@ async function checkServes({ images, endpoint }: UseFacts, ask: HttpAsk): Promis
       id: 'mirror-does-not-serve',
       severity: 'warning',
       what: 'the mirror does not serve images that this node has',
-      seen,
+      seen: seen.slice(0, MAX_SHOWN),
       mend: [
         {
           do: 'note',
@@ -95,13 +97,19 @@ async function checkServes({ images, endpoint }: UseFacts, ask: HttpAsk): Promis
   ];
 }
 
-/** Where the mirror has an image that a registry's name leads to. */
-function manifestPath(name: string, target: Digest): string | undefined {
-  try {
-    const { registry, repository, tag } = parseReference(name);
-    if (tag === undefined) return undefined;
-    return `/v2/${repository}/manifests/${target}?ns=${encodeURIComponent(registry)}`;
-  } catch {
-    return undefined;
+/** Where the mirror has images that a registry's name leads to: one of each registry first, then a second one, and so on. */
+function manifestPaths(images: readonly NodeImage[]): readonly string[] {
+  const paths = new Map<string, string[]>();
+  for (const { name, target } of images) {
+    try {
+      const { registry, repository, tag } = parseReference(name);
+      if (tag === undefined) continue;
+      const path = `/v2/${repository}/manifests/${target}?ns=${encodeURIComponent(registry)}`;
+      paths.set(registry, [...(paths.get(registry) ?? []).slice(0, MAX_ASKED), path]);
+    } catch {
+      // containerd has names that no registry can be asked for.
+    }
   }
+  const rows = Array.from(paths.values());
+  return Array.from({ length: MAX_ASKED }, (_, turn) => rows.flatMap((row) => row[turn] ?? [])).flat();
 }

@@ -47,7 +47,8 @@ function formatFinding({ id, severity, what, seen, mend }: Finding): string[] {
   ];
 }
 
-function formatStep(step: MendStep): readonly string[] {
+/** A step as lines of text: what to do, then what to write. */
+export function formatStep(step: MendStep): readonly string[] {
   switch (step.do) {
     case 'run':
       return [step.command];

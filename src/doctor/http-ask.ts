@@ -1,12 +1,8 @@
-/** An answer with its body. */
-export interface HttpAnswer {
-  readonly status: number;
-  readonly text: string;
-}
+import type { TargetTls } from './target-tls.ts';
 
 /**
- * Asks `host:port` over plain HTTP. Rejects with an Error whose message says what happened: nobody listens, no answer in
- * time.
+ * Asks `host:port` and returns the status, over plain HTTP, or over TLS if it is said how. Rejects with an Error whose
+ * message says what happened: nobody listens, no answer in time, a certificate that does not count.
  */
 export type HttpAsk = (
   endpoint: string,
@@ -14,5 +10,6 @@ export type HttpAsk = (
     readonly method: 'GET' | 'HEAD';
     readonly path: string;
     readonly headers?: Readonly<Record<string, string>>;
+    readonly tls?: TargetTls | undefined;
   },
-) => Promise<HttpAnswer>;
+) => Promise<{ readonly status: number }>;

@@ -102,6 +102,15 @@ export function createMetrics(build: { readonly version: string; readonly commit
     'Times that containerd came back after being away.',
   );
   const peersKnown = gauge('spegel_router_peers', 'Peers that the router knows.');
+  const doctorFindings = gauge(
+    'spegel_doctor_findings',
+    'What the last look at the files of this node has found, by the code of docs/TROUBLESHOOTING.md.',
+    ['code', 'severity'],
+  );
+  const doctorCheck = gauge(
+    'spegel_doctor_last_check_timestamp_seconds',
+    'When the files of this node were looked at last, in seconds since the epoch; 0: they cannot be seen.',
+  );
   gauge('spegel_build_info', 'Always 1; the labels say what runs.', ['version', 'commit']).set(
     { ...build },
     1,
@@ -131,6 +140,12 @@ export function createMetrics(build: { readonly version: string; readonly commit
       storeWasAway = !up;
     },
     peersKnown: (count: number): void => peersKnown.set(count),
+    /** What a look at the node's files has found. */
+    doctorChecked(findings: ReadonlyArray<{ readonly id: string; readonly severity: string }>): void {
+      doctorFindings.reset();
+      for (const { id, severity } of findings) doctorFindings.inc({ code: id, severity });
+      doctorCheck.set(Date.now() / 1000);
+    },
     advertised(counts: AdvertisedCounts): void {
       for (const [metric, values] of [
         [imageTags, counts.imageTags],

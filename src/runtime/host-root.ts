@@ -1,4 +1,4 @@
-import { lstat, open, readdir, readlink } from 'node:fs/promises';
+import { lstat, open, readdir, readlink, stat } from 'node:fs/promises';
 import { join, normalize } from 'node:path';
 
 /** The file system of a host, seen from the host or from a pod that has mounted it somewhere. Paths are the host's. */
@@ -13,6 +13,8 @@ export interface HostRoot {
   readNames(path: string): Promise<readonly string[] | undefined>;
   /** What is at the path, links followed. */
   kind(path: string): Promise<'file' | 'folder' | 'other' | 'absent'>;
+  /** When the content of a file was changed last, in seconds since the epoch; undefined if there is none. */
+  modifiedAtSeconds(path: string): Promise<number | undefined>;
 }
 
 /** As the kernel has it (path_resolution(7)). */
@@ -67,6 +69,10 @@ export function createHostRoot(folder: string): HostRoot {
       if (stats === undefined) return 'absent';
       if (stats.isDirectory()) return 'folder';
       return stats.isFile() ? 'file' : 'other';
+    },
+    async modifiedAtSeconds(path) {
+      const stats = await unlessAbsent(async () => stat(await locate(path)));
+      return stats === undefined ? undefined : stats.mtimeMs / 1000;
     },
   };
 }

@@ -1,0 +1,74 @@
+import { describe, expect, test } from 'bun:test';
+import { readHostsFolders } from '../containerd/read-hosts-folders.ts';
+import { createHostFolder } from '../runtime/testing/host-folder.ts';
+import { checkHostSections } from './check-host-sections.ts';
+import { viewHost } from './host-view.ts';
+
+const CERTS = '/etc/containerd/certs.d';
+const MIRROR = "[host.'http://127.0.0.1:30020']\n";
+
+async function check(text: string, files: Readonly<Record<string, string>> = {}) {
+  await using folder = await createHostFolder({ [`${CERTS}/a.io/hosts.toml`]: text, ...files });
+  const { host } = folder;
+  return await checkHostSections(
+    { host, view: await viewHost(host) },
+    {
+      configPath: CERTS,
+      folders: await readHostsFolders(host, CERTS),
+      targets: ['http://127.0.0.1:30020', 'http://127.0.0.1:30021'],
+      mirroredRegistries: [],
+      defaultTarget: 'http://127.0.0.1:5000',
+    },
+  );
+}
+
+describe('checkHostSections()', () => {
+  test.each([
+    ['all capabilities', MIRROR, []],
+    ['no list of them', `${MIRROR}capabilities = []\n`, []],
+    ['pulls', `${MIRROR}capabilities = ['Pull']\n`, []],
+    ['tags alone', `${MIRROR}capabilities = ['resolve']\n`, ['hosts-mirror-unusable']],
+    [
+      'tags alone, and a second target',
+      `${MIRROR}capabilities = ['resolve']\n${MIRROR.replace('20', '21')}`,
+      [],
+    ],
+    ['another path', `${MIRROR}override_path = true\n`, ['hosts-mirror-unusable']],
+    [
+      'an unknown capability',
+      `${MIRROR}[host.'http://b']\ncapabilities = ['pul']\n`,
+      ['hosts-mirror-unusable'],
+    ],
+    ['another host without pulls', `${MIRROR}[host.'http://b']\ncapabilities = ['push']\n`, []],
+    [
+      'a certificate that is not there',
+      `${MIRROR}[host.'https://b']\nca = 'b.crt'\n`,
+      ['hosts-certificate-missing'],
+    ],
+    [
+      'a certificate for the server that is not there',
+      `ca = ['b.crt']\n${MIRROR}`,
+      ['hosts-certificate-missing'],
+    ],
+    [
+      'a client pair that is half there',
+      `client = [['c.crt', 'c.key']]\n${MIRROR}`,
+      ['hosts-certificate-missing'],
+    ],
+    [
+      'certificates that are there',
+      `ca = 'c.crt'\nclient = [['c.crt', '${CERTS}/a.io/c.crt']]\n${MIRROR}`,
+      [],
+    ],
+  ])('looks at %s', async (_what, text, ids) => {
+    const { findings } = await check(text, { [`${CERTS}/a.io/c.crt`]: 'PEM' });
+    expect(findings.map(({ id }) => id)).toEqual(ids);
+  });
+
+  test('does not miss a certificate where it cannot look', async () => {
+    expect(await check(`ca = '/etc/pki/ca.crt'\n${MIRROR}`)).toEqual({
+      findings: [],
+      unknown: [`${CERTS}/a.io/hosts.toml: /etc/pki/ca.crt cannot be seen from here`],
+    });
+  });
+});

@@ -1,0 +1,193 @@
+import { dirname } from 'node:path';
+import type { ContainerdVersion } from '../containerd/containerd-version.ts';
+import { readCriSettings } from '../containerd/cri-settings.ts';
+import { readEffectiveConfig } from '../containerd/effective-config.ts';
+import { type HostsFolder, readHostsFolders } from '../containerd/read-hosts-folders.ts';
+import type { HostRoot } from '../runtime/host-root.ts';
+import { checkConfig, splitConfigPath } from './check-config.ts';
+import { checkHostSections } from './check-host-sections.ts';
+import { checkEarlierFolders, checkHosts, type HostsFacts, mirrorTargets } from './check-hosts.ts';
+import { checkProcess } from './check-process.ts';
+import { findContainerdProcess } from './containerd-process.ts';
+import { detectDistribution, type Distribution } from './distribution.ts';
+import { type Findings, joinFindings } from './finding.ts';
+import { type HostView, viewHost } from './host-view.ts';
+
+/** What was told of the node's files. Paths are the host's; undefined: what the distribution has. */
+export interface FilesOptions {
+  readonly containerdConfig: string | undefined;
+  readonly registryConfigPath: string | undefined;
+  readonly socket: string | undefined;
+  /** URLs of the mirror; empty: told by what configure has written. */
+  readonly mirrorTargets: readonly string[];
+  /** URLs of the registries that are mirrored; empty: all. */
+  readonly mirroredRegistries: readonly string[];
+  /** The port of the mirror's target if nothing tells another one. */
+  readonly registryPort: number;
+}
+
+/** What the files say, and what was found in them. */
+export interface FilesReport extends Findings {
+  readonly distribution: Distribution;
+  readonly socket: string;
+  /** The version by whose rules the configuration was read. */
+  readonly version: ContainerdVersion;
+  /** False: nobody told the version, it was guessed from the files. */
+  readonly isVersionKnown: boolean;
+  /** False: neither containerd's configuration nor the hosts.toml folders are where they can be seen. */
+  readonly isVisible: boolean;
+  /** Files of containerd's configuration, in the order in which they count. */
+  readonly configFiles: readonly string[];
+  readonly configPath: string;
+  readonly hosts: HostsFacts;
+  readonly targets: readonly string[];
+}
+
+/**
+ * Looks at what this node has on disk: containerd's configuration, hosts.toml folders, and, where they can be seen, its
+ * processes. Asks nobody and changes nothing. Rejects for nothing that a node can have.
+ */
+export async function examineFiles(
+  host: HostRoot,
+  options: FilesOptions,
+  known: ContainerdVersion | undefined,
+): Promise<FilesReport> {
+  const view = await viewHost(host);
+  const distribution = await detectDistribution(host);
+  const socket = options.socket ?? distribution.socket;
+  const process = await findContainerdProcess(host, socket);
+  const configFile = options.containerdConfig ?? process?.configFile ?? distribution.configFile;
+  const configPath = options.registryConfigPath ?? distribution.registryConfigPath;
+  const version = known ?? (await guessVersion(host, configFile));
+
+  const seen = await readHosts(host, view, configPath);
+  const hosts: HostsFacts = {
+    configPath,
+    folders: seen.folders,
+    targets: options.mirrorTargets,
+    mirroredRegistries: options.mirroredRegistries,
+    defaultTarget: `http://127.0.0.1:${options.registryPort}`,
+  };
+  const targets = mirrorTargets(hosts);
+  const config = await examineConfig(host, view, { configFile, version, distribution, socket, hosts });
+  const { configFiles } = config;
+  const running =
+    process === undefined
+      ? none
+      : await checkProcess(host, { process, distribution, configFile, configFiles, targets });
+  return {
+    ...joinFindings(
+      config,
+      running,
+      seen.isSeen
+        ? joinFindings(checkHosts(hosts), await checkHostSections({ host, view }, hosts))
+        : { findings: [], unknown: seen.unknown },
+      config.earlier,
+    ),
+    distribution,
+    socket,
+    version,
+    isVersionKnown: known !== undefined,
+    isVisible: config.isSeen || seen.isSeen,
+    configFiles,
+    configPath: config.configPath,
+    hosts,
+    targets,
+  };
+}
+
+const none: Findings = { findings: [], unknown: [] };
+
+interface ConfigQuestion {
+  readonly configFile: string;
+  readonly version: ContainerdVersion;
+  readonly distribution: Distribution;
+  readonly socket: string;
+  readonly hosts: HostsFacts;
+}
+
+async function examineConfig(host: HostRoot, view: HostView, question: ConfigQuestion) {
+  const { configFile, version, distribution, socket, hosts } = question;
+  const config = await readEffectiveConfig(host, configFile, version);
+  const configFiles = Array.from(config.files.keys());
+  const absent = await unseen(view, [
+    config.path,
+    ...config.problems.map(({ file }) => file),
+    ...config.globs.map((glob) => dirname(glob)),
+  ]);
+  if (absent.length > 0) {
+    const unknown = `containerd's configuration was not looked at: ${absent.join(' ')} cannot be seen from here; mount what is there below --host-root, or name the right file with --containerd-config`;
+    const isSeen = configFiles.length > 0;
+    return { findings: [], unknown: [unknown], configFiles, configPath: '', isSeen, earlier: none };
+  }
+  const unknown =
+    config.files.has(config.path) || config.problems.length > 0
+      ? []
+      : [
+          `${config.path} is not there: containerd's defaults count, unless it was started with another file (--containerd-config)`,
+        ];
+  const settings = readCriSettings(config, version);
+  const listed = splitConfigPath(settings.configPath.value);
+  // Two names of one place are one: /var/run is a link to /run.
+  const sameAs = async (path: string, others: readonly string[]) => {
+    const place = await host.locate(systemPath(path));
+    for (const other of others) if ((await host.locate(systemPath(other))) === place) return other;
+    return path;
+  };
+  const registryConfigPath = await sameAs(hosts.configPath, listed);
+  const expected = { registryConfigPath, socket: await sameAs(socket, [settings.socket.value]) };
+  const { findings } = checkConfig({ config, settings, version, distribution }, expected);
+  const ownIndex = settings.usesTransferService ? -1 : listed.indexOf(registryConfigPath);
+  const earlier = [];
+  for (const path of listed.slice(0, Math.max(0, ownIndex))) {
+    earlier.push({ configPath: path, folders: (await readHosts(host, view, path)).folders });
+  }
+  return {
+    findings,
+    unknown,
+    configFiles,
+    configPath: settings.configPath.value,
+    isSeen: true,
+    earlier: checkEarlierFolders(hosts, earlier),
+  };
+}
+
+/** Every host has this link; a pod that has mounted some folders has not. */
+function systemPath(path: string): string {
+  return path.replace(/^\/var\/run\//, '/run/');
+}
+
+async function readHosts(
+  host: HostRoot,
+  view: HostView,
+  path: string,
+): Promise<{
+  readonly folders: readonly HostsFolder[];
+  readonly isSeen: boolean;
+  readonly unknown: readonly string[];
+}> {
+  if (!(await view.sees(path))) {
+    const unknown = [`${path} was not looked at: it cannot be seen from here; mount it below --host-root`];
+    return { folders: [], isSeen: false, unknown };
+  }
+  try {
+    return { folders: await readHostsFolders(host, path), isSeen: true, unknown: [] };
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    return { folders: [], isSeen: false, unknown: [`${path} cannot be read: ${reason}`] };
+  }
+}
+
+async function unseen(view: HostView, paths: readonly string[]): Promise<readonly string[]> {
+  const absent: string[] = [];
+  for (const path of new Set(paths)) if (!(await view.sees(path))) absent.push(path);
+  return absent;
+}
+
+/** The oldest version that reads a file of that `version`; 1.7 for the older ones. */
+async function guessVersion(host: HostRoot, configFile: string): Promise<ContainerdVersion> {
+  const text = (await host.readText(configFile).catch(() => undefined)) ?? '';
+  const written = Number(/^\s*version\s*=\s*(\d+)/m.exec(text)?.[1] ?? 0);
+  if (written >= 4) return { major: 2, minor: 3 };
+  return written === 3 ? { major: 2, minor: 1 } : { major: 1, minor: 7 };
+}
