@@ -9,7 +9,8 @@ import {
 } from './cli/flag.ts';
 import { cleanupFlags, cleanupOptions, cleanupWaitFlags, cleanupWaitOptions } from './cli/cleanup-flags.ts';
 import { configureFlags, configureOptions } from './cli/configure-flags.ts';
-import { choiceFlag, isBooleanWord } from './cli/flag-kinds.ts';
+import { type CommandText, COMMANDS, globalFlags, versionFlags } from './cli/command-table.ts';
+import { isBooleanWord } from './cli/flag-kinds.ts';
 import { doctorFlags, doctorOptions } from './cli/doctor-flags.ts';
 import { peersFlags } from './cli/peers-flags.ts';
 import { registryFlags, registryOptions } from './cli/registry-flags.ts';
@@ -29,16 +30,13 @@ export interface CliContext {
 /** A wrong command line, as shells and Go programs have it. */
 const EXIT_USAGE = 2;
 
-const globalFlags = {
-  logLevel: choiceFlag(['DEBUG', 'INFO', 'WARN', 'ERROR'], 'least level of log lines', 'INFO'),
-};
 /** Every flag of kind boolean, with its dashes. */
 const BOOLEAN_FLAGS = new Set(
-  Object.entries({ ...configureFlags, ...registryFlags, ...peersFlags, ...doctorFlags })
+  Object.values(COMMANDS)
+    .flatMap(({ flags }) => Object.entries<Flag<unknown>>(flags))
     .filter(([, flag]) => flag.kind === 'boolean')
     .map(([key]) => `--${flagName(key)}`),
 );
-const versionFlags = { format: choiceFlag(['text', 'json'], 'form of the output', 'text') };
 
 /**
  * Runs one command and returns the exit code: 0; 1 for an error, which is then the last log line; 2 for a wrong
@@ -80,23 +78,14 @@ export async function runCli(context: CliContext): Promise<number> {
     .showHelpAfterError('(--help after the command shows its flags)');
   addFlags(program, globalFlags);
 
-  const add = (parent: Command, usage: string, description: string, flags: FlagTable, examples: string) =>
+  const add = (parent: Command, { usage, description, flags, examples }: CommandText) =>
     addFlags(parent.command(usage).description(description), flags).addHelpText(
       'after',
       `\nExamples:\n${examples.replaceAll(/^/gm, '  $ ')}`,
     );
 
-  add(
-    program,
-    'configure',
-    'Points containerd at the mirror: writes a hosts.toml per registry.',
-    configureFlags,
-    `spegel configure --mirror-targets http://127.0.0.1:30020
-spegel configure --mirrored-registries https://docker.io https://ghcr.io --mirror-targets http://10.0.0.1:30020 http://10.0.0.1:30021
-spegel configure --mirror-targets http://127.0.0.1:30020 --prepend-existing --dry-run
-spegel configure --mirror-targets http://127.0.0.1:30020 --additional-mirror-targets docker.io=https://cache.example`,
-  )
-    .alias('configuration')
+  add(program, COMMANDS.configure)
+    .alias(COMMANDS.configure.alias)
     .action(
       action(configureFlags, async (values, logger) => {
         const options = configureOptions(values);
@@ -105,13 +94,7 @@ spegel configure --mirror-targets http://127.0.0.1:30020 --additional-mirror-tar
       }),
     );
 
-  add(
-    program,
-    'cleanup',
-    'Restores what configure changed, then says so on GET /readyz until SIGTERM or SIGINT.',
-    cleanupFlags,
-    'spegel cleanup --addr :8080',
-  ).action(
+  add(program, COMMANDS.cleanup).action(
     action(cleanupFlags, async (values, logger) => {
       const options = cleanupOptions(values);
       using termination = listenForSignals();
@@ -121,14 +104,7 @@ spegel configure --mirror-targets http://127.0.0.1:30020 --additional-mirror-tar
     }),
   );
 
-  add(
-    program,
-    'cleanup-wait',
-    'Waits until cleanup is done on every node.',
-    cleanupWaitFlags,
-    `spegel cleanup-wait --probe-endpoint spegel-cleanup.spegel.svc.cluster.local.:8080
-spegel cleanup-wait --probe-endpoint 10.0.0.1:8080 --threshold 1 --period 500ms`,
-  ).action(
+  add(program, COMMANDS.cleanupWait).action(
     action(cleanupWaitFlags, async (values, logger) => {
       const options = cleanupWaitOptions(values);
       using termination = listenForSignals();
@@ -137,15 +113,7 @@ spegel cleanup-wait --probe-endpoint 10.0.0.1:8080 --threshold 1 --period 500ms`
     }),
   );
 
-  add(
-    program,
-    'registry',
-    'Runs the mirror until SIGTERM or SIGINT.',
-    registryFlags,
-    `spegel registry --bootstrap-kind static
-spegel registry --bootstrap-kind static --static-bootstrap-peers /ip4/10.0.0.1/tcp/5001/p2p/12D3KooW…
-spegel registry --bootstrap-kind http --http-bootstrap-addr :5002 --http-bootstrap-peer http://10.0.0.1:5002`,
-  ).action(
+  add(program, COMMANDS.registry).action(
     action(registryFlags, async (values, logger) => {
       const options = registryOptions(values);
       using termination = listenForSignals();
@@ -155,28 +123,13 @@ spegel registry --bootstrap-kind http --http-bootstrap-addr :5002 --http-bootstr
     }),
   );
 
-  const peers = add(
-    program,
-    'peers',
-    'Shows the peers that the running spegel knows.',
-    peersFlags,
-    `spegel peers
-spegel peers --json --addr 10.0.0.1:9090`,
-  ).action(
+  const peers = add(program, COMMANDS.peers).action(
     action(peersFlags, async (values) => {
       const { runPeers } = await import('./commands/peers.ts');
       await runPeers(values, { writeOut });
     }),
   );
-  add(
-    peers,
-    'find <image|digest>',
-    'Says who has an image or a digest; exit 1 if nobody has it.',
-    {},
-    `spegel peers find nginx
-spegel peers find registry.lab:5000/app:1.2 --json
-spegel peers find sha256:2cf2…`,
-  ).action(
+  add(peers, COMMANDS.peersFind).action(
     action(peersFlags, async (values, _logger, name) => {
       const { runPeersFind } = await import('./commands/peers-find.ts');
       const found = await runPeersFind({ ...values, name }, { writeOut });
@@ -184,15 +137,7 @@ spegel peers find sha256:2cf2…`,
     }),
   );
 
-  add(
-    program,
-    'doctor',
-    'Says why the mirror is not used on this node, and what to change. Exit 0: nothing found, 1: errors, 3: warnings.',
-    doctorFlags,
-    `spegel doctor
-spegel doctor --host-root /host --json
-spegel doctor --containerd-config /etc/containerd/config.toml --mirror-targets http://127.0.0.1:30020`,
-  ).action(
+  add(program, COMMANDS.doctor).action(
     action(doctorFlags, async (values) => {
       const options = doctorOptions(values);
       const { runDoctor } = await import('./commands/doctor.ts');
@@ -200,14 +145,7 @@ spegel doctor --containerd-config /etc/containerd/config.toml --mirror-targets h
     }),
   );
 
-  add(
-    program,
-    'version',
-    'Prints the version and the commit it was built from.',
-    versionFlags,
-    `spegel version
-spegel version --format json`,
-  ).action(
+  add(program, COMMANDS.version).action(
     action(versionFlags, async ({ format }) => {
       const { runVersion } = await import('./commands/version.ts');
       await runVersion({ format }, { writeOut });

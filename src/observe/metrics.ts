@@ -30,6 +30,14 @@ export interface AdvertisedCounts {
   readonly contentDigests: ReadonlyMap<string, number>;
 }
 
+/** What a metric is, for docs/REFERENCE.md. */
+export interface MetricDefinition {
+  readonly name: string;
+  readonly type: 'counter' | 'gauge' | 'histogram';
+  readonly help: string;
+  readonly labels: readonly string[];
+}
+
 /** The process's metrics: names and labels of docs/COMPAT (Spegel v0.7.4), and this project's own beside them. */
 export type Metrics = ReturnType<typeof createMetrics>;
 
@@ -38,12 +46,19 @@ export function createMetrics(build: { readonly version: string; readonly commit
   const registers = [new Registry()];
   const [registry] = registers as [Registry];
   const registryLabel = createLabelCap(MAX_REGISTRY_LABELS);
-  const counter = (name: string, help: string, labelNames: string[] = []) =>
-    new Counter({ name, help, labelNames, registers });
-  const gauge = (name: string, help: string, labelNames: string[] = []) =>
-    new Gauge({ name, help, labelNames, registers });
-  const histogram = (name: string, help: string, labelNames: string[], buckets: number[]) =>
-    new Histogram({ name, help, labelNames, buckets, registers });
+  const definitions: MetricDefinition[] = [];
+  const counter = (name: string, help: string, labelNames: string[] = []) => {
+    definitions.push({ name, type: 'counter', help, labels: labelNames });
+    return new Counter({ name, help, labelNames, registers });
+  };
+  const gauge = (name: string, help: string, labelNames: string[] = []) => {
+    definitions.push({ name, type: 'gauge', help, labels: labelNames });
+    return new Gauge({ name, help, labelNames, registers });
+  };
+  const histogram = (name: string, help: string, labelNames: string[], buckets: number[]) => {
+    definitions.push({ name, type: 'histogram', help, labels: labelNames });
+    return new Histogram({ name, help, labelNames, buckets, registers });
+  };
 
   const mirrorRequests = counter(
     'spegel_mirror_requests_total',
@@ -122,6 +137,8 @@ export function createMetrics(build: { readonly version: string; readonly commit
   let storeWasAway = false;
 
   return {
+    /** All of them, in the order in which they are exposed. */
+    definitions: definitions as readonly MetricDefinition[],
     /** The content type and text of GET /metrics. */
     expose: async () => ({ contentType: registry.contentType, body: await registry.metrics() }),
     mirrorRequest(registryName: string, cache: 'hit' | 'miss'): void {

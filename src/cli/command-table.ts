@@ -1,0 +1,92 @@
+import { cleanupFlags, cleanupWaitFlags } from './cleanup-flags.ts';
+import { configureFlags } from './configure-flags.ts';
+import { doctorFlags } from './doctor-flags.ts';
+import type { FlagTable } from './flag.ts';
+import { choiceFlag } from './flag-kinds.ts';
+import { peersFlags } from './peers-flags.ts';
+import { registryFlags } from './registry-flags.ts';
+
+/** A command as its help and docs/REFERENCE.md show it. */
+export interface CommandText {
+  /** Name and arguments, below the command that it belongs to. */
+  readonly usage: string;
+  readonly alias?: string;
+  readonly description: string;
+  readonly flags: FlagTable;
+  /** Command lines, one per line. */
+  readonly examples: string;
+}
+
+/** Flags that every command takes. */
+export const globalFlags = {
+  logLevel: choiceFlag(['DEBUG', 'INFO', 'WARN', 'ERROR'], 'least level of log lines', 'INFO'),
+};
+
+/** The flags of `spegel version`. */
+export const versionFlags = { format: choiceFlag(['text', 'json'], 'form of the output', 'text') };
+
+/** Every command, in the order of the help. */
+export const COMMANDS = {
+  configure: {
+    usage: 'configure',
+    alias: 'configuration',
+    description: 'Points containerd at the mirror: writes a hosts.toml per registry.',
+    flags: configureFlags,
+    examples: `spegel configure --mirror-targets http://127.0.0.1:30020
+spegel configure --mirrored-registries https://docker.io https://ghcr.io --mirror-targets http://10.0.0.1:30020 http://10.0.0.1:30021
+spegel configure --mirror-targets http://127.0.0.1:30020 --prepend-existing --dry-run
+spegel configure --mirror-targets http://127.0.0.1:30020 --additional-mirror-targets docker.io=https://cache.example`,
+  },
+  cleanup: {
+    usage: 'cleanup',
+    description: 'Restores what configure changed, then says so on GET /readyz until SIGTERM or SIGINT.',
+    flags: cleanupFlags,
+    examples: 'spegel cleanup --addr :8080',
+  },
+  cleanupWait: {
+    usage: 'cleanup-wait',
+    description: 'Waits until cleanup is done on every node.',
+    flags: cleanupWaitFlags,
+    examples: `spegel cleanup-wait --probe-endpoint spegel-cleanup.spegel.svc.cluster.local.:8080
+spegel cleanup-wait --probe-endpoint 10.0.0.1:8080 --threshold 1 --period 500ms`,
+  },
+  registry: {
+    usage: 'registry',
+    description: 'Runs the mirror until SIGTERM or SIGINT.',
+    flags: registryFlags,
+    examples: `spegel registry --bootstrap-kind static
+spegel registry --bootstrap-kind static --static-bootstrap-peers /ip4/10.0.0.1/tcp/5001/p2p/12D3KooW…
+spegel registry --bootstrap-kind http --http-bootstrap-addr :5002 --http-bootstrap-peer http://10.0.0.1:5002`,
+  },
+  peers: {
+    usage: 'peers',
+    description: 'Shows the peers that the running spegel knows.',
+    flags: peersFlags,
+    examples: `spegel peers
+spegel peers --json --addr 10.0.0.1:9090`,
+  },
+  peersFind: {
+    usage: 'find <image|digest>',
+    description: 'Says who has an image or a digest; exit 1 if nobody has it.',
+    flags: {},
+    examples: `spegel peers find nginx
+spegel peers find registry.lab:5000/app:1.2 --json
+spegel peers find sha256:2cf2…`,
+  },
+  doctor: {
+    usage: 'doctor',
+    description:
+      'Says why the mirror is not used on this node, and what to change. Exit 0: nothing found, 1: errors, 3: warnings.',
+    flags: doctorFlags,
+    examples: `spegel doctor
+spegel doctor --host-root /host --json
+spegel doctor --containerd-config /etc/containerd/config.toml --mirror-targets http://127.0.0.1:30020`,
+  },
+  version: {
+    usage: 'version',
+    description: 'Prints the version and the commit it was built from.',
+    flags: versionFlags,
+    examples: `spegel version
+spegel version --format json`,
+  },
+} as const satisfies Readonly<Record<string, CommandText>>;
