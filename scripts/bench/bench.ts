@@ -12,7 +12,11 @@ Times are comparable within one run only.
                     [--binary BINARY] [--containerd-bin-dir FOLDER] [--json]
 
   warm  one node has the image, another one pulls it: time, CPU of both mirrors, memory
-  miss  nobody has it, upstream serves: what asking the mirror first costs`;
+  miss  nobody has it, upstream serves: what asking the mirror first costs
+
+Routing, with processes compiled from this folder (no containerd, no binary needed); see --help of each:
+
+  scripts/bench/run --scenario cluster [--nodes 40] [--keys 100] [--measure idle,lookups,...] [--json]`;
 
 const SCENARIOS = ['warm', 'miss', 'all'];
 const MB = 1e6;

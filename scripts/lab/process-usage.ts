@@ -30,6 +30,11 @@ export async function readProcessUsage(pid: number): Promise<ProcessUsage> {
   };
 }
 
+/** User and system time of all threads of a running process: cheap, unlike the rest. In steps of 10 ms. */
+export async function readCpuSeconds(pid: number): Promise<number> {
+  return cpuSeconds(await readFile(`/proc/${pid}/stat`, 'utf8'));
+}
+
 /** A cheap sample for a polling loop: the kernel keeps this counter, nothing is walked. In bytes. */
 export async function readAnonymousBytes(pid: number): Promise<number> {
   return kibibytes(await readFile(`/proc/${pid}/status`, 'utf8'), 'RssAnon');

@@ -1,0 +1,80 @@
+import { parseArgs } from 'node:util';
+import { formatCluster } from './cluster/format-cluster.ts';
+import { type Measure, MEASURES, runCluster } from './cluster/run-cluster.ts';
+
+const USAGE = `Routing among real processes in network namespaces, compiled as the binary is, over a store of bare digests.
+Needs root. Figures are comparable within one run only: look at /proc/loadavg first.
+
+  scripts/bench/run --scenario cluster [--nodes 40] [--keys 100] [--measure all] [--lookups 400] [--bulk-keys 2000]
+                    [--single-keys 30] [--settle-seconds 20] [--idle-seconds 60] [--profile FOLDER] [--json]
+
+  --keys     digests that each node has from the start
+  --measure  a list with commas of: ${MEASURES.join(', ')}
+  --profile  writes CPU profiles of the busiest and of a median node for each measure
+
+  idle        CPU of nodes that nobody asks
+  lookups     what all nodes and what no node has, asked of the router and by HEAD through the mirror
+  single      one new key: from when on it is found elsewhere
+  bulk        many new keys of one node: records in place, found, CPU
+  withdraw    one node removes its keys: until nobody is told of it
+  hang        SIGSTOP: until nobody is told of it; SIGCONT: until all are told again
+  kill        SIGKILL of one node; kill-tenth: of 10 % at once
+  holders     4 of 5 holders of some keys killed: requests that fail`;
+
+const { values } = parseArgs({
+  options: {
+    scenario: { type: 'string' },
+    nodes: { type: 'string', default: '40' },
+    keys: { type: 'string', default: '100' },
+    measure: { type: 'string', default: 'all' },
+    lookups: { type: 'string', default: '400' },
+    'bulk-keys': { type: 'string', default: '2000' },
+    'single-keys': { type: 'string', default: '30' },
+    'settle-seconds': { type: 'string', default: '20' },
+    'idle-seconds': { type: 'string', default: '60' },
+    profile: { type: 'string' },
+    json: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  },
+});
+const measures =
+  values.measure === 'all' ? MEASURES : values.measure.split(',').filter((name) => name !== '');
+const numbers = [
+  values.nodes,
+  values.keys,
+  values.lookups,
+  values['bulk-keys'],
+  values['single-keys'],
+  values['settle-seconds'],
+  values['idle-seconds'],
+].map(Number);
+const isValid =
+  measures.every((name) => (MEASURES as readonly string[]).includes(name)) &&
+  numbers.every((number) => Number.isInteger(number) && number >= 0) &&
+  Number(values.nodes) > 1;
+if (values.help || !isValid) {
+  console.error(USAGE);
+  process.exit(values.help ? 0 : 2);
+}
+const [
+  nodes = 0,
+  keysPerNode = 0,
+  lookups = 0,
+  bulkKeys = 0,
+  singleKeys = 0,
+  settleSeconds = 0,
+  idleSeconds = 0,
+] = numbers;
+const result = await runCluster({
+  nodes,
+  keysPerNode,
+  lookups,
+  bulkKeys,
+  singleKeys,
+  settleSeconds,
+  idleSeconds,
+  measures: new Set(measures as readonly Measure[]),
+  profileFolder: values.profile,
+  say: (text) => console.error(`${new Date().toISOString().slice(11, 19)} ${text}`),
+});
+console.log(values.json ? JSON.stringify(result, undefined, 2) : `\n${formatCluster(result)}`);

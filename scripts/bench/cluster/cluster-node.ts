@@ -1,0 +1,103 @@
+/**
+ * A node of the cluster bench: what `spegel registry` is made of, over a store of bare digests instead of containerd,
+ * with a socket on which the bench gives its orders. Compiled like the binary.
+ */
+import { createBootstrapper } from '../../../src/commands/create-bootstrapper.ts';
+import { serveBootstrap } from '../../../src/commands/serve-bootstrap.ts';
+import type { RequestHandler } from '../../../src/http/http-server.ts';
+import { createHttpServer } from '../../../src/http/plain-http-server.ts';
+import { createPlainMover } from '../../../src/http/plain-mover.ts';
+import { createLogger } from '../../../src/observe/log.ts';
+import { createMetrics } from '../../../src/observe/metrics.ts';
+import { isDigest } from '../../../src/oci/digest.ts';
+import { findAnnounceAddresses } from '../../../src/p2p/find-announce-addresses.ts';
+import { loadIdentity } from '../../../src/p2p/identity.ts';
+import { createP2pRouter, type P2pRouter } from '../../../src/p2p/p2p-router.ts';
+import { createRegistryApp } from '../../../src/registry/registry-app.ts';
+import { createAdvertiser } from '../../../src/routing/advertiser.ts';
+import { build } from '../../../src/runtime/build.ts';
+import { systemClock as clock } from '../../../src/runtime/clock.ts';
+import { createSharingPolicy } from '../../../src/store/sharing-policy.ts';
+import { createTransfer } from '../../../src/transfer/transfer.ts';
+import { createBootstrapApp } from '../../../src/web/bootstrap-app.ts';
+import { createMetricsApp } from '../../../src/web/metrics-app.ts';
+import { benchKeys } from './bench-keys.ts';
+import { createBenchStore } from './bench-store.ts';
+import { serveControl } from './control.ts';
+import { type NodeCommands, type NodeConfig, NODE_PORTS } from './node-commands.ts';
+import { createNodeOrders } from './node-orders.ts';
+
+const RESOLVE_TIMEOUT_MS = 20;
+const RESOLVE_RETRIES = 3;
+
+const config = JSON.parse(process.argv[2] ?? '{}') as NodeConfig;
+const logger = createLogger({ level: 'info', write: (line) => void process.stderr.write(line) });
+const metrics = createMetrics(build);
+const routerAddr = `:${NODE_PORTS.router}`;
+
+let starting: P2pRouter | undefined;
+await serveBootstrap(
+  { logger, clock, handler: createBootstrapApp(async () => starting?.bootstrapDocuments(), logger) },
+  { address: `:${NODE_PORTS.bootstrap}` },
+);
+const router = await createP2pRouter(
+  {
+    logger,
+    clock,
+    bootstrapper: createBootstrapper({
+      bootstrapKind: 'http',
+      dnsBootstrapDomain: undefined,
+      httpBootstrapCertDir: undefined,
+      httpBootstrapPeer: config.bootstrapPeer,
+      httpBootstrapUrl: undefined,
+      routerAddr,
+      staticBootstrapPeers: [],
+    }),
+    privateKey: await loadIdentity(),
+  },
+  {
+    listenAddress: routerAddr,
+    announceAddresses: await findAnnounceAddresses({ clock }, { nodeIp: config.nodeIp }),
+  },
+);
+starting = router;
+const store = await createBenchStore(config.contentFile, benchKeys(config.name, config.keys));
+const hasLocally = async (key: string) => isDigest(key) && (await store.stat(key)) !== undefined;
+const policy = createSharingPolicy({ store, clock }, { registries: undefined, filters: [] });
+const advertiser = createAdvertiser({ store, router, isHere: hasLocally, logger, clock });
+const transfer = createTransfer(
+  { mover: createPlainMover(), router, clock, logger, observer: metrics },
+  {
+    registryPort: NODE_PORTS.registry,
+    resolveTimeoutMs: RESOLVE_TIMEOUT_MS,
+    resolveRetries: RESOLVE_RETRIES,
+    authorization: undefined,
+  },
+);
+const listen = async (port: number, handler: RequestHandler) =>
+  createHttpServer({ address: `:${port}`, handler, onError: (error) => logger.error('listener', { error }) });
+await listen(
+  NODE_PORTS.metrics,
+  createMetricsApp(
+    { metrics, advertised: () => advertiser.counts(), router, hasLocally, clock, logger },
+    { debugWebEnabled: true, version: build.version },
+  ),
+);
+await listen(
+  NODE_PORTS.registry,
+  createRegistryApp(
+    {
+      store,
+      transfer,
+      policy,
+      ready: () => router.ready(),
+      contentMissing: (key) => advertiser.contentMissing(key),
+      metrics,
+      logger,
+      clock,
+    },
+    { mirroredRegistries: undefined, authorization: undefined },
+  ),
+);
+serveControl<NodeCommands>(config.controlSocket, createNodeOrders({ store, router, advertiser }, config));
+await advertiser.run(new AbortController().signal);

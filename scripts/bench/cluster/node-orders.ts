@@ -1,0 +1,130 @@
+import { writeFile } from 'node:fs/promises';
+import type { P2pRouter } from '../../../src/p2p/p2p-router.ts';
+import type { Advertiser } from '../../../src/routing/advertiser.ts';
+import type { BenchStore } from './bench-store.ts';
+import { epochMs, untilEpochMs } from './epoch-ms.ts';
+import type { LookupResult, NodeCommands, NodeConfig } from './node-commands.ts';
+
+/** How often records are looked at while they are awaited, in ms. One look costs a comparison unless some came. */
+const WATCH_INTERVAL_MS = 10;
+/** More providers than any key has. */
+const LOOKUP_LIMIT = 20;
+
+interface NodeParts {
+  readonly store: BenchStore;
+  readonly router: P2pRouter;
+  readonly advertiser: Advertiser;
+}
+
+/** What the node does for the bench. Starts to look when it is ready and connected. */
+export function createNodeOrders(
+  { store, router, advertiser }: NodeParts,
+  { others }: NodeConfig,
+): NodeCommands {
+  let readyMs: number | undefined;
+  let connectedToAllMs: number | undefined;
+  void (async () => {
+    while (readyMs === undefined || connectedToAllMs === undefined) {
+      if (router.ready()) readyMs ??= epochMs();
+      if (router.stats().connectedPeers >= others) connectedToAllMs ??= epochMs();
+      await Bun.sleep(WATCH_INTERVAL_MS);
+    }
+  })();
+  const isRecorded = (key: string, provider: string) => router.recorded(key).includes(provider);
+  const lookup = async (key: string, timeoutMs: number): Promise<LookupResult> => {
+    const startedMs = epochMs();
+    const providers: string[] = [];
+    let firstMs: number | undefined;
+    const signal = AbortSignal.timeout(timeoutMs);
+    for await (const { id } of router.lookup(key, { signal, limit: LOOKUP_LIMIT })) {
+      firstMs ??= epochMs();
+      providers.push(id);
+    }
+    return { startedMs, firstMs, endedMs: epochMs(), providers };
+  };
+
+  return {
+    async state() {
+      const { connectedPeers, providerRecords } = router.stats();
+      const advertised = [...advertiser.counts().contentDigests.values()].reduce((sum, n) => sum + n, 0);
+      const { id } = router.self();
+      return { id, readyMs, connectedToAllMs, connectedPeers, records: providerRecords, advertised };
+    },
+    async add({ keys, atMs }) {
+      await untilEpochMs(atMs);
+      const addedMs = epochMs();
+      store.add(keys);
+      return addedMs;
+    },
+    async remove({ keys, atMs }) {
+      await untilEpochMs(atMs);
+      const removedMs = epochMs();
+      store.remove(keys);
+      return removedMs;
+    },
+    async watchRecords({ keys, provider, timeoutMs }) {
+      const seenMs: (number | null)[] = keys.map(() => null);
+      const missing = new Set(keys.keys());
+      const endMs = epochMs() + timeoutMs;
+      let watchingMs = 0;
+      let recordsBefore = -1;
+      while (missing.size > 0 && epochMs() < endMs) {
+        const startedMs = epochMs();
+        const records = router.stats().providerRecords;
+        if (records !== recordsBefore) {
+          recordsBefore = records;
+          for (const index of missing) {
+            if (!isRecorded(keys[index] ?? '', provider)) continue;
+            seenMs[index] = startedMs;
+            missing.delete(index);
+          }
+          watchingMs += epochMs() - startedMs;
+        }
+        await Bun.sleep(WATCH_INTERVAL_MS);
+      }
+      return { seenMs, watchingMs };
+    },
+    countRecords: async ({ keys, provider }) => keys.filter((key) => isRecorded(key, provider)).length,
+    lookups: async ({ asks, timeoutMs }) =>
+      Promise.all(
+        asks.map(async ({ key, atMs }) => {
+          await untilEpochMs(atMs);
+          return lookup(key, timeoutMs);
+        }),
+      ),
+    async findWithRetries({ key, provider, fromMs, everyMs, timeoutMs }) {
+      await untilEpochMs(fromMs);
+      for (let atMs = fromMs; atMs < fromMs + timeoutMs; atMs += everyMs) {
+        await untilEpochMs(atMs);
+        const { providers, firstMs } = await lookup(key, everyMs * 2);
+        if (providers.includes(provider) && firstMs !== undefined) return firstMs;
+      }
+      return null;
+    },
+    async startProfile() {
+      await (await profiler()).start();
+    },
+    async stopProfile({ path }) {
+      await writeFile(path, JSON.stringify(await (await profiler()).stop()));
+    },
+  };
+}
+
+/** Made when it is asked for: its module would weigh on the memory that is measured. */
+let loadedProfiler: Promise<{ start(): Promise<void>; stop(): Promise<unknown> }> | undefined;
+
+async function profiler() {
+  loadedProfiler ??= (async () => {
+    const { Session } = await import('node:inspector/promises');
+    const session = new Session();
+    session.connect();
+    await session.post('Profiler.enable');
+    return {
+      start: async () => {
+        await session.post('Profiler.start');
+      },
+      stop: async () => (await session.post('Profiler.stop')).profile,
+    };
+  })();
+  return loadedProfiler;
+}
