@@ -29,6 +29,7 @@ const STEPS: readonly Step[] = [
       './src',
       './scripts/lab',
       './scripts/chart',
+      './scripts/docs',
       './scripts/oci-image',
       './scripts/count-junit.test.ts',
     ],

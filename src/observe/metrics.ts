@@ -86,7 +86,7 @@ export function createMetrics(build: { readonly version: string; readonly commit
   );
   const httpDuration = histogram(
     'http_request_duration_seconds',
-    'Duration of requests to the registry.',
+    'Duration of requests to the registry; handler registry is content of this node, mirror of another one.',
     ['handler', 'method', 'code'],
     DURATION_BUCKETS,
   );
@@ -101,12 +101,14 @@ export function createMetrics(build: { readonly version: string; readonly commit
   ]);
   const servedBytes = counter(
     'spegel_served_bytes_total',
-    'Body bytes sent to clients, by where they came from.',
+    'Body bytes sent to clients, by source: local is this node, peer another one.',
     ['source'],
   );
-  const peerRequests = counter('spegel_peer_requests_total', 'Requests to peers, by how they ended.', [
-    'result',
-  ]);
+  const peerRequests = counter(
+    'spegel_peer_requests_total',
+    'Requests to peers, by how they ended: served, or what was wrong.',
+    ['result'],
+  );
   const brokenResponses = counter(
     'spegel_broken_responses_total',
     'Bodies that were broken off because no source could go on; containerd asks for the rest.',

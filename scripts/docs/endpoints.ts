@@ -1,0 +1,76 @@
+/** One path that a listener of spegel answers. */
+export interface Endpoint {
+  readonly path: string;
+  readonly what: string;
+}
+
+/** A listener, and the files whose routes it serves. */
+export interface Listener {
+  /** The flag that says where it listens, as Markdown. */
+  readonly flag: string;
+  readonly what: string;
+  readonly endpoints: readonly Endpoint[];
+  /** Source files with their prefix; what they route to is compared with `endpoints` in a test. */
+  readonly sources: ReadonlyArray<{ readonly file: string; readonly prefix: string }>;
+}
+
+/** Every listener that speaks HTTP. */
+export const LISTENERS: readonly Listener[] = [
+  {
+    flag: '`--registry-addr`',
+    what: 'The mirror: containerd on this node and the other nodes. GET and HEAD only, with basic auth below /v2 if it is set.',
+    sources: [{ file: 'src/registry/registry-app.ts', prefix: '' }],
+    endpoints: [
+      { path: '/v2/', what: '200: this is a registry; also as `/v2`' },
+      {
+        path: '/v2/*',
+        what: '`/v2/<repository>/manifests/<tag or digest>?ns=<registry>` and `/v2/<repository>/blobs/<digest>?ns=<registry>`: from this node or another one; one range per request; 404 if nobody has it',
+      },
+      { path: '/readyz', what: '200 once the router is ready, 500 before' },
+      { path: '/livez', what: '200 as long as the process answers' },
+    ],
+  },
+  {
+    flag: '`--metrics-addr`',
+    what: 'Numbers and what `spegel peers` asks for. No auth.',
+    sources: [
+      { file: 'src/web/metrics-app.ts', prefix: '' },
+      { file: 'src/web/debug-routes.ts', prefix: '/debug' },
+    ],
+    endpoints: [
+      { path: '/metrics', what: 'the metrics below, in the text format of Prometheus' },
+      { path: '/debug/peers', what: 'JSON: this node and the nodes it knows, as `spegel peers --json`' },
+      {
+        path: '/debug/peers/find',
+        what: 'JSON: who has `?key=<digest or registry/repository:tag>`, looked up for `&timeout=<ms>` (1000, at most 10000); four at once',
+      },
+      {
+        path: '/debug/web/',
+        what: 'a page with the peers, the images and the last transfers (`--debug-web-enabled`); also as `/debug/web`',
+      },
+      {
+        path: '/debug/images',
+        what: 'JSON: what this node announces, at most 1000 tags (`--debug-web-enabled`)',
+      },
+      {
+        path: '/debug/transfers',
+        what: 'JSON: the last 50 manifests and blobs that were asked for, newest first, and where they came from (`--debug-web-enabled`)',
+      },
+    ],
+  },
+  {
+    flag: '`--http-bootstrap-addr`',
+    what: 'How nodes find each other with `--bootstrap-kind http`. With `--http-bootstrap-cert-dir` over TLS, and only for clients with a certificate. 503 while the router starts.',
+    sources: [{ file: 'src/web/bootstrap-app.ts', prefix: '/' }],
+    endpoints: [
+      { path: '/id', what: "JSON: this node's peer ID and addresses, as Spegel v0.7.4 reads it" },
+      { path: '/ids', what: 'JSON: a list of that for this node and up to 19 peers' },
+    ],
+  },
+  {
+    flag: '`--addr` of `spegel cleanup`',
+    what: 'Says that a node is cleaned up.',
+    sources: [{ file: 'src/commands/cleanup.ts', prefix: '' }],
+    endpoints: [{ path: '/readyz', what: '200 once the configuration is restored' }],
+  },
+];

@@ -1,0 +1,32 @@
+import { describe, expect, test } from 'bun:test';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { REPOSITORY } from '../chart/render-chart.ts';
+import { LISTENERS } from './endpoints.ts';
+import { REFERENCE_FILE, renderReference } from './reference.ts';
+
+/** Calls and comparisons that make a route; a list of routes in one call is taken apart. */
+const ROUTES = /(?:app\.get\(|app\.on\('GET', |pathname === |for \(const name of )(\[[^\]]*\]|'[^']*')/g;
+
+describe('docs/REFERENCE.md', () => {
+  test('is what bun run reference writes', async () => {
+    expect(await readFile(REFERENCE_FILE, 'utf8')).toBe(await renderReference());
+  });
+
+  test.each(LISTENERS)('has the routes of $flag', async ({ sources, endpoints }) => {
+    const routes = await Promise.all(
+      sources.map(async ({ file, prefix }) => {
+        const text = await readFile(join(REPOSITORY, file), 'utf8');
+        const names = Array.from(
+          text.matchAll(ROUTES),
+          ([, list = '']) => list.match(/'[^']*'/g) ?? [],
+        ).flat();
+        return names.map((name) => prefix + name.slice(1, -1));
+      }),
+    );
+    // A path with and without the slash at its end is told of once.
+    const all = new Set(routes.flat());
+    const told = [...all].filter((path) => !all.has(`${path}/`));
+    expect(told.sort()).toEqual(endpoints.map(({ path }) => path).sort());
+  });
+});
