@@ -54,7 +54,10 @@ export const registryFlags = {
   basicAuthDir: textFlag('path', 'folder with the files username and password', BASIC_AUTH_FOLDER),
   mirrorResolveTimeout: durationFlag('time to find the first peer that has something', '20ms'),
   mirrorResolveRetries: countFlag('most peers to try for one request', { absent: 3, least: 0 }),
-  debugWebEnabled: booleanFlag('serve the debug page on the metrics address', true),
+  debugWebEnabled: booleanFlag(
+    'serve the debug page, with the images and the last transfers of this node, on the metrics address',
+    true,
+  ),
   bootstrapKind: choiceFlag(['dns', 'http', 'static'], 'how to find the first peers', undefined),
   dnsBootstrapDomain: domainFlag('name whose addresses are the nodes (kind dns)'),
   httpBootstrapAddr: addressFlag('where to tell others about this node (kind http)', undefined),

@@ -4,6 +4,7 @@ import { createPlainMover } from '../http/plain-mover.ts';
 import type { RequestHandler } from '../http/http-server.ts';
 import type { Logger } from '../observe/log.ts';
 import { createMetrics, type Metrics } from '../observe/metrics.ts';
+import { createTransferLog } from '../observe/transfer-log.ts';
 import { isDigest } from '../oci/digest.ts';
 import { parseReference } from '../oci/reference.ts';
 import { findAnnounceAddresses } from '../p2p/find-announce-addresses.ts';
@@ -109,10 +110,13 @@ async function compose(shared: Process): Promise<void> {
       authorization,
     },
   );
+  const transfers = createTransferLog();
   const metricsApp = createMetricsApp(
     {
       metrics,
       advertised: () => advertiser.counts(),
+      advertisedTags: () => advertiser.tags(),
+      transfers,
       router,
       hasLocally: (key) => has(store, key),
       clock,
@@ -138,6 +142,7 @@ async function compose(shared: Process): Promise<void> {
       },
       ready: () => router.ready(),
       contentMissing: (key) => advertiser.contentMissing(key),
+      transfers: options.debugWebEnabled ? transfers : undefined,
       metrics,
       logger,
       clock,

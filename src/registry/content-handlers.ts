@@ -4,7 +4,6 @@ import { parseRange } from '../oci/byte-range.ts';
 import { type Digest, matchesDigest } from '../oci/digest.ts';
 import { type RoutablePath, routingKey } from '../oci/distribution-path.ts';
 import { MAX_MANIFEST_BYTES } from '../oci/media-type.ts';
-import type { Clock } from '../runtime/clock.ts';
 import { createDeadline } from '../runtime/deadline.ts';
 import {
   type Blob,
@@ -17,6 +16,7 @@ import { type FetchedManifest, manifestMediaType } from '../transfer/fetch-manif
 import { blobHeaders } from '../transfer/serve-blob.ts';
 import type { Transfer } from '../transfer/transfer.ts';
 import type { AdmittedRequest, BlobContentRequest, ContentAnswer } from './content-request.ts';
+import { followTransfer, type TransferFollowerDeps } from './follow-transfer.ts';
 import { createManifestCache } from './manifest-cache.ts';
 import { manifestResponse, storeUnavailable, unknownContent, unsatisfiableResponse } from './responses.ts';
 
@@ -30,12 +30,11 @@ const CLIENT_GONE_STATUS = 499;
 const STORE_TIMEOUT_MS = 300;
 
 /** What the content handlers need. */
-export interface ContentDeps {
+export interface ContentDeps extends TransferFollowerDeps {
   readonly store: Pick<ContentStore, 'resolve' | 'stat' | 'read'>;
   readonly policy: Pick<SharingPolicy, 'sharesDigest'>;
   readonly transfer: Transfer;
   readonly logger: Logger;
-  readonly clock: Clock;
   /** Told of a key that was asked for here and is not here (any more), so that it is no longer announced. */
   readonly contentMissing: (key: string) => void;
   /** Told how a request that went to peers ended. */
@@ -46,7 +45,7 @@ export interface ContentDeps {
 
 /** Answers manifests and blobs from the store, else from peers. Throws DistributionError. */
 export function createContentHandlers(deps: ContentDeps) {
-  const { store, policy, transfer, logger } = deps;
+  const { store, policy, transfer, logger, clock } = deps;
   const cache = createManifestCache();
 
   /** Undefined while containerd is away, too: peers may have it, and upstream does. Then nothing is known to be missing. */
@@ -54,7 +53,7 @@ export function createContentHandlers(deps: ContentDeps) {
     client: ClientResponse,
     lookup: (options: StoreCallOptions) => Promise<T | undefined>,
   ): Promise<{ value: T | undefined; away: boolean }> => {
-    using deadline = createDeadline(deps.clock, STORE_TIMEOUT_MS, client.gone);
+    using deadline = createDeadline(clock, STORE_TIMEOUT_MS, client.gone);
     try {
       return { value: await lookup({ signal: deadline.signal }), away: false };
     } catch (error) {
@@ -110,8 +109,14 @@ export function createContentHandlers(deps: ContentDeps) {
 
   const manifest = async (request: AdmittedRequest): Promise<ContentAnswer> => {
     const { method, path, client } = request;
+    const followed = followTransfer(deps, request);
     const local = await orAway(client, (options) => localManifest(path, options));
     if (local.value !== undefined) {
+      // A HEAD that is answered from the store moves nothing.
+      if (method === 'GET') {
+        followed.movedManifest(local.value);
+        followed.ended(local.value.digest, 'served');
+      }
       return { response: manifestResponse(local.value, path, method), handler: 'registry' };
     }
     const key = routingKey(path);
@@ -126,9 +131,15 @@ export function createContentHandlers(deps: ContentDeps) {
         return { response: new Response(null, { status: CLIENT_GONE_STATUS }), handler: 'mirror' };
       }
       mirrored(path, 'miss');
+      followed.ended('digest' in path ? path.digest : undefined, 'missing');
       throw unknownContent(path, fetched);
     }
     mirrored(path, 'hit');
+    // What was fetched for the HEAD before is no transfer of its own.
+    if (cached === undefined) {
+      followed.movedManifest(fetched);
+      followed.ended(fetched.digest, 'served');
+    }
     cache.put(fetched);
     const { digest, origin } = fetched;
     logger.debug('manifest served', { key, digest, source: origin, cached: cached !== undefined });
@@ -138,19 +149,31 @@ export function createContentHandlers(deps: ContentDeps) {
   const blob = async (request: BlobContentRequest): Promise<ContentAnswer> => {
     const { method, path, rangeHeader, forwarded, client } = request;
     const { digest, repository, registry } = path;
+    const followed = followTransfer(deps, request);
     const local = await orAway(client, (options) => localBlob(digest, options));
     if (local.value === undefined) notHere(digest, local.away, request);
     if (method === 'HEAD') return blobHead(request, local.value);
     const range = parseRange(rangeHeader);
     const outcome = await transfer.serveBlob(
-      { digest, repository, registry, range, local: local.value, mayAskPeers: !forwarded },
+      {
+        digest,
+        repository,
+        registry,
+        range,
+        local: local.value,
+        mayAskPeers: !forwarded,
+        onMoved: (origin, end) => followed.moved(origin, end),
+      },
       client,
     );
     const handler = local.value === undefined ? 'mirror' : 'registry';
     switch (outcome.how) {
       case 'missing':
         if (outcome.localVanished) deps.contentMissing(digest);
-        if (!forwarded) mirrored(path, 'miss');
+        if (!forwarded) {
+          mirrored(path, 'miss');
+          followed.ended(digest, 'missing');
+        }
         throw unknownContent(path, outcome);
       case 'unsatisfiable':
         return { response: unsatisfiableResponse(outcome.sizeBytes, path), handler };
@@ -165,6 +188,8 @@ export function createContentHandlers(deps: ContentDeps) {
       case 'client-gone':
         break;
     }
+    const resumed = outcome.how === 'served' && outcome.sources > 1;
+    followed.ended(digest, resumed ? 'resumed' : outcome.how);
     logger.debug('blob answered', { digest, ...outcome });
     // The head was sent with the body; this one only tells the metrics.
     const sent = range === undefined ? 200 : 206;

@@ -3,6 +3,7 @@ import type { ClientResponse } from '../http/body-mover.ts';
 import type { RequestHandler } from '../http/http-server.ts';
 import type { Logger } from '../observe/log.ts';
 import type { Metrics } from '../observe/metrics.ts';
+import type { TransferLog } from '../observe/transfer-log.ts';
 import { DistributionError } from '../oci/distribution-error.ts';
 import { parseDistributionPath } from '../oci/distribution-path.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -23,6 +24,8 @@ export interface RegistryDeps {
   readonly ready: () => boolean;
   readonly contentMissing: (key: string) => void;
   readonly metrics: Pick<Metrics, 'mirrorRequest' | 'responseBroken' | 'httpStarted' | 'httpEnded'>;
+  /** Where transfers are kept for those who look; undefined: nowhere. */
+  readonly transfers?: Pick<TransferLog, 'ended'> | undefined;
   readonly logger: Logger;
   readonly clock: Clock;
 }
@@ -47,6 +50,7 @@ export function createRegistryApp(deps: RegistryDeps, options: RegistryOptions):
     ...deps,
     mirrored: (registry, cache) => metrics.mirrorRequest(registry, cache),
     responseBroken: () => metrics.responseBroken(),
+    transferEnded: (transfer) => deps.transfers?.ended(transfer),
   });
   const { mirroredRegistries } = options;
   const admission = { store: deps.store, policy: deps.policy, mirroredRegistries };

@@ -226,6 +226,10 @@ describe('createAdvertiser()', () => {
         ['', 1],
       ]),
     );
+    expect(advertiser.tags()).toEqual([TAG]);
+    emit({ kind: 'tag-removed', tag: TAG });
+    await holds(A, B);
+    expect(advertiser.tags()).toEqual([]);
   });
 
   test('ends when the signal aborts', async () => {

@@ -44,6 +44,8 @@ export interface Advertiser {
   reconsider(digest: Digest): void;
   /** What is advertised at this moment. */
   counts(): AdvertisedCounts;
+  /** The tags that are advertised at this moment. */
+  tags(): readonly Tag[];
 }
 
 /** A new blob is to be findable within 100 ms; the blobs of one pull come some ms apart. */
@@ -220,6 +222,7 @@ export function createAdvertiser(
       }
       return { imageTags, imageDigests, contentDigests };
     },
+    tags: () => [...advertised.values()].flatMap((item) => (item.kind === 'tag' ? item.tag : [])),
   };
 }
 

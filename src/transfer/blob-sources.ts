@@ -41,6 +41,8 @@ export interface BlobRequest {
   readonly local: Blob | undefined;
   /** False for a request that another node forwarded: then only the store counts. */
   readonly mayAskPeers: boolean;
+  /** Told how each source ended that bytes were moved from. Must not throw. */
+  readonly onMoved?: ((origin: string, end: MoveEnd) => void) | undefined;
 }
 
 /** A source of a part of the blob, checked against what was asked for. */
@@ -145,6 +147,7 @@ export function createBlobSources(
     },
     moved({ peer, origin, range }, end) {
       observer.bytesMoved(peer === undefined ? 'local' : 'peer', end.movedBytes);
+      request.onMoved?.(origin, end);
       if (end.how === 'source-broken') {
         const atByte = range.start + end.movedBytes;
         logger.warn('source broke in mid-body', {

@@ -1,5 +1,8 @@
-import type { AdvertisedCounts } from '../observe/metrics.ts';
+import type { LoggedTransfer } from '../observe/transfer-log.ts';
 import type { PeerState, SelfState } from '../routing/router.ts';
+import { formatDuration } from '../runtime/duration.ts';
+import { escapeHtml, htmlTable } from './html.ts';
+import type { SharedImages } from './shared-images.ts';
 
 /** What the debug page shows. */
 export interface DebugFacts {
@@ -7,53 +10,72 @@ export interface DebugFacts {
   readonly self: SelfState;
   readonly ready: boolean;
   readonly peers: readonly PeerState[];
-  readonly advertised: AdvertisedCounts;
+  readonly images: SharedImages;
+  /** Newest first. */
+  readonly transfers: readonly LoggedTransfer[];
 }
 
 const STYLE =
-  'body{font:14px/1.5 system-ui,sans-serif;margin:2em auto;max-width:70em;padding:0 1em}table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.3em .8em .3em 0;border-bottom:1px solid #ccc;vertical-align:top}code{font-size:13px}';
+  'body{font:14px/1.5 system-ui,sans-serif;margin:2em auto;max-width:90em;padding:0 1em}table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.3em .8em .3em 0;border-bottom:1px solid #ccc;vertical-align:top;overflow-wrap:anywhere}code{font-size:13px}';
 
-/** The page at /debug/web/: this node, what it announces, and its peers. Plain HTML; all values are escaped. */
-export function debugPage({ version, self, ready, peers, advertised }: DebugFacts): string {
-  const { imageTags, contentDigests } = advertised;
-  const registries = [...new Set([...imageTags.keys(), ...contentDigests.keys()])].sort();
+/** Nothing on the page comes from elsewhere, nothing runs, nothing can be sent; only its own style applies. */
+export const DEBUG_PAGE_POLICY = [
+  "default-src 'none'",
+  `style-src 'sha256-${new Bun.CryptoHasher('sha256').update(STYLE).digest('base64')}'`,
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join('; ');
+
+/** The page at /debug/web/: this node, its peers, what it announces, and the last transfers. Plain HTML; all values are escaped. */
+export function debugPage({ version, self, ready, peers, images, transfers }: DebugFacts): string {
+  const { registries, tags, tagCount } = images;
   return `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>spegel</title><style>${STYLE}</style></head><body>
 <h1>spegel</h1>
-<p>Version ${escape(version)}, ${ready ? 'ready' : 'not ready'}.</p>
+<p>Version ${escapeHtml(version)}, ${ready ? 'ready' : 'not ready'}.</p>
 <h2>This node</h2>
-<p><code>${escape(self.id)}</code><br>${self.multiaddrs.map((address) => `<code>${escape(address)}</code>`).join('<br>')}</p>
-<h2>Announced</h2>
-${table(
-  ['Registry', 'Tags', 'Digests'],
-  registries.map((registry) => [
-    registry === '' ? '(no image names it)' : registry,
-    String(imageTags.get(registry) ?? 0),
-    String(contentDigests.get(registry) ?? 0),
-  ]),
-)}
+<p><code>${escapeHtml(self.id)}</code><br>${self.multiaddrs.map((address) => `<code>${escapeHtml(address)}</code>`).join('<br>')}</p>
+<h2>Last transfers (${transfers.length})</h2>
+${htmlTable(['Time (UTC)', 'What', 'For', 'From', 'Bytes', 'Took', 'Outcome'], transfers.map(transferRow))}
 <h2>Peers (${peers.length})</h2>
-${table(
+${htmlTable(
   ['ID', 'Addresses', 'State'],
   peers.map(({ id, addresses, connected }) => [id, addresses.join(' '), connected ? 'connected' : 'known']),
+)}
+<h2>Announced</h2>
+${htmlTable(
+  ['Registry', 'Tags', 'Image digests', 'Digests in all'],
+  registries.map(({ registry, ...counts }) => [
+    registry === '' ? '(no image names it)' : registry,
+    String(counts.tags),
+    String(counts.imageDigests),
+    String(counts.contentDigests),
+  ]),
+)}
+<h2>Images (${tags.length < tagCount ? `the first ${tags.length} of ${tagCount}` : tagCount})</h2>
+${htmlTable(
+  ['Tag', 'Digest'],
+  tags.map(({ registry, repository, tag, digest }) => [`${registry}/${repository}:${tag}`, digest]),
 )}
 </body></html>
 `;
 }
 
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  if (rows.length === 0) return '<p>None.</p>';
-  const cells = (tag: 'th' | 'td', values: readonly string[]) =>
-    `<tr>${values.map((value) => `<${tag}>${escape(value)}</${tag}>`).join('')}</tr>`;
-  return `<table>${cells('th', head)}${rows.map((row) => cells('td', row)).join('')}</table>`;
+function transferRow(transfer: LoggedTransfer): readonly string[] {
+  const { startedAtMs, kind, forwarded, sources, movedBytes, durationMs, outcome } = transfer;
+  const from = sources.map(({ origin, ended }) => (ended === 'complete' ? origin : `${origin} (${ended})`));
+  return [
+    new Date(startedAtMs).toISOString().replace('T', ' ').replace('Z', ''),
+    `${kind} ${transferName(transfer)}`,
+    forwarded ? 'another node' : 'this node',
+    from.join(', then '),
+    String(movedBytes),
+    formatDuration(Math.round(durationMs)),
+    outcome,
+  ];
 }
 
-function escape(text: string): string {
-  const entities: Readonly<Record<string, string>> = {
-    '&': '&amp;',
-    '<': '&lt;',
-    '>': '&gt;',
-    '"': '&quot;',
-    "'": '&#39;',
-  };
-  return text.replaceAll(/[&<>"']/g, (character) => entities[character] ?? '');
+function transferName({ registry, repository, tag, digest }: LoggedTransfer): string {
+  const name = registry === undefined ? repository : `${registry}/${repository}`;
+  return `${name}${tag === undefined ? '' : `:${tag}`}${digest === undefined ? '' : `@${digest}`}`;
 }

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'bun:test';
 import type { ClientResponse } from '../http/body-mover.ts';
 import { silentLogger } from '../observe/log.ts';
 import { createMetrics } from '../observe/metrics.ts';
+import { createTransferLog, type EndedTransfer } from '../observe/transfer-log.ts';
 import { digestOf } from '../oci/digest.ts';
 import type { Peer, Router } from '../routing/router.ts';
 import { systemClock } from '../runtime/clock.ts';
@@ -9,7 +10,23 @@ import { createMetricsApp } from './metrics-app.ts';
 
 const DIGEST = digestOf(new TextEncoder().encode('content'));
 const PEER: Peer = { id: '12D3KooWpeer', addresses: ['10.0.0.2'] };
-const EVIL = '<script>alert(1)</script>';
+const EVIL = '"><script>alert(1)</script>\'&';
+const TAG = { registry: 'registry.lab:5000', repository: 'a/b', tag: 'v1', digest: DIGEST };
+const RESUMED: EndedTransfer = {
+  kind: 'blob',
+  registry: 'registry.lab:5000',
+  repository: 'a/b',
+  tag: undefined,
+  digest: DIGEST,
+  forwarded: false,
+  sources: [
+    { origin: '10.0.0.2', movedBytes: 400, ended: 'stalled' },
+    { origin: '10.0.0.3', movedBytes: 834, ended: 'complete' },
+  ],
+  movedBytes: 1234,
+  durationMs: 1500.4,
+  outcome: 'resumed',
+};
 
 function setUp({
   debugWebEnabled = true,
@@ -30,10 +47,29 @@ function setUp({
     self: () => ({ id: EVIL, multiaddrs: ['/ip4/10.0.0.1/tcp/5001'] }),
   };
   const counts = new Map([[EVIL, 3]]);
+  const transfers = createTransferLog(() => Date.UTC(2026, 0, 2, 3, 4, 5));
+  transfers.ended({
+    kind: 'manifest',
+    registry: undefined,
+    repository: EVIL,
+    tag: EVIL,
+    digest: EVIL,
+    forwarded: true,
+    sources: [],
+    movedBytes: 0,
+    durationMs: 3,
+    outcome: 'missing',
+  });
+  transfers.ended(RESUMED);
   const app = createMetricsApp(
     {
       metrics: createMetrics({ version: 'test', commit: 'test' }),
       advertised: () => ({ imageTags: counts, imageDigests: counts, contentDigests: counts }),
+      advertisedTags: () => [
+        { registry: 'registry.lab:5000', repository: 'b', tag: EVIL, digest: DIGEST },
+        TAG,
+      ],
+      transfers,
       router,
       hasLocally: async () => true,
       clock: systemClock,
@@ -51,7 +87,8 @@ describe('createMetricsApp()', () => {
     expect(response.headers.get('content-type')).toStartWith('text/plain');
     const body = await response.text();
     expect(body).toContain('spegel_router_peers 1');
-    expect(body).toContain(`spegel_advertised_image_tags{registry="${EVIL}"} 3`);
+    const label = EVIL.replaceAll('"', String.raw`\"`);
+    expect(body).toContain(`spegel_advertised_image_tags{registry="${label}"} 3`);
   });
 
   test('lists the peers', async () => {
@@ -99,14 +136,59 @@ describe('createMetricsApp()', () => {
     expect(await find()).toBe(200);
   });
 
-  test('has a debug page that escapes what it shows, unless it is switched off', async () => {
+  test('has a debug page with peers, images and transfers', async () => {
+    const page = await (await setUp().get('/debug/web/')).text();
+    for (const text of [
+      '1.2.3',
+      '12D3KooWpeer',
+      `<td>registry.lab:5000/a/b:v1</td><td>${DIGEST}</td>`,
+      '<td>2026-01-02 03:04:03.500</td>',
+      `<td>blob registry.lab:5000/a/b@${DIGEST}</td><td>this node</td><td>10.0.0.2 (stalled), then 10.0.0.3</td>`,
+      '<td>1234</td><td>1.5s</td><td>resumed</td>',
+      '<td>another node</td><td></td><td>0</td><td>3ms</td><td>missing</td>',
+    ]) {
+      expect(page).toContain(text);
+    }
+  });
+
+  test('escapes everything on the debug page, and lets a browser run and load nothing', async () => {
     const response = await setUp().get('/debug/web/');
     const page = await response.text();
-    expect(response.headers.get('content-security-policy')).toContain("default-src 'none'");
-    expect(page).toContain('12D3KooWpeer');
-    expect(page).toContain('1.2.3');
     expect(page).not.toContain('<script');
-    expect((await setUp({ debugWebEnabled: false }).get('/debug/web/')).status).toBe(404);
+    expect(page).not.toContain(EVIL);
+    expect(page.split('&quot;&gt;&lt;script&gt;alert(1)&lt;/script&gt;&#39;&amp;').length).toBe(7);
+    const policy = response.headers.get('content-security-policy') ?? '';
+    expect(policy).toStartWith("default-src 'none'; style-src 'sha256-");
+    expect(policy).not.toContain('unsafe');
+    // The browser applies a style whose digest is the policy's.
+    const style = /<style>(.*)<\/style>/s.exec(page)?.[1] ?? '';
+    const digest = new Bun.CryptoHasher('sha256').update(style).digest('base64');
+    expect(policy).toContain(`'sha256-${digest}'`);
+    expect(page).not.toMatch(/\s(?:src|href|style|on\w+)=/);
+    expect(response.headers.get('x-content-type-options')).toBe('nosniff');
+  });
+
+  test('tells the images and transfers as JSON', async () => {
+    const { get } = setUp();
+    expect(await (await get('/debug/images')).json()).toEqual({
+      registries: [{ registry: EVIL, tags: 3, imageDigests: 3, contentDigests: 3 }],
+      tags: [TAG, { ...TAG, repository: 'b', tag: EVIL }],
+      tagCount: 2,
+    });
+    const { transfers } = (await (await get('/debug/transfers')).json()) as { transfers: object[] };
+    const { tag: _, ...resumed } = RESUMED;
+    expect(transfers[0]).toEqual({ ...resumed, durationMs: 1500, startedAt: '2026-01-02T03:04:03.500Z' });
+    expect(transfers[1]).toMatchObject({ outcome: 'missing', tag: EVIL });
+  });
+
+  test('has neither page nor images nor transfers when the debug page is switched off', async () => {
+    const { get } = setUp({ debugWebEnabled: false });
+    for (const path of ['/debug/web', '/debug/web/', '/debug/images', '/debug/transfers']) {
+      expect((await get(path)).status).toBe(404);
+    }
+    expect((await get('/metrics')).status).toBe(200);
+    // `spegel peers` asks for them.
+    expect((await get('/debug/peers')).status).toBe(200);
   });
 
   test.each(['/', '/debug', '/v2/', '/debug/pprof'])('has nothing at %s', async (path) => {

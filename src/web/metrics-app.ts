@@ -1,13 +1,13 @@
 import { Hono } from 'hono';
 import type { RequestHandler } from '../http/http-server.ts';
 import type { Logger } from '../observe/log.ts';
-import type { AdvertisedCounts, Metrics } from '../observe/metrics.ts';
+import type { Metrics } from '../observe/metrics.ts';
 import { isDigest } from '../oci/digest.ts';
 import { parseReference } from '../oci/reference.ts';
 import type { Router } from '../routing/router.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { createDeadline } from '../runtime/deadline.ts';
-import { debugPage } from './debug-page.ts';
+import { createDebugRoutes, type DebugRoutesDeps } from './debug-routes.ts';
 
 /** Longest lookup that a caller may ask for, in ms. */
 const MAX_FIND_TIMEOUT_MS = 10_000;
@@ -19,10 +19,8 @@ const FIND_LIMIT = 100;
 const MAX_CONCURRENT_FINDS = 4;
 
 /** What the metrics listener needs. */
-export interface MetricsAppDeps {
+export interface MetricsAppDeps extends DebugRoutesDeps {
   readonly metrics: Pick<Metrics, 'expose' | 'peersKnown' | 'advertised'>;
-  /** What is announced now. */
-  readonly advertised: () => AdvertisedCounts;
   readonly router: Router;
   /** True if this node has the key itself. */
   readonly hasLocally: (key: string) => Promise<boolean>;
@@ -32,7 +30,7 @@ export interface MetricsAppDeps {
 
 /** What the metrics listener is told by flags. */
 export interface MetricsAppOptions {
-  /** --debug-web-enabled: serve the page at /debug/web/. */
+  /** --debug-web-enabled: serve the page at /debug/web/, /debug/images and /debug/transfers. */
   readonly debugWebEnabled: boolean;
   readonly version: string;
 }
@@ -50,18 +48,7 @@ export function createMetricsApp(deps: MetricsAppDeps, options: MetricsAppOption
     return new Response(body, { headers: { 'content-type': contentType } });
   });
 
-  if (options.debugWebEnabled) {
-    app.get('/debug/web', (c) => c.redirect('/debug/web/', 308));
-    app.get('/debug/web/', async (c) => {
-      // Nothing on the page comes from elsewhere, and nothing on it runs.
-      c.header('content-security-policy', "default-src 'none'; style-src 'unsafe-inline'");
-      const peers = await router.peers();
-      const { version } = options;
-      return c.html(
-        debugPage({ version, self: router.self(), ready: router.ready(), peers, advertised: advertised() }),
-      );
-    });
-  }
+  if (options.debugWebEnabled) app.route('/debug', createDebugRoutes(deps, options));
 
   app.get('/debug/peers', async (c) => {
     const { id, multiaddrs } = router.self();

@@ -9,6 +9,7 @@ import { createHttpServer } from '../../../src/http/plain-http-server.ts';
 import { createPlainMover } from '../../../src/http/plain-mover.ts';
 import { createLogger } from '../../../src/observe/log.ts';
 import { createMetrics } from '../../../src/observe/metrics.ts';
+import { createTransferLog } from '../../../src/observe/transfer-log.ts';
 import { isDigest } from '../../../src/oci/digest.ts';
 import { findAnnounceAddresses } from '../../../src/p2p/find-announce-addresses.ts';
 import { loadIdentity } from '../../../src/p2p/identity.ts';
@@ -76,10 +77,20 @@ const transfer = createTransfer(
 );
 const listen = async (port: number, handler: RequestHandler) =>
   createHttpServer({ address: `:${port}`, handler, onError: (error) => logger.error('listener', { error }) });
+const transfers = createTransferLog();
 await listen(
   NODE_PORTS.metrics,
   createMetricsApp(
-    { metrics, advertised: () => advertiser.counts(), router, hasLocally, clock, logger },
+    {
+      metrics,
+      advertised: () => advertiser.counts(),
+      advertisedTags: () => advertiser.tags(),
+      transfers,
+      router,
+      hasLocally,
+      clock,
+      logger,
+    },
     { debugWebEnabled: true, version: build.version },
   ),
 );
@@ -92,6 +103,7 @@ await listen(
       policy,
       ready: () => router.ready(),
       contentMissing: (key) => advertiser.contentMissing(key),
+      transfers,
       metrics,
       logger,
       clock,

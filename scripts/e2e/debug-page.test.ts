@@ -1,0 +1,67 @@
+import { expect, test } from 'bun:test';
+import type { LabNode } from '../lab/lab-node.ts';
+import { MIRROR_PORTS } from '../lab/mirror.ts';
+import { createImage } from '../lab/test-image.ts';
+import { untilFound } from '../lab/until-found.ts';
+import { REGISTRY } from '../lab/upstream.ts';
+import { useLab } from './test-lab.ts';
+
+const lab = useLab({ nodes: [{}, {}, { mirrorArgs: ['--debug-web-enabled=false'] }] });
+
+/** What GET /debug/transfers answers with, as far as it is looked at. */
+interface Transfers {
+  readonly transfers: ReadonlyArray<{
+    readonly kind: string;
+    readonly digest?: string;
+    readonly forwarded: boolean;
+    readonly sources: ReadonlyArray<{ readonly origin: string; readonly movedBytes: number }>;
+    readonly outcome: string;
+  }>;
+}
+
+async function get(node: LabNode, path: string): Promise<Response> {
+  return lab().http.fetch(`http://${node.endpoint.ipv4}:${MIRROR_PORTS.metrics}${path}`);
+}
+
+test('after a pull from another node the page names what was moved, and from which peer', async () => {
+  const [holder, puller] = [lab().node(1), lab().node(2)];
+  const image = createImage({ seed: 'page', layers: [{ sizeBytes: 1_000_000 }] });
+  await holder.importImage(image, `${REGISTRY}/page:v1`);
+  await untilFound(puller, image, 'page', 'v1');
+  await puller.pull(`${REGISTRY}/page:v1`);
+  const layer = image.blobs.find(({ kind }) => kind === 'layer');
+  const peer = holder.endpoint.ipv4;
+
+  const page = await (await get(puller, '/debug/web/')).text();
+  expect(page).toContain(
+    `<td>blob ${REGISTRY}/page@${layer?.digest}</td><td>this node</td><td>${peer}</td><td>${layer?.sizeBytes}</td>`,
+  );
+  expect(page).toContain(`<td>manifest ${REGISTRY}/page:v1@${image.root.digest}</td><td>this node</td>`);
+  expect(page).toContain(`<td>${REGISTRY}/page:v1</td><td>${image.root.digest}</td>`);
+
+  const given = await (await get(holder, '/debug/web/')).text();
+  expect(given).toContain(
+    `<td>blob ${REGISTRY}/page@${layer?.digest}</td><td>another node</td><td>local</td><td>${layer?.sizeBytes}</td>`,
+  );
+
+  const { transfers } = (await (await get(puller, '/debug/transfers')).json()) as Transfers;
+  expect(transfers.find(({ digest }) => digest === layer?.digest)).toMatchObject({
+    kind: 'blob',
+    forwarded: false,
+    sources: [{ origin: peer, movedBytes: layer?.sizeBytes }],
+    outcome: 'served',
+  });
+  expect(await (await get(holder, '/debug/images')).json()).toMatchObject({
+    registries: [{ registry: REGISTRY, tags: 1, imageDigests: 1, contentDigests: image.blobs.length }],
+    tags: [{ registry: REGISTRY, repository: 'page', tag: 'v1', digest: image.root.digest }],
+    tagCount: 1,
+  });
+});
+
+test('--debug-web-enabled=false leaves out the page, the images and the transfers', async () => {
+  for (const path of ['/debug/web/', '/debug/images', '/debug/transfers']) {
+    expect((await get(lab().node(3), path)).status).toBe(404);
+    expect((await get(lab().node(2), path)).status).toBe(200);
+  }
+  expect((await get(lab().node(3), '/metrics')).status).toBe(200);
+});

@@ -1,0 +1,62 @@
+/** What one source gave to a transfer. */
+export interface TransferSource {
+  /** A peer's address, or `local`. */
+  readonly origin: string;
+  readonly movedBytes: number;
+  /** `complete`, or why it was left: what a broken source is said to be, `client-gone`, `cancelled`. */
+  readonly ended: string;
+}
+
+/**
+ * How a transfer ended. `resumed`: complete, after a source broke and another went on. `broken-off`: nobody could go
+ * on, and the client asks for the rest. `missing`: nobody has it, so that the client goes to the registry itself.
+ */
+export type TransferOutcome = 'served' | 'resumed' | 'broken-off' | 'client-gone' | 'missing';
+
+/** One manifest or blob that was asked for, and what came of it. */
+export interface EndedTransfer {
+  readonly kind: 'manifest' | 'blob';
+  /** Undefined if neither the client nor the path named it. */
+  readonly registry: string | undefined;
+  readonly repository: string;
+  readonly tag: string | undefined;
+  /** Undefined for a tag that was not found. */
+  readonly digest: string | undefined;
+  /** True if another node asked, false for this node's own clients. */
+  readonly forwarded: boolean;
+  /** The last ones that were used, in their order; empty if there was none. */
+  readonly sources: readonly TransferSource[];
+  readonly movedBytes: number;
+  readonly durationMs: number;
+  readonly outcome: TransferOutcome;
+}
+
+/** A transfer that has ended. */
+export interface LoggedTransfer extends EndedTransfer {
+  /** In ms since the epoch. */
+  readonly startedAtMs: number;
+}
+
+/** Keeps the last transfers, for those who look at the node. */
+export interface TransferLog {
+  /** Tells of a transfer that ended just now. */
+  ended(transfer: EndedTransfer): void;
+  /** The last ones, newest first. */
+  last(): readonly LoggedTransfer[];
+}
+
+/** The pulls of a few images; one takes at most 2 KB. */
+const MAX_TRANSFERS = 50;
+
+/** Creates an empty log of at most 50 transfers. `wallClockMs` is the time of day, in ms since the epoch. */
+export function createTransferLog(wallClockMs: () => number = Date.now): TransferLog {
+  const transfers: LoggedTransfer[] = [];
+  return {
+    ended(transfer) {
+      const startedAtMs = Math.round(wallClockMs() - transfer.durationMs);
+      transfers.push({ ...transfer, startedAtMs });
+      if (transfers.length > MAX_TRANSFERS) transfers.shift();
+    },
+    last: () => transfers.toReversed(),
+  };
+}

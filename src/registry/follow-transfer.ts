@@ -1,0 +1,57 @@
+import type { MoveEnd } from '../http/body-mover.ts';
+import type { EndedTransfer, TransferOutcome, TransferSource } from '../observe/transfer-log.ts';
+import type { Digest } from '../oci/digest.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { FetchedManifest } from '../transfer/fetch-manifest.ts';
+import type { AdmittedRequest } from './content-request.ts';
+
+/** What createTransferFollower needs. */
+export interface TransferFollowerDeps {
+  readonly clock: Clock;
+  /** Told of content that went to a client, or that was nowhere to be found. */
+  readonly transferEnded: (transfer: EndedTransfer) => void;
+}
+
+/** Follows one request until its end, for those who look at the node later. */
+export interface TransferFollower {
+  /** Bytes were moved from a source. */
+  moved(origin: string, end: MoveEnd): void;
+  /** A whole manifest came from a source. */
+  movedManifest(manifest: FetchedManifest): void;
+  /** The request has ended; the digest is undefined for a tag that was not found. */
+  ended(digest: Digest | undefined, outcome: TransferOutcome): void;
+}
+
+/** Sources that are kept of one request: however many peers break, the last ones tell how it ended. */
+const MAX_SOURCES = 8;
+
+/** Starts the time of a request. */
+export function followTransfer(
+  { clock, transferEnded }: TransferFollowerDeps,
+  { path, forwarded }: AdmittedRequest,
+): TransferFollower {
+  const startedMs = clock.nowMs();
+  const sources: TransferSource[] = [];
+  let movedBytes = 0;
+  const add = (source: TransferSource) => {
+    movedBytes += source.movedBytes;
+    sources.push(source);
+    if (sources.length > MAX_SOURCES) sources.shift();
+  };
+  return {
+    moved(origin, end) {
+      const ended = end.how === 'source-broken' ? end.reason : end.how;
+      add({ origin, movedBytes: end.movedBytes, ended });
+    },
+    movedManifest({ origin, bytes }) {
+      add({ origin, movedBytes: bytes.byteLength, ended: 'complete' });
+    },
+    ended(digest, outcome) {
+      const { kind, registry, repository } = path;
+      const tag = 'tag' in path ? path.tag : undefined;
+      const durationMs = clock.nowMs() - startedMs;
+      const name = { kind, registry, repository, tag, digest, forwarded };
+      transferEnded({ ...name, sources, movedBytes, durationMs, outcome });
+    },
+  };
+}

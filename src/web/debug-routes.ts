@@ -1,0 +1,46 @@
+import { Hono } from 'hono';
+import type { AdvertisedCounts } from '../observe/metrics.ts';
+import type { LoggedTransfer, TransferLog } from '../observe/transfer-log.ts';
+import type { Router } from '../routing/router.ts';
+import type { Tag } from '../store/content-store.ts';
+import { DEBUG_PAGE_POLICY, debugPage } from './debug-page.ts';
+import { listSharedImages, type SharedImages } from './shared-images.ts';
+
+/** What the debug page and its JSON show. */
+export interface DebugRoutesDeps {
+  readonly router: Pick<Router, 'self' | 'ready' | 'peers'>;
+  /** What is announced now. */
+  readonly advertised: () => AdvertisedCounts;
+  readonly advertisedTags: () => readonly Tag[];
+  readonly transfers: Pick<TransferLog, 'last'>;
+}
+
+/** The part below /debug that --debug-web-enabled=false leaves out: the page, and as JSON the images and transfers on it. */
+export function createDebugRoutes(deps: DebugRoutesDeps, { version }: { readonly version: string }): Hono {
+  const { router, transfers } = deps;
+  const images = (): SharedImages => listSharedImages(deps.advertised(), deps.advertisedTags());
+  const app = new Hono();
+  app.get('/web', (c) => c.redirect('/debug/web/', 308));
+  app.get('/web/', async (c) => {
+    c.header('content-security-policy', DEBUG_PAGE_POLICY);
+    c.header('x-content-type-options', 'nosniff');
+    c.header('cache-control', 'no-store');
+    return c.html(
+      debugPage({
+        version,
+        self: router.self(),
+        ready: router.ready(),
+        peers: await router.peers(),
+        images: images(),
+        transfers: transfers.last(),
+      }),
+    );
+  });
+  app.get('/images', (c) => c.json(images()));
+  app.get('/transfers', (c) => c.json({ transfers: transfers.last().map(transferJson) }));
+  return app;
+}
+
+function transferJson({ startedAtMs, durationMs, ...transfer }: LoggedTransfer) {
+  return { startedAt: new Date(startedAtMs).toISOString(), durationMs: Math.round(durationMs), ...transfer };
+}
