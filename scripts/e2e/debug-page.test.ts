@@ -4,6 +4,7 @@ import { MIRROR_PORTS } from '../lab/mirror.ts';
 import { createImage } from '../lab/test-image.ts';
 import { untilFound } from '../lab/until-found.ts';
 import { REGISTRY } from '../lab/upstream.ts';
+import { waitFor } from '../lab/wait-for.ts';
 import { useLab } from './test-lab.ts';
 
 const lab = useLab({ nodes: [{}, {}, { mirrorArgs: ['--debug-web-enabled=false'] }] });
@@ -32,12 +33,15 @@ test('after a pull from another node the page names what was moved, and from whi
   const layer = image.blobs.find(({ kind }) => kind === 'layer');
   const peer = holder.endpoint.ipv4;
 
-  const page = await (await get(puller, '/debug/web/')).text();
+  // The puller announces its copy a moment after the pull.
+  const page = await waitFor('the page to name the image', async () => {
+    const text = await (await get(puller, '/debug/web/')).text();
+    return text.includes(`<td>${REGISTRY}/page:v1</td><td>${image.root.digest}</td>`) ? text : undefined;
+  });
   expect(page).toContain(
     `<td>blob ${REGISTRY}/page@${layer?.digest}</td><td>this node</td><td>${peer}</td><td>${layer?.sizeBytes}</td>`,
   );
   expect(page).toContain(`<td>manifest ${REGISTRY}/page:v1@${image.root.digest}</td><td>this node</td>`);
-  expect(page).toContain(`<td>${REGISTRY}/page:v1</td><td>${image.root.digest}</td>`);
 
   const given = await (await get(holder, '/debug/web/')).text();
   expect(given).toContain(
@@ -51,11 +55,16 @@ test('after a pull from another node the page names what was moved, and from whi
     sources: [{ origin: peer, movedBytes: layer?.sizeBytes }],
     outcome: 'served',
   });
-  expect(await (await get(holder, '/debug/images')).json()).toMatchObject({
+  const images = {
     registries: [{ registry: REGISTRY, tags: 1, imageDigests: 1, contentDigests: image.blobs.length }],
     tags: [{ registry: REGISTRY, repository: 'page', tag: 'v1', digest: image.root.digest }],
     tagCount: 1,
-  });
+  };
+  for (const node of [holder, puller]) {
+    await waitFor(`/debug/images of ${node.name}`, async () =>
+      Bun.deepEquals(await (await get(node, '/debug/images')).json(), images),
+    );
+  }
 });
 
 test('--debug-web-enabled=false leaves out the page, the images and the transfers', async () => {
