@@ -44,11 +44,13 @@ export const CHART_CASES: Readonly<Record<string, RenderOptions>> = {
   'without-mirror-configuration': {
     values: {
       fullnameOverride: 'p2p',
-      spegel: { containerdMirrorAdd: false, persistence: { enabled: false } },
+      spegel: { containerdMirrorAdd: false, persistence: { enabled: false }, doctor: { enabled: false } },
       extraInitContainers: [{ name: 'first', image: 'registry.example/first:1' }],
       networkPolicy: { enabled: true },
     },
   },
+  // Above the hosts.toml folders is too much.
+  'shared-configuration-folder': { values: { spegel: { containerdRegistryConfigPath: '/etc/certs.d' } } },
   'network-policy': {
     values: {
       networkPolicy: {
@@ -152,6 +154,11 @@ export const CHART_CASES: Readonly<Record<string, RenderOptions>> = {
         registryFilters: [':latest$', String.raw`^docker\.io/`],
         prependExisting: true,
         debugWebEnabled: false,
+        doctor: {
+          hostPaths: ['/etc/k0s', '/run/k0s'],
+          containerdConfig: '/etc/k0s/containerd.toml',
+          distribution: 'k0s',
+        },
       },
     },
   },

@@ -58,6 +58,9 @@ describe.skipIf(found === undefined)('the chart', () => {
     ['a port that is none', registry({ nodePort: 99_999 }), '/service/registry/nodePort'],
     ['a word for a level', { spegel: { logLevel: 'LOUD' } }, '/spegel/logLevel'],
     ['a relative path', { spegel: { containerdSock: 'run/containerd.sock' } }, '/spegel/containerdSock'],
+    ['a relative folder', { spegel: { doctor: { hostPaths: ['etc'] } } }, '/spegel/doctor/hostPaths/0'],
+    ['the whole node', { spegel: { doctor: { hostPaths: ['/'] } } }, '/spegel/doctor/hostPaths/0'],
+    ['another distribution', { spegel: { doctor: { distribution: 'x' } } }, '/spegel/doctor/distribution'],
     ['a duration without unit', { spegel: { mirrorResolveTimeout: '20' } }, '/spegel/mirrorResolveTimeout'],
     [
       'one registry in place of a list',

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { cleanupFlags, cleanupWaitFlags } from '../../src/cli/cleanup-flags.ts';
 import { configureFlags } from '../../src/cli/configure-flags.ts';
-import { flagName, type FlagTable } from '../../src/cli/flag.ts';
+import { doctorFlags, doctorOptions } from '../../src/cli/doctor-flags.ts';
+import { environmentName, flagName, type FlagTable, readFlags } from '../../src/cli/flag.ts';
 import { registryFlags } from '../../src/cli/registry-flags.ts';
 import { runCli } from '../../src/cli.ts';
 import { createMetrics } from '../../src/observe/metrics.ts';
@@ -20,6 +21,8 @@ interface Container {
   readonly name: string;
   readonly image: string;
   readonly args?: readonly string[];
+  readonly env?: ReadonlyArray<{ readonly name: string; readonly value?: string }>;
+  readonly volumeMounts?: ReadonlyArray<{ readonly name: string; readonly mountPath: string }>;
 }
 interface Pod {
   readonly initContainers?: readonly Container[];
@@ -126,6 +129,58 @@ describe('the rendered chart', () => {
       return rest.filter((arg) => arg.startsWith('--') && !flags.has(arg.slice(2).split('=')[0] ?? ''));
     });
     expect(unknown).toEqual([]);
+  });
+});
+
+describe('what doctor sees in the pod', () => {
+  const rootsOf = async (name: string, daemonSet = 'spegel') => {
+    const { volumeMounts = [], env = [] } =
+      containerOf(await read(name), `DaemonSet/${daemonSet}`, 'registry') ?? {};
+    const root = env.find(({ name }) => name === 'HOST_ROOT')?.value;
+    const folders = volumeMounts.filter(({ name }) => name.startsWith('doctor-'));
+    return { root, folders: folders.map(({ mountPath }) => mountPath) };
+  };
+
+  test.each<[name: string, folders: string[]]>([
+    ['default', ['/host/etc/containerd']],
+    ['shared-configuration-folder', ['/host/etc/certs.d']],
+    ['everything', ['/host/var/lib/rancher/k3s/agent/etc/containerd', '/host/etc/k0s', '/host/run/k0s']],
+  ])('of %s is %p', async (name, folders) => {
+    expect(await rootsOf(name)).toEqual({ root: '/host', folders });
+  });
+
+  test('is nothing if it is turned off', async () => {
+    expect(await rootsOf('without-mirror-configuration', 'p2p')).toEqual({ root: undefined, folders: [] });
+  });
+
+  test.each(cases)('the environment of %s is that of flags', async (name) => {
+    const flags = [
+      ...Object.keys(doctorFlags),
+      ...Object.keys(registryFlags),
+      ...Object.keys(configureFlags),
+    ];
+    const known = new Set(flags.map(environmentName));
+    const containers = (await read(name)).flatMap((manifest) =>
+      containersOf(manifest['spec'] as Spec | undefined),
+    );
+    const names = containers.flatMap(({ env = [] }) => env.map(({ name }) => name));
+    expect(names.filter((name) => !known.has(name))).toEqual([]);
+  });
+
+  test('is told where everything is, so that it needs no flags', async () => {
+    const { env = [] } = containerOf(await read('everything'), 'DaemonSet/spegel', 'registry') ?? {};
+    const environment = Object.fromEntries(env.flatMap(({ name, value }) => (value ? [[name, value]] : [])));
+    const options = doctorOptions(readFlags(doctorFlags, {}, environment));
+    expect(options).toMatchObject({
+      hostRoot: '/host',
+      distribution: 'k0s',
+      containerdConfig: '/etc/k0s/containerd.toml',
+      registryConfigPath: '/var/lib/rancher/k3s/agent/etc/containerd/certs.d',
+      socket: '/run/k3s/containerd/containerd.sock',
+      contentPath: '/var/lib/rancher/k3s/agent/containerd/io.containerd.content.v1.content',
+      namespace: 'other',
+      mirroredRegistries: ['https://docker.io', 'https://ghcr.io'],
+    });
   });
 });
 

@@ -1,7 +1,11 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
-import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Finding } from '../../src/doctor/finding.ts';
+import { createCleanup } from '../lab/cleanup.ts';
+import { startDaemon } from '../lab/daemon.ts';
+import { parseMetrics } from '../lab/metrics.ts';
+import { MIRROR_PORTS } from '../lab/mirror.ts';
 import { countMirrorRequests } from '../lab/mirror-counts.ts';
 import { runCommand } from '../lab/run-command.ts';
 import { createImage } from '../lab/test-image.ts';
@@ -25,6 +29,8 @@ interface Report {
 
 const MIRRORED = ['--mirrored-registries', `http://${REGISTRY}`, 'http://registry.lab'];
 const configFile = () => join(dirname(node().containerd.paths.certsDir), 'config.toml');
+/** A folder that config_path may name before ours. */
+const earlierFolder = () => join(dirname(configFile()), 'earlier');
 const hostsFile = (folder: string) => join(node().containerd.paths.certsDir, folder, 'hosts.toml');
 
 async function doctor(...args: readonly string[]) {
@@ -49,6 +55,7 @@ async function doctor(...args: readonly string[]) {
 }
 
 let images = 0;
+let others = 0;
 
 /** Pulls an image that no registry has: only the mirror can have got it. */
 async function pullThroughMirror(): Promise<void> {
@@ -95,10 +102,21 @@ afterEach(async () => {
   await cp(join(backup, 'certs.d'), certsDir, { recursive: true });
   const isChanged =
     (await readFile(configFile(), 'utf8')) !== (await readFile(join(backup, 'config.toml'), 'utf8'));
-  await cp(join(backup, 'config.toml'), configFile());
+  // Not otherwise: it would be newer than the containerd that reads it.
+  if (isChanged) await cp(join(backup, 'config.toml'), configFile());
   await rm(backup, { recursive: true });
+  await rm(earlierFolder(), { recursive: true, force: true });
   if (isChanged) await node().containerd.restart();
 });
+
+/** Where the second mirror is. */
+const OTHER = ['--addr', '127.0.0.1:9590'];
+const FINDINGS = 'spegel_doctor_findings';
+const LAST_CHECK = 'spegel_doctor_last_check_timestamp_seconds';
+/** As many as doctor takes for no chance. */
+const MANY_MISSES = 100;
+/** More than the error of a process's start. */
+const LATER_MS = 4000;
 
 const withoutConfigPath = (text: string) => text.replace(/^config_path = .*\n/m, '');
 const images2 = 'plugins."io.containerd.cri.v1.images"';
@@ -184,6 +202,56 @@ describe('spegel doctor', () => {
           (text) => `${text}[${isNew ? images2 : `${cri1}.containerd`}]\ndiscard_unpacked_layers = true\n`,
         ),
       seen: /config\.toml:\d+: discard_unpacked_layers = true/,
+    },
+    {
+      id: 'lazy-snapshotter',
+      when: 'images are unpacked by a snapshotter that may not store layers',
+      break: async () =>
+        editConfig(
+          (text) =>
+            `${text}[${isNew ? images2 : `${cri1}.containerd`}]\nsnapshotter = "stargz"\n[proxy_plugins.stargz]\ntype = "snapshot"\naddress = "/nonexistent/stargz.sock"\n`,
+        ),
+      seen: /config\.toml:\d+: snapshotter = "stargz"/,
+    },
+    {
+      id: 'config-path-shadowed',
+      when: 'a folder that config_path names first has the registry',
+      break: async () => {
+        const folder = join(earlierFolder(), REGISTRY);
+        await mkdir(folder, { recursive: true });
+        await writeFile(join(folder, 'hosts.toml'), `server = "http://${REGISTRY}"\n`);
+        await editConfig((text) =>
+          text
+            .replace(/^config_path = "(.*)"$/m, `config_path = "${earlierFolder()}:$1"`)
+            // The transfer service of 2.x would not read a list at all.
+            .concat(isNew ? `[${images2}]\nuse_local_image_pull = true\n` : ''),
+        );
+      },
+      seen: /earlier\/registry\.lab:5000\/hosts\.toml/,
+    },
+    {
+      id: 'containerd-not-restarted',
+      when: 'its configuration is newer than the process',
+      break: async () => {
+        await writeFile(configFile(), `${await readFile(configFile(), 'utf8')}# changed\n`);
+        // As if that was later: the times of processes are known to the second.
+        const laterMs = Date.now() + LATER_MS;
+        await utimes(configFile(), new Date(laterMs), new Date(laterMs));
+        await waitFor('that time', () => Date.now() > laterMs);
+      },
+      seen: /config\.toml: changed .*\n.*started /,
+    },
+    {
+      id: 'hosts-mirror-unusable',
+      when: 'the mirror has not the capability to pull',
+      break: async () => {
+        const text = await readFile(hostsFile(REGISTRY), 'utf8');
+        await writeFile(
+          hostsFile(REGISTRY),
+          text.replace(/^capabilities = .*$/m, "capabilities = ['resolve']"),
+        );
+      },
+      seen: /capabilities has no "pull"/,
     },
     {
       id: 'hosts-missing',
@@ -288,6 +356,61 @@ describe('spegel doctor', () => {
     await lab().node(2).removeImage(image);
   });
 
+  test('names hosts-certificate-missing, with which pulls fail until the line is gone', async () => {
+    const text = await readFile(hostsFile(REGISTRY), 'utf8');
+    await writeFile(hostsFile(REGISTRY), text.replace(/^(\[host\..*\])$/m, "$1\nca = 'gone.crt'"));
+    const { findings } = await doctor();
+    expect(findings).toMatchObject([
+      { id: 'hosts-certificate-missing', seen: [expect.stringContaining(`${REGISTRY}/gone.crt`)] },
+    ]);
+    expect(await pullThroughMirror().catch(() => 'failed')).toBe('failed');
+    await writeFile(hostsFile(REGISTRY), text);
+    expect((await doctor()).findings).toEqual([]);
+    await pullThroughMirror();
+  });
+
+  test('names daemon-without-containerd until containerd is back', async () => {
+    const isConnected = async () => (await node().mirror.metrics()).sum('spegel_containerd_connected') === 1;
+    await node().containerd.stop();
+    await waitFor('the mirror to notice', async () => !(await isConnected()));
+    const { ids } = await doctor();
+    expect(ids).toEqual(expect.arrayContaining(['daemon-without-containerd', 'containerd-unreachable']));
+    await node().containerd.start();
+    await waitFor('the mirror to be connected', isConnected, { timeoutMs: 30_000 });
+    expect((await doctor()).findings).toEqual([]);
+  });
+
+  test('names mirror-without-hits until there is one', async () => {
+    await node().mirror.restart();
+    const path = (n: number) => `/v2/none/blobs/sha256:${String(n).padStart(64, '0')}?ns=${REGISTRY}`;
+    for (let n = 0; n < MANY_MISSES; n += 1) expect((await node().mirror.fetch(path(n))).status).toBe(404);
+    const { findings, exitCode } = await doctor();
+    expect(findings).toMatchObject([
+      { id: 'mirror-without-hits', seen: [expect.stringContaining(`hit 0, miss ${MANY_MISSES}`)] },
+    ]);
+    expect(exitCode).toBe(3);
+    await pullThroughMirror();
+    expect((await doctor()).findings).toEqual([]);
+  });
+
+  test('names daemon-not-ready and no-peers until the bootstrap leads somewhere', async () => {
+    const nobody = `/ip4/${lab().node(1).endpoint.ipv4}/tcp/9/p2p/12D3KooWD3eckifWpRn9wQpMG9R9hX3sD158z7EqHWmweQAJU5SA`;
+    await using lost = startOther('--bootstrap-kind', 'static', '--static-bootstrap-peers', nobody);
+    await lost.answers();
+    expect((await doctor(...OTHER)).ids).toEqual(expect.arrayContaining(['daemon-not-ready', 'no-peers']));
+    await lost.stop();
+
+    await using alone = startOther('--bootstrap-kind', 'static');
+    await waitFor('it to be ready', async () => alone.isReady());
+    expect((await doctor(...OTHER)).ids).toEqual(['no-peers']);
+    await alone.stop();
+
+    const seed = `http://${lab().node(1).endpoint.ipv4}:${MIRROR_PORTS.bootstrap}`;
+    await using mended = startOther('--bootstrap-kind', 'http', '--http-bootstrap-peer', seed);
+    await waitFor('it to be ready', async () => mended.isReady());
+    expect((await doctor(...OTHER)).findings).toEqual([]);
+  });
+
   test('names daemon-unreachable and target-unreachable while the daemon is away', async () => {
     await node().mirror.stop();
     try {
@@ -299,3 +422,102 @@ describe('spegel doctor', () => {
     }
   });
 });
+
+describe('spegel registry', () => {
+  test('logs and counts what the files of the node have, and that it is mended', async () => {
+    await using daemon = startOther('--bootstrap-kind', 'static');
+    await waitFor('a first look', async () => (await daemon.metric(LAST_CHECK)) > 0, { timeoutMs: 30_000 });
+    expect(await daemon.lines('this node needs mending')).toEqual([]);
+    expect(await daemon.metric(FINDINGS)).toBe(0);
+
+    await editConfig(
+      (text) => `${text}[${isNew ? images2 : `${cri1}.containerd`}]\ndiscard_unpacked_layers = true\n`,
+    );
+    await waitFor('the finding', async () => (await daemon.metric(FINDINGS)) > 0, { timeoutMs: 30_000 });
+    const labels = { code: 'discard-unpacked-layers', severity: 'error' };
+    expect(await daemon.metric(FINDINGS, labels)).toBe(1);
+    expect(await daemon.lines('this node needs mending')).toMatchObject([
+      {
+        level: 'ERROR',
+        code: 'discard-unpacked-layers',
+        seen: [expect.stringMatching(/config\.toml:\d+/)],
+        mend: [expect.stringContaining('discard_unpacked_layers = false'), 'systemctl restart containerd'],
+      },
+    ]);
+    await mend((await doctor()).findings.find(({ id }) => id === 'discard-unpacked-layers'));
+    await waitFor('it to be gone', async () => (await daemon.metric(FINDINGS)) === 0, { timeoutMs: 30_000 });
+    expect(await daemon.lines('this node was mended')).toHaveLength(1);
+  });
+
+  test('says once where it cannot look, and finds nothing there', async () => {
+    await using daemon = startOther('--bootstrap-kind', 'static', '--host-root', '/nonexistent');
+    const message = "part of this node's configuration is not looked at";
+    const lines = await waitFor(
+      'the lines',
+      async () => {
+        const lines = await daemon.lines(message);
+        return lines.length > 0 ? lines : undefined;
+      },
+      { timeoutMs: 30_000 },
+    );
+    expect(lines.map(({ reason }) => reason)).toEqual([
+      expect.stringContaining('mount what is there below --host-root'),
+      expect.stringContaining('mount it below --host-root'),
+    ]);
+    expect(await daemon.metric(LAST_CHECK)).toBe(0);
+    expect(await daemon.lines('this node needs mending')).toEqual([]);
+  });
+});
+
+/** Starts a second mirror beside the node's own one, on other ports. */
+function startOther(...args: readonly string[]) {
+  const { containerd, mirror, endpoint } = node();
+  const cleanup = createCleanup();
+  others += 1;
+  const daemon = startDaemon(
+    { cleanup, namespace: endpoint.namespace },
+    {
+      name: 'another mirror',
+      logPath: join(dirname(configFile()), `other${others}.log`),
+      argv: [
+        mirror.binary,
+        'registry',
+        '--registry-addr',
+        ':5500',
+        '--router-addr',
+        ':5501',
+        '--metrics-addr',
+        ':9590',
+        '--containerd-sock',
+        containerd.paths.socket,
+        '--containerd-content-path',
+        containerd.contentPath,
+        '--containerd-registry-config-path',
+        containerd.paths.certsDir,
+        ...MIRRORED,
+        ...args,
+      ],
+    },
+  );
+  const get = async (port: number, path: string) =>
+    lab().http.fetch(`http://${endpoint.ipv4}:${port}${path}`, { signal: AbortSignal.timeout(1000) });
+  const metrics = async () => parseMetrics(await (await get(9590, '/metrics')).text());
+  return {
+    /** Resolves once its metrics can be read. */
+    answers: async () => waitFor('its metrics', async () => (await get(9590, '/metrics')).ok),
+    isReady: async () => (await get(5500, '/readyz')).ok,
+    metric: async (name: string, labels?: Readonly<Record<string, string>>) =>
+      (await metrics()).sum(name, labels),
+    lines: async (message: string) =>
+      (await daemon.log())
+        .split('\n')
+        .filter((line) => line.startsWith('{'))
+        .map((line) => JSON.parse(line) as Readonly<Record<string, unknown>>)
+        .filter(({ msg }) => msg === message),
+    stop: async () => daemon.stop(),
+    [Symbol.asyncDispose]: async () => {
+      await daemon.stop();
+      cleanup.run();
+    },
+  };
+}

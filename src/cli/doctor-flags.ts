@@ -3,16 +3,19 @@ import { parseContainerdVersion } from '../containerd/containerd-version.ts';
 import { formatRegistryUrl, parseRegistryUrl } from '../containerd/registry-url.ts';
 import { parseListenAddress } from '../runtime/listen-address.ts';
 import type { FlagValues } from './flag.ts';
-import { addressFlag, booleanFlag, endpointFlag, listFlag, ofDistribution, textFlag } from './flag-kinds.ts';
+import {
+  addressFlag,
+  booleanFlag,
+  endpointFlag,
+  listFlag,
+  nodeFlags,
+  ofDistribution,
+  textFlag,
+} from './flag-kinds.ts';
 
 /** The flags of `spegel doctor`. Those that `registry` and `configure` have are to be given as there. */
 export const doctorFlags = {
-  hostRoot: textFlag(
-    'path',
-    "where the host's / is, in a pod that mounts it; all other paths are the host's",
-    '/',
-  ),
-  containerdConfig: ofDistribution(textFlag('path', 'the file that containerd was started with', undefined)),
+  ...nodeFlags,
   containerdVersion: {
     ...textFlag('version', 'such as 2.1.5, for when the socket does not answer', undefined),
     parse: ([text = '']: readonly string[]) => {
@@ -25,9 +28,6 @@ export const doctorFlags = {
   containerdSock: ofDistribution(textFlag('path', "containerd's socket", undefined)),
   containerdNamespace: textFlag('name', 'containerd namespace whose content is shared', 'k8s.io'),
   containerdContentPath: ofDistribution(textFlag('path', "containerd's content store", undefined)),
-  containerdRegistryConfigPath: ofDistribution(
-    textFlag('path', 'the folder that configure writes to', undefined),
-  ),
   mirrorTargets: listFlag({
     argument: 'url',
     help: 'URLs of the mirror; default: what configure has written',
@@ -46,10 +46,11 @@ export const doctorFlags = {
 
 /** What the flags ask for. */
 export function doctorOptions(flags: FlagValues<typeof doctorFlags>): DoctorOptions {
-  const { hostRoot, json, containerdConfig, containerdVersion, mirrorTargets, addr } = flags;
+  const { hostRoot, json, distribution, containerdConfig, containerdVersion, mirrorTargets, addr } = flags;
   return {
     hostRoot,
     json,
+    distribution,
     containerdConfig,
     containerdVersion:
       containerdVersion === undefined ? undefined : parseContainerdVersion(containerdVersion),

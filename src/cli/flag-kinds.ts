@@ -2,6 +2,7 @@ import { parseDuration } from '../runtime/duration.ts';
 import { isDomainName } from '../runtime/domain-name.ts';
 import { parseIp } from '../runtime/ip-address.ts';
 import { parseListenAddress } from '../runtime/listen-address.ts';
+import { DISTRIBUTION_IDS } from '../doctor/distribution.ts';
 import { parseEndpoint } from '../commands/endpoint.ts';
 import type { Flag } from './flag.ts';
 
@@ -38,6 +39,25 @@ export function textFlag<A extends string | undefined>(
 export function ofDistribution(flag: Flag<string | undefined>): Flag<string | undefined> {
   return { ...flag, defaultText: "the distribution's" };
 }
+
+/** Where the node's files are, for the commands that look at them. */
+export const nodeFlags = {
+  hostRoot: textFlag(
+    'path',
+    "where the host's / is, in a pod that mounts it; other paths of its configuration are the host's",
+    '/',
+  ),
+  distribution: {
+    ...choiceFlag(DISTRIBUTION_IDS, '', undefined),
+    argument: 'name',
+    help: `of Kubernetes: ${DISTRIBUTION_IDS.join(', ')}`,
+    defaultText: 'told by its files',
+  },
+  containerdConfig: ofDistribution(textFlag('path', 'the file that containerd was started with', undefined)),
+  containerdRegistryConfigPath: ofDistribution(
+    textFlag('path', 'the folder that configure writes to', undefined),
+  ),
+};
 
 /** A flag with a listen address; the value is the text as it was given. */
 export function addressFlag<A extends string | undefined>(help: string, absent: A): Flag<string | A> {

@@ -9,7 +9,7 @@ import {
   durationFlag,
   ipFlag,
   listFlag,
-  ofDistribution,
+  nodeFlags,
   textFlag,
   urlFlag,
 } from './flag-kinds.ts';
@@ -72,15 +72,7 @@ export const registryFlags = {
       throw new TypeError(`${JSON.stringify(text)} is no multiaddr that ends in /p2p/ and a peer ID`);
     },
   }),
-  hostRoot: textFlag(
-    'path',
-    "where the host's / is, for the look at its configuration after the start; in a pod where it is mounted",
-    '/',
-  ),
-  containerdConfig: ofDistribution(textFlag('path', 'the file that containerd was started with', undefined)),
-  containerdRegistryConfigPath: ofDistribution(
-    textFlag('path', 'the folder that configure writes to', undefined),
-  ),
+  ...nodeFlags,
   nodeIp: ipFlag("the machine's address, announced to peers when the host's network is used"),
 };
 

@@ -50,6 +50,7 @@ async function look(client: ContainerdClient, options: RegistryOptions): Promise
   const files = await examineFiles(
     createHostRoot(options.hostRoot),
     {
+      distribution: options.distribution,
       containerdConfig: options.containerdConfig,
       registryConfigPath: options.containerdRegistryConfigPath,
       socket,

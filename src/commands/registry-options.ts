@@ -1,3 +1,5 @@
+import type { DistributionId } from '../doctor/distribution.ts';
+
 /** How this node finds its first peers. */
 export type BootstrapKind = 'dns' | 'http' | 'static';
 
@@ -23,6 +25,8 @@ export interface RegistryOptions {
   readonly mirroredRegistryUrls: readonly string[];
   /** Folder that is the host's `/` for the look at its configuration. */
   readonly hostRoot: string;
+  /** What the machine runs; undefined: told by its files. */
+  readonly distribution: DistributionId | undefined;
   /** The file that containerd was started with, path of the host; undefined: the distribution's. */
   readonly containerdConfig: string | undefined;
   /** The folder that configure writes to, path of the host; undefined: the distribution's. */

@@ -29,12 +29,13 @@ export async function findContainerdProcess(
   socket: string,
 ): Promise<ContainerdProcess | undefined> {
   const names = (await host.readNames('/proc').catch(() => undefined)) ?? [];
-  const first = await pidNamespace(host, 1);
+  // On the host itself this process is in it; from a pod only the host's first process tells it.
+  const first = await pidNamespace(host, host.folder === '/' ? 'self' : '1');
   const wanted = await host.locate(socket).catch(() => socket);
   for (const name of names.filter((name) => /^\d+$/.test(name))) {
     const read = async (file: string) => host.readText(hostPath('/proc', name, file)).catch(() => undefined);
     if ((await read('comm'))?.trim() !== 'containerd') continue;
-    if (first === undefined || (await pidNamespace(host, Number(name))) !== first) continue;
+    if (first === undefined || (await pidNamespace(host, name)) !== first) continue;
     const argv = ((await read('cmdline')) ?? '').split('\0');
     const configFile = argumentOf(argv, 'c', 'config') ?? DEFAULT_CONFIG;
     if (!isAbsolute(configFile)) continue;
@@ -77,7 +78,7 @@ function startOf(stat: string | undefined, system: string | undefined): number |
   return Number.isFinite(seconds) ? seconds : undefined;
 }
 
-async function pidNamespace(host: HostRoot, pid: number): Promise<string | undefined> {
+async function pidNamespace(host: HostRoot, pid: string): Promise<string | undefined> {
   const root = host.folder === '/' ? '' : host.folder;
   return readlink(`${root}/proc/${pid}/ns/pid`).catch(() => undefined);
 }

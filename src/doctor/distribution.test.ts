@@ -10,6 +10,7 @@ const CASES: ReadonlyArray<readonly [DistributionId, Readonly<Record<string, str
     { '/etc/os-release': '-> /usr/lib/os-release', '/usr/lib/os-release': 'ID=bottlerocket\n' },
   ],
   ['talos', { '/usr/lib/os-release': 'NAME="Talos"\nID=talos\n' }],
+  ['talos', { '/etc/cri/containerd.toml': '' }],
   ['k3s', { [DISTRIBUTIONS.k3s.configFile]: '' }],
   ['rke2', { [DISTRIBUTIONS.rke2.configFile]: '' }],
   ['k0s', { '/etc/k0s/containerd.toml': '' }],

@@ -79,6 +79,9 @@ export const DISTRIBUTIONS: Readonly<Record<DistributionId, Distribution>> = {
   plain: { id: 'plain', name: 'no distribution that is known here', ...COMMON },
 };
 
+/** Their IDs. */
+export const DISTRIBUTION_IDS = Object.keys(DISTRIBUTIONS) as readonly DistributionId[];
+
 /** Tells the distribution by its files and os-release(5). What cannot be read counts as absent. */
 export async function detectDistribution(host: HostRoot): Promise<Distribution> {
   const release = await readRelease(host);
@@ -94,6 +97,8 @@ export async function detectDistribution(host: HostRoot): Promise<Distribution> 
   if (id === 'amzn' && release.get('VERSION_ID') === '2023' && (await has('/etc/eks'))) {
     return DISTRIBUTIONS['eks-al2023'];
   }
+  // os-release is not among what a pod has mounted.
+  if (await has(DISTRIBUTIONS.talos.configFile)) return DISTRIBUTIONS.talos;
   if ((await has('/etc/kubernetes/azure.json')) || (await has('/opt/azure'))) return DISTRIBUTIONS.aks;
   return DISTRIBUTIONS.plain;
 }

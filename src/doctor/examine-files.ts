@@ -9,12 +9,14 @@ import { checkHostSections } from './check-host-sections.ts';
 import { checkEarlierFolders, checkHosts, type HostsFacts, mirrorTargets } from './check-hosts.ts';
 import { checkProcess } from './check-process.ts';
 import { findContainerdProcess } from './containerd-process.ts';
-import { detectDistribution, type Distribution } from './distribution.ts';
+import { detectDistribution, type Distribution, type DistributionId, DISTRIBUTIONS } from './distribution.ts';
 import { type Findings, joinFindings } from './finding.ts';
 import { type HostView, viewHost } from './host-view.ts';
 
 /** What was told of the node's files. Paths are the host's; undefined: what the distribution has. */
 export interface FilesOptions {
+  /** Undefined: told by the files. */
+  readonly distribution: DistributionId | undefined;
   readonly containerdConfig: string | undefined;
   readonly registryConfigPath: string | undefined;
   readonly socket: string | undefined;
@@ -53,7 +55,7 @@ export async function examineFiles(
   known: ContainerdVersion | undefined,
 ): Promise<FilesReport> {
   const view = await viewHost(host);
-  const distribution = await detectDistribution(host);
+  const distribution = await distributionOf(host, options);
   const socket = options.socket ?? distribution.socket;
   const process = await findContainerdProcess(host, socket);
   const configFile = options.containerdConfig ?? process?.configFile ?? distribution.configFile;
@@ -94,6 +96,14 @@ export async function examineFiles(
     hosts,
     targets,
   };
+}
+
+/** The one that was named, else the one that the files tell. */
+export async function distributionOf(
+  host: HostRoot,
+  { distribution }: Pick<FilesOptions, 'distribution'>,
+): Promise<Distribution> {
+  return distribution === undefined ? detectDistribution(host) : DISTRIBUTIONS[distribution];
 }
 
 const none: Findings = { findings: [], unknown: [] };

@@ -7,6 +7,7 @@ import { formatReport, reportExitCode } from './format-report.ts';
 
 const CONTENT = '/var/lib/containerd/io.containerd.content.v1.content';
 const OPTIONS: ExamineOptions = {
+  distribution: undefined,
   containerdConfig: undefined,
   registryConfigPath: '/etc/containerd/certs.d',
   socket: '/var/run/containerd/containerd.sock',

@@ -7,8 +7,8 @@ import { checkDaemon, type DaemonFacts, mirrorUse } from './check-daemon.ts';
 import { checkStore } from './check-store.ts';
 import { checkTargets } from './check-targets.ts';
 import { checkUse } from './check-use.ts';
-import { detectDistribution, type Distribution } from './distribution.ts';
-import { examineFiles, type FilesOptions } from './examine-files.ts';
+import type { Distribution } from './distribution.ts';
+import { distributionOf, examineFiles, type FilesOptions } from './examine-files.ts';
 import { type Findings, joinFindings } from './finding.ts';
 import { viewHost } from './host-view.ts';
 import type { HttpAsk } from './http-ask.ts';
@@ -44,7 +44,7 @@ export interface NodeReport extends Findings {
 export async function examineNode(deps: ExamineDeps, options: ExamineOptions): Promise<NodeReport> {
   const { host, ask } = deps;
   const { namespace, metricsAddr, registryPort, containerdVersion: given } = options;
-  const distribution = await detectDistribution(host);
+  const distribution = await distributionOf(host, options);
   const view = await viewHost(host);
   const socket = options.socket ?? distribution.socket;
   const contentPath = options.contentPath ?? distribution.contentPath;

@@ -88,6 +88,25 @@ folder that is mounted, unless that has everything in it.
 {{- ternary .Values.spegel.containerdSock $folder $alone -}}
 {{- end -}}
 
+{{/*
+The node's folders that `spegel doctor` looks into, by line; none if it is turned off. The one above the hosts.toml folders
+has containerd's configuration too, unless so much else is there that only the hosts.toml folders themselves are mounted.
+*/}}
+{{- define "spegel.doctorPaths" -}}
+{{- $doctor := .Values.spegel.doctor | default dict -}}
+{{- if ne (toString $doctor.enabled) "false" -}}
+{{- $hosts := clean .Values.spegel.containerdRegistryConfigPath -}}
+{{- $folder := dir $hosts -}}
+{{- $isShared := or (lt (len (splitList "/" $folder)) 3) (has $folder (list "/var/lib" "/usr/lib" "/usr/local" "/usr/share")) -}}
+{{- join "\n" (concat (list (ternary $hosts $folder $isShared)) ($doctor.hostPaths | default list) | uniq) -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Where they are in the pod, as the node has them below it. */}}
+{{- define "spegel.doctorRoot" -}}
+/host
+{{- end -}}
+
 {{/* A user who asks for a privileged container gets one: the API server refuses it together with these. */}}
 {{- define "spegel.containerSecurityContext" -}}
 {{- $context := deepCopy (.context | default dict) -}}
