@@ -64,7 +64,7 @@ export interface LabNodeOptions extends NodeOptions {
 }
 
 /** Upstream without TLS, with a port and without. */
-const HTTP_REGISTRIES: readonly string[] = [`http://${REGISTRY}`, `http://${UPSTREAM_HOST}`];
+export const HTTP_REGISTRIES: readonly string[] = [`http://${REGISTRY}`, `http://${UPSTREAM_HOST}`];
 
 /** Any image of a lab is there long before; a pull that hangs has to end. */
 const PULL_TIMEOUT_MS = 60_000;
