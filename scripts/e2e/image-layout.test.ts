@@ -77,6 +77,11 @@ test('the image of the compiled program built twice is the same to the last byte
     await archiveLayout(first, `${first}.tar`, texts.createdSeconds);
     await archiveLayout(second, `${second}.tar`, texts.createdSeconds);
     await runCommand(['cmp', `${first}.tar`, `${second}.tar`]);
+    // As docs/IMAGE.md has it, to a folder instead of a registry.
+    const copy = join(folder, 'copy');
+    const archive = `oci-archive:${first}.tar:${texts.version}`;
+    await runCommand(['skopeo', '--insecure-policy', 'copy', '--all', '--quiet', archive, `dir:${copy}`]);
+    expect(sha256(await readFile(join(copy, 'manifest.json')))).toBe(made.digest);
 
     /** Reads a blob that a descriptor names, as a client that trusts nothing does. */
     const blob = async ({ digest, size }: Descriptor): Promise<Buffer> => {

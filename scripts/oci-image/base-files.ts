@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import type { TarEntry } from '../lab/tar.ts';
 
 /** What the runtime links to (its NEEDED entries), and what the C library loads to look names up. */
-const LIBRARIES = /^(?:ld-linux-.*|libc|libm|libpthread|libdl|libresolv|libnss_(?:dns|files))\.so\.\d+$/;
+export const LIBRARIES =
+  /^(?:ld-linux-.*|libc|libm|libpthread|libdl|libresolv|libnss_(?:dns|files))\.so\.\d+$/;
 
 /** Processors of the images, by OCI's name: where glibc keeps its libraries, and where binaries look for the loader. */
 export const ARCHITECTURES = {

@@ -1,0 +1,48 @@
+import { expect, test } from 'bun:test';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { LIBRARIES } from './base-files.ts';
+
+const root = join(import.meta.dir, '../..');
+const read = async (path: string) => readFile(join(root, path), 'utf8');
+
+/** The flags of `bun build` in a script, without what differs from run to run. */
+function buildFlags(text: string): string[] {
+  const [command = ''] = /bun build bin\/spegel\.ts(?:[^\n]*\\\n)*[^\n]*/.exec(text) ?? [];
+  return [...command.matchAll(/--[a-z-]+(?:=[a-z]+)?/g)]
+    .map(([flag]) => flag.replace(/^--target.*/, '--target'))
+    .sort();
+}
+
+test('deploy/Dockerfile compiles as scripts/build does, for the same runtimes', async () => {
+  const [dockerfile, script] = [await read('deploy/Dockerfile'), await read('scripts/build')];
+  const flags = buildFlags(script);
+  expect(flags).toContain('--no-compile-autoload-bunfig');
+  expect(buildFlags(dockerfile)).toEqual(flags);
+  expect(dockerfile).toContain('amd64) target=bun-linux-x64-baseline');
+  expect(dockerfile).toContain('arm64) target=bun-linux-arm64');
+  expect(script).toContain('[[ $processor != x64 ]] || target+=-baseline');
+});
+
+test('deploy/Dockerfile takes the libraries of scripts/image, the same settings, and the Bun of package.json', async () => {
+  const dockerfile = await read('deploy/Dockerfile');
+  const { engines } = JSON.parse(await read('package.json')) as { engines: { bun: string } };
+  const [, loop = ''] = /for name in "\$\(basename "\$loader"\)" ([^;]+);/.exec(dockerfile) ?? [];
+  const names = loop.split(/[\s\\]+/).filter((name) => name !== '');
+  expect(names).toContain('libc.so.6');
+  for (const name of names) expect(name).toMatch(LIBRARIES);
+  const alternatives = ['libc', 'libm', 'libpthread', 'libdl', 'libresolv', 'libnss_dns', 'libnss_files'];
+  expect(names.map((name) => name.replace(/\.so.*/, ''))).toEqual(alternatives);
+  expect(alternatives.every((name) => LIBRARIES.test(`${name}.so.6`))).toBe(true);
+  const layout = await read('scripts/oci-image/image-layout.ts');
+  expect(dockerfile).toContain(`ARG BUN_VERSION=${engines.bun}\n`);
+  for (const [instruction, setting] of [
+    ['ENV PATH=/ SSL_CERT_FILE=', "Env: ['PATH=/', 'SSL_CERT_FILE="],
+    ['USER 0:0', "User: '0:0'"],
+    ['WORKDIR /\n', "WorkingDir: '/'"],
+    ['ENTRYPOINT ["/spegel"]', "Entrypoint: ['/spegel']"],
+  ] as const) {
+    expect(dockerfile).toContain(instruction);
+    expect(layout).toContain(setting);
+  }
+});
