@@ -6,9 +6,11 @@ const USAGE = `Routing among real processes in network namespaces, compiled as t
 Needs root. Figures are comparable within one run only: look at /proc/loadavg first.
 
   scripts/bench/run --scenario cluster [--nodes 40] [--keys 100] [--measure all] [--lookups 400] [--bulk-keys 2000]
-                    [--single-keys 30] [--settle-seconds 20] [--idle-seconds 60] [--profile FOLDER] [--json]
+                    [--single-keys 30] [--settle-seconds 20] [--idle-seconds 60] [--start-gap-ms 0]
+                    [--profile FOLDER] [--json]
 
   --keys     digests that each node has from the start
+  --start-gap-ms  pause between the starts of two nodes; default: all start together
   --measure  a list with commas of: ${MEASURES.join(', ')}
   --profile  writes CPU profiles of the busiest and of a median node for each measure
 
@@ -32,6 +34,7 @@ const { values } = parseArgs({
     'single-keys': { type: 'string', default: '30' },
     'settle-seconds': { type: 'string', default: '20' },
     'idle-seconds': { type: 'string', default: '60' },
+    'start-gap-ms': { type: 'string', default: '0' },
     profile: { type: 'string' },
     json: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
@@ -47,6 +50,7 @@ const numbers = [
   values['single-keys'],
   values['settle-seconds'],
   values['idle-seconds'],
+  values['start-gap-ms'],
 ].map(Number);
 const isValid =
   measures.every((name) => (MEASURES as readonly string[]).includes(name)) &&
@@ -64,6 +68,7 @@ const [
   singleKeys = 0,
   settleSeconds = 0,
   idleSeconds = 0,
+  startGapMs = 0,
 ] = numbers;
 const result = await runCluster({
   nodes,
@@ -73,6 +78,7 @@ const result = await runCluster({
   singleKeys,
   settleSeconds,
   idleSeconds,
+  startGapMs,
   measures: new Set(measures as readonly Measure[]),
   profileFolder: values.profile,
   say: (text) => console.error(`${new Date().toISOString().slice(11, 19)} ${text}`),

@@ -30,6 +30,8 @@ export interface BenchNode extends PlacedNode {
 export interface BenchClusterOptions {
   readonly nodes: number;
   readonly keysPerNode: number;
+  /** Pause between two starts, in ms. */
+  readonly startGapMs: number;
   /** Keeps the names of functions in the program, for profiles. */
   readonly isMinified: boolean;
   readonly say: (text: string) => void;
@@ -58,6 +60,8 @@ const CLIENT_HOST = 2;
 /** For everyone to be ready, and to be connected to everyone, in ms. */
 const START_TIMEOUT_MS = 120_000;
 const CONNECT_TIMEOUT_MS = 60_000;
+/** How much of a log an error quotes, in characters. */
+const LOG_TAIL = 2_000;
 const STATE_INTERVAL_MS = 500;
 const FOLDER = '/dev/shm';
 
@@ -76,7 +80,7 @@ export async function startBenchCluster(options: BenchClusterOptions): Promise<B
 
 async function start(
   cleanup: Cleanup,
-  { nodes: count, keysPerNode, isMinified, say }: BenchClusterOptions,
+  { nodes: count, keysPerNode, startGapMs, isMinified, say }: BenchClusterOptions,
 ): Promise<BenchCluster> {
   const id = `lab${process.pid}-${Math.random().toString(36).slice(2, 6)}`;
   const folder = join(FOLDER, id);
@@ -96,7 +100,7 @@ async function start(
 
   say('starting');
   const startedMs = epochMs();
-  const launched = endpoints.map((endpoint, node) => {
+  const launch = (endpoint: Endpoint, node: number) => {
     const config: NodeConfig = {
       controlSocket: join(folder, `${endpoint.name}.sock`),
       contentFile: join(folder, `${endpoint.name}.blob`),
@@ -122,22 +126,26 @@ async function start(
       name: config.name,
       control: connectControl<NodeCommands>(config.controlSocket),
     };
-  });
+  };
+  const launched: ReturnType<typeof launch>[] = [];
+  for (const [node, endpoint] of endpoints.entries()) {
+    if (startGapMs > 0 && node > 0) await Bun.sleep(startGapMs);
+    launched.push(launch(endpoint, node));
+  }
   const states = async () => Promise.all(launched.map(async ({ control }) => control.state({})));
   const ready = await waitFor(
     'all nodes to be ready',
     async () => {
       const ended = launched.find(({ daemon }) => !daemon.running);
-      if (ended !== undefined) {
-        cleanup.run();
-        console.error(`${ended.endpoint.name} ended`);
-        process.exit(1);
-      }
+      if (ended !== undefined) return ended;
       const all = await states();
       return all.every(({ readyMs }) => readyMs !== undefined) && all;
     },
     { timeoutMs: START_TIMEOUT_MS, intervalMs: STATE_INTERVAL_MS },
   );
+  if ('daemon' in ready) {
+    throw new Error(`${ready.endpoint.name} ended: ${(await ready.daemon.log()).slice(-LOG_TAIL)}`);
+  }
   say('all are ready');
   await waitFor(
     'all nodes to be connected',
@@ -179,6 +187,6 @@ async function startClient(
     { name: 'client', argv: [process.execPath, script, socket], logPath: join(folder, 'client.log') },
   );
   const control = connectControl<ClientCommands>(socket);
-  await waitFor('the client', async () => (await control.heads({ urls: [] })).length === 0);
+  await waitFor('the client', async () => (await control.heads({ urls: [], budgetMs: 0 })).length === 0);
   return control;
 }

@@ -10,13 +10,16 @@ const [socketPath] = process.argv.slice(2);
 if (socketPath === undefined) throw new Error('Give the path of a socket to take commands on');
 
 serveControl<ClientCommands>(socketPath, {
-  async heads({ urls, perSecond }) {
+  async heads({ urls, perSecond, budgetMs }) {
+    const startMs = epochMs();
     if (perSecond === undefined) {
       const results: HeadResult[] = [];
-      for (const url of urls) results.push(await head(url));
+      for (const url of urls) {
+        if (epochMs() - startMs > budgetMs) break;
+        results.push(await head(url));
+      }
       return results;
     }
-    const startMs = epochMs();
     return Promise.all(
       urls.map(async (url, index) => {
         await untilEpochMs(startMs + (index * 1000) / perSecond);

@@ -26,6 +26,8 @@ export function formatCluster(result: ClusterResult): string {
       'idle, per node and minute',
       `${spread(idle.cpuSecondsPerMinute, 'CPU s', 3)} over ${idle.secondsLong.toFixed(0)} s`,
     );
+    const { min, median, max } = idleMemory.connectedPeers;
+    add('idle, connected peers', `${median} (${min}-${max})`);
     add('idle, RSS', mib(idleMemory.rssBytes));
     add('idle, anonymous', mib(idleMemory.anonymousBytes));
   }

@@ -109,6 +109,7 @@ export async function measureHolders(
   const requests = cluster.client.heads({
     urls: Array.from({ length: REQUEST_SECONDS * REQUESTS_PER_SECOND }, url),
     perSecond: REQUESTS_PER_SECOND,
+    budgetMs: REQUEST_SECONDS * 1000,
   });
   const sinceMs = epochMs();
   await Promise.all(holders.slice(SURVIVORS).map(async ({ daemon }) => daemon.kill()));
@@ -134,6 +135,9 @@ async function isServed(
   askers: readonly BenchNode[],
   keys: ReturnType<typeof benchKeys>,
 ): Promise<boolean> {
-  const answers = await cluster.client.heads({ urls: keys.map((key) => blobUrl(pick(askers), key)) });
-  return answers.every(({ status }) => status === OK);
+  const answers = await cluster.client.heads({
+    urls: keys.map((key) => blobUrl(pick(askers), key)),
+    budgetMs: SETTLE_MS,
+  });
+  return answers.length === keys.length && answers.every(({ status }) => status === OK);
 }

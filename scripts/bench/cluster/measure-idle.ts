@@ -12,10 +12,11 @@ export interface IdleResult {
   readonly memory: MemoryResult;
 }
 
-/** Memory of the nodes that run, in bytes: median and largest. */
+/** Memory of the nodes that run, in bytes, and what they know: median and largest. */
 export interface MemoryResult {
   readonly rssBytes: { readonly median: number; readonly max: number };
   readonly anonymousBytes: { readonly median: number; readonly max: number };
+  readonly connectedPeers: { readonly median: number; readonly max: number; readonly min: number };
   /** Provider records per node. */
   readonly records: { readonly median: number; readonly max: number };
 }
@@ -43,6 +44,10 @@ export async function measureMemory(cluster: BenchCluster): Promise<MemoryResult
   return {
     rssBytes: both(usages.map(({ rssBytes }) => rssBytes)),
     anonymousBytes: both(usages.map(({ anonymousBytes }) => anonymousBytes)),
+    connectedPeers: {
+      ...both(states.map(({ connectedPeers }) => connectedPeers)),
+      min: Math.min(...states.map(({ connectedPeers }) => connectedPeers)),
+    },
     records: both(states.map(({ records }) => records)),
   };
 }

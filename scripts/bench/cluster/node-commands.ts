@@ -73,10 +73,11 @@ export interface NodeCommands {
 
 /** What the HTTP client of the bench does when it is told. */
 export interface ClientCommands {
-  /** HEAD requests, one after the other, or started at a steady rate. */
+  /** HEAD requests, one after the other until the time is up, or all of them started at a steady rate. */
   heads(options: {
     readonly urls: readonly string[];
     readonly perSecond?: number | undefined;
+    readonly budgetMs: number;
   }): Promise<readonly HeadResult[]>;
 }
 

@@ -7,6 +7,8 @@ import type { LookupResult, NodeCommands, NodeConfig } from './node-commands.ts'
 
 /** How often records are looked at while they are awaited, in ms. One look costs a comparison unless some came. */
 const WATCH_INTERVAL_MS = 10;
+/** How often the start is looked at, in ms. */
+const START_INTERVAL_MS = 50;
 /** More providers than any key has. */
 const LOOKUP_LIMIT = 20;
 
@@ -27,7 +29,7 @@ export function createNodeOrders(
     while (readyMs === undefined || connectedToAllMs === undefined) {
       if (router.ready()) readyMs ??= epochMs();
       if (router.stats().connectedPeers >= others) connectedToAllMs ??= epochMs();
-      await Bun.sleep(WATCH_INTERVAL_MS);
+      await Bun.sleep(START_INTERVAL_MS);
     }
   })();
   const isRecorded = (key: string, provider: string) => router.recorded(key).includes(provider);

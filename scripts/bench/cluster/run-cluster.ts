@@ -39,6 +39,8 @@ export interface ClusterOptions {
   /** Keys that each node has from the start. */
   readonly keysPerNode: number;
   readonly measures: ReadonlySet<Measure>;
+  /** Pause between the starts of two nodes, in ms. */
+  readonly startGapMs: number;
   readonly settleSeconds: number;
   readonly idleSeconds: number;
   readonly lookups: number;
@@ -55,6 +57,8 @@ export interface ClusterResult {
   readonly keysPerNode: number;
   /** Load average of the machine before: others disturb. */
   readonly loadBefore: number;
+  /** Measures that came to no end, and why. */
+  readonly failures: readonly string[];
   readonly start: {
     readonly allReadyMs: number | undefined;
     readonly allConnectedMs: number | undefined;
@@ -82,15 +86,24 @@ export async function runCluster(options: ClusterOptions): Promise<ClusterResult
   await using cluster = await startBenchCluster({
     nodes: options.nodes,
     keysPerNode: options.keysPerNode,
+    startGapMs: options.startGapMs,
     isMinified: profileFolder === undefined,
     say,
   });
+  const failures: string[] = [];
   const maybe = async <T>(measure: Measure, work: () => Promise<T>): Promise<T | undefined> => {
     if (!measures.has(measure)) return undefined;
     say(measure);
-    return profileFolder === undefined
-      ? work()
-      : profileNodes(cluster, { folder: profileFolder, measure }, work);
+    try {
+      return profileFolder === undefined
+        ? await work()
+        : await profileNodes(cluster, { folder: profileFolder, measure }, work);
+    } catch (error) {
+      // The others are still worth measuring.
+      failures.push(`${measure}: ${String(error)}`);
+      say(`${measure} failed: ${String(error)}`);
+      return undefined;
+    }
   };
   const name = `${process.pid}`;
   const results = {
@@ -109,6 +122,7 @@ export async function runCluster(options: ClusterOptions): Promise<ClusterResult
     nodes: options.nodes,
     keysPerNode: options.keysPerNode,
     loadBefore,
+    failures,
     start: startFigures(cluster),
     // JSON leaves out what is undefined; so does this.
     ...(Object.fromEntries(
