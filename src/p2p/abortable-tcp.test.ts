@@ -4,7 +4,7 @@ import { type TCPComponents } from '@libp2p/tcp';
 import { multiaddr } from '@multiformats/multiaddr';
 
 import { abortableTcp } from './abortable-tcp.ts';
-import { failureOf } from './conditions.fixture.ts';
+import { failureOf } from '../runtime/conditions.fixture.ts';
 
 const silent = Object.assign(() => {}, { error() {}, trace() {}, enabled: false, newScope: () => silent });
 const components = { logger: { forComponent: () => silent } } as unknown as TCPComponents;

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test';
 import type { NetworkInterfaceInfo } from 'node:os';
 
 import { type AnnounceFacts, announceableAddresses } from './announceable-addresses.ts';
-import { failureOf } from './conditions.fixture.ts';
+import { failureOf } from '../runtime/conditions.fixture.ts';
 import { findAnnounceAddresses } from './find-announce-addresses.ts';
 
 function address(text: string): NetworkInterfaceInfo {

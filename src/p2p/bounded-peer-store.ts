@@ -1,5 +1,5 @@
 import type { PeerData, PeerId, PeerStore } from '@libp2p/interface';
-import { MAX_ADDRESSES_PER_PEER } from './limits.ts';
+import { MAX_ADDRESSES_PER_PEER } from '../dht/limits.ts';
 
 /**
  * Bounds what is kept of a peer's addresses. Whatever a peer claims in a DHT message goes into the peer store:

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { BootstrapError, type BootstrapPeer } from './bootstrapper.ts';
-import { failureOf } from './conditions.fixture.ts';
+import { failureOf } from '../runtime/conditions.fixture.ts';
 import { createDnsBootstrapper } from './dns-bootstrapper.ts';
 import { type DnsAnswer, type DnsQuestion, startDnsServer } from './testing/dns-server.ts';
 

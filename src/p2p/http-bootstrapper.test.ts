@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from 'bun:test';
 
-import { failureOf } from './conditions.fixture.ts';
+import { failureOf } from '../runtime/conditions.fixture.ts';
 import { createHttpBootstrapper } from './http-bootstrapper.ts';
 
 const ENTRY = {

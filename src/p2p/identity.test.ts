@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { peerIdFromPrivateKey } from '@libp2p/peer-id';
 
-import { failureOf } from './conditions.fixture.ts';
+import { failureOf } from '../runtime/conditions.fixture.ts';
 import { loadIdentity } from './identity.ts';
 
 /** A key as Go's crypto/x509 writes it (PKCS#8, no attributes), and the peer ID that belongs to it. */

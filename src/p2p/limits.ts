@@ -3,41 +3,22 @@ const MINUTE_MS = 60 * SECOND_MS;
 
 /** The Kademlia protocol that every Spegel node speaks. */
 export const KAD_PROTOCOL = '/spegel/kad/1.0.0';
-/** k: how many nodes hold a record, and how many peers a bucket holds (the contract with Spegel). */
-export const REPLICATION = 20;
-/** Peers that one lookup asks at a time (alpha). One that does not answer must not hold the lookup up. */
-export const LOOKUP_CONCURRENCY = 5;
-/**
- * Peers of those closest to a key whose answers decide that nobody provides it. All k of them hold each record; one
- * may lack it for a moment, and each more costs its share of a millisecond on two nodes.
- */
-export const LOOKUP_QUORUM = 3;
-/** A lookup waits this long for one peer: far above what an answer takes on a busy machine, a fraction of what a pull notices. */
-export const SLOW_ANSWER_MS = 250;
 /** A peer that answers none of its questions for this long is not there: the stream is given up. */
-export const ANSWER_TIMEOUT_MS = 2 * SECOND_MS;
-/** A stream to a peer is kept for this long after the last question. libp2p gives it up after 10 s, Go's after a minute. */
-export const KEEP_STREAM_MS = 8 * SECOND_MS;
-/** Streams kept at a time: the lookups of 8 s in a cluster of 1,000 do not need more. */
+export const ANSWER_TIMEOUT_MS = 5 * SECOND_MS;
+/** A stream to a peer is kept for this long after the last question. Go's DHT gives it up after a minute. */
+export const KEEP_STREAM_MS = 50 * SECOND_MS;
+/** Streams kept at a time: as many as there are connections in a cluster that is not very large. */
 export const MAX_KEPT_STREAMS = 256;
 /** Questions on the way to one peer: as many as it answers within a second. */
 export const MAX_WAITING_QUESTIONS = 1024;
 /** Most bytes of an answer: 5,000 providers of a popular key have half of that. */
 export const MAX_ANSWER_BYTES = 1024 * 1024;
-/** Most providers that are taken from one answer. Nobody tries more for one pull. */
-export const MAX_PEERS_PER_ANSWER = 64;
 /** How long a peer is not asked after it did not answer; doubled each time. */
 export const SILENCE_INITIAL_MS = SECOND_MS;
 /** Longest time that it is not asked. */
 export const SILENCE_MAX_MS = MINUTE_MS;
 /** Peers that are remembered for it. */
 export const MAX_SILENT_PEERS = 1000;
-/** For this long a peer that was just met may lack records that belong to it: its neighbours send them within a second or two. */
-export const FRESH_PEER_MS = 3 * SECOND_MS;
-/** How long a provider record is good for (the contract with Spegel). */
-export const PROVIDER_VALIDITY_MS = 19 * MINUTE_MS;
-/** How often our own records are provided again: before they fade, with room for one slow round. */
-export const REPROVIDE_INTERVAL_MS = 15 * MINUTE_MS;
 
 /** Bootstrapping again heals a cluster that fell apart into two that each have peers. */
 export const REBOOTSTRAP_INTERVAL_MS = 30 * MINUTE_MS;
@@ -59,8 +40,6 @@ export const MAX_BOOTSTRAP_PEERS = 20;
 export const DNS_PEERS_PER_FAMILY = 3;
 /** How often it goes on to the next so many: nodes that are down for long stay in DNS, and they may be the lowest ones. */
 export const MAX_DNS_RANKS = 10;
-/** Most addresses that are taken from one peer of a bootstrap document. */
-export const MAX_ADDRESSES_PER_PEER = 16;
 
 /** Connections: each node talks to every other one in all but the largest clusters. */
 export const MAX_CONNECTIONS = 1000;
@@ -70,28 +49,9 @@ export const INBOUND_CONNECTIONS_PER_SECOND = 256;
 export const MAX_PENDING_CONNECTIONS = 256;
 /** A handshake that takes longer is a port scan or a broken peer. */
 export const INBOUND_UPGRADE_TIMEOUT_MS = 5 * SECOND_MS;
-/** DHT streams per connection and direction: a node that starts many pods looks up hundreds of digests at once. */
-export const MAX_DHT_STREAMS = 512;
+/** DHT streams per connection and direction: one is kept, and Go opens some more when it walks. */
+export const MAX_DHT_STREAMS = 64;
 
-/** Records that are sent to one peer over one stream before its answer is awaited. */
-export const RECORDS_PER_STREAM = 1000;
-/** Peers that records are sent to at a time. */
-export const CONCURRENT_SENDS = 16;
-/** Time for one batch of records to one peer; 1,000 take about 250 ms. */
-export const SEND_TIMEOUT_MS = 5 * SECOND_MS;
-/** Tries per peer before it counts as gone. When it comes back it gets its records as a new peer. */
-export const SEND_ATTEMPTS = 3;
-/** First wait before a peer is tried again. */
-export const SEND_RETRY_INITIAL_MS = 250;
-/** Longest wait before a peer is tried again. */
-export const SEND_RETRY_MAX_MS = 2 * SECOND_MS;
-/** New peers are gathered for this long before they get records, so that a starting cluster costs few rounds. */
-export const NEW_PEER_DELAY_MS = 100;
-
-/** Provider records that a node holds for others: 20 nodes of 10,000 blobs, about 30 MB. */
-export const MAX_PROVIDER_RECORDS = 200_000;
-/** Records of one peer: no single peer can fill the store. */
-export const MAX_RECORDS_PER_PROVIDER = 40_000;
 /** How often records that have faded and peers that are gone are removed. */
 export const HOUSEKEEPING_INTERVAL_MS = 2 * MINUTE_MS;
 
@@ -115,3 +75,9 @@ export const RECONNECT_ATTEMPTS = 8;
 export const TWIN_CONFIRM_MS = 30 * SECOND_MS;
 /** Most peers of which that was said: it is said once each. */
 export const MAX_TWINS_REPORTED = 1000;
+/** IPs of one peer that are used: a node has an address or two of each family. More is a claim that would cost others a dial each. */
+export const MAX_IPS_PER_PEER = 4;
+/** First wait before a peer that counts as gone, and that somebody names, is dialled again. */
+export const PROBE_INITIAL_MS = SECOND_MS;
+/** Longest wait: a node that is back is used at the latest so long after it is named. */
+export const PROBE_MAX_MS = 30 * SECOND_MS;

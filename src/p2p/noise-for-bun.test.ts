@@ -1,7 +1,7 @@
 import { afterEach, expect, test } from 'bun:test';
 import { multiaddr } from '@multiformats/multiaddr';
 
-import { until } from './conditions.fixture.ts';
+import { until } from '../runtime/conditions.fixture.ts';
 import { startKadNode } from './testing/start-kad-node.ts';
 
 const PROTOCOL = '/test/echo/1.0.0';

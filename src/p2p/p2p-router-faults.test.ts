@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test';
 
-import { failureOf, until } from './conditions.fixture.ts';
+import { failureOf, until } from '../runtime/conditions.fixture.ts';
 import { createHttpBootstrapper } from './http-bootstrapper.ts';
 import { loadIdentity } from './identity.ts';
 import type { P2pRouter } from './p2p-router.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test';
 
 import type { BootstrapPeer } from './bootstrapper.ts';
-import { until } from './conditions.fixture.ts';
+import { until } from '../runtime/conditions.fixture.ts';
 import { loadIdentity } from './identity.ts';
 import type { P2pRouter } from './p2p-router.ts';
 import { createStaticBootstrapper } from './static-bootstrapper.ts';

@@ -1,30 +1,35 @@
-import type { Ed25519PrivateKey, Peer as StoredPeer } from '@libp2p/interface';
-import { peerIdFromString } from '@libp2p/peer-id';
-import { CODE_P2P, multiaddr } from '@multiformats/multiaddr';
+import type { Ed25519PrivateKey, PeerId, Peer as StoredPeer } from '@libp2p/interface';
+import { peerIdFromMultihash, peerIdFromPrivateKey, peerIdFromString } from '@libp2p/peer-id';
+import { CODE_P2P } from '@multiformats/multiaddr';
+import { decode as decodeMultihash } from 'multiformats/hashes/digest';
 
+import { encodeAddProviders } from '../dht/add-provider-message.ts';
+import { contentMultihash } from '../dht/content-key.ts';
+import { encodePeer } from '../dht/dht-message.ts';
+import { createDhtResponder } from '../dht/dht-responder.ts';
+import { REPLICATION } from '../dht/limits.ts';
+import { createLiveness } from '../dht/liveness.ts';
+import { isLoopbackIp, isUnicastIp } from '../dht/peer-address.ts';
+import { createPeerTable } from '../dht/peer-table.ts';
+import { createProviderLookups } from '../dht/provider-lookups.ts';
+import { createProviderRecords, type ProviderRecords } from '../dht/provider-records.ts';
+import { createProviding } from '../dht/providing.ts';
 import type { Logger } from '../observe/log.ts';
 import type { PeerState, Router } from '../routing/router.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { encodeProvider } from './add-provider-message.ts';
+import { systemTimers } from '../runtime/timers.ts';
 import type { BootstrapDocuments } from './bootstrap-document.ts';
 import { createBootstrapNetwork } from './bootstrap-network.ts';
 import type { Bootstrapper } from './bootstrapper.ts';
-import { contentCid } from './content-key.ts';
 import { createKadNode, type KadNode } from './kad-node.ts';
-import {
-  HOUSEKEEPING_INTERVAL_MS,
-  KEEP_LOST_PEER_MS,
-  KAD_PROTOCOL,
-  MAX_BOOTSTRAP_PEERS,
-  REPLICATION,
-} from './limits.ts';
-import { createProviderLookups } from './provider-lookups.ts';
+import { HOUSEKEEPING_INTERVAL_MS, KAD_PROTOCOL, KEEP_LOST_PEER_MS, MAX_BOOTSTRAP_PEERS } from './limits.ts';
 import { createNeighbourhood, type Neighbourhood } from './neighbourhood.ts';
 import { peerIps } from './peer-addresses.ts';
-import { createProviderDatastore, type ProviderDatastore } from './provider-datastore.ts';
-import { createProviding } from './providing.ts';
-import { sendProviderRecords } from './send-provider-records.ts';
+import { addressBytes, createPeerDirectory, nameOf, type PeerDirectory } from './peer-directory.ts';
+import { createProviderQueries } from './provider-queries.ts';
+import { serveDhtStreams } from './serve-dht-streams.ts';
 import { keepConnected } from './staying-connected.ts';
+import { createToProvider } from './to-provider.ts';
 import { watchForTwins } from './watch-for-twins.ts';
 
 /** What createP2pRouter needs. */
@@ -75,53 +80,99 @@ export async function createP2pRouter(deps: P2pRouterDeps, options: P2pRouterOpt
     throw new RangeError('No address to announce: give this node an IP that is not loopback, or set NODE_IP');
   }
   const allowLoopback = options.allowLoopback ?? false;
-  const datastore = createProviderDatastore();
-  const node = await createKadNode({ privateKey, datastore }, options);
-  const { libp2p, routingTable } = node;
-  const self = libp2p.peerId.toString();
+  const isUsable = (ip: Uint8Array) => isUnicastIp(ip) || (allowLoopback && isLoopbackIp(ip));
+  const ownId = peerIdFromPrivateKey(privateKey);
+  const [self, selfId] = [ownId.toString(), ownId.toMultihash().bytes];
+  const records = createProviderRecords(clock);
+  const peers = createPeerTable(selfId);
+  const liveness = createLiveness(clock);
+  const toProvider = createToProvider(isUsable);
   const stopped = new AbortController();
   let isReady = false;
 
+  const encodedSelf = () => encodePeer(selfId, node.announced().map(addressBytes));
+  const responder = createDhtResponder({
+    self: { name: selfId.toHex(), encoded: encodedSelf },
+    records,
+    peers,
+    isAvoided: (name) => liveness.stateOf(name) === 'dead',
+    introduce: (from, addresses) => directory.introduce(from, addresses),
+  });
+  const node = await createKadNode({ privateKey, onStream: serveDhtStreams({ responder }) }, options);
+  const { libp2p, routingTable } = node;
+  const queries = createProviderQueries({ libp2p, allowLoopback });
+  const lookups = createProviderLookups({
+    self: selfId,
+    network: queries,
+    records,
+    peers,
+    liveness,
+    toProvider,
+    onDeadNamed: (name) => neighbourhood.probe(peerNamed(name)),
+    clock,
+    timers: systemTimers,
+  });
+  const leave = (name: string) => {
+    const position = peers.get(name)?.position;
+    directory.forget(name);
+    if (position !== undefined) providing.peerLeft(name, position);
+  };
   const providing = createProviding(
     {
       logger,
       clock,
       network: {
-        closestPeers: (position) => routingTable.closestPeers(position, { count: REPLICATION }).map(String),
-        peerCount: () => routingTable.size,
-        async send(peerId, multihashes, signal) {
-          const provider = encodeProvider(
-            libp2p.peerId.toMultihash().bytes,
-            node.announced().map((address) => multiaddr(address).bytes),
-          );
-          await sendProviderRecords(libp2p, { to: peerIdFromString(peerId), provider, multihashes }, signal);
+        closestPeers: (position, count) => peers.closest(position, count).map(({ name }) => name),
+        positionOf: (name) => peers.get(name)?.position,
+        peerCount: () => peers.size,
+        async send(name, multihashes) {
+          const peer = peers.get(name);
+          if (peer === undefined) throw new Error('The peer has left');
+          const { id } = peer;
+          await queries.deliver({ id, addresses: [] }, encodeAddProviders(multihashes, encodedSelf()));
         },
-        keepOwn: (multihash) => datastore.addRecord(multihash, self),
-        dropOwn: (multihash) => datastore.removeRecord(multihash, self),
-        gone: (peerId) => neighbourhood.drop(peerId),
+        keepOwn: (multihash) => void records.add(multihash, selfId.toHex()),
+        dropOwn: (multihash) => records.remove(multihash, selfId.toHex()),
+        gone(name, error) {
+          const peer = peerNamed(name);
+          logger.debug('A peer takes no records', { peer: peer.toString(), error });
+          liveness.died(name);
+          leave(name);
+          neighbourhood.drop(peer);
+        },
       },
     },
     { replication: REPLICATION },
   );
-  const lookups = createProviderLookups({ node, datastore, clock, allowLoopback });
   const neighbourhood = createNeighbourhood({
     node,
     logger,
     clock,
-    onJoined: (peerId) => {
-      lookups.peerJoined(peerId);
-      providing.peerJoined(peerId);
+    onUnreachable(peer) {
+      const name = nameOf(peer);
+      liveness.died(name);
+      leave(name);
+    },
+  });
+
+  const directory: PeerDirectory = createPeerDirectory({
+    libp2p,
+    peers,
+    liveness,
+    gate: { isMember: () => true, isUsable },
+    onJoined(name) {
+      queries.heard(peerNamed(name));
+      lookups.peerJoined(name);
+      providing.peerJoined(name);
+      neighbourhood.learn();
     },
   });
 
   try {
     await libp2p.start();
-    // libp2p writes its own addresses into the peer store a second later; until then it could not name itself as a provider.
-    await libp2p.peerStore.patch(libp2p.peerId, {
-      multiaddrs: node.announced().map((each) => multiaddr(each)),
-    });
   } catch (cause) {
-    lookups[Symbol.dispose]();
+    queries[Symbol.dispose]();
+    directory[Symbol.dispose]();
     await Promise.allSettled([
       libp2p.stop(),
       providing[Symbol.asyncDispose](),
@@ -141,7 +192,7 @@ export async function createP2pRouter(deps: P2pRouterDeps, options: P2pRouterOpt
   };
   const background = [
     keepConnected({ bootstrapper, network, logger, clock, onReady }, stopped.signal),
-    keepHouse({ node, datastore, logger, clock, neighbourhood }, stopped.signal),
+    keepHouse({ node, records, logger, clock, neighbourhood }, stopped.signal),
   ].map(async (work) => {
     await work.catch((error: unknown) => {
       if (!stopped.signal.aborted) logger.error('Routing stopped working, restart this node', { error });
@@ -162,7 +213,7 @@ export async function createP2pRouter(deps: P2pRouterDeps, options: P2pRouterOpt
       lastSeenMs: connected ? 0 : lastContactMs === undefined ? undefined : Date.now() - lastContactMs,
     };
   };
-  const peers = async () => {
+  const knownPeers = async () => {
     const stored = await libp2p.peerStore.all({
       filters: [(peer) => peer.protocols.includes(KAD_PROTOCOL)],
     });
@@ -178,23 +229,26 @@ export async function createP2pRouter(deps: P2pRouterDeps, options: P2pRouterOpt
     async withdraw(keys) {
       providing.stop(keys);
     },
-    peers,
+    peers: knownPeers,
     self: () => ({ id: self, multiaddrs: node.announced() }),
     async bootstrapDocuments() {
       const id = { ID: self, Addrs: node.announced() };
-      const live = (await peers()).filter(({ connected, multiaddrs }) => connected && multiaddrs.length > 0);
+      const live = (await knownPeers()).filter(
+        ({ connected, multiaddrs }) => connected && multiaddrs.length > 0,
+      );
       const others = live.slice(0, MAX_BOOTSTRAP_PEERS - 1);
       return { id, ids: [id, ...others.map((peer) => ({ ID: peer.id, Addrs: peer.multiaddrs }))] };
     },
     stats: () => ({
       connectedPeers: libp2p.getPeers().length,
-      providerRecords: datastore.recordCount,
-      refusedProviderRecords: datastore.refusedCount,
+      providerRecords: records.recordCount,
+      refusedProviderRecords: records.refusedCount,
     }),
-    recorded: (key) => datastore.providersOf(contentCid(key).multihash.bytes),
+    recorded: (key) => records.providersOf(contentMultihash(key)).map((name) => peerNamed(name).toString()),
     async [Symbol.asyncDispose]() {
       stopped.abort(new Error('The router has stopped'));
-      lookups[Symbol.dispose]();
+      queries[Symbol.dispose]();
+      directory[Symbol.dispose]();
       await Promise.allSettled([providing[Symbol.asyncDispose](), neighbourhood[Symbol.asyncDispose]()]);
       await Promise.all(background);
       await libp2p.stop();
@@ -205,7 +259,7 @@ export async function createP2pRouter(deps: P2pRouterDeps, options: P2pRouterOpt
 /** What keepHouse needs. */
 interface HouseDeps {
   readonly node: KadNode;
-  readonly datastore: ProviderDatastore;
+  readonly records: ProviderRecords;
   readonly logger: Logger;
   readonly clock: Clock;
   readonly neighbourhood: Neighbourhood;
@@ -213,22 +267,22 @@ interface HouseDeps {
 
 /** Removes faded records and peers that are gone, so that memory does not grow with the restarts in the cluster. */
 async function keepHouse(
-  { node: { libp2p }, datastore, logger, clock, neighbourhood }: HouseDeps,
+  { node: { libp2p }, records, logger, clock, neighbourhood }: HouseDeps,
   signal: AbortSignal,
 ): Promise<void> {
   let refusedBefore = 0;
   while (!signal.aborted) {
     await clock.sleep(HOUSEKEEPING_INTERVAL_MS, signal);
-    datastore.sweep();
-    if (datastore.refusedCount > refusedBefore) {
+    records.sweep();
+    if (records.refusedCount > refusedBefore) {
       logger.warn('No room for more provider records', {
-        records: datastore.recordCount,
-        refused: datastore.refusedCount - refusedBefore,
+        records: records.recordCount,
+        refused: records.refusedCount - refusedBefore,
       });
-      refusedBefore = datastore.refusedCount;
+      refusedBefore = records.refusedCount;
     }
     const isNeeded = (peerId: string) =>
-      datastore.isProvider(peerId) ||
+      records.isProvider(nameOf(peerIdFromString(peerId))) ||
       libp2p.getConnections(peerIdFromString(peerId)).length > 0 ||
       Date.now() - (neighbourhood.lastContactMs(peerId) ?? 0) < KEEP_LOST_PEER_MS;
     for (const { id } of await libp2p.peerStore.all()) {
@@ -236,4 +290,9 @@ async function keepHouse(
     }
     neighbourhood.forget(isNeeded);
   }
+}
+
+/** The peer that the DHT's room names so. */
+function peerNamed(name: string): PeerId {
+  return peerIdFromMultihash(decodeMultihash(Uint8Array.fromHex(name)));
 }

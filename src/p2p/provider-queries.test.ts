@@ -2,17 +2,16 @@ import { afterEach, describe, expect, test } from 'bun:test';
 import type { Stream } from '@libp2p/interface';
 import { multiaddr } from '@multiformats/multiaddr';
 
-import { failureOf, until } from './conditions.fixture.ts';
-import { contentCid } from './content-key.ts';
-import type { NamedPeer } from './get-providers-message.ts';
-import { loadIdentity } from './identity.ts';
-import { createKadNode, type KadNode } from './kad-node.ts';
+import { failureOf, until } from '../runtime/conditions.fixture.ts';
+import { contentMultihash } from '../dht/content-key.ts';
+import { encodeAddProviders } from '../dht/add-provider-message.ts';
+import { encodePeer, type NamedPeer } from '../dht/dht-message.ts';
 import { KAD_PROTOCOL } from './limits.ts';
-import { bytesField, concat, frame, numberField } from './protocol-buffers.ts';
-import { createProviderDatastore, type ProviderDatastore } from './provider-datastore.ts';
+import { bytesField, concat, frame, numberField } from '../dht/protocol-buffers.ts';
 import { createProviderQueries } from './provider-queries.ts';
+import { startKadNode } from './testing/start-kad-node.ts';
 
-const KEY = contentCid('sha256:wanted').multihash.bytes;
+const KEY = contentMultihash('sha256:wanted');
 const NOTHING = frame([numberField(1, 3), bytesField(2, KEY)]);
 
 let cleanup = new AsyncDisposableStack();
@@ -21,20 +20,9 @@ afterEach(async () => {
   cleanup = new AsyncDisposableStack();
 });
 
-async function startNode(): Promise<KadNode & { datastore: ProviderDatastore }> {
-  const datastore = createProviderDatastore();
-  const node = await createKadNode(
-    { privateKey: await loadIdentity(), datastore },
-    { listenAddress: '127.0.0.1:0', announceAddresses: ['127.0.0.1'] },
-  );
-  cleanup.defer(async () => node.libp2p.stop());
-  await node.libp2p.start();
-  return { ...node, datastore };
-}
-
 /** Queries of one node, and another one as the first one would hear of it. */
 async function startPair() {
-  const [asker, asked] = [await startNode(), await startNode()];
+  const [asker, asked] = [await startKadNode(cleanup), await startKadNode(cleanup)];
   const queries = cleanup.use(createProviderQueries({ libp2p: asker.libp2p, allowLoopback: true }));
   const peer: NamedPeer = {
     id: asked.libp2p.peerId.toMultihash().bytes,
@@ -64,16 +52,18 @@ async function startHostile(onQuestion: (stream: Stream, count: number) => void)
 describe('createProviderQueries()', () => {
   test('asks a real node many things at a time and over time, on one stream', async () => {
     const { asker, asked, queries, peer, kadStreams } = await startPair();
-    const provider = asker.libp2p.peerId.toString();
-    asked.datastore.addRecord(KEY, provider);
-    await queries.ask(peer, KEY);
-    // The asker's address comes with identify.
-    await until(async () => (await queries.ask(peer, KEY)).providers.length === 1);
+    const { bytes: id } = asker.libp2p.peerId.toMultihash();
+    const provider = encodePeer(
+      id,
+      asker.announced().map((address) => multiaddr(address).bytes),
+    );
+    await queries.deliver(peer, encodeAddProviders([KEY], provider));
+    expect([asked.records.recordCount, asked.peers.size]).toEqual([1, 1]);
     const [opened] = kadStreams();
-    const absent = Array.from({ length: 50 }, (_, index) => contentCid(`sha256:${index}`).multihash.bytes);
+    const absent = Array.from({ length: 50 }, (_, index) => contentMultihash(`sha256:${index}`));
     const answers = await Promise.all([KEY, ...absent].map(async (key) => queries.ask(peer, key)));
     expect(answers.map(({ providers }) => providers.length)).toEqual([1, ...absent.map(() => 0)]);
-    expect(answers[0]?.providers[0]?.id).toEqual(asker.libp2p.peerId.toMultihash().bytes);
+    expect(answers[0]?.providers[0]?.id).toEqual(id);
     expect(kadStreams().map(({ id }) => id)).toEqual([opened?.id ?? '']);
     expect(queries.isSilent(peer)).toBe(false);
     queries[Symbol.dispose]();
@@ -147,7 +137,7 @@ describe('createProviderQueries()', () => {
   test('dials nobody who is named with addresses that make no sense, or an ID that does not', async () => {
     const { queries, peer } = await startPair();
     const strict = cleanup.use(
-      createProviderQueries({ libp2p: (await startNode()).libp2p, allowLoopback: false }),
+      createProviderQueries({ libp2p: (await startKadNode(cleanup)).libp2p, allowLoopback: false }),
     );
     const absurd = [
       '/ip4/0.0.0.0/tcp/1',

@@ -3,12 +3,15 @@ import { peerIdFromMultihash } from '@libp2p/peer-id';
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr';
 import { decode as decodeMultihash } from 'multiformats/hashes/digest';
 
+import { encodePing } from '../dht/add-provider-message.ts';
+import { MESSAGE_TYPES, type NamedPeer, parseAnswer } from '../dht/dht-message.ts';
 import {
   encodeGetProviders,
-  type NamedPeer,
   parseProvidersAnswer,
   type ProvidersAnswer,
-} from './get-providers-message.ts';
+} from '../dht/get-providers-message.ts';
+import { concat } from '../dht/protocol-buffers.ts';
+import { SLOW_ANSWER_MS } from '../dht/limits.ts';
 import {
   ANSWER_TIMEOUT_MS,
   DIAL_TIMEOUT_MS,
@@ -20,7 +23,6 @@ import {
   MAX_WAITING_QUESTIONS,
   SILENCE_INITIAL_MS,
   SILENCE_MAX_MS,
-  SLOW_ANSWER_MS,
 } from './limits.ts';
 import { parseAddress, peerIps } from './peer-addresses.ts';
 import { createRequestStream, type RequestStream, StreamLostError } from './request-stream.ts';
@@ -29,6 +31,11 @@ import { createRequestStream, type RequestStream, StreamLostError } from './requ
 export interface ProviderQueries extends Disposable {
   /** Asks the peer, which need not be connected. Rejects when it gives no answer in time, or one that makes no sense. */
   ask(peer: NamedPeer, multihash: Uint8Array): Promise<ProvidersAnswer>;
+  /**
+   * Sends the peer messages that have no answer, with a PING behind them, each with its length in front. Resolves when
+   * that is answered: then all of them were taken.
+   */
+  deliver(peer: NamedPeer, messages: Uint8Array): Promise<void>;
   /** True while it makes no sense to wait for the peer: it failed lately, or is slow just now. */
   isSilent(peer: NamedPeer): boolean;
   /** Forgets that the peer was silent: it has just been heard. */
@@ -44,6 +51,13 @@ export interface ProviderQueriesDeps {
 interface Silence {
   readonly untilMs: number;
   readonly nextMs: number;
+}
+
+/** A message, and what its answer is. */
+interface Question<T> {
+  readonly message: Uint8Array;
+  /** Throws when the answer makes no sense. */
+  readonly parse: (answer: Uint8Array) => T;
 }
 
 /** A stream that is open, or will be. */
@@ -108,34 +122,41 @@ export function createProviderQueries({ libp2p, allowLoopback }: ProviderQueries
     const [longest] = silences.keys();
     if (silences.size > MAX_SILENT_PEERS && longest !== undefined) silences.delete(longest);
   };
-  const askOnce = async (peer: NamedPeer, id: string, multihash: Uint8Array) => {
+  const askOnce = async <T>(peer: NamedPeer, id: string, { message, parse }: Question<T>) => {
     const stream = await streamTo(peer, id);
-    const answer = await stream.ask(encodeGetProviders(multihash));
+    const answer = await stream.ask(message);
     try {
-      return parseProvidersAnswer(answer, multihash);
+      return parse(answer);
     } catch (error) {
       stream.end(error as Error);
       throw error;
     }
   };
+  const ask = async <T>(peer: NamedPeer, question: Question<T>) => {
+    const id = peer.id.toHex();
+    try {
+      stopped.signal.throwIfAborted();
+      const answer = await askOnce(peer, id, question).catch(async (error: unknown) => {
+        // The other side may have given up a stream that was kept. A new one tells whether the peer is there.
+        if (!(error instanceof StreamLostError) || stopped.signal.aborted) throw error;
+        return askOnce(peer, id, question);
+      });
+      silences.delete(id);
+      return answer;
+    } catch (error) {
+      if (!stopped.signal.aborted) noteFailure(id);
+      throw error;
+    }
+  };
 
   return {
-    async ask(peer, multihash) {
-      const id = peer.id.toHex();
-      try {
-        stopped.signal.throwIfAborted();
-        const answer = await askOnce(peer, id, multihash).catch(async (error: unknown) => {
-          // The other side may have given up a stream that was kept. A new one tells whether the peer is there.
-          if (!(error instanceof StreamLostError) || stopped.signal.aborted) throw error;
-          return askOnce(peer, id, multihash);
-        });
-        silences.delete(id);
-        return answer;
-      } catch (error) {
-        if (!stopped.signal.aborted) noteFailure(id);
-        throw error;
-      }
-    },
+    ask: async (peer, multihash) =>
+      ask(peer, {
+        message: encodeGetProviders(multihash),
+        parse: (answer) => parseProvidersAnswer(answer, multihash),
+      }),
+    deliver: async (peer, messages) =>
+      ask(peer, { message: concat([messages, encodePing()]), parse: parsePong }),
     isSilent(peer) {
       const id = peer.id.toHex();
       const waitingSinceMs = streams.get(id)?.opened?.waitingSinceMs;
@@ -151,6 +172,10 @@ export function createProviderQueries({ libp2p, allowLoopback }: ProviderQueries
       for (const { opened } of streams.values()) opened?.end(stopped.signal.reason as Error);
     },
   };
+}
+
+function parsePong(answer: Uint8Array): void {
+  parseAnswer(answer, { type: MESSAGE_TYPES.ping, key: new Uint8Array(0) }, 0);
 }
 
 /**

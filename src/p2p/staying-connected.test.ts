@@ -3,7 +3,7 @@ import { afterEach, describe, expect, test } from 'bun:test';
 import { silentLogger } from '../observe/log.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { BootstrapError, type BootstrapPeer } from './bootstrapper.ts';
-import { until } from './conditions.fixture.ts';
+import { until } from '../runtime/conditions.fixture.ts';
 import { BOOTSTRAP_GRACE_MS, BOOTSTRAP_RETRY_MAX_MS, REBOOTSTRAP_INTERVAL_MS } from './limits.ts';
 import { keepConnected } from './staying-connected.ts';
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { createSelfSignedCertificate } from '../../scripts/lab/self-signed-certificate.ts';
-import { failureOf } from './conditions.fixture.ts';
+import { failureOf } from '../runtime/conditions.fixture.ts';
 import { createHttpBootstrapper } from './http-bootstrapper.ts';
 import { readTlsFolder } from './tls-folder.ts';
 

@@ -24,3 +24,6 @@ export function createBackoff({ initialMs, maxMs, random = Math.random }: Backof
     },
   };
 }
+
+/** Delays of one series of tries. */
+export type Backoff = ReturnType<typeof createBackoff>;

@@ -22,6 +22,15 @@ export function parseIp(text: string): Uint8Array | undefined {
   return bytes;
 }
 
+/** The text of an address of 4 or 16 bytes, IPv6 in the spelling of RFC 5952. */
+export function formatIp(bytes: Uint8Array): string {
+  if (bytes.length === IPV4_BYTES) return bytes.join('.');
+  const groups = Array.from({ length: IPV6_BYTES / 2 }, (_, index) =>
+    (((bytes[2 * index] ?? 0) << 8) | (bytes[2 * index + 1] ?? 0)).toString(16),
+  );
+  return new URL(`http://[${groups.join(':')}]`).hostname.slice(1, -1);
+}
+
 /** Orders addresses as numbers, IPv4 before IPv6: the order by which all nodes of a cluster choose the same ones. */
 export function compareIps(a: Uint8Array, b: Uint8Array): number {
   return a.length - b.length || Buffer.compare(a, b);

@@ -41,8 +41,9 @@ describe('createCandidates()', () => {
     const next = candidates.next(20);
     await clock.advance(10);
     expect(await next).toEqual(PEER('a'));
+    const second = candidates.next(20);
     await clock.advance(5);
-    expect(await candidates.next(20)).toEqual(PEER('b'));
+    expect(await second).toEqual(PEER('b'));
   });
 
   test('gives none when none is found in time, and one that is found later at the next call', async () => {

@@ -33,25 +33,38 @@ export function createCandidates(
   let exhausted = false;
   let wake: (() => void) | undefined;
 
-  const collect = async () => {
+  const lookup = router.lookup(key, { signal, limit: LOOKUP_LIMIT + options.tried.size });
+  const peers = lookup[Symbol.asyncIterator]();
+  let isPulling = false;
+  /** Gets one more peer. Only when it is needed: the lookup asks no further than it is asked. */
+  const pull = async () => {
+    isPulling = true;
     try {
-      for await (const peer of router.lookup(key, { signal, limit: LOOKUP_LIMIT + options.tried.size })) {
+      for (;;) {
+        const { done, value: peer } = await peers.next();
+        if (done === true) break;
         if (options.tried.has(peer.id)) continue;
         if (health.skips(peer)) {
           skipped++;
           continue;
         }
         found.push(peer);
-        wake?.();
+        return;
       }
+      end();
+    } catch {
+      // A lookup that fails is one that finds nobody more: the request goes on with what it has, or upstream.
+      end();
     } finally {
-      exhausted = true;
-      lifetime[Symbol.dispose]();
+      isPulling = false;
       wake?.();
     }
   };
-  // A lookup that fails is one that finds nobody more: the request goes on with what it has, or upstream.
-  collect().catch(() => {});
+  const end = () => {
+    exhausted = true;
+    lifetime[Symbol.dispose]();
+  };
+  void pull();
 
   return {
     get skipped() {
@@ -59,6 +72,7 @@ export function createCandidates(
     },
     async next(timeoutMs) {
       if (found.length === 0 && !exhausted) {
+        if (!isPulling) void pull();
         using deadline = createDeadline(clock, timeoutMs, options.signal);
         await new Promise<void>((resolve) => {
           wake = resolve;
@@ -72,6 +86,8 @@ export function createCandidates(
     [Symbol.dispose]() {
       stop.abort();
       lifetime[Symbol.dispose]();
+      // A lookup that nobody waits on would not see the signal.
+      if (!isPulling) void peers.return?.().then(undefined, () => {});
     },
   };
 }

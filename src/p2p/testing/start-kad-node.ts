@@ -1,14 +1,38 @@
+import { peerIdFromPrivateKey } from '@libp2p/peer-id';
+
+import { createDhtResponder } from '../../dht/dht-responder.ts';
+import { encodePeer } from '../../dht/dht-message.ts';
+import { createPeerTable, type PeerTable } from '../../dht/peer-table.ts';
+import { createProviderRecords, type ProviderRecords } from '../../dht/provider-records.ts';
+import { systemClock } from '../../runtime/clock.ts';
 import { loadIdentity } from '../identity.ts';
 import { createKadNode, type KadNode } from '../kad-node.ts';
-import { createProviderDatastore } from '../provider-datastore.ts';
+import { addressBytes } from '../peer-directory.ts';
+import { serveDhtStreams } from '../serve-dht-streams.ts';
+
+/** A host that answers the DHT's protocol from what the test puts in. */
+export interface TestKadNode extends KadNode {
+  readonly records: ProviderRecords;
+  readonly peers: PeerTable;
+}
 
 /** A running node on loopback with an identity of its own; stopped with the stack. */
-export async function startKadNode(cleanup: AsyncDisposableStack): Promise<KadNode> {
+export async function startKadNode(cleanup: AsyncDisposableStack): Promise<TestKadNode> {
+  const privateKey = await loadIdentity();
+  const { bytes: id } = peerIdFromPrivateKey(privateKey).toMultihash();
+  const [records, peers] = [createProviderRecords(systemClock), createPeerTable(id)];
+  const responder = createDhtResponder({
+    self: { name: id.toHex(), encoded: () => encodePeer(id, node.announced().map(addressBytes)) },
+    records,
+    peers,
+    isAvoided: () => false,
+    introduce: (from, addresses) => peers.put(from, { addresses }),
+  });
   const node = await createKadNode(
-    { privateKey: await loadIdentity(), datastore: createProviderDatastore() },
+    { privateKey, onStream: serveDhtStreams({ responder }) },
     { listenAddress: '127.0.0.1:0', announceAddresses: ['127.0.0.1'] },
   );
   cleanup.defer(async () => node.libp2p.stop());
   await node.libp2p.start();
-  return node;
+  return { ...node, records, peers };
 }

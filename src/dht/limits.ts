@@ -1,0 +1,63 @@
+const SECOND_MS = 1000;
+const MINUTE_MS = 60 * SECOND_MS;
+
+/** k: how many nodes hold a record, and how many peers a bucket holds (the contract with Spegel). */
+export const REPLICATION = 20;
+/** Peers that one lookup asks at a time (alpha). One that does not answer must not hold the lookup up. */
+export const LOOKUP_CONCURRENCY = 5;
+/**
+ * Peers of those closest to a key whose answers decide that nobody provides it. All k of them hold each record; one
+ * may lack it for a moment, and each more costs its share of a millisecond on two nodes.
+ */
+export const LOOKUP_QUORUM = 3;
+/** A lookup waits this long for one peer: far above what an answer takes on a busy machine, a fraction of what a pull notices. */
+export const SLOW_ANSWER_MS = 250;
+/** Most providers that are taken from one answer. Nobody tries more for one pull. */
+export const MAX_PEERS_PER_ANSWER = 64;
+/** For this long a peer that was just met may lack records that belong to it: its neighbours send them within a second or two. */
+export const FRESH_PEER_MS = 3 * SECOND_MS;
+/** How long a provider record is good for (the contract with Spegel). */
+export const PROVIDER_VALIDITY_MS = 19 * MINUTE_MS;
+/** How often our own records are provided again: before they fade, with room for one slow round. */
+export const REPROVIDE_INTERVAL_MS = 15 * MINUTE_MS;
+/** Most addresses that are taken from one peer of a bootstrap document. */
+export const MAX_ADDRESSES_PER_PEER = 16;
+/** Records that are sent to one peer before its answer is awaited: some 55 KB, so that a lookup does not wait long behind them. */
+export const RECORDS_PER_SEND = 500;
+/** Peers that records are sent to at a time. */
+export const CONCURRENT_SENDS = 16;
+/** Tries per peer before it counts as gone. When it comes back it gets its records as a new peer. */
+export const SEND_ATTEMPTS = 3;
+/** First wait before a peer is tried again. */
+export const SEND_RETRY_INITIAL_MS = 250;
+/** Longest wait before a peer is tried again. */
+export const SEND_RETRY_MAX_MS = 2 * SECOND_MS;
+/** New peers are gathered for this long before they get records, so that a starting cluster costs few rounds. */
+export const NEW_PEER_DELAY_MS = 100;
+/** Provider records that a node holds for others: 20 nodes of 10,000 blobs, about 30 MB. */
+export const MAX_PROVIDER_RECORDS = 200_000;
+/** Records of one peer: no single peer can fill the store. */
+export const MAX_RECORDS_PER_PROVIDER = 40_000;
+/** Nodes that are remembered: a cluster of 5,000 and those of it that were replaced lately, some 5 MB. */
+export const MAX_KNOWN_PEERS = 6000;
+/** Most bytes of a message that others send: 20 peers of 16 addresses have a tenth of that. */
+export const MAX_MESSAGE_BYTES = 64 * 1024;
+/** How long a peer that is gone is remembered as that: until its records have faded everywhere. */
+export const DEAD_FOR_MS = 19 * MINUTE_MS;
+/** What a lookup found is given to the next one for the same key for this long: containerd asks HEAD, then GET. */
+export const KEEP_FOUND_MS = 5 * SECOND_MS;
+/** The same for nobody: no longer than new content may take to be findable by those who asked too early. */
+export const KEEP_MISS_MS = 100;
+/** Lookups whose outcome is kept. */
+export const MAX_KEPT_LOOKUPS = 2000;
+/** Peers that get a new record at once: more than a lookup asks, so that it is findable when they have it. */
+export const EARLY_REPLICAS = 5;
+/** The others of the k get it after so long, with what else has come: the blobs of one pull come one after the other. */
+export const LATE_REPLICAS_DELAY_MS = 400;
+/** A peer that is gone for longer will not be back with its records: a restart takes less. */
+export const LEFT_PEER_DELAY_MS = MINUTE_MS;
+/** Parts in which all keys are provided again, spread over the interval. Few keys are not worth a message a minute per peer. */
+export const SWEEP_PARTS = 15;
+export const SWEEP_PARTS_OF_FEW = 5;
+/** What is not few. */
+export const MANY_KEYS = 1000;

@@ -1,0 +1,42 @@
+import { describe, expect, test } from 'bun:test';
+
+import { DEAD_FOR_MS } from './limits.ts';
+import { createLiveness } from './liveness.ts';
+
+describe('createLiveness()', () => {
+  test('follows a peer from the first connection to its death and back', () => {
+    const liveness = createLiveness({ nowMs: () => 0 });
+    expect(liveness.stateOf('A')).toBe('unknown');
+    liveness.connected('A');
+    expect(liveness.stateOf('A')).toBe('alive');
+    liveness.lost('A');
+    expect(liveness.stateOf('A')).toBe('doubtful');
+    liveness.died('A');
+    // The end of the connection may be told after that.
+    liveness.lost('A');
+    expect(liveness.stateOf('A')).toBe('dead');
+    liveness.connected('A');
+    expect([liveness.stateOf('A'), liveness.counts()]).toEqual(['alive', { alive: 1, doubtful: 0, dead: 0 }]);
+  });
+
+  test('forgets that a peer is dead when its records have faded', () => {
+    let nowMs = 0;
+    const liveness = createLiveness({ nowMs: () => nowMs });
+    liveness.died('A');
+    liveness.connected('B');
+    nowMs = DEAD_FOR_MS + 1;
+    expect([liveness.stateOf('A'), liveness.stateOf('B')]).toEqual(['unknown', 'alive']);
+  });
+
+  test('forgets those first who have been gone for longest, and nobody who is connected', () => {
+    const liveness = createLiveness({ nowMs: () => 0 }, { maxPeers: 3 });
+    liveness.connected('A');
+    for (const peer of ['B', 'C', 'D']) liveness.died(peer);
+    expect(['A', 'B', 'C', 'D'].map((peer) => liveness.stateOf(peer))).toEqual([
+      'alive',
+      'unknown',
+      'dead',
+      'dead',
+    ]);
+  });
+});

@@ -1,0 +1,68 @@
+import { DEAD_FOR_MS, MAX_KNOWN_PEERS } from './limits.ts';
+
+/**
+ * What is known of whether a peer is there. `unknown`: never met, or too long ago to say. `doubtful`: its connection
+ * has just ended. `dead`: and it could not be reached again, or it said that it leaves.
+ */
+export type PeerLife = 'alive' | 'doubtful' | 'dead' | 'unknown';
+
+/** Who is there and who is not, as this node sees it; told to nobody else. Peers are named by any string. */
+export interface Liveness {
+  stateOf(peer: string): PeerLife;
+  /** There is a connection to the peer. */
+  connected(peer: string): void;
+  /** The last connection to the peer has ended. */
+  lost(peer: string): void;
+  /** The peer cannot be reached, or has said that it leaves. */
+  died(peer: string): void;
+  /** How many peers are in each state that is known. */
+  counts(): Readonly<Record<Exclude<PeerLife, 'unknown'>, number>>;
+}
+
+/** What createLiveness needs. */
+export interface LivenessDeps {
+  /** Milliseconds that never go back. */
+  readonly nowMs: () => number;
+}
+
+/**
+ * Follows the peers. That a peer is dead is forgotten when its records have faded everywhere: it may have come back at
+ * this node's blind side.
+ */
+export function createLiveness(
+  { nowMs }: LivenessDeps,
+  { maxPeers = MAX_KNOWN_PEERS }: { readonly maxPeers?: number } = {},
+): Liveness {
+  /** The one whose state changed last comes last. */
+  const states = new Map<string, { readonly life: Exclude<PeerLife, 'unknown'>; readonly sinceMs: number }>();
+  const hasPassed = ({ life, sinceMs }: { readonly life: PeerLife; readonly sinceMs: number }) =>
+    life !== 'alive' && nowMs() - sinceMs > DEAD_FOR_MS;
+
+  const set = (peer: string, life: Exclude<PeerLife, 'unknown'>) => {
+    states.delete(peer);
+    states.set(peer, { life, sinceMs: nowMs() });
+    if (states.size <= maxPeers) return;
+    // Who is connected is never forgotten: connections have a bound of their own.
+    for (const [name, state] of states) {
+      if (state.life === 'alive') continue;
+      states.delete(name);
+      return;
+    }
+  };
+  return {
+    stateOf(peer) {
+      const state = states.get(peer);
+      return state === undefined || hasPassed(state) ? 'unknown' : state.life;
+    },
+    connected: (peer) => set(peer, 'alive'),
+    lost(peer) {
+      if (states.get(peer)?.life !== 'dead') set(peer, 'doubtful');
+    },
+    died: (peer) => set(peer, 'dead'),
+    counts() {
+      const counts = { alive: 0, doubtful: 0, dead: 0 };
+      for (const state of states.values()) if (!hasPassed(state)) counts[state.life]++;
+      return counts;
+    },
+  };
+}

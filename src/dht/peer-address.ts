@@ -1,0 +1,60 @@
+/** Codes of multiaddr components (multicodec table), as varints. */
+const IP4 = 0x04;
+const IP6 = 0x29;
+const TCP = 0x06;
+const IP4_BYTES = 4;
+const IP6_BYTES = 16;
+const PORT_BYTES = 2;
+/** /p2p, code 421 as a varint. */
+const P2P = [0xa5, 0x03] as const;
+
+/** An IP and a TCP port. */
+export interface PeerAddress {
+  /** Network order, 4 or 16 bytes; a view into what was parsed. */
+  readonly ip: Uint8Array;
+  readonly port: number;
+}
+
+/**
+ * Parses a multiaddr in binary of the form /ip4/…/tcp/… or /ip6/…/tcp/…, with or without a /p2p/… behind it;
+ * undefined for everything else (names, relays, other transports), which nobody here can be reached at.
+ */
+export function parsePeerAddress(bytes: Uint8Array): PeerAddress | undefined {
+  const ipBytes = bytes[0] === IP4 ? IP4_BYTES : bytes[0] === IP6 ? IP6_BYTES : undefined;
+  if (ipBytes === undefined) return undefined;
+  const portAt = 1 + ipBytes + 1;
+  const end = portAt + PORT_BYTES;
+  if (bytes.length < end || bytes[portAt - 1] !== TCP) return undefined;
+  if (bytes.length > end && (bytes[end] !== P2P[0] || bytes[end + 1] !== P2P[1])) return undefined;
+  const port = ((bytes[portAt] ?? 0) << 8) | (bytes[portAt + 1] ?? 0);
+  return port === 0 ? undefined : { ip: bytes.subarray(1, portAt - 1), port };
+}
+
+/** The multiaddr of an IP and a port in binary, without a peer ID. */
+export function formatPeerAddress({ ip, port }: PeerAddress): Uint8Array {
+  return Uint8Array.from([ip.length === IP4_BYTES ? IP4 : IP6, ...ip, TCP, port >> 8, port & 0xff]);
+}
+
+/** True for loopback, of either family (RFC 1122, 3.2.1.3; RFC 4291, 2.5.3). */
+export function isLoopbackIp(ip: Uint8Array): boolean {
+  if (ip.length === IP4_BYTES) return ip[0] === 127;
+  return ip.every((byte, index) => byte === (index === IP6_BYTES - 1 ? 1 : 0));
+}
+
+/**
+ * True for what can be one other machine of a cluster: not unspecified, loopback, link-local (which is where cloud
+ * metadata lives), multicast or broadcast, and no IPv4 address in IPv6's clothes (RFC 6890).
+ */
+export function isUnicastIp(ip: Uint8Array): boolean {
+  const [a = 0, b = 0] = ip;
+  if (ip.length === IP4_BYTES) {
+    if (a === 0 || a === 127 || a >= 224) return false;
+    return !(a === 169 && b === 254);
+  }
+  // The first 80 bits zero: unspecified, loopback, and IPv4 mapped or compatible.
+  if (ip.subarray(0, 10).every((byte) => byte === 0)) return false;
+  // 64:ff9b::/32, which translates to any IPv4 address.
+  if (a === 0x00 && b === 0x64 && ip[2] === 0xff && ip[3] === 0x9b) return false;
+  if (a === 0xff) return false;
+  return !(a === 0xfe && (b & 0xc0) === 0x80);
+}

@@ -1,0 +1,185 @@
+import { describe, expect, test } from 'bun:test';
+
+import { until } from '../runtime/conditions.fixture.ts';
+import { systemTimers } from '../runtime/timers.ts';
+import { contentMultihash } from './content-key.ts';
+import type { NamedPeer } from './dht-message.ts';
+import type { ProvidersAnswer } from './get-providers-message.ts';
+import { KEEP_FOUND_MS, KEEP_MISS_MS } from './limits.ts';
+import { createLiveness } from './liveness.ts';
+import { createPeerTable } from './peer-table.ts';
+import { createProviderLookups, type LookupOutcome } from './provider-lookups.ts';
+import { createProviderRecords } from './provider-records.ts';
+
+const NEVER = new AbortController().signal;
+const KEY = 'sha256:x';
+
+/** A peer whose ID and only address are the number. */
+const peer = (number: number): NamedPeer => ({
+  id: Uint8Array.of(number),
+  addresses: [Uint8Array.of(number)],
+});
+const nameOf = (number: number) => peer(number).id.toHex();
+
+/** Lookups of node 0, which knows `neighbours`. `answer` is what each of them says. */
+function setUp(neighbours: readonly number[]) {
+  let nowMs = 1000;
+  const clock = { nowMs: () => nowMs };
+  const [records, peers, liveness] = [
+    createProviderRecords(clock),
+    createPeerTable(Uint8Array.of(0)),
+    createLiveness(clock),
+  ];
+  for (const number of neighbours) {
+    const { id, addresses } = peer(number);
+    peers.put(id, { addresses, isConnected: true });
+  }
+  const state = {
+    asked: 0,
+    outcomes: [] as LookupOutcome[],
+    dead: [] as string[],
+    answer: async (): Promise<ProvidersAnswer> => ({ providers: [], closer: [] }),
+  };
+  const lookups = createProviderLookups({
+    self: Uint8Array.of(0),
+    network: {
+      async ask() {
+        state.asked++;
+        return state.answer();
+      },
+      isSilent: () => false,
+    },
+    records,
+    peers,
+    liveness,
+    toProvider: ({ id, addresses: [address] }) =>
+      address === undefined
+        ? undefined
+        : { id: `P${id[0]}`, name: id.toHex(), addresses: [`10.0.0.${address[0]}`] },
+    onDeadNamed: (name) => state.dead.push(name),
+    observer: { walkEnded() {}, lookupEnded: (outcome) => state.outcomes.push(outcome) },
+    clock,
+    timers: systemTimers,
+  });
+  const find = async (limit = 20, signal = NEVER) =>
+    (await Array.fromAsync(lookups.lookup(KEY, { signal, limit }))).map(({ id }) => id);
+  return {
+    state,
+    lookups,
+    records,
+    peers,
+    liveness,
+    find,
+    says: (...providers: number[]) => {
+      state.answer = async () => ({ providers: providers.map(peer), closer: [] });
+    },
+    pass: (ms: number) => void (nowMs += ms),
+  };
+}
+
+describe('createProviderLookups()', () => {
+  test('lookup() yields what neighbours say, each provider once and never this node', async () => {
+    const { find, says } = setUp([1, 2, 3]);
+    says(7, 0, 8);
+    expect((await find()).sort()).toEqual(['P7', 'P8']);
+    expect(await find(1)).toEqual(['P7']);
+    expect(await find(0)).toEqual([]);
+  });
+
+  test('lookup() yields what this node has recorded first, and asks nobody if that is enough', async () => {
+    const { find, says, records, state } = setUp([1, 2]);
+    for (const number of [1, 9, 0]) records.add(contentMultihash(KEY), nameOf(number));
+    says(7);
+    // 9 is not known, so that nobody can say where it is.
+    expect(await find(1)).toEqual(['P1']);
+    expect([state.asked, state.outcomes]).toEqual([0, ['record']]);
+    expect(await find()).toEqual(['P1', 'P7']);
+  });
+
+  test('lookup() yields at once what was found a moment ago, and goes on only when more is wanted', async () => {
+    const { find, says, state, pass, lookups } = setUp([1]);
+    says(7);
+    await find();
+    says(8);
+    const [first] = await Array.fromAsync(lookups.lookup(KEY, { signal: NEVER, limit: 1 }));
+    expect([first?.id, state.asked, state.outcomes]).toEqual(['P7', 1, ['network', 'kept']]);
+    expect(await find()).toEqual(['P7', 'P8']);
+    pass(KEEP_FOUND_MS + 1);
+    expect(await find()).toEqual(['P8']);
+  });
+
+  test('lookup() does not ask again for a moment when there was nobody', async () => {
+    const { find, says, state, pass } = setUp([1]);
+    expect(await find()).toEqual([]);
+    says(7);
+    expect([await find(), state.asked]).toEqual([[], 1]);
+    pass(KEEP_MISS_MS + 1);
+    expect([await find(), state.asked]).toEqual([['P7'], 2]);
+    expect(state.outcomes).toEqual(['nobody', 'nobody', 'network']);
+  });
+
+  test('lookup() leaves out who is dead, whatever the records say, and takes back who returns', async () => {
+    const { find, says, liveness, records, state } = setUp([1, 2]);
+    records.add(contentMultihash(KEY), nameOf(1));
+    says(7, 8);
+    liveness.connected(nameOf(7));
+    liveness.died(nameOf(7));
+    liveness.died(nameOf(1));
+    expect(await find()).toEqual(['P8']);
+    expect(state.dead).toEqual([nameOf(1), nameOf(7)]);
+    liveness.connected(nameOf(7));
+    liveness.connected(nameOf(1));
+    expect((await find()).sort()).toEqual(['P1', 'P7', 'P8']);
+  });
+
+  test('lookup() yields those last whose connection has just ended', async () => {
+    const { find, says, liveness } = setUp([1]);
+    liveness.lost(nameOf(7));
+    says(7, 8);
+    expect(await find()).toEqual(['P8', 'P7']);
+  });
+
+  test('lookup() asks nobody who is dead', async () => {
+    const { find, says, liveness, state } = setUp([1, 2]);
+    liveness.died(nameOf(1));
+    liveness.died(nameOf(2));
+    says(7);
+    expect([await find(), state.asked]).toEqual([[], 0]);
+  });
+
+  test('lookup() of one key at a time is one walk', async () => {
+    const { find, says, state } = setUp([1]);
+    says(7);
+    expect(await Promise.all(Array.from({ length: 30 }, async () => find()))).toEqual(
+      Array.from({ length: 30 }, () => ['P7']),
+    );
+    expect(state.asked).toBe(1);
+  });
+
+  test('lookup() ends when the signal aborts while nobody answers, and at once', async () => {
+    const { find, state } = setUp([1]);
+    state.answer = async () => new Promise(() => {});
+    const abort = new AbortController();
+    const ended = find(20, abort.signal);
+    await until(() => state.asked === 1);
+    abort.abort();
+    expect(await ended).toEqual([]);
+  });
+
+  test('lookup() ends when nobody answers', async () => {
+    const { find, state } = setUp([1]);
+    state.answer = async () => new Promise(() => {});
+    expect(await find()).toEqual([]);
+  });
+
+  test('peerJoined() lets lookups ask further than a peer that may lack records', async () => {
+    const { find, lookups, state, pass } = setUp([1, 2, 3, 4, 5, 6]);
+    for (const number of [1, 2, 3]) lookups.peerJoined(nameOf(number));
+    await find();
+    expect(state.asked).toBeGreaterThan(3);
+    pass(4000);
+    state.asked = 0;
+    await find();
+    expect(state.asked).toBe(3);
+  });
+});

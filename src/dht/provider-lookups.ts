@@ -1,0 +1,181 @@
+import type { LookupOptions, Peer } from '../routing/router.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Timers } from '../runtime/timers.ts';
+import { contentMultihash } from './content-key.ts';
+import type { NamedPeer } from './dht-message.ts';
+import type { ProvidersAnswer } from './get-providers-message.ts';
+import { createKeptLookups } from './kept-lookups.ts';
+import { FRESH_PEER_MS, REPLICATION } from './limits.ts';
+import type { Liveness, PeerLife } from './liveness.ts';
+import type { PeerTable } from './peer-table.ts';
+import type { ProviderRecords } from './provider-records.ts';
+import { startProviderWalk } from './provider-walk.ts';
+import { createSharedSearches } from './shared-searches.ts';
+
+/** How lookups reach other nodes. */
+export interface LookupNetwork {
+  /** Asks a peer who provides the content. Rejects when it does not answer. */
+  ask(peer: NamedPeer, multihash: Uint8Array): Promise<ProvidersAnswer>;
+  /** True while it makes no sense to wait for the peer. */
+  isSilent(peer: NamedPeer): boolean;
+}
+
+/** A provider that can be asked for content, as the Router names it. */
+export interface Provider extends Peer {
+  /** Its name in this room, hex. */
+  readonly name: string;
+}
+
+/** What createProviderLookups needs. */
+export interface ProviderLookupsDeps {
+  /** This node's ID. */
+  readonly self: Uint8Array;
+  readonly network: LookupNetwork;
+  readonly records: Pick<ProviderRecords, 'providersOf'>;
+  readonly peers: Pick<PeerTable, 'get' | 'closest'>;
+  readonly liveness: Pick<Liveness, 'stateOf'>;
+  /** The peer as others see it; undefined when it has no address that this node may go to. */
+  readonly toProvider: (peer: NamedPeer) => Provider | undefined;
+  /** Told of a provider that is left out because it is dead: it may have come back. */
+  readonly onDeadNamed?: (name: string) => void;
+  readonly observer?: LookupObserver;
+  readonly clock: Pick<Clock, 'nowMs'>;
+  readonly timers: Timers;
+}
+
+/** Gets what a lookup did, for metrics. */
+export interface LookupObserver {
+  /** A walk through the network has ended, by itself or because nobody listened any more. */
+  walkEnded(walk: { readonly durationMs: number; readonly asked: number; readonly found: number }): void;
+  /** A lookup yielded its first provider, or ended without any. */
+  lookupEnded(outcome: LookupOutcome): void;
+}
+
+/** Where a lookup's first provider came from. */
+export type LookupOutcome = 'record' | 'kept' | 'network' | 'nobody';
+
+/** Looks up who provides what. */
+export interface ProviderLookups {
+  /**
+   * Yields the peers that provide the key, one for each time that it is asked: those that this node keeps a record of,
+   * those that it found a moment ago, and only then the network's, as they are found. Peers that are dead are left
+   * out, those whose connection has just ended come last. Ends when the signal aborts, without throwing.
+   */
+  lookup(key: string, options: LookupOptions): AsyncGenerator<Peer, void, undefined>;
+  /** Tells of a peer that has just been met: its records may still be on their way to it. */
+  peerJoined(name: string): void;
+}
+
+/** Makes the lookups of a node. */
+export function createProviderLookups(deps: ProviderLookupsDeps): ProviderLookups {
+  const { network, records, peers, liveness, toProvider, observer, clock, timers } = deps;
+  const selfName = deps.self.toHex();
+  const kept = createKeptLookups<Provider>(clock);
+  /** Name -> when the peer was met, the latest last. */
+  const metMs = new Map<string, number>();
+  const isAwake = ({ name }: { readonly name: string }) => liveness.stateOf(name) !== 'dead';
+
+  const searches = createSharedSearches<string, Provider>((key, { found, ended }) => {
+    const startedMs = clock.nowMs();
+    const all = new Map<string, Provider>();
+    let asked = 0;
+    const note = () => observer?.walkEnded({ durationMs: clock.nowMs() - startedMs, asked, found: all.size });
+    const walk = startProviderWalk(
+      {
+        self: { id: deps.self, addresses: [] },
+        closestPeers: (position) => peers.closest(position, REPLICATION, isAwake),
+        async ask(peer, multihash) {
+          asked++;
+          return network.ask(peer, multihash);
+        },
+        isSilent: (peer) => network.isSilent(peer),
+        isFresh: ({ id }) => clock.nowMs() - (metMs.get(id.toHex()) ?? -Infinity) < FRESH_PEER_MS,
+        timers,
+      },
+      contentMultihash(key),
+      {
+        onProviders(named) {
+          const providers = named.flatMap((peer) => toProvider(peer) ?? []);
+          for (const provider of providers) all.set(provider.name, provider);
+          found(providers);
+        },
+        onEnd() {
+          kept.keep(key, [...all.values()]);
+          note();
+          ended();
+        },
+      },
+    );
+    return {
+      stop() {
+        walk.stop();
+        if (all.size > 0) kept.keep(key, [...all.values()]);
+        note();
+      },
+    };
+  });
+
+  const recorded = (key: string) =>
+    records.providersOf(contentMultihash(key)).flatMap((name) => {
+      const peer = peers.get(name);
+      return peer === undefined ? [] : (toProvider(peer) ?? []);
+    });
+
+  return {
+    async *lookup(key, { signal, limit }) {
+      if (signal.aborted || limit < 1) return;
+      const seen = new Set([selfName]);
+      const doubtful: Provider[] = [];
+      let left = limit;
+      let isFirst = true;
+      const isWanted = (provider: Provider) => {
+        if (seen.has(provider.name)) return false;
+        seen.add(provider.name);
+        const life: PeerLife = liveness.stateOf(provider.name);
+        if (life === 'dead') deps.onDeadNamed?.(provider.name);
+        else if (life === 'doubtful') doubtful.push(provider);
+        else return true;
+        return false;
+      };
+      const take = ({ id, addresses }: Provider, outcome: LookupOutcome): Peer => {
+        if (isFirst) observer?.lookupEnded(outcome);
+        isFirst = false;
+        left--;
+        return { id, addresses };
+      };
+
+      for (const provider of recorded(key)) {
+        if (signal.aborted || left === 0) return;
+        if (isWanted(provider)) yield take(provider, 'record');
+      }
+      const before = kept.get(key);
+      for (const provider of before ?? []) {
+        if (signal.aborted || left === 0) return;
+        if (isWanted(provider)) yield take(provider, 'kept');
+      }
+      // That there was nobody a moment ago is an answer; that there was somebody may not be enough.
+      const isAnswered = before?.length === 0;
+      if (signal.aborted || left === 0) return;
+      if (!isAnswered) {
+        for await (const provider of searches.join(key, key, signal)) {
+          if (isWanted(provider)) yield take(provider, 'network');
+          if (signal.aborted || left === 0) return;
+        }
+      }
+      for (const provider of doubtful) {
+        if (signal.aborted || left === 0) return;
+        yield take(provider, 'network');
+      }
+      if (isFirst) observer?.lookupEnded('nobody');
+    },
+    peerJoined(name) {
+      const nowMs = clock.nowMs();
+      for (const [each, ms] of metMs) {
+        if (nowMs - ms < FRESH_PEER_MS) break;
+        metMs.delete(each);
+      }
+      metMs.delete(name);
+      metMs.set(name, nowMs);
+    },
+  };
+}

@@ -1,0 +1,181 @@
+import { afterEach, describe, expect, test } from 'bun:test';
+
+import { silentLogger } from '../observe/log.ts';
+import { type Clock, systemClock } from '../runtime/clock.ts';
+import { failureOf, until } from '../runtime/conditions.fixture.ts';
+import { createVirtualClock } from '../runtime/testing/virtual-clock.ts';
+import { contentMultihash, keyspacePosition } from './content-key.ts';
+import { RECORDS_PER_SEND } from './limits.ts';
+import { createProviding, type ProvidingOptions } from './providing.ts';
+
+const disposables: AsyncDisposable[] = [];
+afterEach(async () => {
+  await Promise.all(disposables.splice(0).map(async (each) => each[Symbol.asyncDispose]()));
+});
+
+/** Peers that note what they are given. `broken` ones refuse. */
+function start(peers: string[], options: Partial<ProvidingOptions> = {}, clock: Clock = systemClock) {
+  const held = new Map<string, Set<string>>();
+  const own = new Set<string>();
+  const state = {
+    peers,
+    broken: new Set<string>(),
+    sends: [] as [string, number][],
+    gone: [] as string[],
+    positions: new Map<string, Uint8Array>(),
+  };
+  const name = (multihash: Uint8Array) => Buffer.from(multihash).toString('hex');
+  const providing = createProviding(
+    {
+      logger: silentLogger,
+      clock,
+      network: {
+        closestPeers: (_position, count) => state.peers.slice(0, count),
+        positionOf: (peerId) => state.positions.get(peerId),
+        peerCount: () => state.peers.length,
+        async send(peerId, multihashes) {
+          state.sends.push([peerId, multihashes.length]);
+          if (state.broken.has(peerId)) throw new Error('Connection refused');
+          const set = held.get(peerId) ?? new Set();
+          held.set(peerId, set);
+          for (const multihash of multihashes) set.add(name(multihash));
+        },
+        keepOwn: (multihash) => own.add(name(multihash)),
+        dropOwn: (multihash) => own.delete(name(multihash)),
+        gone: (peerId) => state.gone.push(peerId),
+      },
+    },
+    { replication: 20, newPeerDelayMs: 1, ...options },
+  );
+  disposables.push(providing);
+  const holds = (peerId: string, key: string) => held.get(peerId)?.has(name(contentMultihash(key))) === true;
+  return { providing, state, own, holds };
+}
+
+describe('createProviding()', () => {
+  test('gives each peer all records in one go, and keeps its own', async () => {
+    const { providing, state, own, holds } = start(['a', 'b']);
+    await providing.provide(['x', 'y']);
+    await until(() => ['a', 'b'].every((peer) => holds(peer, 'x') && holds(peer, 'y')));
+    expect(state.sends).toEqual([
+      ['a', 2],
+      ['b', 2],
+    ]);
+    expect(own.size).toBe(2);
+  });
+
+  test('keeps the keys when there is no peer, and gives them to the first that comes', async () => {
+    const { providing, state, own, holds } = start([]);
+    await providing.provide(['x']);
+    expect(own.size).toBe(1);
+    state.peers = ['a'];
+    providing.peerJoined('a');
+    await until(() => holds('a', 'x'));
+  });
+
+  test('gives a new peer of a large cluster only what belongs to it', async () => {
+    const { providing, state, holds } = start(['b', 'a'], { replication: 1 });
+    await providing.provide(['x']);
+    const before = state.sends.length;
+    providing.peerJoined('far');
+    providing.peerJoined('b');
+    await until(() => state.sends.length > before);
+    expect(state.sends.slice(before)).toEqual([['b', 1]]);
+    expect(holds('far', 'x')).toBe(false);
+  });
+
+  test('is done when one peer has taken the records, whatever the others do', async () => {
+    const { providing, state } = start(['broken', 'b']);
+    state.broken.add('broken');
+    await providing.provide(['x']);
+    await until(() => state.gone.includes('broken'));
+  });
+
+  test('rejects when every peer refuses, and goes on trying', async () => {
+    const { providing, state, holds } = start(['a']);
+    state.broken.add('a');
+    expect((await failureOf(providing.provide(['x']))).message).toContain(
+      'No peer took the records of 1 keys',
+    );
+    state.broken.clear();
+    await until(() => holds('a', 'x'));
+  });
+
+  test('splits what is too much for one stream', async () => {
+    const { providing, state } = start(['a']);
+    await providing.provide(Array.from({ length: RECORDS_PER_SEND + 1 }, (_, index) => `key-${index}`));
+    expect(state.sends).toEqual([
+      ['a', RECORDS_PER_SEND],
+      ['a', 1],
+    ]);
+  });
+
+  test('answers every one of several calls for the same key', async () => {
+    const { providing } = start(['a', 'b']);
+    await Promise.all(Array.from({ length: 10 }, async () => providing.provide(['x', 'y'])));
+  });
+
+  test('provides again after the interval, but not what was stopped', async () => {
+    const { providing, state, own } = start(['a'], { reprovideIntervalMs: 20 });
+    await providing.provide(['x', 'y']);
+    providing.stop(['y', 'never provided']);
+    expect(own.size).toBe(1);
+    const before = state.sends.length;
+    await until(() => state.sends.length > before + 1);
+    expect(state.sends.slice(before).every(([, count]) => count === 1)).toBe(true);
+  });
+
+  test('gives the closest few a new key at once, and the others what has come meanwhile in one go', async () => {
+    const { providing, state } = start(['a', 'b', 'c'], { earlyReplicas: 2, lateReplicasDelayMs: 30 });
+    await providing.provide(['x']);
+    await providing.provide(['y']);
+    expect(state.sends).toEqual([
+      ['a', 1],
+      ['b', 1],
+      ['a', 1],
+      ['b', 1],
+    ]);
+    await until(() => state.sends.length > 4);
+    expect(state.sends.slice(4)).toEqual([['c', 2]]);
+  });
+
+  test('gives the records of a peer that has left to those who are next, and to nobody else', async () => {
+    const { providing, state } = start(['a', 'b'], { replication: 2, leftPeerDelayMs: 1 });
+    const position = keyspacePosition(contentMultihash('x'));
+    const far = position.map((byte) => byte ^ 0xff);
+    await providing.provide(['x']);
+    const next = position.map((byte, index) => (index === 0 ? byte ^ 1 : byte));
+    state.positions.set('c', next);
+    state.peers = ['a', 'c'];
+    const before = state.sends.length;
+    providing.peerLeft('farther', far);
+    providing.peerLeft('b', position);
+    await until(() => state.sends.length > before);
+    expect(state.sends.slice(before)).toEqual([['c', 1]]);
+  });
+
+  test('spreads what is provided again over the interval', async () => {
+    const clock = createVirtualClock();
+    const { providing, state } = start(['a'], { reprovideIntervalMs: 15_000 }, clock);
+    const keys = Array.from({ length: 2000 }, (_, index) => `key ${index}`);
+    await providing.provide(keys);
+    await clock.advance(0);
+    state.sends.length = 0;
+    const perSecond: number[] = [];
+    for (let second = 0; second < 45; second++) {
+      const before = state.sends.length;
+      await clock.advance(1000);
+      perSecond.push(state.sends.slice(before).reduce((sum, [, count]) => sum + count, 0));
+    }
+    expect(perSecond.reduce((sum, count) => sum + count)).toBe(3 * keys.length);
+    // The first part was planned before there were keys.
+    expect(Math.max(...perSecond.slice(5))).toBeLessThan(250);
+    expect(Math.min(...perSecond.slice(5))).toBeGreaterThan(50);
+  });
+
+  test('provide() ends with the reason of the signal', async () => {
+    const { providing } = start(['a']);
+    const reason = new Error('Enough');
+    expect(await failureOf(providing.provide(['x'], AbortSignal.abort(reason)))).toBe(reason);
+  });
+});

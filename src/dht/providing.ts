@@ -1,0 +1,357 @@
+import type { Logger } from '../observe/log.ts';
+import { createBackoff } from '../runtime/backoff.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { createSlots } from '../runtime/slots.ts';
+import { contentMultihash, keyspacePosition } from './content-key.ts';
+import { createDelivery, type Delivery } from './delivery.ts';
+import { isCloserTo } from './keyspace-distance.ts';
+import {
+  CONCURRENT_SENDS,
+  EARLY_REPLICAS,
+  LATE_REPLICAS_DELAY_MS,
+  LEFT_PEER_DELAY_MS,
+  MANY_KEYS,
+  NEW_PEER_DELAY_MS,
+  RECORDS_PER_SEND,
+  REPROVIDE_INTERVAL_MS,
+  SEND_ATTEMPTS,
+  SEND_RETRY_INITIAL_MS,
+  SEND_RETRY_MAX_MS,
+  SWEEP_PARTS,
+  SWEEP_PARTS_OF_FEW,
+} from './limits.ts';
+
+/** The network as providing sees it. Peers are named by any string, the same one each time. */
+export interface ProvidingNetwork {
+  /** The `count` known peers that are closest to the place in the keyspace, the closest first. */
+  closestPeers(position: Uint8Array, count: number): readonly string[];
+  /** The place of a peer in the keyspace, if it is known. */
+  positionOf(peerId: string): Uint8Array | undefined;
+  /** How many peers are known. With k or fewer, all are among the closest of every key. */
+  peerCount(): number;
+  /** Gives the peer records that say that this node provides the multihashes; resolves once it has taken them. */
+  send(peerId: string, multihashes: readonly Uint8Array[], signal: AbortSignal): Promise<void>;
+  /** Keeps or renews this node's own record, so that it answers for itself. */
+  keepOwn(multihash: Uint8Array): void;
+  /** Forgets this node's own record. */
+  dropOwn(multihash: Uint8Array): void;
+  /** Called when a peer did not take records after several tries. */
+  gone(peerId: string, cause: unknown): void;
+}
+
+/** Gets what providing does, for metrics. */
+export interface ProvidingObserver {
+  /** Records were taken by a peer. */
+  recordsSent(count: number): void;
+  /** All keys have been provided again, one after the other, in so many ms of work; `lagMs` after they were due at most. */
+  sweepEnded(sweep: { readonly keys: number; readonly busyMs: number; readonly lagMs: number }): void;
+}
+
+/** What createProviding needs. */
+export interface ProvidingDeps {
+  readonly network: ProvidingNetwork;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly observer?: ProvidingObserver;
+}
+
+/** Tunables, for tests. */
+export interface ProvidingOptions {
+  readonly replication: number;
+  /** Peers that get a new record at once; the others of the k get it with what else comes meanwhile. */
+  readonly earlyReplicas?: number;
+  readonly lateReplicasDelayMs?: number;
+  readonly reprovideIntervalMs?: number;
+  readonly newPeerDelayMs?: number;
+  readonly leftPeerDelayMs?: number;
+}
+
+/** Keeps the records of this node's keys at the peers that are closest to them. */
+export interface Providing extends AsyncDisposable {
+  /**
+   * Starts to provide the keys. Resolves when each record has been taken by at least one peer (or no peer is
+   * known yet: they get it when they come); rejects when every peer refused. Either way the keys are kept.
+   */
+  provide(keys: readonly string[], signal?: AbortSignal): Promise<void>;
+  /** Stops providing. Unknown keys are no error. */
+  stop(keys: readonly string[]): void;
+  /** Tells of a peer that was not known before: it gets the records that belong to it. */
+  peerJoined(peerId: string): void;
+  /** Tells of a peer that is gone: if it does not come back soon, those next to it get the records that it had. */
+  peerLeft(peerId: string, position: Uint8Array): void;
+  /** How many keys are provided, and how many records wait to be sent. */
+  stats(): { readonly keys: number; readonly waiting: number };
+}
+
+/** A key that is provided. */
+interface Entry {
+  readonly multihash: Uint8Array;
+  readonly position: Uint8Array;
+  /** When in each interval it is provided again, from 0 up to 1: by its place, so that the keys spread. */
+  readonly phase: number;
+}
+
+/** What waits to be sent to one peer: keys, each with the calls that wait for it to be taken. */
+type Outbox = Map<string, readonly Delivery[]>;
+
+/** How many keys are placed before other work gets its turn. */
+const KEYS_PER_TURN = 200;
+
+/**
+ * Records go to each peer in bulk instead of one walk through the DHT per key: which peers are closest is read from
+ * the table of peers, which knows all nodes of a cluster but the largest ones. New keys go to the closest few at once,
+ * to the others of the k a moment later. A node that is learned of later gets the records that belong to it then, and
+ * all keys are provided again every 15 minutes, some at a time.
+ */
+export function createProviding(
+  { network, logger, clock, observer }: ProvidingDeps,
+  options: ProvidingOptions,
+): Providing {
+  const {
+    replication,
+    earlyReplicas = EARLY_REPLICAS,
+    lateReplicasDelayMs = LATE_REPLICAS_DELAY_MS,
+    reprovideIntervalMs = REPROVIDE_INTERVAL_MS,
+    newPeerDelayMs = NEW_PEER_DELAY_MS,
+    leftPeerDelayMs = LEFT_PEER_DELAY_MS,
+  } = options;
+  const entries = new Map<string, Entry>();
+  const outboxes = new Map<string, Outbox>();
+  /** Keys whose farther replicas are still to be told. */
+  const late = new Set<string>();
+  const newPeers = new Set<string>();
+  const leftPeers = new Map<string, Uint8Array>();
+  const slots = createSlots(CONCURRENT_SENDS);
+  const stopped = new AbortController();
+  const running = new Set<Promise<void>>();
+
+  const inBackground = (work: Promise<void>) => {
+    const tracked = work.catch((error: unknown) => {
+      if (!stopped.signal.aborted) logger.warn('Providing failed', { error });
+    });
+    running.add(tracked);
+    void tracked.finally(() => running.delete(tracked));
+  };
+  /** Runs the work after the delay while there is any, one round at a time. */
+  const createRounds = (delayMs: number, hasWork: () => boolean, work: () => Promise<void>) => {
+    let isRunning = false;
+    const run = async () => {
+      try {
+        while (hasWork()) {
+          await clock.sleep(delayMs, stopped.signal);
+          await work();
+        }
+      } finally {
+        isRunning = false;
+      }
+    };
+    return () => {
+      if (isRunning) return;
+      isRunning = true;
+      inBackground(run());
+    };
+  };
+
+  const enqueue = (peerId: string, keys: readonly string[], delivery?: Delivery) => {
+    const waiting = outboxes.get(peerId);
+    const outbox: Outbox = waiting ?? new Map();
+    for (const key of keys) {
+      const earlier = outbox.get(key) ?? [];
+      outbox.set(key, delivery === undefined ? earlier : [...earlier, delivery]);
+    }
+    if (waiting !== undefined) return;
+    outboxes.set(peerId, outbox);
+    inBackground(empty(peerId, outbox));
+  };
+
+  const empty = async (peerId: string, outbox: Outbox) => {
+    const backoff = createBackoff({ initialMs: SEND_RETRY_INITIAL_MS, maxMs: SEND_RETRY_MAX_MS });
+    let failures = 0;
+    try {
+      while (outbox.size > 0) {
+        const batch = [...outbox].slice(0, RECORDS_PER_SEND);
+        const multihashes = batch.flatMap(([key]) => entries.get(key)?.multihash ?? []);
+        try {
+          await slots.use(async () => network.send(peerId, multihashes, stopped.signal));
+        } catch (cause) {
+          stopped.signal.throwIfAborted();
+          failures++;
+          for (const [key, deliveries] of batch) {
+            for (const delivery of deliveries) delivery.refused(key, cause);
+            outbox.set(key, (outbox.get(key) ?? []).slice(deliveries.length));
+          }
+          if (failures >= SEND_ATTEMPTS) {
+            network.gone(peerId, cause);
+            return;
+          }
+          await clock.sleep(backoff.nextMs(), stopped.signal);
+          continue;
+        }
+        failures = 0;
+        observer?.recordsSent(multihashes.length);
+        for (const [key, deliveries] of batch) {
+          for (const delivery of deliveries) delivery.taken(key);
+          const later = (outbox.get(key) ?? []).slice(deliveries.length);
+          if (later.length === 0) outbox.delete(key);
+          else outbox.set(key, later);
+        }
+      }
+    } finally {
+      outboxes.delete(peerId);
+      for (const [key, deliveries] of outbox) {
+        for (const delivery of deliveries) delivery.refused(key, new Error('The peer is gone'));
+      }
+    }
+  };
+
+  /** Sends the keys to those peers that `choose` picks of the closest to each. */
+  const place = async (
+    keys: Iterable<string>,
+    choose: (closest: readonly string[], entry: Entry) => readonly string[],
+    delivery?: Delivery,
+  ) => {
+    const keysByPeer = new Map<string, string[]>();
+    let count = 0;
+    for (const key of keys) {
+      const entry = entries.get(key);
+      if (entry === undefined) continue;
+      for (const peerId of choose(network.closestPeers(entry.position, replication), entry)) {
+        const list = keysByPeer.get(peerId);
+        if (list === undefined) keysByPeer.set(peerId, [key]);
+        else list.push(key);
+      }
+      if (++count % KEYS_PER_TURN === 0) await new Promise(setImmediate);
+    }
+    delivery?.expect(keysByPeer);
+    for (const [peerId, list] of keysByPeer) enqueue(peerId, list, delivery);
+  };
+
+  const tellLate = createRounds(
+    lateReplicasDelayMs,
+    () => late.size > 0,
+    async () => {
+      const keys = [...late];
+      late.clear();
+      await place(keys, (closest) => closest.slice(earlyReplicas));
+    },
+  );
+  const tellNewPeers = createRounds(
+    newPeerDelayMs,
+    () => newPeers.size > 0,
+    async () => {
+      const batch = new Set(newPeers);
+      newPeers.clear();
+      if (network.peerCount() <= replication) {
+        for (const peerId of batch) if (entries.size > 0) enqueue(peerId, [...entries.keys()]);
+      } else {
+        await place(entries.keys(), (closest) => closest.filter((peerId) => batch.has(peerId)));
+      }
+    },
+  );
+  const replaceLeftPeers = createRounds(
+    leftPeerDelayMs,
+    () => leftPeers.size > 0,
+    async () => {
+      const gone = [...leftPeers.values()];
+      leftPeers.clear();
+      if (network.peerCount() < replication) return;
+      await place(entries.keys(), (closest, { position }) => {
+        // The last of the k are new to it if one that has left was closer; as many as have left.
+        const last = closest.at(-1);
+        const lastPosition = last === undefined ? undefined : network.positionOf(last);
+        if (lastPosition === undefined) return [];
+        const moved = gone.filter((left) => isCloserTo(position, left, lastPosition)).length;
+        return moved === 0 ? [] : closest.slice(-moved);
+      });
+    },
+  );
+
+  const reprovide = async () => {
+    const startMs = clock.nowMs();
+    let doneMs = startMs;
+    let sweep = { keys: 0, busyMs: 0, lagMs: 0 };
+    for (;;) {
+      const parts = entries.size > MANY_KEYS ? SWEEP_PARTS : SWEEP_PARTS_OF_FEW;
+      await clock.sleep(reprovideIntervalMs / parts, stopped.signal);
+      const nowMs = clock.nowMs();
+      const due = keysDue((doneMs - startMs) / reprovideIntervalMs, (nowMs - startMs) / reprovideIntervalMs);
+      for (const key of due) {
+        const multihash = entries.get(key)?.multihash;
+        if (multihash !== undefined) network.keepOwn(multihash);
+      }
+      await place(due, (closest) => closest);
+      sweep = {
+        keys: sweep.keys + due.length,
+        busyMs: sweep.busyMs + (clock.nowMs() - nowMs),
+        lagMs: Math.max(sweep.lagMs, clock.nowMs() - doneMs - reprovideIntervalMs / parts),
+      };
+      const rounds = (ms: number) => Math.floor((ms - startMs) / reprovideIntervalMs);
+      if (rounds(nowMs) > rounds(doneMs)) {
+        observer?.sweepEnded(sweep);
+        logger.debug('Provided again', sweep);
+        sweep = { keys: 0, busyMs: 0, lagMs: 0 };
+      }
+      doneMs = nowMs;
+    }
+  };
+  /** The keys whose phase lies between the two times, which are counted in intervals. */
+  const keysDue = (from: number, to: number): readonly string[] => {
+    if (to - from >= 1) return [...entries.keys()];
+    const [start, end] = [from % 1, to % 1];
+    const isDue = (phase: number) =>
+      start < end ? phase >= start && phase < end : phase >= start || phase < end;
+    return [...entries].flatMap(([key, { phase }]) => (isDue(phase) ? [key] : []));
+  };
+  inBackground(reprovide());
+
+  return {
+    async provide(keys, signal) {
+      signal?.throwIfAborted();
+      stopped.signal.throwIfAborted();
+      for (const key of keys) {
+        let entry = entries.get(key);
+        if (entry === undefined) {
+          const multihash = contentMultihash(key);
+          const position = keyspacePosition(multihash);
+          entry = { multihash, position, phase: ((position[0] ?? 0) * 256 + (position[1] ?? 0)) / 65_536 };
+          entries.set(key, entry);
+        }
+        network.keepOwn(entry.multihash);
+      }
+      const delivery = createDelivery();
+      await place(keys, (closest) => closest.slice(0, earlyReplicas), delivery);
+      if (network.peerCount() > earlyReplicas) {
+        for (const key of keys) late.add(key);
+        tellLate();
+      }
+      await delivery.settled(signal);
+    },
+    stop(keys) {
+      for (const key of keys) {
+        const entry = entries.get(key);
+        if (entry === undefined) continue;
+        entries.delete(key);
+        network.dropOwn(entry.multihash);
+      }
+    },
+    peerJoined(peerId) {
+      leftPeers.delete(peerId);
+      newPeers.add(peerId);
+      tellNewPeers();
+    },
+    peerLeft(peerId, position) {
+      newPeers.delete(peerId);
+      leftPeers.set(peerId, position);
+      replaceLeftPeers();
+    },
+    stats() {
+      let waiting = 0;
+      for (const outbox of outboxes.values()) waiting += outbox.size;
+      return { keys: entries.size, waiting };
+    },
+    async [Symbol.asyncDispose]() {
+      stopped.abort(new Error('Providing has stopped'));
+      await Promise.all(running);
+    },
+  };
+}

@@ -1,0 +1,86 @@
+/** How a search tells what it finds. */
+export interface SearchListeners<R> {
+  readonly found: (results: readonly R[]) => void;
+  readonly ended: () => void;
+}
+
+/** Searches, of which those for the same key at the same time are one. */
+export interface SharedSearches<Q, R> {
+  /**
+   * Yields what the search for the key finds, from its start on, until it has ended or the signal aborts; it never
+   * throws. The search stops when nobody listens to it any more.
+   */
+  join(key: string, query: Q, signal: AbortSignal): AsyncGenerator<R, void, undefined>;
+}
+
+interface Search<R> {
+  readonly results: R[];
+  listeners: number;
+  hasEnded: boolean;
+  /** Settled, and replaced, when there is more to know. */
+  news: PromiseWithResolvers<void>;
+  stop(): void;
+}
+
+/** Makes searches that are started by `start`. */
+export function createSharedSearches<Q, R>(
+  start: (query: Q, listeners: SearchListeners<R>) => { stop(): void },
+): SharedSearches<Q, R> {
+  const searches = new Map<string, Search<R>>();
+
+  const begin = (key: string, query: Q) => {
+    const search: Search<R> = {
+      results: [],
+      listeners: 0,
+      hasEnded: false,
+      news: Promise.withResolvers(),
+      stop: () => {},
+    };
+    const tell = () => {
+      search.news.resolve();
+      search.news = Promise.withResolvers();
+    };
+    const walk = start(query, {
+      found(results) {
+        search.results.push(...results);
+        tell();
+      },
+      ended() {
+        search.hasEnded = true;
+        searches.delete(key);
+        tell();
+      },
+    });
+    search.stop = () => walk.stop();
+    searches.set(key, search);
+    return search;
+  };
+
+  return {
+    async *join(key, query, signal) {
+      if (signal.aborted) return;
+      const aborted = Promise.withResolvers<void>();
+      const onAbort = () => aborted.resolve();
+      signal.addEventListener('abort', onAbort, { once: true });
+      const search = searches.get(key) ?? begin(key, query);
+      search.listeners++;
+      try {
+        for (let next = 0; !signal.aborted;) {
+          const result = search.results[next];
+          if (result !== undefined) {
+            next++;
+            yield result;
+          } else if (search.hasEnded) return;
+          else await Promise.race([search.news.promise, aborted.promise]);
+        }
+      } finally {
+        signal.removeEventListener('abort', onAbort);
+        search.listeners--;
+        if (search.listeners === 0 && !search.hasEnded) {
+          searches.delete(key);
+          search.stop();
+        }
+      }
+    },
+  };
+}
