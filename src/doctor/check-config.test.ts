@@ -5,7 +5,7 @@ import { readEffectiveConfig } from '../containerd/effective-config.ts';
 import { createHostFolder } from '../runtime/testing/host-folder.ts';
 import { checkConfig } from './check-config.ts';
 import { type DistributionId, DISTRIBUTIONS } from './distribution.ts';
-import type { MendStep } from './finding.ts';
+import type { Finding, MendStep } from './finding.ts';
 
 const CERTS = '/etc/containerd/certs.d';
 const SOCKET = '/run/containerd/containerd.sock';
@@ -154,6 +154,31 @@ describe('checkConfig()', () => {
   test.each(MENDS)('tells %s how to keep layers', async (id, version, files, step) => {
     const findings = await check(version, files, id);
     expect(findings.find((finding) => finding.id === 'discard-unpacked-layers')?.mend[0]).toEqual(step);
+  });
+
+  test.each<[DistributionId, string]>([
+    ['k3s', '/etc/rancher/k3s/registries.yaml'],
+    ['rke2', '/var/lib/rancher/rke2/agent/etc/containerd/config-v3.toml.tmpl'],
+    ['k0s', '/etc/k0s/containerd.d'],
+    ['eks-al2023', 'NodeConfig'],
+    ['talos', 'CRICustomizationConfig'],
+    ['bottlerocket', 'settings.container-registry'],
+  ])('does not tell %s to edit a file that is written anew at each start', async (id, text) => {
+    const config = `version = 3\n[${IMAGES}.registry.mirrors."a.io"]\nendpoint = ["https://b.io"]\n`;
+    const findings = await check('2.1.5', { [DISTRIBUTIONS[id].configFile]: config }, id);
+    const [step] = findings.find((finding) => finding.id === 'registry-mirrors')?.mend ?? [];
+    expect(step).toMatchObject({ do: 'note', text: expect.stringContaining(text) });
+  });
+
+  test.each<[string, string, Finding['severity']]>([
+    ['2.1.5', 'auth', 'info'],
+    ['2.1.5', 'tls', 'warning'],
+    ['1.7.20', 'auth', 'info'],
+    ['1.7.20', 'tls', 'error'],
+  ])('takes registry.configs with %s and %s for as bad as it is', async (version, key, severity) => {
+    const plugin = version.startsWith('1.') ? CRI : IMAGES;
+    const config = `version = ${version.startsWith('1.') ? 2 : 3}\n[${plugin}.registry]\nconfig_path = "${CERTS}"\n[${plugin}.registry.configs."a.io".${key}]\nx = "y"\n`;
+    expect(await check(version, { [FILE]: config })).toMatchObject([{ id: 'registry-configs', severity }]);
   });
 
   test('says when the file is that of another containerd', async () => {

@@ -150,6 +150,7 @@ function checkRegistryTables(context: ConfigContext, expected: ConfigExpectation
           value: JSON.stringify(expected.registryConfigPath),
           now: configPath,
         });
+    const removal = mendTables(context, [[...paths.registry, 'mirrors']]);
     findings.push({
       id: 'registry-mirrors',
       severity: 'error',
@@ -158,8 +159,9 @@ function checkRegistryTables(context: ConfigContext, expected: ConfigExpectation
         : 'registry.mirrors is set: containerd reads no hosts.toml with that, and never asks the mirror',
       seen: origins('mirrors', mirrors),
       mend: [
-        ...mendTables(context, [[...paths.registry, 'mirrors']]).slice(0, -1),
-        ...(set.length > 0 ? set : mendTables(context, [[...paths.registry, 'mirrors']]).slice(-1)),
+        // One restart is enough, at the end.
+        ...removal.filter(({ do: kind }) => set.length === 0 || kind !== 'run'),
+        ...set,
       ],
     });
   }
@@ -167,10 +169,10 @@ function checkRegistryTables(context: ConfigContext, expected: ConfigExpectation
     const isFatal = version.major < 2 && hasPath && configsWithTls.length > 0;
     findings.push({
       id: 'registry-configs',
-      severity: isFatal ? 'error' : 'warning',
+      severity: isFatal ? 'error' : configsWithTls.length > 0 ? 'warning' : 'info',
       what: isFatal
         ? 'registry.configs has tls and config_path is set: containerd refuses to load its CRI plugin with that'
-        : 'registry.configs is set, which is deprecated: with config_path its TLS settings are not used; credentials belong into pull secrets, the rest into hosts.toml',
+        : 'registry.configs is set, which is deprecated: with config_path its TLS settings are not used, its credentials are; these belong into pull secrets, the rest into hosts.toml',
       seen: origins('configs', configs),
       mend: mendTables(context, [[...paths.registry, 'configs']]),
     });

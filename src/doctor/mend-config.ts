@@ -60,6 +60,17 @@ export function mendKey(context: ConfigContext, change: KeyChange): readonly Men
           lines: talosFile(toml),
         },
         restart,
+        {
+          do: 'note',
+          text: 'from Talos 1.14 on a document of the machine configuration does the same without a reboot',
+          lines: [
+            'apiVersion: v1alpha1',
+            'kind: CRICustomizationConfig',
+            'name: spegel',
+            'content: |',
+            ...indent(toml, 2),
+          ],
+        },
       ];
     case 'bottlerocket':
       break;
@@ -73,6 +84,17 @@ export function mendTables(
   context: ConfigContext,
   tables: ReadonlyArray<readonly string[]>,
 ): readonly MendStep[] {
+  const { distribution } = context;
+  const restart: MendStep = { do: 'run', command: distribution.restart };
+  const source = sourceOf(context);
+  if (source !== undefined) {
+    const names = tables.map(formatTable).join(' and ');
+    const note: MendStep = {
+      do: 'note',
+      text: `take out what ${distribution.name} makes ${names} from: ${source}`,
+    };
+    return distribution.id === 'eks-al2023' ? [note] : [note, restart];
+  }
   const steps: MendStep[] = [];
   for (const [file, text] of context.config.files) {
     for (const table of tables) {
@@ -83,12 +105,30 @@ export function mendTables(
   }
   if (steps.length === 0) {
     const text = `remove ${tables.map(formatTable).join(' and ')} from containerd's configuration`;
-    return [
-      { do: 'note', text },
-      { do: 'run', command: context.distribution.restart },
-    ];
+    return [{ do: 'note', text }, restart];
   }
-  return [...steps, { do: 'run', command: context.distribution.restart }];
+  return [...steps, restart];
+}
+
+/** What a distribution writes its config.toml from at each start; undefined: the file itself is edited. */
+function sourceOf({ distribution, config }: ConfigContext): string | undefined {
+  switch (distribution.id) {
+    case 'k3s':
+    case 'rke2':
+      return `/etc/rancher/${distribution.id}/registries.yaml (mirrors, configs), and the template ${templateOf(config)} if it is there`;
+    case 'k0s':
+      return 'the files in /etc/k0s/containerd.d';
+    case 'eks-al2023':
+      return "spec.containerd.config of the NodeConfig in the node's user data, then replace the node";
+    case 'talos':
+      return 'machine.files or CRICustomizationConfig documents, and registry settings of the machine configuration';
+    case 'bottlerocket':
+      return 'settings.container-registry (mirrors, credentials)';
+    case 'plain':
+    case 'aks':
+    case 'kind':
+      return undefined;
+  }
 }
 
 /** A table's header as TOML. */
@@ -140,17 +180,19 @@ function choosePlace(config: EffectiveConfig, version: ContainerdVersion, table:
 function rancherStep({ config }: ConfigContext, file: readonly string[], toml: readonly string[]): MendStep {
   const glob = config.globs.find((glob) => glob.endsWith('/*.toml'));
   if (glob !== undefined) return { do: 'write', file: glob.replace(/\*\.toml$/, 'spegel.toml'), lines: file };
-  const isNew = config.configVersion >= 3;
-  const template = config.path.replace(/config\.toml$/, isNew ? 'config-v3.toml.tmpl' : 'config.toml.tmpl');
   return {
     do: 'note',
-    text: `in ${template} (made from the base template if it is not there); a table that the base has already is changed, not repeated`,
+    text: `in ${templateOf(config)} (made from the base template if it is not there); a table that the base has already is changed, not repeated`,
     lines: ['{{ template "base" . }}', '', ...toml],
   };
 }
 
+function templateOf({ path, configVersion }: EffectiveConfig): string {
+  return path.replace(/config\.toml$/, configVersion >= 3 ? 'config-v3.toml.tmpl' : 'config.toml.tmpl');
+}
+
 function kindPatch(toml: readonly string[]): string[] {
-  return ['containerdConfigPatches:', '- |-', ...toml.map((line) => `  ${line}`)];
+  return ['containerdConfigPatches:', '- |-', ...indent(toml, 2)];
 }
 
 function nodeConfig(toml: readonly string[]): string[] {
@@ -160,7 +202,7 @@ function nodeConfig(toml: readonly string[]): string[] {
     'spec:',
     '  containerd:',
     '    config: |',
-    ...toml.map((line) => `      ${line}`),
+    ...indent(toml, 6),
   ];
 }
 
@@ -171,6 +213,10 @@ function talosFile(toml: readonly string[]): string[] {
     '    - path: /etc/cri/conf.d/20-customization.part',
     '      op: create',
     '      content: |',
-    ...toml.map((line) => `        ${line}`),
+    ...indent(toml, 8),
   ];
+}
+
+function indent(lines: readonly string[], spaces: number): readonly string[] {
+  return lines.map((line) => `${' '.repeat(spaces)}${line}`);
 }
