@@ -3,10 +3,10 @@ import { join, relative } from 'node:path';
 import { REPOSITORY } from '../chart/render-chart.ts';
 
 /**
- * Where a block's commands are run: `sandbox` is this machine with changes that are thrown away, `lab` the lab of
- * scripts/lab-up.ts, `render` the sandbox with helm, whose install and upgrade render only.
+ * Where a block's commands are run: `sandbox` is this machine with changes that are thrown away, `render` the same with
+ * helm, whose install and upgrade render only; `lab` is beside the lab of scripts/lab-up.ts, `node` on a node of it.
  */
-export type Runner = 'sandbox' | 'lab' | 'render';
+export type Runner = 'sandbox' | 'render' | 'lab' | 'node';
 
 /** A fenced block of a document. */
 export interface DocBlock {
@@ -21,7 +21,7 @@ export interface DocBlock {
   readonly runner: Runner | undefined;
 }
 
-const RUNNERS: ReadonlySet<string> = new Set<Runner>(['sandbox', 'lab', 'render']);
+const RUNNERS: ReadonlySet<string> = new Set<Runner>(['sandbox', 'render', 'lab', 'node']);
 const MARK = /^<!-- run: (\S*) -->$/;
 
 /** The documents of the repository: README.md, CHANGELOG.md and those in docs/, from its root. */

@@ -10,7 +10,7 @@ const ROUTES = /(?:app\.get\(|app\.on\('GET', |pathname === |for \(const name of
 
 describe('docs/REFERENCE.md', () => {
   test('is what bun run reference writes', async () => {
-    expect(await readFile(REFERENCE_FILE, 'utf8')).toBe(await renderReference());
+    expect(await readFile(REFERENCE_FILE, 'utf8'), 'run bun run reference').toBe(await renderReference());
   });
 
   test.each(LISTENERS)('has the routes of $flag', async ({ sources, endpoints }) => {

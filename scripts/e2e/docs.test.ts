@@ -83,6 +83,12 @@ describe('commands of the documents, in the lab', () => {
     BLOCK_TIMEOUT_MS,
   );
 
+  test.each(of('node'))(
+    'on a node: %s',
+    async (_where, block) => void (await run(block, [join(folder, 'dist/lab/n2')])),
+    BLOCK_TIMEOUT_MS,
+  );
+
   test('and the lab has been through the quick start', async () => {
     expect(
       (await lab().node(2).mirror.metrics()).sum('spegel_mirror_requests_total', { cache: 'hit' }),
