@@ -55,6 +55,11 @@ describe('the documents', () => {
     expect(wrong).toEqual([]);
   });
 
+  test('README.md leads to each of them', () => {
+    const readme = texts.get('README.md') ?? '';
+    expect(files.filter((file) => file !== 'README.md' && !readme.includes(`](${file})`))).toEqual([]);
+  });
+
   test.each([
     ['toml', (text: string) => Bun.TOML.parse(text)],
     ['yaml', (text: string) => Bun.YAML.parse(text)],
