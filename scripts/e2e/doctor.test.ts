@@ -2,12 +2,14 @@ import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
 import { cp, mkdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Finding } from '../../src/doctor/finding.ts';
+import { type LabNode, nodeHost } from '../lab/lab-node.ts';
 import { createCleanup } from '../lab/cleanup.ts';
 import { startDaemon } from '../lab/daemon.ts';
 import { parseMetrics } from '../lab/metrics.ts';
 import { MIRROR_PORTS } from '../lab/mirror.ts';
 import { countMirrorRequests } from '../lab/mirror-counts.ts';
 import { runCommand } from '../lab/run-command.ts';
+import { createSelfSignedCertificate } from '../lab/self-signed-certificate.ts';
 import { createImage } from '../lab/test-image.ts';
 import { untilFound } from '../lab/until-found.ts';
 import { REGISTRY } from '../lab/upstream.ts';
@@ -34,12 +36,15 @@ const earlierFolder = () => join(dirname(configFile()), 'earlier');
 const hostsFile = (folder: string) => join(node().containerd.paths.certsDir, folder, 'hosts.toml');
 
 async function doctor(...args: readonly string[]) {
-  const { containerd, mirror } = node();
+  return doctorOn(node(), ...args);
+}
+
+async function doctorOn({ containerd, mirror }: LabNode, ...args: readonly string[]) {
   const { exitCode, stdout, stderr } = await mirror.run([
     'doctor',
     '--json',
     '--containerd-config',
-    configFile(),
+    join(dirname(containerd.paths.certsDir), 'config.toml'),
     '--containerd-sock',
     containerd.paths.socket,
     '--containerd-content-path',
@@ -58,16 +63,16 @@ let images = 0;
 let others = 0;
 
 /** Pulls an image that no registry has: only the mirror can have got it. */
-async function pullThroughMirror(): Promise<void> {
+async function pullThroughMirror(puller = node()): Promise<void> {
   images += 1;
   const name = `doctor${images}`;
   const image = createImage({ seed: `${name}-${lab().id}`, layers: [{ sizeBytes: 10_000 }] });
   await lab().node(1).importImage(image, `${REGISTRY}/${name}:v1`);
-  await untilFound(node(), image, name, 'v1');
-  const counted = await countMirrorRequests(node().mirror);
-  await node().pull(`${REGISTRY}/${name}:v1`);
+  await untilFound(puller, image, name, 'v1');
+  const counted = await countMirrorRequests(puller.mirror);
+  await puller.pull(`${REGISTRY}/${name}:v1`);
   expect((await counted()).hits).toBeGreaterThan(0);
-  await node().verify(image);
+  await puller.verify(image);
 }
 
 async function editConfig(change: (text: string) => string): Promise<void> {
@@ -111,6 +116,7 @@ afterEach(async () => {
 
 /** Where the second mirror is. */
 const OTHER = ['--addr', '127.0.0.1:9590'];
+const TLS_FRONT = join(import.meta.dir, '../lab/tls-front-process.ts');
 const FINDINGS = 'spegel_doctor_findings';
 const LAST_CHECK = 'spegel_doctor_last_check_timestamp_seconds';
 /** As many as doctor takes for no chance. */
@@ -368,6 +374,74 @@ describe('spegel doctor', () => {
     await writeFile(hostsFile(REGISTRY), text);
     expect((await doctor()).findings).toEqual([]);
     await pullThroughMirror();
+  });
+
+  test('asks a target over TLS as its section says', async () => {
+    await pullThroughMirror();
+    const { certificate, privateKey } = createSelfSignedCertificate('localhost');
+    const folder = dirname(configFile());
+    const file = (name: string) => join(folder, name);
+    await writeFile(file('tls.crt'), certificate);
+    await writeFile(file('tls.key'), privateKey);
+    await writeFile(file('other.crt'), createSelfSignedCertificate('localhost').certificate);
+    const cleanup = createCleanup();
+    const front = startDaemon(
+      { cleanup, namespace: node().endpoint.namespace },
+      {
+        name: 'TLS before the mirror',
+        logPath: file('tls.log'),
+        argv: [process.execPath, TLS_FRONT, '5443', '5000', file('tls.crt'), file('tls.key')],
+      },
+    );
+    try {
+      await waitFor('the TLS front', async () => (await front.log()).includes('listening'));
+      const write = async (settings: string) =>
+        writeFile(
+          hostsFile(REGISTRY),
+          `server = "http://${REGISTRY}"\n[host.'https://localhost:5443']\ncapabilities = ['pull', 'resolve']\n${settings}\n`,
+        );
+      const args = ['--mirror-targets', 'https://localhost:5443'];
+      await rm(hostsFile('registry.lab'));
+
+      await write(`ca = '${file('other.crt')}'`);
+      expect((await doctor(...args)).ids).toEqual(['target-unreachable']);
+      await write(`ca = '${file('tls.crt')}'`);
+      expect((await doctor(...args)).findings).toEqual([]);
+      await pullThroughMirror();
+      await write('skip_verify = true');
+      expect((await doctor(...args)).findings).toEqual([]);
+      await pullThroughMirror();
+    } finally {
+      await front.stop();
+      cleanup.run();
+    }
+  });
+
+  test('names mirror-through-proxy, and NO_PROXY as its mend has it is enough', async () => {
+    /** A node that has an image and asks the mirror at its own address. */
+    const startBehindProxy = async (noProxy: string) => {
+      const containerdEnv = { HTTP_PROXY: 'http://127.0.0.1:9', NO_PROXY: noProxy };
+      const puller = await lab().addNode({ containerdEnv });
+      const { certsDir } = puller.containerd.paths;
+      const configure = ['configure', '--containerd-registry-config-path', certsDir, ...MIRRORED];
+      await puller.mirror.run([...configure, '--mirror-targets', `http://${puller.endpoint.ipv4}:5000`]);
+      const image = createImage({ seed: `own-${lab().id}-${noProxy}`, layers: [{ sizeBytes: 1000 }] });
+      await puller.importImage(image, 'registry.lab/own:v1');
+      return puller;
+    };
+    const broken = await startBehindProxy('registry.lab');
+    const { findings } = await doctorOn(broken);
+    expect(findings.map(({ id }) => id)).toEqual(['mirror-through-proxy']);
+    expect(await pullThroughMirror(broken).catch(() => 'failed')).toBe('failed');
+
+    const [step] = findings[0]?.mend ?? [];
+    const text = step?.do === 'write' ? step.lines.join('\n') : '';
+    const noProxy = /"NO_PROXY=([^"]*)"/.exec(text)?.[1] ?? '';
+    expect(noProxy).toBe(`registry.lab,${broken.endpoint.ipv4}`);
+    const next = nodeHost(lab().nodes.length + 1).ipv4;
+    const mended = await startBehindProxy(noProxy.replace(broken.endpoint.ipv4, next));
+    expect((await doctorOn(mended)).findings).toEqual([]);
+    await pullThroughMirror(mended);
   });
 
   test('names daemon-without-containerd until containerd is back', async () => {

@@ -31,6 +31,8 @@ export interface NodeOptions {
   /** Added to the mirror's `registry` command. */
   readonly mirrorArgs?: readonly string[];
   readonly mirrorEnv?: Readonly<Record<string, string>>;
+  /** Added to containerd's environment. */
+  readonly containerdEnv?: Readonly<Record<string, string>>;
   /** Registries whose pulls go through the mirror; empty is all. Default: upstream's two http names. */
   readonly mirroredRegistries?: readonly string[];
   readonly link?: LinkShape;
@@ -92,7 +94,12 @@ export async function startLabNode(
   const env = { SSL_CERT_FILE: caFile };
   const containerd = await startContainerd(
     { cleanup, namespace: endpoint.namespace },
-    { directory, name: endpoint.name, binDir: options.containerdBinDir, env },
+    {
+      directory,
+      name: endpoint.name,
+      binDir: options.containerdBinDir,
+      env: { ...env, ...options.containerdEnv },
+    },
   );
   let mirror: Mirror | undefined;
   if (binary === NO_MIRROR) await writeUpstreamHosts(containerd.paths.certsDir);

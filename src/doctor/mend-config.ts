@@ -127,8 +127,9 @@ function sourceOf({ distribution, config }: ConfigContext): string | undefined {
     case 'plain':
     case 'aks':
     case 'kind':
-      return undefined;
+      break;
   }
+  return undefined;
 }
 
 /** A table's header as TOML. */
