@@ -15,6 +15,7 @@ import {
 } from './flag-kinds.ts';
 import { formatRegistryUrl, parseRegistryUrl, type RegistryUrl } from '../containerd/registry-url.ts';
 import { BASIC_AUTH_FOLDER } from '../runtime/basic-auth.ts';
+import { parseIpNetwork } from '../runtime/ip-network.ts';
 import { parseImageFilter } from '../store/image-filter.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -73,6 +74,23 @@ export const registryFlags = {
     },
   }),
   ...nodeFlags,
+  membershipCheck: booleanFlag(
+    'only addresses that --dns-bootstrap-domain names may join, provide and be asked (kind dns)',
+    true,
+  ),
+  allowedNetworks: listFlag({
+    argument: 'network',
+    help: 'networks that all nodes are in, such as 10.0.0.0/8 or fd00::/64; others are refused; none: any',
+    parse: (text) => {
+      parseIpNetwork(text);
+      return text;
+    },
+  }),
+  swarmKeyFile: textFlag(
+    'path',
+    "file with the key of libp2p's private network, the same on every node; the original Spegel cannot join then",
+    undefined,
+  ),
   nodeIp: ipFlag("the machine's address, announced to peers when the host's network is used"),
 };
 

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
 import { createBootstrapper } from './create-bootstrapper.ts';
+import { bootstrapDomain } from './create-membership.ts';
 
 const ENTRY = {
   ID: '12D3KooWDPgHJaDd8bfqssKonURarTz9V4XGkehuc6o91EXbPe7Y',
@@ -9,7 +10,6 @@ const PEER = { id: ENTRY.ID, multiaddrs: ENTRY.Addrs };
 const never = new AbortController().signal;
 const none = {
   bootstrapKind: 'http',
-  dnsBootstrapDomain: undefined,
   httpBootstrapCertDir: undefined,
   httpBootstrapPeer: undefined,
   httpBootstrapUrl: undefined,
@@ -65,7 +65,8 @@ describe('createBootstrapper()', () => {
   });
 
   test('resolves the domain for the kind dns', () => {
-    const given = { ...none, bootstrapKind: 'dns', dnsBootstrapDomain: 'spegel.example.' } as const;
-    expect(createBootstrapper(given).kind).toBe('dns');
+    const given = { ...none, bootstrapKind: 'dns' } as const;
+    const domain = bootstrapDomain({ bootstrapKind: 'dns', dnsBootstrapDomain: 'spegel.example.' });
+    expect(createBootstrapper(given, domain).kind).toBe('dns');
   });
 });

@@ -1,5 +1,6 @@
 import type { Bootstrapper } from '../p2p/bootstrapper.ts';
 import { createDnsBootstrapper } from '../p2p/dns-bootstrapper.ts';
+import type { DomainAddresses } from '../p2p/domain-addresses.ts';
 import { createHttpBootstrapper } from '../p2p/http-bootstrapper.ts';
 import { createStaticBootstrapper } from '../p2p/static-bootstrapper.ts';
 import { readTlsFolder } from '../p2p/tls-folder.ts';
@@ -10,7 +11,6 @@ import type { RegistryOptions } from './registry-options.ts';
 type BootstrapOptions = Pick<
   RegistryOptions,
   | 'bootstrapKind'
-  | 'dnsBootstrapDomain'
   | 'httpBootstrapCertDir'
   | 'httpBootstrapPeer'
   | 'httpBootstrapUrl'
@@ -18,15 +18,14 @@ type BootstrapOptions = Pick<
   | 'staticBootstrapPeers'
 >;
 
-/** Makes the bootstrapper that the flags ask for. A node without anybody to ask waits for others to come. */
-export function createBootstrapper(options: BootstrapOptions): Bootstrapper {
-  const { bootstrapKind, dnsBootstrapDomain, httpBootstrapCertDir, httpBootstrapPeer, httpBootstrapUrl } =
-    options;
-  if (bootstrapKind === 'dns' && dnsBootstrapDomain !== undefined) {
-    return createDnsBootstrapper({
-      domain: dnsBootstrapDomain,
-      port: parseListenAddress(options.routerAddr).port,
-    });
+/**
+ * Makes the bootstrapper that the flags ask for; for the kind dns with the addresses of bootstrapDomain.
+ * A node without anybody to ask waits for others to come.
+ */
+export function createBootstrapper(options: BootstrapOptions, addresses?: DomainAddresses): Bootstrapper {
+  const { bootstrapKind, httpBootstrapCertDir, httpBootstrapPeer, httpBootstrapUrl } = options;
+  if (addresses !== undefined) {
+    return createDnsBootstrapper(addresses, parseListenAddress(options.routerAddr).port);
   }
   const url = httpBootstrapUrl ?? (httpBootstrapPeer === undefined ? undefined : `${httpBootstrapPeer}/id`);
   if (bootstrapKind === 'http' && url !== undefined) {

@@ -53,6 +53,12 @@ export interface RegistryOptions {
   readonly httpBootstrapCertDir: string | undefined;
   /** Multiaddrs that end in `/p2p/<peer ID>`. */
   readonly staticBootstrapPeers: readonly string[];
+  /** With the kind dns: only the addresses that the domain names belong to the cluster. */
+  readonly membershipCheck: boolean;
+  /** Networks, `10.0.0.0/8` or one address, that all nodes are in, checked; empty: any. */
+  readonly allowedNetworks: readonly string[];
+  /** File with the key of libp2p's private network; undefined: none is needed. */
+  readonly swarmKeyFile: string | undefined;
   /** IP address of the machine, from NODE_IP in the environment; undefined: not known. */
   readonly nodeIp: string | undefined;
 }

@@ -10,6 +10,7 @@ import { parseReference } from '../oci/reference.ts';
 import { findAnnounceAddresses } from '../p2p/find-announce-addresses.ts';
 import { loadIdentity } from '../p2p/identity.ts';
 import { createP2pRouter, type P2pRouter } from '../p2p/p2p-router.ts';
+import { readSwarmKey } from '../p2p/swarm-key.ts';
 import { createRegistryApp } from '../registry/registry-app.ts';
 import { createAdvertiser } from '../routing/advertiser.ts';
 import { readBasicAuth } from '../runtime/basic-auth.ts';
@@ -25,6 +26,7 @@ import { createTransfer } from '../transfer/transfer.ts';
 import { createBootstrapApp } from '../web/bootstrap-app.ts';
 import { createMetricsApp } from '../web/metrics-app.ts';
 import { createBootstrapper } from './create-bootstrapper.ts';
+import { bootstrapDomain, createMembership } from './create-membership.ts';
 import { createDoctorWatch } from './doctor-watch.ts';
 import type { RegistryOptions } from './registry-options.ts';
 import { serveBootstrap } from './serve-bootstrap.ts';
@@ -171,18 +173,22 @@ async function startRouter(shared: Process): Promise<P2pRouter> {
     const where = { address: options.httpBootstrapAddr, certDir: options.httpBootstrapCertDir };
     running.use(await serveBootstrap({ logger, clock, handler }, where));
   }
+  const swarmKey = await readSwarmKey(options.swarmKeyFile);
+  const addresses = bootstrapDomain(options);
+  const announceAddresses = await findAnnounceAddresses({ clock }, { nodeIp: options.nodeIp, signal });
+  const membership = running.use(
+    createMembership({ logger, clock, addresses, own: announceAddresses }, options),
+  );
   router = running.use(
     await createP2pRouter(
       {
         logger,
         clock,
-        bootstrapper: createBootstrapper(options),
+        bootstrapper: createBootstrapper(options, addresses),
         privateKey: await loadIdentity(options.dataDir),
+        membership,
       },
-      {
-        listenAddress: options.routerAddr,
-        announceAddresses: await findAnnounceAddresses({ clock }, { nodeIp: options.nodeIp, signal }),
-      },
+      { listenAddress: options.routerAddr, announceAddresses, swarmKey },
     ),
   );
   return router;

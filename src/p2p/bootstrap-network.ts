@@ -9,7 +9,7 @@ import type { BootstrapNetwork } from './staying-connected.ts';
 
 /** Bootstrapping over a libp2p host. */
 export function createBootstrapNetwork(
-  { libp2p, routingTable, announced }: KadNode,
+  { libp2p, routingTable, gate, announced }: KadNode,
   logger: Logger,
 ): BootstrapNetwork {
   const self = libp2p.peerId.toString();
@@ -35,6 +35,7 @@ export function createBootstrapNetwork(
       return multiaddrs.every((address) => own.includes(address));
     },
     async connect({ id, multiaddrs }, signal) {
+      for (const address of multiaddrs) gate.trust(address);
       const suffix = id === undefined ? '' : `/p2p/${id}`;
       try {
         await libp2p.dial(

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { BootstrapError, type BootstrapPeer } from './bootstrapper.ts';
 import { failureOf } from '../runtime/conditions.fixture.ts';
 import { createDnsBootstrapper } from './dns-bootstrapper.ts';
+import { createDomainAddresses } from './domain-addresses.ts';
 import { type DnsAnswer, type DnsQuestion, startDnsServer } from './testing/dns-server.ts';
 
 const DOMAIN = 'boot.spegel.svc.cluster.local.';
@@ -28,13 +29,13 @@ async function resolve(
   options: { domain?: string; timeoutMs?: number; resolvConfPath?: string } = {},
 ): Promise<{ readonly peers: readonly BootstrapPeer[]; readonly questions: readonly string[] }> {
   const { port, questions } = await serve(answer);
-  const bootstrapper = createDnsBootstrapper({
+  const domainAddresses = createDomainAddresses({
     domain: DOMAIN,
-    port: 5001,
     nameServers: [`127.0.0.1:${port}`],
     resolvConfPath: '/does/not/exist',
     ...options,
   });
+  const bootstrapper = createDnsBootstrapper(domainAddresses, 5001);
   return { peers: await bootstrapper.peers(never), questions };
 }
 
@@ -146,11 +147,8 @@ describe('createDnsBootstrapper()', () => {
 
   test('stops when the signal aborts', async () => {
     const { port } = await serve(() => 'silence');
-    const bootstrapper = createDnsBootstrapper({
-      domain: DOMAIN,
-      port: 1,
-      nameServers: [`127.0.0.1:${port}`],
-    });
+    const domainAddresses = createDomainAddresses({ domain: DOMAIN, nameServers: [`127.0.0.1:${port}`] });
+    const bootstrapper = createDnsBootstrapper(domainAddresses, 1);
     const stop = new AbortController();
     const failure = failureOf(bootstrapper.peers(stop.signal));
     stop.abort(new Error('The router has stopped'));
@@ -158,10 +156,10 @@ describe('createDnsBootstrapper()', () => {
   });
 
   test.each(['', '.', 'a..b', 'a b', 'http://a', 'a'.repeat(300)])('refuses the domain %j', (domain) => {
-    expect(() => createDnsBootstrapper({ domain, port: 5001 })).toThrow('Cannot resolve');
+    expect(() => createDomainAddresses({ domain })).toThrow('Cannot resolve');
   });
 
   test('refuses port 0', () => {
-    expect(() => createDnsBootstrapper({ domain: DOMAIN, port: 0 })).toThrow('fixed port');
+    expect(() => createDnsBootstrapper(createDomainAddresses({ domain: DOMAIN }), 0)).toThrow('fixed port');
   });
 });

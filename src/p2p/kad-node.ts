@@ -10,13 +10,7 @@ import type {
   StreamHandler,
   StreamHandlerOptions,
 } from '@libp2p/interface';
-import {
-  type KadDHT,
-  type KadDHTComponents,
-  type KadDHTInit,
-  kadDHT,
-  passthroughMapper,
-} from '@libp2p/kad-dht';
+import { type KadDHT, type KadDHTComponents, type KadDHTInit, kadDHT } from '@libp2p/kad-dht';
 import { peerIdFromPrivateKey } from '@libp2p/peer-id';
 import { ping } from '@libp2p/ping';
 import { multiaddr } from '@multiformats/multiaddr';
@@ -36,12 +30,16 @@ import {
   MAX_PENDING_CONNECTIONS,
 } from './limits.ts';
 import { listenMultiaddrs, tcpMultiaddr } from './listen-multiaddrs.ts';
+import { everybody, type Membership } from './membership.ts';
+import { createMembershipGate, type MembershipGate } from './membership-gate.ts';
 import { noiseForBun } from './noise-for-bun.ts';
+import { privateNetwork } from './private-network.ts';
 
 /** The routing table of kad-dht 16, as far as it is used here. The package's types show its size only. */
 export interface RoutingTable extends EventTarget {
   readonly size: number;
   closestPeers(position: Uint8Array, options: { readonly count: number }): PeerId[];
+  add(peer: PeerId, options?: { readonly signal?: AbortSignal }): Promise<void>;
   remove(peer: PeerId): Promise<void>;
 }
 
@@ -59,6 +57,8 @@ export interface KadNode {
   readonly libp2p: Libp2p;
   readonly dht: KadDHT;
   readonly routingTable: RoutingTable;
+  /** Applies the membership; guard() is to be called. */
+  readonly gate: MembershipGate;
   /** The addresses that this node announces, without /p2p. */
   readonly announced: () => readonly string[];
 }
@@ -68,6 +68,8 @@ export interface KadNodeDeps {
   readonly privateKey: PrivateKey;
   /** Handles the streams of the DHT's protocol, in place of kad-dht. */
   readonly onStream: StreamHandler;
+  /** Default: everybody may join. */
+  readonly membership?: Membership;
 }
 
 /** Settings of createKadNode. */
@@ -75,6 +77,8 @@ export interface KadNodeOptions {
   readonly listenAddress: string;
   /** IPs; the port that the node listens on is added. */
   readonly announceAddresses: readonly string[];
+  /** The key of the private network; undefined: there is none. */
+  readonly swarmKey?: Uint8Array | undefined;
 }
 
 /** Ages in the peer store. It never renews the age of an address that it hears of again, so any limit here makes live peers vanish. */
@@ -87,9 +91,10 @@ const DHT_REPROVIDE_INTERVAL_MS = 24 * 60 * 60 * 1000;
  * fixed, limits that let a whole cluster start at once. Not started yet.
  */
 export async function createKadNode(
-  { privateKey, onStream }: KadNodeDeps,
+  { privateKey, onStream, membership = everybody }: KadNodeDeps,
   options: KadNodeOptions,
 ): Promise<KadNode> {
+  const gate = createMembershipGate(membership);
   const listen = parseListenAddress(options.listenAddress);
   let port = listen.port;
   const announced = () => options.announceAddresses.map((ip) => tcpMultiaddr(ip, port));
@@ -105,6 +110,8 @@ export async function createKadNode(
       announceFilter: () => announced().map((address) => multiaddr(`${address}/p2p/${self}`)),
     },
     transports: [abortableTcp()],
+    connectionGater: gate.connectionGater,
+    ...(options.swarmKey === undefined ? {} : { connectionProtector: privateNetwork(options.swarmKey) }),
     connectionEncrypters: [noiseForBun()],
     streamMuxers: [yamux()],
     connectionManager: {
@@ -123,7 +130,8 @@ export async function createKadNode(
         protocol: KAD_PROTOCOL,
         clientMode: false,
         kBucketSize: REPLICATION,
-        peerInfoMapper: passthroughMapper,
+        // Peers that an answer names get into the routing table by a member's address only.
+        peerInfoMapper: (peer) => ({ ...peer, multiaddrs: gate.admitted(peer.multiaddrs) }),
         // One path, few at a time: a stream to every close peer at once would delay the first answer.
         alpha: LOOKUP_CONCURRENCY,
         disjointPaths: 1,
@@ -149,7 +157,19 @@ export async function createKadNode(
   const dispatch = network.safeDispatchEvent.bind(network);
   network.safeDispatchEvent = (type, event) =>
     (type === 'peer' && libp2p.getConnections(event.detail.id).length > 0) || dispatch(type, event);
-  return { libp2p, dht, routingTable, announced };
+  keepMembersOnly(routingTable, gate);
+  return { libp2p, dht, routingTable, gate, announced };
+}
+
+/** Keeps guests out of the routing table. */
+function keepMembersOnly(routingTable: RoutingTable, gate: MembershipGate): void {
+  const add = routingTable.add.bind(routingTable);
+  routingTable.add = async (peer, options) => {
+    if (!gate.mayAsk(peer)) return;
+    await add(peer, options);
+    // It may have connected meanwhile.
+    if (!gate.mayAsk(peer)) await routingTable.remove(peer);
+  };
 }
 
 /**

@@ -9,7 +9,6 @@ import { encodePeer } from '../dht/dht-message.ts';
 import { createDhtResponder } from '../dht/dht-responder.ts';
 import { REPLICATION } from '../dht/limits.ts';
 import { createLiveness } from '../dht/liveness.ts';
-import { isLoopbackIp, isUnicastIp } from '../dht/peer-address.ts';
 import { createPeerTable } from '../dht/peer-table.ts';
 import { createProviderLookups } from '../dht/provider-lookups.ts';
 import { createProviderRecords, type ProviderRecords } from '../dht/provider-records.ts';
@@ -17,12 +16,16 @@ import { createProviding } from '../dht/providing.ts';
 import type { Logger } from '../observe/log.ts';
 import type { PeerState, Router } from '../routing/router.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { formatIp } from '../runtime/ip-address.ts';
 import { systemTimers } from '../runtime/timers.ts';
 import type { BootstrapDocuments } from './bootstrap-document.ts';
 import { createBootstrapNetwork } from './bootstrap-network.ts';
 import type { Bootstrapper } from './bootstrapper.ts';
 import { createKadNode, type KadNode } from './kad-node.ts';
 import { HOUSEKEEPING_INTERVAL_MS, KAD_PROTOCOL, KEEP_LOST_PEER_MS, MAX_BOOTSTRAP_PEERS } from './limits.ts';
+import { followMembership } from './follow-membership.ts';
+import type { Membership, MembershipStats } from './membership.ts';
+import { createNetworkMembership } from './network-membership.ts';
 import { createNeighbourhood, type Neighbourhood } from './neighbourhood.ts';
 import { peerIps } from './peer-addresses.ts';
 import { addressBytes, createPeerDirectory, nameOf, type PeerDirectory } from './peer-directory.ts';
@@ -39,6 +42,8 @@ export interface P2pRouterDeps {
   readonly bootstrapper: Bootstrapper;
   /** See loadIdentity. */
   readonly privateKey: Ed25519PrivateKey;
+  /** Who may join. It outlives the router. Default: whoever is at an address that others can reach. */
+  readonly membership?: Membership;
 }
 
 /** Settings of createP2pRouter. */
@@ -49,6 +54,8 @@ export interface P2pRouterOptions {
   readonly announceAddresses: readonly string[];
   /** Takes peers at loopback addresses for what they are: for several nodes on one machine. Default false. */
   readonly allowLoopback?: boolean;
+  /** See readSwarmKey: only nodes with the same key can join. Default: none is needed. */
+  readonly swarmKey?: Uint8Array | undefined;
 }
 
 /** The router over libp2p's DHT. */
@@ -68,6 +75,7 @@ export interface P2pRouterStats {
   readonly providerRecords: number;
   /** Records that were refused for want of room since the start. */
   readonly refusedProviderRecords: number;
+  readonly membership: MembershipStats;
 }
 
 /**
@@ -80,7 +88,9 @@ export async function createP2pRouter(deps: P2pRouterDeps, options: P2pRouterOpt
     throw new RangeError('No address to announce: give this node an IP that is not loopback, or set NODE_IP');
   }
   const allowLoopback = options.allowLoopback ?? false;
-  const isUsable = (ip: Uint8Array) => isUnicastIp(ip) || (allowLoopback && isLoopbackIp(ip));
+  const membership =
+    deps.membership ?? createNetworkMembership({ logger, clock }, { networks: [], allowLoopback });
+  const isUsable = (ip: Uint8Array) => membership.admits(formatIp(ip));
   const ownId = peerIdFromPrivateKey(privateKey);
   const [self, selfId] = [ownId.toString(), ownId.toMultihash().bytes];
   const records = createProviderRecords(clock);
@@ -93,14 +103,19 @@ export async function createP2pRouter(deps: P2pRouterDeps, options: P2pRouterOpt
   const encodedSelf = () => encodePeer(selfId, node.announced().map(addressBytes));
   const responder = createDhtResponder({
     self: { name: selfId.toHex(), encoded: encodedSelf },
-    records,
+    records: {
+      providersOf: (multihash) => records.providersOf(multihash),
+      add: (multihash, name) =>
+        (peers.get(name) !== undefined || gate.mayRecord(peerNamed(name))) && records.add(multihash, name),
+    },
     peers,
     isAvoided: (name) => liveness.stateOf(name) === 'dead',
     introduce: (from, addresses) => directory.introduce(from, addresses),
   });
-  const node = await createKadNode({ privateKey, onStream: serveDhtStreams({ responder }) }, options);
-  const { libp2p, routingTable } = node;
-  const queries = createProviderQueries({ libp2p, allowLoopback });
+  const onStream = serveDhtStreams({ responder });
+  const node = await createKadNode({ privateKey, onStream, membership }, options);
+  const { libp2p, routingTable, gate } = node;
+  const queries = createProviderQueries({ libp2p, allowLoopback, mayAsk: (peer) => gate.mayAsk(peer) });
   const lookups = createProviderLookups({
     self: selfId,
     network: queries,
@@ -159,7 +174,7 @@ export async function createP2pRouter(deps: P2pRouterDeps, options: P2pRouterOpt
     libp2p,
     peers,
     liveness,
-    gate: { isMember: () => true, isUsable },
+    gate: { isMember: (peer) => gate.isMember(peer), isUsable },
     onJoined(name) {
       queries.heard(peerNamed(name));
       lookups.peerJoined(name);
@@ -167,10 +182,23 @@ export async function createP2pRouter(deps: P2pRouterDeps, options: P2pRouterOpt
       neighbourhood.learn();
     },
   });
+  const unfollow = followMembership(
+    { gate, libp2p, membership },
+    {
+      changed: () => directory.reconsider(),
+      dismissed(peer) {
+        leave(nameOf(peer));
+        records.removeProvider(nameOf(peer));
+        void routingTable.remove(peer).catch(() => {});
+      },
+      joined: () => neighbourhood.learn(),
+    },
+  );
 
   try {
     await libp2p.start();
   } catch (cause) {
+    unfollow();
     queries[Symbol.dispose]();
     directory[Symbol.dispose]();
     await Promise.allSettled([
@@ -206,7 +234,7 @@ export async function createP2pRouter(deps: P2pRouterDeps, options: P2pRouterOpt
     const lastContactMs = neighbourhood.lastContactMs(id);
     return {
       id,
-      addresses: peerIps(multiaddrs, allowLoopback),
+      addresses: peerIps(multiaddrs, allowLoopback).filter((ip) => membership.admits(ip)),
       multiaddrs: multiaddrs.map((address) => address.decapsulateCode(CODE_P2P).toString()),
       connected,
       // libp2p pings each connection every 10 s and closes those that do not answer.
@@ -222,7 +250,13 @@ export async function createP2pRouter(deps: P2pRouterDeps, options: P2pRouterOpt
 
   return {
     ready: () => isReady,
-    lookup: (key, lookupOptions) => lookups.lookup(key, lookupOptions),
+    async *lookup(key, lookupOptions) {
+      for await (const peer of lookups.lookup(key, lookupOptions)) {
+        // What was found a moment ago may be no member's any more.
+        const addresses = peer.addresses.filter((ip) => membership.admits(ip));
+        if (addresses.length > 0) yield { ...peer, addresses };
+      }
+    },
     async advertise(keys, { signal } = {}) {
       await providing.provide(keys, signal);
     },
@@ -234,7 +268,7 @@ export async function createP2pRouter(deps: P2pRouterDeps, options: P2pRouterOpt
     async bootstrapDocuments() {
       const id = { ID: self, Addrs: node.announced() };
       const live = (await knownPeers()).filter(
-        ({ connected, multiaddrs }) => connected && multiaddrs.length > 0,
+        (peer) => peer.connected && peer.multiaddrs.length > 0 && gate.isMember(peerIdFromString(peer.id)),
       );
       const others = live.slice(0, MAX_BOOTSTRAP_PEERS - 1);
       return { id, ids: [id, ...others.map((peer) => ({ ID: peer.id, Addrs: peer.multiaddrs }))] };
@@ -243,10 +277,12 @@ export async function createP2pRouter(deps: P2pRouterDeps, options: P2pRouterOpt
       connectedPeers: libp2p.getPeers().length,
       providerRecords: records.recordCount,
       refusedProviderRecords: records.refusedCount,
+      membership: membership.stats(),
     }),
     recorded: (key) => records.providersOf(contentMultihash(key)).map((name) => peerNamed(name).toString()),
     async [Symbol.asyncDispose]() {
       stopped.abort(new Error('The router has stopped'));
+      unfollow();
       queries[Symbol.dispose]();
       directory[Symbol.dispose]();
       await Promise.allSettled([providing[Symbol.asyncDispose](), neighbourhood[Symbol.asyncDispose]()]);

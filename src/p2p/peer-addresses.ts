@@ -4,6 +4,7 @@ import { type Multiaddr, multiaddr } from '@multiformats/multiaddr';
 const IP4 = 4;
 const IP6 = 41;
 const TCP = 6;
+const P2P = 421;
 
 /** A node has an address or two of each family. More is a claim that would cost others a dial each. */
 const MAX_IPS_PER_PEER = 4;
@@ -28,6 +29,13 @@ export function peerIps(multiaddrs: readonly Multiaddr[], allowLoopback = false)
     ips.add(ip.value);
   }
   return [...ips].slice(0, MAX_IPS_PER_PEER);
+}
+
+/** The IP of `/ip4/…/tcp/…` or `/ip6/…/tcp/…`, with or without a peer ID behind it; undefined for every other multiaddr. */
+export function ipOf(address: Multiaddr): string | undefined {
+  const [ip, transport, peer, ...rest] = address.getComponents();
+  if (ip === undefined || (ip.code !== IP4 && ip.code !== IP6) || transport?.code !== TCP) return undefined;
+  return (peer === undefined || peer.code === P2P) && rest.length === 0 ? ip.value : undefined;
 }
 
 /** Parses a multiaddr in binary; undefined if it is none. */

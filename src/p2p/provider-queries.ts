@@ -46,6 +46,8 @@ export interface ProviderQueries extends Disposable {
 export interface ProviderQueriesDeps {
   readonly libp2p: Pick<Libp2p, 'dialProtocol' | 'getConnections'>;
   readonly allowLoopback: boolean;
+  /** False for a peer that is here as a guest only. Default: all may be asked. */
+  readonly mayAsk?: (peer: PeerId) => boolean;
 }
 
 interface Silence {
@@ -67,7 +69,11 @@ interface KeptStream {
 }
 
 /** A GET_PROVIDERS on a stream of its own costs milliseconds on both sides; on one that is open, a fraction of that. */
-export function createProviderQueries({ libp2p, allowLoopback }: ProviderQueriesDeps): ProviderQueries {
+export function createProviderQueries({
+  libp2p,
+  allowLoopback,
+  mayAsk = () => true,
+}: ProviderQueriesDeps): ProviderQueries {
   const stopped = new AbortController();
   /** The peer that was asked last comes last. */
   const streams = new Map<string, KeptStream>();
@@ -76,6 +82,7 @@ export function createProviderQueries({ libp2p, allowLoopback }: ProviderQueries
   const open = async (peer: NamedPeer, onEnd: () => void) => {
     const signal = AbortSignal.any([stopped.signal, AbortSignal.timeout(DIAL_TIMEOUT_MS)]);
     const target = targetOf(peer, libp2p, allowLoopback);
+    if (!Array.isArray(target) && !mayAsk(target)) throw new Error('The peer is no member of the cluster');
     const stream: Stream = await libp2p.dialProtocol(target, KAD_PROTOCOL, { signal });
     const kept = createRequestStream(stream, {
       maxAnswerBytes: MAX_ANSWER_BYTES,

@@ -4,6 +4,8 @@ const IPV4 = /^(?:0|[1-9]\d{0,2})(?:\.(?:0|[1-9]\d{0,2})){3}$/;
 const IPV6_CHARACTERS = /^[0-9a-f:.]+$/i;
 const IPV4_BYTES = 4;
 const IPV6_BYTES = 16;
+/** What is in front of an IPv4 address in IPv6's notation (RFC 4291, 2.5.5.2). */
+const MAPPED_IPV4 = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff] as const;
 
 /** The bytes of an IP address in network order: 4 for IPv4, 16 for IPv6 (without brackets or zone). undefined if the text is none. */
 export function parseIp(text: string): Uint8Array | undefined {
@@ -29,6 +31,18 @@ export function formatIp(bytes: Uint8Array): string {
     (((bytes[2 * index] ?? 0) << 8) | (bytes[2 * index + 1] ?? 0)).toString(16),
   );
   return new URL(`http://[${groups.join(':')}]`).hostname.slice(1, -1);
+}
+
+/**
+ * One spelling per address: IPv6 as RFC 5952 says, and IPv4 in IPv6's notation (`::ffff:10.0.0.1`, as a socket of both
+ * families shows it) as IPv4. undefined if the text is none.
+ */
+export function canonicalIp(text: string): string | undefined {
+  const bytes = parseIp(text);
+  if (bytes === undefined || bytes.length === IPV4_BYTES) return bytes === undefined ? undefined : text;
+  const isMapped = MAPPED_IPV4.every((byte, index) => bytes[index] === byte);
+  if (isMapped) return bytes.subarray(MAPPED_IPV4.length).join('.');
+  return formatIp(bytes);
 }
 
 /** Orders addresses as numbers, IPv4 before IPv6: the order by which all nodes of a cluster choose the same ones. */

@@ -47,7 +47,6 @@ const router = await createP2pRouter(
     clock,
     bootstrapper: createBootstrapper({
       bootstrapKind: 'http',
-      dnsBootstrapDomain: undefined,
       httpBootstrapCertDir: undefined,
       httpBootstrapPeer: config.bootstrapPeer,
       httpBootstrapUrl: undefined,

@@ -5,6 +5,7 @@ import type { Peer, Router } from '../../routing/router.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import type { Bootstrapper } from '../bootstrapper.ts';
 import { loadIdentity } from '../identity.ts';
+import type { Membership } from '../membership.ts';
 import { createP2pRouter, type P2pRouter } from '../p2p-router.ts';
 import { createStaticBootstrapper } from '../static-bootstrapper.ts';
 
@@ -18,6 +19,10 @@ export interface TestRouterOptions {
   readonly announceAddresses?: readonly string[];
   /** Gets the lines of its log. */
   readonly log?: string[];
+  /** Default: everybody, loopback included. */
+  readonly membership?: Membership;
+  /** Default: none. */
+  readonly swarmKey?: Uint8Array;
 }
 
 /** Routers on the loopback that end with the test. */
@@ -32,14 +37,22 @@ export function createTestRouters() {
         privateKey,
         announceAddresses = ['127.0.0.1'],
         log,
+        membership,
+        swarmKey,
       }: TestRouterOptions = {},
     ): Promise<P2pRouter> {
       const logger =
         log === undefined ? silentLogger : createLogger({ level: 'debug', write: (line) => log.push(line) });
       const identity = privateKey ?? (await loadIdentity());
       const router = await createP2pRouter(
-        { logger, clock: systemClock, bootstrapper, privateKey: identity },
-        { listenAddress, announceAddresses, allowLoopback: true },
+        {
+          logger,
+          clock: systemClock,
+          bootstrapper,
+          privateKey: identity,
+          ...(membership === undefined ? {} : { membership }),
+        },
+        { listenAddress, announceAddresses, allowLoopback: true, swarmKey },
       );
       started.push(router);
       return router;

@@ -1,0 +1,216 @@
+import type { Logger } from '../observe/log.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { canonicalIp, isIpv4, isIpv6 } from '../runtime/ip-address.ts';
+import { createAddressRules, type AddressRulesOptions } from './address-rules.ts';
+import type { DomainAddresses, NamedAddresses } from './domain-addresses.ts';
+import { createGuestBook } from './guest-book.ts';
+import { createMemberSet } from './member-set.ts';
+import type { Membership, MembershipChange } from './membership.ts';
+import { createStrangerLog } from './stranger-log.ts';
+
+const SECOND_MS = 1000;
+const MINUTE_MS = 60 * SECOND_MS;
+
+/** How often the addresses are resolved when nothing happens: as long as clusters' name servers cache an answer. */
+const REFRESH_MS = 30 * SECOND_MS;
+/** Up to this share is added to it at random, so that a cluster's nodes do not ask all at once. */
+const REFRESH_JITTER = 0.2;
+/** Least time between two questions: somebody who knocks must not make this node flood the name server. */
+const LEAST_PAUSE_MS = SECOND_MS;
+/** And for each member: the answer for 1,000 nodes has 16 KB and goes over TCP, and each of them may be asking. */
+const PAUSE_PER_MEMBER_MS = 10;
+/** How long a node stays a member when DNS does not name it any more and it is connected all the while. */
+const GRACE_MS = 5 * MINUTE_MS;
+/** How long a node that DNS does not name yet may stay: name servers cache for up to 30 s, twice over (node, cluster). */
+const GUEST_MS = 90 * SECOND_MS;
+/** Addresses that were named by others and asked about: remembered so that each is asked about ever more rarely. */
+const MAX_ASKED_ABOUT = 1024;
+
+/** What createDnsMembership needs. */
+export interface DnsMembershipDeps {
+  readonly addresses: DomainAddresses;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  /** From 0 to 1. Default Math.random. */
+  readonly random?: () => number;
+}
+
+/** Settings of createDnsMembership. */
+export interface DnsMembershipOptions extends AddressRulesOptions {
+  /** This node's own addresses: always a member's. */
+  readonly own: readonly string[];
+  /** Default 30 s. */
+  readonly refreshMs?: number;
+  /** Default 5 min. */
+  readonly graceMs?: number;
+  /** Default 90 s. */
+  readonly guestMs?: number;
+  /** Default 1 s. */
+  readonly leastPauseMs?: number;
+}
+
+/**
+ * Membership by DNS: the members are the addresses that the domain resolves to. Starts to resolve it at once, then
+ * every 30 s, and when somebody unknown knocks. No answer, and one without any address, changes nothing.
+ */
+export function createDnsMembership(
+  { addresses, logger, clock, random = Math.random }: DnsMembershipDeps,
+  options: DnsMembershipOptions,
+): Membership {
+  const { refreshMs = REFRESH_MS, leastPauseMs = LEAST_PAUSE_MS, guestMs = GUEST_MS } = options;
+  const rules = createAddressRules(options);
+  const own = new Set(options.own.map((ip) => canonicalIp(ip)));
+  const members = createMemberSet(options.graceMs ?? GRACE_MS);
+  const guests = createGuestBook({ guestMs, firstWaitMs: leastPauseMs, maxWaitMs: refreshMs });
+  const strangers = createStrangerLog(
+    { logger, clock },
+    `Refused a stranger: if it is a node, ${addresses.domain} has to name its address (or use --membership-check=false)`,
+  );
+  const listeners = new Set<(change: MembershipChange) => void>();
+  /** Address -> when others' word about it is a reason to ask again, and how long to wait after that. */
+  const askedAbout = new Map<string, { readonly nextMs: number; readonly waitMs: number }>();
+  const stopped = new AbortController();
+  let wake = Promise.withResolvers<void>();
+  let lastAskMs = -Infinity;
+  let asking: Promise<void> | undefined;
+  let failures = 0;
+  let jitterMs = 0;
+
+  /** `isTold` says of which addresses the source has just told. */
+  const tell = (isTold: (ip: string) => boolean) => {
+    const { joined, left, expired } = members.changes(clock.nowMs());
+    for (const ip of joined) guests.forget(ip);
+    for (const ip of expired) guests.refuse(ip, clock.nowMs());
+    const judged = guests.judge(isTold, clock.nowMs());
+    if (joined.length + left.length + judged.length === 0) return;
+    for (const listener of listeners) listener({ joined, left });
+  };
+  const take = ({ ip4, ip6 }: NamedAddresses) => {
+    // Nobody at all, not even this node: a name server that lost its data, or has none yet.
+    if ((ip4?.length ?? 0) + (ip6?.length ?? 0) === 0) return;
+    const nowMs = clock.nowMs();
+    const usable = (ips: readonly string[]) => ips.flatMap((ip) => rules(ip) ?? []);
+    if (ip4 !== undefined) members.name(isIpv4, usable(ip4), nowMs);
+    if (ip6 !== undefined) members.name(isIpv6, usable(ip6), nowMs);
+    tell((ip) => (isIpv4(ip) ? ip4 : ip6) !== undefined);
+  };
+  const ask = async () => {
+    lastAskMs = clock.nowMs();
+    jitterMs = random() * REFRESH_JITTER * refreshMs;
+    guests.asked(lastAskMs);
+    try {
+      // What it answers comes to take(), as do answers to others who ask.
+      await addresses.resolve(stopped.signal);
+      if (failures > 0) logger.info('The addresses of the members can be resolved again');
+      failures = 0;
+    } catch (error) {
+      if (stopped.signal.aborted) return;
+      if (failures === 0) logger.warn('Cannot resolve the members, keeping those that are known', { error });
+      failures++;
+    }
+  };
+  const askOnce = async () => {
+    asking ??= ask().finally(() => {
+      asking = undefined;
+    });
+    return asking;
+  };
+  const pauseEndMs = () =>
+    lastAskMs + Math.max(leastPauseMs, members.count(clock.nowMs()) * PAUSE_PER_MEMBER_MS);
+  const nextAskMs = () => {
+    const retryMs = failures === 0 ? refreshMs + jitterMs : leastPauseMs * 2 ** Math.min(failures, 10);
+    const regular = lastAskMs + Math.min(retryMs, refreshMs + jitterMs);
+    return Math.max(Math.min(regular, guests.nextQuestionMs()), pauseEndMs());
+  };
+  const run = async () => {
+    while (!stopped.signal.aborted) {
+      if (clock.nowMs() >= nextAskMs()) await askOnce();
+      tell(() => false);
+      const pause = new AbortController();
+      const untilMs = Math.min(nextAskMs(), members.nextExpiryMs());
+      const either = AbortSignal.any([stopped.signal, pause.signal]);
+      await Promise.race([clock.sleep(Math.max(0, untilMs - clock.nowMs()), either), wake.promise]).catch(
+        () => {},
+      );
+      pause.abort();
+      wake = Promise.withResolvers();
+    }
+  };
+
+  const stopListening = addresses.onAnswer(take);
+  const running = run();
+  const isMember = (ip: string) => own.has(ip) || members.has(ip, clock.nowMs());
+  /** One of an address that others named: the same is not asked about at each turn. */
+  const mayAskAbout = (ip: string) => {
+    const nowMs = clock.nowMs();
+    const before = askedAbout.get(ip);
+    if (before !== undefined && nowMs < before.nextMs) return false;
+    const waitMs = before === undefined ? leastPauseMs : Math.min(2 * before.waitMs, refreshMs);
+    askedAbout.delete(ip);
+    askedAbout.set(ip, { nextMs: nowMs + waitMs, waitMs });
+    const [oldest] = askedAbout.keys();
+    if (askedAbout.size > MAX_ASKED_ABOUT && oldest !== undefined) askedAbout.delete(oldest);
+    return true;
+  };
+  const usable = (ip: string) => {
+    const usual = rules(ip);
+    if (usual !== undefined) return usual;
+    // The rules are about others.
+    const canonical = canonicalIp(ip);
+    return canonical !== undefined && own.has(canonical) ? canonical : undefined;
+  };
+
+  return {
+    admits(ip) {
+      const address = usable(ip);
+      return address !== undefined && isMember(address);
+    },
+    async knock(ip) {
+      const address = usable(ip);
+      if (address === undefined) return false;
+      if (isMember(address)) return true;
+      if (stopped.signal.aborted || !mayAskAbout(address)) return false;
+      if (asking !== undefined) await asking;
+      else if (clock.nowMs() >= pauseEndMs()) await askOnce();
+      return isMember(address);
+    },
+    standing(ip) {
+      const address = usable(ip);
+      if (address === undefined) return 'stranger';
+      return isMember(address) ? 'member' : guests.standing(address);
+    },
+    arrive(ip) {
+      const address = usable(ip);
+      if (address !== undefined && isMember(address)) return 'member';
+      const standing = address === undefined ? 'stranger' : guests.arrive(address, clock.nowMs());
+      if (standing === 'stranger') strangers.refused(address ?? ip);
+      wake.resolve();
+      return standing;
+    },
+    opened(ip) {
+      const address = usable(ip);
+      if (address === undefined) return () => {};
+      const close = members.opened(address);
+      return () => {
+        close();
+        // It may have been the last one of an address that had its grace.
+        wake.resolve();
+      };
+    },
+    onChange(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    stats: () => ({
+      members: members.count(clock.nowMs()),
+      guests: guests.guestCount,
+      refused: strangers.count,
+    }),
+    async [Symbol.asyncDispose]() {
+      stopped.abort(new Error('The router has stopped'));
+      stopListening();
+      await running;
+      await asking;
+    },
+  };
+}

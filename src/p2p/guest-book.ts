@@ -1,0 +1,113 @@
+/** Addresses that connected and are nobody's that is known. */
+export interface GuestBook {
+  /** How many are guests now. */
+  readonly guestCount: number;
+  /** Somebody is there: writes the address down if it is new. */
+  arrive(ip: string, nowMs: number): 'guest' | 'stranger';
+  /** How the address is written down. One that is not has not tried yet. */
+  standing(ip: string): 'guest' | 'stranger';
+  /** Writes it down as a stranger's. */
+  refuse(ip: string, nowMs: number): void;
+  /** Takes it out: it is a member's. */
+  forget(ip: string): void;
+  /** The source has told of such addresses, and named none of these: those that had their time are strangers now. Returns them. */
+  judge(isTold: (ip: string) => boolean, nowMs: number): readonly string[];
+  /** When to ask the source about those that are waiting; Infinity when nobody is. */
+  nextQuestionMs(): number;
+  /** The source was asked just now: the next time in a while. */
+  asked(nowMs: number): void;
+}
+
+/** Tunables of a guest book. */
+export interface GuestBookOptions {
+  /** How long a guest may stay. */
+  readonly guestMs: number;
+  /** Wait between the first two questions about a guest; doubled each time. */
+  readonly firstWaitMs: number;
+  readonly maxWaitMs: number;
+}
+
+/** Addresses that are written down. Who has more of them than that is nobody's guest. */
+const MAX_ADDRESSES = 1024;
+/** A stranger that did not try for this long may be a guest again: its address may be another's by now. */
+const FORGET_STRANGER_MS = 10 * 60 * 1000;
+
+interface Entry {
+  readonly sinceMs: number;
+  lastMs: number;
+  isRefused: boolean;
+  nextQuestionMs: number;
+  waitMs: number;
+}
+
+/** Makes an empty book. */
+export function createGuestBook({ guestMs, firstWaitMs, maxWaitMs }: GuestBookOptions): GuestBook {
+  const entries = new Map<string, Entry>();
+  const waiting = () => [...entries.values()].filter(({ isRefused }) => !isRefused);
+  let nextRoomMs = -Infinity;
+  const makeRoom = (nowMs: number) => {
+    if (entries.size < MAX_ADDRESSES) return true;
+    // Looking through all of them for each of a flood of strangers would do their work.
+    if (nowMs < nextRoomMs) return false;
+    nextRoomMs = nowMs + firstWaitMs;
+    for (const [ip, { isRefused, lastMs }] of entries) {
+      if (isRefused && nowMs - lastMs >= FORGET_STRANGER_MS) entries.delete(ip);
+    }
+    return entries.size < MAX_ADDRESSES;
+  };
+  const write = (ip: string, nowMs: number, isRefused: boolean) => {
+    entries.set(ip, {
+      sinceMs: nowMs,
+      lastMs: nowMs,
+      isRefused,
+      nextQuestionMs: nowMs,
+      waitMs: firstWaitMs,
+    });
+  };
+
+  return {
+    get guestCount() {
+      return waiting().length;
+    },
+    arrive(ip, nowMs) {
+      const entry = entries.get(ip);
+      const isOld = entry?.isRefused === true && nowMs - entry.lastMs >= FORGET_STRANGER_MS;
+      if (entry === undefined || isOld) {
+        if (entry === undefined && !makeRoom(nowMs)) return 'stranger';
+        write(ip, nowMs, false);
+        return 'guest';
+      }
+      entry.lastMs = nowMs;
+      // The address may be a new node's by now: the source is asked again, ever more rarely.
+      if (entry.isRefused) entry.nextQuestionMs = Math.min(entry.nextQuestionMs, nowMs + entry.waitMs);
+      return entry.isRefused ? 'stranger' : 'guest';
+    },
+    standing: (ip) => (entries.get(ip)?.isRefused === true ? 'stranger' : 'guest'),
+    refuse(ip, nowMs) {
+      if (!entries.has(ip) && !makeRoom(nowMs)) return;
+      write(ip, nowMs, true);
+    },
+    forget(ip) {
+      entries.delete(ip);
+    },
+    judge(isTold, nowMs) {
+      const judged: string[] = [];
+      for (const [ip, entry] of entries) {
+        if (entry.isRefused || nowMs - entry.sinceMs < guestMs || !isTold(ip)) continue;
+        entry.isRefused = true;
+        entry.nextQuestionMs = Infinity;
+        judged.push(ip);
+      }
+      return judged;
+    },
+    nextQuestionMs: () =>
+      Math.min(Infinity, ...[...entries.values()].map(({ nextQuestionMs }) => nextQuestionMs)),
+    asked(nowMs) {
+      for (const entry of entries.values()) {
+        if (entry.nextQuestionMs > nowMs) continue;
+        entry.nextQuestionMs = entry.isRefused ? Infinity : nowMs + entry.waitMs;
+        entry.waitMs = Math.min(2 * entry.waitMs, maxWaitMs);
+      }
+    },
+  };
+}

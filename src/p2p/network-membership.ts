@@ -1,0 +1,49 @@
+import type { Logger } from '../observe/log.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { IpNetwork } from '../runtime/ip-network.ts';
+import { createAddressRules } from './address-rules.ts';
+import type { Membership } from './membership.ts';
+import { createStrangerLog } from './stranger-log.ts';
+
+/** What createNetworkMembership needs. */
+export interface NetworkMembershipDeps {
+  readonly logger: Logger;
+  readonly clock: Clock;
+}
+
+/** Settings of createNetworkMembership. */
+export interface NetworkMembershipOptions {
+  /** --allowed-networks; empty: every address that can be reached is a member's. */
+  readonly networks: readonly IpNetwork[];
+  /** For several nodes on one machine, in tests. Default false. */
+  readonly allowLoopback?: boolean | undefined;
+}
+
+/** Membership by networks, which do not change: there are no guests and no news. */
+export function createNetworkMembership(
+  deps: NetworkMembershipDeps,
+  { networks, allowLoopback = false }: NetworkMembershipOptions,
+): Membership {
+  const rules = createAddressRules({ networks, allowLoopback });
+  const strangers = createStrangerLog(
+    deps,
+    networks.length === 0
+      ? 'Refused a stranger: no other node can be at its address'
+      : 'Refused a stranger: if it is a node, add its network to --allowed-networks',
+  );
+  const admits = (ip: string) => rules(ip) !== undefined;
+  return {
+    admits,
+    knock: async (ip) => admits(ip),
+    standing: (ip) => (admits(ip) ? 'member' : 'stranger'),
+    arrive(ip) {
+      if (admits(ip)) return 'member';
+      strangers.refused(ip);
+      return 'stranger';
+    },
+    opened: () => () => {},
+    onChange: () => () => {},
+    stats: () => ({ members: undefined, guests: 0, refused: strangers.count }),
+    async [Symbol.asyncDispose]() {},
+  };
+}
