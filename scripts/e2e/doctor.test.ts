@@ -417,6 +417,30 @@ describe('spegel doctor', () => {
     }
   });
 
+  test('names mirror-refuses-containerd until configure has the password too', async () => {
+    await pullThroughMirror();
+    const secret = join(dirname(configFile()), 'secret');
+    await mkdir(secret, { recursive: true });
+    await writeFile(join(secret, 'username'), 'node');
+    await writeFile(join(secret, 'password'), 'secret');
+    await using other = startOther('--bootstrap-kind', 'static', '--basic-auth-dir', secret);
+    await other.answers();
+    const folder = ['--containerd-registry-config-path', node().containerd.paths.certsDir];
+    const target = ['--mirror-targets', 'http://127.0.0.1:5500'];
+    const configure = async (...args: readonly string[]) =>
+      node().mirror.run(['configure', ...folder, ...MIRRORED, ...target, ...args]);
+    await configure();
+    const { findings } = await doctor();
+    expect(findings).toMatchObject([
+      {
+        id: 'mirror-refuses-containerd',
+        seen: ['GET http://127.0.0.1:5500/v2/ with no password in hosts.toml: 401'],
+      },
+    ]);
+    await configure('--basic-auth-dir', secret);
+    expect((await doctor()).findings).toEqual([]);
+  });
+
   test('names mirror-through-proxy, and NO_PROXY as its mend has it is enough', async () => {
     /** A node that has an image and asks the mirror at its own address. */
     const startBehindProxy = async (noProxy: string) => {

@@ -1,5 +1,6 @@
 import type { AdditionalTarget } from '../containerd/hosts-config.ts';
 import { parseRegistryUrl } from '../containerd/registry-url.ts';
+import { BASIC_AUTH_FOLDER } from '../runtime/basic-auth.ts';
 import type { FlagValues } from './flag.ts';
 import { booleanFlag, listFlag, textFlag } from './flag-kinds.ts';
 import { UsageError } from './usage-error.ts';
@@ -36,6 +37,11 @@ export const configureFlags = {
   }),
   resolveTags: booleanFlag('ask the mirror for tags too, not only for digests', true),
   prependExisting: booleanFlag('keep the mirrors that are configured, after this one', false),
+  basicAuthDir: textFlag(
+    'path',
+    'folder with the files username and password, those of registry',
+    BASIC_AUTH_FOLDER,
+  ),
   dryRun: booleanFlag('print what would be changed as a diff, and change nothing', false),
 };
 
@@ -58,6 +64,7 @@ export function configureOptions(flags: FlagValues<typeof configureFlags>): Conf
     additionalTargets: flags.additionalMirrorTargets,
     resolveTags: flags.resolveTags,
     prependExisting: flags.prependExisting,
+    basicAuthDir: flags.basicAuthDir,
     dryRun: flags.dryRun,
   };
 }

@@ -19,11 +19,10 @@ async function configure(changes: Partial<ConfigureOptions> = {}) {
   const logger = createLogger({ level: 'info', write: (line) => void log.push(line) });
   const { authorization: _, ...config } = folder.config({ allRegistries: true });
   await runConfigure(
-    { ...config, dryRun: false, ...changes },
+    { ...config, basicAuthDir: join(folder.root, 'basic-auth'), dryRun: false, ...changes },
     {
       logger,
       writeOut: (text) => void out.push(text),
-      basicAuthFolder: join(folder.root, 'basic-auth'),
     },
   );
   return { out: out.join(''), log: log.join('') };

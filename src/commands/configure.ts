@@ -3,10 +3,12 @@ import type { HostsConfig } from '../containerd/hosts-config.ts';
 import { describeChanges } from '../containerd/hosts-dry-run.ts';
 import { writeHosts } from '../containerd/write-hosts.ts';
 import type { Logger } from '../observe/log.ts';
-import { BASIC_AUTH_FOLDER, readBasicAuth } from '../runtime/basic-auth.ts';
+import { readBasicAuth } from '../runtime/basic-auth.ts';
 
-/** What `spegel configure` is told; basic auth comes from files. */
+/** What `spegel configure` is told. */
 export interface ConfigureOptions extends Omit<HostsConfig, 'authorization'> {
+  /** Folder with the files `username` and `password`; without them there is no basic auth. */
+  readonly basicAuthDir: string;
   /** Print a diff and change nothing. */
   readonly dryRun: boolean;
 }
@@ -17,12 +19,10 @@ export async function runConfigure(
   context: {
     readonly logger: Logger;
     readonly writeOut: (text: string) => void;
-    /** Folder with the files username and password. */
-    readonly basicAuthFolder?: string;
   },
 ): Promise<void> {
-  const { logger, writeOut, basicAuthFolder = BASIC_AUTH_FOLDER } = context;
-  const authorization = await readBasicAuth(basicAuthFolder);
+  const { logger, writeOut } = context;
+  const authorization = await readBasicAuth(options.basicAuthDir);
   const { state, changes } = await planConfiguration({ ...options, authorization });
   if (options.dryRun) {
     writeOut(await describeChanges(state, changes));

@@ -20,6 +20,8 @@ export interface AskableTarget {
   /** `host:port`, IPv6 in brackets. */
   readonly endpoint: string;
   readonly tls: TargetTls | undefined;
+  /** The header that hosts.toml has for it. */
+  readonly authorization: string | undefined;
 }
 
 /** Asks each target of the mirror as containerd does, from where containerd is. One that works is enough, and is returned. */
@@ -43,7 +45,11 @@ export async function checkTargets(
     const isTls = url.protocol === 'https:';
     const endpoint = `${url.hostname}:${url.port || (isTls ? '443' : '80')}`;
     try {
-      const askable = { endpoint, tls: isTls ? await tlsOf(node, folders, target) : undefined };
+      const askable = {
+        endpoint,
+        tls: isTls ? await tlsOf(node, folders, target) : undefined,
+        authorization: authorizationOf(folders, target),
+      };
       const finding = await checkTarget(target, askable, { isHostNetwork }, ask);
       if (finding === undefined) return { findings: [], unknown, working: askable };
       findings.push(finding);
@@ -72,16 +78,49 @@ async function tlsOf(
   return { ca: system === undefined ? [] : [system], client: undefined, skipVerify: false };
 }
 
+/** What containerd sends to the target, by the first hosts.toml that has it. */
+function authorizationOf(folders: readonly HostsFolder[], target: string): string | undefined {
+  const sections = folders.flatMap(({ hosts }) => hosts?.hosts ?? []);
+  const header = sections.find(({ url }) => isSameTarget(url, target))?.settings['header'];
+  const entries: ReadonlyArray<readonly [string, unknown]> =
+    typeof header === 'object' && header !== null ? Object.entries(header) : [];
+  const value = entries.find(([name]) => name.toLowerCase() === 'authorization')?.[1];
+  const text: unknown = Array.isArray(value) ? value[0] : value;
+  // What no header can have is not sent.
+  return typeof text === 'string' && /^[\x20-\x7e]+$/.test(text) ? text : undefined;
+}
+
+function refused(target: string, authorization: string | undefined): Finding {
+  const sent = authorization === undefined ? 'no password' : 'a password';
+  return {
+    id: 'mirror-refuses-containerd',
+    severity: 'error',
+    what: 'the mirror wants another password than hosts.toml has: containerd is refused, and goes on to upstream',
+    seen: [`GET ${target}/v2/ with ${sent} in hosts.toml: 401`],
+    mend: [
+      {
+        do: 'note',
+        text: 'give configure and registry the same files username and password, then run configure; in the chart basicAuthSecretName, and restart the pods when the secret has changed',
+        lines: ['spegel configure --basic-auth-dir … --mirror-targets …'],
+      },
+    ],
+  };
+}
+
 async function checkTarget(
   target: string,
-  { endpoint, tls }: AskableTarget,
+  { endpoint, tls, authorization }: AskableTarget,
   { isHostNetwork }: { readonly isHostNetwork: boolean },
   ask: HttpAsk,
 ): Promise<Finding | undefined> {
   try {
     const { status } = await ask(endpoint, { method: 'GET', path: '/readyz', tls });
     // 500 is a spegel whose router is not ready; whoever looks at the daemon says so.
-    if (status === 200 || status === 500) return undefined;
+    if (status === 200 || status === 500) {
+      const headers = authorization === undefined ? {} : { Authorization: authorization };
+      const answer = await ask(endpoint, { method: 'GET', path: '/v2/', headers, tls });
+      return answer.status === 401 ? refused(target, authorization) : undefined;
+    }
     return {
       id: 'target-not-spegel',
       severity: 'error',

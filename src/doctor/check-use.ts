@@ -62,17 +62,19 @@ async function checkAsked({ images, pulledAtSeconds, use }: UseFacts): Promise<F
 
 async function checkServes({ images, target }: UseFacts, ask: HttpAsk): Promise<Finding[]> {
   if (target === undefined) return [];
-  const { endpoint, tls } = target;
+  const { endpoint, tls, authorization } = target;
   const seen: string[] = [];
   for (const path of manifestPaths(images).slice(0, MAX_ASKED)) {
     try {
       const { status } = await ask(endpoint, {
         method: 'HEAD',
         path,
-        headers: { 'X-Spegel-Mirrored': 'true' },
+        headers: {
+          'X-Spegel-Mirrored': 'true',
+          ...(authorization === undefined ? {} : { Authorization: authorization }),
+        },
         tls,
       });
-      // 401: it wants a password, which only containerd has.
       if (status !== 404) return [];
       seen.push(`HEAD ${tls === undefined ? 'http' : 'https'}://${endpoint}${path}: ${status}`);
     } catch {
