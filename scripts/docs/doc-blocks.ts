@@ -24,11 +24,16 @@ export interface DocBlock {
 const RUNNERS: ReadonlySet<string> = new Set<Runner>(['sandbox', 'render', 'lab', 'node']);
 const MARK = /^<!-- run: (\S*) -->$/;
 
-/** The documents of the repository: README.md, CHANGELOG.md and those in docs/, from its root. */
+/** The documents of the repository, from its root. */
 export async function listDocuments(): Promise<readonly string[]> {
   const names = await readdir(join(REPOSITORY, 'docs'));
   const docs = names.filter((name) => name.endsWith('.md')).sort();
-  return ['README.md', 'CHANGELOG.md', ...docs.map((name) => join('docs', name))];
+  return [
+    'README.md',
+    'CHANGELOG.md',
+    'deploy/charts/spegel/README.md',
+    ...docs.map((name) => join('docs', name)),
+  ];
 }
 
 /** All blocks of all documents. Throws what parseBlocks throws. */
