@@ -42,6 +42,22 @@ function anchors(file: string): ReadonlySet<string> {
   );
 }
 
+/** Flags of other programs that the text names: helm, kubectl, ctr, docker and the scripts. */
+const FLAGS_OF_OTHERS = new Set([
+  '--all',
+  '--local',
+  '--namespace',
+  '--platform',
+  '--reset-then-reuse-values',
+  '--reuse-values',
+  '--set',
+  '--timeout',
+  '--values',
+  // What stands for any flag, and what every command has.
+  '--flag',
+  '--help',
+]);
+
 describe('the documents', () => {
   test.each(files)('%s has only links that lead somewhere', (file) => {
     const links = Array.from(prose(file).matchAll(/\]\(([^)\s]+)\)/g), ([, link = '']) => link);
@@ -99,6 +115,17 @@ describe('the documents', () => {
       ).flat(),
     );
     expect(wrong).toEqual([]);
+  });
+
+  test.each(files)('%s names no flag that is not there', (file) => {
+    const known = new Set(
+      Object.values(COMMANDS)
+        .flatMap(({ flags }) => Object.keys({ ...flags, ...globalFlags }))
+        .map((key) => `--${flagName(key)}`),
+    );
+    const code = Array.from(prose(file).matchAll(/`([^`]+)`/g), ([, text = '']) => text).join('\n');
+    const named = code.match(/(?<=^|\s)--[a-z][a-z-]*/gm) ?? [];
+    expect(named.filter((flag) => !known.has(flag) && !FLAGS_OF_OTHERS.has(flag))).toEqual([]);
   });
 
   test('the values and metrics that they name are there', async () => {
