@@ -115,6 +115,7 @@ export const CHART_CASES: Readonly<Record<string, RenderOptions>> = {
       resources: { requests: { cpu: '50m', memory: '96Mi' }, limits: { memory: '192Mi' } },
       priorityClassName: 'system-cluster-critical',
       basicAuthSecretName: 'mirror-login',
+      swarmKeySecretName: 'mirror-swarm-key',
       livenessProbe: { enabled: true },
       extraVolumes: [{ name: 'scripts', configMap: { name: 'scripts' } }],
       extraInitContainers: [
@@ -154,6 +155,8 @@ export const CHART_CASES: Readonly<Record<string, RenderOptions>> = {
         registryFilters: [':latest$', String.raw`^docker\.io/`],
         prependExisting: true,
         debugWebEnabled: false,
+        membershipCheck: false,
+        allowedNetworks: ['10.42.0.0/16', 'fd42::/48'],
         doctor: {
           hostPaths: ['/etc/k0s', '/run/k0s'],
           containerdConfig: '/etc/k0s/containerd.toml',

@@ -38,6 +38,15 @@ export interface MetricDefinition {
   readonly labels: readonly string[];
 }
 
+/** Who belongs to the cluster at this moment. */
+export interface MembershipFigures {
+  /** Undefined where nobody lists them. */
+  readonly members: number | undefined;
+  readonly guests: number;
+  /** Since the start. */
+  readonly refused: number;
+}
+
 /** The process's metrics: names and labels of docs/COMPAT (Spegel v0.7.4), and this project's own beside them. */
 export type Metrics = ReturnType<typeof createMetrics>;
 
@@ -128,6 +137,28 @@ export function createMetrics(build: { readonly version: string; readonly commit
     'spegel_doctor_last_check_timestamp_seconds',
     'When the files of this node were looked at last, in seconds since the epoch; 0: they cannot be seen.',
   );
+  let membership: (() => MembershipFigures) | undefined;
+  let refusedBefore = 0;
+  // Before the other two: it sets them when all are collected, one after the other.
+  new Gauge({
+    name: 'spegel_router_members',
+    help: 'Addresses that are members of the cluster, where DNS names them.',
+    labelNames: ['source'],
+    registers,
+    collect() {
+      const figures = membership?.();
+      if (figures === undefined) return;
+      guests.set(figures.guests);
+      refused.inc(figures.refused - refusedBefore);
+      refusedBefore = figures.refused;
+      if (figures.members !== undefined) this.set({ source: 'dns' }, figures.members);
+    },
+  });
+  const guests = gauge('spegel_router_guests', 'Addresses of nodes that DNS does not name yet.');
+  const refused = counter(
+    'spegel_router_refused_connections_total',
+    'Connections to the router that were refused or ended because their address is no member of the cluster.',
+  );
   gauge('spegel_build_info', 'Always 1; the labels say what runs.', ['version', 'commit']).set(
     { ...build },
     1,
@@ -159,6 +190,10 @@ export function createMetrics(build: { readonly version: string; readonly commit
       storeWasAway = !up;
     },
     peersKnown: (count: number): void => peersKnown.set(count),
+    /** Where to ask for the membership from now on. */
+    membershipFrom(figures: () => MembershipFigures): void {
+      membership = figures;
+    },
     /** What a look at the node's files has found. */
     doctorChecked(findings: ReadonlyArray<{ readonly id: string; readonly severity: string }>): void {
       doctorFindings.reset();
