@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
 import { cp, mkdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { Finding } from '../../src/doctor/finding.ts';
 import { type LabNode, nodeHost } from '../lab/lab-node.ts';
 import { createCleanup } from '../lab/cleanup.ts';
@@ -116,7 +117,7 @@ afterEach(async () => {
 
 /** Where the second mirror is. */
 const OTHER = ['--addr', '127.0.0.1:9590'];
-const TLS_FRONT = join(import.meta.dir, '../lab/tls-front-process.ts');
+const TLS_FRONT = fileURLToPath(import.meta.resolve('../lab/tls-front-process.ts'));
 const FINDINGS = 'spegel_doctor_findings';
 const LAST_CHECK = 'spegel_doctor_last_check_timestamp_seconds';
 /** As many as doctor takes for no chance. */
