@@ -45,7 +45,7 @@ export const MAX_MESSAGE_BYTES = 64 * 1024;
 /** How long a peer that is gone is remembered as that: until its records have faded everywhere. */
 export const DEAD_FOR_MS = 19 * MINUTE_MS;
 /** What a lookup found is given to the next one for the same key for this long: containerd asks HEAD, then GET. */
-export const KEEP_FOUND_MS = 5 * SECOND_MS;
+export const KEEP_FOUND_MS = 2 * SECOND_MS;
 /** The same for nobody: no longer than new content may take to be findable by those who asked too early. */
 export const KEEP_MISS_MS = 100;
 /** Lookups whose outcome is kept. */
@@ -61,3 +61,21 @@ export const SWEEP_PARTS = 15;
 export const SWEEP_PARTS_OF_FEW = 5;
 /** What is not few. */
 export const MANY_KEYS = 1000;
+/** IPs of one peer that are used: a node has an address or two of each family. More is a claim that would cost others a dial each. */
+export const MAX_IPS_PER_PEER = 4;
+/** Multihashes in one notice: some 36 KB. */
+export const MAX_WITHDRAWN_PER_NOTICE = 1000;
+/** A connected peer that was not heard for so long is asked whether it is there. */
+export const PING_AFTER_MS = 5 * SECOND_MS;
+/** It counts as dead when it does not answer within this time: with the above and the time between two looks, within 10 s. */
+export const PING_TIMEOUT_MS = 3500;
+/** How often that is looked at. */
+export const PING_TICK_MS = SECOND_MS;
+/** A node whose own timers are that late is too busy to say of others that they do not answer. */
+export const BUSY_TICK_MS = SECOND_MS;
+/** The connection to a peer that has not answered for so long is given up. */
+export const GIVE_UP_AFTER_MS = MINUTE_MS;
+/** Time to say goodbye when a node stops. */
+export const GOODBYE_TIMEOUT_MS = 500;
+/** How often records that have faded are removed; they are not given out in the meantime. */
+export const SWEEP_RECORDS_INTERVAL_MS = 2 * MINUTE_MS;

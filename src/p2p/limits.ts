@@ -4,7 +4,7 @@ const MINUTE_MS = 60 * SECOND_MS;
 /** The Kademlia protocol that every Spegel node speaks. */
 export const KAD_PROTOCOL = '/spegel/kad/1.0.0';
 /** A peer that answers none of its questions for this long is not there: the stream is given up. */
-export const ANSWER_TIMEOUT_MS = 5 * SECOND_MS;
+export const ANSWER_TIMEOUT_MS = 3 * SECOND_MS;
 /** A stream to a peer is kept for this long after the last question. Go's DHT gives it up after a minute. */
 export const KEEP_STREAM_MS = 50 * SECOND_MS;
 /** Streams kept at a time: as many as there are connections in a cluster that is not very large. */
@@ -75,9 +75,9 @@ export const RECONNECT_ATTEMPTS = 8;
 export const TWIN_CONFIRM_MS = 30 * SECOND_MS;
 /** Most peers of which that was said: it is said once each. */
 export const MAX_TWINS_REPORTED = 1000;
-/** IPs of one peer that are used: a node has an address or two of each family. More is a claim that would cost others a dial each. */
-export const MAX_IPS_PER_PEER = 4;
 /** First wait before a peer that counts as gone, and that somebody names, is dialled again. */
 export const PROBE_INITIAL_MS = SECOND_MS;
 /** Longest wait: a node that is back is used at the latest so long after it is named. */
 export const PROBE_MAX_MS = 30 * SECOND_MS;
+/** Beside the DHT's protocol: what a node does not provide any more, and that it leaves. Spegel's nodes do not speak it. */
+export const NOTICE_PROTOCOL = '/spegel/notices/1.0.0';

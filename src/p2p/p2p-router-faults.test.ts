@@ -143,10 +143,10 @@ describe('createP2pRouter()', () => {
     const second = await start(createStaticBootstrapper([address]));
     await until(async () => (await second.peers()).some(({ connected }) => connected));
     await second.advertise(['sha256:kept']);
-    await until(() => first.stats().providerRecords === 1);
+    await until(() => first.stats().records === 1);
     await routers.stop(first);
     const again = await start(undefined, { privateKey, listenAddress: `127.0.0.1:${port}` });
-    await until(() => again.stats().providerRecords === 1);
+    await until(() => again.stats().records === 1);
   });
 
   test('goes on when peers vanish while it advertises and looks up', async () => {
@@ -172,7 +172,7 @@ describe('createP2pRouter()', () => {
     const first = await start();
     await first.advertise(['sha256:gone', 'sha256:kept']);
     await first.withdraw(['sha256:gone']);
-    expect(first.stats().providerRecords).toBe(1);
+    expect(first.stats().records).toBe(1);
     const second = await start(createStaticBootstrapper([addressOf(first)]));
     await until(async () => (await find(second, 'sha256:kept')).length === 1);
     expect(await find(second, 'sha256:gone')).toEqual([]);

@@ -1,18 +1,15 @@
-import type { Ed25519PrivateKey, PeerId, Peer as StoredPeer } from '@libp2p/interface';
+import type {
+  Ed25519PrivateKey,
+  IdentifyResult,
+  Libp2p,
+  PeerId,
+  Peer as StoredPeer,
+} from '@libp2p/interface';
 import { peerIdFromMultihash, peerIdFromPrivateKey, peerIdFromString } from '@libp2p/peer-id';
-import { CODE_P2P } from '@multiformats/multiaddr';
+import { CODE_P2P, multiaddr } from '@multiformats/multiaddr';
 import { decode as decodeMultihash } from 'multiformats/hashes/digest';
 
-import { encodeAddProviders } from '../dht/add-provider-message.ts';
-import { contentMultihash } from '../dht/content-key.ts';
-import { encodePeer } from '../dht/dht-message.ts';
-import { createDhtResponder } from '../dht/dht-responder.ts';
-import { REPLICATION } from '../dht/limits.ts';
-import { createLiveness } from '../dht/liveness.ts';
-import { createPeerTable } from '../dht/peer-table.ts';
-import { createProviderLookups } from '../dht/provider-lookups.ts';
-import { createProviderRecords, type ProviderRecords } from '../dht/provider-records.ts';
-import { createProviding } from '../dht/providing.ts';
+import { createDhtNode, type DhtNode, type DhtStats } from '../dht/dht-node.ts';
 import type { Logger } from '../observe/log.ts';
 import type { PeerState, Router } from '../routing/router.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -22,13 +19,20 @@ import type { BootstrapDocuments } from './bootstrap-document.ts';
 import { createBootstrapNetwork } from './bootstrap-network.ts';
 import type { Bootstrapper } from './bootstrapper.ts';
 import { createKadNode, type KadNode } from './kad-node.ts';
-import { HOUSEKEEPING_INTERVAL_MS, KAD_PROTOCOL, KEEP_LOST_PEER_MS, MAX_BOOTSTRAP_PEERS } from './limits.ts';
+import {
+  HOUSEKEEPING_INTERVAL_MS,
+  KAD_PROTOCOL,
+  KEEP_LOST_PEER_MS,
+  MAX_BOOTSTRAP_PEERS,
+  MAX_DHT_STREAMS,
+  NOTICE_PROTOCOL,
+} from './limits.ts';
 import { followMembership } from './follow-membership.ts';
 import type { Membership, MembershipStats } from './membership.ts';
-import { createNetworkMembership } from './network-membership.ts';
 import { createNeighbourhood, type Neighbourhood } from './neighbourhood.ts';
+import { createNetworkMembership } from './network-membership.ts';
+import { sendNotice, serveNoticeStreams } from './notice-streams.ts';
 import { peerIps } from './peer-addresses.ts';
-import { addressBytes, createPeerDirectory, nameOf, type PeerDirectory } from './peer-directory.ts';
 import { createProviderQueries } from './provider-queries.ts';
 import { serveDhtStreams } from './serve-dht-streams.ts';
 import { keepConnected } from './staying-connected.ts';
@@ -63,19 +67,9 @@ export interface P2pRouter extends Router, AsyncDisposable {
   /** What to serve on --http-bootstrap-addr: this node at /id, this node and up to 19 live peers at /ids. */
   bootstrapDocuments(): Promise<BootstrapDocuments>;
   /** Figures for metrics and the debug page. */
-  stats(): P2pRouterStats;
+  stats(): DhtStats & { readonly membership: MembershipStats };
   /** The peers (this node among them) that this node's own records name as providers of the key. Asks nobody. */
   recorded(key: string): readonly string[];
-}
-
-/** Figures of the router at this moment. */
-export interface P2pRouterStats {
-  readonly connectedPeers: number;
-  /** Provider records that this node holds, its own included. */
-  readonly providerRecords: number;
-  /** Records that were refused for want of room since the start. */
-  readonly refusedProviderRecords: number;
-  readonly membership: MembershipStats;
 }
 
 /**
@@ -92,103 +86,50 @@ export async function createP2pRouter(deps: P2pRouterDeps, options: P2pRouterOpt
     deps.membership ?? createNetworkMembership({ logger, clock }, { networks: [], allowLoopback });
   const isUsable = (ip: Uint8Array) => membership.admits(formatIp(ip));
   const ownId = peerIdFromPrivateKey(privateKey);
-  const [self, selfId] = [ownId.toString(), ownId.toMultihash().bytes];
-  const records = createProviderRecords(clock);
-  const peers = createPeerTable(selfId);
-  const liveness = createLiveness(clock);
-  const toProvider = createToProvider(isUsable);
+  const self = ownId.toString();
   const stopped = new AbortController();
   let isReady = false;
 
-  const encodedSelf = () => encodePeer(selfId, node.announced().map(addressBytes));
-  const responder = createDhtResponder({
-    self: { name: selfId.toHex(), encoded: encodedSelf },
-    records: {
-      providersOf: (multihash) => records.providersOf(multihash),
-      add: (multihash, name) =>
-        (peers.get(name) !== undefined || gate.mayRecord(peerNamed(name))) && records.add(multihash, name),
-    },
-    peers,
-    isAvoided: (name) => liveness.stateOf(name) === 'dead',
-    introduce: (from, addresses) => directory.introduce(from, addresses),
-  });
-  const onStream = serveDhtStreams({ responder });
+  const onStream = serveDhtStreams({ answer: (from, message) => dht.answer(from, message) });
   const node = await createKadNode({ privateKey, onStream, membership }, options);
   const { libp2p, routingTable, gate } = node;
   const queries = createProviderQueries({ libp2p, allowLoopback, mayAsk: (peer) => gate.mayAsk(peer) });
-  const lookups = createProviderLookups({
-    self: selfId,
-    network: queries,
-    records,
-    peers,
-    liveness,
-    toProvider,
-    onDeadNamed: (name) => neighbourhood.probe(peerNamed(name)),
+  const dht = createDhtNode({
+    self: ownId.toMultihash().bytes,
+    addresses: () => node.announced().map((address) => multiaddr(address).bytes),
+    network: {
+      ask: async (peer, multihash) => queries.ask(peer, multihash),
+      deliver: async (peer, messages) => queries.deliver(peer, messages),
+      isSilent: (peer) => queries.isSilent(peer),
+      heard: (name) => queries.heard(peerNamed(name)),
+      notify: async (peer, notice) => sendNotice(libp2p, peer, notice),
+      probe: (name) => neighbourhood.probe(peerNamed(name)),
+      drop: (name) => neighbourhood.drop(peerNamed(name)),
+    },
+    gate: {
+      isMember: (id) => gate.isMember(peerOf(id)),
+      mayRecord: (id) => gate.mayRecord(peerOf(id)),
+      isUsable,
+    },
+    toProvider: createToProvider(isUsable),
+    onJoined: () => neighbourhood.learn(),
+    logger,
     clock,
     timers: systemTimers,
   });
-  const leave = (name: string) => {
-    const position = peers.get(name)?.position;
-    directory.forget(name);
-    if (position !== undefined) providing.peerLeft(name, position);
-  };
-  const providing = createProviding(
-    {
-      logger,
-      clock,
-      network: {
-        closestPeers: (position, count) => peers.closest(position, count).map(({ name }) => name),
-        positionOf: (name) => peers.get(name)?.position,
-        peerCount: () => peers.size,
-        async send(name, multihashes) {
-          const peer = peers.get(name);
-          if (peer === undefined) throw new Error('The peer has left');
-          const { id } = peer;
-          await queries.deliver({ id, addresses: [] }, encodeAddProviders(multihashes, encodedSelf()));
-        },
-        keepOwn: (multihash) => void records.add(multihash, selfId.toHex()),
-        dropOwn: (multihash) => records.remove(multihash, selfId.toHex()),
-        gone(name, error) {
-          const peer = peerNamed(name);
-          logger.debug('A peer takes no records', { peer: peer.toString(), error });
-          liveness.died(name);
-          leave(name);
-          neighbourhood.drop(peer);
-        },
-      },
-    },
-    { replication: REPLICATION },
-  );
   const neighbourhood = createNeighbourhood({
     node,
     logger,
     clock,
-    onUnreachable(peer) {
-      const name = nameOf(peer);
-      liveness.died(name);
-      leave(name);
-    },
+    onUnreachable: (peer) => dht.unreachable(peer.toMultihash().bytes),
   });
-
-  const directory: PeerDirectory = createPeerDirectory({
-    libp2p,
-    peers,
-    liveness,
-    gate: { isMember: (peer) => gate.isMember(peer), isUsable },
-    onJoined(name) {
-      queries.heard(peerNamed(name));
-      lookups.peerJoined(name);
-      providing.peerJoined(name);
-      neighbourhood.learn();
-    },
-  });
-  const unfollow = followMembership(
+  const stopFollowing = followConnections(libp2p, dht);
+  const unfollowMembership = followMembership(
     { gate, libp2p, membership },
     {
-      changed: () => directory.reconsider(),
+      changed: () => dht.reconsider(),
       dismissed(peer) {
-        leave(nameOf(peer));
-        records.removeProvider(nameOf(peer));
+        dht.dismissed(peer.toMultihash().bytes);
         void routingTable.remove(peer).catch(() => {});
       },
       joined: () => neighbourhood.learn(),
@@ -196,14 +137,15 @@ export async function createP2pRouter(deps: P2pRouterDeps, options: P2pRouterOpt
   );
 
   try {
+    await libp2p.handle(NOTICE_PROTOCOL, serveNoticeStreams(dht), { maxInboundStreams: MAX_DHT_STREAMS });
     await libp2p.start();
   } catch (cause) {
-    unfollow();
+    stopFollowing();
+    unfollowMembership();
     queries[Symbol.dispose]();
-    directory[Symbol.dispose]();
     await Promise.allSettled([
       libp2p.stop(),
-      providing[Symbol.asyncDispose](),
+      dht[Symbol.asyncDispose](),
       neighbourhood[Symbol.asyncDispose](),
     ]);
     throw new Error(`Cannot listen on ${options.listenAddress} for other nodes: is the port taken?`, {
@@ -220,7 +162,7 @@ export async function createP2pRouter(deps: P2pRouterDeps, options: P2pRouterOpt
   };
   const background = [
     keepConnected({ bootstrapper, network, logger, clock, onReady }, stopped.signal),
-    keepHouse({ node, records, logger, clock, neighbourhood }, stopped.signal),
+    keepHouse({ node, dht, clock, neighbourhood }, stopped.signal),
   ].map(async (work) => {
     await work.catch((error: unknown) => {
       if (!stopped.signal.aborted) logger.error('Routing stopped working, restart this node', { error });
@@ -251,17 +193,17 @@ export async function createP2pRouter(deps: P2pRouterDeps, options: P2pRouterOpt
   return {
     ready: () => isReady,
     async *lookup(key, lookupOptions) {
-      for await (const peer of lookups.lookup(key, lookupOptions)) {
+      for await (const peer of dht.lookup(key, lookupOptions)) {
         // What was found a moment ago may be no member's any more.
         const addresses = peer.addresses.filter((ip) => membership.admits(ip));
         if (addresses.length > 0) yield { ...peer, addresses };
       }
     },
     async advertise(keys, { signal } = {}) {
-      await providing.provide(keys, signal);
+      await dht.provide(keys, signal);
     },
     async withdraw(keys) {
-      providing.stop(keys);
+      dht.withdraw(keys);
     },
     peers: knownPeers,
     self: () => ({ id: self, multiaddrs: node.announced() }),
@@ -273,19 +215,14 @@ export async function createP2pRouter(deps: P2pRouterDeps, options: P2pRouterOpt
       const others = live.slice(0, MAX_BOOTSTRAP_PEERS - 1);
       return { id, ids: [id, ...others.map((peer) => ({ ID: peer.id, Addrs: peer.multiaddrs }))] };
     },
-    stats: () => ({
-      connectedPeers: libp2p.getPeers().length,
-      providerRecords: records.recordCount,
-      refusedProviderRecords: records.refusedCount,
-      membership: membership.stats(),
-    }),
-    recorded: (key) => records.providersOf(contentMultihash(key)).map((name) => peerNamed(name).toString()),
+    stats: () => ({ ...dht.stats(), membership: membership.stats() }),
+    recorded: (key) => dht.recorded(key).map((name) => peerNamed(name).toString()),
     async [Symbol.asyncDispose]() {
       stopped.abort(new Error('The router has stopped'));
-      unfollow();
+      await Promise.allSettled([dht[Symbol.asyncDispose](), neighbourhood[Symbol.asyncDispose]()]);
+      unfollowMembership();
+      stopFollowing();
       queries[Symbol.dispose]();
-      directory[Symbol.dispose]();
-      await Promise.allSettled([providing[Symbol.asyncDispose](), neighbourhood[Symbol.asyncDispose]()]);
       await Promise.all(background);
       await libp2p.stop();
     },
@@ -295,30 +232,20 @@ export async function createP2pRouter(deps: P2pRouterDeps, options: P2pRouterOpt
 /** What keepHouse needs. */
 interface HouseDeps {
   readonly node: KadNode;
-  readonly records: ProviderRecords;
-  readonly logger: Logger;
+  readonly dht: DhtNode;
   readonly clock: Clock;
   readonly neighbourhood: Neighbourhood;
 }
 
-/** Removes faded records and peers that are gone, so that memory does not grow with the restarts in the cluster. */
+/** Removes peers that are gone, so that memory does not grow with the restarts in the cluster. */
 async function keepHouse(
-  { node: { libp2p }, records, logger, clock, neighbourhood }: HouseDeps,
+  { node: { libp2p }, dht, clock, neighbourhood }: HouseDeps,
   signal: AbortSignal,
 ): Promise<void> {
-  let refusedBefore = 0;
   while (!signal.aborted) {
     await clock.sleep(HOUSEKEEPING_INTERVAL_MS, signal);
-    records.sweep();
-    if (records.refusedCount > refusedBefore) {
-      logger.warn('No room for more provider records', {
-        records: records.recordCount,
-        refused: records.refusedCount - refusedBefore,
-      });
-      refusedBefore = records.refusedCount;
-    }
     const isNeeded = (peerId: string) =>
-      records.isProvider(nameOf(peerIdFromString(peerId))) ||
+      dht.isProvider(nameOf(peerIdFromString(peerId))) ||
       libp2p.getConnections(peerIdFromString(peerId)).length > 0 ||
       Date.now() - (neighbourhood.lastContactMs(peerId) ?? 0) < KEEP_LOST_PEER_MS;
     for (const { id } of await libp2p.peerStore.all()) {
@@ -328,7 +255,36 @@ async function keepHouse(
   }
 }
 
+/** Tells the DHT's node who is connected; call the result to end that. */
+function followConnections(libp2p: Libp2p, dht: DhtNode): () => void {
+  // Not through a topology of libp2p: that tells of the end of a connection later than of the next one's start.
+  const onIdentify = ({ detail: { peerId, protocols, listenAddrs } }: CustomEvent<IdentifyResult>) => {
+    if (!protocols.includes(KAD_PROTOCOL) || libp2p.getConnections(peerId).length === 0) return;
+    dht.connected(peerId.toMultihash().bytes, {
+      addresses: listenAddrs.map(({ bytes }) => bytes),
+      takesNotices: protocols.includes(NOTICE_PROTOCOL),
+    });
+  };
+  const onDisconnect = ({ detail: peer }: CustomEvent<PeerId>) => {
+    if (libp2p.getConnections(peer).length === 0) dht.disconnected(peer.toMultihash().bytes);
+  };
+  libp2p.addEventListener('peer:identify', onIdentify);
+  libp2p.addEventListener('peer:disconnect', onDisconnect);
+  return () => {
+    libp2p.removeEventListener('peer:identify', onIdentify);
+    libp2p.removeEventListener('peer:disconnect', onDisconnect);
+  };
+}
+
+function nameOf(peer: PeerId): string {
+  return peer.toMultihash().bytes.toHex();
+}
+
 /** The peer that the DHT's room names so. */
 function peerNamed(name: string): PeerId {
-  return peerIdFromMultihash(decodeMultihash(Uint8Array.fromHex(name)));
+  return peerOf(Uint8Array.fromHex(name));
+}
+
+function peerOf(id: Uint8Array): PeerId {
+  return peerIdFromMultihash(decodeMultihash(id));
 }

@@ -42,10 +42,10 @@ describe('privateNetwork()', () => {
   test('carries thousands of records, both ways, between nodes with the same key', async () => {
     const first = await routers.start(undefined, { swarmKey: KEY });
     const second = await routers.start(createStaticBootstrapper([addressOf(first)]), { swarmKey: KEY });
-    await until(() => second.stats().connectedPeers === 1);
+    await until(() => second.stats().peers.connected === 1);
     const keysOf = (name: string) => Array.from({ length: 3000 }, (_, index) => `sha256:${name}-${index}`);
     await Promise.all([first.advertise(keysOf('first')), second.advertise(keysOf('second'))]);
-    await until(() => first.stats().providerRecords === 6000 && second.stats().providerRecords === 6000);
+    await until(() => first.stats().records === 6000 && second.stats().records === 6000);
     expect(await find(second, 'sha256:first-2999')).toMatchObject([{ id: first.self().id }]);
   });
 
@@ -60,8 +60,8 @@ describe('privateNetwork()', () => {
       log: lines,
     });
     await until(() => lines.some((line) => line.includes('Cannot bootstrap')));
-    expect([first.stats().connectedPeers, stranger.stats().connectedPeers]).toEqual([0, 0]);
+    expect([first.stats().peers.connected, stranger.stats().peers.connected]).toEqual([0, 0]);
     const second = await routers.start(createStaticBootstrapper([addressOf(first)]), { swarmKey: KEY });
-    await until(() => second.stats().connectedPeers === 1);
+    await until(() => second.stats().peers.connected === 1);
   });
 });

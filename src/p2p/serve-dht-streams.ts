@@ -1,33 +1,25 @@
 import type { Connection, Stream, StreamHandler } from '@libp2p/interface';
 
-import type { DhtResponder } from '../dht/dht-responder.ts';
+import type { DhtNode } from '../dht/dht-node.ts';
 import { MAX_MESSAGE_BYTES } from '../dht/limits.ts';
 import { createMessageSplitter } from '../dht/message-splitter.ts';
 import { concat } from '../dht/protocol-buffers.ts';
-
-/** What serveDhtStreams needs. */
-export interface DhtStreamsDeps {
-  readonly responder: DhtResponder;
-  /** Told of each peer that sends anything at all. */
-  readonly heard?: (from: Uint8Array) => void;
-}
 
 /**
  * Handles the streams that other nodes open for the DHT's protocol: messages are answered in the order in which they
  * come, those that come together in one go. A stream with a message that makes no sense is reset, with what it has sent
  * before in effect; the connection stays. While the peer does not read, nothing is read from it.
  */
-export function serveDhtStreams({ responder, heard }: DhtStreamsDeps): StreamHandler {
+export function serveDhtStreams({ answer }: Pick<DhtNode, 'answer'>): StreamHandler {
   return (stream: Stream, connection: Connection) => {
     const from = connection.remotePeer.toMultihash().bytes;
     const splitter = createMessageSplitter(MAX_MESSAGE_BYTES);
     const onMessage = ({ data }: { readonly data: Uint8Array | { subarray(): Uint8Array } }) => {
       try {
-        heard?.(from);
         const answers: Uint8Array[] = [];
         for (const message of splitter.push(data instanceof Uint8Array ? data : data.subarray())) {
-          const answer = responder.answer(from, message);
-          if (answer !== undefined) answers.push(answer);
+          const bytes = answer(from, message);
+          if (bytes !== undefined) answers.push(bytes);
         }
         if (answers.length === 0 || stream.send(concat(answers))) return;
         stream.pause();

@@ -2,11 +2,10 @@ import { peerIdFromMultihash } from '@libp2p/peer-id';
 import { decode as decodeMultihash } from 'multiformats/hashes/digest';
 
 import type { NamedPeer } from '../dht/dht-message.ts';
-import { MAX_KNOWN_PEERS } from '../dht/limits.ts';
+import { MAX_IPS_PER_PEER, MAX_KNOWN_PEERS } from '../dht/limits.ts';
 import { parsePeerAddress } from '../dht/peer-address.ts';
 import type { Provider } from '../dht/provider-lookups.ts';
 import { formatIp } from '../runtime/ip-address.ts';
-import { MAX_IPS_PER_PEER } from './limits.ts';
 
 /**
  * Makes the function that turns a peer as the DHT names it into one that can be asked for content; undefined when its

@@ -28,7 +28,7 @@ export function createNodeOrders(
   void (async () => {
     while (readyMs === undefined || connectedToAllMs === undefined) {
       if (router.ready()) readyMs ??= epochMs();
-      if (router.stats().connectedPeers >= others) connectedToAllMs ??= epochMs();
+      if (router.stats().peers.connected >= others) connectedToAllMs ??= epochMs();
       await Bun.sleep(START_INTERVAL_MS);
     }
   })();
@@ -47,10 +47,10 @@ export function createNodeOrders(
 
   return {
     async state() {
-      const { connectedPeers, providerRecords } = router.stats();
+      const { peers, records } = router.stats();
       const advertised = [...advertiser.counts().contentDigests.values()].reduce((sum, n) => sum + n, 0);
       const { id } = router.self();
-      return { id, readyMs, connectedToAllMs, connectedPeers, records: providerRecords, advertised };
+      return { id, readyMs, connectedToAllMs, connectedPeers: peers.connected, records, advertised };
     },
     async add({ keys, atMs }) {
       await untilEpochMs(atMs);
@@ -72,7 +72,7 @@ export function createNodeOrders(
       let recordsBefore = -1;
       while (missing.size > 0 && epochMs() < endMs) {
         const startedMs = epochMs();
-        const records = router.stats().providerRecords;
+        const records = router.stats().records;
         if (records !== recordsBefore) {
           recordsBefore = records;
           for (const index of missing) {

@@ -1,4 +1,5 @@
 import { peerIdFromPrivateKey } from '@libp2p/peer-id';
+import { multiaddr } from '@multiformats/multiaddr';
 
 import { createDhtResponder } from '../../dht/dht-responder.ts';
 import { encodePeer } from '../../dht/dht-message.ts';
@@ -7,7 +8,6 @@ import { createProviderRecords, type ProviderRecords } from '../../dht/provider-
 import { systemClock } from '../../runtime/clock.ts';
 import { loadIdentity } from '../identity.ts';
 import { createKadNode, type KadNode } from '../kad-node.ts';
-import { addressBytes } from '../peer-directory.ts';
 import { serveDhtStreams } from '../serve-dht-streams.ts';
 
 /** A host that answers the DHT's protocol from what the test puts in. */
@@ -22,14 +22,21 @@ export async function startKadNode(cleanup: AsyncDisposableStack): Promise<TestK
   const { bytes: id } = peerIdFromPrivateKey(privateKey).toMultihash();
   const [records, peers] = [createProviderRecords(systemClock), createPeerTable(id)];
   const responder = createDhtResponder({
-    self: { name: id.toHex(), encoded: () => encodePeer(id, node.announced().map(addressBytes)) },
+    self: {
+      name: id.toHex(),
+      encoded: () =>
+        encodePeer(
+          id,
+          node.announced().map((address) => multiaddr(address).bytes),
+        ),
+    },
     records,
     peers,
     isAvoided: () => false,
     introduce: (from, addresses) => peers.put(from, { addresses }),
   });
   const node = await createKadNode(
-    { privateKey, onStream: serveDhtStreams({ responder }) },
+    { privateKey, onStream: serveDhtStreams(responder) },
     { listenAddress: '127.0.0.1:0', announceAddresses: ['127.0.0.1'] },
   );
   cleanup.defer(async () => node.libp2p.stop());

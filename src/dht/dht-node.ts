@@ -1,0 +1,321 @@
+import type { Logger } from '../observe/log.ts';
+import type { LookupOptions, Peer } from '../routing/router.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Timers } from '../runtime/timers.ts';
+import { encodeAddProviders } from './add-provider-message.ts';
+import { contentMultihash, keyspacePosition } from './content-key.ts';
+import { encodePeer, type NamedPeer } from './dht-message.ts';
+import { createDhtResponder } from './dht-responder.ts';
+import { createHeartbeat } from './heartbeat.ts';
+import {
+  GOODBYE_TIMEOUT_MS,
+  MAX_WITHDRAWN_PER_NOTICE,
+  REPLICATION,
+  SWEEP_RECORDS_INTERVAL_MS,
+} from './limits.ts';
+import { createLiveness } from './liveness.ts';
+import { encodeNotice, parseNotice } from './notice-message.ts';
+import { createPeerDirectory, type PeerGate } from './peer-directory.ts';
+import { createPeerTable, type KnownPeer } from './peer-table.ts';
+import {
+  createProviderLookups,
+  type LookupNetwork,
+  type LookupObserver,
+  type Provider,
+} from './provider-lookups.ts';
+import { createProviderRecords } from './provider-records.ts';
+import { createProviding, type ProvidingObserver } from './providing.ts';
+
+/** How a node of the DHT reaches the others. Peers are named by their ID in hex. */
+export interface DhtNetwork extends LookupNetwork {
+  /**
+   * Sends the peer messages that have no answer, each with its length in front, or none at all, and resolves when it
+   * has taken them. Rejects when it does not say so in time.
+   */
+  deliver(peer: NamedPeer, messages: Uint8Array): Promise<void>;
+  /** Sends a notice with its length in front to a peer that understands them; rejects when it cannot be sent. */
+  notify(peer: NamedPeer, notice: Uint8Array): Promise<void>;
+  /** The peer has been heard: what is known of it not answering is of the past. */
+  heard(name: string): void;
+  /** Tries to connect to a peer that counts as gone, in the background and not often: it may have come back. */
+  probe(name: string): void;
+  /** Ends the connections to a peer that has left or does not answer, and leaves it alone until it comes by itself. */
+  drop(name: string): void;
+}
+
+/** Gets what a node does, for metrics. */
+export interface DhtObserver extends LookupObserver, ProvidingObserver {}
+
+/** What createDhtNode needs. */
+export interface DhtNodeDeps {
+  /** This node's ID: the multihash of its public key. */
+  readonly self: Uint8Array;
+  /** The multiaddrs in binary at which others reach this node now. */
+  readonly addresses: () => readonly Uint8Array[];
+  readonly network: DhtNetwork;
+  readonly gate: PeerGate;
+  /** See ProviderLookupsDeps. */
+  readonly toProvider: (peer: NamedPeer) => Provider | undefined;
+  /** Called for each member that connects, also when it comes back. */
+  readonly onJoined?: (name: string) => void;
+  readonly observer?: DhtObserver;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly timers: Timers;
+}
+
+/** What a peer that connects tells. */
+export interface PeerFacts {
+  /** Multiaddrs in binary. */
+  readonly addresses: readonly Uint8Array[];
+  /** True if it understands notices. */
+  readonly takesNotices: boolean;
+}
+
+/** Figures of a node at this moment. */
+export interface DhtStats {
+  readonly records: number;
+  /** Content that anybody provides, as far as this node was told. */
+  readonly recordedKeys: number;
+  readonly refusedRecords: number;
+  /** Keys that this node provides. */
+  readonly providedKeys: number;
+  /** Records that wait to be sent. */
+  readonly waitingRecords: number;
+  readonly peers: { readonly connected: number; readonly doubtful: number; readonly dead: number };
+}
+
+/** One node's part in the DHT, without the connections. */
+export interface DhtNode extends AsyncDisposable {
+  /** Takes a message of the DHT's protocol, see DhtResponder. */
+  answer(from: Uint8Array, message: Uint8Array): Uint8Array | undefined;
+  /** Takes a notice without its length. Throws MessageError when it makes no sense. */
+  notice(from: Uint8Array, message: Uint8Array): void;
+  /** A peer that speaks the protocol is connected; also when it says something new of itself. */
+  connected(id: Uint8Array, facts: PeerFacts): void;
+  /** The last connection to the peer has ended. */
+  disconnected(id: Uint8Array): void;
+  /** The peer cannot be dialled. */
+  unreachable(id: Uint8Array): void;
+  /** The peer is no member any more: nothing that it said counts. */
+  dismissed(id: Uint8Array): void;
+  /** Asks the gate again about everybody: who is a member has changed. */
+  reconsider(): void;
+  /** See Router. */
+  lookup(key: string, options: LookupOptions): AsyncGenerator<Peer, void, undefined>;
+  /** See Providing.provide. */
+  provide(keys: readonly string[], signal?: AbortSignal): Promise<void>;
+  /** Stops providing the keys, and tells those who hold their records. */
+  withdraw(keys: readonly string[]): void;
+  /** The peers that this node's records name as providers of the key. */
+  recorded(key: string): readonly string[];
+  /** True if this node's records name the peer. */
+  isProvider(name: string): boolean;
+  stats(): DhtStats;
+}
+
+/** Puts a node together. Dispose it to say goodbye and stop. */
+export function createDhtNode(deps: DhtNodeDeps): DhtNode {
+  const { self, network, logger, clock } = deps;
+  const selfName = self.toHex();
+  const records = createProviderRecords(clock);
+  const peers = createPeerTable(self);
+  const liveness = createLiveness(clock);
+  const stopped = new AbortController();
+  /** Peers that understand notices. */
+  const listeners = new Set<string>();
+  const encodedSelf = () => encodePeer(self, deps.addresses());
+
+  const lookups = createProviderLookups({
+    ...deps,
+    network: {
+      async ask(peer, multihash) {
+        const answer = await network.ask(peer, multihash);
+        heartbeat.heard(peer.id.toHex());
+        return answer;
+      },
+      isSilent: (peer) => network.isSilent(peer),
+    },
+    records,
+    peers,
+    liveness,
+    onDeadNamed: (name) => network.probe(name),
+  });
+  const providing = createProviding(
+    {
+      ...deps,
+      network: {
+        closestPeers: (position, count) => peers.closest(position, count).map(({ name }) => name),
+        positionOf: (name) => peers.get(name)?.position,
+        peerCount: () => peers.size,
+        async send(name, multihashes) {
+          const peer = peers.get(name);
+          if (peer === undefined) throw new Error('The peer has left');
+          await network.deliver(peer, encodeAddProviders(multihashes, encodedSelf()));
+          heartbeat.heard(name);
+        },
+        keepOwn: (multihash) => void records.add(multihash, selfName),
+        dropOwn: (multihash) => records.remove(multihash, selfName),
+        gone(name, error) {
+          logger.debug('A peer takes no records', { peer: name, error });
+          lose(name);
+          network.drop(name);
+        },
+      },
+    },
+    { replication: REPLICATION },
+  );
+  const directory = createPeerDirectory({
+    ...deps,
+    peers,
+    liveness,
+    onJoined(name) {
+      network.heard(name);
+      lookups.peerJoined(name);
+      providing.peerJoined(name);
+      deps.onJoined?.(name);
+    },
+  });
+  const responder = createDhtResponder({
+    self: { name: selfName, encoded: encodedSelf },
+    records: {
+      providersOf: (multihash) => records.providersOf(multihash),
+      add: (multihash, name) =>
+        (peers.get(name) !== undefined || deps.gate.mayRecord(Uint8Array.fromHex(name))) &&
+        records.add(multihash, name),
+    },
+    peers,
+    isAvoided: (name) => liveness.stateOf(name) === 'dead',
+    introduce: (from, addresses) => directory.introduce(from, addresses),
+  });
+  /** Takes the peer for dead, and out of the table: its records go to those who are next. */
+  const lose = (name: string) => {
+    const position = peers.get(name)?.position;
+    liveness.died(name);
+    directory.forget(name);
+    if (position !== undefined) providing.peerLeft(name, position);
+  };
+  const heartbeat = createHeartbeat({
+    clock,
+    *connected() {
+      for (const { name, isConnected } of peers.all()) if (isConnected) yield name;
+    },
+    async ping(name) {
+      const peer = peers.get(name);
+      if (peer !== undefined) await network.deliver(peer, new Uint8Array(0));
+    },
+    onBack: (name) => {
+      liveness.connected(name);
+      network.heard(name);
+    },
+    onSilent: (name) => liveness.died(name),
+    onGivenUp(name) {
+      lose(name);
+      network.drop(name);
+    },
+  });
+  const sweep = async () => {
+    let refusedBefore = 0;
+    while (!stopped.signal.aborted) {
+      await clock.sleep(SWEEP_RECORDS_INTERVAL_MS, stopped.signal).catch(() => {});
+      records.sweep();
+      if (records.refusedCount === refusedBefore) continue;
+      logger.warn('No room for more provider records', {
+        records: records.recordCount,
+        refused: records.refusedCount - refusedBefore,
+      });
+      refusedBefore = records.refusedCount;
+    }
+  };
+  const running = [heartbeat.run(stopped.signal), sweep()];
+
+  const tell = async (peer: KnownPeer, notice: Uint8Array) =>
+    network.notify(peer, notice).catch((error: unknown) => {
+      logger.debug('Cannot send a notice', { peer: peer.name, error });
+    });
+  /** Tells the holders of each key's record; who is not connected finds out when it asks. */
+  const tellWithdrawn = (keys: readonly string[]) => {
+    const byPeer = new Map<KnownPeer, Uint8Array[]>();
+    for (const key of keys) {
+      const multihash = contentMultihash(key);
+      for (const peer of peers.closest(keyspacePosition(multihash), REPLICATION)) {
+        if (!peer.isConnected || !listeners.has(peer.name)) continue;
+        const list = byPeer.get(peer);
+        if (list === undefined) byPeer.set(peer, [multihash]);
+        else list.push(multihash);
+      }
+    }
+    for (const [peer, multihashes] of byPeer) {
+      for (let start = 0; start < multihashes.length; start += MAX_WITHDRAWN_PER_NOTICE) {
+        const withdrawn = multihashes.slice(start, start + MAX_WITHDRAWN_PER_NOTICE);
+        void tell(peer, encodeNotice({ withdrawn }));
+      }
+    }
+  };
+
+  return {
+    answer(from, message) {
+      heartbeat.heard(from.toHex());
+      return responder.answer(from, message);
+    },
+    notice(from, message) {
+      const name = from.toHex();
+      heartbeat.heard(name);
+      const { withdrawn, leaving } = parseNotice(message);
+      for (const multihash of withdrawn) records.remove(multihash, name);
+      if (!leaving) return;
+      records.removeProvider(name);
+      lose(name);
+      network.drop(name);
+    },
+    connected(id, { addresses, takesNotices }) {
+      if (takesNotices) listeners.add(id.toHex());
+      directory.connected(id, addresses);
+    },
+    disconnected(id) {
+      listeners.delete(id.toHex());
+      directory.disconnected(id);
+    },
+    unreachable: (id) => lose(id.toHex()),
+    dismissed(id) {
+      const name = id.toHex();
+      records.removeProvider(name);
+      const position = peers.get(name)?.position;
+      directory.forget(name);
+      if (position !== undefined) providing.peerLeft(name, position);
+    },
+    reconsider: () => directory.reconsider(),
+    lookup: (key, options) => lookups.lookup(key, options),
+    provide: async (keys, signal) => providing.provide(keys, signal),
+    withdraw(keys) {
+      providing.stop(keys);
+      tellWithdrawn(keys);
+    },
+    recorded: (key) => records.providersOf(contentMultihash(key)),
+    isProvider: (name) => records.isProvider(name),
+    stats() {
+      const { doubtful, dead } = liveness.counts();
+      const { keys, waiting } = providing.stats();
+      return {
+        records: records.recordCount,
+        recordedKeys: records.contentCount,
+        refusedRecords: records.refusedCount,
+        providedKeys: keys,
+        waitingRecords: waiting,
+        peers: { connected: directory.presentCount, doubtful, dead },
+      };
+    },
+    async [Symbol.asyncDispose]() {
+      stopped.abort(new Error('The router has stopped'));
+      const goodbye = encodeNotice({ leaving: true });
+      const told = [...peers.all()]
+        .filter(({ name, isConnected }) => isConnected && listeners.has(name))
+        .map(async (peer) => tell(peer, goodbye));
+      const late = Promise.withResolvers<void>();
+      const cancel = deps.timers.after(GOODBYE_TIMEOUT_MS, late.resolve);
+      await Promise.race([Promise.all(told), late.promise]);
+      cancel();
+      await Promise.all([providing[Symbol.asyncDispose](), ...running]);
+    },
+  };
+}

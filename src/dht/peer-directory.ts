@@ -1,0 +1,118 @@
+import { MAX_ADDRESSES_PER_PEER, MAX_IPS_PER_PEER, MAX_KNOWN_PEERS } from './limits.ts';
+import type { Liveness } from './liveness.ts';
+import { parsePeerAddress } from './peer-address.ts';
+import type { PeerTable } from './peer-table.ts';
+
+/** Who may be a peer of the DHT. */
+export interface PeerGate {
+  /** True if the peer, which is connected, belongs to the cluster. */
+  isMember(id: Uint8Array): boolean;
+  /** True if a connected peer that is no member yet may leave records: they count when it is one. */
+  mayRecord(id: Uint8Array): boolean;
+  /** True if others may be sent to the address (4 or 16 bytes). */
+  isUsable(ip: Uint8Array): boolean;
+}
+
+/** What createPeerDirectory needs. */
+export interface PeerDirectoryDeps {
+  readonly peers: PeerTable;
+  readonly liveness: Pick<Liveness, 'connected' | 'lost'>;
+  readonly gate: PeerGate;
+  /** Called for each peer that enters the table, also when it comes back. */
+  readonly onJoined: (name: string) => void;
+}
+
+/** Keeps the table of peers in step with who is connected and speaks the DHT's protocol. */
+export interface PeerDirectory {
+  /** How many peers are connected, whether they are members or not. */
+  readonly presentCount: number;
+  /** A peer that speaks the protocol is connected, and says that it has the addresses; also when it says so anew. */
+  connected(id: Uint8Array, addresses: readonly Uint8Array[]): void;
+  /** The last connection to the peer has ended. */
+  disconnected(id: Uint8Array): void;
+  /**
+   * Takes note of the addresses that a connected peer gives of itself. True if one of them makes sense; whether others
+   * may be sent there is decided when they are.
+   */
+  introduce(id: Uint8Array, addresses: readonly Uint8Array[]): boolean;
+  /** Asks the gate again, about everybody. */
+  reconsider(): void;
+  /** Forgets the peer, until it connects again. */
+  forget(name: string): void;
+}
+
+/** Makes the directory of a node that is connected to nobody yet. */
+export function createPeerDirectory({ peers, liveness, gate, onJoined }: PeerDirectoryDeps): PeerDirectory {
+  /** Peers that are connected and speak the protocol, members or not: name -> ID. */
+  const present = new Map<string, Uint8Array>();
+  /** What peers say of themselves; who was heard last comes last. */
+  const claimed = new Map<string, readonly Uint8Array[]>();
+
+  const usable = (addresses: readonly Uint8Array[]) => {
+    const byIp = new Map<string, Uint8Array>();
+    for (const bytes of addresses) {
+      const address = parsePeerAddress(bytes);
+      if (address === undefined || !gate.isUsable(address.ip)) continue;
+      const ip = address.ip.toHex();
+      if (!byIp.has(ip)) byIp.set(ip, bytes);
+    }
+    return [...byIp.values()].slice(0, MAX_IPS_PER_PEER);
+  };
+  const claim = (name: string, addresses: readonly Uint8Array[]) => {
+    claimed.delete(name);
+    claimed.set(
+      name,
+      addresses.slice(0, MAX_ADDRESSES_PER_PEER).map((bytes) => Uint8Array.from(bytes)),
+    );
+    if (claimed.size <= MAX_KNOWN_PEERS) return;
+    for (const each of claimed.keys()) {
+      if (present.has(each)) continue;
+      claimed.delete(each);
+      return;
+    }
+  };
+  const admit = (name: string, id: Uint8Array) => {
+    if (!gate.isMember(id)) {
+      peers.remove(name);
+      return;
+    }
+    const isNew = peers.get(name)?.isConnected !== true;
+    const addresses = usable(claimed.get(name) ?? []);
+    if (peers.put(id, { addresses, isConnected: true }) && isNew) onJoined(name);
+  };
+
+  return {
+    get presentCount() {
+      return present.size;
+    },
+    connected(id, addresses) {
+      const name = id.toHex();
+      present.set(name, id);
+      liveness.connected(name);
+      claim(name, addresses);
+      admit(name, id);
+    },
+    disconnected(id) {
+      const name = id.toHex();
+      if (!present.delete(name)) return;
+      liveness.lost(name);
+      if (peers.get(name) !== undefined) peers.put(id, { isConnected: false });
+    },
+    introduce(id, addresses) {
+      if (!addresses.some((bytes) => parsePeerAddress(bytes) !== undefined)) return false;
+      const name = id.toHex();
+      claim(name, addresses);
+      if (present.has(name)) admit(name, id);
+      return true;
+    },
+    reconsider() {
+      for (const [name, id] of present) admit(name, id);
+      for (const { name, id } of peers.all()) {
+        if (!present.has(name)) peers.put(id, { addresses: usable(claimed.get(name) ?? []) });
+      }
+    },
+    forget(name) {
+      peers.remove(name);
+    },
+  };
+}
