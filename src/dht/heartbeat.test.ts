@@ -66,10 +66,9 @@ describe('createHeartbeat()', () => {
 
   test('says of nobody that it does not answer while this node itself was not there', async () => {
     const { state, stop } = start(['A']);
-    const clock = { nowMs: () => nowMs, sleep: async () => void (await step()) };
     let nowMs = 0;
     let resume = Promise.withResolvers<void>();
-    const step = async () => resume.promise;
+    const clock = { nowMs: () => nowMs, sleep: async () => resume.promise };
     const slow = createHeartbeat({
       clock,
       connected: () => ['A'],
