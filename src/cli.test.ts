@@ -52,6 +52,7 @@ describe('runCli()', () => {
     [['registry', '--bootstrap-kind', 'magic'], 'is not dns or http or static'],
     [['registry', '--bootstrap-kind', 'static', '--router-addr', 'x'], 'Cannot use --router-addr'],
     [['registry', '--bootstrap-kind', 'static', '--static-bootstrap-peers', '10.0.0.1'], 'no multiaddr'],
+    [['registry', '--bootstrap-kind', 'static', '--allowed-networks', '10.0.0.0/33'], 'is no network'],
     [['registry', '--bootstrap-kind', 'static', '--mirror-resolve-timeout', '20'], 'Cannot parse duration'],
     [
       ['registry', '--bootstrap-kind', 'static', '--registry-filters', 'a', '(?=b)'],

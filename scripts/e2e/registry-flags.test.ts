@@ -213,6 +213,38 @@ const ROWS: Readonly<Record<string, Row>> = {
     },
   },
   'static-bootstrap-peers': { settings: () => ({ 'static-bootstrap-peers': [peer] }), effect: knowsPeer },
+  'membership-check': {
+    settings: () => ({
+      'bootstrap-kind': 'dns',
+      'dns-bootstrap-domain': 'nodes.lab',
+      'membership-check': 'false',
+    }),
+    effect: async (run) => {
+      // Of members that DNS names, there is a count.
+      await waitFor('the port', async () => (await run.status('/metrics', METRICS_PORT)) === 200);
+      expect(await run.text('/metrics', METRICS_PORT)).not.toContain('spegel_router_members{');
+    },
+  },
+  'allowed-networks': {
+    settings: () => ({ ...byHttp(), 'allowed-networks': ['192.0.2.0/24', '2001:db8::/32'] }),
+    effect: async (run) => {
+      await waitFor('the refusal', () => run.log().includes('Cannot bootstrap'));
+      expect(await run.text('/debug/peers', METRICS_PORT)).toContain('"peers":[]');
+    },
+  },
+  'swarm-key-file': {
+    settings: () => ({
+      ...byHttp(),
+      'swarm-key-file': join(
+        folderWith({ 'swarm.key': `/key/swarm/psk/1.0.0/\n/base16/\n${'ab'.repeat(32)}\n` }),
+        'swarm.key',
+      ),
+    }),
+    effect: async (run) => {
+      await waitFor('the failure', () => run.log().includes('Cannot bootstrap'));
+      expect(await run.text('/debug/peers', METRICS_PORT)).toContain('"peers":[]');
+    },
+  },
   'node-ip': {
     settings: () => ({ 'node-ip': SECOND_ADDRESS }),
     effect: async (run) => {

@@ -75,7 +75,7 @@ export const registryFlags = {
   }),
   ...nodeFlags,
   membershipCheck: booleanFlag(
-    'only addresses that --dns-bootstrap-domain names may join, provide and be asked (kind dns)',
+    'only addresses that the domain names may join, provide and be asked for content (kind dns)',
     true,
   ),
   allowedNetworks: listFlag({
