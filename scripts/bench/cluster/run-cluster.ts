@@ -95,9 +95,13 @@ export async function runCluster(options: ClusterOptions): Promise<ClusterResult
     if (!measures.has(measure)) return undefined;
     say(measure);
     try {
-      return profileFolder === undefined
-        ? await work()
-        : await profileNodes(cluster, { folder: profileFolder, measure }, work);
+      const result =
+        profileFolder === undefined
+          ? await work()
+          : await profileNodes(cluster, { folder: profileFolder, measure }, work);
+      // So that a run that is broken off was not for nothing.
+      say(`${measure}: ${JSON.stringify(result)}`);
+      return result;
     } catch (error) {
       // The others are still worth measuring.
       failures.push(`${measure}: ${String(error)}`);
@@ -106,6 +110,7 @@ export async function runCluster(options: ClusterOptions): Promise<ClusterResult
     }
   };
   const name = `${process.pid}`;
+  say(`start: ${JSON.stringify(startFigures(cluster))}`);
   const results = {
     idle: await maybe('idle', async () => measureIdle(cluster, options)),
     lookups: await maybe('lookups', async () => measureLookups(cluster, { lookups: options.lookups, name })),
