@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BINARY } from '../lab/binary.ts';
 import { type Cleanup, createCleanup } from '../lab/cleanup.ts';
@@ -42,7 +41,6 @@ const lab = useLab({
   zone: { 'spegel-bootstrap.spegel.svc.cluster.local': NODES.map((n) => nodeHost(n).ipv4) },
 });
 
-let folder = '';
 const cleanup: Cleanup = createCleanup();
 const hosts: ContainerHost[] = [];
 const mirrors: Container[] = [];
@@ -50,11 +48,10 @@ const mirrors: Container[] = [];
 const originals: string[] = [];
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'spegel-image-'));
   const given = process.env['SPEGEL_IMAGE'];
   const archive =
     given === undefined
-      ? await archiveNativeImage(BINARY, folder)
+      ? await archiveNativeImage(BINARY, lab().directory)
       : { path: given, image: imageName((await readImageTexts()).version) };
   for (const node of lab().nodes) {
     const options = { labId: lab().id, archive: archive.path, image: archive.image };
@@ -66,7 +63,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await Promise.all(mirrors.map(async (mirror) => mirror.stop()));
   cleanup.run();
-  await rm(folder, { recursive: true, force: true });
 }, START_TIMEOUT_MS);
 
 const at = <T>(items: readonly T[], n: number): T => {

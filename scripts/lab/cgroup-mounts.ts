@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { removeCgroup } from './memory-cgroup.ts';
 import { runCommand } from './run-command.ts';
@@ -57,19 +57,25 @@ export async function showCgroups(pid: number): Promise<void> {
 
 /** Kills what is left in the control groups of that name, in all hierarchies, and removes them. */
 export function removeCgroups(name: string): void {
-  const paths = listCgroupMounts().map(({ mount }) => join(mount, name));
-  for (const path of paths.filter((path) => existsSync(path))) {
-    for (const pid of readFileSync(join(path, 'cgroup.procs'), 'utf8').split('\n')) {
-      if (pid !== '') kill(Number(pid));
+  for (const { mount } of listCgroupMounts()) {
+    const path = join(mount, name);
+    for (const pid of readMembers(path)) {
+      try {
+        process.kill(pid, 'SIGKILL');
+      } catch {
+        // It ended by itself.
+      }
     }
     removeCgroup(path);
   }
 }
 
-function kill(pid: number): void {
+/** Empty for a control group that is not there, or no more: runc removes it too, when its container has ended. */
+function readMembers(path: string): readonly number[] {
   try {
-    process.kill(pid, 'SIGKILL');
+    const pids = readFileSync(join(path, 'cgroup.procs'), 'utf8').split('\n');
+    return pids.filter((pid) => pid !== '').map(Number);
   } catch {
-    // It ended by itself.
+    return [];
   }
 }

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { listCgroupMounts, removeCgroups, showCgroups } from './cgroup-mounts.ts';
 import type { Cleanup } from './cleanup.ts';
@@ -86,12 +86,16 @@ export async function createContainerHost(
   const commandOf = (options: ContainerOptions, pidFile: string): readonly string[] => {
     const { name, argv, mounts = [], env = {}, capabilities = [], memoryLimitBytes } = options;
     const id = idOf(name);
-    cleanup.defer(`container ${id}`, () => removeCgroups(id));
+    cleanup.defer(`container ${id}`, () => {
+      removeCgroups(id);
+      removeShimSocket(join(containerd.paths.state, 'io.containerd.runtime.v2.task/k8s.io', id));
+    });
     const dropped = DEFAULT_CAPABILITIES.filter((capability) => !capabilities.includes(capability));
     const flags: Array<readonly [string, string]> = [
       ['--cgroup', `/${id}`],
       ['--runc-root', join(directory, 'runc')],
       ['--pid-file', pidFile],
+      ['--fifo-dir', join(directory, 'fifo')],
       ...dropped.map((capability) => ['--cap-drop', capability] as const),
       ...Object.entries(env).map(([variable, value]) => ['--env', `${variable}=${value}`] as const),
       ...mounts.map(({ source, target, writable = false }) => {
@@ -136,6 +140,13 @@ export async function createContainerHost(
       };
     },
   };
+}
+
+/** A shim that is killed leaves its socket in a folder that all containerds of the machine share; its bundle names it. */
+function removeShimSocket(bundle: string): void {
+  const file = join(bundle, 'address');
+  if (!existsSync(file)) return;
+  rmSync(readFileSync(file, 'utf8').trim().replace('unix://', ''), { force: true });
 }
 
 async function waitForPid(daemon: Daemon, pidFile: string): Promise<number> {
