@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test';
 import { multiaddr } from '@multiformats/multiaddr';
 
-import { peerIps } from './peer-addresses.ts';
+import { ipOf, peerIps } from './peer-addresses.ts';
 
 describe('peerIps()', () => {
   const cases: [string, string[], string[]][] = [
@@ -32,5 +32,21 @@ describe('peerIps()', () => {
       multiaddr(text),
     );
     expect(peerIps(addresses, true)).toEqual(['127.0.0.1', '::1']);
+  });
+});
+
+describe('ipOf()', () => {
+  const id = '12D3KooWDPgHJaDd8bfqssKonURarTz9V4XGkehuc6o91EXbPe7Y';
+  test.each([
+    ['/ip4/10.0.0.1/tcp/5001', '10.0.0.1'],
+    [`/ip6/fd00::1/tcp/5001/p2p/${id}`, 'fd00::1'],
+    ['/ip4/10.0.0.1/udp/5001/quic-v1', undefined],
+    ['/ip4/10.0.0.1/tcp/5001/ws', undefined],
+    [`/ip4/10.0.0.1/tcp/5001/p2p/${id}/p2p-circuit`, undefined],
+    ['/dns4/node/tcp/5001', undefined],
+    ['/dnsaddr/example.test', undefined],
+    ['/ip6zone/eth0/ip6/fe80::1/tcp/5001', undefined],
+  ])('of %s is %p', (text, expected) => {
+    expect(ipOf(multiaddr(text))).toBe(expected);
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test';
-import { compareIps, isIpv4, isIpv6, parseIp } from './ip-address.ts';
+import { canonicalIp, compareIps, isIpv4, isIpv6, parseIp } from './ip-address.ts';
 
 const hex = (text: string) => parseIp(text)?.toHex();
 
@@ -47,4 +47,19 @@ test('compareIps() orders addresses as numbers, IPv4 first', () => {
   const shuffled = sorted.toReversed().map((text) => ({ text, bytes: parseIp(text) ?? new Uint8Array() }));
   shuffled.sort((a, b) => compareIps(a.bytes, b.bytes));
   expect(shuffled.map(({ text }) => text)).toEqual(sorted);
+});
+
+describe('canonicalIp()', () => {
+  test.each([
+    ['10.0.0.1', '10.0.0.1'],
+    ['FD00:0:0:0::1', 'fd00::1'],
+    ['::ffff:10.0.0.1', '10.0.0.1'],
+    ['::FFFF:0a00:1', '10.0.0.1'],
+    ['::10.0.0.1', '::a00:1'],
+    ['fe80::1%eth0', undefined],
+    ['[fd00::1]', undefined],
+    ['10.0.0.1:5001', undefined],
+  ])('spells %s as %p', (text, expected) => {
+    expect(canonicalIp(text)).toBe(expected);
+  });
 });
