@@ -138,6 +138,7 @@ export function createDhtNode(deps: DhtNodeDeps): DhtNode {
     },
     records,
     peers,
+    describe: (name) => directory.describe(name),
     liveness,
     onDeadNamed: (name) => network.probe(name),
   });
@@ -185,6 +186,7 @@ export function createDhtNode(deps: DhtNodeDeps): DhtNode {
         records.add(multihash, name),
     },
     peers,
+    describe: (name) => directory.describe(name),
     isAvoided: (name) => liveness.stateOf(name) === 'dead',
     introduce: (from, addresses) => directory.introduce(from, addresses),
   });

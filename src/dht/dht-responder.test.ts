@@ -35,6 +35,7 @@ function setUp({ known = 0 }: { known?: number } = {}) {
     self: { name: SELF.toHex(), encoded: () => encodePeer(SELF, [address(0)]) },
     records,
     peers,
+    describe: (name) => peers.get(name),
     isAvoided: (name) => avoided.has(name),
     introduce(from, addresses) {
       introduced.push(from.toHex());

@@ -1,6 +1,7 @@
 import { isContentMultihash, keyspacePosition } from './content-key.ts';
 import { encodeMessage, MESSAGE_TYPES, parseMessage, parsePeer } from './dht-message.ts';
 import { MAX_PEERS_PER_ANSWER, REPLICATION } from './limits.ts';
+import type { DescribedPeer } from './peer-directory.ts';
 import type { KnownPeer, PeerTable } from './peer-table.ts';
 import type { ProviderRecords } from './provider-records.ts';
 import { MessageError } from './protocol-buffers.ts';
@@ -10,7 +11,9 @@ export interface DhtResponderDeps {
   /** This node's own name (hex of its ID), and itself as it stands in messages, with its addresses of this moment. */
   readonly self: { readonly name: string; encoded(): Uint8Array };
   readonly records: Pick<ProviderRecords, 'add' | 'providersOf'>;
-  readonly peers: Pick<PeerTable, 'get' | 'closest'>;
+  readonly peers: Pick<PeerTable, 'closest'>;
+  /** A provider as others can be told of it, see PeerDirectory. */
+  readonly describe: (name: string) => Pick<DescribedPeer, 'encoded'> | undefined;
   /** Peers that this node should not send anybody to: they are dead, or strangers. */
   readonly isAvoided: (name: string) => boolean;
   /**
@@ -39,6 +42,7 @@ export function createDhtResponder({
   self,
   records,
   peers,
+  describe,
   isAvoided,
   introduce,
   random = Math.random,
@@ -65,9 +69,9 @@ export function createDhtResponder({
     const found: Uint8Array[] = [];
     for (const name of records.providersOf(key)) {
       if (name === self.name) found.push(self.encoded());
-      else {
-        const peer = peers.get(name);
-        if (peer !== undefined && isUseful(peer)) found.push(peer.encoded);
+      else if (!isAvoided(name)) {
+        const peer = describe(name);
+        if (peer !== undefined) found.push(peer.encoded);
       }
     }
     return sample(found, MAX_PEERS_PER_ANSWER, random);

@@ -1,3 +1,4 @@
+import { encodePeer, type NamedPeer } from './dht-message.ts';
 import { MAX_ADDRESSES_PER_PEER, MAX_IPS_PER_PEER, MAX_KNOWN_PEERS } from './limits.ts';
 import type { Liveness } from './liveness.ts';
 import { parsePeerAddress } from './peer-address.ts';
@@ -22,6 +23,12 @@ export interface PeerDirectoryDeps {
   readonly onJoined: (name: string) => void;
 }
 
+/** A peer that others can be told of. */
+export interface DescribedPeer extends NamedPeer {
+  /** The peer as it stands in every message. */
+  readonly encoded: Uint8Array;
+}
+
 /** Keeps the table of peers in step with who is connected and speaks the DHT's protocol. */
 export interface PeerDirectory {
   /** How many peers are connected, whether they are members or not. */
@@ -35,6 +42,11 @@ export interface PeerDirectory {
    * may be sent there is decided when they are.
    */
   introduce(id: Uint8Array, addresses: readonly Uint8Array[]): boolean;
+  /**
+   * The peer with the addresses at which others may be sent to it; undefined if there are none, or it is no member.
+   * One that provides content need not be in the table: it may not answer questions itself.
+   */
+  describe(name: string): DescribedPeer | undefined;
   /** Asks the gate again, about everybody. */
   reconsider(): void;
   /** Forgets the peer, until it connects again. */
@@ -104,6 +116,13 @@ export function createPeerDirectory({ peers, liveness, gate, onJoined }: PeerDir
       claim(name, addresses);
       if (present.has(name)) admit(name, id);
       return true;
+    },
+    describe(name) {
+      const known = peers.get(name);
+      if (known !== undefined) return known.addresses.length === 0 ? undefined : known;
+      const id = Uint8Array.fromHex(name);
+      const addresses = gate.isMember(id) ? usable(claimed.get(name) ?? []) : [];
+      return addresses.length === 0 ? undefined : { id, addresses, encoded: encodePeer(id, addresses) };
     },
     reconsider() {
       for (const [name, id] of present) admit(name, id);

@@ -51,6 +51,7 @@ function setUp(neighbours: readonly number[]) {
     },
     records,
     peers,
+    describe: (name) => peers.get(name),
     liveness,
     toProvider: ({ id, addresses: [address] }) =>
       address === undefined

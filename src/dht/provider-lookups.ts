@@ -32,7 +32,9 @@ export interface ProviderLookupsDeps {
   readonly self: Uint8Array;
   readonly network: LookupNetwork;
   readonly records: Pick<ProviderRecords, 'providersOf'>;
-  readonly peers: Pick<PeerTable, 'get' | 'closest'>;
+  readonly peers: Pick<PeerTable, 'closest'>;
+  /** A provider with the addresses that this node was told of, see PeerDirectory. */
+  readonly describe: (name: string) => NamedPeer | undefined;
   readonly liveness: Pick<Liveness, 'stateOf'>;
   /** The peer as others see it; undefined when it has no address that this node may go to. */
   readonly toProvider: (peer: NamedPeer) => Provider | undefined;
@@ -68,7 +70,7 @@ export interface ProviderLookups {
 
 /** Makes the lookups of a node. */
 export function createProviderLookups(deps: ProviderLookupsDeps): ProviderLookups {
-  const { network, records, peers, liveness, toProvider, observer, clock, timers } = deps;
+  const { network, records, peers, describe, liveness, toProvider, observer, clock, timers } = deps;
   const selfName = deps.self.toHex();
   const kept = createKeptLookups<Provider>(clock);
   /** Name -> when the peer was met, the latest last. */
@@ -117,7 +119,7 @@ export function createProviderLookups(deps: ProviderLookupsDeps): ProviderLookup
 
   const recorded = (key: string) =>
     records.providersOf(contentMultihash(key)).flatMap((name) => {
-      const peer = peers.get(name);
+      const peer = describe(name);
       return peer === undefined ? [] : (toProvider(peer) ?? []);
     });
 

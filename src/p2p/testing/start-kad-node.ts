@@ -32,6 +32,7 @@ export async function startKadNode(cleanup: AsyncDisposableStack): Promise<TestK
     },
     records,
     peers,
+    describe: (name) => peers.get(name),
     isAvoided: () => false,
     introduce: (from, addresses) => peers.put(from, { addresses }),
   });
