@@ -25,7 +25,7 @@ export interface TransferOptions {
   readonly registryPort: number;
   /** Longest wait for a peer to be found, while none is being asked, in ms (--mirror-resolve-timeout). */
   readonly resolveTimeoutMs: number;
-  /** Most peers to ask before giving up (--mirror-resolve-retries). */
+  /** Most peers to ask before giving up, without those that are gone (--mirror-resolve-retries). */
   readonly resolveRetries: number;
   /** The Authorization header that peers want, if the cluster has basic auth. */
   readonly authorization?: string | undefined;

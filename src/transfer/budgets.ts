@@ -17,7 +17,7 @@ export const LOCAL_STALL_TIMEOUT_MS = 10 * SECOND_MS;
 export const SMALL_REQUEST_TIMEOUT_MS = 3 * SECOND_MS;
 /** A manifest from one peer, body included, so that a peer that stalls leaves time for another. */
 export const SMALL_ANSWER_TIMEOUT_MS = 1 * SECOND_MS;
-/** A body has started and its peer broke: finding another may take longer than the first lookup, since the alternative is a client that starts over. */
+/** A body has started and its peer broke, or a provider turned out to be gone: finding another may take longer than the first lookup, since somebody had it. */
 export const REPLACEMENT_LOOKUP_TIMEOUT_MS = 10 * 20;
 /** Until a blob's first source is found, over all peers: no new one is asked after that. */
 export const FIRST_SOURCE_TIMEOUT_MS = 2 * SECOND_MS;
@@ -27,8 +27,8 @@ export const ADDRESSES_PER_PEER = 2;
 export const MAX_FRUITLESS_SOURCES = 3;
 /** How many providers a lookup may yield: enough to have some left after failed and skipped ones. */
 export const LOOKUP_LIMIT = 20;
-/** A lookup that found its first provider goes on for this long to find the ones that may have to replace it. */
-export const LOOKUP_LIFETIME_MS = 1 * SECOND_MS;
+/** A lookup that found its first provider goes on for this long to find the ones that may have to replace it: as long as peers are asked for anything. */
+export const LOOKUP_LIFETIME_MS = Math.max(SMALL_REQUEST_TIMEOUT_MS, FIRST_SOURCE_TIMEOUT_MS);
 /** How long a peer that failed once is left alone; doubles with each further failure. */
 export const PEER_SKIP_INITIAL_MS = 1 * SECOND_MS;
 /** The longest that a peer is left alone: about a node's reboot. */

@@ -46,3 +46,18 @@ test('createPeerHealth() does not hold against a peer what was said of other add
   health.failed({ id: 'a', addresses: ['10.66.6.6'] });
   expect(health.skips(A)).toBe(false);
 });
+
+test('createPeerHealth() does not skip a peer that has returned, and remembers that it failed', async () => {
+  const clock = createVirtualClock();
+  const health = createPeerHealth(clock);
+  const elsewhere = { id: 'a', addresses: ['10.0.0.9'] };
+  const namesake = { id: 'aa', addresses: ['10.0.0.1'] };
+  for (const peer of [A, elsewhere, namesake]) health.failed(peer);
+  health.returned('a');
+  expect([A, elsewhere, namesake].map((peer) => health.skips(peer))).toEqual([false, false, true]);
+  health.failed(A);
+  await clock.advance(PEER_SKIP_INITIAL_MS * 2 - 1);
+  expect(health.skips(A)).toBe(true);
+  await clock.advance(1);
+  expect(health.skips(A)).toBe(false);
+});

@@ -18,6 +18,8 @@ export interface PeerHealth {
   failed(peer: Peer): void;
   /** The peer did what it was asked to. */
   succeeded(peer: Peer): void;
+  /** The peer of this ID is there (again): it is not left alone any longer, at whatever addresses it failed. */
+  returned(peerId: string): void;
 }
 
 /** Each failure in a row doubles the time for which the peer is skipped, from 1 s to 1 min; a success clears it. */
@@ -45,6 +47,12 @@ export function createPeerHealth(clock: Clock): PeerHealth {
     },
     succeeded(peer) {
       failures.delete(identityOf(peer));
+    },
+    returned(peerId) {
+      for (const [identity, failure] of failures) {
+        // That it failed is kept: one whose router comes and goes while its registry is dead is left alone for ever longer.
+        if (identity.startsWith(`${peerId} `)) failure.untilMs = 0;
+      }
     },
   };
 }

@@ -1,7 +1,8 @@
-import { PeerRequestError } from '../http/body-mover.ts';
+import { PeerRequestError, type PeerRequestErrorCode } from '../http/body-mover.ts';
 import type { Logger } from '../observe/log.ts';
 import type { Peer, Router } from '../routing/router.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { REPLACEMENT_LOOKUP_TIMEOUT_MS } from './budgets.ts';
 import { type Candidates, createCandidates } from './candidates.ts';
 import type { PeerHealth } from './peer-health.ts';
 import { atAnyAddress, type Refusal } from './peer-requests.ts';
@@ -25,7 +26,9 @@ export interface Accepted<T> {
 /** Asking the peers that have one key, one after the other, no peer twice. */
 export interface PeerSession extends Disposable {
   /**
-   * Asks peers until one gives an answer, at most `attempts` of them, waiting at most waitMs for each to be found.
+   * Asks peers until one gives an answer, waiting at most waitMs for each to be found. Gives up after `attempts` that
+   * answered otherwise; those that are gone do not count, as long as there is time: several nodes may have died
+   * together, and the next one may have it.
    * `ask` returns the answer or a refusal; a PeerRequestError is a failure of that peer. Undefined if nobody gave one.
    */
   ask<T extends object>(
@@ -48,6 +51,14 @@ export interface PeerSession extends Disposable {
   /** The refusals so far. */
   readonly refusals: ReadonlySet<Refusal>;
 }
+
+/** What a request to a node that has died ends with. */
+const GONE: ReadonlySet<PeerRequestErrorCode> = new Set([
+  'CONNECT_FAILED',
+  'CONNECT_TIMEOUT',
+  'CONNECTION_LOST',
+  'HEAD_TIMEOUT',
+]);
 
 /** Starts a session: the lookup of the key begins at once. Dispose it to end that. */
 export function createPeerSession(deps: PeerSessionDeps, key: string, signal: AbortSignal): PeerSession {
@@ -81,11 +92,14 @@ export function createPeerSession(deps: PeerSessionDeps, key: string, signal: Ab
     async ask(ask, limits) {
       const { attempts: maxAttempts, waitMs, withinMs = Number.POSITIVE_INFINITY } = limits;
       const endMs = clock.nowMs() + withinMs;
-      for (let attempt = 0; attempt < maxAttempts && !signal.aborted && clock.nowMs() < endMs; attempt++) {
-        const peer = await nextPeer(waitMs);
+      let counted = 0;
+      let patienceMs = waitMs;
+      while (counted < maxAttempts && !signal.aborted && clock.nowMs() < endMs) {
+        const peer = await nextPeer(patienceMs);
         if (peer === undefined) return undefined;
         tried.add(peer.id);
         attempts++;
+        counted++;
         try {
           const answer = await atAnyAddress(peer, (host) => ask(host, peer));
           if (typeof answer !== 'string') return { peer, answer };
@@ -100,6 +114,10 @@ export function createPeerSession(deps: PeerSessionDeps, key: string, signal: Ab
           observer.peerAsked(error.code);
           // A manifest over the limit is the image's doing, not the peer's.
           if (error.code !== 'TOO_LARGE') health.failed(peer);
+          if (GONE.has(error.code)) {
+            counted--;
+            patienceMs = Math.max(waitMs, REPLACEMENT_LOOKUP_TIMEOUT_MS);
+          }
           logger.debug('peer failed', { key, peer: peer.id, addresses: peer.addresses, error });
         }
       }

@@ -133,10 +133,32 @@ describe('serveBlob() when a peer does not do', () => {
     expect(closed).toEqual(['10.0.0.1']);
   });
 
-  test('asks at most resolveRetries peers before the first byte', async () => {
-    const { outcome, asked } = await serve([{ status: 404 }, { status: 404 }, { status: 404 }, {}]);
-    expect(outcome).toMatchObject({ how: 'missing', attempts: 3 });
-    expect(asked).toHaveLength(3);
+  test('asks at most resolveRetries peers that are there before the first byte', async () => {
+    const gone = { fails: 'CONNECT_FAILED' } as const;
+    const { outcome, asked } = await serve([{ status: 404 }, gone, { status: 404 }, { status: 404 }, {}]);
+    expect(outcome).toMatchObject({ how: 'missing', attempts: 4 });
+    expect(asked).toHaveLength(4);
+  });
+
+  test.each<PeerScript>([
+    { fails: 'CONNECT_FAILED' },
+    { fails: 'CONNECT_TIMEOUT' },
+    { fails: 'CONNECTION_LOST' },
+    { fails: 'HEAD_TIMEOUT' },
+  ])('asks the only one that is left of many when the others are gone: %j', async (gone) => {
+    const { outcome, asked } = await serve([gone, gone, gone, gone, {}]);
+    expect(outcome).toMatchObject({ how: 'served', source: 'peer' });
+    expect(asked).toHaveLength(5);
+  });
+
+  test('asks a peer that has returned', async () => {
+    const { transfer, asked, digest } = createScriptedCluster(BLOB, [{ fails: 'CONNECT_FAILED' }, {}]);
+    const names = { digest, repository: 'a', registry: undefined, range: undefined };
+    const request = { ...names, local: undefined, mayAskPeers: true };
+    await transfer.serveBlob(request, createScriptedClient().client);
+    transfer.peerReturned('p1');
+    await transfer.serveBlob(request, createScriptedClient().client);
+    expect(asked).toEqual(['p1 all', 'p2 all', 'p1 all', 'p2 all']);
   });
 
   test('skips a peer that failed for other requests, too', async () => {

@@ -24,6 +24,8 @@ export interface Transfer {
     request: { readonly digest: Digest; readonly repository: string; readonly registry: string | undefined },
     signal: AbortSignal,
   ): Promise<{ readonly sizeBytes: number; readonly origin: string } | NotFetched>;
+  /** Tells of a peer that is there (again): if it failed lately, that is of the past. */
+  peerReturned(peerId: string): void;
 }
 
 /** What the engine needs: contracts and a clock. */
@@ -64,6 +66,7 @@ export function createTransfer(deps: TransferDeps, options: TransferOptions): Tr
       remembering(request.key, signal, () => fetchManifest(shared, options, request, signal)),
     statBlob: (request, signal) =>
       remembering(request.digest, signal, () => statBlobAtPeers(shared, options, request, signal)),
+    peerReturned: (peerId) => shared.health.returned(peerId),
   };
 }
 

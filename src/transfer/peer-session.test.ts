@@ -1,0 +1,74 @@
+import { describe, expect, test } from 'bun:test';
+import { PeerRequestError } from '../http/body-mover.ts';
+import { silentLogger } from '../observe/log.ts';
+import type { Peer } from '../routing/router.ts';
+import { createVirtualClock } from '../runtime/testing/virtual-clock.ts';
+import { CONNECT_TIMEOUT_MS, FIRST_SOURCE_TIMEOUT_MS } from './budgets.ts';
+import { createPeerHealth } from './peer-health.ts';
+import { createPeerSession } from './peer-session.ts';
+import type { Refusal } from './peer-requests.ts';
+
+/** Peers p1, p2, …, found after so many ms, of whom `alive` answers and the others swallow what is sent to them. */
+function setUp(foundAfterMs: readonly number[], alive: string) {
+  const clock = createVirtualClock();
+  const asked: string[] = [];
+  const session = createPeerSession(
+    {
+      router: {
+        async *lookup(_key, { signal }) {
+          for (const [index, ms] of foundAfterMs.entries()) {
+            await clock.sleep(ms, signal);
+            yield { id: `p${index + 1}`, addresses: [`10.0.0.${index + 1}`] };
+          }
+        },
+      },
+      health: createPeerHealth(clock),
+      clock,
+      observer: { peerAsked: () => {}, bytesMoved: () => {}, lookupEnded: () => {} },
+      logger: silentLogger,
+    },
+    'key',
+    new AbortController().signal,
+  );
+  const ask = async (_host: string, { id }: Peer): Promise<{ id: string } | Refusal> => {
+    asked.push(id);
+    if (id === alive) return { id };
+    await clock.sleep(CONNECT_TIMEOUT_MS);
+    throw new PeerRequestError('CONNECT_TIMEOUT', 'nobody is there');
+  };
+  const limits = { attempts: 3, waitMs: 20, withinMs: FIRST_SOURCE_TIMEOUT_MS };
+  return { clock, asked, session, answer: session.ask(ask, limits) };
+}
+
+describe('createPeerSession()', () => {
+  test('asks the fifth when four have died, however slow that is to find out', async () => {
+    const { clock, answer, asked } = setUp([0, 0, 0, 0, 0], 'p5');
+    await clock.advance(4 * CONNECT_TIMEOUT_MS);
+    expect((await answer)?.answer).toEqual({ id: 'p5' });
+    expect(asked).toEqual(['p1', 'p2', 'p3', 'p4', 'p5']);
+  });
+
+  test('asks nobody more when the time is over', async () => {
+    const { clock, answer, asked, session } = setUp(
+      Array.from({ length: 20 }, () => 0),
+      'p20',
+    );
+    await clock.advance(2 * FIRST_SOURCE_TIMEOUT_MS);
+    expect(await answer).toBeUndefined();
+    expect(asked).toHaveLength(FIRST_SOURCE_TIMEOUT_MS / CONNECT_TIMEOUT_MS);
+    expect(session.attempts).toBe(asked.length);
+  });
+
+  test('waits longer for the next peer when the last one is gone', async () => {
+    const { clock, answer } = setUp([10, 100], 'p2');
+    await clock.advance(10 + CONNECT_TIMEOUT_MS + 100);
+    expect((await answer)?.peer.id).toBe('p2');
+  });
+
+  test('waits no longer for the first peer than it is told to', async () => {
+    const { clock, answer, asked } = setUp([30], 'p1');
+    await clock.advance(20);
+    expect(await answer).toBeUndefined();
+    expect(asked).toEqual([]);
+  });
+});
