@@ -10,6 +10,8 @@ export interface Logger {
   info(message: string, fields?: LogFields): void;
   warn(message: string, fields?: LogFields): void;
   error(message: string, fields?: LogFields): void;
+  /** True if debug lines are written: whoever makes them at some cost may ask first. */
+  readonly writesDebug: boolean;
   /** A logger that adds the fields to every line. */
   with(fields: LogFields): Logger;
 }
@@ -48,6 +50,7 @@ export function createLogger({ level, write, now = () => new Date() }: LoggerOpt
       info: at('info'),
       warn: at('warn'),
       error: at('error'),
+      writesDebug: ORDER[level] <= ORDER.debug,
       with: (fields) => make({ ...base, ...fields }),
     };
   };

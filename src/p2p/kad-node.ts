@@ -1,15 +1,7 @@
 import { boundPeerStore } from './bounded-peer-store.ts';
 import { yamux } from '@chainsafe/libp2p-yamux';
 import { identify } from '@libp2p/identify';
-import type {
-  ComponentLogger,
-  Libp2p,
-  Logger,
-  PeerId,
-  PrivateKey,
-  StreamHandler,
-  StreamHandlerOptions,
-} from '@libp2p/interface';
+import type { Libp2p, PeerId, PrivateKey, StreamHandler, StreamHandlerOptions } from '@libp2p/interface';
 import { type KadDHT, type KadDHTComponents, type KadDHTInit, kadDHT } from '@libp2p/kad-dht';
 import { peerIdFromPrivateKey } from '@libp2p/peer-id';
 import { ping } from '@libp2p/ping';
@@ -17,8 +9,11 @@ import { multiaddr } from '@multiformats/multiaddr';
 import { MemoryDatastore } from 'datastore-core';
 import { createLibp2p } from 'libp2p';
 
+import { type Logger, silentLogger } from '../observe/log.ts';
+import { systemClock } from '../runtime/clock.ts';
 import { parseListenAddress } from '../runtime/listen-address.ts';
 import { abortableTcp } from './abortable-tcp.ts';
+import { createComponentLogger } from './component-logger.ts';
 import { LOOKUP_CONCURRENCY, PROVIDER_VALIDITY_MS, REPLICATION } from '../dht/limits.ts';
 import {
   DIAL_TIMEOUT_MS,
@@ -70,6 +65,8 @@ export interface KadNodeDeps {
   readonly onStream: StreamHandler;
   /** Default: everybody may join. */
   readonly membership?: Membership;
+  /** Gets what libp2p logs, at debug. Default: nobody. */
+  readonly logger?: Logger;
 }
 
 /** Settings of createKadNode. */
@@ -91,7 +88,7 @@ const DHT_REPROVIDE_INTERVAL_MS = 24 * 60 * 60 * 1000;
  * fixed, limits that let a whole cluster start at once. Not started yet.
  */
 export async function createKadNode(
-  { privateKey, onStream, membership = everybody }: KadNodeDeps,
+  { privateKey, onStream, membership = everybody, logger = silentLogger }: KadNodeDeps,
   options: KadNodeOptions,
 ): Promise<KadNode> {
   const gate = createMembershipGate(membership);
@@ -104,7 +101,7 @@ export async function createKadNode(
     start: false,
     privateKey,
     datastore: new MemoryDatastore(),
-    logger: silentComponentLogger,
+    logger: createComponentLogger({ logger, clock: systemClock }),
     addresses: {
       listen: [...listenMultiaddrs(listen)],
       announceFilter: () => announced().map((address) => multiaddr(`${address}/p2p/${self}`)),
@@ -194,12 +191,3 @@ function answeredBy(onStream: StreamHandler, init: KadDHTInit) {
     );
   };
 }
-
-/** libp2p's default logger obeys the DEBUG environment variable and writes text; the daemon's log is JSON. */
-const silentLogger: Logger = Object.assign(() => {}, {
-  error() {},
-  trace() {},
-  enabled: false,
-  newScope: () => silentLogger,
-});
-const silentComponentLogger: ComponentLogger = { forComponent: () => silentLogger };

@@ -91,7 +91,7 @@ export async function createP2pRouter(deps: P2pRouterDeps, options: P2pRouterOpt
   let isReady = false;
 
   const onStream = serveDhtStreams({ answer: (from, message) => dht.answer(from, message) });
-  const node = await createKadNode({ privateKey, onStream, membership }, options);
+  const node = await createKadNode({ privateKey, onStream, membership, logger }, options);
   const { libp2p, routingTable, gate } = node;
   const queries = createProviderQueries({ libp2p, allowLoopback, mayAsk: (peer) => gate.mayAsk(peer) });
   const dht = createDhtNode({

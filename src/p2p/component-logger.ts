@@ -1,0 +1,90 @@
+import type { ComponentLogger, Logger as Libp2pLogger } from '@libp2p/interface';
+
+import type { Logger } from '../observe/log.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { formatLogText } from './format-log-text.ts';
+
+/** Lines of each kind in a row that are written: what one connection or walk tells of. */
+const BURST_LINES = 200;
+/** Lines of each kind a second after that: 5 KB, so that debug logs of a day stay below what a node rotates. */
+const LINES_PER_SECOND = 20;
+
+/** Our messages are constant; libp2p's are text with values, and go into a field. Its errors are routine: a peer that is not there. */
+const MESSAGES = {
+  note: 'libp2p notes',
+  error: 'libp2p notes an error',
+  trace: 'libp2p traces',
+} as const;
+type Kind = keyof typeof MESSAGES;
+
+/** What createComponentLogger needs. */
+export interface ComponentLoggerDeps {
+  readonly logger: Logger;
+  readonly clock: Pick<Clock, 'nowMs'>;
+}
+
+/**
+ * The logger of libp2p's parts, in place of the one that obeys the DEBUG environment variable and writes text. Everything
+ * goes to debug, and where that is not written nothing is formatted. A flood is cut off: the next line that is written
+ * says how many before it were `dropped`.
+ */
+export function createComponentLogger({ logger, clock }: ComponentLoggerDeps): ComponentLogger {
+  if (!logger.writesDebug) return silentComponentLogger;
+  const budgets: Readonly<Record<Kind, LineBudget>> = {
+    note: createLineBudget(clock),
+    error: createLineBudget(clock),
+    trace: createLineBudget(clock),
+  };
+  const forComponent = (component: string): Libp2pLogger => {
+    const at =
+      (kind: Kind) =>
+      (format: unknown, ...values: readonly unknown[]) => {
+        const dropped = budgets[kind].take();
+        if (dropped === undefined) return;
+        const text = formatLogText(format, values);
+        logger.debug(MESSAGES[kind], { component, text, ...(dropped === 0 ? {} : { dropped }) });
+      };
+    return Object.assign(at('note'), {
+      error: at('error'),
+      trace: at('trace'),
+      enabled: true,
+      newScope: (name: string) => forComponent(`${component}:${name}`),
+    });
+  };
+  return { forComponent };
+}
+
+/** How many lines may be written now. */
+interface LineBudget {
+  /** Undefined if a line is too many; else how many were, since the last one that was not. */
+  take(): number | undefined;
+}
+
+function createLineBudget({ nowMs }: Pick<Clock, 'nowMs'>): LineBudget {
+  let left = BURST_LINES;
+  let filledMs = nowMs();
+  let dropped = 0;
+  return {
+    take() {
+      const now = nowMs();
+      left = Math.min(BURST_LINES, left + ((now - filledMs) / 1000) * LINES_PER_SECOND);
+      filledMs = now;
+      if (left < 1) {
+        dropped++;
+        return undefined;
+      }
+      left--;
+      const before = dropped;
+      dropped = 0;
+      return before;
+    },
+  };
+}
+
+const silentLogger: Libp2pLogger = Object.assign(() => {}, {
+  error() {},
+  trace() {},
+  enabled: false,
+  newScope: () => silentLogger,
+});
+const silentComponentLogger: ComponentLogger = { forComponent: () => silentLogger };
