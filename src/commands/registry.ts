@@ -74,7 +74,7 @@ async function compose(shared: Process): Promise<void> {
   const authorization = await readBasicAuth(options.basicAuthDir);
   const { mirroredRegistries } = options;
   const router = await startRouter(shared);
-  metrics.membershipFrom(() => router.stats().membership);
+  metrics.routing.figuresFrom(() => router.stats());
   const doctor = createDoctorWatch({ logger, metrics, clock }, options);
   const onConnectionChange = (up: boolean) => {
     metrics.storeConnection(up);

@@ -56,19 +56,6 @@ describe('createMetrics()', () => {
     metrics.storeConnection(true);
     expect(await text(metrics)).toMatch(/^spegel_containerd_reconnects_total 1$/m);
   });
-
-  test('shows who belongs to the cluster as it is when it is asked', async () => {
-    const metrics = setUp();
-    let figures = { members: 3 as number | undefined, guests: 1, refused: 2 };
-    expect(await text(metrics)).not.toContain('spegel_router_members{');
-    metrics.membershipFrom(() => figures);
-    expect(await text(metrics)).toContain('spegel_router_refused_connections_total 2\n');
-    figures = { members: 4, guests: 0, refused: 5 };
-    const shown = await text(metrics);
-    expect(shown).toContain('spegel_router_members{source="dns"} 4\n');
-    expect(shown).toContain('spegel_router_guests 0\n');
-    expect(shown).toContain('spegel_router_refused_connections_total 5\n');
-  });
 });
 
 test('createLabelCap() keeps known values and folds the ones over the cap', () => {

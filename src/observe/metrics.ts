@@ -1,5 +1,6 @@
-import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { createLabelCap } from './label-cap.ts';
+import { createMetricFactory } from './metric-factory.ts';
+import { createRoutingMetrics } from './routing-metrics.ts';
 
 /** Distinct `registry` label values: a node pulls from a handful of registries; the name comes from a request. */
 const MAX_REGISTRY_LABELS = 100;
@@ -30,44 +31,14 @@ export interface AdvertisedCounts {
   readonly contentDigests: ReadonlyMap<string, number>;
 }
 
-/** What a metric is, for docs/REFERENCE.md. */
-export interface MetricDefinition {
-  readonly name: string;
-  readonly type: 'counter' | 'gauge' | 'histogram';
-  readonly help: string;
-  readonly labels: readonly string[];
-}
-
-/** Who belongs to the cluster at this moment. */
-export interface MembershipFigures {
-  /** Undefined where nobody lists them. */
-  readonly members: number | undefined;
-  readonly guests: number;
-  /** Since the start. */
-  readonly refused: number;
-}
-
 /** The process's metrics: names and labels of docs/COMPAT (Spegel v0.7.4), and this project's own beside them. */
 export type Metrics = ReturnType<typeof createMetrics>;
 
 /** Creates the metrics with a registry of their own. */
 export function createMetrics(build: { readonly version: string; readonly commit: string }) {
-  const registers = [new Registry()];
-  const [registry] = registers as [Registry];
+  const factory = createMetricFactory();
+  const { counter, gauge, histogram } = factory;
   const registryLabel = createLabelCap(MAX_REGISTRY_LABELS);
-  const definitions: MetricDefinition[] = [];
-  const counter = (name: string, help: string, labelNames: string[] = []) => {
-    definitions.push({ name, type: 'counter', help, labels: labelNames });
-    return new Counter({ name, help, labelNames, registers });
-  };
-  const gauge = (name: string, help: string, labelNames: string[] = []) => {
-    definitions.push({ name, type: 'gauge', help, labels: labelNames });
-    return new Gauge({ name, help, labelNames, registers });
-  };
-  const histogram = (name: string, help: string, labelNames: string[], buckets: number[]) => {
-    definitions.push({ name, type: 'histogram', help, labels: labelNames });
-    return new Histogram({ name, help, labelNames, buckets, registers });
-  };
 
   const mirrorRequests = counter(
     'spegel_mirror_requests_total',
@@ -137,28 +108,7 @@ export function createMetrics(build: { readonly version: string; readonly commit
     'spegel_doctor_last_check_timestamp_seconds',
     'When the files of this node were looked at last, in seconds since the epoch; 0: they cannot be seen.',
   );
-  let membership: (() => MembershipFigures) | undefined;
-  let refusedBefore = 0;
-  // Before the other two: it sets them when all are collected, one after the other.
-  new Gauge({
-    name: 'spegel_router_members',
-    help: 'Addresses that are members of the cluster, where DNS names them.',
-    labelNames: ['source'],
-    registers,
-    collect() {
-      const figures = membership?.();
-      if (figures === undefined) return;
-      guests.set(figures.guests);
-      refused.inc(figures.refused - refusedBefore);
-      refusedBefore = figures.refused;
-      if (figures.members !== undefined) this.set({ source: 'dns' }, figures.members);
-    },
-  });
-  const guests = gauge('spegel_router_guests', 'Addresses of nodes that DNS does not name yet.');
-  const refused = counter(
-    'spegel_router_refused_connections_total',
-    'Connections to the router that were refused or ended because their address is no member of the cluster.',
-  );
+  const routing = createRoutingMetrics(factory);
   gauge('spegel_build_info', 'Always 1; the labels say what runs.', ['version', 'commit']).set(
     { ...build },
     1,
@@ -171,9 +121,14 @@ export function createMetrics(build: { readonly version: string; readonly commit
 
   return {
     /** All of them, in the order in which they are exposed. */
-    definitions: definitions as readonly MetricDefinition[],
+    definitions: factory.definitions,
     /** The content type and text of GET /metrics. */
-    expose: async () => ({ contentType: registry.contentType, body: await registry.metrics() }),
+    async expose() {
+      routing.refresh();
+      return factory.expose();
+    },
+    /** What the router does. */
+    routing,
     mirrorRequest(registryName: string, cache: 'hit' | 'miss'): void {
       mirrorRequests.inc({ registry: registryLabel(registryName), cache });
       if (cache === 'hit') lastSuccess.set(Date.now() / 1000);
@@ -190,10 +145,6 @@ export function createMetrics(build: { readonly version: string; readonly commit
       storeWasAway = !up;
     },
     peersKnown: (count: number): void => peersKnown.set(count),
-    /** Where to ask for the membership from now on. */
-    membershipFrom(figures: () => MembershipFigures): void {
-      membership = figures;
-    },
     /** What a look at the node's files has found. */
     doctorChecked(findings: ReadonlyArray<{ readonly id: string; readonly severity: string }>): void {
       doctorFindings.reset();

@@ -1,0 +1,37 @@
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+
+/** What a metric is, for docs/REFERENCE.md. */
+export interface MetricDefinition {
+  readonly name: string;
+  readonly type: 'counter' | 'gauge' | 'histogram';
+  readonly help: string;
+  readonly labels: readonly string[];
+}
+
+/** Makes metrics in a registry of their own. */
+export type MetricFactory = ReturnType<typeof createMetricFactory>;
+
+/** Creates a factory with an empty registry. */
+export function createMetricFactory() {
+  const registry = new Registry();
+  const registers = [registry];
+  const definitions: MetricDefinition[] = [];
+  return {
+    /** All that were made, in the order in which they are exposed. */
+    definitions: definitions as readonly MetricDefinition[],
+    counter(name: string, help: string, labelNames: string[] = []) {
+      definitions.push({ name, type: 'counter', help, labels: labelNames });
+      return new Counter({ name, help, labelNames, registers });
+    },
+    gauge(name: string, help: string, labelNames: string[] = []) {
+      definitions.push({ name, type: 'gauge', help, labels: labelNames });
+      return new Gauge({ name, help, labelNames, registers });
+    },
+    histogram(name: string, help: string, labelNames: string[], buckets: number[]) {
+      definitions.push({ name, type: 'histogram', help, labels: labelNames });
+      return new Histogram({ name, help, labelNames, buckets, registers });
+    },
+    /** The content type and text of GET /metrics. */
+    expose: async () => ({ contentType: registry.contentType, body: await registry.metrics() }),
+  };
+}
