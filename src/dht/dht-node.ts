@@ -13,7 +13,7 @@ import {
   REPLICATION,
   SWEEP_RECORDS_INTERVAL_MS,
 } from './limits.ts';
-import { createLiveness } from './liveness.ts';
+import { createLiveness, type PeerLife } from './liveness.ts';
 import { encodeNotice, parseNotice } from './notice-message.ts';
 import { createPeerDirectory, type PeerGate } from './peer-directory.ts';
 import { createPeerTable, type KnownPeer } from './peer-table.ts';
@@ -56,6 +56,8 @@ export interface DhtNodeDeps {
   readonly gate: PeerGate;
   /** See ProviderLookupsDeps. */
   readonly toProvider: (peer: NamedPeer) => Provider | undefined;
+  /** Called for a member that connects, or answers again: what was held against it is of the past. May repeat itself. */
+  readonly onReturned?: (name: string) => void;
   /** Called for each member that connects, also when it comes back. */
   readonly onJoined?: (name: string) => void;
   readonly observer?: DhtObserver;
@@ -82,6 +84,7 @@ export interface DhtStats {
   readonly providedKeys: number;
   /** Records that wait to be sent. */
   readonly waitingRecords: number;
+  /** Each in one state only: one that is connected and does not answer is dead. */
   readonly peers: { readonly connected: number; readonly doubtful: number; readonly dead: number };
 }
 
@@ -112,6 +115,8 @@ export interface DhtNode extends AsyncDisposable {
   /** True if this node's records name the peer. */
   isProvider(name: string): boolean;
   stats(): DhtStats;
+  /** How the peer is, as far as this node knows, and for how many ms that has been so. */
+  lifeOf(name: string): { readonly life: PeerLife; readonly forMs: number | undefined };
 }
 
 /** Puts a node together. Dispose it to say goodbye and stop. */
@@ -174,6 +179,7 @@ export function createDhtNode(deps: DhtNodeDeps): DhtNode {
       network.heard(name);
       lookups.peerJoined(name);
       providing.peerJoined(name);
+      deps.onReturned?.(name);
       deps.onJoined?.(name);
     },
   });
@@ -209,6 +215,7 @@ export function createDhtNode(deps: DhtNodeDeps): DhtNode {
     onBack: (name) => {
       liveness.connected(name);
       network.heard(name);
+      deps.onReturned?.(name);
     },
     onSilent: (name) => liveness.died(name),
     onGivenUp(name) {
@@ -271,8 +278,11 @@ export function createDhtNode(deps: DhtNodeDeps): DhtNode {
       network.drop(name);
     },
     connected(id, { addresses, takesNotices }) {
-      if (takesNotices) listeners.add(id.toHex());
+      const name = id.toHex();
+      if (takesNotices) listeners.add(name);
       directory.connected(id, addresses);
+      // Also when its last connection has not been seen to end yet.
+      if (peers.get(name) !== undefined) deps.onReturned?.(name);
     },
     disconnected(id) {
       listeners.delete(id.toHex());
@@ -295,8 +305,9 @@ export function createDhtNode(deps: DhtNodeDeps): DhtNode {
     },
     recorded: (key) => records.providersOf(contentMultihash(key)),
     isProvider: (name) => records.isProvider(name),
+    lifeOf: (name) => ({ life: liveness.stateOf(name), forMs: liveness.inStateMs(name) }),
     stats() {
-      const { doubtful, dead } = liveness.counts();
+      const { alive, doubtful, dead } = liveness.counts();
       const { keys, waiting } = providing.stats();
       return {
         records: records.recordCount,
@@ -304,7 +315,7 @@ export function createDhtNode(deps: DhtNodeDeps): DhtNode {
         refusedRecords: records.refusedCount,
         providedKeys: keys,
         waitingRecords: waiting,
-        peers: { connected: directory.presentCount, doubtful, dead },
+        peers: { connected: alive, doubtful, dead },
       };
     },
     async [Symbol.asyncDispose]() {

@@ -15,8 +15,18 @@ export interface Liveness {
   lost(peer: string): void;
   /** The peer cannot be reached, or has said that it leaves. */
   died(peer: string): void;
+  /** For how many ms the peer has been in its state; undefined while that is unknown. */
+  inStateMs(peer: string): number | undefined;
   /** How many peers are in each state that is known. */
   counts(): Readonly<Record<Exclude<PeerLife, 'unknown'>, number>>;
+}
+
+interface PeerStory {
+  readonly life: Exclude<PeerLife, 'unknown'>;
+  /** When it got into this state. */
+  readonly sinceMs: number;
+  /** When something was last heard that speaks for it. */
+  readonly heardMs: number;
 }
 
 /** What createLiveness needs. */
@@ -34,13 +44,14 @@ export function createLiveness(
   { maxPeers = MAX_KNOWN_PEERS }: { readonly maxPeers?: number } = {},
 ): Liveness {
   /** The one whose state changed last comes last. */
-  const states = new Map<string, { readonly life: Exclude<PeerLife, 'unknown'>; readonly sinceMs: number }>();
-  const hasPassed = ({ life, sinceMs }: { readonly life: PeerLife; readonly sinceMs: number }) =>
-    life !== 'alive' && nowMs() - sinceMs > DEAD_FOR_MS;
+  const states = new Map<string, PeerStory>();
+  const hasPassed = ({ life, heardMs }: PeerStory) => life !== 'alive' && nowMs() - heardMs > DEAD_FOR_MS;
 
   const set = (peer: string, life: Exclude<PeerLife, 'unknown'>) => {
+    const before = states.get(peer);
+    const heardMs = nowMs();
     states.delete(peer);
-    states.set(peer, { life, sinceMs: nowMs() });
+    states.set(peer, { life, sinceMs: before?.life === life ? before.sinceMs : heardMs, heardMs });
     if (states.size <= maxPeers) return;
     // Who is connected is never forgotten: connections have a bound of their own.
     for (const [name, state] of states) {
@@ -53,6 +64,10 @@ export function createLiveness(
     stateOf(peer) {
       const state = states.get(peer);
       return state === undefined || hasPassed(state) ? 'unknown' : state.life;
+    },
+    inStateMs(peer) {
+      const state = states.get(peer);
+      return state === undefined || hasPassed(state) ? undefined : nowMs() - state.sinceMs;
     },
     connected: (peer) => set(peer, 'alive'),
     lost(peer) {

@@ -31,8 +31,6 @@ export interface DescribedPeer extends NamedPeer {
 
 /** Keeps the table of peers in step with who is connected and speaks the DHT's protocol. */
 export interface PeerDirectory {
-  /** How many peers are connected, whether they are members or not. */
-  readonly presentCount: number;
   /** A peer that speaks the protocol is connected, and says that it has the addresses; also when it says so anew. */
   connected(id: Uint8Array, addresses: readonly Uint8Array[]): void;
   /** The last connection to the peer has ended. */
@@ -94,9 +92,6 @@ export function createPeerDirectory({ peers, liveness, gate, onJoined }: PeerDir
   };
 
   return {
-    get presentCount() {
-      return present.size;
-    },
     connected(id, addresses) {
       const name = id.toHex();
       present.set(name, id);
