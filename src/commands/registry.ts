@@ -22,7 +22,7 @@ import { createTaskGroup } from '../runtime/task-group.ts';
 import type { ContentStore } from '../store/content-store.ts';
 import { parseImageFilter } from '../store/image-filter.ts';
 import { createSharingPolicy } from '../store/sharing-policy.ts';
-import { createTransfer } from '../transfer/transfer.ts';
+import { createTransfer, type Transfer } from '../transfer/transfer.ts';
 import { createBootstrapApp } from '../web/bootstrap-app.ts';
 import { createMetricsApp } from '../web/metrics-app.ts';
 import { createBootstrapper } from './create-bootstrapper.ts';
@@ -73,7 +73,9 @@ async function compose(shared: Process): Promise<void> {
   const { options, logger, metrics, signal, running } = shared;
   const authorization = await readBasicAuth(options.basicAuthDir);
   const { mirroredRegistries } = options;
-  const router = await startRouter(shared);
+  // Transfers need the router; what failed before them is not held against anybody.
+  let transfer: Transfer | undefined;
+  const router = await startRouter(shared, (peerId) => transfer?.peerReturned(peerId));
   metrics.routing.figuresFrom(() => router.stats());
   const doctor = createDoctorWatch({ logger, metrics, clock }, options);
   const onConnectionChange = (up: boolean) => {
@@ -104,7 +106,7 @@ async function compose(shared: Process): Promise<void> {
   );
   const mover = createPlainMover();
   running.defer(() => mover.close());
-  const transfer = createTransfer(
+  transfer = createTransfer(
     { mover, router, clock, logger, observer: metrics },
     {
       registryPort: parseListenAddress(options.registryAddr).port,
@@ -165,8 +167,11 @@ async function compose(shared: Process): Promise<void> {
   await tasks.wait();
 }
 
-async function startRouter(shared: Process): Promise<P2pRouter> {
-  const { options, logger, signal, running } = shared;
+async function startRouter(
+  shared: Process,
+  onPeerReturned: (peerId: string) => void,
+): Promise<P2pRouter> {
+  const { options, logger, metrics, signal, running } = shared;
   // The bootstrap listener comes first: nodes that start together ask each other there while they start.
   let router: P2pRouter | undefined;
   if (options.httpBootstrapAddr !== undefined) {
@@ -188,6 +193,8 @@ async function startRouter(shared: Process): Promise<P2pRouter> {
         bootstrapper: createBootstrapper(options, addresses),
         privateKey: await loadIdentity(options.dataDir),
         membership,
+        observer: metrics.routing,
+        onPeerReturned,
       },
       { listenAddress: options.routerAddr, announceAddresses, swarmKey },
     ),

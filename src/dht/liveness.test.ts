@@ -28,6 +28,22 @@ describe('createLiveness()', () => {
     expect([liveness.stateOf('A'), liveness.stateOf('B')]).toEqual(['unknown', 'alive']);
   });
 
+  test('tells for how long a peer has been in its state, however often that is confirmed', () => {
+    let nowMs = 0;
+    const liveness = createLiveness({ nowMs: () => nowMs });
+    expect(liveness.inStateMs('A')).toBeUndefined();
+    liveness.connected('A');
+    nowMs = 1000;
+    liveness.connected('A');
+    nowMs = 1500;
+    expect(liveness.inStateMs('A')).toBe(1500);
+    liveness.died('A');
+    nowMs += DEAD_FOR_MS;
+    liveness.died('A');
+    nowMs += DEAD_FOR_MS;
+    expect([liveness.stateOf('A'), liveness.inStateMs('A')]).toEqual(['dead', 2 * DEAD_FOR_MS]);
+  });
+
   test('forgets those first who have been gone for longest, and nobody who is connected', () => {
     const liveness = createLiveness({ nowMs: () => 0 }, { maxPeers: 3 });
     liveness.connected('A');

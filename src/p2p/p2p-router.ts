@@ -9,7 +9,7 @@ import { peerIdFromMultihash, peerIdFromPrivateKey, peerIdFromString } from '@li
 import { CODE_P2P, multiaddr } from '@multiformats/multiaddr';
 import { decode as decodeMultihash } from 'multiformats/hashes/digest';
 
-import { createDhtNode, type DhtNode, type DhtStats } from '../dht/dht-node.ts';
+import { createDhtNode, type DhtNode, type DhtObserver, type DhtStats } from '../dht/dht-node.ts';
 import type { Logger } from '../observe/log.ts';
 import type { PeerState, Router } from '../routing/router.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -35,7 +35,7 @@ import { sendNotice, serveNoticeStreams } from './notice-streams.ts';
 import { peerIps } from './peer-addresses.ts';
 import { createProviderQueries } from './provider-queries.ts';
 import { serveDhtStreams } from './serve-dht-streams.ts';
-import { keepConnected } from './staying-connected.ts';
+import { type BootstrapOutcome, keepConnected } from './staying-connected.ts';
 import { createToProvider } from './to-provider.ts';
 import { watchForTwins } from './watch-for-twins.ts';
 
@@ -48,6 +48,15 @@ export interface P2pRouterDeps {
   readonly privateKey: Ed25519PrivateKey;
   /** Who may join. It outlives the router. Default: whoever is at an address that others can reach. */
   readonly membership?: Membership;
+  readonly observer?: RouterObserver;
+  /** Called with the ID of a member that connects, or answers again after a silence. May repeat itself. */
+  readonly onPeerReturned?: (peerId: string) => void;
+}
+
+/** Gets what the router does, for metrics. */
+export interface RouterObserver extends DhtObserver {
+  /** A round of bootstrapping has ended. */
+  bootstrapEnded(outcome: BootstrapOutcome): void;
 }
 
 /** Settings of createP2pRouter. */
@@ -112,6 +121,8 @@ export async function createP2pRouter(deps: P2pRouterDeps, options: P2pRouterOpt
       isUsable,
     },
     toProvider: createToProvider(isUsable),
+    ...(deps.observer === undefined ? {} : { observer: deps.observer }),
+    onReturned: (name) => deps.onPeerReturned?.(peerNamed(name).toString()),
     onJoined: () => neighbourhood.learn(),
     logger,
     clock,
@@ -161,7 +172,17 @@ export async function createP2pRouter(deps: P2pRouterDeps, options: P2pRouterOpt
     logger.info('Router is ready', { peers: routingTable.size });
   };
   const background = [
-    keepConnected({ bootstrapper, network, logger, clock, onReady }, stopped.signal),
+    keepConnected(
+      {
+        bootstrapper,
+        network,
+        logger,
+        clock,
+        onReady,
+        onOutcome: (outcome) => deps.observer?.bootstrapEnded(outcome),
+      },
+      stopped.signal,
+    ),
     keepHouse({ node, dht, clock, neighbourhood }, stopped.signal),
   ].map(async (work) => {
     await work.catch((error: unknown) => {
@@ -174,11 +195,15 @@ export async function createP2pRouter(deps: P2pRouterDeps, options: P2pRouterOpt
     const multiaddrs = peer.addresses.map((address) => address.multiaddr);
     const connected = libp2p.getConnections(peer.id).length > 0;
     const lastContactMs = neighbourhood.lastContactMs(id);
+    const { life, forMs } = dht.lifeOf(nameOf(peer.id));
     return {
       id,
       addresses: peerIps(multiaddrs, allowLoopback).filter((ip) => membership.admits(ip)),
       multiaddrs: multiaddrs.map((address) => address.decapsulateCode(CODE_P2P).toString()),
       connected,
+      state: life === 'dead' || life === 'doubtful' ? life : connected ? 'connected' : 'known',
+      inStateMs: life === 'unknown' || (life === 'alive') !== connected ? undefined : forMs,
+      isMember: gate.isMember(peer.id),
       // libp2p pings each connection every 10 s and closes those that do not answer.
       lastSeenMs: connected ? 0 : lastContactMs === undefined ? undefined : Date.now() - lastContactMs,
     };

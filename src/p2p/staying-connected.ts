@@ -31,10 +31,12 @@ export interface StayingConnectedDeps {
   readonly clock: Clock;
   /** Called once, when peers are known or there is nobody but this node. */
   readonly onReady: () => void;
+  /** Told how each round of bootstrapping has ended, for metrics. */
+  readonly onOutcome?: (outcome: BootstrapOutcome) => void;
 }
 
-/** How one round of bootstrapping ended. */
-type Outcome = 'joined' | 'alone' | 'failed';
+/** How one round of bootstrapping ended; `alone`: nobody but this node is named. */
+export type BootstrapOutcome = 'joined' | 'alone' | 'failed';
 
 /**
  * Bootstraps at the start, again when all peers are lost (with backoff), and every 30 minutes, until the signal
@@ -43,7 +45,7 @@ type Outcome = 'joined' | 'alone' | 'failed';
 export async function keepConnected(deps: StayingConnectedDeps, signal: AbortSignal): Promise<void> {
   const { network, logger, clock } = deps;
   const backoff = createBackoff({ initialMs: BOOTSTRAP_RETRY_INITIAL_MS, maxMs: BOOTSTRAP_RETRY_MAX_MS });
-  let last: Outcome | undefined;
+  let last: BootstrapOutcome | undefined;
   let isReady = false;
   const setReady = () => {
     if (isReady) return;
@@ -61,6 +63,7 @@ export async function keepConnected(deps: StayingConnectedDeps, signal: AbortSig
   while (!signal.aborted) {
     const { outcome, error } = await bootstrapOnce(deps, signal);
     if (signal.aborted) return;
+    deps.onOutcome?.(outcome);
     if (outcome !== last) logOutcome(logger, outcome, deps.bootstrapper.kind, error);
     last = outcome;
     if (outcome === 'alone') setReady();
@@ -78,7 +81,7 @@ export async function keepConnected(deps: StayingConnectedDeps, signal: AbortSig
 async function bootstrapOnce(
   { bootstrapper, network }: StayingConnectedDeps,
   signal: AbortSignal,
-): Promise<{ outcome: Outcome; error?: unknown }> {
+): Promise<{ outcome: BootstrapOutcome; error?: unknown }> {
   let named: readonly BootstrapPeer[] = [];
   let error: unknown;
   try {
@@ -116,7 +119,7 @@ async function dialByRank(
   return { isJoined: false, failure };
 }
 
-function logOutcome(logger: Logger, outcome: Outcome, kind: string, error: unknown): void {
+function logOutcome(logger: Logger, outcome: BootstrapOutcome, kind: string, error: unknown): void {
   if (outcome === 'joined') logger.info('Joined the cluster', { bootstrap: kind });
   else if (outcome === 'alone') logger.info('Bootstrap names nobody but this node', { bootstrap: kind });
   else logger.warn('Cannot bootstrap, trying again', { bootstrap: kind, error });

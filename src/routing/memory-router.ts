@@ -66,6 +66,8 @@ export function createMemoryRouter(network: MemoryNetwork, peer: Peer): Router {
         addresses: other.peer.addresses,
         multiaddrs: [],
         connected: node.online && other.online,
+        state: node.online && other.online ? ('connected' as const) : ('dead' as const),
+        isMember: true,
       }));
     },
     self: () => ({ id: peer.id, multiaddrs: [] }),

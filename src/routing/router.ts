@@ -6,11 +6,22 @@ export interface Peer {
   readonly addresses: readonly string[];
 }
 
+/**
+ * What is known of whether a peer is there. `doubtful`: its connection has just ended. `dead`: and it cannot be reached,
+ * has left, or does not answer; it is not handed out. `known`: it is not connected, and nothing speaks against it.
+ */
+export type PeerCondition = 'connected' | 'doubtful' | 'dead' | 'known';
+
 /** A peer as the router sees it now. */
 export interface PeerState extends Peer {
   /** Multiaddrs as announced. */
   readonly multiaddrs: readonly string[];
   readonly connected: boolean;
+  readonly state: PeerCondition;
+  /** Milliseconds for which it has been in this state; undefined if that is not known. */
+  readonly inStateMs?: number | undefined;
+  /** True if it belongs to the cluster: only then it is asked and handed out. */
+  readonly isMember: boolean;
   /** Milliseconds since the last successful contact; undefined if never. */
   readonly lastSeenMs?: number | undefined;
 }
