@@ -5,6 +5,7 @@ import type { Timers } from '../runtime/timers.ts';
 import { encodeAddProviders } from './add-provider-message.ts';
 import { contentMultihash, keyspacePosition } from './content-key.ts';
 import { encodePeer, type NamedPeer } from './dht-message.ts';
+import { type CrawlNetwork, createCrawler } from './crawler.ts';
 import { createDhtResponder } from './dht-responder.ts';
 import { createHeartbeat } from './heartbeat.ts';
 import {
@@ -27,7 +28,7 @@ import { createProviderRecords } from './provider-records.ts';
 import { createProviding, type ProvidingObserver } from './providing.ts';
 
 /** How a node of the DHT reaches the others. Peers are named by their ID in hex. */
-export interface DhtNetwork extends LookupNetwork {
+export interface DhtNetwork extends LookupNetwork, CrawlNetwork {
   /**
    * Sends the peer messages that have no answer, each with its length in front, or none at all, and resolves when it
    * has taken them. Rejects when it does not say so in time.
@@ -58,12 +59,12 @@ export interface DhtNodeDeps {
   readonly toProvider: (peer: NamedPeer) => Provider | undefined;
   /** Called for a member that connects, or answers again: what was held against it is of the past. May repeat itself. */
   readonly onReturned?: (name: string) => void;
-  /** Called for each member that connects, also when it comes back. */
-  readonly onJoined?: (name: string) => void;
   readonly observer?: DhtObserver;
   readonly logger: Logger;
   readonly clock: Clock;
   readonly timers: Timers;
+  /** A number from 0 up to, not including, 1. Default Math.random. */
+  readonly random?: () => number;
 }
 
 /** What a peer that connects tells. */
@@ -121,7 +122,7 @@ export interface DhtNode extends AsyncDisposable {
 
 /** Puts a node together. Dispose it to say goodbye and stop. */
 export function createDhtNode(deps: DhtNodeDeps): DhtNode {
-  const { self, network, logger, clock } = deps;
+  const { self, network, logger, clock, random = Math.random } = deps;
   const selfName = self.toHex();
   const records = createProviderRecords(clock);
   const peers = createPeerTable(self);
@@ -180,7 +181,7 @@ export function createDhtNode(deps: DhtNodeDeps): DhtNode {
       lookups.peerJoined(name);
       providing.peerJoined(name);
       deps.onReturned?.(name);
-      deps.onJoined?.(name);
+      crawler.wake();
     },
   });
   const responder = createDhtResponder({
@@ -195,6 +196,7 @@ export function createDhtNode(deps: DhtNodeDeps): DhtNode {
     describe: (name) => directory.describe(name),
     isAvoided: (name) => liveness.stateOf(name) === 'dead',
     introduce: (from, addresses) => directory.introduce(from, addresses),
+    random,
   });
   /** Takes the peer for dead, and out of the table: its records go to those who are next. */
   const lose = (name: string) => {
@@ -236,7 +238,8 @@ export function createDhtNode(deps: DhtNodeDeps): DhtNode {
       refusedBefore = records.refusedCount;
     }
   };
-  const running = [heartbeat.run(stopped.signal), sweep()];
+  const crawler = createCrawler({ ...deps, peers });
+  const running = [heartbeat.run(stopped.signal), sweep(), crawler.run(stopped.signal)];
 
   const tell = async (peer: KnownPeer, notice: Uint8Array) =>
     network.notify(peer, notice).catch((error: unknown) => {
@@ -296,7 +299,10 @@ export function createDhtNode(deps: DhtNodeDeps): DhtNode {
       directory.forget(name);
       if (position !== undefined) providing.peerLeft(name, position);
     },
-    reconsider: () => directory.reconsider(),
+    reconsider() {
+      directory.reconsider();
+      crawler.wake();
+    },
     lookup: (key, options) => lookups.lookup(key, options),
     provide: async (keys, signal) => providing.provide(keys, signal),
     withdraw(keys) {

@@ -53,6 +53,8 @@ export interface ProvidingDeps {
   readonly logger: Logger;
   readonly clock: Clock;
   readonly observer?: ProvidingObserver;
+  /** A number from 0 up to, not including, 1. Default Math.random. */
+  readonly random?: () => number;
 }
 
 /** Tunables, for tests. */
@@ -104,7 +106,7 @@ const KEYS_PER_TURN = 200;
  * all keys are provided again every 15 minutes, some at a time.
  */
 export function createProviding(
-  { network, logger, clock, observer }: ProvidingDeps,
+  { network, logger, clock, observer, random = Math.random }: ProvidingDeps,
   options: ProvidingOptions,
 ): Providing {
   const {
@@ -165,7 +167,11 @@ export function createProviding(
   };
 
   const empty = async (peerId: string, outbox: Outbox) => {
-    const backoff = createBackoff({ initialMs: SEND_RETRY_INITIAL_MS, maxMs: SEND_RETRY_MAX_MS });
+    const backoff = createBackoff({
+      initialMs: SEND_RETRY_INITIAL_MS,
+      maxMs: SEND_RETRY_MAX_MS,
+      random,
+    });
     let failures = 0;
     try {
       while (outbox.size > 0) {

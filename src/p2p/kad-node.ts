@@ -29,6 +29,7 @@ import { everybody, type Membership } from './membership.ts';
 import { createMembershipGate, type MembershipGate } from './membership-gate.ts';
 import { noiseForBun } from './noise-for-bun.ts';
 import { privateNetwork } from './private-network.ts';
+import { quietKadDht } from './quiet-kad-dht.ts';
 
 /** The routing table of kad-dht 16, as far as it is used here. The package's types show its size only. */
 export interface RoutingTable extends EventTarget {
@@ -80,8 +81,8 @@ export interface KadNodeOptions {
 
 /** Ages in the peer store. It never renews the age of an address that it hears of again, so any limit here makes live peers vanish. */
 const NEVER_MS = Number.MAX_SAFE_INTEGER;
-/** kad-dht's own cycle of providing again. providing.ts does that in bulk; this one finds nothing to do. */
-const DHT_REPROVIDE_INTERVAL_MS = 24 * 60 * 60 * 1000;
+/** kad-dht's own cycles, of providing again and of looking for itself: src/dht does that, these find nothing to do. */
+const DHT_INTERVAL_MS = 24 * 60 * 60 * 1000;
 
 /**
  * Makes a host with kad-dht set up for a cluster: server mode, private addresses welcome, announced addresses
@@ -110,7 +111,9 @@ export async function createKadNode(
     connectionGater: gate.connectionGater,
     ...(options.swarmKey === undefined ? {} : { connectionProtector: privateNetwork(options.swarmKey) }),
     connectionEncrypters: [noiseForBun()],
-    streamMuxers: [yamux()],
+    // The heartbeat finds out who is there, at a fraction of what libp2p's pings cost.
+    streamMuxers: [yamux({ enableKeepAlive: false })],
+    connectionMonitor: { enabled: false },
     connectionManager: {
       maxConnections: MAX_CONNECTIONS,
       inboundConnectionThreshold: INBOUND_CONNECTIONS_PER_SECOND,
@@ -137,7 +140,9 @@ export async function createKadNode(
         maxInboundStreams: MAX_DHT_STREAMS,
         maxOutboundStreams: MAX_DHT_STREAMS,
         networkDialTimeout: { minTimeout: DIAL_TIMEOUT_MS, maxTimeout: DIAL_TIMEOUT_MS },
-        reprovide: { interval: DHT_REPROVIDE_INTERVAL_MS, validity: PROVIDER_VALIDITY_MS, threshold: 0 },
+        querySelfInterval: DHT_INTERVAL_MS,
+        initialQuerySelfInterval: DHT_INTERVAL_MS,
+        reprovide: { interval: DHT_INTERVAL_MS, validity: PROVIDER_VALIDITY_MS, threshold: 0 },
       }),
     },
   });
@@ -154,6 +159,7 @@ export async function createKadNode(
   const dispatch = network.safeDispatchEvent.bind(network);
   network.safeDispatchEvent = (type, event) =>
     (type === 'peer' && libp2p.getConnections(event.detail.id).length > 0) || dispatch(type, event);
+  quietKadDht(dht);
   keepMembersOnly(routingTable, gate);
   return { libp2p, dht, routingTable, gate, announced };
 }

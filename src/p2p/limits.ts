@@ -58,26 +58,9 @@ export const HOUSEKEEPING_INTERVAL_MS = 2 * MINUTE_MS;
 /** How long a peer that was lost is remembered: it may be the only way back when all are lost. */
 export const KEEP_LOST_PEER_MS = 60 * MINUTE_MS;
 
-/** First wait between two walks to this node's own place in the keyspace while new peers turn up. */
-export const LEARN_INITIAL_MS = 500;
-/** Walks to random places after each of those, in a cluster of more than k nodes. */
-export const FAR_WALKS = 4;
-/** Longest wait between them. */
-export const LEARN_MAX_MS = 30 * SECOND_MS;
-/** First wait before a peer that lost its connection is dialled again. */
-export const RECONNECT_INITIAL_MS = 200;
-/** Longest wait between two tries. */
-export const RECONNECT_MAX_MS = 10 * SECOND_MS;
-/** Tries before the peer counts as gone: about 30 s, what a restart takes. It dials us when it is back. */
-export const RECONNECT_ATTEMPTS = 8;
-
 /** How long two nodes must show one identity at a time before that is said: the connection of a node that restarted elsewhere ends before. */
 export const TWIN_CONFIRM_MS = 30 * SECOND_MS;
 /** Most peers of which that was said: it is said once each. */
 export const MAX_TWINS_REPORTED = 1000;
-/** First wait before a peer that counts as gone, and that somebody names, is dialled again. */
-export const PROBE_INITIAL_MS = SECOND_MS;
-/** Longest wait: a node that is back is used at the latest so long after it is named. */
-export const PROBE_MAX_MS = 30 * SECOND_MS;
 /** Beside the DHT's protocol: what a node does not provide any more, and that it leaves. Spegel's nodes do not speak it. */
 export const NOTICE_PROTOCOL = '/spegel/notices/1.0.0';

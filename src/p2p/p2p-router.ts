@@ -108,6 +108,8 @@ export async function createP2pRouter(deps: P2pRouterDeps, options: P2pRouterOpt
     addresses: () => node.announced().map((address) => multiaddr(address).bytes),
     network: {
       ask: async (peer, multihash) => queries.ask(peer, multihash),
+      findNode: async (peer, key) => queries.findNode(peer, key),
+      connect: async (peer) => queries.connect(peer),
       deliver: async (peer, messages) => queries.deliver(peer, messages),
       isSilent: (peer) => queries.isSilent(peer),
       heard: (name) => queries.heard(peerNamed(name)),
@@ -123,7 +125,6 @@ export async function createP2pRouter(deps: P2pRouterDeps, options: P2pRouterOpt
     toProvider: createToProvider(isUsable),
     ...(deps.observer === undefined ? {} : { observer: deps.observer }),
     onReturned: (name) => deps.onPeerReturned?.(peerNamed(name).toString()),
-    onJoined: () => neighbourhood.learn(),
     logger,
     clock,
     timers: systemTimers,
@@ -143,7 +144,7 @@ export async function createP2pRouter(deps: P2pRouterDeps, options: P2pRouterOpt
         dht.dismissed(peer.toMultihash().bytes);
         void routingTable.remove(peer).catch(() => {});
       },
-      joined: () => neighbourhood.learn(),
+      joined: () => dht.reconsider(),
     },
   );
 
@@ -204,7 +205,7 @@ export async function createP2pRouter(deps: P2pRouterDeps, options: P2pRouterOpt
       state: life === 'dead' || life === 'doubtful' ? life : connected ? 'connected' : 'known',
       inStateMs: life === 'unknown' || (life === 'alive') !== connected ? undefined : forMs,
       isMember: gate.isMember(peer.id),
-      // libp2p pings each connection every 10 s and closes those that do not answer.
+      // The heartbeat asks each connected peer every few seconds.
       lastSeenMs: connected ? 0 : lastContactMs === undefined ? undefined : Date.now() - lastContactMs,
     };
   };

@@ -4,7 +4,7 @@ import { type Multiaddr, multiaddr } from '@multiformats/multiaddr';
 import { decode as decodeMultihash } from 'multiformats/hashes/digest';
 
 import { encodePing } from '../dht/add-provider-message.ts';
-import { MESSAGE_TYPES, type NamedPeer, parseAnswer } from '../dht/dht-message.ts';
+import { encodeMessage, MESSAGE_TYPES, type NamedPeer, parseAnswer, parsePeer } from '../dht/dht-message.ts';
 import {
   encodeGetProviders,
   parseProvidersAnswer,
@@ -31,6 +31,10 @@ import { createRequestStream, type RequestStream, StreamLostError } from './requ
 export interface ProviderQueries extends Disposable {
   /** Asks the peer, which need not be connected. Rejects when it gives no answer in time, or one that makes no sense. */
   ask(peer: NamedPeer, multihash: Uint8Array): Promise<ProvidersAnswer>;
+  /** Asks the peer for those that it knows closest to the place of the key. */
+  findNode(peer: NamedPeer, key: Uint8Array): Promise<readonly NamedPeer[]>;
+  /** Connects to a peer at the addresses that another one named. Rejects when it is not there. */
+  connect(peer: NamedPeer): Promise<void>;
   /**
    * Sends the peer messages that have no answer, with a PING behind them, each with its length in front. Resolves when
    * that is answered: then all of them were taken.
@@ -44,7 +48,7 @@ export interface ProviderQueries extends Disposable {
 
 /** What createProviderQueries needs. */
 export interface ProviderQueriesDeps {
-  readonly libp2p: Pick<Libp2p, 'dialProtocol' | 'getConnections'>;
+  readonly libp2p: Pick<Libp2p, 'dial' | 'dialProtocol' | 'getConnections'>;
   readonly allowLoopback: boolean;
   /** False for a peer that is here as a guest only. Default: all may be asked. */
   readonly mayAsk?: (peer: PeerId) => boolean;
@@ -162,6 +166,17 @@ export function createProviderQueries({
         message: encodeGetProviders(multihash),
         parse: (answer) => parseProvidersAnswer(answer, multihash),
       }),
+    findNode: async (peer, key) => {
+      const question = { type: MESSAGE_TYPES.findNode, key };
+      return ask(peer, {
+        message: encodeMessage(question),
+        parse: (answer) => parseAnswer(answer, question, 0).closer.flatMap((each) => parsePeer(each) ?? []),
+      });
+    },
+    async connect(peer) {
+      const signal = AbortSignal.any([stopped.signal, AbortSignal.timeout(DIAL_TIMEOUT_MS)]);
+      await libp2p.dial(targetOf(peer, libp2p, allowLoopback), { signal });
+    },
     deliver: async (peer, messages) =>
       ask(peer, { message: concat([messages, encodePing()]), parse: parsePong }),
     isSilent(peer) {
