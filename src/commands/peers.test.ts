@@ -45,10 +45,31 @@ const report = {
       addresses: ['10.0.0.2', 'fd00::2'],
       multiaddrs: ['/ip4/10.0.0.2/tcp/5001'],
       connected: true,
-      lastSeenMs: 1500.4,
+      state: 'connected',
+      inStateMs: 125_400,
+      isMember: true,
+      lastSeenMs: 0,
     },
-    { id: '12D3KooWTwenty', addresses: [], multiaddrs: [], connected: false },
+    {
+      id: '12D3KooWTwenty',
+      addresses: [],
+      multiaddrs: [],
+      connected: false,
+      state: 'dead',
+      isMember: false,
+    },
+    {
+      id: '12D3KooWThree',
+      addresses: ['10.0.0.3'],
+      multiaddrs: [],
+      connected: false,
+      state: 'doubtful',
+      inStateMs: 1234.5,
+      isMember: true,
+      lastSeenMs: 1234.5,
+    },
   ],
+  counts: { connected: 1, doubtful: 1, dead: 1, known: 0, members: 2 },
 };
 
 describe('runPeers()', () => {
@@ -59,11 +80,12 @@ describe('runPeers()', () => {
     expect(text).toBe(`self       12D3KooWSelf
 addresses  /ip4/10.0.0.1/tcp/5001 /ip6/fd00::1/tcp/5001
 ready      yes
-peers      2
+peers      3: 1 connected, 1 doubtful, 1 dead; 2 of them members
 
-PEER            STATE      LAST SEEN  ADDRESSES
-12D3KooWOne     connected  1.5s ago   10.0.0.2 fd00::2
-12D3KooWTwenty  known      never
+PEER            STATE      FOR   MEMBER  LAST SEEN  ADDRESSES
+12D3KooWOne     connected  2m5s  yes     0s ago     10.0.0.2 fd00::2
+12D3KooWTwenty  dead       -     no      never
+12D3KooWThree   doubtful   1.2s  yes     1.2s ago   10.0.0.3
 `);
   });
 
@@ -96,6 +118,11 @@ PEER            STATE      LAST SEEN  ADDRESSES
       'an object without its members',
       () => Response.json({ self: {} }),
       'the answer: self: id is not a text',
+    ],
+    [
+      'a state that is none',
+      () => Response.json({ ...report, peers: [{ ...report.peers[0], state: 'well' }] }),
+      'no peer is "well"',
     ],
     ['too much', () => new Response(' '.repeat(6_000_000)), 'gave no usable answer'],
   ])('runPeers() throws when the daemon answers with %s', async (_what, answer, message) => {

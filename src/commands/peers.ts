@@ -1,5 +1,7 @@
+import { countPeers, formatPeerCounts, type PeerCounts } from '../routing/peer-counts.ts';
+import type { PeerCondition } from '../routing/router.ts';
 import { formatDuration } from '../runtime/duration.ts';
-import { askDaemon } from './daemon-client.ts';
+import { askDaemon, DaemonError } from './daemon-client.ts';
 import { formatTable } from './format-table.ts';
 import { readJsonFields } from './json-fields.ts';
 
@@ -28,12 +30,18 @@ export interface PeersReport {
   /** This node; its addresses are multiaddrs. */
   readonly self: { readonly id: string; readonly addresses: readonly string[] };
   readonly ready: boolean;
+  readonly counts: PeerCounts;
   readonly peers: ReadonlyArray<{
     readonly id: string;
     /** IP addresses. */
     readonly addresses: readonly string[];
     readonly multiaddrs: readonly string[];
     readonly connected: boolean;
+    readonly state: PeerCondition;
+    /** Milliseconds for which it has been in this state; undefined: that is not known. */
+    readonly inStateMs: number | undefined;
+    /** True if it belongs to the cluster. */
+    readonly isMember: boolean;
     /** Milliseconds since the last contact; undefined: there was none. */
     readonly lastSeenMs: number | undefined;
   }>;
@@ -43,32 +51,51 @@ export interface PeersReport {
 export function parsePeersReport(answer: unknown): PeersReport {
   const fields = readJsonFields(answer);
   const self = fields.object('self');
+  const peers = fields.objects('peers').map((peer) => ({
+    id: peer.text('id'),
+    addresses: peer.texts('addresses'),
+    multiaddrs: peer.texts('multiaddrs'),
+    connected: peer.flag('connected'),
+    state: parseCondition(peer.text('state')),
+    inStateMs: peer.optionalNumber('inStateMs'),
+    isMember: peer.flag('isMember'),
+    lastSeenMs: peer.optionalNumber('lastSeenMs'),
+  }));
   return {
     self: { id: self.text('id'), addresses: self.texts('addresses') },
     ready: fields.flag('ready'),
-    peers: fields.objects('peers').map((peer) => ({
-      id: peer.text('id'),
-      addresses: peer.texts('addresses'),
-      multiaddrs: peer.texts('multiaddrs'),
-      connected: peer.flag('connected'),
-      lastSeenMs: peer.optionalNumber('lastSeenMs'),
-    })),
+    counts: countPeers(peers),
+    peers,
   };
 }
 
-function formatPeersReport({ self, ready, peers }: PeersReport): string {
+function parseCondition(text: string): PeerCondition {
+  if (text === 'connected' || text === 'doubtful' || text === 'dead' || text === 'known') return text;
+  throw new DaemonError(`Cannot read what spegel answered: no peer is "${text}"; is it another version?`);
+}
+
+function formatPeersReport({ self, ready, counts, peers }: PeersReport): string {
   const head = [
     ['self', self.id],
     ['addresses', self.addresses.join(' ') || 'none'],
     ['ready', ready ? 'yes' : 'no'],
-    ['peers', String(peers.length)],
+    ['peers', formatPeerCounts(counts)],
   ];
   if (peers.length === 0) return formatTable(head);
-  const rows = peers.map(({ id, addresses, connected, lastSeenMs }) => [
+  const rows = peers.map(({ id, addresses, state, inStateMs, isMember, lastSeenMs }) => [
     id,
-    connected ? 'connected' : 'known',
-    lastSeenMs === undefined ? 'never' : `${formatDuration(Math.round(lastSeenMs))} ago`,
+    state,
+    inStateMs === undefined ? '-' : roundedDuration(inStateMs),
+    isMember ? 'yes' : 'no',
+    lastSeenMs === undefined ? 'never' : `${roundedDuration(lastSeenMs)} ago`,
     addresses.join(' '),
   ]);
-  return `${formatTable(head)}\n${formatTable([['PEER', 'STATE', 'LAST SEEN', 'ADDRESSES'], ...rows])}`;
+  const columns = ['PEER', 'STATE', 'FOR', 'MEMBER', 'LAST SEEN', 'ADDRESSES'];
+  return `${formatTable(head)}\n${formatTable([columns, ...rows])}`;
+}
+
+/** To a tenth of a second, and to seconds where that is little of it. */
+function roundedDuration(ms: number): string {
+  const step = ms < 10_000 ? 100 : 1000;
+  return formatDuration(Math.round(ms / step) * step);
 }

@@ -203,7 +203,7 @@ export async function createP2pRouter(deps: P2pRouterDeps, options: P2pRouterOpt
       multiaddrs: multiaddrs.map((address) => address.decapsulateCode(CODE_P2P).toString()),
       connected,
       state: life === 'dead' || life === 'doubtful' ? life : connected ? 'connected' : 'known',
-      inStateMs: life === 'unknown' || (life === 'alive') !== connected ? undefined : forMs,
+      inStateMs: life === 'alive' && !connected ? undefined : forMs,
       isMember: gate.isMember(peer.id),
       // The heartbeat asks each connected peer every few seconds.
       lastSeenMs: connected ? 0 : lastContactMs === undefined ? undefined : Date.now() - lastContactMs,

@@ -1,4 +1,5 @@
 import type { LoggedTransfer } from '../observe/transfer-log.ts';
+import { countPeers, formatPeerCounts } from '../routing/peer-counts.ts';
 import type { PeerState, SelfState } from '../routing/router.ts';
 import { formatDuration } from '../runtime/duration.ts';
 import { escapeHtml, htmlTable } from './html.ts';
@@ -37,10 +38,16 @@ export function debugPage({ version, self, ready, peers, images, transfers }: De
 <p><code>${escapeHtml(self.id)}</code><br>${self.multiaddrs.map((address) => `<code>${escapeHtml(address)}</code>`).join('<br>')}</p>
 <h2>Last transfers (${transfers.length})</h2>
 ${htmlTable(['Time (UTC)', 'What', 'For', 'From', 'Bytes', 'Took', 'Outcome'], transfers.map(transferRow))}
-<h2>Peers (${peers.length})</h2>
+<h2>Peers (${formatPeerCounts(countPeers(peers))})</h2>
 ${htmlTable(
-  ['ID', 'Addresses', 'State'],
-  peers.map(({ id, addresses, connected }) => [id, addresses.join(' '), connected ? 'connected' : 'known']),
+  ['ID', 'Addresses', 'State', 'For', 'Member'],
+  peers.map(({ id, addresses, state, inStateMs, isMember }) => [
+    id,
+    addresses.join(' '),
+    state,
+    inStateMs === undefined ? '' : formatDuration(Math.round(inStateMs / 1000) * 1000),
+    isMember ? 'yes' : 'no',
+  ]),
 )}
 <h2>Announced</h2>
 ${htmlTable(

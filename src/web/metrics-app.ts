@@ -4,6 +4,7 @@ import type { Logger } from '../observe/log.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import { isDigest } from '../oci/digest.ts';
 import { parseReference } from '../oci/reference.ts';
+import { countPeers } from '../routing/peer-counts.ts';
 import type { Router } from '../routing/router.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { createDeadline } from '../runtime/deadline.ts';
@@ -52,10 +53,12 @@ export function createMetricsApp(deps: MetricsAppDeps, options: MetricsAppOption
 
   app.get('/debug/peers', async (c) => {
     const { id, multiaddrs } = router.self();
+    const peers = await router.peers();
     return c.json({
       self: { id, addresses: multiaddrs },
       ready: router.ready(),
-      peers: await router.peers(),
+      counts: countPeers(peers),
+      peers,
     });
   });
 
