@@ -33,6 +33,8 @@ export interface StayingConnectedDeps {
   readonly onReady: () => void;
   /** Told how each round of bootstrapping has ended, for metrics. */
   readonly onOutcome?: (outcome: BootstrapOutcome) => void;
+  /** A number from 0 up to, not including, 1. Default Math.random. */
+  readonly random?: () => number;
 }
 
 /** How one round of bootstrapping ended; `alone`: nobody but this node is named. */
@@ -43,8 +45,12 @@ export type BootstrapOutcome = 'joined' | 'alone' | 'failed';
  * aborts; then it resolves. Failures are logged and tried again, never thrown.
  */
 export async function keepConnected(deps: StayingConnectedDeps, signal: AbortSignal): Promise<void> {
-  const { network, logger, clock } = deps;
-  const backoff = createBackoff({ initialMs: BOOTSTRAP_RETRY_INITIAL_MS, maxMs: BOOTSTRAP_RETRY_MAX_MS });
+  const { network, logger, clock, random = Math.random } = deps;
+  const backoff = createBackoff({
+    initialMs: BOOTSTRAP_RETRY_INITIAL_MS,
+    maxMs: BOOTSTRAP_RETRY_MAX_MS,
+    random,
+  });
   let last: BootstrapOutcome | undefined;
   let isReady = false;
   const setReady = () => {

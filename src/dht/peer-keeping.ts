@@ -1,0 +1,125 @@
+import type { Logger } from '../observe/log.ts';
+import { type Backoff, createBackoff } from '../runtime/backoff.ts';
+import type { Clock } from '../runtime/clock.ts';
+import {
+  MAX_KNOWN_PEERS,
+  PROBE_INITIAL_MS,
+  PROBE_MAX_MS,
+  RECONNECT_ATTEMPTS,
+  RECONNECT_INITIAL_MS,
+  RECONNECT_MAX_MS,
+} from './limits.ts';
+
+/** The connections as keeping peers sees them. Peers are named by any string, the same one each time. */
+export interface PeerKeepingNetwork {
+  isConnected(peer: string): boolean;
+  /** Connects; rejects when it cannot within the time that a connection may take. */
+  dial(peer: string, signal: AbortSignal): Promise<void>;
+  /** Ends the connections to a peer, without asking it. */
+  close(peer: string): void;
+  /** Takes a peer out of the table that bootstrapping goes by. */
+  unlist(peer: string): void;
+}
+
+/** What createPeerKeeping needs. */
+export interface PeerKeepingDeps {
+  readonly network: PeerKeepingNetwork;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  /** Called when a peer that has lost its connection, or was probed, cannot be dialled. */
+  readonly onUnreachable: (peer: string) => void;
+  /** A number from 0 up to, not including, 1. Default Math.random. */
+  readonly random?: () => number;
+}
+
+/** Keeps the connections true: dials again who was lost, and drops who has left. */
+export interface PeerKeeping extends AsyncDisposable {
+  /** There is a connection to the peer. */
+  connected(peer: string): void;
+  /** A connection to the peer has ended. */
+  disconnected(peer: string): void;
+  /** Tries to reach a peer that counts as gone, in the background and not often: it may have come back. */
+  probe(peer: string): void;
+  /** Takes a peer that has said that it leaves, or does not answer, for gone: it is not dialled until it is probed. */
+  drop(peer: string): void;
+}
+
+/**
+ * Starts to look after the connections of the node.
+ * kad-dht keeps a peer that has left until its bucket is full, and every walk then waits for it; so a peer that
+ * loses its connection leaves the table at once, and comes back when it can be dialled again.
+ */
+export function createPeerKeeping({
+  network,
+  logger,
+  clock,
+  onUnreachable,
+  random = Math.random,
+}: PeerKeepingDeps): PeerKeeping {
+  const stopped = new AbortController();
+  const reconnecting = new Map<string, Promise<void>>();
+  /** When a peer may be probed again, and how long to wait after that. */
+  const probes = new Map<string, { readonly notBeforeMs: number; readonly backoff: Backoff }>();
+  /** Peers that said that they leave: the end of their connection is no loss. */
+  const leaving = new Set<string>();
+
+  const dial = async (peer: string) => {
+    try {
+      await network.dial(peer, stopped.signal);
+      return true;
+    } catch {
+      if (!stopped.signal.aborted) onUnreachable(peer);
+      return false;
+    }
+  };
+  const reconnect = async (peer: string) => {
+    const backoff = createBackoff({ initialMs: RECONNECT_INITIAL_MS, maxMs: RECONNECT_MAX_MS, random });
+    network.unlist(peer);
+    for (let attempt = 0; attempt < RECONNECT_ATTEMPTS; attempt++) {
+      await clock.sleep(backoff.nextMs(), stopped.signal);
+      if (network.isConnected(peer) || leaving.has(peer)) return;
+      if ((await dial(peer)) || stopped.signal.aborted) return;
+    }
+    logger.debug('A peer has left', { peer });
+  };
+  const inBackground = (peer: string, work: () => Promise<void>) => {
+    if (stopped.signal.aborted || reconnecting.has(peer)) return;
+    const running = work()
+      .catch(() => {})
+      .finally(() => reconnecting.delete(peer));
+    reconnecting.set(peer, running);
+  };
+
+  return {
+    connected(peer) {
+      probes.delete(peer);
+      leaving.delete(peer);
+    },
+    disconnected(peer) {
+      if (leaving.delete(peer)) network.unlist(peer);
+      else inBackground(peer, async () => reconnect(peer));
+    },
+    probe(peer) {
+      const before = probes.get(peer);
+      const nowMs = clock.nowMs();
+      if (before !== undefined && nowMs < before.notBeforeMs) return;
+      const backoff =
+        before?.backoff ?? createBackoff({ initialMs: PROBE_INITIAL_MS, maxMs: PROBE_MAX_MS, random });
+      probes.delete(peer);
+      probes.set(peer, { notBeforeMs: nowMs + backoff.nextMs(), backoff });
+      const [oldest] = probes.keys();
+      if (probes.size > MAX_KNOWN_PEERS && oldest !== undefined) probes.delete(oldest);
+      inBackground(peer, async () => void (await dial(peer)));
+    },
+    drop(peer) {
+      network.unlist(peer);
+      if (!network.isConnected(peer)) return;
+      leaving.add(peer);
+      network.close(peer);
+    },
+    async [Symbol.asyncDispose]() {
+      stopped.abort(new Error('The router has stopped'));
+      await Promise.allSettled(reconnecting.values());
+    },
+  };
+}
