@@ -1,0 +1,98 @@
+import { describe, expect, test } from 'bun:test';
+
+import { silentLogger } from '../observe/log.ts';
+import { createVirtualClock } from '../runtime/testing/virtual-clock.ts';
+import { keyspacePosition } from './content-key.ts';
+import { createCrawler } from './crawler.ts';
+import type { NamedPeer } from './dht-message.ts';
+import { CONNECTION_TARGET, CRAWL_AGAIN_MS, FAILED_NAME_MS, REPLICATION } from './limits.ts';
+import { createPeerTable } from './peer-table.ts';
+
+const ADDRESS = Uint8Array.of(4, 10, 0, 0, 1, 6, 0x13, 0x89);
+const id = (number: number) => Uint8Array.of(1, number >> 8, number & 255);
+
+/** Node 0 of a cluster whose other nodes all know each other. It knows the first one. */
+function start(nodes: number, { gone = new Set<number>() }: { gone?: Set<number> } = {}) {
+  const clock = createVirtualClock();
+  const cluster = createPeerTable(Uint8Array.of(0));
+  for (let number = 0; number < nodes; number++) {
+    cluster.put(id(number), { addresses: [ADDRESS], isConnected: true });
+  }
+  const self = id(0);
+  const peers = createPeerTable(self);
+  peers.put(id(1), { addresses: [ADDRESS], isConnected: true });
+  const state = { questions: 0, dials: [] as number[] };
+  const crawler = createCrawler({
+    self,
+    peers,
+    network: {
+      async findNode(_peer: NamedPeer, key) {
+        state.questions++;
+        return cluster.closest(keyspacePosition(key), REPLICATION);
+      },
+      async connect({ id: bytes, addresses }) {
+        const number = ((bytes[1] ?? 0) << 8) | (bytes[2] ?? 0);
+        state.dials.push(number);
+        if (gone.has(number)) throw new Error('Connection refused');
+        peers.put(bytes, { addresses, isConnected: true });
+        crawler.wake();
+      },
+    },
+    logger: silentLogger,
+    clock,
+  });
+  const stop = new AbortController();
+  const running = crawler.run(stop.signal);
+  return {
+    clock,
+    peers,
+    state,
+    crawler,
+    async end() {
+      stop.abort();
+      await running;
+    },
+  };
+}
+
+describe('createCrawler()', () => {
+  test.each([2, 5, 21, 60, 120])('connects to all of %p nodes, to each once', async (nodes) => {
+    const { clock, peers, state, end } = start(nodes);
+    await clock.advance(30_000);
+    expect(peers.size).toBe(nodes - 1);
+    expect(new Set(state.dials).size).toBe(state.dials.length);
+    await end();
+  });
+
+  test('asks little of a cluster that it knows', async () => {
+    const { clock, state, end } = start(40);
+    await clock.advance(120_000);
+    state.questions = 0;
+    await clock.advance(CRAWL_AGAIN_MS + 60_000);
+    expect(state.questions).toBeGreaterThan(0);
+    expect(state.questions).toBeLessThanOrEqual(24);
+    await end();
+  });
+
+  test('stops dialling when it has connections enough', async () => {
+    const { clock, peers, end } = start(400);
+    await clock.advance(60_000);
+    expect(peers.size).toBeGreaterThanOrEqual(CONNECTION_TARGET - 1);
+    expect(peers.size).toBeLessThanOrEqual(CONNECTION_TARGET);
+    await end();
+  });
+
+  test('leaves those alone for a while that could not be reached', async () => {
+    const { clock, state, crawler, end } = start(10, { gone: new Set([4]) });
+    for (let round = 0; round < 20; round++) {
+      crawler.wake();
+      await clock.advance(1000);
+    }
+    expect(state.dials.filter((number) => number === 4)).toHaveLength(1);
+    await clock.advance(FAILED_NAME_MS);
+    crawler.wake();
+    await clock.advance(60_000);
+    expect(state.dials.filter((number) => number === 4).length).toBeGreaterThan(1);
+    await end();
+  });
+});
