@@ -3,7 +3,7 @@ import type { PeerCondition } from '../routing/router.ts';
 import { formatDuration } from '../runtime/duration.ts';
 import { askDaemon, DaemonError } from './daemon-client.ts';
 import { formatTable } from './format-table.ts';
-import { readJsonFields } from './json-fields.ts';
+import { type JsonFields, readJsonFields } from './json-fields.ts';
 
 /** Options of runPeers. */
 export interface PeersOptions {
@@ -50,7 +50,7 @@ export interface PeersReport {
 /** Reads the answer of GET /debug/peers; throws DaemonError. */
 export function parsePeersReport(answer: unknown): PeersReport {
   const fields = readJsonFields(answer);
-  const self = fields.object('self');
+  const self = parseSelf(fields.object('self'));
   const peers = fields.objects('peers').map((peer) => ({
     id: peer.text('id'),
     addresses: peer.texts('addresses'),
@@ -62,11 +62,15 @@ export function parsePeersReport(answer: unknown): PeersReport {
     lastSeenMs: peer.optionalNumber('lastSeenMs'),
   }));
   return {
-    self: { id: self.text('id'), addresses: self.texts('addresses') },
+    self,
     ready: fields.flag('ready'),
     counts: countPeers(peers),
     peers,
   };
+}
+
+function parseSelf(self: JsonFields): PeersReport['self'] {
+  return { id: self.text('id'), addresses: self.texts('addresses') };
 }
 
 function parseCondition(text: string): PeerCondition {

@@ -10,6 +10,14 @@ import { createMetricsApp } from './metrics-app.ts';
 
 const DIGEST = digestOf(new TextEncoder().encode('content'));
 const PEER: Peer = { id: '12D3KooWpeer', addresses: ['10.0.0.2'] };
+const STATE = {
+  ...PEER,
+  multiaddrs: ['/ip4/10.0.0.2/tcp/5001'],
+  connected: true,
+  state: 'connected',
+  inStateMs: 61_000,
+  isMember: true,
+} as const;
 const EVIL = '"><script>alert(1)</script>\'&';
 const TAG = { registry: 'registry.lab:5000', repository: 'a/b', tag: 'v1', digest: DIGEST };
 const RESUMED: EndedTransfer = {
