@@ -50,6 +50,17 @@ describe.skipIf(found === undefined)('the chart', () => {
     }
   });
 
+  test.each<[kubeVersion: string, hasPause: boolean]>([
+    ['v1.28.0', false],
+    ['v1.29.15-gke.100', false],
+    ['v1.30.0-eks-036c24b', true],
+    ['1.37.2', true],
+    ['v1.100.0', true],
+    ['v2.0.0', false],
+  ])('on Kubernetes %s a pod that ends answers for a while: %p', (kubeVersion, hasPause) => {
+    expect(renderChart(helm, { kubeVersion }).includes('preStop')).toBe(hasPause);
+  });
+
   test.each<[what: string, values: object, refused: string]>([
     ['a port in quotes', registry({ nodePort: '30021', hostPort: '30020' }), ''],
     ['no host port', registry({ hostPort: 0 }), ''],

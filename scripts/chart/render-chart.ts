@@ -8,6 +8,9 @@ export const REPOSITORY = join(import.meta.dir, '../..');
 /** The chart. */
 export const CHART = join(REPOSITORY, 'deploy/charts/spegel');
 
+/** Helm's own depends on how it was built. */
+const DEFAULT_KUBE_VERSION = 'v1.34.0';
+
 /** What a chart is rendered with. */
 export interface RenderOptions {
   /** Default: spegel. */
@@ -20,6 +23,8 @@ export interface RenderOptions {
   readonly valuesFiles?: readonly string[];
   /** API versions that the cluster has besides Kubernetes' own, such as autoscaling.k8s.io/v1. */
   readonly apiVersions?: readonly string[];
+  /** What the cluster says that it is, such as v1.30.1-eks-4e25. Default: DEFAULT_KUBE_VERSION. */
+  readonly kubeVersion?: string;
   /** Leaves out what only runs after an uninstall. */
   readonly noHooks?: boolean;
 }
@@ -31,7 +36,14 @@ export class HelmError extends Error {
 
 /** The output of `helm template` in namespace spegel. Throws HelmError. */
 export function renderChart(helm: string, options: RenderOptions = {}): string {
-  const { release = 'spegel', chart = CHART, values = {}, valuesFiles = [], apiVersions = [] } = options;
+  const {
+    release = 'spegel',
+    chart = CHART,
+    values = {},
+    valuesFiles = [],
+    apiVersions = [],
+    kubeVersion = DEFAULT_KUBE_VERSION,
+  } = options;
   return runHelm(
     helm,
     [
@@ -42,6 +54,7 @@ export function renderChart(helm: string, options: RenderOptions = {}): string {
       ...valuesFiles.map((file) => `--values=${file}`),
       '--values=-',
       ...(apiVersions.length > 0 ? [`--api-versions=${apiVersions.join(',')}`] : []),
+      `--kube-version=${kubeVersion}`,
       ...(options.noHooks === true ? ['--no-hooks'] : []),
     ],
     JSON.stringify(values),
