@@ -13,6 +13,7 @@ import { createP2pRouter, type P2pRouter } from '../p2p/p2p-router.ts';
 import { readSwarmKey } from '../p2p/swarm-key.ts';
 import { createRegistryApp } from '../registry/registry-app.ts';
 import { createAdvertiser } from '../routing/advertiser.ts';
+import { createPrefetch } from '../routing/prefetch.ts';
 import { readBasicAuth } from '../runtime/basic-auth.ts';
 import { build } from '../runtime/build.ts';
 import { systemClock as clock } from '../runtime/clock.ts';
@@ -147,6 +148,7 @@ async function compose(shared: Process): Promise<void> {
       },
       ready: () => router.ready(),
       contentMissing: (key) => advertiser.contentMissing(key),
+      prefetch: createPrefetch({ router, clock }, signal),
       transfers: options.debugWebEnabled ? transfers : undefined,
       metrics,
       logger,

@@ -44,8 +44,11 @@ export const MAX_KNOWN_PEERS = 6000;
 export const MAX_MESSAGE_BYTES = 64 * 1024;
 /** How long a peer that is gone is remembered as that: until its records have faded everywhere. */
 export const DEAD_FOR_MS = 19 * MINUTE_MS;
-/** What a lookup found is given to the next one for the same key for this long: containerd asks HEAD, then GET. */
-export const KEEP_FOUND_MS = 2 * SECOND_MS;
+/**
+ * What a lookup found is given to the next one for the same key for this long: containerd asks HEAD, then GET, and for
+ * layers that were looked up with their manifest three at a time. Who has died meanwhile is left out all the same.
+ */
+export const KEEP_FOUND_MS = 5 * SECOND_MS;
 /** The same for nobody: no longer than new content may take to be findable by those who asked too early. */
 export const KEEP_MISS_MS = 100;
 /** Lookups whose outcome is kept. */

@@ -41,6 +41,8 @@ export interface ContentDeps extends TransferFollowerDeps {
   readonly mirrored: (registry: string, cache: 'hit' | 'miss') => void;
   /** Told of a body that was broken off. */
   readonly responseBroken: () => void;
+  /** Told of a manifest that this node's own client was given, see createLookAhead. */
+  readonly lookAhead: (manifest: FetchedManifest) => void;
 }
 
 /** Answers manifests and blobs from the store, else from peers. Throws DistributionError. */
@@ -112,6 +114,7 @@ export function createContentHandlers(deps: ContentDeps) {
     const followed = followTransfer(deps, request);
     const local = await orAway(client, (options) => localManifest(path, options));
     if (local.value !== undefined) {
+      if (!request.forwarded) deps.lookAhead(local.value);
       // A HEAD that is answered from the store moves nothing.
       if (method === 'GET') {
         followed.movedManifest(local.value);
@@ -141,6 +144,7 @@ export function createContentHandlers(deps: ContentDeps) {
       followed.ended(fetched.digest, 'served');
     }
     cache.put(fetched);
+    deps.lookAhead(fetched);
     const { digest, origin } = fetched;
     logger.debug('manifest served', { key, digest, source: origin, cached: cached !== undefined });
     return { response: manifestResponse(fetched, path, method), handler: 'mirror' };

@@ -46,6 +46,7 @@ async function told(...requests: readonly Asked[]): Promise<Omit<EndedTransfer, 
     contentMissing: () => {},
     mirrored: () => {},
     responseBroken: () => {},
+    lookAhead: () => {},
     transferEnded: (transfer) => void ended.push(transfer),
   });
   for (const { kind, reference = DIGEST, method = 'GET', forwarded = false, leavesAfter } of requests) {

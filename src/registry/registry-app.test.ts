@@ -77,6 +77,7 @@ function setUp(given: SetUp) {
       transfer: cluster.transfer,
       ready: () => ready,
       contentMissing: (key) => void missing.push(key),
+      prefetch: () => {},
       metrics,
       logger: silentLogger,
       clock: systemClock,

@@ -14,6 +14,7 @@ import type { Transfer } from '../transfer/transfer.ts';
 import { admitRequest } from './admit-request.ts';
 import { checkAuthorization } from './check-authorization.ts';
 import { createContentHandlers } from './content-handlers.ts';
+import { createLookAhead } from './look-ahead.ts';
 import { errorResponse } from './responses.ts';
 
 /** What the registry needs. */
@@ -23,6 +24,8 @@ export interface RegistryDeps {
   readonly transfer: Transfer;
   readonly ready: () => boolean;
   readonly contentMissing: (key: string) => void;
+  /** Starts to look up who has content that will be asked for; returns at once. */
+  readonly prefetch: (keys: readonly string[]) => void;
   readonly metrics: Pick<Metrics, 'mirrorRequest' | 'responseBroken' | 'httpStarted' | 'httpEnded'>;
   /** Where transfers are kept for those who look; undefined: nowhere. */
   readonly transfers?: Pick<TransferLog, 'ended'> | undefined;
@@ -51,6 +54,7 @@ export function createRegistryApp(deps: RegistryDeps, options: RegistryOptions):
     mirrored: (registry, cache) => metrics.mirrorRequest(registry, cache),
     responseBroken: () => metrics.responseBroken(),
     transferEnded: (transfer) => deps.transfers?.ended(transfer),
+    lookAhead: createLookAhead(deps),
   });
   const { mirroredRegistries } = options;
   const admission = { store: deps.store, policy: deps.policy, mirroredRegistries };

@@ -16,10 +16,11 @@ import { loadIdentity } from '../../../src/p2p/identity.ts';
 import { createP2pRouter, type P2pRouter } from '../../../src/p2p/p2p-router.ts';
 import { createRegistryApp } from '../../../src/registry/registry-app.ts';
 import { createAdvertiser } from '../../../src/routing/advertiser.ts';
+import { createPrefetch } from '../../../src/routing/prefetch.ts';
 import { build } from '../../../src/runtime/build.ts';
 import { systemClock as clock } from '../../../src/runtime/clock.ts';
 import { createSharingPolicy } from '../../../src/store/sharing-policy.ts';
-import { createTransfer } from '../../../src/transfer/transfer.ts';
+import { createTransfer, type Transfer } from '../../../src/transfer/transfer.ts';
 import { createBootstrapApp } from '../../../src/web/bootstrap-app.ts';
 import { createMetricsApp } from '../../../src/web/metrics-app.ts';
 import { benchKeys } from './bench-keys.ts';
@@ -36,7 +37,10 @@ const logger = createLogger({ level: 'info', write: (line) => void process.stder
 const metrics = createMetrics(build);
 const routerAddr = `:${NODE_PORTS.router}`;
 
+/** Until the process is killed. */
+const running = new AbortController();
 let starting: P2pRouter | undefined;
+let transfer: Transfer | undefined;
 await serveBootstrap(
   { logger, clock, handler: createBootstrapApp(async () => starting?.bootstrapDocuments(), logger) },
   { address: `:${NODE_PORTS.bootstrap}` },
@@ -54,6 +58,8 @@ const router = await createP2pRouter(
       staticBootstrapPeers: [],
     }),
     privateKey: await loadIdentity(),
+    observer: metrics.routing,
+    onPeerReturned: (peerId) => transfer?.peerReturned(peerId),
   },
   {
     listenAddress: routerAddr,
@@ -61,11 +67,12 @@ const router = await createP2pRouter(
   },
 );
 starting = router;
+metrics.routing.figuresFrom(() => router.stats());
 const store = await createBenchStore(config.contentFile, benchKeys(config.name, config.keys));
 const hasLocally = async (key: string) => isDigest(key) && (await store.stat(key)) !== undefined;
 const policy = createSharingPolicy({ store, clock }, { registries: undefined, filters: [] });
 const advertiser = createAdvertiser({ store, router, isHere: hasLocally, logger, clock });
-const transfer = createTransfer(
+transfer = createTransfer(
   { mover: createPlainMover(), router, clock, logger, observer: metrics },
   {
     registryPort: NODE_PORTS.registry,
@@ -102,6 +109,7 @@ await listen(
       policy,
       ready: () => router.ready(),
       contentMissing: (key) => advertiser.contentMissing(key),
+      prefetch: createPrefetch({ router, clock }, running.signal),
       transfers,
       metrics,
       logger,
@@ -111,4 +119,4 @@ await listen(
   ),
 );
 serveControl<NodeCommands>(config.controlSocket, createNodeOrders({ store, router, advertiser }, config));
-await advertiser.run(new AbortController().signal);
+await advertiser.run(running.signal);

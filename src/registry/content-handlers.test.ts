@@ -1,0 +1,50 @@
+import { expect, test } from 'bun:test';
+import { silentLogger } from '../observe/log.ts';
+import { digestOf } from '../oci/digest.ts';
+import { parseDistributionPath } from '../oci/distribution-path.ts';
+import { systemClock } from '../runtime/clock.ts';
+import { createScriptedClient, createScriptedCluster } from '../transfer/testing/scripted-cluster.ts';
+import { createContentHandlers } from './content-handlers.ts';
+import type { AdmittedRequest } from './content-request.ts';
+
+const MANIFEST = new TextEncoder().encode(JSON.stringify({ config: {}, layers: [] }));
+const DIGEST = digestOf(MANIFEST);
+
+test.each([
+  ['has itself', { has: true }, [DIGEST]],
+  ['gets from a peer', { atPeer: true }, [DIGEST]],
+  ['gets from a peer for a HEAD', { atPeer: true, method: 'HEAD' as const }, [DIGEST]],
+  ['cannot find', {}, []],
+  ['has itself, when another node asks', { has: true, forwarded: true }, []],
+])(
+  'createContentHandlers() looks ahead of a manifest as expected that this node %s',
+  async (_what, given, expected) => {
+    const { has, atPeer, forwarded, method } = {
+      ...{ has: false, atPeer: false, forwarded: false, method: 'GET' as const },
+      ...given,
+    };
+    const looked: string[] = [];
+    const handlers = createContentHandlers({
+      store: {
+        resolve: async () => undefined,
+        stat: async () => undefined,
+        read: async () => (has ? MANIFEST : undefined),
+      },
+      policy: { sharesDigest: () => true },
+      transfer: createScriptedCluster(MANIFEST, atPeer ? [{}] : []).transfer,
+      logger: silentLogger,
+      clock: systemClock,
+      contentMissing: () => {},
+      mirrored: () => {},
+      responseBroken: () => {},
+      transferEnded: () => {},
+      lookAhead: ({ digest }) => void looked.push(digest),
+    });
+    const path = parseDistributionPath(`/v2/lab/a/manifests/${DIGEST}`, 'registry.lab:5000');
+    const { client } = createScriptedClient();
+    const request = { method, path, rangeHeader: undefined, forwarded, client } as AdmittedRequest;
+    // A 404 is an error that the app answers.
+    await handlers.manifest(request).catch(() => {});
+    expect(looked).toEqual(expected);
+  },
+);

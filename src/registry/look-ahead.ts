@@ -1,0 +1,70 @@
+import type { Logger } from '../observe/log.ts';
+import type { Digest } from '../oci/digest.ts';
+import { parseManifest } from '../oci/manifest.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { createDeadline } from '../runtime/deadline.ts';
+import type { ContentStore } from '../store/content-store.ts';
+import type { FetchedManifest } from '../transfer/fetch-manifest.ts';
+
+/** Most pieces of content of one manifest: an image has ten layers, seldom fifty. */
+const MAX_KEYS = 64;
+/** containerd asks HEAD, then GET, and other targets of hosts.toml may lead here: that is one look ahead. */
+const AGAIN_AFTER_MS = 5 * 1000;
+/** Manifests that are remembered for that: more than a node pulls in that time. */
+const MAX_REMEMBERED = 200;
+/** The store answers from the disk in microseconds; one that does not is not worth waiting for. */
+const STORE_TIMEOUT_MS = 300;
+
+/** What createLookAhead needs. */
+export interface LookAheadDeps {
+  readonly store: Pick<ContentStore, 'stat'>;
+  /** Starts to look up who has the content; returns at once. */
+  readonly prefetch: (keys: readonly string[]) => void;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/**
+ * Looks up the config and the layers of a manifest that this node's containerd was given, before it asks for them one
+ * after the other. Not what an index names: which of its manifests is wanted, the client will say. Takes no time of the
+ * caller's.
+ */
+export function createLookAhead({
+  store,
+  prefetch,
+  clock,
+  logger,
+}: LookAheadDeps): (manifest: FetchedManifest) => void {
+  /** When each manifest was looked at, the oldest first. */
+  const lookedMs = new Map<Digest, number>();
+
+  const isDue = (digest: Digest) => {
+    const beforeMs = lookedMs.get(digest);
+    if (beforeMs !== undefined && clock.nowMs() - beforeMs < AGAIN_AFTER_MS) return false;
+    lookedMs.delete(digest);
+    lookedMs.set(digest, clock.nowMs());
+    const [oldest] = lookedMs.keys();
+    if (lookedMs.size > MAX_REMEMBERED && oldest !== undefined) lookedMs.delete(oldest);
+    return true;
+  };
+  const look = async (bytes: Uint8Array) => {
+    // The answer goes out first.
+    await new Promise(setImmediate);
+    const { kind, references } = parseManifest(bytes);
+    if (kind === 'index') return;
+    const digests = [...new Set(references.map(({ digest }) => digest))].slice(0, MAX_KEYS);
+    using deadline = createDeadline(clock, STORE_TIMEOUT_MS);
+    const absent = await Promise.all(
+      digests.map(async (digest) =>
+        (await store.stat(digest, { signal: deadline.signal })) === undefined ? [digest] : [],
+      ),
+    );
+    const keys = absent.flat();
+    if (keys.length > 0) prefetch(keys);
+  };
+  return ({ digest, bytes }) => {
+    if (!isDue(digest)) return;
+    // A manifest of an unknown shape, or a containerd that is away: then each is looked up when it is asked for.
+    look(bytes).catch((error: unknown) => logger.debug('cannot look ahead', { digest, error }));
+  };
+}
