@@ -6,7 +6,7 @@ import { systemClock } from '../../runtime/clock.ts';
 import type { Bootstrapper } from '../bootstrapper.ts';
 import { loadIdentity } from '../identity.ts';
 import type { Membership } from '../membership.ts';
-import { createP2pRouter, type P2pRouter } from '../p2p-router.ts';
+import { createP2pRouter, type P2pRouter, type RouterObserver } from '../p2p-router.ts';
 import { createStaticBootstrapper } from '../static-bootstrapper.ts';
 
 /** What a router of a test has different from the others. */
@@ -23,6 +23,8 @@ export interface TestRouterOptions {
   readonly membership?: Membership;
   /** Default: none. */
   readonly swarmKey?: Uint8Array;
+  readonly observer?: RouterObserver;
+  readonly onPeerReturned?: (peerId: string) => void;
 }
 
 /** Routers on the loopback that end with the test. */
@@ -39,6 +41,7 @@ export function createTestRouters() {
         log,
         membership,
         swarmKey,
+        ...listeners
       }: TestRouterOptions = {},
     ): Promise<P2pRouter> {
       const logger =
@@ -51,6 +54,7 @@ export function createTestRouters() {
           bootstrapper,
           privateKey: identity,
           ...(membership === undefined ? {} : { membership }),
+          ...listeners,
         },
         { listenAddress, announceAddresses, allowLoopback: true, swarmKey },
       );
