@@ -19,15 +19,15 @@ export function createMetricFactory() {
   return {
     /** All that were made, in the order in which they are exposed. */
     definitions: definitions as readonly MetricDefinition[],
-    counter(name: string, help: string, labelNames: string[] = []) {
+    counter: (name: string, help: string, labelNames: string[] = []) => {
       definitions.push({ name, type: 'counter', help, labels: labelNames });
       return new Counter({ name, help, labelNames, registers });
     },
-    gauge(name: string, help: string, labelNames: string[] = []) {
+    gauge: (name: string, help: string, labelNames: string[] = []) => {
       definitions.push({ name, type: 'gauge', help, labels: labelNames });
       return new Gauge({ name, help, labelNames, registers });
     },
-    histogram(name: string, help: string, labelNames: string[], buckets: number[]) {
+    histogram: (name: string, help: string, labelNames: string[], buckets: number[]) => {
       definitions.push({ name, type: 'histogram', help, labels: labelNames });
       return new Histogram({ name, help, labelNames, buckets, registers });
     },

@@ -10,19 +10,23 @@ import type { AdmittedRequest } from './content-request.ts';
 const MANIFEST = new TextEncoder().encode(JSON.stringify({ config: {}, layers: [] }));
 const DIGEST = digestOf(MANIFEST);
 
-test.each([
+interface Given {
+  readonly has?: boolean;
+  readonly atPeer?: boolean;
+  readonly forwarded?: boolean;
+  readonly method?: 'GET' | 'HEAD';
+}
+
+test.each<[string, Given, readonly string[]]>([
   ['has itself', { has: true }, [DIGEST]],
   ['gets from a peer', { atPeer: true }, [DIGEST]],
-  ['gets from a peer for a HEAD', { atPeer: true, method: 'HEAD' as const }, [DIGEST]],
+  ['gets from a peer for a HEAD', { atPeer: true, method: 'HEAD' }, [DIGEST]],
   ['cannot find', {}, []],
   ['has itself, when another node asks', { has: true, forwarded: true }, []],
 ])(
   'createContentHandlers() looks ahead of a manifest as expected that this node %s',
   async (_what, given, expected) => {
-    const { has, atPeer, forwarded, method } = {
-      ...{ has: false, atPeer: false, forwarded: false, method: 'GET' as const },
-      ...given,
-    };
+    const { has = false, atPeer = false, forwarded = false, method = 'GET' } = given;
     const looked: string[] = [];
     const handlers = createContentHandlers({
       store: {
