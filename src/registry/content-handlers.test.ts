@@ -17,7 +17,7 @@ interface Given {
   readonly method?: 'GET' | 'HEAD';
 }
 
-test.each<[string, Given, readonly string[]]>([
+test.each<[string, Given, string[]]>([
   ['has itself', { has: true }, [DIGEST]],
   ['gets from a peer', { atPeer: true }, [DIGEST]],
   ['gets from a peer for a HEAD', { atPeer: true, method: 'HEAD' }, [DIGEST]],
