@@ -4,10 +4,10 @@ import type { Logger } from '../observe/log.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { formatLogText } from './format-log-text.ts';
 
-/** Lines of each kind in a row that are written: what one connection or walk tells of. */
+/** Lines of each kind in a row that are written: what the start, or a few connections, tell of. */
 const BURST_LINES = 200;
-/** Lines of each kind a second after that: 5 KB, so that debug logs of a day stay below what a node rotates. */
-const LINES_PER_SECOND = 20;
+/** Lines of each kind a second after that: 100 MB of logs a day of each at most, however busy the node is. */
+const LINES_PER_SECOND = 5;
 
 /** Our messages are constant; libp2p's are text with values, and go into a field. Its errors are routine: a peer that is not there. */
 const MESSAGES = {

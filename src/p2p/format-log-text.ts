@@ -34,7 +34,7 @@ function textOf(value: unknown): string {
     if (value instanceof Error) return errorText(value);
     if (Array.isArray(value)) return value.slice(0, MAX_VALUES).map(textOf).join(', ');
     if (writesItself(value)) return value.toString();
-    return inspect(value, { depth: 1, breakLength: Infinity, maxArrayLength: 8, maxStringLength: 200 });
+    return inspect(value, { depth: 0, breakLength: Infinity, maxArrayLength: 8, maxStringLength: 200 });
   } catch {
     return '(unprintable)';
   }
