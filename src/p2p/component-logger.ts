@@ -47,7 +47,8 @@ export function createComponentLogger({ logger, clock }: ComponentLoggerDeps): C
     return Object.assign(at('note'), {
       error: at('error'),
       trace: at('trace'),
-      enabled: true,
+      // Only noise asks: it would write its private keys where DUMP_SESSION_KEYS is set.
+      enabled: false,
       newScope: (name: string) => forComponent(`${component}:${name}`),
     });
   };
