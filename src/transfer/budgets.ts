@@ -19,8 +19,8 @@ export const SMALL_REQUEST_TIMEOUT_MS = 3 * SECOND_MS;
 export const SMALL_ANSWER_TIMEOUT_MS = 1 * SECOND_MS;
 /** A body has started and its peer broke, or a provider turned out to be gone: finding another may take longer than the first lookup, since somebody had it. */
 export const REPLACEMENT_LOOKUP_TIMEOUT_MS = 10 * 20;
-/** Until a blob's first source is found, over all peers: no new one is asked after that. */
-export const FIRST_SOURCE_TIMEOUT_MS = 2 * SECOND_MS;
+/** Until a blob's first source is found, over all peers: no new one is asked after that. Four that hang leave time for a fifth. */
+export const FIRST_SOURCE_TIMEOUT_MS = 5 * HEAD_TIMEOUT_MS;
 /** Addresses of a peer that are tried, each for as long as a connection may take: one of each IP family. */
 export const ADDRESSES_PER_PEER = 2;
 /** Sources in a row that may break without a byte: then the body is broken off, and containerd decides. */
