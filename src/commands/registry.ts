@@ -169,10 +169,7 @@ async function compose(shared: Process): Promise<void> {
   await tasks.wait();
 }
 
-async function startRouter(
-  shared: Process,
-  onPeerReturned: (peerId: string) => void,
-): Promise<P2pRouter> {
+async function startRouter(shared: Process, onPeerReturned: (peerId: string) => void): Promise<P2pRouter> {
   const { options, logger, metrics, signal, running } = shared;
   // The bootstrap listener comes first: nodes that start together ask each other there while they start.
   let router: P2pRouter | undefined;
