@@ -1,21 +1,20 @@
 import type { Logger } from '../observe/log.ts';
-import { createBackoff } from '../runtime/backoff.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { createSlots } from '../runtime/slots.ts';
 import { keyspacePosition } from './content-key.ts';
 import type { NamedPeer } from './dht-message.ts';
 import {
   CONCURRENT_DIALS,
   CONNECTION_TARGET,
-  CRAWL_AGAIN_MS,
   CRAWL_INITIAL_MS,
   CRAWL_MAX_MS,
-  FAILED_NAME_MS,
+  FAILED_NAME_INITIAL_MS,
+  FAILED_NAME_MAX_MS,
   MAX_KNOWN_PEERS,
   PEERS_PER_REGION,
+  REGIONS_PER_WAIT,
   TURN_TO_DIAL_MS,
 } from './limits.ts';
-import type { PeerTable } from './peer-table.ts';
+import type { KnownPeer, PeerTable } from './peer-table.ts';
 
 /** How a crawl reaches other nodes. */
 export interface CrawlNetwork {
@@ -30,16 +29,24 @@ export interface CrawlerDeps {
   readonly self: Uint8Array;
   readonly peers: Pick<PeerTable, 'get' | 'closest' | 'size' | 'connectedCount'>;
   readonly network: CrawlNetwork;
+  /** Takes a peer that another one named into the table. False when it must not, or need not, be there. */
+  readonly onNamed: (peer: NamedPeer) => boolean;
+  /** A peer that was only named cannot be reached. */
+  readonly onUnreachable: (name: string) => void;
   readonly logger: Logger;
   readonly clock: Clock;
   /** A number from 0 up to, not including, 1. Default Math.random. */
   readonly random?: () => number;
 }
 
-/** Keeps the table of peers full: learns of the nodes of the cluster that it lacks. */
+/** Keeps the table of peers full: learns of the nodes of the cluster that it lacks, and connects to them. */
 export interface Crawler {
   /** There is somebody new: whoever that one knows may be new, too. */
   wake(): void;
+  /** The peer could not be reached: that it is named is not believed for a while. */
+  failed(name: string): void;
+  /** The peer was heard. */
+  heard(name: string): void;
   /** Crawls when it is woken, and every few minutes, until the signal aborts. */
   run(signal: AbortSignal): Promise<void>;
 }
@@ -47,56 +54,105 @@ export interface Crawler {
 /**
  * Asks for the peers closest to this node and to places spread evenly over the keyspace, each of the peer that is
  * closest to it: k answers at a time name the whole cluster in few questions, where walks to random places would need
- * many. Who is named and not known is connected to, while there are few connections.
+ * many. Who is named is in the table at once, so that every node takes the same ones for the closest to a key; the
+ * connections come one after the other, as a handshake costs both sides ten milliseconds of CPU and more.
  */
 export function createCrawler({
   self,
   peers,
   network,
+  onNamed,
+  onUnreachable,
   logger,
   clock,
   random = Math.random,
 }: CrawlerDeps): Crawler {
   const selfName = self.toHex();
-  const slots = createSlots(CONCURRENT_DIALS);
-  /** Peers that are dialled now. */
-  const dialling = new Set<string>();
-  /** When a peer that was named could not be reached: Go's nodes name those that are gone for long. */
-  const failedMs = new Map<string, number>();
+  /** Peers that could not be reached where they were named: Go's nodes name those that are gone for long. */
+  const failures = new Map<string, { readonly untilMs: number; readonly nextMs: number }>();
+  const namedMs = new Map<string, number>();
+  let dialling = 0;
   let isAwake = true;
   let alarm = Promise.withResolvers<void>();
 
-  const connect = async (peer: NamedPeer, signal: AbortSignal) => {
+  const failed = (name: string) => {
+    const before = failures.get(name);
+    const waitMs = before?.nextMs ?? FAILED_NAME_INITIAL_MS;
+    failures.delete(name);
+    failures.set(name, {
+      untilMs: clock.nowMs() + waitMs,
+      nextMs: Math.min(2 * waitMs, FAILED_NAME_MAX_MS),
+    });
+    const [oldest] = failures.keys();
+    if (failures.size > MAX_KNOWN_PEERS && oldest !== undefined) failures.delete(oldest);
+  };
+  const takeName = (peer: NamedPeer) => {
     const name = peer.id.toHex();
     if (name === selfName || peer.addresses.length === 0 || peers.get(name) !== undefined) return;
-    if (dialling.has(name) || peers.connectedCount + dialling.size >= CONNECTION_TARGET) return;
-    if (clock.nowMs() - (failedMs.get(name) ?? -Infinity) < FAILED_NAME_MS) return;
-    dialling.add(name);
-    try {
-      // Two nodes hear of each other at about the same time: one dials, the other one only if that did not come.
-      if (name > selfName) await clock.sleep(TURN_TO_DIAL_MS, signal);
-      if (peers.get(name) === undefined) await slots.use(async () => network.connect(peer));
-    } catch (error) {
-      if (signal.aborted) return;
-      logger.debug('Cannot reach a peer that was named', { peer: name, error });
-      failedMs.delete(name);
-      failedMs.set(name, clock.nowMs());
-      const [oldest] = failedMs.keys();
-      if (failedMs.size > MAX_KNOWN_PEERS && oldest !== undefined) failedMs.delete(oldest);
-    } finally {
-      dialling.delete(name);
-    }
+    if (clock.nowMs() < (failures.get(name)?.untilMs ?? -Infinity)) return;
+    if (!onNamed(peer)) return;
+    namedMs.set(name, clock.nowMs());
+    isAwake = true;
   };
-  const ask = async (key: Uint8Array, signal: AbortSignal) => {
+  const ask = async (key: Uint8Array) => {
     const [closest] = peers.closest(keyspacePosition(key), 1, ({ isConnected }) => isConnected);
     if (closest === undefined) return;
-    const named = await network.findNode(closest, key).catch(() => []);
-    await Promise.all(named.map(async (peer) => connect(peer, signal)));
+    for (const peer of await network.findNode(closest, key).catch(() => [])) takeName(peer);
   };
-  const crawl = async (signal: AbortSignal) => {
-    const bits = Math.ceil(Math.log2(Math.max(1, peers.size / PEERS_PER_REGION)));
-    const keys = [self, ...keysSpread(bits, random)];
-    await Promise.all(keys.map(async (key) => ask(key, signal)));
+  const crawl = async () => {
+    await Promise.all([self, ...keysSpread(regionsOf(peers.size), random)].map(async (key) => ask(key)));
+  };
+  /** Peers to connect to whose turn it is: of two nodes that hear of each other one dials, the other if that does not come. */
+  const nextToDial = (): KnownPeer | undefined => {
+    for (const [name, sinceMs] of namedMs) {
+      const peer = peers.get(name);
+      if (peer === undefined || peer.isConnected) namedMs.delete(name);
+      else if (name < selfName || clock.nowMs() - sinceMs >= TURN_TO_DIAL_MS) return peer;
+    }
+    return undefined;
+  };
+  const connect = async (signal: AbortSignal) => {
+    dialling++;
+    try {
+      while (!signal.aborted && peers.connectedCount < CONNECTION_TARGET) {
+        const peer = nextToDial();
+        if (peer === undefined) {
+          if (namedMs.size === 0 || dialling > 1) return;
+          // The last one waits for those whose turn has not come.
+          await clock.sleep(TURN_TO_DIAL_MS, signal).catch(() => {});
+          continue;
+        }
+        namedMs.delete(peer.name);
+        try {
+          await network.connect(peer);
+        } catch (error) {
+          if (signal.aborted) return;
+          logger.debug('Cannot reach a peer that was named', { peer: peer.name, error });
+          if (peers.get(peer.name)?.isConnected !== true) {
+            failed(peer.name);
+            onUnreachable(peer.name);
+          }
+        }
+      }
+    } finally {
+      dialling--;
+    }
+  };
+  /** Sleeps until it is over, or somebody wakes the crawler. */
+  const nap = async (ms: number, signal: AbortSignal) => {
+    if (ms <= 0 || signal.aborted) return;
+    alarm = Promise.withResolvers();
+    const woken = new AbortController();
+    const watching = alarm.promise.then(() => woken.abort());
+    await clock.sleep(ms, AbortSignal.any([signal, woken.signal])).catch(() => {});
+    alarm.resolve();
+    await watching;
+  };
+  const dialThem = (signal: AbortSignal) => {
+    const running: Promise<void>[] = [];
+    const wanted = Math.min(CONCURRENT_DIALS, namedMs.size) - dialling;
+    for (let count = 0; count < wanted; count++) running.push(connect(signal));
+    return running;
   };
 
   return {
@@ -104,34 +160,40 @@ export function createCrawler({
       isAwake = true;
       alarm.resolve();
     },
+    failed,
+    heard: (name) => void failures.delete(name),
     async run(signal) {
-      const backoff = createBackoff({ initialMs: CRAWL_INITIAL_MS, maxMs: CRAWL_MAX_MS, random });
+      const running = new Set<Promise<void>>();
+      let waitMs = CRAWL_INITIAL_MS;
       while (!signal.aborted) {
-        const before = peers.size;
         isAwake = false;
-        await crawl(signal);
-        if (peers.size > before) backoff.reset();
-        await clock.sleep(backoff.nextMs(), signal).catch(() => {});
-        if (isAwake || signal.aborted) continue;
-        backoff.reset();
-        alarm = Promise.withResolvers();
-        const nap = new AbortController();
-        const woken = alarm.promise.then(() => nap.abort());
-        await clock.sleep(CRAWL_AGAIN_MS, AbortSignal.any([signal, nap.signal])).catch(() => {});
-        alarm.resolve();
-        await woken;
+        await crawl();
+        for (const work of dialThem(signal)) running.add(work.finally(() => running.delete(work)));
+        const leastMs = CRAWL_INITIAL_MS * Math.max(1, regionsOf(peers.size) / REGIONS_PER_WAIT);
+        waitMs = isAwake ? leastMs : Math.min(2 * Math.max(waitMs, leastMs), CRAWL_MAX_MS);
+        // Not in step with the others, and no sooner after the last crawl than it is worth.
+        const jitteredMs = waitMs * (1 - random() / 2);
+        await clock.sleep(Math.min(leastMs, jitteredMs), signal).catch(() => {});
+        if (!isAwake) await nap(jitteredMs - leastMs, signal);
+        if (isAwake) waitMs = leastMs;
       }
+      await Promise.all(running);
     },
   };
 }
 
-/** One key for each region of the keyspace, of which there are 2^bits: its place begins with those bits. */
-function keysSpread(bits: number, random: () => number): Uint8Array[] {
+/** Regions into which the keyspace is divided: few enough peers in each that one answer names them. */
+function regionsOf(peers: number): number {
+  return 2 ** Math.ceil(Math.log2(Math.max(1, peers / PEERS_PER_REGION)));
+}
+
+/** One key for each of the regions, a power of two: its place in the keyspace is there. */
+function keysSpread(regions: number, random: () => number): Uint8Array[] {
   const keys = new Map<number, Uint8Array>();
-  while (keys.size < 2 ** bits) {
+  while (keys.size < regions) {
     const key = Uint8Array.from({ length: 32 }, () => Math.floor(random() * 256));
     const [a = 0, b = 0] = keyspacePosition(key);
-    keys.set(((a << 8) | b) >> (16 - bits), key);
+    keys.set(Math.floor(((a * 256 + b) / 65_536) * regions), key);
   }
   return [...keys.values()];
 }

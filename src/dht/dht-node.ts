@@ -1,6 +1,7 @@
 import type { Logger } from '../observe/log.ts';
 import type { LookupOptions, Peer } from '../routing/router.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { createSlots } from '../runtime/slots.ts';
 import type { Timers } from '../runtime/timers.ts';
 import { encodeAddProviders } from './add-provider-message.ts';
 import { contentMultihash, keyspacePosition } from './content-key.ts';
@@ -9,6 +10,7 @@ import { type CrawlNetwork, createCrawler } from './crawler.ts';
 import { createDhtResponder } from './dht-responder.ts';
 import { createHeartbeat } from './heartbeat.ts';
 import {
+  CONCURRENT_DIALS,
   GOODBYE_TIMEOUT_MS,
   MAX_WITHDRAWN_PER_NOTICE,
   REPLICATION,
@@ -132,6 +134,15 @@ export function createDhtNode(deps: DhtNodeDeps): DhtNode {
   const listeners = new Set<string>();
   const encodedSelf = () => encodePeer(self, deps.addresses());
 
+  /** A handshake costs both sides tens of milliseconds of CPU: a few at a time. */
+  const dials = createSlots(CONCURRENT_DIALS);
+  const connect = async (peer: NamedPeer) => {
+    const isConnected = () => peers.get(peer.id.toHex())?.isConnected === true;
+    if (isConnected()) return;
+    await dials.use(async () => {
+      if (!isConnected()) await network.connect(peer);
+    });
+  };
   const lookups = createProviderLookups({
     ...deps,
     network: {
@@ -158,6 +169,7 @@ export function createDhtNode(deps: DhtNodeDeps): DhtNode {
         async send(name, multihashes) {
           const peer = peers.get(name);
           if (peer === undefined) throw new Error('The peer has left');
+          await connect(peer);
           await network.deliver(peer, encodeAddProviders(multihashes, encodedSelf()));
           heartbeat.heard(name);
         },
@@ -165,6 +177,7 @@ export function createDhtNode(deps: DhtNodeDeps): DhtNode {
         dropOwn: (multihash) => records.remove(multihash, selfName),
         gone(name, error) {
           logger.debug('A peer takes no records', { peer: name, error });
+          crawler.failed(name);
           lose(name);
           network.drop(name);
         },
@@ -181,6 +194,7 @@ export function createDhtNode(deps: DhtNodeDeps): DhtNode {
       lookups.peerJoined(name);
       providing.peerJoined(name);
       deps.onReturned?.(name);
+      crawler.heard(name);
       crawler.wake();
     },
   });
@@ -238,7 +252,18 @@ export function createDhtNode(deps: DhtNodeDeps): DhtNode {
       refusedBefore = records.refusedCount;
     }
   };
-  const crawler = createCrawler({ ...deps, peers });
+  const crawler = createCrawler({
+    ...deps,
+    peers,
+    network: { findNode: async (peer, key) => network.findNode(peer, key), connect },
+    onNamed({ id, addresses }) {
+      const name = id.toHex();
+      if (liveness.stateOf(name) !== 'dead') return directory.named(id, addresses);
+      network.probe(name);
+      return false;
+    },
+    onUnreachable: lose,
+  });
   const running = [heartbeat.run(stopped.signal), sweep(), crawler.run(stopped.signal)];
 
   const tell = async (peer: KnownPeer, notice: Uint8Array) =>

@@ -85,19 +85,17 @@ export const SWEEP_RECORDS_INTERVAL_MS = 2 * MINUTE_MS;
 /** Connections up to which a node dials whoever it hears of: with those that are dialled to it, about twice as many. */
 export const CONNECTION_TARGET = 128;
 /** Dials at a time. */
-export const CONCURRENT_DIALS = 8;
+export const CONCURRENT_DIALS = 3;
 /** How long the one of two nodes whose turn it is not waits for the other one to dial. */
 export const TURN_TO_DIAL_MS = 500;
 /** First wait between two crawls while new peers turn up. */
 export const CRAWL_INITIAL_MS = 500;
-/** Longest wait between them. */
-export const CRAWL_MAX_MS = 30 * SECOND_MS;
-/** How often a node crawls when it hears of nobody new. */
-export const CRAWL_AGAIN_MS = 5 * MINUTE_MS;
+/** Longest wait: how often a node crawls when it hears of nobody new. */
+export const CRAWL_MAX_MS = 5 * MINUTE_MS;
+/** Questions of a crawl that are worth half a second's wait until the next: a large cluster is asked less often. */
+export const REGIONS_PER_WAIT = 8;
 /** Peers to expect for one question of a crawl: half of what an answer names, so that no region's are cut off. */
 export const PEERS_PER_REGION = REPLICATION / 2;
-/** How long nobody believes of a peer that it is there after it could not be reached at what was named. */
-export const FAILED_NAME_MS = MINUTE_MS;
 /** First wait before a peer that lost its connection is dialled again. */
 export const RECONNECT_INITIAL_MS = 200;
 /** Longest wait between two tries. */
@@ -108,3 +106,7 @@ export const RECONNECT_ATTEMPTS = 8;
 export const PROBE_INITIAL_MS = SECOND_MS;
 /** Longest wait: a node that is back is used at the latest so long after it is named. */
 export const PROBE_MAX_MS = 30 * SECOND_MS;
+/** How long it is not believed that a peer is there after it could not be reached at what was named; doubled each time. */
+export const FAILED_NAME_INITIAL_MS = 5 * SECOND_MS;
+/** Longest time of that. */
+export const FAILED_NAME_MAX_MS = 10 * MINUTE_MS;

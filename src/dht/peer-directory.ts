@@ -33,6 +33,11 @@ export interface DescribedPeer extends NamedPeer {
 export interface PeerDirectory {
   /** A peer that speaks the protocol is connected, and says that it has the addresses; also when it says so anew. */
   connected(id: Uint8Array, addresses: readonly Uint8Array[]): void;
+  /**
+   * Another peer says that this one is there: it is in the table until that turns out to be wrong. False when it has no
+   * address that a member can have.
+   */
+  named(id: Uint8Array, addresses: readonly Uint8Array[]): boolean;
   /** The last connection to the peer has ended. */
   disconnected(id: Uint8Array): void;
   /**
@@ -99,6 +104,12 @@ export function createPeerDirectory({ peers, liveness, gate, onJoined }: PeerDir
       claim(name, addresses);
       admit(name, id);
     },
+    named(id, addresses) {
+      const name = id.toHex();
+      const ours = usable(addresses);
+      if (ours.length === 0 || present.has(name) || peers.get(name) !== undefined) return false;
+      return peers.put(id, { addresses: ours });
+    },
     disconnected(id) {
       const name = id.toHex();
       if (!present.delete(name)) return;
@@ -121,8 +132,8 @@ export function createPeerDirectory({ peers, liveness, gate, onJoined }: PeerDir
     },
     reconsider() {
       for (const [name, id] of present) admit(name, id);
-      for (const { name, id } of peers.all()) {
-        if (!present.has(name)) peers.put(id, { addresses: usable(claimed.get(name) ?? []) });
+      for (const { name, id, addresses } of peers.all()) {
+        if (!present.has(name)) peers.put(id, { addresses: usable(claimed.get(name) ?? addresses) });
       }
     },
     forget(name) {

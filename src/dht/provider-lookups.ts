@@ -85,7 +85,14 @@ export function createProviderLookups(deps: ProviderLookupsDeps): ProviderLookup
     const walk = startProviderWalk(
       {
         self: { id: deps.self, addresses: [] },
-        closestPeers: (position) => peers.closest(position, REPLICATION, isAwake),
+        closestPeers(position) {
+          // Each of the k holds the record: those that can be asked without a handshake first.
+          const closest = peers.closest(position, REPLICATION, isAwake);
+          return [
+            ...closest.filter(({ isConnected }) => isConnected),
+            ...closest.filter(({ isConnected }) => !isConnected),
+          ];
+        },
         async ask(peer, multihash) {
           asked++;
           return network.ask(peer, multihash);

@@ -30,8 +30,10 @@ export const BOOTSTRAP_RETRY_MAX_MS = 5 * SECOND_MS;
 export const BOOTSTRAP_GRACE_MS = 5 * SECOND_MS;
 /** Time for one question to a bootstrap source (an HTTP request; it may cross the network once). */
 export const BOOTSTRAP_QUERY_TIMEOUT_MS = 3 * SECOND_MS;
-/** Time to connect to a peer of the cluster, handshakes included. A dead node's address often answers nothing. */
-export const DIAL_TIMEOUT_MS = 2 * SECOND_MS;
+/** Time to connect to a peer of the cluster, handshakes included: nodes that all start at once on busy machines need seconds. */
+export const DIAL_TIMEOUT_MS = 5 * SECOND_MS;
+/** The same for peers that bootstrapping names, of which one that answers is enough. */
+export const BOOTSTRAP_DIAL_TIMEOUT_MS = 3 * SECOND_MS;
 /** Most bytes of a bootstrap document: 20 peers of 10 addresses need 20 KiB. */
 export const MAX_BOOTSTRAP_DOCUMENT_BYTES = 64 * 1024;
 /** Most peers of a bootstrap document, read or written (the contract with Spegel for /ids). */
@@ -48,7 +50,7 @@ export const INBOUND_CONNECTIONS_PER_SECOND = 256;
 /** Handshakes at a time: a whole cluster may start in the same second and dial its bootstrap peer. libp2p's 10 refuses them. */
 export const MAX_PENDING_CONNECTIONS = 256;
 /** A handshake that takes longer is a port scan or a broken peer. */
-export const INBOUND_UPGRADE_TIMEOUT_MS = 5 * SECOND_MS;
+export const INBOUND_UPGRADE_TIMEOUT_MS = 10 * SECOND_MS;
 /** DHT streams per connection and direction: one is kept, and Go opens some more when it walks. */
 export const MAX_DHT_STREAMS = 64;
 
