@@ -1,0 +1,73 @@
+import { heapStats } from 'bun:jsc';
+import { parseArgs } from 'node:util';
+
+import { formatSim, type SimReport } from '../sim/format-sim.ts';
+import { SCENARIOS } from '../sim/run-scenario.ts';
+
+const USAGE = `The DHT's own modules among simulated nodes: a virtual clock, a modelled network (latency, loss, machines and processes
+that go, partitions). The same figures for the same seed; times are the model's, not this machine's.
+
+  scripts/bench/run --scenario sim [--nodes 100] [--seed 1] [--story all] [--keys 5] [--lookups 500] [--minutes 5]
+                    [--churn-percent 1] [--max-connections 1000] [--json]
+
+  --story  a list with commas of:
+${SCENARIOS.map(({ name, question }) => `    ${name.padEnd(11)} ${question}`).join('\n')}
+  --keys   digests that each node has alone; as many more for each that five nodes have`;
+
+const { values } = parseArgs({
+  options: {
+    scenario: { type: 'string' },
+    story: { type: 'string', default: 'all' },
+    nodes: { type: 'string', default: '100' },
+    seed: { type: 'string', default: '1' },
+    keys: { type: 'string', default: '5' },
+    lookups: { type: 'string', default: '500' },
+    minutes: { type: 'string', default: '5' },
+    'churn-percent': { type: 'string', default: '1' },
+    'max-connections': { type: 'string', default: '1000' },
+    json: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  },
+});
+const stories =
+  values.story === 'all'
+    ? SCENARIOS
+    : values.story.split(',').flatMap((name) => SCENARIOS.find((story) => story.name === name) ?? []);
+const options = {
+  nodes: Number(values.nodes),
+  seed: Number(values.seed),
+  maxConnections: Number(values['max-connections']),
+  keysPerNode: Number(values.keys),
+  lookups: Number(values.lookups),
+  minutes: Number(values.minutes),
+  churnPerMinute: Number(values['churn-percent']) / 100,
+};
+const isValid =
+  stories.length === (values.story === 'all' ? SCENARIOS.length : values.story.split(',').length) &&
+  Object.values(options).every((number) => number > 0) &&
+  Number.isInteger(options.nodes) &&
+  options.nodes >= 10;
+if (values.help || !isValid) {
+  console.error(USAGE);
+  process.exit(values.help ? 0 : 2);
+}
+
+const reports: SimReport[] = [];
+for (const { name, run } of stories) {
+  Bun.gc(true);
+  const heapBefore = heapStats().heapSize;
+  const cpuBefore = process.cpuUsage().user;
+  console.error(`${new Date().toISOString().slice(11, 19)} ${name}`);
+  const { goals, figures, cluster } = await run(options);
+  Bun.gc(true);
+  reports.push({
+    story: name,
+    goals,
+    figures,
+    virtualSeconds: cluster.time.nowMs() / 1000,
+    heapBytesPerNode: (heapStats().heapSize - heapBefore) / cluster.nodes.length,
+    cpuSeconds: (process.cpuUsage().user - cpuBefore) / 1e6,
+  });
+}
+console.log(values.json ? JSON.stringify({ options, reports }, undefined, 2) : `\n${formatSim(reports)}`);
+process.exit(reports.every(({ goals }) => goals.every(({ isMet }) => isMet)) ? 0 : 1);
