@@ -4,7 +4,7 @@ import type { Clock } from '../runtime/clock.ts';
 import { createSlots } from '../runtime/slots.ts';
 import type { Timers } from '../runtime/timers.ts';
 import { encodeAddProviders } from './add-provider-message.ts';
-import { contentMultihash, keyspacePosition } from './content-key.ts';
+import { contentMultihash } from './content-key.ts';
 import { encodePeer, type NamedPeer } from './dht-message.ts';
 import { type CrawlNetwork, createCrawler } from './crawler.ts';
 import { createDhtResponder } from './dht-responder.ts';
@@ -270,22 +270,16 @@ export function createDhtNode(deps: DhtNodeDeps): DhtNode {
     network.notify(peer, notice).catch((error: unknown) => {
       logger.debug('Cannot send a notice', { peer: peer.name, error });
     });
-  /** Tells the holders of each key's record; who is not connected finds out when it asks. */
+  /**
+   * Tells everybody who is connected: not only the closest of today hold the records, but also those of the time when
+   * fewer nodes were known. Who is not connected finds out when it asks.
+   */
   const tellWithdrawn = (keys: readonly string[]) => {
-    const byPeer = new Map<KnownPeer, Uint8Array[]>();
-    for (const key of keys) {
-      const multihash = contentMultihash(key);
-      for (const peer of peers.closest(keyspacePosition(multihash), REPLICATION)) {
-        if (!peer.isConnected || !listeners.has(peer.name)) continue;
-        const list = byPeer.get(peer);
-        if (list === undefined) byPeer.set(peer, [multihash]);
-        else list.push(multihash);
-      }
-    }
-    for (const [peer, multihashes] of byPeer) {
-      for (let start = 0; start < multihashes.length; start += MAX_WITHDRAWN_PER_NOTICE) {
-        const withdrawn = multihashes.slice(start, start + MAX_WITHDRAWN_PER_NOTICE);
-        void tell(peer, encodeNotice({ withdrawn }));
+    const multihashes = keys.map(contentMultihash);
+    for (let start = 0; start < multihashes.length; start += MAX_WITHDRAWN_PER_NOTICE) {
+      const notice = encodeNotice({ withdrawn: multihashes.slice(start, start + MAX_WITHDRAWN_PER_NOTICE) });
+      for (const peer of peers.all()) {
+        if (peer.isConnected && listeners.has(peer.name)) void tell(peer, notice);
       }
     }
   };
