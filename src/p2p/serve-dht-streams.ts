@@ -4,6 +4,7 @@ import type { DhtNode } from '../dht/dht-node.ts';
 import { MAX_MESSAGE_BYTES } from '../dht/limits.ts';
 import { createMessageSplitter } from '../dht/message-splitter.ts';
 import { concat } from '../dht/protocol-buffers.ts';
+import { spareWindowUpdates } from './spare-window-updates.ts';
 
 /**
  * Handles the streams that other nodes open for the DHT's protocol: messages are answered in the order in which they
@@ -14,6 +15,7 @@ export function serveDhtStreams({ answer }: Pick<DhtNode, 'answer'>): StreamHand
   return (stream: Stream, connection: Connection) => {
     const from = connection.remotePeer.toMultihash().bytes;
     const splitter = createMessageSplitter(MAX_MESSAGE_BYTES);
+    spareWindowUpdates(stream);
     const onMessage = ({ data }: { readonly data: Uint8Array | { subarray(): Uint8Array } }) => {
       try {
         const answers: Uint8Array[] = [];

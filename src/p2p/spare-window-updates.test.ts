@@ -1,0 +1,54 @@
+import { expect, test } from 'bun:test';
+import { multiaddr } from '@multiformats/multiaddr';
+
+import { encodePing } from '../dht/add-provider-message.ts';
+import { encodeMessage, MESSAGE_TYPES } from '../dht/dht-message.ts';
+import { contentMultihash } from '../dht/content-key.ts';
+import { concat } from '../dht/protocol-buffers.ts';
+import { until } from '../runtime/conditions.fixture.ts';
+import { KAD_PROTOCOL } from './limits.ts';
+import { createRequestStream } from './request-stream.ts';
+import { startKadNode } from './testing/start-kad-node.ts';
+
+test('spareWindowUpdates() leaves out those for small messages, and lets megabytes pass both ways', async () => {
+  await using cleanup = new AsyncDisposableStack();
+  const [node, other] = [await startKadNode(cleanup), await startKadNode(cleanup)];
+  const target = multiaddr(`${node.announced()[0]}/p2p/${node.libp2p.peerId.toString()}`);
+  const stream = await other.libp2p.dialProtocol(target, KAD_PROTOCOL);
+  const updates = { count: 0 };
+  const yamux = stream as unknown as { handleWindowUpdate(frame: unknown): void };
+  const handle = yamux.handleWindowUpdate.bind(yamux);
+  yamux.handleWindowUpdate = (frame) => {
+    updates.count++;
+    handle(frame);
+  };
+  const requests = createRequestStream(stream, {
+    maxAnswerBytes: 1_000_000,
+    maxWaiting: 100_000,
+    answerTimeoutMs: 60_000,
+    idleMs: 60_000,
+  });
+  await requests.ask(encodePing());
+  updates.count = 0;
+  for (let count = 0; count < 50; count++) await requests.ask(encodePing());
+  expect(updates.count).toBe(0);
+
+  // Answers of a kilobyte each to questions of forty bytes: both windows are used up several times over.
+  for (let number = 1; number <= 20; number++) {
+    node.peers.put(Uint8Array.of(1, number), { addresses: [Uint8Array.of(4, 10, 0, 0, number, 6, 0, 1)] });
+  }
+  const question = encodeMessage({ type: MESSAGE_TYPES.getProviders, key: contentMultihash('x') });
+  let answered = 0;
+  for (let round = 0; round < 20; round++) {
+    await Promise.all(
+      Array.from({ length: 1000 }, async () => {
+        await requests.ask(question);
+        answered++;
+      }),
+    );
+  }
+  await until(() => answered === 20_000);
+  expect(updates.count).toBeGreaterThan(0);
+  expect(concat([question]).length * answered).toBeGreaterThan(500_000);
+  requests.end(new Error('Done'));
+});
