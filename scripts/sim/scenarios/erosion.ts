@@ -16,9 +16,11 @@ export const erosion: Scenario = {
   question: 'When those who keep the records of a key die, five at a time, is the key still found?',
   async run(options) {
     const cluster = await startCluster(options);
-    const provider = cluster.random.pick(cluster.nodes);
     const keys = Array.from({ length: KEYS }, (_, index) => `eroding-${index}`);
     const [first = ''] = keys;
+    // Far from the key: it would answer for itself.
+    const provider = nearest(cluster, first, cluster.nodes.length).at(-1);
+    if (provider === undefined) throw new RangeError('Too few nodes');
     cluster.provide(provider, keys);
     await cluster.time.pass(PLACED_MS);
     kill(cluster, first, provider.name);

@@ -2,6 +2,10 @@ import { goal, pairs, type Scenario, startCluster, successOf } from '../scenario
 
 const PROVIDERS = 3;
 const KEYS = 20;
+/** New nodes connect and get their records meanwhile. */
+const JOINING_MS = 400;
+/** That moment is short: many more lookups than elsewhere. */
+const JOINING_LOOKUPS = 5;
 /** New nodes have the records that belong to them by then. */
 const PLACED_MS = 8000;
 const SETTLE_MS = 12_000;
@@ -24,8 +28,10 @@ export const joining: Scenario = {
     const old = [...cluster.nodes];
     const young = cluster.network.hosts.slice(half).map((host) => cluster.start({ host }));
     // While records are on their way to them, those who have none yet must not be believed.
-    await cluster.time.pass(500);
-    const meanwhile = await cluster.lookups(pairs(cluster, options.lookups, { askers: old }), { gapMs: 2 });
+    const count = JOINING_LOOKUPS * options.lookups;
+    const meanwhile = await cluster.lookups(pairs(cluster, count, { askers: old }), {
+      gapMs: JOINING_MS / count,
+    });
     await cluster.time.pass(PLACED_MS);
     for (const node of old) if (!providers.includes(node)) cluster.end(node, 'crash');
     await cluster.time.pass(SETTLE_MS);

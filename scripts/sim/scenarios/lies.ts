@@ -35,14 +35,21 @@ export const lies: Scenario = {
     const key = 'honest';
     cluster.provide(holder, [key]);
     await cluster.time.pass(SETTLE_MS);
-    const liars = nearest(cluster, key, LIARS + 2).filter((node) => node !== holder && node !== victim);
-    for (const liar of liars.slice(0, LIARS)) {
-      // An answer about another key, which names who does not provide this one.
+    const liars = nearest(cluster, key, LIARS + 2)
+      .filter((node) => node !== holder && node !== victim)
+      .slice(0, LIARS);
+    for (const [index, liar] of liars.entries()) {
       liar.tamper = (message, answer) => {
-        const { type } = parseMessage(message, 0);
+        const { type, key: asked } = parseMessage(message, 0);
         if (type !== MESSAGE_TYPES.getProviders) return answer;
-        const providers = [encodePeer(victim.id, [address])];
-        return encodeMessage({ type, key: contentMultihash(foreign), providers });
+        // The one denies everything, the other answers about another key and names who does not provide this one.
+        return index === 0
+          ? encodeMessage({ type, key: asked })
+          : encodeMessage({
+              type,
+              key: contentMultihash(foreign),
+              providers: [encodePeer(victim.id, [address])],
+            });
       };
     }
     const askers = cluster.nodes.filter((node) => node !== victim && !liars.includes(node));

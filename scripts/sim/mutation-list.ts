@@ -1,0 +1,185 @@
+/** One mistake, made on purpose. */
+export interface Mutation {
+  readonly name: string;
+  /** Below src/dht. */
+  readonly file: string;
+  /** Occurs in the file exactly once. */
+  readonly find: string;
+  readonly replace: string;
+  /** The story that has to find it. */
+  readonly story: string;
+}
+
+/** Mistakes that the simulation has to find, one by one. */
+export const MUTATIONS: readonly Mutation[] = [
+  {
+    name: 'records never expire',
+    file: 'provider-records.ts',
+    find: '+ validityMs < nowMs() - startMs',
+    replace: '+ validityMs < -1',
+    story: 'lasting',
+  },
+  {
+    name: 'records expire at once',
+    file: 'provider-records.ts',
+    find: '+ validityMs < nowMs() - startMs',
+    replace: '+ SECOND_MS < nowMs() - startMs',
+    story: 'quiet',
+  },
+  {
+    name: 'the first answer decides that there is nobody',
+    file: 'provider-walk.ts',
+    find: 'counted >= LOOKUP_QUORUM',
+    replace: 'counted >= 1',
+    story: 'lies',
+  },
+  {
+    name: 'an answer to another question is taken',
+    file: 'dht-message.ts',
+    find: 'Buffer.compare(answer.key, question.key) !== 0',
+    replace: 'answer.key.length === 1',
+    story: 'lies',
+  },
+  {
+    name: 'a record is taken for others than its sender',
+    file: 'dht-responder.ts',
+    find: 'if (providers.some((provider) => isAbout(provider, from, name))) records.add(key, name);',
+    replace: "for (const each of providers) records.add(key, parsePeer(each)?.id.toHex() ?? '');",
+    story: 'lies',
+  },
+  {
+    name: 'new peers get no records',
+    file: 'providing.ts',
+    find: 'newPeers.add(peerId);',
+    replace: '',
+    story: 'joining',
+  },
+  {
+    name: 'who has just joined is believed to have all records',
+    file: 'provider-lookups.ts',
+    find: '< FRESH_PEER_MS,',
+    replace: '< 0,',
+    story: 'joining',
+  },
+  {
+    name: 'nothing is provided again',
+    file: 'providing.ts',
+    find: 'await place(due, (closest) => closest);',
+    replace: '',
+    story: 'lasting',
+  },
+  {
+    name: 'the farther replicas are never told',
+    file: 'providing.ts',
+    find: 'await place(keys, (closest) => closest.slice(earlyReplicas));',
+    replace: '',
+    story: 'erosion',
+  },
+  {
+    name: 'who has left is not replaced',
+    file: 'providing.ts',
+    find: 'leftPeers.set(peerId, position);',
+    replace: '',
+    story: 'erosion',
+  },
+  {
+    name: 'the dead are handed out',
+    file: 'provider-lookups.ts',
+    find: "if (life === 'dead') deps.onDeadNamed?.(provider.name);",
+    replace: "if (life === 'dead') return true;",
+    story: 'holders',
+  },
+  {
+    name: 'nobody is found to be silent',
+    file: 'heartbeat.ts',
+    find: '      onSilent(peer);',
+    replace: '',
+    story: 'holders',
+  },
+  {
+    name: 'who cannot be reached is not taken for dead',
+    file: 'dht-node.ts',
+    find: 'unreachable: (id) => lose(id.toHex())',
+    replace: 'unreachable: () => {}',
+    story: 'holders',
+  },
+  {
+    name: 'the dead stay dead',
+    file: 'liveness.ts',
+    find: "connected: (peer) => set(peer, 'alive')",
+    replace: "connected: (peer) => set(peer, states.get(peer)?.life === 'dead' ? 'dead' : 'alive')",
+    story: 'partition',
+  },
+  {
+    name: 'a miss is kept for a minute',
+    file: 'limits.ts',
+    find: 'KEEP_MISS_MS = 100',
+    replace: 'KEEP_MISS_MS = MINUTE_MS',
+    story: 'quiet',
+  },
+  {
+    name: 'what was found is kept for a minute',
+    file: 'kept-lookups.ts',
+    find: 'KEEP_FOUND_MS : KEEP_MISS_MS',
+    replace: '60_000 : KEEP_MISS_MS',
+    story: 'withdraw',
+  },
+  {
+    name: 'withdrawing tells nobody',
+    file: 'dht-node.ts',
+    find: '      tellWithdrawn(keys);',
+    replace: '',
+    story: 'withdraw',
+  },
+  {
+    name: 'a notice to withdraw is ignored',
+    file: 'dht-node.ts',
+    find: 'for (const multihash of withdrawn) records.remove(multihash, name);',
+    replace: '',
+    story: 'withdraw',
+  },
+  {
+    name: 'a stranger withdraws',
+    file: 'dht-node.ts',
+    find: 'for (const multihash of withdrawn) records.remove(multihash, name);',
+    replace:
+      'for (const each of withdrawn) for (const who of records.providersOf(each)) records.remove(each, who);',
+    story: 'withdraw',
+  },
+  {
+    name: 'the closest peers are any peers',
+    file: 'peer-table.ts',
+    find: 'const target = prefixOf(position);',
+    replace:
+      'const target = prefixOf(keyspacePosition(Uint8Array.from(position, (byte) => byte ^ entries.size)));',
+    story: 'quiet',
+  },
+  {
+    name: 'the closest peers are the farthest',
+    file: 'peer-table.ts',
+    find: 'if (left !== right) return left < right;',
+    replace: 'if (left !== right) return left > right;',
+    story: 'quiet',
+  },
+  {
+    name: 'of many providers always the first are named',
+    file: 'dht-responder.ts',
+    find: 'place + Math.floor(random() * (items.length - place))',
+    replace: 'place',
+    story: 'quiet',
+  },
+  {
+    name: 'who is named is not taken into the table',
+    file: 'crawler.ts',
+    find: 'if (!onNamed(peer)) return;',
+    replace: 'if (onNamed !== undefined) return;',
+    story: 'quiet',
+  },
+  {
+    name: 'who lost its connection is not dialled again',
+    file: 'peer-keeping.ts',
+    find: 'else inBackground(peer, async () => reconnect(peer));',
+    replace: '',
+    story: 'holders',
+  },
+];

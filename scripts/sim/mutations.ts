@@ -1,0 +1,87 @@
+import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+
+import { type Mutation, MUTATIONS } from './mutation-list.ts';
+
+const USAGE = `Does the simulation find mistakes in src/dht? Makes them one by one in a copy, and demands that the story named turns red.
+
+  scripts/sim/mutations [--only TEXT]`;
+
+const ROOT = resolve(import.meta.dir, '../..');
+/** What the short simulation needs of the tree. */
+const COPIED = ['src', 'scripts/sim', 'scripts/bench', 'package.json', 'bunfig.toml', 'tsconfig.json'];
+/** A mistake may make a story endless: that is found, too. */
+const TIMEOUT_MS = 120_000;
+
+const { values } = parseArgs({
+  options: { only: { type: 'string', default: '' }, help: { type: 'boolean', default: false } },
+});
+if (values.help) {
+  console.error(USAGE);
+  process.exit(0);
+}
+const folder = await mkdtemp(join(tmpdir(), 'spegel-mutations-'));
+let failures = 0;
+try {
+  for (const path of COPIED) await cp(join(ROOT, path), join(folder, path), { recursive: true });
+  await symlink(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
+  const chosen = MUTATIONS.filter(({ name }) => name.includes(values.only));
+  for (const story of new Set(chosen.map(({ story }) => story))) {
+    report(
+      `unchanged, ${story}`,
+      (await play(story)) === 'green' ? undefined : 'it is red without any mistake',
+    );
+  }
+  for (const mutation of chosen) report(mutation.name, await tryOut(mutation));
+} finally {
+  await rm(folder, { recursive: true, force: true });
+}
+console.log(failures === 0 ? 'All mistakes are found' : `${failures} failed`);
+process.exit(failures === 0 ? 0 : 1);
+
+function report(name: string, problem: string | undefined): void {
+  if (problem !== undefined) failures++;
+  console.log(problem === undefined ? `ok      ${name}` : `FAILED  ${name}: ${problem}`);
+}
+
+/** What is wrong; undefined if the mistake was found. */
+async function tryOut({ file, find, replace, story }: Mutation): Promise<string | undefined> {
+  const path = join(folder, 'src/dht', file);
+  const text = await readFile(path, 'utf8');
+  const count = text.split(find).length - 1;
+  if (count !== 1) {
+    return `its text occurs ${count} times in src/dht/${file}, correct scripts/sim/mutation-list.ts`;
+  }
+  await writeFile(
+    path,
+    text.replace(find, () => replace),
+  );
+  try {
+    const outcome = await play(story);
+    if (outcome === 'red') return undefined;
+    return outcome === 'green' ? `${story} stays green` : `${story} breaks:\n${outcome}`;
+  } finally {
+    await writeFile(path, text);
+  }
+}
+
+/** Plays one story of the short simulation. */
+async function play(story: string): Promise<string> {
+  const child = Bun.spawn(
+    ['bun', 'test', './scripts/sim/sim.test.ts', '-t', `a simulated cluster ${story}:`],
+    {
+      cwd: folder,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      timeout: TIMEOUT_MS,
+      killSignal: 'SIGKILL',
+    },
+  );
+  const [output, errors] = await Promise.all([child.stdout.text(), child.stderr.text()]);
+  const code = await child.exited;
+  if (child.signalCode !== null) return 'red';
+  if (code === 0 && errors.includes('1 pass')) return 'green';
+  // Red is a goal that is not met: a mistake that does not run proves nothing.
+  return errors.includes('"isMet": false') ? 'red' : `${output}${errors}`;
+}
