@@ -6,6 +6,8 @@ import { countJunit, type TestCounts } from './count-junit.ts';
 const SECOND_MS = 1000;
 /** An end-to-end test starts a cluster and moves hundreds of MB; two cores that others use too make that slow. */
 const E2E_TIMEOUT_MS = 300 * SECOND_MS;
+/** A unit test takes milliseconds, but thousands of files synced to a disk that others use too do not. */
+const UNIT_TIMEOUT_MS = 60 * SECOND_MS;
 
 /** One thing to run; with `reports` it is a test run that writes its counts, else it counts as one. */
 interface Step {
@@ -28,10 +30,13 @@ const STEPS: readonly Step[] = [
       'test',
       './src',
       './scripts/lab',
+      './scripts/bench',
+      './scripts/sim',
       './scripts/chart',
       './scripts/docs',
       './scripts/oci-image',
       './scripts/count-junit.test.ts',
+      `--timeout=${UNIT_TIMEOUT_MS}`,
     ],
     reports: true,
   },

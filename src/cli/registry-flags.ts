@@ -54,7 +54,10 @@ export const registryFlags = {
   }),
   basicAuthDir: textFlag('path', 'folder with the files username and password', BASIC_AUTH_FOLDER),
   mirrorResolveTimeout: durationFlag('time to find the first peer that has something', '20ms'),
-  mirrorResolveRetries: countFlag('most peers to try for one request, without those that are gone', { absent: 3, least: 0 }),
+  mirrorResolveRetries: countFlag('most peers to try for one request, without those that are gone', {
+    absent: 3,
+    least: 0,
+  }),
   debugWebEnabled: booleanFlag(
     'serve the debug page, with the images and the last transfers of this node, on the metrics address',
     true,

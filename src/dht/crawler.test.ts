@@ -50,7 +50,7 @@ function start(nodes: number, { gone = new Set<number>() }: { gone?: Set<number>
     peers,
     state,
     crawler,
-    async end() {
+    end: async () => {
       stop.abort();
       await running;
     },
