@@ -170,6 +170,40 @@ describe('createDnsMembership()', () => {
     expect([membership.arrive('10.0.0.2'), membership.stats().guests]).toEqual(['member', 0]);
   });
 
+  test('a guest with a name of its own below the domain is a member, though the list does not have it yet', async () => {
+    await start(['10.0.0.1']);
+    zone.setOwnNames('10.0.0.2');
+    expect(membership.arrive('10.0.0.2')).toBe('guest');
+    expect(membership.arrive('10.0.0.3')).toBe('guest');
+    // The name server may not have heard of it before it came here.
+    expect(zone.ownNameQuestions).toEqual([]);
+    await clock.advance(SECOND_MS);
+    expect(admitted('10.0.0.2', '10.0.0.3')).toEqual(['10.0.0.2']);
+    expect(changes.at(-1)).toEqual({ joined: ['10.0.0.2'], left: [] });
+    expect(membership.stats()).toEqual({ members: 2, guests: 1, refused: 0 });
+    // Lists of before it came change nothing, and neither does the one that has it.
+    await clock.advance(REFRESH_MS);
+    expect(admitted('10.0.0.2')).toEqual(['10.0.0.2']);
+    zone.set(['10.0.0.1', '10.0.0.2']);
+    zone.setOwnNames();
+    await clock.advance(10 * MINUTE_MS);
+    expect(admitted('10.0.0.2')).toEqual(['10.0.0.2']);
+    expect(changes.flatMap(({ left }) => left)).toEqual([]);
+  });
+
+  test('an address that the list never names is out 90 s after its own name was seen', async () => {
+    await start(['10.0.0.1']);
+    zone.setOwnNames('10.0.0.2');
+    expect(await membership.knock('10.0.0.2')).toBe(true);
+    zone.setOwnNames();
+    await clock.advance(89 * SECOND_MS);
+    expect(admitted('10.0.0.2')).toEqual(['10.0.0.2']);
+    await clock.advance(2 * SECOND_MS);
+    expect(admitted('10.0.0.2')).toEqual([]);
+    expect(changes.at(-1)).toEqual({ joined: [], left: ['10.0.0.2'] });
+    expect(membership.stats().members).toBe(1);
+  });
+
   test('a guest that DNS has not named after 90 s is a stranger, until DNS names it', async () => {
     await start(['10.0.0.1']);
     expect(membership.arrive('10.0.0.2')).toBe('guest');
@@ -235,6 +269,7 @@ describe('createDnsMembership()', () => {
       await clock.advance(SECOND_MS);
     }
     expect(zone.questions).toBeLessThanOrEqual(122);
+    expect(zone.ownNameQuestions.length).toBeLessThanOrEqual(1 + 20 + 10 * 120);
     expect(membership.stats().guests).toBeLessThanOrEqual(1024);
     expect(membership.stats().refused).toBeGreaterThan(4000);
     expect(lines.length).toBeLessThanOrEqual(18);

@@ -6,6 +6,7 @@ import type { DomainAddresses, NamedAddresses } from './domain-addresses.ts';
 import { createGuestBook } from './guest-book.ts';
 import { createMemberSet } from './member-set.ts';
 import type { Membership, MembershipChange } from './membership.ts';
+import { createOwnNames } from './own-names.ts';
 import { createStrangerLog } from './stranger-log.ts';
 
 const SECOND_MS = 1000;
@@ -50,8 +51,9 @@ export interface DnsMembershipOptions extends AddressRulesOptions {
 }
 
 /**
- * Membership by DNS: the members are the addresses that the domain resolves to. Starts to resolve it at once, then
- * every 30 s, and when somebody unknown knocks. No answer, and one without any address, changes nothing.
+ * Membership by DNS: the members are the addresses that the domain resolves to, and those that have a name of their own
+ * below it. Starts to resolve it at once, then every 30 s, and when somebody unknown knocks. No answer, and one without
+ * any address, changes nothing.
  */
 export function createDnsMembership(
   { addresses, logger, clock, random = Math.random }: DnsMembershipDeps,
@@ -60,7 +62,7 @@ export function createDnsMembership(
   const { refreshMs = REFRESH_MS, leastPauseMs = LEAST_PAUSE_MS, guestMs = GUEST_MS } = options;
   const rules = createAddressRules(options);
   const own = new Set(options.own.map((ip) => canonicalIp(ip)));
-  const members = createMemberSet(options.graceMs ?? GRACE_MS);
+  const members = createMemberSet(options.graceMs ?? GRACE_MS, guestMs);
   const guests = createGuestBook({ guestMs, firstWaitMs: leastPauseMs, maxWaitMs: refreshMs });
   const strangers = createStrangerLog(
     { logger, clock },
@@ -70,6 +72,7 @@ export function createDnsMembership(
   /** Address -> when others' word about it is a reason to ask again, and how long to wait after that. */
   const askedAbout = new Map<string, { readonly nextMs: number; readonly waitMs: number }>();
   const stopped = new AbortController();
+  const ownNames = createOwnNames({ addresses, logger, clock }, { signal: stopped.signal });
   let wake = Promise.withResolvers<void>();
   let lastAskMs = -Infinity;
   let asking: Promise<void> | undefined;
@@ -93,6 +96,20 @@ export function createDnsMembership(
     if (ip4 !== undefined) members.name(isIpv4, usable(ip4), nowMs);
     if (ip6 !== undefined) members.name(isIpv6, usable(ip6), nowMs);
     tell((ip) => (isIpv4(ip) ? ip4 : ip6) !== undefined);
+  };
+  /** The list of all may be in caches for a while yet; the name of one address is not. */
+  const askForOne = async (ip: string) => {
+    if (!(await ownNames.ask(ip)) || stopped.signal.aborted) return;
+    members.vouch(ip, clock.nowMs());
+    tell(() => false);
+  };
+  /** Not at once: it may be there before the name server has heard of it, and "no such name" is kept in caches, too. */
+  const followGuest = async (ip: string) => {
+    for (let waitMs = leastPauseMs; guests.isGuest(ip); waitMs = Math.min(2 * waitMs, refreshMs)) {
+      await clock.sleep(waitMs, stopped.signal).catch(() => {});
+      if (stopped.signal.aborted) return;
+      if (guests.isGuest(ip)) await askForOne(ip);
+    }
   };
   const ask = async () => {
     lastAskMs = clock.nowMs();
@@ -170,6 +187,8 @@ export function createDnsMembership(
       if (address === undefined) return false;
       if (isMember(address)) return true;
       if (stopped.signal.aborted || !mayAskAbout(address)) return false;
+      await askForOne(address);
+      if (isMember(address)) return true;
       if (asking !== undefined) await asking;
       else if (clock.nowMs() >= pauseEndMs()) await askOnce();
       return isMember(address);
@@ -182,8 +201,10 @@ export function createDnsMembership(
     arrive(ip) {
       const address = usable(ip);
       if (address !== undefined && isMember(address)) return 'member';
+      const isNew = address !== undefined && !guests.isGuest(address);
       const standing = address === undefined ? 'stranger' : guests.arrive(address, clock.nowMs());
       if (standing === 'stranger') strangers.refused(address ?? ip);
+      else if (isNew) void followGuest(address);
       wake.resolve();
       return standing;
     },

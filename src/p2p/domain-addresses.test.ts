@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
 
+import { BootstrapError } from './bootstrapper.ts';
 import { createDomainAddresses, type NamedAddresses } from './domain-addresses.ts';
 import { type DnsAnswer, type DnsQuestion, startDnsServer } from './testing/dns-server.ts';
 
@@ -39,6 +40,34 @@ describe('createDomainAddresses()', () => {
     const all = Array.from({ length: 1000 }, (_, index) => `10.0.${index >> 8}.${index & 255}`);
     const addresses = await serve(() => ({ addresses: all, truncated: true }));
     expect((await addresses.resolve(never)).ip4?.toSorted()).toEqual(all.toSorted());
+  });
+
+  test.each<[ip: string, name: string, is: boolean]>([
+    ['10.0.0.1', '10-0-0-1.boot.example', true],
+    ['10.0.0.2', '10-0-0-2.boot.example', false],
+    ['fd00:10::1', 'fd00-10--1.boot.example', true],
+  ])('hasOwnName() of %s asks for %s', async (ip, name, is) => {
+    const { port, questions } = stack.use(
+      await startDnsServer((question) =>
+        question.name === name && is ? { addresses: ['10.0.0.9', ip, 'fd00::9'] } : { error: 'NXDOMAIN' },
+      ),
+    );
+    const addresses = createDomainAddresses({
+      domain: 'boot.example.',
+      nameServers: [`127.0.0.1:${port}`],
+    });
+    expect(await addresses.hasOwnName(ip, never)).toBe(is);
+    expect(questions).toEqual([`${name} ${ip.includes(':') ? 'AAAA' : 'A'} udp`]);
+  });
+
+  test('hasOwnName() is not true because of a name that leads elsewhere', async () => {
+    const addresses = await serve(() => both);
+    expect(await addresses.hasOwnName('10.0.0.2', never)).toBe(false);
+  });
+
+  test('hasOwnName() rejects when no name server answers', async () => {
+    const addresses = await serve(() => ({ error: 'SERVFAIL' }));
+    expect(addresses.hasOwnName('10.0.0.1', never)).rejects.toThrow(BootstrapError);
   });
 
   test('onAnswer() gets each answer, until it is ended', async () => {

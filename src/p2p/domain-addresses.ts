@@ -2,6 +2,7 @@ import { Resolver } from 'node:dns/promises';
 import { readFile } from 'node:fs/promises';
 
 import { isDomainName } from '../runtime/domain-name.ts';
+import { canonicalIp, isIpv4 } from '../runtime/ip-address.ts';
 import { BootstrapError } from './bootstrapper.ts';
 import { BOOTSTRAP_QUERY_TIMEOUT_MS } from './limits.ts';
 import { searchNames } from './search-names.ts';
@@ -17,6 +18,12 @@ export interface DomainAddresses {
   readonly domain: string;
   /** Asks the name servers. Rejects with BootstrapError when none could answer; no such name means no addresses. */
   resolve(signal: AbortSignal): Promise<NamedAddresses>;
+  /**
+   * Asks whether the address (as canonicalIp spells it) has a name of its own below the domain: `10-0-0-9.<domain>`,
+   * as Kubernetes' name servers give to each endpoint of a headless service. Unlike the domain's own addresses that is
+   * in no cache before somebody asks. Rejects with BootstrapError when no name server could answer.
+   */
+  hasOwnName(ip: string, signal: AbortSignal): Promise<boolean>;
   /** Calls the listener with each answer, whoever asked; call the result to end that. */
   onAnswer(listener: (answer: NamedAddresses) => void): () => void;
 }
@@ -51,31 +58,45 @@ export function createDomainAddresses({
     );
   }
   const listeners = new Set<(answer: NamedAddresses) => void>();
+  /** Does the work with a resolver and the names to ask for, both as the system's files say now. */
+  const ask = async <T>(
+    name: string,
+    signal: AbortSignal,
+    work: (resolver: Resolver, names: readonly string[], deadline: AbortSignal) => Promise<T>,
+  ): Promise<T> => {
+    const resolvConf = await readFile(resolvConfPath, 'utf8').catch(() => '');
+    signal.throwIfAborted();
+    // A new one each time: it reads the system's name servers when it is made.
+    const resolver = new Resolver();
+    if (nameServers !== undefined) resolver.setServers(nameServers);
+    const deadline = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
+    const cancel = () => resolver.cancel();
+    deadline.addEventListener('abort', cancel, { once: true });
+    try {
+      return await work(resolver, searchNames(name, resolvConf), deadline);
+    } catch (cause) {
+      signal.throwIfAborted();
+      throw new BootstrapError(`Cannot resolve ${name}: do the name servers of this node answer?`, {
+        cause,
+      });
+    } finally {
+      deadline.removeEventListener('abort', cancel);
+    }
+  };
   return {
     domain,
     async resolve(signal) {
-      const resolvConf = await readFile(resolvConfPath, 'utf8').catch(() => '');
-      signal.throwIfAborted();
-      // A new one each time: it reads the system's name servers when it is made.
-      const resolver = new Resolver();
-      if (nameServers !== undefined) resolver.setServers(nameServers);
-      const deadline = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
-      const cancel = () => resolver.cancel();
-      deadline.addEventListener('abort', cancel, { once: true });
-      let answer: NamedAddresses;
-      try {
-        answer = await firstAnswer(resolver, searchNames(domain, resolvConf), deadline);
-      } catch (cause) {
-        signal.throwIfAborted();
-        throw new BootstrapError(`Cannot resolve ${domain}: do the name servers of this node answer?`, {
-          cause,
-        });
-      } finally {
-        deadline.removeEventListener('abort', cancel);
-      }
+      const answer = await ask(domain, signal, firstAnswer);
       for (const listener of listeners) listener(answer);
       return answer;
     },
+    hasOwnName: async (ip, signal) =>
+      ask(`${ip.replaceAll(/[.:]/g, '-')}.${domain}`, signal, async (resolver, names, deadline) =>
+        firstName(names, deadline, async (name) => {
+          const found = await (isIpv4(ip) ? resolver.resolve4(name) : resolver.resolve6(name));
+          return found.some((text) => canonicalIp(text) === ip);
+        }),
+      ),
     onAnswer(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
@@ -100,7 +121,30 @@ async function firstAnswer(
     }
   }
   if (failures.length === 0) return { ip4: [], ip6: [] };
-  throw new AggregateError(failures, 'No name server could answer', { cause: failures[0] });
+  throw noAnswer(failures);
+}
+
+/** True for the first name of which `isIt` says so. It rejects as a resolver does. */
+async function firstName(
+  names: readonly string[],
+  deadline: AbortSignal,
+  isIt: (name: string) => Promise<boolean>,
+): Promise<boolean> {
+  const failures: unknown[] = [];
+  for (const name of names) {
+    deadline.throwIfAborted();
+    try {
+      if (await isIt(name)) return true;
+    } catch (error) {
+      if (!isNobody(error)) failures.push(error);
+    }
+  }
+  if (failures.length === 0) return false;
+  throw noAnswer(failures);
+}
+
+function noAnswer(failures: readonly unknown[]): AggregateError {
+  return new AggregateError(failures, 'No name server could answer', { cause: failures[0] });
 }
 
 function addressesOf(result: PromiseSettledResult<string[]>): readonly string[] | undefined {

@@ -2,6 +2,8 @@
 export interface GuestBook {
   /** How many are guests now. */
   readonly guestCount: number;
+  /** True if the address is a guest's now. */
+  isGuest(ip: string): boolean;
   /** Somebody is there: writes the address down if it is new. */
   arrive(ip: string, nowMs: number): 'guest' | 'stranger';
   /** How the address is written down. One that is not has not tried yet. */
@@ -69,6 +71,7 @@ export function createGuestBook({ guestMs, firstWaitMs, maxWaitMs }: GuestBookOp
     get guestCount() {
       return waiting().length;
     },
+    isGuest: (ip) => entries.get(ip)?.isRefused === false,
     arrive(ip, nowMs) {
       const entry = entries.get(ip);
       const isOld = entry?.isRefused === true && nowMs - entry.lastMs >= FORGET_STRANGER_MS;

@@ -4,8 +4,12 @@ import type { DomainAddresses, NamedAddresses } from '../domain-addresses.ts';
 export interface DnsZone extends DomainAddresses {
   /** What it resolves to from now on; an Error: no name server answers. */
   set(addresses: readonly string[] | NamedAddresses | Error): void;
+  /** Gives the addresses names of their own; '*': whoever is asked for has one. */
+  setOwnNames(...ips: readonly string[]): void;
   /** How often it was resolved. */
   readonly questions: number;
+  /** Addresses whose own name was asked for. */
+  readonly ownNameQuestions: readonly string[];
 }
 
 /** Makes a domain with these addresses. */
@@ -13,7 +17,18 @@ export function createDnsZone(...first: readonly string[]): DnsZone {
   const listeners = new Set<(answer: NamedAddresses) => void>();
   let answer: NamedAddresses | Error = byFamily(first);
   let questions = 0;
+  let ownNames: readonly string[] = [];
+  const ownNameQuestions: string[] = [];
   return {
+    ownNameQuestions,
+    setOwnNames(...ips) {
+      ownNames = ips;
+    },
+    async hasOwnName(ip) {
+      ownNameQuestions.push(ip);
+      if (answer instanceof Error) throw answer;
+      return ownNames.includes(ip) || ownNames.includes('*');
+    },
     domain: 'boot.example.',
     get questions() {
       return questions;

@@ -1,0 +1,86 @@
+import type { Logger } from '../observe/log.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { isIpv4 } from '../runtime/ip-address.ts';
+import { createSlots } from '../runtime/slots.ts';
+import type { DomainAddresses } from './domain-addresses.ts';
+
+/** Questions about the names that addresses have of their own, see DomainAddresses.hasOwnName. */
+export interface OwnNames {
+  /**
+   * True if the address has one. False also when nobody knows, and when too much was asked of late. An address is asked
+   * about once at a time.
+   */
+  ask(ip: string): Promise<boolean>;
+}
+
+/** What createOwnNames needs. */
+export interface OwnNamesDeps {
+  readonly addresses: Pick<DomainAddresses, 'hasOwnName'>;
+  readonly logger: Logger;
+  readonly clock: Clock;
+}
+
+/** Questions at a time. */
+const CONCURRENT = 4;
+/** Questions that may be asked at once, and then each second: strangers must not make this node flood the name server. */
+const BURST = 20;
+const PER_SECOND = 10;
+const SECOND_MS = 1000;
+/** Addresses that no node has (RFC 5737, RFC 3849): a domain that names them names whatever it is asked for. */
+const NOBODY = { ip4: '192.0.2.1', ip6: '2001:db8::1' } as const;
+
+/** Makes them; nothing is asked before somebody wants to know. */
+export function createOwnNames(
+  { addresses, logger, clock }: OwnNamesDeps,
+  { signal }: { readonly signal: AbortSignal },
+): OwnNames {
+  const slots = createSlots(CONCURRENT);
+  const asking = new Map<string, Promise<boolean>>();
+  /** Family -> true if the domain's names can be believed. Not there: not known yet. */
+  const believable = new Map<keyof typeof NOBODY, boolean>();
+  let room = BURST;
+  let roomMs = clock.nowMs();
+
+  const mayAsk = () => {
+    const nowMs = clock.nowMs();
+    room = Math.min(BURST, room + ((nowMs - roomMs) * PER_SECOND) / SECOND_MS);
+    roomMs = nowMs;
+    if (room < 1) return false;
+    room--;
+    return true;
+  };
+  const isBelievable = async (family: keyof typeof NOBODY) => {
+    const known = believable.get(family);
+    if (known !== undefined) return known;
+    const is = !(await addresses.hasOwnName(NOBODY[family], signal));
+    if (!is && !believable.has(family)) {
+      logger.info(
+        'The name server names any address that it is asked for: only the list of the domain counts',
+      );
+    }
+    believable.set(family, is);
+    return is;
+  };
+  const ask = async (ip: string) => {
+    try {
+      return await slots.use(
+        async () =>
+          (await isBelievable(isIpv4(ip) ? 'ip4' : 'ip6')) && (await addresses.hasOwnName(ip, signal)),
+      );
+    } catch (error) {
+      logger.debug('Cannot ask for the own name of an address', { address: ip, error });
+      return false;
+    }
+  };
+
+  return {
+    async ask(ip) {
+      const running = asking.get(ip);
+      if (running !== undefined) return running;
+      if (signal.aborted || !mayAsk()) return false;
+      const answer = ask(ip).finally(() => asking.delete(ip));
+      asking.set(ip, answer);
+      return answer;
+    },
+  };
+}
