@@ -118,6 +118,30 @@ describe('with members by DNS', () => {
   });
 });
 
+describe('with members by DNS, the list of which is old', () => {
+  const ownNames = Object.fromEntries(
+    addressesOf(3).map((ip) => [`${ip.replaceAll(/[.:]/g, '-')}.${NAME}`, [ip]]),
+  );
+  const lab = useLab({
+    nodes: [{ mirrorArgs: BY_DNS }, { mirrorArgs: BY_DNS }, { mirrorArgs: BY_DNS }],
+    zone: { ...MEMBERS, ...ownNames },
+  });
+
+  test('a node with a name of its own is a source, and has sources, all the same', async () => {
+    const [first, second, young] = [1, 2, 3].map((n) => lab().node(n)) as [LabNode, LabNode, LabNode];
+    await waitFor('the young node to be a member', async () => (await connectedPeers(second)) === 2);
+    const [theirs, ours] = [await offer(young, 'of-the-young'), await offer(first, 'of-the-old')];
+    await untilFound(second, theirs, 'of-the-young', 'v1');
+    await untilFound(young, ours, 'of-the-old', 'v1');
+    await withoutUpstream(lab(), async () => {
+      await second.pull(`${REGISTRY}/of-the-young:v1`);
+      await second.verify(theirs);
+      await young.pull(`${REGISTRY}/of-the-old:v1`);
+      await young.verify(ours);
+    });
+  });
+});
+
 describe('with members by DNS, the check off', () => {
   const mirrorArgs = [...BY_DNS, '--membership-check=false'];
   const lab = useLab({ nodes: [{ mirrorArgs }, { mirrorArgs }, {}], zone: MEMBERS });
