@@ -20,6 +20,7 @@ import { systemClock as clock } from '../runtime/clock.ts';
 import { aborted } from '../runtime/or-abort.ts';
 import { parseListenAddress } from '../runtime/listen-address.ts';
 import { createTaskGroup } from '../runtime/task-group.ts';
+import { trimMemory } from '../runtime/trim-memory.ts';
 import type { ContentStore } from '../store/content-store.ts';
 import { parseImageFilter } from '../store/image-filter.ts';
 import { createSharingPolicy } from '../store/sharing-policy.ts';
@@ -165,6 +166,7 @@ async function compose(shared: Process): Promise<void> {
   const tasks = createTaskGroup(signal);
   tasks.run((stop) => advertiser.run(stop));
   tasks.run((stop) => doctor.run(stop));
+  tasks.run((stop) => trimMemory({ clock, isIdle: () => !metrics.isServing() }, stop));
   tasks.run((stop) => aborted(stop));
   await tasks.wait();
 }

@@ -7,6 +7,8 @@ import {
   CONNECTION_TARGET,
   CRAWL_INITIAL_MS,
   CRAWL_MAX_MS,
+  DIAL_REST,
+  DIAL_REST_MAX_MS,
   FAILED_NAME_INITIAL_MS,
   FAILED_NAME_MAX_MS,
   MAX_KNOWN_PEERS,
@@ -123,6 +125,7 @@ export function createCrawler({
           continue;
         }
         namedMs.delete(peer.name);
+        const startedMs = clock.nowMs();
         try {
           await network.connect(peer);
         } catch (error) {
@@ -133,6 +136,9 @@ export function createCrawler({
             onUnreachable(peer.name);
           }
         }
+        // What takes long on a machine that is busy is to leave it time for others: nodes that have nobody yet.
+        const restMs = Math.min(DIAL_REST * (clock.nowMs() - startedMs), DIAL_REST_MAX_MS);
+        await clock.sleep(restMs * (1 - random() / 2), signal).catch(() => {});
       }
     } finally {
       dialling--;

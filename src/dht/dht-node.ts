@@ -4,7 +4,7 @@ import type { Clock } from '../runtime/clock.ts';
 import { createSlots } from '../runtime/slots.ts';
 import type { Timers } from '../runtime/timers.ts';
 import { encodeAddProviders } from './add-provider-message.ts';
-import { contentMultihash } from './content-key.ts';
+import { contentMultihash, keyspacePosition } from './content-key.ts';
 import { encodePeer, type NamedPeer } from './dht-message.ts';
 import { type CrawlNetwork, createCrawler } from './crawler.ts';
 import { createDhtResponder } from './dht-responder.ts';
@@ -12,6 +12,7 @@ import { createHeartbeat } from './heartbeat.ts';
 import {
   CONCURRENT_DIALS,
   GOODBYE_TIMEOUT_MS,
+  MAX_SUSPECTS_PER_NOTICE,
   MAX_WITHDRAWN_PER_NOTICE,
   REPLICATION,
   SWEEP_RECORDS_INTERVAL_MS,
@@ -28,6 +29,7 @@ import {
 } from './provider-lookups.ts';
 import { createProviderRecords } from './provider-records.ts';
 import { createProviding, type ProvidingObserver } from './providing.ts';
+import { createWatchTurns } from './watch-turns.ts';
 
 /** How a node of the DHT reaches the others. Peers are named by their ID in hex. */
 export interface DhtNetwork extends LookupNetwork, CrawlNetwork {
@@ -189,13 +191,14 @@ export function createDhtNode(deps: DhtNodeDeps): DhtNode {
     ...deps,
     peers,
     liveness,
-    onJoined(name) {
+    onJoined(name, wasKnown) {
       network.heard(name);
       lookups.peerJoined(name);
       providing.peerJoined(name);
       deps.onReturned?.(name);
       crawler.heard(name);
-      crawler.wake();
+      // Of one that was named before the one who did has told what there is to know.
+      if (!wasKnown) crawler.wake();
     },
   });
   const responder = createDhtResponder({
@@ -219,10 +222,21 @@ export function createDhtNode(deps: DhtNodeDeps): DhtNode {
     directory.forget(name);
     if (position !== undefined) providing.peerLeft(name, position);
   };
+  const turns = createWatchTurns({
+    position: keyspacePosition(self),
+    peers,
+    canWatch: (name) => listeners.has(name) && liveness.stateOf(name) !== 'dead',
+    nowMs: () => clock.nowMs(),
+  });
   const heartbeat = createHeartbeat({
     clock,
     *connected() {
       for (const { name, isConnected } of peers.all()) if (isConnected) yield name;
+    },
+    isWatched: (name) => turns.isMine(name),
+    onSuspicion(names) {
+      const suspects = names.slice(0, MAX_SUSPECTS_PER_NOTICE).map((name) => Uint8Array.fromHex(name));
+      tellAll(encodeNotice({ suspects }));
     },
     async ping(name) {
       const peer = peers.get(name);
@@ -270,6 +284,11 @@ export function createDhtNode(deps: DhtNodeDeps): DhtNode {
     network.notify(peer, notice).catch((error: unknown) => {
       logger.debug('Cannot send a notice', { peer: peer.name, error });
     });
+  const tellAll = (notice: Uint8Array) => {
+    for (const peer of peers.all()) {
+      if (peer.isConnected && listeners.has(peer.name)) void tell(peer, notice);
+    }
+  };
   /**
    * Tells everybody who is connected: not only the closest of today hold the records, but also those of the time when
    * fewer nodes were known. Who is not connected finds out when it asks.
@@ -277,10 +296,7 @@ export function createDhtNode(deps: DhtNodeDeps): DhtNode {
   const tellWithdrawn = (keys: readonly string[]) => {
     const multihashes = keys.map(contentMultihash);
     for (let start = 0; start < multihashes.length; start += MAX_WITHDRAWN_PER_NOTICE) {
-      const notice = encodeNotice({ withdrawn: multihashes.slice(start, start + MAX_WITHDRAWN_PER_NOTICE) });
-      for (const peer of peers.all()) {
-        if (peer.isConnected && listeners.has(peer.name)) void tell(peer, notice);
-      }
+      tellAll(encodeNotice({ withdrawn: multihashes.slice(start, start + MAX_WITHDRAWN_PER_NOTICE) }));
     }
   };
 
@@ -292,8 +308,10 @@ export function createDhtNode(deps: DhtNodeDeps): DhtNode {
     notice(from, message) {
       const name = from.toHex();
       heartbeat.heard(name);
-      const { withdrawn, leaving } = parseNotice(message);
+      const { withdrawn, leaving, suspects } = parseNotice(message);
       for (const multihash of withdrawn) records.remove(multihash, name);
+      // A guest has no say about others.
+      if (peers.get(name) !== undefined) for (const suspect of suspects) heartbeat.suspect(suspect.toHex());
       if (!leaving) return;
       records.removeProvider(name);
       lose(name);

@@ -3,8 +3,8 @@ import { describe, expect, test } from 'bun:test';
 import { createVirtualClock } from '../runtime/testing/virtual-clock.ts';
 import { createHeartbeat } from './heartbeat.ts';
 
-/** A node that is connected to `peers`; those in `mute` do not answer. */
-function start(peers: readonly string[]) {
+/** A node that is connected to `peers`; those in `mute` do not answer, those in `others` are watched by others. */
+function start(peers: readonly string[], { others = new Set<string>() } = {}) {
   const clock = createVirtualClock();
   const state = { peers: new Set(peers), mute: new Set<string>(), events: [] as string[], pings: 0 };
   const heartbeat = createHeartbeat({
@@ -14,6 +14,8 @@ function start(peers: readonly string[]) {
       state.pings++;
       if (state.mute.has(peer)) await new Promise(() => {});
     },
+    isWatched: (peer) => !others.has(peer),
+    onSuspicion: (names) => state.events.push(`suspects ${names.join(' ')}`),
     onBack: (peer) => state.events.push(`back ${peer}`),
     onSilent: (peer) => state.events.push(`silent ${peer}`),
     onGivenUp: (peer) => {
@@ -32,9 +34,9 @@ describe('createHeartbeat()', () => {
     await clock.advance(2000);
     state.mute.add('A');
     await clock.advance(10_000);
-    expect(state.events).toEqual(['silent A']);
+    expect(state.events).toEqual(['suspects A', 'silent A']);
     heartbeat.heard('A');
-    expect(state.events).toEqual(['silent A', 'back A']);
+    expect(state.events).toEqual(['suspects A', 'silent A', 'back A']);
     stop.abort();
   });
 
@@ -48,11 +50,48 @@ describe('createHeartbeat()', () => {
     stop.abort();
   });
 
-  test('asks one that is quiet about ten times a minute', async () => {
+  test('asks nobody whom others watch, unless they say that it does not answer', async () => {
+    const { clock, state, heartbeat, stop } = start(['A', 'B'], { others: new Set(['A', 'B']) });
+    await clock.advance(5 * 60_000);
+    expect(state.pings).toBe(0);
+    state.mute.add('A');
+    for (const peer of ['A', 'B', 'nobody']) heartbeat.suspect(peer);
+    heartbeat.suspect('A');
+    expect(state.pings).toBe(2);
+    await clock.advance(4000);
+    expect(state.events).toEqual(['silent A']);
+    state.mute.delete('A');
+    await clock.advance(4000);
+    expect(state.events).toEqual(['silent A', 'back A']);
+    stop.abort();
+  });
+
+  test('asks no peer because of what others say that was heard a moment ago', async () => {
+    const { clock, state, heartbeat, stop } = start(['A']);
+    await clock.advance(2000);
+    heartbeat.heard('A');
+    for (let count = 0; count < 10; count++) heartbeat.suspect('A');
+    expect(state.pings).toBe(0);
+    stop.abort();
+  });
+
+  test('tells others once of all who fall silent together, and again of one that does so again', async () => {
+    const { clock, state, heartbeat, stop } = start(['A', 'B', 'C']);
+    await clock.advance(1000);
+    state.mute = new Set(['A', 'B']);
+    await clock.advance(20_000);
+    expect(state.events).toEqual(['suspects A B', 'silent A', 'silent B']);
+    heartbeat.heard('A');
+    await clock.advance(20_000);
+    expect(state.events.slice(3)).toEqual(['back A', 'suspects A', 'silent A']);
+    stop.abort();
+  });
+
+  test('asks one that is quiet some twenty times a minute', async () => {
     const { clock, state, stop } = start(['A']);
     await clock.advance(60_000);
-    expect(state.pings).toBeGreaterThanOrEqual(8);
-    expect(state.pings).toBeLessThanOrEqual(12);
+    expect(state.pings).toBeGreaterThanOrEqual(15);
+    expect(state.pings).toBeLessThanOrEqual(20);
     stop.abort();
   });
 
@@ -60,7 +99,7 @@ describe('createHeartbeat()', () => {
     const { clock, state, stop } = start(['A']);
     state.mute.add('A');
     await clock.advance(75_000);
-    expect(state.events).toEqual(['silent A', 'gone A']);
+    expect(state.events).toEqual(['suspects A', 'silent A', 'gone A']);
     stop.abort();
   });
 

@@ -1,11 +1,24 @@
 import type { Clock } from '../runtime/clock.ts';
-import { BUSY_TICK_MS, GIVE_UP_AFTER_MS, PING_AFTER_MS, PING_TICK_MS, PING_TIMEOUT_MS } from './limits.ts';
+import {
+  BUSY_TICK_MS,
+  GIVE_UP_AFTER_MS,
+  LATE_TICK_MS,
+  PING_AFTER_MS,
+  PING_TICK_MS,
+  PING_TIMEOUT_MS,
+  SUSPECT_AFTER_MS,
+  SUSPICION_PAUSE_MS,
+} from './limits.ts';
 
 /** What createHeartbeat needs. Peers are named by any string. */
 export interface HeartbeatDeps {
   readonly clock: Clock;
   /** The peers that are connected. */
   readonly connected: () => Iterable<string>;
+  /** True if it is this node's turn to ask the peer when it is quiet. Default: all are. */
+  readonly isWatched?: (peer: string) => boolean;
+  /** Peers that this node watches do not answer: others may want to ask for themselves. */
+  readonly onSuspicion?: (peers: readonly string[]) => void;
   /** Asks the peer whether it is there; resolves when it answers, whenever that is. */
   readonly ping: (peer: string) => Promise<void>;
   /** The peer answered again after it had been silent. */
@@ -20,6 +33,8 @@ export interface HeartbeatDeps {
 export interface Heartbeat {
   /** Something came from the peer. */
   heard(peer: string): void;
+  /** Another node says that the peer does not answer: it is asked, unless it was heard just now. */
+  suspect(peer: string): void;
   /** Looks after the peers until the signal aborts. */
   run(signal: AbortSignal): Promise<void>;
 }
@@ -28,16 +43,21 @@ interface Pulse {
   heardMs: number;
   /** When the question was asked that is still open. */
   askedMs: number | undefined;
+  /** When the first one was asked that it has not answered. */
+  openMs: number;
+  isSuspected: boolean;
   isSilent: boolean;
 }
 
 /**
- * Asks only who was not heard for a while: of two nodes that are connected and have nothing to say, one asks the other
- * every few seconds, which tells both.
+ * Asks only who was not heard for a while, and of those only whom it is this node's turn to ask, and whom others
+ * suspect. Each node believes its own eyes only: that others say that a peer does not answer makes it ask, no more.
  */
 export function createHeartbeat({
   clock,
   connected,
+  isWatched = () => true,
+  onSuspicion = () => {},
   ping,
   onBack,
   onSilent,
@@ -50,11 +70,13 @@ export function createHeartbeat({
     if (pulse === undefined) return;
     pulse.heardMs = clock.nowMs();
     pulse.askedMs = undefined;
+    pulse.isSuspected = false;
     if (!pulse.isSilent) return;
     pulse.isSilent = false;
     onBack(peer);
   };
   const ask = (peer: string, pulse: Pulse, nowMs: number) => {
+    if (pulse.askedMs === undefined) pulse.openMs = nowMs;
     pulse.askedMs = nowMs;
     ping(peer).then(
       () => heard(peer),
@@ -66,11 +88,11 @@ export function createHeartbeat({
   const look = (peer: string, nowMs: number) => {
     let pulse = pulses.get(peer);
     if (pulse === undefined) {
-      pulse = { heardMs: nowMs, askedMs: undefined, isSilent: false };
+      pulse = { heardMs: nowMs, askedMs: undefined, openMs: nowMs, isSuspected: false, isSilent: false };
       pulses.set(peer, pulse);
     }
     if (pulse.askedMs === undefined) {
-      if (nowMs - pulse.heardMs >= PING_AFTER_MS) ask(peer, pulse, nowMs);
+      if (nowMs - pulse.heardMs >= PING_AFTER_MS && isWatched(peer)) ask(peer, pulse, nowMs);
       return;
     }
     if (nowMs - pulse.askedMs < PING_TIMEOUT_MS) return;
@@ -78,10 +100,21 @@ export function createHeartbeat({
       pulse.isSilent = true;
       onSilent(peer);
     }
-    if (nowMs - pulse.heardMs >= GIVE_UP_AFTER_MS) {
+    if (nowMs - pulse.openMs >= GIVE_UP_AFTER_MS) {
       pulses.delete(peer);
       onGivenUp(peer);
     } else ask(peer, pulse, nowMs);
+  };
+  /** Once for each time that a peer falls silent, in one message for all. */
+  const alarm = (nowMs: number) => {
+    const suspects: string[] = [];
+    for (const [peer, pulse] of pulses) {
+      if (pulse.isSuspected || pulse.askedMs === undefined) continue;
+      if (nowMs - pulse.openMs < SUSPECT_AFTER_MS || !isWatched(peer)) continue;
+      pulse.isSuspected = true;
+      suspects.push(peer);
+    }
+    if (suspects.length > 0) onSuspicion(suspects);
   };
   /** Gives everybody who was asked another chance: it is this node that was not there. */
   const excuse = (nowMs: number) => {
@@ -90,16 +123,27 @@ export function createHeartbeat({
 
   return {
     heard,
+    suspect(peer) {
+      const pulse = pulses.get(peer);
+      const nowMs = clock.nowMs();
+      if (pulse === undefined || pulse.askedMs !== undefined) return;
+      if (nowMs - pulse.heardMs < SUSPICION_PAUSE_MS) return;
+      // The others were told already.
+      pulse.isSuspected = true;
+      ask(peer, pulse, nowMs);
+    },
     async run(signal) {
       while (!signal.aborted) {
         const beforeMs = clock.nowMs();
         await clock.sleep(PING_TICK_MS, signal).catch(() => {});
         if (signal.aborted) return;
         const nowMs = clock.nowMs();
-        if (nowMs - beforeMs - PING_TICK_MS > BUSY_TICK_MS) excuse(nowMs);
+        const lateMs = nowMs - beforeMs - PING_TICK_MS;
+        if (lateMs > BUSY_TICK_MS) excuse(nowMs);
         const names = new Set(connected());
         for (const peer of pulses.keys()) if (!names.has(peer)) pulses.delete(peer);
         for (const peer of names) look(peer, nowMs);
+        if (lateMs < LATE_TICK_MS) alarm(nowMs);
       }
     },
   };

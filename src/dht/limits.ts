@@ -68,14 +68,29 @@ export const MANY_KEYS = 1000;
 export const MAX_IPS_PER_PEER = 4;
 /** Multihashes in one notice: some 36 KB. */
 export const MAX_WITHDRAWN_PER_NOTICE = 1000;
-/** A connected peer that was not heard for so long is asked whether it is there. */
-export const PING_AFTER_MS = 5 * SECOND_MS;
-/** It counts as dead when it does not answer within this time: with the above and the time between two looks, within 10 s. */
-export const PING_TIMEOUT_MS = 3500;
+/** A connected peer that was not heard for so long is asked whether it is there, by those whose turn it is. */
+export const PING_AFTER_MS = 3 * SECOND_MS;
+/** Nodes whose turn it is: some may be busy, or not be connected to it. All asking would cost the square of their number. */
+export const WATCHERS_PER_PEER = 3;
+/** They tell the others when it has not answered for so long: those ask for themselves. */
+export const SUSPECT_AFTER_MS = SECOND_MS;
+/**
+ * It counts as dead when it does not answer within this time: with the two above and the time between looks, within
+ * 10 s everywhere.
+ */
+export const PING_TIMEOUT_MS = 3 * SECOND_MS;
 /** How often that is looked at. */
-export const PING_TICK_MS = SECOND_MS;
+export const PING_TICK_MS = SECOND_MS / 2;
+/** A peer that was heard within this time is not asked, whatever others say. */
+export const SUSPICION_PAUSE_MS = SECOND_MS;
+/** Peers that one notice says do not answer. More at once are this node's own trouble, or will be seen by others. */
+export const MAX_SUSPECTS_PER_NOTICE = 16;
 /** A node whose own timers are that late is too busy to say of others that they do not answer. */
 export const BUSY_TICK_MS = SECOND_MS;
+/** And too busy to alarm others about them. */
+export const LATE_TICK_MS = SECOND_MS / 4;
+/** How often it is looked at whose turn it is to ask whom. */
+export const WATCH_TURNS_MS = 5 * SECOND_MS;
 /** The connection to a peer that has not answered for so long is given up. */
 export const GIVE_UP_AFTER_MS = MINUTE_MS;
 /** Time to say goodbye when a node stops. */
@@ -86,6 +101,10 @@ export const SWEEP_RECORDS_INTERVAL_MS = 2 * MINUTE_MS;
 export const CONNECTION_TARGET = 128;
 /** Dials at a time. */
 export const CONCURRENT_DIALS = 3;
+/** Rest after a dial to a peer that was named, in times that it took: a cluster that starts together does not need them all at once. */
+export const DIAL_REST = 2;
+/** Longest such rest. */
+export const DIAL_REST_MAX_MS = 2 * SECOND_MS;
 /** How long the one of two nodes whose turn it is not waits for the other one to dial. */
 export const TURN_TO_DIAL_MS = 500;
 /** First wait between two crawls while new peers turn up. */

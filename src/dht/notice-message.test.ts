@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test';
 
 import { contentMultihash } from './content-key.ts';
-import { MAX_WITHDRAWN_PER_NOTICE } from './limits.ts';
+import { MAX_SUSPECTS_PER_NOTICE, MAX_WITHDRAWN_PER_NOTICE } from './limits.ts';
 import { createMessageSplitter } from './message-splitter.ts';
 import { encodeNotice, parseNotice } from './notice-message.ts';
 import { bytesField, concat, numberField } from './protocol-buffers.ts';
@@ -10,10 +10,10 @@ const KEY = contentMultihash('x');
 
 describe('parseNotice()', () => {
   test.each([
-    ['nothing', { withdrawn: [], leaving: false }],
-    ['withdrawn content', { withdrawn: [KEY, contentMultihash('y')], leaving: false }],
-    ['a goodbye', { withdrawn: [], leaving: true }],
-    ['both', { withdrawn: [KEY], leaving: true }],
+    ['nothing', { withdrawn: [], leaving: false, suspects: [] }],
+    ['withdrawn content', { withdrawn: [KEY, contentMultihash('y')], leaving: false, suspects: [] }],
+    ['a goodbye', { withdrawn: [], leaving: true, suspects: [] }],
+    ['all of it', { withdrawn: [KEY], leaving: true, suspects: [Uint8Array.of(1), Uint8Array.of(2)] }],
   ])('reads what encodeNotice() wrote: %s', (_name, notice) => {
     const [message = new Uint8Array(1)] = createMessageSplitter(1000).push(encodeNotice(notice));
     expect(parseNotice(message)).toEqual(notice);
@@ -23,12 +23,17 @@ describe('parseNotice()', () => {
     expect(parseNotice(concat([numberField(9, 1), bytesField(8, KEY), numberField(2, 0)]))).toEqual({
       withdrawn: [],
       leaving: false,
+      suspects: [],
     });
   });
 
   test.each([
     ['a field that is cut off', bytesField(1, KEY).subarray(0, 10)],
     ['an endless number', new Uint8Array(20).fill(0xff)],
+    [
+      'more suspects than its bound',
+      concat(Array.from({ length: MAX_SUSPECTS_PER_NOTICE + 1 }, () => bytesField(3, KEY))),
+    ],
     [
       'more than its bound',
       concat(Array.from({ length: MAX_WITHDRAWN_PER_NOTICE + 1 }, () => bytesField(1, KEY))),

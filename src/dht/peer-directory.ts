@@ -19,8 +19,8 @@ export interface PeerDirectoryDeps {
   readonly peers: PeerTable;
   readonly liveness: Pick<Liveness, 'connected' | 'lost'>;
   readonly gate: PeerGate;
-  /** Called for each peer that enters the table, also when it comes back. */
-  readonly onJoined: (name: string) => void;
+  /** Called for each peer that connects, also when it comes back; `wasKnown`: it was in the table before. */
+  readonly onJoined: (name: string, wasKnown: boolean) => void;
 }
 
 /** A peer that others can be told of. */
@@ -91,9 +91,10 @@ export function createPeerDirectory({ peers, liveness, gate, onJoined }: PeerDir
       peers.remove(name);
       return;
     }
-    const isNew = peers.get(name)?.isConnected !== true;
+    const before = peers.get(name);
+    const [wasKnown, wasConnected] = [before !== undefined, before?.isConnected === true];
     const addresses = usable(claimed.get(name) ?? []);
-    if (peers.put(id, { addresses, isConnected: true }) && isNew) onJoined(name);
+    if (peers.put(id, { addresses, isConnected: true }) && !wasConnected) onJoined(name, wasKnown);
   };
 
   return {

@@ -76,6 +76,7 @@ export function createMetrics(build: { readonly version: string; readonly commit
     ['handler', 'method', 'code'],
     SIZE_BUCKETS,
   );
+  let running = 0;
   const httpInflight = gauge('http_requests_inflight', 'Requests being answered by the registry.', [
     'handler',
   ]);
@@ -162,9 +163,15 @@ export function createMetrics(build: { readonly version: string; readonly commit
         for (const [name, count] of values) metric.inc({ registry: registryLabel(name) }, count);
       }
     },
-    httpStarted: (handler: string): void => httpInflight.inc({ handler }),
+    httpStarted(handler: string): void {
+      running++;
+      httpInflight.inc({ handler });
+    },
+    /** True while the registry answers a request. */
+    isServing: () => running > 0,
     httpEnded(route: string, { handler, method, code, durationMs, sizeBytes }: HttpRequestSample): void {
       const labels = { handler, method, code: String(code) };
+      running--;
       httpInflight.dec({ handler: route });
       httpDuration.observe(labels, durationMs / 1000);
       httpSize.observe(labels, sizeBytes);

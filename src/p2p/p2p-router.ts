@@ -205,7 +205,7 @@ export async function createP2pRouter(deps: P2pRouterDeps, options: P2pRouterOpt
       state: life === 'dead' || life === 'doubtful' ? life : connected ? 'connected' : 'known',
       inStateMs: life === 'alive' && !connected ? undefined : forMs,
       isMember: gate.isMember(peer.id),
-      // The heartbeat asks each connected peer every few seconds.
+      // The heartbeat, or that of others, asks each connected peer every few seconds.
       lastSeenMs: connected ? 0 : lastContactMs === undefined ? undefined : Date.now() - lastContactMs,
     };
   };

@@ -19,6 +19,7 @@ import { createAdvertiser } from '../../../src/routing/advertiser.ts';
 import { createPrefetch } from '../../../src/routing/prefetch.ts';
 import { build } from '../../../src/runtime/build.ts';
 import { systemClock as clock } from '../../../src/runtime/clock.ts';
+import { trimMemory } from '../../../src/runtime/trim-memory.ts';
 import { createSharingPolicy } from '../../../src/store/sharing-policy.ts';
 import { createTransfer, type Transfer } from '../../../src/transfer/transfer.ts';
 import { createBootstrapApp } from '../../../src/web/bootstrap-app.ts';
@@ -119,4 +120,7 @@ await listen(
   ),
 );
 serveControl<NodeCommands>(config.controlSocket, createNodeOrders({ store, router, advertiser }, config));
-await advertiser.run(running.signal);
+await Promise.all([
+  advertiser.run(running.signal),
+  trimMemory({ clock, isIdle: () => !metrics.isServing() }, running.signal),
+]);

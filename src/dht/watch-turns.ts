@@ -1,0 +1,56 @@
+import { isCloserTo } from './keyspace-distance.ts';
+import { WATCH_TURNS_MS, WATCHERS_PER_PEER } from './limits.ts';
+import type { PeerTable } from './peer-table.ts';
+
+/** Whose turn it is to ask a peer whether it is there. */
+export interface WatchTurns {
+  /** True if it is this node's. */
+  isMine(peer: string): boolean;
+}
+
+/** What createWatchTurns needs. */
+export interface WatchTurnsDeps {
+  /** This node's place in the keyspace. */
+  readonly position: Uint8Array;
+  readonly peers: Pick<PeerTable, 'all' | 'size' | 'connectedCount'>;
+  /** True for a peer that can say that another one does not answer, and is believed to be there. */
+  readonly canWatch: (peer: string) => boolean;
+  readonly nowMs: () => number;
+}
+
+/**
+ * Makes the turns: a peer is asked by the few nodes that are closest to it in the keyspace, who tell the others. All
+ * nodes that are connected to all others come to the same result without a word. One that is not connected to
+ * everybody cannot know who is, and asks all of its peers.
+ */
+export function createWatchTurns({ position, peers, canWatch, nowMs }: WatchTurnsDeps): WatchTurns {
+  let mine: ReadonlySet<string> | undefined;
+  let countedMs = -Infinity;
+
+  const count = (): ReadonlySet<string> | undefined => {
+    if (peers.connectedCount < peers.size) return undefined;
+    const all = [...peers.all()];
+    const watchers = all.filter(({ name }) => canWatch(name));
+    const turns = new Set<string>();
+    for (const peer of all) {
+      let closer = 0;
+      for (const watcher of watchers) {
+        if (watcher === peer || !isCloserTo(peer.position, watcher.position, position)) continue;
+        closer++;
+        if (closer >= WATCHERS_PER_PEER) break;
+      }
+      if (closer < WATCHERS_PER_PEER) turns.add(peer.name);
+    }
+    return turns;
+  };
+
+  return {
+    isMine(peer) {
+      if (nowMs() - countedMs >= WATCH_TURNS_MS) {
+        mine = count();
+        countedMs = nowMs();
+      }
+      return mine?.has(peer) !== false;
+    },
+  };
+}

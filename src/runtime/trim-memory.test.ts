@@ -1,0 +1,60 @@
+import { describe, expect, test } from 'bun:test';
+
+import { createVirtualClock } from './testing/virtual-clock.ts';
+import { trimMemory } from './trim-memory.ts';
+
+const [SECOND_MS, MINUTE_MS] = [1000, 60_000];
+const MIB = 1024 * 1024;
+
+function start(bytes: number | undefined) {
+  const clock = createVirtualClock();
+  const state = { bytes, isIdle: true, trims: 0 };
+  const stop = new AbortController();
+  const running = trimMemory(
+    {
+      clock,
+      isIdle: () => state.isIdle,
+      anonymousBytes: async () => state.bytes,
+      shrink: () => state.trims++,
+    },
+    stop.signal,
+  );
+  const end = async () => {
+    stop.abort();
+    await running;
+  };
+  return { clock, state, end };
+}
+
+describe('trimMemory()', () => {
+  test('gives memory back when starting is over, and not again soon', async () => {
+    const { clock, state, end } = start(50 * MIB);
+    await clock.advance(10 * SECOND_MS);
+    expect(state.trims).toBe(0);
+    await clock.advance(20 * SECOND_MS);
+    expect(state.trims).toBe(1);
+    await clock.advance(9 * MINUTE_MS);
+    expect(state.trims).toBe(1);
+    await clock.advance(60 * MINUTE_MS);
+    expect(state.trims).toBe(7);
+    await end();
+  });
+
+  test('waits while somebody is served', async () => {
+    const { clock, state, end } = start(50 * MIB);
+    state.isIdle = false;
+    await clock.advance(30 * MINUTE_MS);
+    expect(state.trims).toBe(0);
+    state.isIdle = true;
+    await clock.advance(MINUTE_MS);
+    expect(state.trims).toBe(1);
+    await end();
+  });
+
+  test.each([20 * MIB, undefined])('leaves a process alone that has %p bytes', async (bytes) => {
+    const { clock, state, end } = start(bytes);
+    await clock.advance(60 * MINUTE_MS);
+    expect(state.trims).toBe(0);
+    await end();
+  });
+});

@@ -1,0 +1,60 @@
+import { readFile } from 'node:fs/promises';
+
+import type { Clock } from './clock.ts';
+
+/** What trimMemory needs. */
+export interface TrimMemoryDeps {
+  readonly clock: Clock;
+  /** True while nobody waits for anything: giving memory back stops the process for some hundredths of a second. */
+  readonly isIdle: () => boolean;
+  /** Memory of the process that is no file's, in bytes. Default: as Linux tells it; undefined elsewhere. */
+  readonly anonymousBytes?: () => Promise<number | undefined>;
+  /** Gives back what is not needed. Default: Bun's own way. */
+  readonly shrink?: () => void;
+}
+
+const SECOND_MS = 1000;
+const MINUTE_MS = 60 * SECOND_MS;
+const MIB = 1024 * 1024;
+/** When starting is over: the code that it was compiled into, and its garbage, are a third of what the process holds then. */
+const AFTER_START_MS = 20 * SECOND_MS;
+/** How often it is looked at. */
+const INTERVAL_MS = MINUTE_MS;
+/** Code that is in use is compiled again afterwards, so it is not worth it often. */
+const PAUSE_MS = 10 * MINUTE_MS;
+/** Nor for a process that is small. */
+const SMALL_BYTES = 32 * MIB;
+
+/**
+ * Gives memory back that the process needed for a while, when it has nothing to do: once it has started, and then
+ * now and again. It shares a node with a workload. Runs until the signal aborts.
+ */
+export async function trimMemory(
+  {
+    clock,
+    isIdle,
+    anonymousBytes = readAnonymousBytes,
+    // Deprecated with nothing in its place: a garbage collection leaves compiled code and empty pages where they are.
+    // oxlint-disable-next-line typescript/no-deprecated
+    shrink = () => Bun.shrink(),
+  }: TrimMemoryDeps,
+  signal: AbortSignal,
+): Promise<void> {
+  let waitMs = AFTER_START_MS;
+  while (!signal.aborted) {
+    await clock.sleep(waitMs, signal).catch(() => {});
+    waitMs = INTERVAL_MS;
+    if (signal.aborted || !isIdle()) continue;
+    const bytes = await anonymousBytes();
+    if (bytes === undefined || bytes < SMALL_BYTES) continue;
+    shrink();
+    waitMs = PAUSE_MS;
+  }
+}
+
+/** RssAnon of proc_pid_status(5). */
+async function readAnonymousBytes(): Promise<number | undefined> {
+  const status = await readFile('/proc/self/status', 'utf8').catch(() => '');
+  const kib = /^RssAnon:\s+(\d+) kB$/m.exec(status)?.[1];
+  return kib === undefined ? undefined : Number(kib) * 1024;
+}
