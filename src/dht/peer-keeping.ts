@@ -68,6 +68,8 @@ export function createPeerKeeping({
       await network.dial(peer, stopped.signal);
       return true;
     } catch {
+      // It may have come by itself meanwhile, from where it is now.
+      if (network.isConnected(peer)) return true;
       if (!stopped.signal.aborted) onUnreachable(peer);
       return false;
     }
