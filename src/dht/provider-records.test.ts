@@ -108,6 +108,23 @@ describe('createProviderRecords()', () => {
     expect(records.recordCount).toBe(125);
   });
 
+  test('holds no more for a peer that fills its share and leaves, over and over', () => {
+    const { records } = setUp({ maxRecords: 100, maxRecordsPerProvider: 60 });
+    records.add(contentMultihash('round 0, 0'), 'modest');
+    for (let round = 0; round < 50; round++) {
+      for (let index = 0; index < 60; index++) {
+        expect(records.add(contentMultihash(`round ${round}, ${index}`), 'greedy')).toBe(true);
+      }
+      expect(records.recordCount).toBe(61);
+      expect(records.contentCount).toBeLessThanOrEqual(121);
+      records.removeProvider('greedy');
+    }
+    expect(records.recordCount).toBe(1);
+    expect(records.providersOf(contentMultihash('round 0, 0'))).toEqual(['modest']);
+    records.sweep();
+    expect([records.contentCount, records.providerCount]).toEqual([1, 1]);
+  });
+
   test('agrees with a plain model over many random changes', () => {
     const { records, pass } = setUp({ validityMs: 60_000 });
     const model = new Map<string, number>();

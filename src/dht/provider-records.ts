@@ -18,7 +18,7 @@ export interface ProviderRecordsOptions {
 export interface ProviderRecords {
   /** Records that are held now, those that faded since the last sweep included. */
   readonly recordCount: number;
-  /** Content that anybody provides. */
+  /** Content that anybody provides, or provided until a moment ago. */
   readonly contentCount: number;
   /** Peers that provide anything. */
   readonly providerCount: number;
@@ -75,6 +75,8 @@ export function createProviderRecords(
   const byIndex: (Provider | undefined)[] = [];
   const freeIndexes: number[] = [];
   let recordCount = 0;
+  /** Records of peers that are gone: not counted any more, but there until the next sweep. */
+  let leftoverCount = 0;
   let refusedCount = 0;
 
   const seconds = () => Math.floor((nowMs() - startMs) / SECOND_MS);
@@ -83,6 +85,8 @@ export function createProviderRecords(
 
   const isRoomFor = (count: number) => {
     if (count >= maxRecordsPerProvider) return false;
+    // One that comes, fills its share and leaves, over and over, must not take more than that.
+    if (leftoverCount > 0 && recordCount + leftoverCount >= maxRecords) sweep();
     if (recordCount < maxRecords) return true;
     return recordCount < maxRecords * FAIR_SHARE_ROOM && count < maxRecords / (providers.size + 1);
   };
@@ -98,7 +102,8 @@ export function createProviderRecords(
   /** Says that a record of the provider is not there any more. */
   const release = (provider: Provider) => {
     provider.count--;
-    if (!provider.isGone) recordCount--;
+    if (provider.isGone) leftoverCount--;
+    else recordCount--;
     if (provider.count > 0) return;
     if (!provider.isGone) providers.delete(provider.peer);
     byIndex[provider.index] = undefined;
@@ -118,6 +123,11 @@ export function createProviderRecords(
     if (only === undefined) records.delete(key);
     else records.set(key, kept.length === 1 ? only : kept);
   };
+  const sweep = () => {
+    for (const [key, held] of records) {
+      retain(key, held, (record) => ownerOf(record)?.isGone === false && !hasFaded(record));
+    }
+  };
 
   return {
     get recordCount() {
@@ -135,7 +145,7 @@ export function createProviderRecords(
     add(multihash, peer) {
       const known = providers.get(peer);
       const key = isContentMultihash(multihash) ? keyOf(multihash) : undefined;
-      const held = key === undefined ? undefined : records.get(key);
+      let held = key === undefined ? undefined : records.get(key);
       if (known !== undefined && key !== undefined && held !== undefined) {
         const record = known.index * SECONDS_RANGE + seconds();
         const all = typeof held === 'number' ? [held] : held;
@@ -154,6 +164,8 @@ export function createProviderRecords(
         refusedCount++;
         return false;
       }
+      // Making room may have changed it.
+      held = records.get(key);
       const provider = providerNamed(peer);
       provider.count++;
       recordCount++;
@@ -176,6 +188,7 @@ export function createProviderRecords(
       providers.delete(peer);
       provider.isGone = true;
       recordCount -= provider.count;
+      leftoverCount += provider.count;
     },
     providersOf(multihash) {
       const held = records.get(keyOf(multihash));
@@ -188,11 +201,7 @@ export function createProviderRecords(
       return peers;
     },
     isProvider: (peer) => providers.has(peer),
-    sweep() {
-      for (const [key, held] of records) {
-        retain(key, held, (record) => ownerOf(record)?.isGone === false && !hasFaded(record));
-      }
-    },
+    sweep,
   };
 }
 
