@@ -9,6 +9,7 @@ import { MAX_MESSAGE_BYTES } from '../dht/limits.ts';
 import { bytesField, concat, frame, numberField } from '../dht/protocol-buffers.ts';
 import { until } from '../runtime/conditions.fixture.ts';
 import { KAD_PROTOCOL } from './limits.ts';
+import { serveDhtStreams } from './serve-dht-streams.ts';
 import { startKadNode, type TestKadNode } from './testing/start-kad-node.ts';
 
 const KEY = contentMultihash('sha256:x');
@@ -103,6 +104,35 @@ describe('serveDhtStreams()', () => {
     await until(() => answers.bytes > 0);
     expect([node.records.recordCount, node.peers.size]).toEqual([0, 0]);
     expect(other.libp2p.getConnections()).toHaveLength(1);
+  });
+
+  test('answers no further than a peer reads its answers, and the rest when it does', async () => {
+    const [node, other] = [await startKadNode(cleanup), await startKadNode(cleanup)];
+    const answerBytes = 5000;
+    const questions = 5000;
+    let answered = 0;
+    const handler = serveDhtStreams({
+      answer() {
+        answered++;
+        return new Uint8Array(answerBytes);
+      },
+    });
+    await node.libp2p.handle('/test', handler);
+    const stream = await other.libp2p.dialProtocol(multiaddr(addressOf(node)), '/test');
+    let readBytes = 0;
+    stream.addEventListener('message', ({ data }) => void (readBytes += data.byteLength));
+    stream.pause();
+    const sent = sendAll(stream, concat(Array.from({ length: questions }, encodePing)), 60_000);
+    await until(() => answered > 10);
+    await Bun.sleep(200);
+    expect(answered * answerBytes).toBeLessThan(2 * 1024 * 1024);
+    stream.resume();
+    await sent;
+    // Half closed: it is answered to the end all the same.
+    const closed = stream.close();
+    await until(() => readBytes === questions * answerBytes);
+    expect(answered).toBe(questions);
+    await closed;
   });
 
   test('reads no further from a peer that does not read its answers', async () => {
