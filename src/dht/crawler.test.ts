@@ -47,6 +47,7 @@ function start(nodes: number, { gone = new Set<number>() }: { gone?: Set<number>
   const running = crawler.run(stop.signal);
   return {
     clock,
+    cluster,
     peers,
     state,
     crawler,
@@ -84,6 +85,23 @@ describe('createCrawler()', () => {
     expect(peers.size).toBe(399);
     expect(peers.connectedCount).toBeGreaterThanOrEqual(CONNECTION_TARGET);
     expect(peers.connectedCount).toBeLessThan(CONNECTION_TARGET + CONCURRENT_DIALS);
+    await end();
+  });
+
+  test('remembers nobody who has left, however many come and go', async () => {
+    const { clock, cluster, peers, crawler, end } = start(400);
+    await clock.advance(60_000);
+    for (let number = 400; number < 1400; number += 50) {
+      const before = [...peers.all()].filter(({ isConnected }) => !isConnected).slice(0, 50);
+      for (const { name } of before) {
+        cluster.remove(name);
+        peers.remove(name);
+      }
+      for (let count = 0; count < 50; count++) cluster.put(id(number + count), { addresses: [ADDRESS] });
+      await clock.advance(2 * CRAWL_MAX_MS);
+    }
+    expect(peers.size).toBe(399);
+    expect(crawler.waitingCount).toBeLessThanOrEqual(peers.size - peers.connectedCount);
     await end();
   });
 

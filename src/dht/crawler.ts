@@ -49,6 +49,8 @@ export interface Crawler {
   failed(name: string): void;
   /** The peer was heard. */
   heard(name: string): void;
+  /** Peers that it would connect to if it had no other connections. */
+  readonly waitingCount: number;
   /** Crawls when it is woken, and every few minutes, until the signal aborts. */
   run(signal: AbortSignal): Promise<void>;
 }
@@ -154,7 +156,15 @@ export function createCrawler({
     alarm.resolve();
     await watching;
   };
+  /** Where there are connections enough nobody takes them out, and new nodes come for as long as this one runs. */
+  const forgetOthers = () => {
+    for (const name of namedMs.keys()) {
+      const peer = peers.get(name);
+      if (peer === undefined || peer.isConnected) namedMs.delete(name);
+    }
+  };
   const dialThem = (signal: AbortSignal) => {
+    forgetOthers();
     const running: Promise<void>[] = [];
     const wanted = Math.min(CONCURRENT_DIALS, namedMs.size) - dialling;
     for (let count = 0; count < wanted; count++) running.push(connect(signal));
@@ -168,6 +178,9 @@ export function createCrawler({
     },
     failed,
     heard: (name) => void failures.delete(name),
+    get waitingCount() {
+      return namedMs.size;
+    },
     async run(signal) {
       const running = new Set<Promise<void>>();
       let waitMs = CRAWL_INITIAL_MS;
