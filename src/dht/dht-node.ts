@@ -215,12 +215,16 @@ export function createDhtNode(deps: DhtNodeDeps): DhtNode {
     introduce: (from, addresses) => directory.introduce(from, addresses),
     random,
   });
-  /** Takes the peer for dead, and out of the table: its records go to those who are next. */
-  const lose = (name: string) => {
+  /** Takes the peer out of the table: its records go to those who are next. */
+  const forget = (name: string) => {
     const position = peers.get(name)?.position;
-    liveness.died(name);
     directory.forget(name);
     if (position !== undefined) providing.peerLeft(name, position);
+  };
+  /** The same for one that is dead. */
+  const lose = (name: string) => {
+    liveness.died(name);
+    forget(name);
   };
   const turns = createWatchTurns({
     position: keyspacePosition(self),
@@ -332,12 +336,10 @@ export function createDhtNode(deps: DhtNodeDeps): DhtNode {
     dismissed(id) {
       const name = id.toHex();
       records.removeProvider(name);
-      const position = peers.get(name)?.position;
-      directory.forget(name);
-      if (position !== undefined) providing.peerLeft(name, position);
+      forget(name);
     },
     reconsider() {
-      directory.reconsider();
+      for (const name of directory.reconsider()) forget(name);
       crawler.wake();
     },
     lookup: (key, options) => lookups.lookup(key, options),

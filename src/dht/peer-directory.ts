@@ -50,8 +50,11 @@ export interface PeerDirectory {
    * One that provides content need not be in the table: it may not answer questions itself.
    */
   describe(name: string): DescribedPeer | undefined;
-  /** Asks the gate again, about everybody. */
-  reconsider(): void;
+  /**
+   * Asks the gate again, about everybody. Returns those who are not connected and have no address any more that a
+   * member can have: they would not be taken in by that name.
+   */
+  reconsider(): readonly string[];
   /** Forgets the peer, until it connects again. */
   forget(name: string): void;
 }
@@ -133,9 +136,14 @@ export function createPeerDirectory({ peers, liveness, gate, onJoined }: PeerDir
     },
     reconsider() {
       for (const [name, id] of present) admit(name, id);
+      const homeless: string[] = [];
       for (const { name, id, addresses } of peers.all()) {
-        if (!present.has(name)) peers.put(id, { addresses: usable(claimed.get(name) ?? addresses) });
+        if (present.has(name)) continue;
+        const left = usable(claimed.get(name) ?? addresses);
+        peers.put(id, { addresses: left });
+        if (left.length === 0) homeless.push(name);
       }
+      return homeless;
     },
     forget(name) {
       peers.remove(name);
