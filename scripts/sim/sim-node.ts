@@ -268,7 +268,7 @@ export function startSimNode(
       isSilent: (peer) => streams.isSilent(peer),
       heard: (to) => streams.heard(to),
       notify: async (peer, notice) => notify(peer.id.toHex(), notice),
-      probe: (to) => keeping.probe(to),
+      probe: (peer) => keeping.probe(peer.id.toHex(), peer.addresses),
       drop: (to) => keeping.drop(to),
     },
     gate: { isMember: () => true, mayRecord: () => true, isUsable: isUnicastIp },
@@ -293,8 +293,9 @@ export function startSimNode(
   const keeping = createPeerKeeping({
     network: {
       isConnected: (to) => links.has(to),
-      async dial(to) {
-        const ip = remembered.get(to);
+      async dial(to, addresses) {
+        const [named] = addresses.flatMap((bytes) => parsePeerAddress(bytes) ?? []);
+        const ip = named?.ip ?? remembered.get(to);
         if (ip === undefined) throw new Error('No address of the peer is known');
         await dial(ip, to);
       },

@@ -42,8 +42,8 @@ export interface DhtNetwork extends LookupNetwork, CrawlNetwork {
   notify(peer: NamedPeer, notice: Uint8Array): Promise<void>;
   /** The peer has been heard: what is known of it not answering is of the past. */
   heard(name: string): void;
-  /** Tries to connect to a peer that counts as gone, in the background and not often: it may have come back. */
-  probe(name: string): void;
+  /** Tries to connect to a peer that counts as gone and that somebody names, in the background and not often: it may have come back. */
+  probe(peer: NamedPeer): void;
   /** Ends the connections to a peer that has left or does not answer, and leaves it alone until it comes by itself. */
   drop(name: string): void;
 }
@@ -159,7 +159,7 @@ export function createDhtNode(deps: DhtNodeDeps): DhtNode {
     peers,
     describe: (name) => directory.describe(name),
     liveness,
-    onDeadNamed: (name) => network.probe(name),
+    onDeadNamed: (peer) => network.probe(peer),
   });
   const providing = createProviding(
     {
@@ -277,7 +277,7 @@ export function createDhtNode(deps: DhtNodeDeps): DhtNode {
     onNamed({ id, addresses }) {
       const name = id.toHex();
       if (liveness.stateOf(name) !== 'dead') return directory.named(id, addresses);
-      network.probe(name);
+      network.probe({ id, addresses });
       return false;
     },
     onUnreachable: lose,

@@ -64,7 +64,7 @@ describe('createPeerKeeping()', () => {
     await clock.advance(ALL_TRIES_MS);
     expect([seen.dials, seen.unreachable]).toEqual([1, []]);
     connected.clear();
-    keeping.probe('B');
+    keeping.probe('B', []);
     await clock.advance(1);
     expect(seen.unreachable).toEqual([]);
     await keeping[Symbol.asyncDispose]();
@@ -73,7 +73,7 @@ describe('createPeerKeeping()', () => {
   test('probes a peer that is named all the time ever more rarely', async () => {
     const { clock, keeping, seen } = start(refuse);
     for (let second = 0; second < 600; second++) {
-      keeping.probe('A');
+      keeping.probe('A', []);
       await clock.advance(1000);
     }
     const inTenMinutes = 600_000 / PROBE_MAX_MS;
@@ -91,7 +91,7 @@ describe('createPeerKeeping()', () => {
     keeping.disconnected('A');
     await clock.advance(ALL_TRIES_MS);
     expect(seen.dials).toBe(0);
-    keeping.probe('A');
+    keeping.probe('A', []);
     await clock.advance(1);
     expect(seen.dials).toBe(1);
     await keeping[Symbol.asyncDispose]();

@@ -13,8 +13,11 @@ import {
 /** The connections as keeping peers sees them. Peers are named by any string, the same one each time. */
 export interface PeerKeepingNetwork {
   isConnected(peer: string): boolean;
-  /** Connects; rejects when it cannot within the time that a connection may take. */
-  dial(peer: string, signal: AbortSignal): Promise<void>;
+  /**
+   * Connects, at the addresses (multiaddrs in binary) that somebody names or where the peer was before; rejects when it
+   * cannot within the time that a connection may take.
+   */
+  dial(peer: string, addresses: readonly Uint8Array[], signal: AbortSignal): Promise<void>;
   /** Ends the connections to a peer, without asking it. */
   close(peer: string): void;
   /** Takes a peer out of the table that bootstrapping goes by. */
@@ -38,8 +41,8 @@ export interface PeerKeeping extends AsyncDisposable {
   connected(peer: string): void;
   /** A connection to the peer has ended. */
   disconnected(peer: string): void;
-  /** Tries to reach a peer that counts as gone, in the background and not often: it may have come back. */
-  probe(peer: string): void;
+  /** Tries to reach a peer that counts as gone and that somebody names, in the background and not often: it may have come back. */
+  probe(peer: string, addresses: readonly Uint8Array[]): void;
   /** Takes a peer that has said that it leaves, or does not answer, for gone: it is not dialled until it is probed. */
   drop(peer: string): void;
 }
@@ -63,9 +66,9 @@ export function createPeerKeeping({
   /** Peers that said that they leave: the end of their connection is no loss. */
   const leaving = new Set<string>();
 
-  const dial = async (peer: string) => {
+  const dial = async (peer: string, addresses: readonly Uint8Array[] = []) => {
     try {
-      await network.dial(peer, stopped.signal);
+      await network.dial(peer, addresses, stopped.signal);
       return true;
     } catch {
       // It may have come by itself meanwhile, from where it is now.
@@ -101,7 +104,7 @@ export function createPeerKeeping({
       if (leaving.delete(peer)) network.unlist(peer);
       else inBackground(peer, async () => reconnect(peer));
     },
-    probe(peer) {
+    probe(peer, addresses) {
       const before = probes.get(peer);
       const nowMs = clock.nowMs();
       if (before !== undefined && nowMs < before.notBeforeMs) return;
@@ -111,7 +114,7 @@ export function createPeerKeeping({
       probes.set(peer, { notBeforeMs: nowMs + backoff.nextMs(), backoff });
       const [oldest] = probes.keys();
       if (probes.size > MAX_KNOWN_PEERS && oldest !== undefined) probes.delete(oldest);
-      inBackground(peer, async () => void (await dial(peer)));
+      inBackground(peer, async () => void (await dial(peer, addresses)));
     },
     drop(peer) {
       network.unlist(peer);

@@ -57,7 +57,7 @@ function setUp(neighbours: readonly number[]) {
       address === undefined
         ? undefined
         : { id: `P${id[0]}`, name: id.toHex(), addresses: [`10.0.0.${address[0]}`] },
-    onDeadNamed: (name) => state.dead.push(name),
+    onDeadNamed: ({ id }) => state.dead.push(id.toHex()),
     observer: { walkEnded() {}, lookupEnded: (outcome) => state.outcomes.push(outcome) },
     clock,
     timers: systemTimers,
@@ -133,6 +133,22 @@ describe('createProviderLookups()', () => {
     expect((await find()).sort()).toEqual(['P1', 'P7', 'P8']);
   });
 
+  test('lookup() believes of who is connected what it says itself, not where others say that it is', async () => {
+    const { lookups, state, peers, liveness } = setUp([1]);
+    const addresses = async () =>
+      (await Array.fromAsync(lookups.lookup(KEY, { signal: NEVER, limit: 20 }))).map((each) =>
+        each.addresses.join(),
+      );
+    state.answer = async () => ({
+      providers: [7, 8].map((number) => ({ id: peer(number).id, addresses: [Uint8Array.of(66)] })),
+      closer: [],
+    });
+    peers.put(peer(7).id, { addresses: peer(7).addresses, isConnected: true });
+    liveness.connected(nameOf(7));
+    peers.put(peer(8).id, { addresses: peer(8).addresses });
+    expect(await addresses()).toEqual(['10.0.0.7', '10.0.0.66']);
+  });
+
   test('lookup() yields those last whose connection has just ended', async () => {
     const { find, says, liveness } = setUp([1]);
     liveness.lost(nameOf(7));
@@ -146,6 +162,13 @@ describe('createProviderLookups()', () => {
     liveness.died(nameOf(2));
     says(7);
     expect([await find(), state.asked]).toEqual([[], 0]);
+  });
+
+  test('lookup() asks nobody who is dead when another one names it as close', async () => {
+    const { find, liveness, state } = setUp([1]);
+    liveness.died(nameOf(2));
+    state.answer = async () => ({ providers: [], closer: [peer(2), peer(3)] });
+    expect([await find(), state.asked]).toEqual([[], 2]);
   });
 
   test('lookup() of one key at a time is one walk', async () => {

@@ -33,13 +33,13 @@ export interface ProviderLookupsDeps {
   readonly network: LookupNetwork;
   readonly records: Pick<ProviderRecords, 'providersOf'>;
   readonly peers: Pick<PeerTable, 'closest'>;
-  /** A provider with the addresses that this node was told of, see PeerDirectory. */
+  /** A provider with the addresses that it gives of itself, see PeerDirectory. */
   readonly describe: (name: string) => NamedPeer | undefined;
   readonly liveness: Pick<Liveness, 'stateOf'>;
   /** The peer as others see it; undefined when it has no address that this node may go to. */
   readonly toProvider: (peer: NamedPeer) => Provider | undefined;
-  /** Told of a provider that is left out because it is dead: it may have come back. */
-  readonly onDeadNamed?: (name: string) => void;
+  /** Told of a provider that is left out because it is dead, as it was named: it may have come back, elsewhere. */
+  readonly onDeadNamed?: (peer: NamedPeer) => void;
   readonly observer?: LookupObserver;
   readonly clock: Pick<Clock, 'nowMs'>;
   readonly timers: Timers;
@@ -77,6 +77,14 @@ export function createProviderLookups(deps: ProviderLookupsDeps): ProviderLookup
   const metMs = new Map<string, number>();
   const isAwake = ({ name }: { readonly name: string }) => liveness.stateOf(name) !== 'dead';
 
+  /** Who is connected has said itself where it is: somebody who names it may be out of date, or lie. */
+  const toOwnWord = (peer: NamedPeer) => {
+    const name = peer.id.toHex();
+    const life = liveness.stateOf(name);
+    if (life === 'dead') deps.onDeadNamed?.(peer);
+    return (life === 'alive' ? describe(name) : undefined) ?? peer;
+  };
+
   const searches = createSharedSearches<string, Provider>((key, { found, ended }) => {
     const startedMs = clock.nowMs();
     const all = new Map<string, Provider>();
@@ -97,14 +105,15 @@ export function createProviderLookups(deps: ProviderLookupsDeps): ProviderLookup
           asked++;
           return network.ask(peer, multihash);
         },
-        isSilent: (peer) => network.isSilent(peer),
+        // Those that others name as close are not waited for either while this node knows better.
+        isSilent: (peer) => network.isSilent(peer) || !isAwake({ name: peer.id.toHex() }),
         isFresh: ({ id }) => clock.nowMs() - (metMs.get(id.toHex()) ?? -Infinity) < FRESH_PEER_MS,
         timers,
       },
       contentMultihash(key),
       {
         onProviders(named) {
-          const providers = named.flatMap((peer) => toProvider(peer) ?? []);
+          const providers = named.flatMap((peer) => toProvider(toOwnWord(peer)) ?? []);
           for (const provider of providers) all.set(provider.name, provider);
           found(providers);
         },
@@ -127,7 +136,7 @@ export function createProviderLookups(deps: ProviderLookupsDeps): ProviderLookup
   const recorded = (key: string) =>
     records.providersOf(contentMultihash(key)).flatMap((name) => {
       const peer = describe(name);
-      return peer === undefined ? [] : (toProvider(peer) ?? []);
+      return peer === undefined ? [] : (toProvider(toOwnWord(peer)) ?? []);
     });
 
   return {
@@ -141,10 +150,8 @@ export function createProviderLookups(deps: ProviderLookupsDeps): ProviderLookup
         if (seen.has(provider.name)) return false;
         seen.add(provider.name);
         const life: PeerLife = liveness.stateOf(provider.name);
-        if (life === 'dead') deps.onDeadNamed?.(provider.name);
-        else if (life === 'doubtful') doubtful.push(provider);
-        else return true;
-        return false;
+        if (life === 'doubtful') doubtful.push(provider);
+        return life === 'alive' || life === 'unknown';
       };
       const take = ({ id, addresses }: Provider, outcome: LookupOutcome): Peer => {
         if (isFirst) observer?.lookupEnded(outcome);

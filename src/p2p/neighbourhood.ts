@@ -1,6 +1,9 @@
 import type { PeerId } from '@libp2p/interface';
 import { peerIdFromString } from '@libp2p/peer-id';
+import { CODE_P2P, multiaddr } from '@multiformats/multiaddr';
 
+import { MAX_IPS_PER_PEER } from '../dht/limits.ts';
+import { formatPeerAddress, parsePeerAddress } from '../dht/peer-address.ts';
 import { createPeerKeeping } from '../dht/peer-keeping.ts';
 import type { Logger } from '../observe/log.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -20,8 +23,8 @@ export interface NeighbourhoodDeps {
 export interface Neighbourhood extends AsyncDisposable {
   /** Unix ms of the last contact with a peer that is not connected now. */
   lastContactMs(peerId: string): number | undefined;
-  /** Tries to reach a peer that counts as gone, in the background and not often: it may have come back. */
-  probe(peer: PeerId): void;
+  /** Tries to reach a peer that counts as gone and that somebody names, in the background and not often: it may have come back. */
+  probe(peer: PeerId, addresses: readonly Uint8Array[]): void;
   /** Takes a peer that has said that it leaves, or does not answer, for gone: it is not dialled until it is probed. */
   drop(peer: PeerId): void;
   /** Forgets the last contact with peers that `keep` says no to. */
@@ -36,13 +39,26 @@ export function createNeighbourhood({
   onUnreachable,
 }: NeighbourhoodDeps): Neighbourhood {
   const { libp2p, routingTable } = node;
+  /** Where the peer was before, its ID included. */
+  const stored = async (peer: PeerId) => {
+    const known = await libp2p.peerStore.get(peer).catch(() => undefined);
+    return (known?.addresses ?? []).map((address) =>
+      address.multiaddr.decapsulateCode(CODE_P2P).encapsulate(`/p2p/${peer.toString()}`),
+    );
+  };
   const lastContact = new Map<string, number>();
   const keeping = createPeerKeeping({
     network: {
       isConnected: (id) => libp2p.getConnections(peerIdFromString(id)).length > 0,
-      async dial(id, stopped) {
+      async dial(id, addresses, stopped) {
         const signal = AbortSignal.any([stopped, AbortSignal.timeout(DIAL_TIMEOUT_MS)]);
-        await libp2p.dial(peerIdFromString(id), { signal });
+        const peer = peerIdFromString(id);
+        // An IP and a port; libp2p checks that the peer answers there, and the gate that a member may be there.
+        const named = addresses
+          .flatMap((bytes) => parsePeerAddress(bytes) ?? [])
+          .map((address) => multiaddr(formatPeerAddress(address)).encapsulate(`/p2p/${id}`));
+        if (named.length === 0) await libp2p.dial(peer, { signal });
+        else await libp2p.dial([...named.slice(0, MAX_IPS_PER_PEER), ...(await stored(peer))], { signal });
       },
       close(id) {
         for (const connection of libp2p.getConnections(peerIdFromString(id))) {
@@ -69,7 +85,7 @@ export function createNeighbourhood({
 
   return {
     lastContactMs: (peerId) => lastContact.get(peerId),
-    probe: (peer) => keeping.probe(peer.toString()),
+    probe: (peer, addresses) => keeping.probe(peer.toString(), addresses),
     drop: (peer) => keeping.drop(peer.toString()),
     forget(keep) {
       for (const peerId of lastContact.keys()) if (!keep(peerId)) lastContact.delete(peerId);

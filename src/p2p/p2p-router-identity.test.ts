@@ -3,6 +3,7 @@ import { describe, expect, test } from 'bun:test';
 import type { BootstrapPeer } from './bootstrapper.ts';
 import { until } from '../runtime/conditions.fixture.ts';
 import { loadIdentity } from './identity.ts';
+import { everybody } from './membership.ts';
 import type { P2pRouter } from './p2p-router.ts';
 import { createStaticBootstrapper } from './static-bootstrapper.ts';
 import { addressOf, createTestRouters, find, portOf, stopAfterEach } from './testing/test-routers.ts';
@@ -38,6 +39,31 @@ describe('createP2pRouter()', () => {
     }
     expect(portOf(after)).not.toBe(portOf(before));
     await until(async () => (await connectedIds(third)).includes(after.self().id));
+  });
+
+  test('is reached at its new address by who holds it for dead, without a word to that one', async () => {
+    const privateKey = await loadIdentity();
+    const hub = await routers.start();
+    const toHub = createStaticBootstrapper([addressOf(hub)]);
+    const third = await routers.start(toHub, {
+      listenAddress: '127.0.0.3:0',
+      announceAddresses: ['127.0.0.3'],
+    });
+    const before = await routers.start(toHub, { privateKey });
+    await until(async () => (await connectedIds(third)).length === 2);
+    await routers.stop(before);
+    await until(() => third.stats().peers.dead === 1);
+    const after = await routers.start(toHub, {
+      privateKey,
+      announceAddresses: ['127.0.0.9'],
+      listenAddress: '127.0.0.9:0',
+      // As in a cluster in which nobody is connected to all: it never dials the third.
+      membership: { ...everybody, knock: async (ip) => ip !== '127.0.0.3' },
+    });
+    await until(async () => (await connectedIds(third)).includes(after.self().id));
+    await after.advertise(['sha256:back']);
+    await until(async () => (await find(third, 'sha256:back')).length === 1);
+    expect((await find(third, 'sha256:back'))[0]?.addresses).toEqual(['127.0.0.9']);
   });
 
   test('comes together again when all routers restart at once', async () => {

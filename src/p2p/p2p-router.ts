@@ -114,7 +114,7 @@ export async function createP2pRouter(deps: P2pRouterDeps, options: P2pRouterOpt
       isSilent: (peer) => queries.isSilent(peer),
       heard: (name) => queries.heard(peerNamed(name)),
       notify: async (peer, notice) => sendNotice(libp2p, peer, notice),
-      probe: (name) => neighbourhood.probe(peerNamed(name)),
+      probe: ({ id, addresses }) => neighbourhood.probe(peerOf(id), addresses),
       drop: (name) => neighbourhood.drop(peerNamed(name)),
     },
     gate: {
