@@ -27,13 +27,9 @@ describe('checkHostSections()', () => {
     ['all capabilities', MIRROR, []],
     ['no list of them', `${MIRROR}capabilities = []\n`, []],
     ['pulls', `${MIRROR}capabilities = ['Pull']\n`, []],
-    ['tags alone', `${MIRROR}capabilities = ['resolve']\n`, ['hosts-mirror-unusable']],
-    [
-      'tags alone, and a second target',
-      `${MIRROR}capabilities = ['resolve']\n${MIRROR.replace('20', '21')}`,
-      [],
-    ],
+    ['tags alone, which do not keep containerd from pulls', `${MIRROR}capabilities = ['resolve']\n`, []],
     ['another path', `${MIRROR}override_path = true\n`, ['hosts-mirror-unusable']],
+    ['another path, and a second target', `${MIRROR}override_path = true\n${MIRROR.replace('20', '21')}`, []],
     [
       'an unknown capability',
       `${MIRROR}[host.'http://b']\ncapabilities = ['pul']\n`,

@@ -85,13 +85,9 @@ async function checkCertificates(
   return { findings: seen.size === 0 ? [] : [finding], unknown: Array.from(unknown) };
 }
 
-function unusableBecause(settings: HostSettings): readonly string[] {
-  const { capabilities, override_path: overridePath } = settings;
-  const names = namesOf(capabilities);
-  return [
-    ...(names.length > 0 && !names.includes('pull') ? ['capabilities has no "pull"'] : []),
-    ...(overridePath === true ? ['override_path is true: the mirror is asked without /v2'] : []),
-  ];
+/** Capabilities do not matter: as long as any host may be pulled from, containerd asks all of them for content (dockerFetcher.Fetch). */
+function unusableBecause({ override_path: overridePath }: HostSettings): readonly string[] {
+  return overridePath === true ? ['override_path is true: the mirror is asked without /v2'] : [];
 }
 
 function unknownCapability({ capabilities }: HostSettings): string | undefined {
