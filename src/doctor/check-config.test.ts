@@ -149,6 +149,19 @@ describe('checkConfig()', () => {
           lines: ['version = 3', `[${IMAGES}]`, '  discard_unpacked_layers = false'],
         },
       ],
+      [
+        'k3s',
+        '1.7.20',
+        {
+          [DISTRIBUTIONS.k3s.configFile]:
+            `version = 2\nimports = ["/var/lib/rancher/k3s/agent/etc/containerd/config.toml.d/*.toml"]\n[${CRI}.containerd]\ndiscard_unpacked_layers = true\n`,
+        },
+        {
+          do: 'note',
+          text: 'in /var/lib/rancher/k3s/agent/etc/containerd/config.toml.tmpl (made from the base template if it is not there); a table that the base has already is changed, not repeated',
+          lines: ['{{ template "base" . }}', '', `[${CRI}.containerd]`, '  discard_unpacked_layers = false'],
+        },
+      ],
     ];
 
   test.each(MENDS)('tells %s how to keep layers', async (id, version, files, step) => {

@@ -178,8 +178,13 @@ function choosePlace(config: EffectiveConfig, version: ContainerdVersion, table:
   return file === undefined || text === undefined ? undefined : { file, text, path: table };
 }
 
-function rancherStep({ config }: ConfigContext, file: readonly string[], toml: readonly string[]): MendStep {
-  const glob = config.globs.find((glob) => glob.endsWith('/*.toml'));
+function rancherStep(
+  { config, version }: ConfigContext,
+  file: readonly string[],
+  toml: readonly string[],
+): MendStep {
+  // 1.x would take the one table of such a file for all of the CRI plugin, and lose the runtimes and the network.
+  const glob = version.major < 2 ? undefined : config.globs.find((glob) => glob.endsWith('/*.toml'));
   if (glob !== undefined) return { do: 'write', file: glob.replace(/\*\.toml$/, 'spegel.toml'), lines: file };
   return {
     do: 'note',
