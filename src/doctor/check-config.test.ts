@@ -12,14 +12,19 @@ const SOCKET = '/run/containerd/containerd.sock';
 const IMAGES = 'plugins."io.containerd.cri.v1.images"';
 const CRI = 'plugins."io.containerd.grpc.v1.cri"';
 
-async function check(version: string, files: Readonly<Record<string, string>>, id: DistributionId = 'plain') {
+async function check(
+  version: string,
+  files: Readonly<Record<string, string>>,
+  id: DistributionId = 'plain',
+  registryConfigPath = CERTS,
+) {
   await using folder = await createHostFolder(files);
   const parsed = parseContainerdVersion(version) as ContainerdVersion;
   const distribution = DISTRIBUTIONS[id];
   const config = await readEffectiveConfig(folder.host, distribution.configFile, parsed);
   const settings = readCriSettings(config, parsed);
   const context = { config, settings, version: parsed, distribution };
-  return checkConfig(context, { registryConfigPath: CERTS, socket: settings.socket.value }).findings;
+  return checkConfig(context, { registryConfigPath, socket: settings.socket.value }).findings;
 }
 
 const FILE = '/etc/containerd/config.toml';
@@ -71,6 +76,25 @@ describe('checkConfig()', () => {
   ])('finds in containerd %s, of %j, %j', async (version, text, ids) => {
     expect((await check(version, { [FILE]: text })).map(({ id }) => id)).toEqual(ids);
   });
+
+  test.each([
+    ['2.3.4', 'version = 3\n', 'config-path-list'],
+    // A local pull reads the list.
+    ['2.3.4', `version = 3\n[${IMAGES}]\nuse_local_image_pull = true\n`, 'config-path-mismatch'],
+  ])(
+    'has the folder that spegel writes to take the place of the default of %s in %j',
+    async (version, text, id) => {
+      const [finding, ...others] = await check(version, { [FILE]: text }, 'plain', '/srv/certs.d');
+      expect(others).toEqual([]);
+      expect(finding).toMatchObject({
+        id,
+        mend: [
+          { do: 'insert', lines: [`[${IMAGES}.registry]`, '  config_path = "/srv/certs.d"'] },
+          { do: 'run' },
+        ],
+      });
+    },
+  );
 
   test('says of a setting in a section that is not read where it is', async () => {
     const [finding] = await check('2.1.5', {

@@ -97,30 +97,35 @@ function checkConfigPath(context: ConfigContext, expected: ConfigExpectations): 
   }
   const findings: Finding[] = [];
   const wanted = expected.registryConfigPath.replace(/(.)\/+$/, '$1');
-  if (!folders.includes(wanted)) {
+  const isList = folders.length > 1 && settings.usesTransferService;
+  // Nobody has chosen containerd's default, so it is that which gives way: one change, not two.
+  const isDefault = configPath.origin === undefined;
+  if (!folders.includes(wanted) && !(isDefault && isList)) {
     const [first = ''] = folders;
     findings.push({
       id: 'config-path-mismatch',
       severity: 'error',
       what: 'containerd reads its hosts.toml files in another folder than the one that spegel writes to',
       seen: [see(context, 'config_path', configPath), `--containerd-registry-config-path ${wanted}`],
-      mend: [
-        {
-          do: 'note',
-          text: 'give configure, cleanup and doctor the folder that containerd reads; in the chart',
-          lines: ['spegel:', `  containerdRegistryConfigPath: ${first}`],
-        },
-        { do: 'note', text: 'as a flag', lines: [`--containerd-registry-config-path ${first}`] },
-      ],
+      mend: isDefault
+        ? set(wanted)
+        : [
+            {
+              do: 'note',
+              text: 'give configure, cleanup and doctor the folder that containerd reads; in the chart',
+              lines: ['spegel:', `  containerdRegistryConfigPath: ${first}`],
+            },
+            { do: 'note', text: 'as a flag', lines: [`--containerd-registry-config-path ${first}`] },
+          ],
     });
   }
-  if (folders.length > 1 && settings.usesTransferService) {
+  if (isList) {
     findings.push({
       id: 'config-path-list',
       severity: 'error',
       what: `config_path has several folders, and containerd ${version.major}.${version.minor} pulls through its transfer service, which takes the whole list for the name of one folder: no hosts.toml is read`,
       seen: [see(context, 'config_path', configPath)],
-      mend: set(folders.includes(wanted) ? wanted : (folders[0] ?? wanted)),
+      mend: set(isDefault || folders.includes(wanted) ? wanted : (folders[0] ?? wanted)),
     });
   }
   return findings;
