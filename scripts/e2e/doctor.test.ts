@@ -12,7 +12,7 @@ import { countMirrorRequests } from '../lab/mirror-counts.ts';
 import { runCommand } from '../lab/run-command.ts';
 import { createSelfSignedCertificate } from '../lab/self-signed-certificate.ts';
 import { createImage } from '../lab/test-image.ts';
-import { untilFound } from '../lab/until-found.ts';
+import { contentPath, untilFound } from '../lab/until-found.ts';
 import { REGISTRY } from '../lab/upstream.ts';
 import { applyMend } from './apply-mend.ts';
 import { waitFor } from '../lab/wait-for.ts';
@@ -63,17 +63,73 @@ async function doctorOn({ containerd, mirror }: LabNode, ...args: readonly strin
 let images = 0;
 let others = 0;
 
-/** Pulls an image that no registry has: only the mirror can have got it. */
-async function pullThroughMirror(puller = node()): Promise<void> {
+/** A new image, and the name that it has on this lab's registry. */
+function nextImage() {
   images += 1;
   const name = `doctor${images}`;
   const image = createImage({ seed: `${name}-${lab().id}`, layers: [{ sizeBytes: 10_000 }] });
-  await lab().node(1).importImage(image, `${REGISTRY}/${name}:v1`);
+  return { name, image, reference: `${REGISTRY}/${name}:v1` };
+}
+
+/** Pulls an image that no registry has: only the mirror can have got it. */
+async function pullThroughMirror(puller = node()): Promise<void> {
+  const { name, image, reference } = nextImage();
+  await lab().node(1).importImage(image, reference);
   await untilFound(puller, image, name, 'v1');
   const counted = await countMirrorRequests(puller.mirror);
-  await puller.pull(`${REGISTRY}/${name}:v1`);
+  await puller.pull(reference);
   expect((await counted()).hits).toBeGreaterThan(0);
   await puller.verify(image);
+}
+
+/** Pulls an image that the mirror finds and the registry has: it comes from there, and nobody is told. */
+async function pullBesideMirror(): Promise<void> {
+  const { name, image, reference } = nextImage();
+  await lab().upstream.push(image, name, 'v1');
+  await lab().node(1).importImage(image, reference);
+  await untilFound(node(), image, name, 'v1');
+  const counted = await countMirrorRequests(node().mirror);
+  // Without hosts.toml containerd 1.x takes a registry for one with TLS, which this one is not.
+  await node()
+    .pull(reference)
+    .catch(() => {});
+  expect(await counted()).toEqual({ hits: 0, misses: 0 });
+}
+
+/** Pushes an image to the lab's registry, and names it as if it was another one's. */
+async function pushNext(registry: string): Promise<string> {
+  const { name, image } = nextImage();
+  await lab().upstream.push(image, name, 'v1');
+  return `${registry}/${name}:v1`;
+}
+
+/** Pulls an image from its registry, and from the node that is looked at by another one. */
+async function serveThroughMirror(): Promise<void> {
+  const { name, image, reference } = nextImage();
+  await lab().upstream.push(image, name, 'v1');
+  await node().pull(reference);
+  await lab().upstream.cut('refuse');
+  try {
+    await untilFound(lab().node(1), image, name, 'v1');
+    await lab().node(1).pull(reference);
+    await lab().node(1).verify(image);
+  } finally {
+    await lab().upstream.restore();
+  }
+}
+
+/** Pulls an image from its registry, after which the node cannot serve its layers. */
+async function pullWithoutLayers(): Promise<void> {
+  const { name, image, reference } = nextImage();
+  await lab().upstream.push(image, name, 'v1');
+  await node().pull(reference);
+  const layer = image.blobs.find(({ kind }) => kind === 'layer');
+  if (layer === undefined) throw new Error('The image has no layer');
+  const headers = { 'X-Spegel-Mirrored': 'true' };
+  await waitFor('containerd to have removed the layer', async () => {
+    const answer = await node().mirror.fetch(contentPath(name, layer), { method: 'HEAD', headers });
+    return answer.status === 404;
+  });
 }
 
 async function editConfig(change: (text: string) => string): Promise<void> {
@@ -84,8 +140,21 @@ async function editConfig(change: (text: string) => string): Promise<void> {
   await node().containerd.restart();
 }
 
-async function mend(finding: Finding | undefined): Promise<void> {
+/** Runs `spegel configure` on the node that is looked at. */
+async function configureFor(target: string): Promise<void> {
+  const { certsDir } = node().containerd.paths;
+  const folder = ['--containerd-registry-config-path', certsDir];
+  await runCommand([node().mirror.binary, 'configure', ...folder, ...MIRRORED, '--mirror-targets', target]);
+}
+
+/** Does what a finding says. With a port its note is a command line for it, in which the port is left open. */
+async function mend(finding: Finding | undefined, port?: number): Promise<void> {
   if (finding === undefined) throw new Error('There is nothing to mend');
+  if (port !== undefined) {
+    expect(JSON.stringify(finding.mend)).toContain('spegel configure --mirror-targets ');
+    await configureFor(`http://127.0.0.1:${port}`);
+    return;
+  }
   await applyMend(finding, {
     restartContainerd: async () => node().containerd.restart(),
     spegel: async (args) => void (await runCommand([node().mirror.binary, ...args])),
@@ -138,18 +207,25 @@ describe('spegel doctor', () => {
     expect(text.stdout).toContain('ERROR containerd-unreachable');
   });
 
-  /** What is broken, the finding that says so, and its mend makes containerd use the mirror again. */
+  /** What is broken, what nobody notices of it, the finding that says so; and its mend makes the mirror be used again. */
   const BROKEN: ReadonlyArray<{
     readonly id: string;
     readonly when: string;
     readonly only?: 'old' | 'new';
     readonly break: () => Promise<void>;
+    /** Rejects if the node works all the same. */
+    readonly symptom?: () => Promise<void>;
+    /** Rejects unless the node works. Default: it pulls through the mirror. */
+    readonly works?: () => Promise<void>;
     readonly args?: readonly string[];
     readonly seen?: RegExp;
+    /** Where the mirror listens, for a mend that cannot know it. */
+    readonly port?: number;
   }> = [
     {
       id: 'config-path-unset',
       when: 'config_path is not there',
+      symptom: pullBesideMirror,
       only: 'old',
       break: async () => editConfig(withoutConfigPath),
       seen: /config\.toml.*not set/,
@@ -157,6 +233,7 @@ describe('spegel doctor', () => {
     {
       id: 'config-path-unset',
       when: 'an imported file replaces the section that has it',
+      symptom: pullBesideMirror,
       only: 'old',
       break: async () => {
         const file = join(dirname(configFile()), 'import.toml');
@@ -168,6 +245,7 @@ describe('spegel doctor', () => {
     {
       id: 'config-path-unset',
       when: 'it is empty in a file of version 2',
+      symptom: pullBesideMirror,
       only: 'old',
       break: async () => editConfig((text) => text.replace(/^config_path = .*$/m, 'config_path = ""')),
       seen: /config\.toml:\d+: .*config_path = ""/,
@@ -175,6 +253,7 @@ describe('spegel doctor', () => {
     {
       id: 'config-path-list',
       when: 'the transfer service misreads a list',
+      symptom: pullBesideMirror,
       only: 'new',
       break: async () =>
         editConfig((text) =>
@@ -183,8 +262,17 @@ describe('spegel doctor', () => {
       seen: /config\.toml:\d+: .*:\/etc\/docker\/certs\.d/,
     },
     {
+      id: 'config-path-list',
+      when: "config_path is not there, and containerd's own default is a list",
+      only: 'new',
+      symptom: pullBesideMirror,
+      break: async () => editConfig(withoutConfigPath),
+      seen: /config\.toml: .*certs\.d:.*not set; this is the default/,
+    },
+    {
       id: 'registry-mirrors',
       when: 'registry.mirrors is set in place of config_path',
+      symptom: pullBesideMirror,
       break: async () =>
         editConfig(
           (text) =>
@@ -204,6 +292,8 @@ describe('spegel doctor', () => {
     {
       id: 'discard-unpacked-layers',
       when: 'discard_unpacked_layers is true',
+      symptom: pullWithoutLayers,
+      works: serveThroughMirror,
       break: async () =>
         editConfig(
           (text) => `${text}[${isNew ? images2 : `${cri1}.containerd`}]\ndiscard_unpacked_layers = true\n`,
@@ -213,6 +303,8 @@ describe('spegel doctor', () => {
     {
       id: 'lazy-snapshotter',
       when: 'images are unpacked by a snapshotter that may not store layers',
+      // There is no such snapshotter in the lab: pulls fail.
+      works: serveThroughMirror,
       break: async () =>
         editConfig(
           (text) =>
@@ -223,6 +315,7 @@ describe('spegel doctor', () => {
     {
       id: 'config-path-shadowed',
       when: 'a folder that config_path names first has the registry',
+      symptom: pullBesideMirror,
       break: async () => {
         const folder = join(earlierFolder(), REGISTRY);
         await mkdir(folder, { recursive: true });
@@ -238,9 +331,12 @@ describe('spegel doctor', () => {
     },
     {
       id: 'containerd-not-restarted',
-      when: 'its configuration is newer than the process',
+      when: 'config_path was set and the process goes on without it',
+      symptom: pullBesideMirror,
       break: async () => {
-        await writeFile(configFile(), `${await readFile(configFile(), 'utf8')}# changed\n`);
+        const right = await readFile(configFile(), 'utf8');
+        await editConfig(withoutConfigPath);
+        await writeFile(configFile(), right);
         // As if that was later: the times of processes are known to the second.
         const laterMs = Date.now() + LATER_MS;
         await utimes(configFile(), new Date(laterMs), new Date(laterMs));
@@ -250,24 +346,24 @@ describe('spegel doctor', () => {
     },
     {
       id: 'hosts-mirror-unusable',
-      when: 'the mirror has not the capability to pull',
+      when: 'the mirror is asked at another path',
+      symptom: pullBesideMirror,
       break: async () => {
         const text = await readFile(hostsFile(REGISTRY), 'utf8');
-        await writeFile(
-          hostsFile(REGISTRY),
-          text.replace(/^capabilities = .*$/m, "capabilities = ['resolve']"),
-        );
+        await writeFile(hostsFile(REGISTRY), text.replace(/^(\[host\..*\])$/m, '$1\noverride_path = true'));
       },
-      seen: /capabilities has no "pull"/,
+      seen: /override_path is true/,
     },
     {
       id: 'hosts-missing',
       when: 'configure has not run',
+      symptom: pullBesideMirror,
       break: async () => rm(node().containerd.paths.certsDir, { recursive: true }),
     },
     {
       id: 'hosts-shadowed',
       when: 'a folder with the port in its other form hides ours',
+      symptom: pullBesideMirror,
       break: async () => {
         await mkdir(dirname(hostsFile('registry.lab_5000_')));
         await writeFile(hostsFile('registry.lab_5000_'), `server = "http://${REGISTRY}"\n`);
@@ -276,6 +372,7 @@ describe('spegel doctor', () => {
     {
       id: 'hosts-without-mirror',
       when: 'a folder hides _default',
+      symptom: pullBesideMirror,
       break: async () => {
         await mkdir(dirname(hostsFile('_default')));
         await cp(hostsFile('registry.lab'), hostsFile('_default'));
@@ -287,26 +384,46 @@ describe('spegel doctor', () => {
     {
       id: 'hosts-stale',
       when: 'hosts.toml was written for another target',
-      break: async () =>
-        void (await runCommand([
-          node().mirror.binary,
-          'configure',
-          '--containerd-registry-config-path',
-          node().containerd.paths.certsDir,
-          ...MIRRORED,
-          '--mirror-targets',
-          'http://127.0.0.1:5999',
-        ])),
+      symptom: pullBesideMirror,
+      break: async () => configureFor('http://127.0.0.1:5999'),
       args: ['--mirror-targets', 'http://127.0.0.1:5000'],
+    },
+    {
+      id: 'target-unreachable',
+      when: 'hosts.toml sends pulls to a port where nothing is',
+      symptom: pullBesideMirror,
+      break: async () => configureFor('http://127.0.0.1:5999'),
+      seen: /GET http:\/\/127\.0\.0\.1:5999\/readyz: /,
+      port: 5000,
+    },
+    {
+      id: 'target-not-spegel',
+      when: 'hosts.toml sends pulls to another server',
+      symptom: pullBesideMirror,
+      break: async () => configureFor(`http://127.0.0.1:${MIRROR_PORTS.metrics}`),
+      seen: /9090\/readyz: 404/,
+      port: 5000,
     },
     {
       id: 'default-with-server',
       when: '_default has a server',
+      // An image of a registry that does not exist is another one's.
+      symptom: async () =>
+        node()
+          .pull(await pushNext('elsewhere.lab'))
+          .then(() => {}),
+      works: async () => {
+        const pulled = await node()
+          .pull(await pushNext('elsewhere.lab'))
+          .catch(() => 'failed');
+        expect(pulled).toBe('failed');
+        await pullThroughMirror();
+      },
       break: async () => {
         await mkdir(dirname(hostsFile('_default')));
         await writeFile(
           hostsFile('_default'),
-          "server = 'https://cache.example'\n[host.'http://127.0.0.1:5000']\n",
+          `server = 'http://${REGISTRY}'\n[host.'http://127.0.0.1:5000']\n`,
         );
       },
       seen: /_default\/hosts\.toml:1: server/,
@@ -316,16 +433,19 @@ describe('spegel doctor', () => {
   test.each(BROKEN.filter(({ only }) => only !== (isNew ? 'old' : 'new')))(
     'names $id when $when, and its mend works',
     async (broken) => {
+      // So that the mirror has a use to compare with, and no hits are missing.
+      await pullThroughMirror();
       await broken.break();
+      await broken.symptom?.();
       const { findings, exitCode } = await doctor(...(broken.args ?? []));
       const found = findings.find(({ id }) => id === broken.id);
       expect({ found: found?.id, all: findings }).toMatchObject({ found: broken.id });
       const codes = { error: 1, warning: 3, info: 0 };
       expect(exitCode).toBe(codes[found?.severity ?? 'error']);
       if (broken.seen !== undefined) expect(found?.seen.join('\n')).toMatch(broken.seen);
-      await mend(found);
+      await mend(found, broken.port);
       expect((await doctor(...(broken.args ?? []))).findings).toEqual([]);
-      await pullThroughMirror();
+      await (broken.works ?? pullThroughMirror)();
     },
   );
 
@@ -340,8 +460,13 @@ describe('spegel doctor', () => {
     ['target-unreachable', ['--mirror-targets', 'http://127.0.0.1:9']],
     ['target-not-spegel', ['--mirror-targets', 'http://127.0.0.1:9090']],
     ['peers-unreachable', ['--registry-addr', ':9']],
-  ])('names %s', async (id, args) => {
-    expect((await doctor(...args)).ids).toContain(id);
+  ])('names %s, and no more with the flags that its mend has', async (id, args) => {
+    const { findings } = await doctor(...args);
+    const { mend = [] } = findings.find((finding) => finding.id === id) ?? {};
+    expect(findings.map(({ id }) => id)).toContain(id);
+    const lines = mend.flatMap((step) => (step.do === 'note' ? (step.lines ?? []) : []));
+    const flags = lines.filter((line) => line.startsWith('--')).flatMap((line) => line.split(' '));
+    if (flags.length > 0) expect((await doctor(...flags)).findings).toEqual([]);
   });
 
   test('names hosts-invalid for a hosts.toml that containerd ignores', async () => {
