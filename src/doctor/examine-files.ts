@@ -38,6 +38,8 @@ export interface FilesReport extends Findings {
   readonly isVersionKnown: boolean;
   /** False: neither containerd's configuration nor the hosts.toml folders are where they can be seen. */
   readonly isVisible: boolean;
+  /** False: what only the running containerd can tell was not looked at. */
+  readonly isProcessSeen: boolean;
   /** Files of containerd's configuration, in the order in which they count. */
   readonly configFiles: readonly string[];
   readonly configPath: string;
@@ -91,6 +93,7 @@ export async function examineFiles(
     version,
     isVersionKnown: known !== undefined,
     isVisible: config.isSeen || seen.isSeen,
+    isProcessSeen: process !== undefined,
     configFiles,
     configPath: config.configPath,
     hosts,

@@ -54,14 +54,19 @@ export async function examineNode(deps: ExamineDeps, options: ExamineOptions): P
     const answered = 'error' in containerd ? undefined : parseContainerdVersion(containerd.version);
     const files = await examineFiles(host, options, answered ?? given);
     const { version } = files;
-    const unknown =
-      answered !== undefined
-        ? []
-        : [
-            given === undefined
-              ? `containerd's version is not known: its configuration was read as that of ${version.major}.${version.minor}; name it with --containerd-version`
-              : 'containerd did not tell its version: that of --containerd-version counts',
-          ];
+    const unknown: string[] = [];
+    if (answered === undefined) {
+      unknown.push(
+        given === undefined
+          ? `containerd's version is not known: its configuration was read as that of ${version.major}.${version.minor}; name it with --containerd-version`
+          : 'containerd did not tell its version: that of --containerd-version counts',
+      );
+    }
+    if (!files.isProcessSeen) {
+      unknown.push(
+        "containerd's process was not looked at, as none is seen from here: whether it was restarted since its configuration changed, and whether it asks the mirror through a proxy",
+      );
+    }
     const images = 'error' in containerd ? [] : containerd.images;
     const { folders } = files.hosts;
     const isHostNetwork = await hasHostNetwork(host);
