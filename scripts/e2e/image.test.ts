@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test';
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { appendFile, readFile, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { BINARY } from '../lab/binary.ts';
 import { type Cleanup, createCleanup } from '../lab/cleanup.ts';
 import { type Container, type ContainerHost, createContainerHost } from '../lab/container.ts';
@@ -16,7 +16,7 @@ import { waitFor } from '../lab/wait-for.ts';
 import { readImageTexts } from '../oci-image/image-facts.ts';
 import { imageName } from '../oci-image/image-layout.ts';
 import { archiveNativeImage } from '../oci-image/native-image.ts';
-import { useLab } from './test-lab.ts';
+import { containerdMajor, useLab } from './test-lab.ts';
 
 const MIB = 1024 * 1024;
 /** What the chart gives a mirror, as request and limit. */
@@ -31,6 +31,8 @@ const START_TIMEOUT_MS = 180_000;
 const CONFIG_PATH = '/etc/containerd/certs.d';
 const SOCKET_PATH = '/run/containerd/containerd.sock';
 const CONTENT_PATH = '/var/lib/containerd/io.containerd.content.v1.content';
+/** Where the chart shows the node to doctor. */
+const HOST_ROOT = '/host';
 /** The chart's init container and cleanup write files of any owner. */
 const WRITER_CAPABILITIES = ['CAP_CHOWN', 'CAP_DAC_OVERRIDE', 'CAP_FOWNER'];
 
@@ -75,6 +77,29 @@ const at = <T>(items: readonly T[], n: number): T => {
 async function readTree(path: string): Promise<string> {
   const find = ['find', '.', '-printf', '%P %M %U:%G\\n', '-type', 'f', '-exec', 'sha256sum', '{}', ';'];
   return (await runCommand(find, { cwd: path })).split('\n').sort().join('\n');
+}
+
+/** What of a node `spegel doctor` is shown, where a pod of the chart has it: each below /host, with the node's own path. */
+function doctorView({ containerd }: LabNode) {
+  const { certsDir, socket } = containerd.paths;
+  const config = join(dirname(certsDir), 'config.toml');
+  return {
+    mounts: [certsDir, config, socket, containerd.contentPath].map((path) => ({
+      source: path,
+      target: join(HOST_ROOT, path),
+    })),
+    env: {
+      HOST_ROOT,
+      CONTAINERD_CONFIG: config,
+      CONTAINERD_REGISTRY_CONFIG_PATH: certsDir,
+      CONTAINERD_SOCK: socket,
+      CONTAINERD_NAMESPACE: 'k8s.io',
+      CONTAINERD_CONTENT_PATH: containerd.contentPath,
+      MIRRORED_REGISTRIES: `http://${REGISTRY}`,
+      REGISTRY_ADDR: `:${MIRROR_PORTS.registry}`,
+      ADDR: `127.0.0.1:${MIRROR_PORTS.metrics}`,
+    },
+  };
 }
 
 const certsMount = ({ containerd }: LabNode) => ({
@@ -127,14 +152,16 @@ test('the mirror runs as a container of the chart does, finds the others by DNS,
   for (const n of NODES) {
     const node = lab().node(n);
     const { containerd, endpoint } = node;
+    const view = doctorView(node);
     const mirror = await at(hosts, n).start({
       name: 'registry',
       memoryLimitBytes: HAS_MEMORY_CONTROLLER ? LIMIT_BYTES : undefined,
       mounts: [
         { source: containerd.paths.socket, target: SOCKET_PATH },
         { source: containerd.contentPath, target: CONTENT_PATH },
+        ...view.mounts,
       ],
-      env: { NODE_IP: endpoint.ipv4 },
+      env: { NODE_IP: endpoint.ipv4, ...view.env },
       argv: [
         '/spegel',
         'registry',
@@ -237,6 +264,26 @@ test('the program in a running container is found by its name, as documented', a
   const { exitCode, stdout } = await at(mirrors, 2).exec(['spegel', 'peers', '--json']);
   expect(exitCode).toBe(0);
   expect((JSON.parse(stdout) as { peers: unknown[] }).peers).toHaveLength(2);
+});
+
+test('doctor in a running container sees the node: nothing is wrong, then what somebody has broken', async () => {
+  const doctor = async () => {
+    const { exitCode, stdout } = await at(mirrors, 2).exec(['spegel', 'doctor', '--json']);
+    return { exitCode, ...(JSON.parse(stdout) as { findings: { id: string }[]; unknown: string[] }) };
+  };
+  expect(await doctor()).toMatchObject({
+    exitCode: 0,
+    findings: [],
+    unknown: [expect.stringContaining("containerd's process")],
+  });
+  const { certsDir } = lab().node(2).containerd.paths;
+  const config = join(dirname(certsDir), 'config.toml');
+  const plugin = containerdMajor() >= 2 ? 'cri.v1.images"' : 'grpc.v1.cri".containerd';
+  const before = await readFile(config, 'utf8');
+  await appendFile(config, `[plugins."io.containerd.${plugin}]\ndiscard_unpacked_layers = true\n`);
+  const broken = await doctor();
+  await writeFile(config, before);
+  expect(broken).toMatchObject({ exitCode: 1, findings: [{ id: 'discard-unpacked-layers' }] });
 });
 
 const LIMIT_TEST = 'the mirrors stayed within 128 MiB';
