@@ -72,6 +72,16 @@ describe('runConfigure()', () => {
     expect((await configure({ dryRun: true })).out).toBe('');
   });
 
+  test('runConfigure() names links to nothing, which it leaves alone', async () => {
+    await folder.make({ 'quay.io': '-> ../shared', 'docker.io/': '0755' });
+    const { log } = await configure();
+    expect(await folder.read()).toMatchObject({ 'certs.d/quay.io': '-> ../shared' });
+    expect(log).toContain('this link leads to nothing that can be seen here');
+    expect(log).toContain(`"path":"${join(folder.configPath, 'quay.io')}"`);
+    await folder.make({ '../shared/': '0755' });
+    expect((await configure()).log).not.toContain('this link leads to nothing');
+  });
+
   test('runConfigure() reads basic auth and does not print it', async () => {
     await mkdir(join(folder.root, 'basic-auth'));
     await writeFile(join(folder.root, 'basic-auth/username'), 'user');

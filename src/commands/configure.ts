@@ -1,3 +1,5 @@
+import { join } from 'node:path';
+
 import { planConfiguration } from '../containerd/hosts-configure.ts';
 import type { HostsConfig } from '../containerd/hosts-config.ts';
 import { describeChanges } from '../containerd/hosts-dry-run.ts';
@@ -34,6 +36,14 @@ export async function runConfigure(
   }
   for (const { what, path } of [...changes.saves, ...changes.missing, ...changes.undo]) {
     logger.info('kept the configuration complete', { what, path });
+  }
+  for (const name of options.allRegistries ? state.linksToNothing : []) {
+    logger.warn(
+      'this link leads to nothing that can be seen here: pulls from its registry may not ask the mirror',
+      {
+        path: join(state.configPath, name),
+      },
+    );
   }
   logger.info('containerd is configured', {
     path: options.configPath,

@@ -2,7 +2,7 @@ import type { Dirent } from 'node:fs';
 import { readFile, readdir, readlink, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { isTemporaryName } from './host-files.ts';
-import { lstatIfPresent } from './host-tree.ts';
+import { lstatIfPresent, readNames } from './host-tree.ts';
 import { type HostsAuthor, hostsAuthor } from './hosts-author.ts';
 import { BACKUP_FOLDER, HostsConfigError, hostsConfigFailure } from './hosts-config.ts';
 
@@ -41,6 +41,8 @@ export interface HostsState {
   readonly originalRanLast: boolean;
   /** Every folder that is at its place or in `_backup`, by its name, sorted. */
   readonly folders: ReadonlyMap<string, HostsFolderState>;
+  /** Names of links with nothing behind them, sorted: in a pod also those that leave the folder that is mounted. */
+  readonly linksToNothing: readonly string[];
 }
 
 /** Reads the configuration. Throws HostsConfigError for what cannot be read. */
@@ -61,7 +63,8 @@ export async function readHostsState(path: string): Promise<HostsState> {
     }
     const authors = new Set(Array.from(folders.values(), ({ current }) => current?.author));
     const originalRanLast = hasBackup && (authors.has('original') || !authors.has('spegel'));
-    return { configPath, backupPath, hasBackup, originalRanLast, folders };
+    const linksToNothing = await readLinksToNothing(configPath);
+    return { configPath, backupPath, hasBackup, originalRanLast, folders, linksToNothing };
   } catch (error) {
     throw hostsConfigFailure(`Cannot read ${configPath}`, error);
   }
@@ -169,6 +172,19 @@ async function readKinds(path: string, from = path): Promise<Map<string, 'folder
     if (stats?.isDirectory() === true) kinds.set(entry.name, 'link');
   }
   return kinds;
+}
+
+async function readLinksToNothing(configPath: string): Promise<readonly string[]> {
+  const names: string[] = [];
+  for (const name of await readNames(configPath)) {
+    const path = join(configPath, name);
+    const isThere = await stat(path).then(
+      () => true,
+      () => false,
+    );
+    if (!isThere && (await lstatIfPresent(path))?.isSymbolicLink() === true) names.push(name);
+  }
+  return names;
 }
 
 /** The hosts.toml of a folder in `_backup`, through links as they were before they were kept there. */
