@@ -6,7 +6,7 @@ const USAGE = `Routing among real processes in network namespaces, compiled as t
 Needs root. Figures are comparable within one run only: look at /proc/loadavg first.
 
   scripts/bench/run --scenario cluster [--nodes 40] [--keys 100] [--measure all] [--lookups 400] [--bulk-keys 2000]
-                    [--single-keys 30] [--settle-seconds 20] [--idle-seconds 60] [--start-gap-ms 0]
+                    [--single-keys 30] [--soak-minutes 60] [--settle-seconds 20] [--idle-seconds 60] [--start-gap-ms 0]
                     [--profile FOLDER] [--json]
 
   --keys     digests that each node has from the start
@@ -21,6 +21,7 @@ Needs root. Figures are comparable within one run only: look at /proc/loadavg fi
   withdraw    one node removes its keys: until nobody is told of it
   hang        SIGSTOP: until nobody is told of it; SIGCONT: until all are told again
   kill        SIGKILL of one node; kill-tenth: of 10 % at once
+  soak        content that comes and goes, for long: memory
   holders     4 of 5 holders of some keys killed: requests that fail`;
 
 const { values } = parseArgs({
@@ -32,6 +33,7 @@ const { values } = parseArgs({
     lookups: { type: 'string', default: '400' },
     'bulk-keys': { type: 'string', default: '2000' },
     'single-keys': { type: 'string', default: '30' },
+    'soak-minutes': { type: 'string', default: '60' },
     'settle-seconds': { type: 'string', default: '20' },
     'idle-seconds': { type: 'string', default: '60' },
     'start-gap-ms': { type: 'string', default: '0' },
@@ -41,7 +43,9 @@ const { values } = parseArgs({
   },
 });
 const measures =
-  values.measure === 'all' ? MEASURES : values.measure.split(',').filter((name) => name !== '');
+  values.measure === 'all'
+    ? MEASURES.filter((name) => name !== 'soak')
+    : values.measure.split(',').filter((name) => name !== '');
 const numbers = [
   values.nodes,
   values.keys,
@@ -51,6 +55,7 @@ const numbers = [
   values['settle-seconds'],
   values['idle-seconds'],
   values['start-gap-ms'],
+  values['soak-minutes'],
 ].map(Number);
 const isValid =
   measures.every((name) => (MEASURES as readonly string[]).includes(name)) &&
@@ -69,6 +74,7 @@ const [
   settleSeconds = 0,
   idleSeconds = 0,
   startGapMs = 0,
+  soakMinutes = 0,
 ] = numbers;
 const result = await runCluster({
   nodes,
@@ -76,6 +82,7 @@ const result = await runCluster({
   lookups,
   bulkKeys,
   singleKeys,
+  soakMinutes,
   settleSeconds,
   idleSeconds,
   startGapMs,

@@ -4,6 +4,7 @@ import {
   GIVE_UP_AFTER_MS,
   LATE_TICK_MS,
   PING_AFTER_MS,
+  PING_ALONE_AFTER_MS,
   PING_TICK_MS,
   PING_TIMEOUT_MS,
   SUSPECT_AFTER_MS,
@@ -15,8 +16,8 @@ export interface HeartbeatDeps {
   readonly clock: Clock;
   /** The peers that are connected. */
   readonly connected: () => Iterable<string>;
-  /** True if it is this node's turn to ask the peer when it is quiet. Default: all are. */
-  readonly isWatched?: (peer: string) => boolean;
+  /** True if it is this node's turn to ask the peer when it is quiet; undefined if nobody knows whose it is. Default: all are. */
+  readonly isWatched?: (peer: string) => boolean | undefined;
   /** Peers that this node watches do not answer: others may want to ask for themselves. */
   readonly onSuspicion?: (peers: readonly string[]) => void;
   /** Asks the peer whether it is there; resolves when it answers, whenever that is. */
@@ -92,7 +93,12 @@ export function createHeartbeat({
       pulses.set(peer, pulse);
     }
     if (pulse.askedMs === undefined) {
-      if (nowMs - pulse.heardMs >= PING_AFTER_MS && isWatched(peer)) ask(peer, pulse, nowMs);
+      const quietMs = nowMs - pulse.heardMs;
+      if (quietMs < PING_AFTER_MS) return;
+      const isMine = isWatched(peer);
+      if (isMine === true || (isMine === undefined && quietMs >= PING_ALONE_AFTER_MS)) {
+        ask(peer, pulse, nowMs);
+      }
       return;
     }
     if (nowMs - pulse.askedMs < PING_TIMEOUT_MS) return;
@@ -110,11 +116,15 @@ export function createHeartbeat({
     const suspects: string[] = [];
     for (const [peer, pulse] of pulses) {
       if (pulse.isSuspected || pulse.askedMs === undefined) continue;
-      if (nowMs - pulse.openMs < SUSPECT_AFTER_MS || !isWatched(peer)) continue;
+      if (nowMs - pulse.openMs < SUSPECT_AFTER_MS || isWatched(peer) === false) continue;
       pulse.isSuspected = true;
       suspects.push(peer);
     }
     if (suspects.length > 0) onSuspicion(suspects);
+  };
+  const forgetOthers = () => {
+    const names = new Set(connected());
+    for (const peer of pulses.keys()) if (!names.has(peer)) pulses.delete(peer);
   };
   /** Gives everybody who was asked another chance: it is this node that was not there. */
   const excuse = (nowMs: number) => {
@@ -140,9 +150,12 @@ export function createHeartbeat({
         const nowMs = clock.nowMs();
         const lateMs = nowMs - beforeMs - PING_TICK_MS;
         if (lateMs > BUSY_TICK_MS) excuse(nowMs);
-        const names = new Set(connected());
-        for (const peer of pulses.keys()) if (!names.has(peer)) pulses.delete(peer);
-        for (const peer of names) look(peer, nowMs);
+        let count = 0;
+        for (const peer of connected()) {
+          look(peer, nowMs);
+          count++;
+        }
+        if (pulses.size > count) forgetOthers();
         if (lateMs < LATE_TICK_MS) alarm(nowMs);
       }
     },

@@ -33,7 +33,7 @@ export const SEND_RETRY_INITIAL_MS = 250;
 /** Longest wait before a peer is tried again. */
 export const SEND_RETRY_MAX_MS = 2 * SECOND_MS;
 /** New peers are gathered for this long before they get records, so that a starting cluster costs few rounds. */
-export const NEW_PEER_DELAY_MS = 100;
+export const NEW_PEER_DELAY_MS = 300;
 /** Provider records that a node holds for others: 20 nodes of 10,000 blobs, about 30 MB. */
 export const MAX_PROVIDER_RECORDS = 200_000;
 /** Records of one peer: no single peer can fill the store. */
@@ -70,6 +70,8 @@ export const MAX_IPS_PER_PEER = 4;
 export const MAX_WITHDRAWN_PER_NOTICE = 1000;
 /** A connected peer that was not heard for so long is asked whether it is there, by those whose turn it is. */
 export const PING_AFTER_MS = 3 * SECOND_MS;
+/** The same where a node does not know whose turn it is. With PING_TIMEOUT_MS and the time between looks within 10 s, too. */
+export const PING_ALONE_AFTER_MS = 5.5 * SECOND_MS;
 /** Nodes whose turn it is: some may be busy, or not be connected to it. All asking would cost the square of their number. */
 export const WATCHERS_PER_PEER = 3;
 /** They tell the others when it has not answered for so long: those ask for themselves. */

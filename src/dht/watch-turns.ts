@@ -4,8 +4,8 @@ import type { PeerTable } from './peer-table.ts';
 
 /** Whose turn it is to ask a peer whether it is there. */
 export interface WatchTurns {
-  /** True if it is this node's. */
-  isMine(peer: string): boolean;
+  /** Whether it is this node's; undefined where it cannot be told: everybody asks then, less often. */
+  isMine(peer: string): boolean | undefined;
 }
 
 /** What createWatchTurns needs. */
@@ -21,7 +21,7 @@ export interface WatchTurnsDeps {
 /**
  * Makes the turns: a peer is asked by the few nodes that are closest to it in the keyspace, who tell the others. All
  * nodes that are connected to all others come to the same result without a word. One that is not connected to
- * everybody cannot know who is, and asks all of its peers.
+ * everybody cannot know who is.
  */
 export function createWatchTurns({ position, peers, canWatch, nowMs }: WatchTurnsDeps): WatchTurns {
   let mine: ReadonlySet<string> | undefined;
@@ -50,7 +50,7 @@ export function createWatchTurns({ position, peers, canWatch, nowMs }: WatchTurn
         mine = count();
         countedMs = nowMs();
       }
-      return mine?.has(peer) !== false;
+      return mine?.has(peer);
     },
   };
 }

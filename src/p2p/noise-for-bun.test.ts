@@ -1,7 +1,9 @@
 import { afterEach, expect, test } from 'bun:test';
+import { defaultCrypto } from '@chainsafe/libp2p-noise/crypto';
 import { multiaddr } from '@multiformats/multiaddr';
 
 import { until } from '../runtime/conditions.fixture.ts';
+import { noiseHkdf } from './noise-for-bun.ts';
 import { startKadNode } from './testing/start-kad-node.ts';
 
 const PROTOCOL = '/test/echo/1.0.0';
@@ -10,6 +12,13 @@ let cleanup = new AsyncDisposableStack();
 afterEach(async () => {
   await cleanup.disposeAsync();
   cleanup = new AsyncDisposableStack();
+});
+
+test.each([0, 32, 100])('noiseHkdf() is what the package makes of %p bytes', (length) => {
+  const [key, input] = [new Uint8Array(32), new Uint8Array(length)].map((bytes) =>
+    crypto.getRandomValues(bytes),
+  ) as [Uint8Array, Uint8Array];
+  expect(noiseHkdf(key, input)).toEqual(defaultCrypto.getHKDF(key, input));
 });
 
 test('noiseForBun() carries messages of every length both ways', async () => {

@@ -8,12 +8,13 @@ const MIB = 1024 * 1024;
 
 function start(bytes: number | undefined) {
   const clock = createVirtualClock();
-  const state = { bytes, isIdle: true, trims: 0 };
+  const state = { bytes, isIdle: true, cpuMs: 0, trims: 0 };
   const stop = new AbortController();
   const running = trimMemory(
     {
       clock,
       isIdle: () => state.isIdle,
+      cpuMs: () => state.cpuMs,
       anonymousBytes: async () => state.bytes,
       shrink: () => state.trims++,
     },
@@ -31,7 +32,7 @@ describe('trimMemory()', () => {
     const { clock, state, end } = start(50 * MIB);
     await clock.advance(10 * SECOND_MS);
     expect(state.trims).toBe(0);
-    await clock.advance(20 * SECOND_MS);
+    await clock.advance(10 * SECOND_MS);
     expect(state.trims).toBe(1);
     await clock.advance(9 * MINUTE_MS);
     expect(state.trims).toBe(1);
@@ -46,6 +47,18 @@ describe('trimMemory()', () => {
     await clock.advance(30 * MINUTE_MS);
     expect(state.trims).toBe(0);
     state.isIdle = true;
+    await clock.advance(MINUTE_MS);
+    expect(state.trims).toBe(1);
+    await end();
+  });
+
+  test('waits while there is much to do', async () => {
+    const { clock, state, end } = start(50 * MIB);
+    for (let second = 0; second < 300; second++) {
+      await clock.advance(SECOND_MS);
+      state.cpuMs += 50;
+    }
+    expect(state.trims).toBe(0);
     await clock.advance(MINUTE_MS);
     expect(state.trims).toBe(1);
     await end();

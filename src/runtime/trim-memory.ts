@@ -7,6 +7,8 @@ export interface TrimMemoryDeps {
   readonly clock: Clock;
   /** True while nobody waits for anything: giving memory back stops the process for some hundredths of a second. */
   readonly isIdle: () => boolean;
+  /** CPU time of the process so far, in ms. Default: as the runtime tells it. */
+  readonly cpuMs?: () => number;
   /** Memory of the process that is no file's, in bytes. Default: as Linux tells it; undefined elsewhere. */
   readonly anonymousBytes?: () => Promise<number | undefined>;
   /** Gives back what is not needed. Default: Bun's own way. */
@@ -16,10 +18,10 @@ export interface TrimMemoryDeps {
 const SECOND_MS = 1000;
 const MINUTE_MS = 60 * SECOND_MS;
 const MIB = 1024 * 1024;
-/** When starting is over: the code that it was compiled into, and its garbage, are a third of what the process holds then. */
-const AFTER_START_MS = 20 * SECOND_MS;
-/** How often it is looked at. */
-const INTERVAL_MS = MINUTE_MS;
+/** How often it is looked at. Starting leaves code that was compiled for it, and garbage: a third of what the process holds. */
+const INTERVAL_MS = 20 * SECOND_MS;
+/** Share of a core below which the process has little to do: it has found its cluster, say. */
+const CALM_SHARE = 0.02;
 /** Code that is in use is compiled again afterwards, so it is not worth it often. */
 const PAUSE_MS = 10 * MINUTE_MS;
 /** Nor for a process that is small. */
@@ -33,6 +35,7 @@ export async function trimMemory(
   {
     clock,
     isIdle,
+    cpuMs = readCpuMs,
     anonymousBytes = readAnonymousBytes,
     // Deprecated with nothing in its place: a garbage collection leaves compiled code and empty pages where they are.
     // oxlint-disable-next-line typescript/no-deprecated
@@ -40,16 +43,23 @@ export async function trimMemory(
   }: TrimMemoryDeps,
   signal: AbortSignal,
 ): Promise<void> {
-  let waitMs = AFTER_START_MS;
+  let waitMs = INTERVAL_MS;
   while (!signal.aborted) {
-    await clock.sleep(waitMs, signal).catch(() => {});
+    await clock.sleep(waitMs - INTERVAL_MS, signal).catch(() => {});
+    const cpuBeforeMs = cpuMs();
+    await clock.sleep(INTERVAL_MS, signal).catch(() => {});
     waitMs = INTERVAL_MS;
-    if (signal.aborted || !isIdle()) continue;
+    if (signal.aborted || !isIdle() || cpuMs() - cpuBeforeMs > CALM_SHARE * INTERVAL_MS) continue;
     const bytes = await anonymousBytes();
     if (bytes === undefined || bytes < SMALL_BYTES) continue;
     shrink();
     waitMs = PAUSE_MS;
   }
+}
+
+function readCpuMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
 }
 
 /** RssAnon of proc_pid_status(5). */

@@ -9,7 +9,8 @@ const NEVER = 'not in time';
 
 /** The result as a table of one figure per row. */
 export function formatCluster(result: ClusterResult): string {
-  const { start, idle, lookups, single, bulk, memory, withdraw, hang, kill, killTenth, holders } = result;
+  const { start, idle, lookups, single, bulk, memory, withdraw, hang, kill, killTenth, holders, soak } =
+    result;
   const rows: string[][] = [
     [
       'CLUSTER',
@@ -77,6 +78,9 @@ export function formatCluster(result: ClusterResult): string {
       `4 of 5 holders killed, ${fromMs / 1000}-${toMs / 1000} s`,
       `${failed} of ${requests} requests fail; ${ms(tookMs)}`,
     );
+  }
+  for (const { minute, rssBytes, anonymousBytes } of soak?.samples ?? []) {
+    add(`after ${minute.toFixed(0)} minutes`, `RSS ${mib(rssBytes)}, anonymous ${mib(anonymousBytes)}`);
   }
   return formatTable(rows);
 }

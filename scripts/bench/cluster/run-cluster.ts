@@ -15,6 +15,7 @@ import { type IdleResult, measureIdle, measureMemory, type MemoryResult } from '
 import { type LookupsResult, measureLookups } from './measure-lookups.ts';
 import type { NamedResult } from './measure-naming.ts';
 import { measureSingle, type SingleResult } from './measure-single.ts';
+import { measureSoak, type SoakResult } from './measure-soak.ts';
 import { profileNodes } from './profile-nodes.ts';
 
 /** What can be measured, in the order in which it is. */
@@ -28,6 +29,7 @@ export const MEASURES = [
   'kill',
   'kill-tenth',
   'holders',
+  'soak',
 ] as const;
 
 /** One of MEASURES. */
@@ -46,6 +48,7 @@ export interface ClusterOptions {
   readonly lookups: number;
   readonly bulkKeys: number;
   readonly singleKeys: number;
+  readonly soakMinutes: number;
   /** Folder for CPU profiles, one per measure and kind of node. The nodes are then compiled with the names of functions. */
   readonly profileFolder?: string | undefined;
   readonly say: (text: string) => void;
@@ -75,6 +78,7 @@ export interface ClusterResult {
   readonly kill?: NamedResult;
   readonly killTenth?: NamedResult;
   readonly holders?: readonly RequestFigures[];
+  readonly soak?: SoakResult;
 }
 
 const TENTH = 0.1;
@@ -122,6 +126,7 @@ export async function runCluster(options: ClusterOptions): Promise<ClusterResult
     kill: await maybe('kill', async () => measureKill(cluster, 1)),
     killTenth: await maybe('kill-tenth', async () => measureKill(cluster, Math.ceil(options.nodes * TENTH))),
     holders: await maybe('holders', async () => measureHolders(cluster, name)),
+    soak: await maybe('soak', async () => measureSoak(cluster, { minutes: options.soakMinutes, name })),
   };
   return {
     nodes: options.nodes,
