@@ -64,7 +64,7 @@ describe('trimMemory()', () => {
     await end();
   });
 
-  test.each([20 * MIB, undefined])('leaves a process alone that has %p bytes', async (bytes) => {
+  test.each([40 * MIB, undefined])('leaves a process alone that has %p bytes', async (bytes) => {
     const { clock, state, end } = start(bytes);
     await clock.advance(60 * MINUTE_MS);
     expect(state.trims).toBe(0);

@@ -11,6 +11,7 @@ function setUp(
   found: Readonly<Record<string, number>>,
   skipped: readonly string[] = [],
   tried: readonly string[] = [],
+  slow: readonly string[] = [],
 ) {
   const clock = createVirtualClock();
   const state = { ended: false };
@@ -29,7 +30,10 @@ function setUp(
       }
     },
   };
-  const health = { skips: ({ id }: Peer) => skipped.includes(id) };
+  const health = {
+    skips: ({ id }: Peer) => skipped.includes(id) || slow.includes(id),
+    isSlow: ({ id }: Peer) => slow.includes(id),
+  };
   const signal = new AbortController().signal;
   const candidates = createCandidates({ router, health, clock }, 'key', { signal, tried: new Set(tried) });
   return { clock, candidates, state };
@@ -63,6 +67,24 @@ describe('createCandidates()', () => {
     expect(candidates.skipped).toBe(1);
   });
 
+  test('gives those that were slow lately when nobody else is found in time, each once', async () => {
+    const { clock, candidates } = setUp({ a: 1, b: 2, c: 30 }, [], [], ['a', 'b']);
+    await clock.advance(2);
+    const slow = candidates.next(20);
+    await clock.advance(20);
+    expect(await slow).toEqual(PEER('a'));
+    const better = candidates.next(20);
+    await clock.advance(8);
+    expect(await better).toEqual(PEER('c'));
+    const last = candidates.next(20);
+    await clock.advance(20);
+    expect(await last).toEqual(PEER('b'));
+    const none = candidates.next(20);
+    await clock.advance(20);
+    expect(await none).toBeUndefined();
+    expect(candidates.skipped).toBe(0);
+  });
+
   test('ends the lookup when it is disposed, and by itself after its lifetime', async () => {
     const disposed = setUp({});
     disposed.candidates[Symbol.dispose]();
@@ -87,7 +109,7 @@ describe('createCandidates()', () => {
         throw new Error('lookup failed');
       },
     };
-    const deps = { router, health: { skips: () => false }, clock: createVirtualClock() };
+    const deps = { router, health: { skips: () => false, isSlow: () => false }, clock: createVirtualClock() };
     const candidates = createCandidates(deps, 'key', {
       signal: new AbortController().signal,
       tried: new Set(),

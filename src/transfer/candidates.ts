@@ -4,7 +4,7 @@ import { createDeadline } from '../runtime/deadline.ts';
 import { LOOKUP_LIFETIME_MS, LOOKUP_LIMIT } from './budgets.ts';
 import type { PeerHealth } from './peer-health.ts';
 
-/** Peers to ask for one key, each once, in the order in which the lookup found them. */
+/** Peers to ask for one key, each once, in the order in which the lookup found them; those that were slow lately last. */
 export interface Candidates extends Disposable {
   /** The next peer, waiting at most timeoutMs for the lookup to find one; undefined if there is none in time. */
   next(timeoutMs: number): Promise<Peer | undefined>;
@@ -15,7 +15,7 @@ export interface Candidates extends Disposable {
 /** What createCandidates needs. */
 export interface CandidatesDeps {
   readonly router: Pick<Router, 'lookup'>;
-  readonly health: Pick<PeerHealth, 'skips'>;
+  readonly health: Pick<PeerHealth, 'skips' | 'isSlow'>;
   readonly clock: Clock;
 }
 
@@ -29,6 +29,8 @@ export function createCandidates(
   const stop = new AbortController();
   const signal = AbortSignal.any([lifetime.signal, stop.signal]);
   const found: Peer[] = [];
+  /** Everybody may ask the last holder at once: that it is late then does not make it useless. */
+  const slow: Peer[] = [];
   let skipped = 0;
   let exhausted = false;
   let wake: (() => void) | undefined;
@@ -45,7 +47,8 @@ export function createCandidates(
         if (done === true) break;
         if (options.tried.has(peer.id)) continue;
         if (health.skips(peer)) {
-          skipped++;
+          if (health.isSlow(peer)) slow.push(peer);
+          else skipped++;
           continue;
         }
         found.push(peer);
@@ -81,7 +84,7 @@ export function createCandidates(
         });
         wake = undefined;
       }
-      return found.shift();
+      return found.shift() ?? slow.shift();
     },
     [Symbol.dispose]() {
       stop.abort();

@@ -20,6 +20,21 @@ test('createPeerHealth() skips a failed peer for a while that doubles up to the 
   expect(health.skips(B)).toBe(false);
 });
 
+test('createPeerHealth() tells slow peers from broken ones', async () => {
+  const clock = createVirtualClock();
+  const health = createPeerHealth(clock);
+  health.failed(A, 'slow');
+  health.failed(B);
+  expect([A, B].map((peer) => [health.skips(peer), health.isSlow(peer)])).toEqual([
+    [true, true],
+    [true, false],
+  ]);
+  // Worse things happen in parallel.
+  health.failed(A);
+  health.failed(A, 'slow');
+  expect(health.isSlow(A)).toBe(false);
+});
+
 test('createPeerHealth() counts failures of requests in parallel once', async () => {
   const clock = createVirtualClock();
   const health = createPeerHealth(clock);

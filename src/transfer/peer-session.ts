@@ -113,7 +113,8 @@ export function createPeerSession(deps: PeerSessionDeps, key: string, signal: Ab
           if (signal.aborted) return undefined;
           observer.peerAsked(error.code);
           // A manifest over the limit is the image's doing, not the peer's.
-          if (error.code !== 'TOO_LARGE') health.failed(peer);
+          if (error.code === 'HEAD_TIMEOUT') health.failed(peer, 'slow');
+          else if (error.code !== 'TOO_LARGE') health.failed(peer);
           if (GONE.has(error.code)) {
             counted--;
             patienceMs = Math.max(waitMs, REPLACEMENT_LOOKUP_TIMEOUT_MS);
