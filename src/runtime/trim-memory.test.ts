@@ -29,7 +29,7 @@ function start(bytes: number | undefined) {
 
 describe('trimMemory()', () => {
   test('gives memory back when starting is over, and not again soon', async () => {
-    const { clock, state, end } = start(50 * MIB);
+    const { clock, state, end } = start(70 * MIB);
     await clock.advance(10 * SECOND_MS);
     expect(state.trims).toBe(0);
     await clock.advance(10 * SECOND_MS);
@@ -42,7 +42,7 @@ describe('trimMemory()', () => {
   });
 
   test('waits while somebody is served', async () => {
-    const { clock, state, end } = start(50 * MIB);
+    const { clock, state, end } = start(70 * MIB);
     state.isIdle = false;
     await clock.advance(30 * MINUTE_MS);
     expect(state.trims).toBe(0);
@@ -53,7 +53,7 @@ describe('trimMemory()', () => {
   });
 
   test('waits while there is much to do', async () => {
-    const { clock, state, end } = start(50 * MIB);
+    const { clock, state, end } = start(70 * MIB);
     for (let second = 0; second < 300; second++) {
       await clock.advance(SECOND_MS);
       state.cpuMs += 50;
@@ -64,7 +64,7 @@ describe('trimMemory()', () => {
     await end();
   });
 
-  test.each([40 * MIB, undefined])('leaves a process alone that has %p bytes', async (bytes) => {
+  test.each([60 * MIB, undefined])('leaves a process alone that has %p bytes', async (bytes) => {
     const { clock, state, end } = start(bytes);
     await clock.advance(60 * MINUTE_MS);
     expect(state.trims).toBe(0);

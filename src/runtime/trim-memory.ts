@@ -25,7 +25,7 @@ const CALM_SHARE = 0.02;
 /** Code that is in use is compiled again afterwards, so it is not worth it often. */
 const PAUSE_MS = 10 * MINUTE_MS;
 /** Nor for a process that is small: what it does next takes longer afterwards. */
-const SMALL_BYTES = 48 * MIB;
+const SMALL_BYTES = 64 * MIB;
 
 /**
  * Gives memory back that the process needed for a while, when it has nothing to do: once it has started, and then
