@@ -117,12 +117,15 @@ export const CRAWL_MAX_MS = 5 * MINUTE_MS;
 export const REGIONS_PER_WAIT = 8;
 /** Peers to expect for one question of a crawl: half of what an answer names, so that no region's are cut off. */
 export const PEERS_PER_REGION = REPLICATION / 2;
-/** First wait before a peer that lost its connection is dialled again. */
-export const RECONNECT_INITIAL_MS = 200;
+/**
+ * First wait before a peer that lost its connection is dialled again. It is passed over meanwhile; when several nodes die
+ * at once all others dial them, and what is left of the machines' time belongs to those who ask for content.
+ */
+export const RECONNECT_INITIAL_MS = 800;
 /** Longest wait between two tries. */
 export const RECONNECT_MAX_MS = 10 * SECOND_MS;
-/** Tries before the peer counts as gone: about 30 s, what a restart takes. It dials us when it is back. */
-export const RECONNECT_ATTEMPTS = 8;
+/** Tries before it is given up: about 30 s, what a restart takes. It dials us when it is back. */
+export const RECONNECT_ATTEMPTS = 6;
 /** First wait before a peer that counts as gone, and that somebody names, is dialled again. */
 export const PROBE_INITIAL_MS = SECOND_MS;
 /** Longest wait: a node that is back is used at the latest so long after it is named. */

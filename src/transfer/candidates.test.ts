@@ -82,6 +82,10 @@ describe('createCandidates()', () => {
     const none = candidates.next(20);
     await clock.advance(20);
     expect(await none).toBeUndefined();
+    candidates.later(PEER('c'));
+    const again = candidates.next(20);
+    await clock.advance(20);
+    expect(await again).toEqual(PEER('c'));
     expect(candidates.skipped).toBe(0);
   });
 

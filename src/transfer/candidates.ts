@@ -8,6 +8,8 @@ import type { PeerHealth } from './peer-health.ts';
 export interface Candidates extends Disposable {
   /** The next peer, waiting at most timeoutMs for the lookup to find one; undefined if there is none in time. */
   next(timeoutMs: number): Promise<Peer | undefined>;
+  /** Puts a peer that was asked behind all others: it was slow, and there may be nobody else. */
+  later(peer: Peer): void;
   /** How many providers were passed over because they failed lately. */
   readonly skipped: number;
 }
@@ -86,6 +88,7 @@ export function createCandidates(
       }
       return found.shift() ?? slow.shift();
     },
+    later: (peer) => void slow.push(peer),
     [Symbol.dispose]() {
       stop.abort();
       lifetime[Symbol.dispose]();

@@ -2,15 +2,21 @@ import { describe, expect, test } from 'bun:test';
 import { PeerRequestError } from '../http/body-mover.ts';
 import { silentLogger } from '../observe/log.ts';
 import type { Peer } from '../routing/router.ts';
-import { createVirtualClock } from '../runtime/testing/virtual-clock.ts';
-import { CONNECT_TIMEOUT_MS, FIRST_SOURCE_TIMEOUT_MS } from './budgets.ts';
+import { createVirtualClock, type VirtualClock } from '../runtime/testing/virtual-clock.ts';
+import { CONNECT_TIMEOUT_MS, FIRST_SOURCE_TIMEOUT_MS, HEAD_TIMEOUT_MS } from './budgets.ts';
 import { createPeerHealth } from './peer-health.ts';
 import { createPeerSession } from './peer-session.ts';
 import type { Refusal } from './peer-requests.ts';
 
-/** Peers p1, p2, …, found after so many ms, of whom `alive` answers and the others swallow what is sent to them. */
-function setUp(foundAfterMs: readonly number[], alive: string) {
-  const clock = createVirtualClock();
+/** Peers p1, p2, …, found after so many ms, of whom `alive` answers and the others swallow what is sent to them; those in `lateAnswers` are late so many times first. */
+function setUp(
+  foundAfterMs: readonly number[],
+  alive: string,
+  {
+    clock = createVirtualClock(),
+    lateAnswers = {},
+  }: { readonly clock?: VirtualClock; readonly lateAnswers?: Readonly<Record<string, number>> } = {},
+) {
   const asked: string[] = [];
   const session = createPeerSession(
     {
@@ -32,6 +38,10 @@ function setUp(foundAfterMs: readonly number[], alive: string) {
   );
   const ask = async (_host: string, { id }: Peer): Promise<{ id: string } | Refusal> => {
     asked.push(id);
+    if (asked.filter((each) => each === id).length <= (lateAnswers[id] ?? 0)) {
+      await clock.sleep(HEAD_TIMEOUT_MS);
+      throw new PeerRequestError('HEAD_TIMEOUT', 'it is late');
+    }
     if (id === alive) return { id };
     await clock.sleep(CONNECT_TIMEOUT_MS);
     throw new PeerRequestError('CONNECT_TIMEOUT', 'nobody is there');
@@ -63,6 +73,19 @@ describe('createPeerSession()', () => {
     const { clock, answer } = setUp([10, 100], 'p2');
     await clock.advance(10 + CONNECT_TIMEOUT_MS + 100);
     expect((await answer)?.peer.id).toBe('p2');
+  });
+
+  test('asks one that was late once more when nobody else is left', async () => {
+    const clock = createVirtualClock();
+    const { session, answer, asked } = setUp([0, 0], 'p2', { clock, lateAnswers: { p2: 1 } });
+    await clock.advance(CONNECT_TIMEOUT_MS + 2 * HEAD_TIMEOUT_MS);
+    expect((await answer)?.peer.id).toBe('p2');
+    expect(asked).toEqual(['p1', 'p2', 'p2']);
+    expect(session.attempts).toBe(3);
+    const hung = setUp([0], 'p1', { clock, lateAnswers: { p1: 9 } });
+    await clock.advance(3 * HEAD_TIMEOUT_MS);
+    expect(await hung.answer).toBeUndefined();
+    expect(hung.asked).toEqual(['p1', 'p1']);
   });
 
   test('waits no longer for the first peer than it is told to', async () => {

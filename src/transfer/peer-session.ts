@@ -23,7 +23,7 @@ export interface Accepted<T> {
   readonly answer: T;
 }
 
-/** Asking the peers that have one key, one after the other, no peer twice. */
+/** Asking the peers that have one key, one after the other; twice only one that was late, when nobody else is left. */
 export interface PeerSession extends Disposable {
   /**
    * Asks peers until one gives an answer, waiting at most waitMs for each to be found. Gives up after `attempts` that
@@ -65,6 +65,8 @@ export function createPeerSession(deps: PeerSessionDeps, key: string, signal: Ab
   const { health, clock, observer, logger } = deps;
   const tried = new Set<string>();
   const refusals = new Set<Refusal>();
+  /** Peers that were late with their answer: each is asked once more if nobody else is left. */
+  const slow = new Set<string>();
   let attempts = 0;
   let skippedBefore = 0;
   const startedMs = clock.nowMs();
@@ -113,8 +115,11 @@ export function createPeerSession(deps: PeerSessionDeps, key: string, signal: Ab
           if (signal.aborted) return undefined;
           observer.peerAsked(error.code);
           // A manifest over the limit is the image's doing, not the peer's.
-          if (error.code === 'HEAD_TIMEOUT') health.failed(peer, 'slow');
-          else if (error.code !== 'TOO_LARGE') health.failed(peer);
+          if (error.code === 'HEAD_TIMEOUT') {
+            health.failed(peer, 'slow');
+            if (!slow.has(peer.id)) candidates.later(peer);
+            slow.add(peer.id);
+          } else if (error.code !== 'TOO_LARGE') health.failed(peer);
           if (GONE.has(error.code)) {
             counted--;
             patienceMs = Math.max(waitMs, REPLACEMENT_LOOKUP_TIMEOUT_MS);
