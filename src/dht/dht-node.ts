@@ -320,6 +320,7 @@ export function createDhtNode(deps: DhtNodeDeps): DhtNode {
       records.removeProvider(name);
       lose(name);
       network.drop(name);
+      crawler.wake();
     },
     connected(id, { addresses, takesNotices }) {
       const name = id.toHex();
@@ -331,6 +332,8 @@ export function createDhtNode(deps: DhtNodeDeps): DhtNode {
     disconnected(id) {
       listeners.delete(id.toHex());
       directory.disconnected(id);
+      // It may be back elsewhere, and others hear of that first.
+      crawler.wake();
     },
     unreachable: (id) => lose(id.toHex()),
     dismissed(id) {

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test';
 
 import { silentLogger } from '../observe/log.ts';
 import { createVirtualClock } from '../runtime/testing/virtual-clock.ts';
-import { PROBE_MAX_MS, RECONNECT_ATTEMPTS, RECONNECT_MAX_MS } from './limits.ts';
+import { PROBE_MAX_MS, RECONNECT_ATTEMPTS, RECONNECT_INITIAL_MS, RECONNECT_MAX_MS } from './limits.ts';
 import { createPeerKeeping } from './peer-keeping.ts';
 
 /** Longer than all tries to reach one peer take. */
@@ -11,12 +11,19 @@ const ALL_TRIES_MS = RECONNECT_ATTEMPTS * RECONNECT_MAX_MS;
 function start(dial: (peer: string) => Promise<void>) {
   const clock = createVirtualClock();
   const connected = new Set<string>();
-  const seen = { dials: 0, unreachable: [] as string[], closed: [] as string[], unlisted: [] as string[] };
+  const seen = {
+    dials: 0,
+    dialledAt: [] as number[],
+    unreachable: [] as string[],
+    closed: [] as string[],
+    unlisted: [] as string[],
+  };
   const keeping = createPeerKeeping({
     network: {
       isConnected: (peer) => connected.has(peer),
-      async dial(peer) {
+      async dial(peer, addresses) {
         seen.dials++;
+        seen.dialledAt.push(addresses.length);
         await dial(peer);
         connected.add(peer);
       },
@@ -67,6 +74,29 @@ describe('createPeerKeeping()', () => {
     keeping.probe('B', []);
     await clock.advance(1);
     expect(seen.unreachable).toEqual([]);
+    await keeping[Symbol.asyncDispose]();
+  });
+
+  test('dials a peer that is dialled again where others say meanwhile that it is', async () => {
+    const { clock, keeping, seen } = start(refuse);
+    keeping.disconnected('A');
+    await clock.advance(RECONNECT_INITIAL_MS);
+    keeping.probe('A', [Uint8Array.of(1)]);
+    await clock.advance(2 * ALL_TRIES_MS);
+    expect(seen.dialledAt).toEqual([0, ...Array.from({ length: RECONNECT_ATTEMPTS - 1 }, () => 1)]);
+    await keeping[Symbol.asyncDispose]();
+  });
+
+  test('stops dialling one that says that it leaves after its connection has ended', async () => {
+    const { clock, keeping, seen } = start(refuse);
+    keeping.disconnected('A');
+    keeping.drop('A');
+    await clock.advance(2 * ALL_TRIES_MS);
+    expect(seen.dials).toBe(0);
+    keeping.probe('A', []);
+    keeping.disconnected('B');
+    await clock.advance(RECONNECT_INITIAL_MS);
+    expect(seen.dials).toBe(2);
     await keeping[Symbol.asyncDispose]();
   });
 

@@ -61,6 +61,8 @@ export function createPeerKeeping({
 }: PeerKeepingDeps): PeerKeeping {
   const stopped = new AbortController();
   const reconnecting = new Map<string, Promise<void>>();
+  /** Peers that are dialled again -> where others say meanwhile that they are. */
+  const named = new Map<string, readonly Uint8Array[]>();
   /** When a peer may be probed again, and how long to wait after that. */
   const probes = new Map<string, { readonly notBeforeMs: number; readonly backoff: Backoff }>();
   /** Peers that said that they leave: the end of their connection is no loss. */
@@ -83,7 +85,7 @@ export function createPeerKeeping({
     for (let attempt = 0; attempt < RECONNECT_ATTEMPTS; attempt++) {
       await clock.sleep(backoff.nextMs(), stopped.signal);
       if (network.isConnected(peer) || leaving.has(peer)) return;
-      if ((await dial(peer)) || stopped.signal.aborted) return;
+      if ((await dial(peer, named.get(peer))) || stopped.signal.aborted) return;
     }
     logger.debug('A peer has left', { peer });
   };
@@ -91,7 +93,12 @@ export function createPeerKeeping({
     if (stopped.signal.aborted || reconnecting.has(peer)) return;
     const running = work()
       .catch(() => {})
-      .finally(() => reconnecting.delete(peer));
+      .finally(() => {
+        reconnecting.delete(peer);
+        named.delete(peer);
+        // Who is dialled has no connection whose end would be told.
+        if (!network.isConnected(peer)) leaving.delete(peer);
+      });
     reconnecting.set(peer, running);
   };
 
@@ -105,6 +112,11 @@ export function createPeerKeeping({
       else inBackground(peer, async () => reconnect(peer));
     },
     probe(peer, addresses) {
+      // It came back before it was given up.
+      if (reconnecting.has(peer)) {
+        named.set(peer, addresses);
+        return;
+      }
       const before = probes.get(peer);
       const nowMs = clock.nowMs();
       if (before !== undefined && nowMs < before.notBeforeMs) return;
@@ -118,9 +130,10 @@ export function createPeerKeeping({
     },
     drop(peer) {
       network.unlist(peer);
-      if (!network.isConnected(peer)) return;
-      leaving.add(peer);
-      network.close(peer);
+      const isConnected = network.isConnected(peer);
+      // Its goodbye may come after the end of its connection.
+      if (isConnected || reconnecting.has(peer)) leaving.add(peer);
+      if (isConnected) network.close(peer);
     },
     async [Symbol.asyncDispose]() {
       stopped.abort(new Error('The router has stopped'));
