@@ -10,6 +10,7 @@ import { CODE_P2P, multiaddr } from '@multiformats/multiaddr';
 import { decode as decodeMultihash } from 'multiformats/hashes/digest';
 
 import { createDhtNode, type DhtNode, type DhtObserver, type DhtStats } from '../dht/dht-node.ts';
+import { isLoopbackIp, isUnicastIp } from '../dht/peer-address.ts';
 import type { Logger } from '../observe/log.ts';
 import type { PeerState, Router } from '../routing/router.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -93,7 +94,9 @@ export async function createP2pRouter(deps: P2pRouterDeps, options: P2pRouterOpt
   const allowLoopback = options.allowLoopback ?? false;
   const membership =
     deps.membership ?? createNetworkMembership({ logger, clock }, { networks: [], allowLoopback });
-  const isUsable = (ip: Uint8Array) => membership.admits(formatIp(ip));
+  // IPv4 in IPv6's clothes is how a socket may show a connection; nobody is to be sent there.
+  const isUsable = (ip: Uint8Array) =>
+    (isUnicastIp(ip) || (allowLoopback && isLoopbackIp(ip))) && membership.admits(formatIp(ip));
   const ownId = peerIdFromPrivateKey(privateKey);
   const self = ownId.toString();
   const stopped = new AbortController();
