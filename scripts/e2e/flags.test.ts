@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
+import { writeFileSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -50,6 +51,14 @@ const CONFIGURE: Readonly<Record<string, ConfigureRow>> = {
   'prepend-existing': {
     settings: () => ({ 'prepend-existing': 'true' }),
     effect: (hosts) => expect(hosts).toMatch(/10\.0\.0\.1:30020'[^]*cache\.lab'/),
+  },
+  'basic-auth-dir': {
+    settings() {
+      writeFileSync(join(folder, 'username'), 'a');
+      writeFileSync(join(folder, 'password'), 'b');
+      return { 'basic-auth-dir': folder };
+    },
+    effect: (hosts) => expect(hosts).toContain('Basic YTpi'),
   },
   'dry-run': {
     settings: () => ({ 'dry-run': 'true' }),

@@ -1,6 +1,6 @@
 import { beforeAll, expect, test } from 'bun:test';
-import { mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { BINARY } from '../lab/binary.ts';
 import { NO_MIRROR } from '../lab/lab-node.ts';
 import { MIRROR_PORTS } from '../lab/mirror.ts';
@@ -32,6 +32,29 @@ beforeAll(async () => {
   const { stdout } = await lab().node(2).mirror.run(['peers', '--json']);
   peer = `/ip4/${lab().node(2).endpoint.ipv4}/tcp/${MIRROR_PORTS.router}/p2p/${(JSON.parse(stdout) as { self: { id: string } }).self.id}`;
 });
+
+const LAYERS_DISCARDED = `version = 2
+[plugins."io.containerd.grpc.v1.cri".containerd]
+  discard_unpacked_layers = true
+`;
+
+/** A root folder as of a host, with one file in it; returns the folder. */
+function hostWith(path: string, text: string): string {
+  const folder = newFolder();
+  mkdirSync(dirname(join(folder, path)), { recursive: true });
+  writeFileSync(join(folder, path), text);
+  return folder;
+}
+
+/** What the daemon finds in the files of the node names all of these. */
+async function finds(run: Run, ...texts: readonly string[]): Promise<void> {
+  const line = () =>
+    run
+      .log()
+      .split('\n')
+      .find((each) => each.includes('this node needs mending') && texts.every((text) => each.includes(text)));
+  await waitFor(`a finding with ${texts.join(' and ')}`, () => line() !== undefined);
+}
 
 /** A running binary. */
 interface Run {
@@ -115,6 +138,28 @@ const ROWS: Readonly<Record<string, Row>> = {
       await served(run, there);
       await served(run, here, 404);
     },
+  },
+  'containerd-config': {
+    settings: () => ({ 'containerd-config': hostWith('my.toml', LAYERS_DISCARDED) + '/my.toml' }),
+    effect: async (run) => finds(run, 'discard-unpacked-layers', '/my.toml:3'),
+  },
+  'host-root': {
+    settings: () => ({ 'host-root': hostWith('etc/containerd/config.toml', LAYERS_DISCARDED) }),
+    effect: async (run) => finds(run, 'discard-unpacked-layers', '/etc/containerd/config.toml:3'),
+  },
+  distribution: {
+    settings: () => ({
+      distribution: 'k3s',
+      'host-root': hostWith('var/lib/rancher/k3s/agent/etc/containerd/config.toml', LAYERS_DISCARDED),
+    }),
+    effect: async (run) => finds(run, 'discard-unpacked-layers', '/var/lib/rancher/k3s/'),
+  },
+  'containerd-registry-config-path': {
+    settings: () => ({
+      'host-root': hostWith('my-certs.d/docker.io/hosts.toml', 'server = "https://registry-1.docker.io"\n'),
+      'containerd-registry-config-path': '/my-certs.d',
+    }),
+    effect: async (run) => finds(run, '/my-certs.d'),
   },
   'data-dir': {
     settings: () => ({ 'data-dir': join(dataFolder(), 'new') }),
