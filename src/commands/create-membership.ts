@@ -21,8 +21,8 @@ export interface CreateMembershipDeps {
   readonly clock: Clock;
   /** See bootstrapDomain. */
   readonly addresses: DomainAddresses | undefined;
-  /** This node's own addresses. */
-  readonly own: readonly string[];
+  /** This node's own addresses at this moment. */
+  readonly own: () => readonly string[];
 }
 
 /** Makes the membership that the flags ask for: by DNS with a domain and the check on, else by networks. */

@@ -8,6 +8,7 @@ import { createTransferLog } from '../observe/transfer-log.ts';
 import { isDigest } from '../oci/digest.ts';
 import { parseReference } from '../oci/reference.ts';
 import { findAnnounceAddresses } from '../p2p/find-announce-addresses.ts';
+import { followAnnounceAddresses } from '../p2p/follow-announce-addresses.ts';
 import { loadIdentity } from '../p2p/identity.ts';
 import { createP2pRouter, type P2pRouter } from '../p2p/p2p-router.ts';
 import { readSwarmKey } from '../p2p/swarm-key.ts';
@@ -182,9 +183,10 @@ async function startRouter(shared: Process, onPeerReturned: (peerId: string) => 
   }
   const swarmKey = await readSwarmKey(options.swarmKeyFile);
   const addresses = bootstrapDomain(options);
-  const announceAddresses = await findAnnounceAddresses({ clock }, { nodeIp: options.nodeIp, signal });
+  const { nodeIp } = options;
+  let announceAddresses = await findAnnounceAddresses({ clock }, { nodeIp, signal });
   const membership = running.use(
-    createMembership({ logger, clock, addresses, own: announceAddresses }, options),
+    createMembership({ logger, clock, addresses, own: () => announceAddresses }, options),
   );
   router = running.use(
     await createP2pRouter(
@@ -200,6 +202,11 @@ async function startRouter(shared: Process, onPeerReturned: (peerId: string) => 
       { listenAddress: options.routerAddr, announceAddresses, swarmKey },
     ),
   );
+  const onChange = (next: readonly string[]) => {
+    announceAddresses = next;
+    router?.announce(next);
+  };
+  void followAnnounceAddresses({ clock, logger }, { nodeIp, first: announceAddresses, onChange, signal });
   return router;
 }
 

@@ -29,7 +29,7 @@ async function start(
   const logger = createLogger({ level: 'warn', write: (line) => lines.push(line) });
   membership = createDnsMembership(
     { addresses: zone, logger, clock, random: () => 0 },
-    { own: [OWN], ...options },
+    { own: () => [OWN], ...options },
   );
   membership.onChange((change) => changes.push(change));
   await clock.advance(0);

@@ -38,8 +38,8 @@ export interface DnsMembershipDeps {
 
 /** Settings of createDnsMembership. */
 export interface DnsMembershipOptions extends AddressRulesOptions {
-  /** This node's own addresses: always a member's. */
-  readonly own: readonly string[];
+  /** This node's own addresses at this moment: always a member's. */
+  readonly own: () => readonly string[];
   /** Default 30 s. */
   readonly refreshMs?: number;
   /** Default 5 min. */
@@ -61,7 +61,7 @@ export function createDnsMembership(
 ): Membership {
   const { refreshMs = REFRESH_MS, leastPauseMs = LEAST_PAUSE_MS, guestMs = GUEST_MS } = options;
   const rules = createAddressRules(options);
-  const own = new Set(options.own.map((ip) => canonicalIp(ip)));
+  const isOwn = (ip: string) => options.own().some((each) => canonicalIp(each) === ip);
   const members = createMemberSet(options.graceMs ?? GRACE_MS, guestMs);
   const guests = createGuestBook({ guestMs, firstWaitMs: leastPauseMs, maxWaitMs: refreshMs });
   const strangers = createStrangerLog(
@@ -156,7 +156,7 @@ export function createDnsMembership(
 
   const stopListening = addresses.onAnswer(take);
   const running = run();
-  const isMember = (ip: string) => own.has(ip) || members.has(ip, clock.nowMs());
+  const isMember = (ip: string) => members.has(ip, clock.nowMs()) || isOwn(ip);
   /** One of an address that others named: the same is not asked about at each turn. */
   const mayAskAbout = (ip: string) => {
     const nowMs = clock.nowMs();
@@ -174,7 +174,7 @@ export function createDnsMembership(
     if (usual !== undefined) return usual;
     // The rules are about others.
     const canonical = canonicalIp(ip);
-    return canonical !== undefined && own.has(canonical) ? canonical : undefined;
+    return canonical !== undefined && isOwn(canonical) ? canonical : undefined;
   };
 
   return {

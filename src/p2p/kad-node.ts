@@ -57,6 +57,11 @@ export interface KadNode {
   readonly gate: MembershipGate;
   /** The addresses that this node announces, without /p2p. */
   readonly announced: () => readonly string[];
+  /**
+   * Announces these IPs from now on. When one of those before is none of them, connections end: they may lead from there
+   * and nowhere, and whoever is connected anew learns where this node is. RangeError for what is no IP.
+   */
+  announce(ips: readonly string[]): void;
 }
 
 /** What createKadNode needs. */
@@ -85,8 +90,8 @@ const NEVER_MS = Number.MAX_SAFE_INTEGER;
 const DHT_INTERVAL_MS = 24 * 60 * 60 * 1000;
 
 /**
- * Makes a host with kad-dht set up for a cluster: server mode, private addresses welcome, announced addresses
- * fixed, limits that let a whole cluster start at once. Not started yet.
+ * Makes a host with kad-dht set up for a cluster: server mode, private addresses welcome, addresses announced
+ * as they are given, limits that let a whole cluster start at once. Not started yet.
  */
 export async function createKadNode(
   { privateKey, onStream, membership = everybody, logger = silentLogger }: KadNodeDeps,
@@ -95,7 +100,8 @@ export async function createKadNode(
   const gate = createMembershipGate(membership);
   const listen = parseListenAddress(options.listenAddress);
   let port = listen.port;
-  const announced = () => options.announceAddresses.map((ip) => tcpMultiaddr(ip, port));
+  let ips = options.announceAddresses;
+  const announced = () => ips.map((ip) => tcpMultiaddr(ip, port));
   announced();
   const self = peerIdFromPrivateKey(privateKey).toString();
   const libp2p: Libp2p<{ dht: KadDHT }> = await createLibp2p({
@@ -161,7 +167,22 @@ export async function createKadNode(
     (type === 'peer' && libp2p.getConnections(event.detail.id).length > 0) || dispatch(type, event);
   quietKadDht(dht);
   keepMembersOnly(routingTable, gate);
-  return { libp2p, dht, routingTable, gate, announced };
+  return {
+    libp2p,
+    dht,
+    routingTable,
+    gate,
+    announced,
+    announce(next) {
+      for (const ip of next) tcpMultiaddr(ip, port);
+      const isOneGone = ips.some((ip) => !next.includes(ip));
+      ips = next;
+      if (!isOneGone) return;
+      for (const connection of libp2p.getConnections()) {
+        connection.abort(new Error('This node has another address now'));
+      }
+    },
+  };
 }
 
 /** Keeps guests out of the routing table. */

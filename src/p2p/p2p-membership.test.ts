@@ -46,7 +46,7 @@ function byDns(zone: DnsZone, options: Partial<DnsMembershipOptions> = {}): Memb
   const logger = createLogger({ level: 'warn', write: (line) => lines.push(line) });
   const membership = createDnsMembership(
     { addresses: zone, logger, clock },
-    { own: [MEMBERS], allowLoopback: true, ...options },
+    { own: () => [MEMBERS], allowLoopback: true, ...options },
   );
   memberships.push(membership);
   return membership;
@@ -126,7 +126,7 @@ describe('createP2pRouter() with members by DNS', () => {
   test('a node that DNS names later is a provider then, also of what it provided before', async () => {
     const zone = createDnsZone(MEMBERS);
     const { first, second, door } = await startMembers(zone);
-    const late = await startOther(door, { membership: byDns(zone, { own: [OTHERS] }) });
+    const late = await startOther(door, { membership: byDns(zone, { own: () => [OTHERS] }) });
     await until(async () => (await connectedTo(late)).includes(first.self().id));
     await late.advertise(['sha256:early']);
     expect(await providers(second, 'sha256:early')).toEqual([]);
@@ -141,7 +141,7 @@ describe('createP2pRouter() with members by DNS', () => {
   test('members stay together while DNS fails, and when it forgets them for a while', async () => {
     const zone = createDnsZone(MEMBERS, OTHERS);
     const { first, door } = await startMembers(zone);
-    const third = await startOther(door, { membership: byDns(zone, { own: [OTHERS] }) });
+    const third = await startOther(door, { membership: byDns(zone, { own: () => [OTHERS] }) });
     await until(async () => (await connectedTo(first)).length === 2);
     for (const addresses of [new Error('SERVFAIL'), [], [MEMBERS]]) {
       zone.set(addresses);

@@ -60,10 +60,30 @@ describe('createP2pRouter()', () => {
       // As in a cluster in which nobody is connected to all: it never dials the third.
       membership: { ...everybody, knock: async (ip) => ip !== '127.0.0.3' },
     });
-    await until(async () => (await connectedIds(third)).includes(after.self().id));
     await after.advertise(['sha256:back']);
+    // It is named as a provider, which makes the third try.
     await until(async () => (await find(third, 'sha256:back')).length === 1);
+    expect(await connectedIds(third)).toContain(after.self().id);
     expect((await find(third, 'sha256:back'))[0]?.addresses).toEqual(['127.0.0.9']);
+  });
+
+  test('is found at its new address when that changes while it runs', async () => {
+    const hub = await routers.start();
+    const toHub = createStaticBootstrapper([addressOf(hub)]);
+    const third = await routers.start(toHub);
+    const mover = await routers.start(toHub, { listenAddress: ':0' });
+    await mover.advertise(['sha256:moved']);
+    const foundAt = async (router: P2pRouter) =>
+      (await find(router, 'sha256:moved')).map(({ addresses }) => addresses.join()).join();
+    for (const router of [hub, third]) await until(async () => (await foundAt(router)) === '127.0.0.1');
+    mover.announce(['127.0.0.9']);
+    for (const router of [hub, third]) await until(async () => (await foundAt(router)) === '127.0.0.9');
+    // One more is told with the next record, and ends no connection.
+    mover.announce(['127.0.0.9', '127.0.0.8']);
+    await mover.advertise(['sha256:another']);
+    await until(async () => (await foundAt(third)) === '127.0.0.9,127.0.0.8');
+    expect(mover.self().multiaddrs).toHaveLength(2);
+    expect(() => mover.announce(['nowhere'])).toThrow(RangeError);
   });
 
   test('comes together again when all routers restart at once', async () => {

@@ -78,6 +78,8 @@ export interface P2pRouter extends Router, AsyncDisposable {
   bootstrapDocuments(): Promise<BootstrapDocuments>;
   /** Figures for metrics and the debug page. */
   stats(): DhtStats & { readonly membership: MembershipStats };
+  /** This node is reached at these IPs from now on: at least one. See findAnnounceAddresses. */
+  announce(addresses: readonly string[]): void;
   /** The peers (this node among them) that this node's own records name as providers of the key. Asks nobody. */
   recorded(key: string): readonly string[];
 }
@@ -243,6 +245,10 @@ export async function createP2pRouter(deps: P2pRouterDeps, options: P2pRouterOpt
       );
       const others = live.slice(0, MAX_BOOTSTRAP_PEERS - 1);
       return { id, ids: [id, ...others.map((peer) => ({ ID: peer.id, Addrs: peer.multiaddrs }))] };
+    },
+    announce(addresses) {
+      node.announce(addresses);
+      logger.info('This node has other addresses now', { addresses: node.announced() });
     },
     stats: () => ({ ...dht.stats(), membership: membership.stats() }),
     recorded: (key) => dht.recorded(key).map((name) => peerNamed(name).toString()),
