@@ -1,5 +1,5 @@
 import type { Connection, ConnectionGater, IdentifyResult, Libp2p, PeerId } from '@libp2p/interface';
-import { CODE_P2P, type Multiaddr } from '@multiformats/multiaddr';
+import { CODE_P2P, type Multiaddr, multiaddr } from '@multiformats/multiaddr';
 
 import { DIAL_TIMEOUT_MS } from './limits.ts';
 import type { Membership } from './membership.ts';
@@ -16,7 +16,7 @@ export interface MembershipGate {
   /** For createLibp2p. */
   readonly connectionGater: ConnectionGater;
   /** Allows to dial a name, given as a multiaddr without a peer ID: what bootstrapping is told. What peers say never names one that is dialled. */
-  trust(multiaddr: string): void;
+  trust(address: string): void;
   /** True if the peer has been met at an address that is a member's now: it may be handed out, and its records count. */
   isMember(peer: PeerId): boolean;
   /** False for a peer that is connected as a guest. True for one that is not connected: dialling it shows what it is. */
@@ -41,6 +41,18 @@ export interface GateListener {
 const MAX_MET = 8192;
 /** Addresses of one peer: two interfaces with both families. */
 const MAX_MET_ADDRESSES = 4;
+
+/** Addresses of one guest that are dialled while it is connected: it may name ever others. */
+const MAX_CLAIMS_DIALLED = 8;
+
+/** Where a guest says that it is. */
+interface Claims {
+  readonly connection: Connection;
+  /** Each as text, without its ID. */
+  readonly addresses: readonly { readonly ip: string; readonly text: string }[];
+  /** Those that were dialled already. */
+  readonly dialled: Set<string>;
+}
 
 /** Records that all guests together may leave here: they count as soon as their provider is a member. */
 const MAX_GUEST_RECORDS = 20_000;
@@ -96,8 +108,9 @@ export function createMembershipGate(membership: Membership): MembershipGate {
       // What is no IP and a port is not even kept: libp2p would ask the name server for some names.
       filterMultiaddrForPeer: (_peer, address) => ipOf(address) !== undefined || isTrusted(address),
     },
-    trust(multiaddr) {
-      trusted.add(multiaddr);
+    trust(address) {
+      // Members' addresses change all the time, and need no trust.
+      if (ipOf(multiaddr(address)) === undefined) trusted.add(address);
     },
     isMember,
     mayAsk: (peer) => connectionsOf(peer).length === 0 || isMember(peer),
@@ -116,6 +129,8 @@ export function createMembershipGate(membership: Membership): MembershipGate {
       }),
     guard(host, listener) {
       connectionsOf = (peer) => host.getConnections(peer);
+      /** What guests that are connected say of themselves. */
+      const claims = new Map<Connection, Claims>();
 
       const welcome = (peer: PeerId, ip: string | undefined) => {
         noteMet(peer, ip);
@@ -151,26 +166,42 @@ export function createMembershipGate(membership: Membership): MembershipGate {
       const onClose = ({ detail: connection }: CustomEvent<Connection>) => {
         open.get(connection)?.();
         open.delete(connection);
+        claims.delete(connection);
       };
       const onDisconnect = ({ detail: peer }: CustomEvent<PeerId>) => {
         if (guests.get(peer.toString())?.records === 0) forgetGuest(peer);
       };
       /** A node with several addresses may connect from one that is not named: it is dialled where it says that it is. */
-      const onIdentify = ({ detail: { connection, listenAddrs } }: CustomEvent<IdentifyResult>) => {
-        const { remotePeer, direction } = connection;
-        if (direction !== 'inbound' || isMember(remotePeer)) return;
-        const addresses = listenAddrs.flatMap((address) => {
-          const ip = ipOf(address);
-          if (ip === undefined || !membership.admits(ip)) return [];
-          return address.decapsulateCode(CODE_P2P).encapsulate(`/p2p/${remotePeer.toString()}`);
-        });
-        if (addresses.length === 0) return;
+      const dialClaims = ({ connection, addresses, dialled }: Claims) => {
+        const { remotePeer } = connection;
+        if (isMember(remotePeer)) return;
+        const news = addresses.filter(({ ip, text }) => membership.admits(ip) && !dialled.has(text));
+        if (news.length === 0 || dialled.size >= MAX_CLAIMS_DIALLED) return;
+        for (const { text } of news) dialled.add(text);
         const signal = AbortSignal.timeout(DIAL_TIMEOUT_MS);
         // Somebody else is there, or nobody: then it stays a guest.
-        host.dial(addresses.slice(0, MAX_MET_ADDRESSES), { force: true, signal }).catch(() => {});
+        host
+          .dial(
+            news.map(({ text }) => multiaddr(`${text}/p2p/${remotePeer.toString()}`)),
+            { force: true, signal },
+          )
+          .catch(() => {});
+      };
+      const onIdentify = ({ detail: { connection, listenAddrs } }: CustomEvent<IdentifyResult>) => {
+        const { direction, remotePeer } = connection;
+        if (direction !== 'inbound' || isMember(remotePeer) || !open.has(connection)) return;
+        const addresses = listenAddrs.flatMap((address) => {
+          const ip = ipOf(address);
+          return ip === undefined ? [] : { ip, text: address.decapsulateCode(CODE_P2P).toString() };
+        });
+        const dialled = claims.get(connection)?.dialled ?? new Set<string>();
+        const claim = { connection, addresses: addresses.slice(0, MAX_MET_ADDRESSES), dialled };
+        claims.set(connection, claim);
+        dialClaims(claim);
       };
       const stopListening = membership.onChange(() => {
         for (const connection of open.keys()) check(connection);
+        for (const claim of claims.values()) dialClaims(claim);
         // Those that left records and went.
         for (const { peer, ip } of guests.values()) {
           const standing = membership.standing(ip);

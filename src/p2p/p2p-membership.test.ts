@@ -188,6 +188,26 @@ describe('createP2pRouter() with members by DNS', () => {
     await until(async () => (await providers(second, 'sha256:two-sided')).includes(twoSided.self().id));
   });
 
+  test('a node that connects from such an address before DNS names the other one is a member then', async () => {
+    const zone = createDnsZone('10.0.0.1');
+    const port = await freePort();
+    const first = await routers.start(undefined, {
+      listenAddress: `:${port}`,
+      announceAddresses: [MEMBERS],
+      membership: byDns(zone, { own: () => [] }),
+    });
+    const twoSided = await startOther(`/ip6/${OTHERS}/tcp/${port}/p2p/${first.self().id}`, {
+      listenAddress: `${MEMBERS}:0`,
+      announceAddresses: [MEMBERS],
+    });
+    await twoSided.advertise(['sha256:two-sided']);
+    await until(async () => (await connectedTo(first)).includes(twoSided.self().id));
+    expect(await providers(first, 'sha256:two-sided')).toEqual([]);
+    zone.set([MEMBERS]);
+    await clock.advance(REFRESH_MS);
+    await until(async () => (await providers(first, 'sha256:two-sided')).includes(twoSided.self().id));
+  });
+
   test('a stranger that claims the address of a member is not handed out either', async () => {
     const zone = createDnsZone(MEMBERS);
     const { first, second, door } = await startMembers(zone);
