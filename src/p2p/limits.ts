@@ -59,6 +59,8 @@ export const HOUSEKEEPING_INTERVAL_MS = 2 * MINUTE_MS;
 
 /** How long a peer that was lost is remembered: it may be the only way back when all are lost. */
 export const KEEP_LOST_PEER_MS = 60 * MINUTE_MS;
+/** Lost peers that are remembered: somebody who comes with an identity after the other must not fill the peer store. */
+export const MAX_LOST_PEERS = 1000;
 
 /** How long two nodes must show one identity at a time before that is said: the connection of a node that restarted elsewhere ends before. */
 export const TWIN_CONFIRM_MS = 30 * SECOND_MS;

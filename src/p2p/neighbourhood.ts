@@ -8,7 +8,7 @@ import { createPeerKeeping } from '../dht/peer-keeping.ts';
 import type { Logger } from '../observe/log.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { KadNode } from './kad-node.ts';
-import { DIAL_TIMEOUT_MS } from './limits.ts';
+import { DIAL_TIMEOUT_MS, MAX_LOST_PEERS } from './limits.ts';
 
 /** What createNeighbourhood needs. */
 export interface NeighbourhoodDeps {
@@ -77,8 +77,13 @@ export function createNeighbourhood({
   });
   const onConnect = ({ detail: peer }: CustomEvent<PeerId>) => keeping.connected(peer.toString());
   const onDisconnect = ({ detail: peer }: CustomEvent<PeerId>) => {
-    lastContact.set(peer.toString(), Date.now());
-    keeping.disconnected(peer.toString());
+    const id = peer.toString();
+    // The latest last.
+    lastContact.delete(id);
+    lastContact.set(id, Date.now());
+    const [oldest] = lastContact.keys();
+    if (lastContact.size > MAX_LOST_PEERS && oldest !== undefined) lastContact.delete(oldest);
+    keeping.disconnected(id);
   };
   libp2p.addEventListener('peer:connect', onConnect);
   libp2p.addEventListener('peer:disconnect', onDisconnect);
