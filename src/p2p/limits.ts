@@ -22,6 +22,8 @@ export const MAX_SILENT_PEERS = 1000;
 
 /** Bootstrapping again heals a cluster that fell apart into two that each have peers. */
 export const REBOOTSTRAP_INTERVAL_MS = 30 * MINUTE_MS;
+/** Up to this share is added to it at random. */
+export const REBOOTSTRAP_JITTER = 0.1;
 /** First wait after a bootstrap that found nobody: nodes of a new cluster start within the same second. */
 export const BOOTSTRAP_RETRY_INITIAL_MS = 250;
 /** Longest wait: a node that started before its bootstrap peer joins this soon after the peer is up. */

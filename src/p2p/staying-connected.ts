@@ -7,6 +7,7 @@ import {
   BOOTSTRAP_RETRY_INITIAL_MS,
   BOOTSTRAP_RETRY_MAX_MS,
   REBOOTSTRAP_INTERVAL_MS,
+  REBOOTSTRAP_JITTER,
 } from './limits.ts';
 
 /** The network as bootstrapping sees it. */
@@ -76,7 +77,9 @@ export async function keepConnected(deps: StayingConnectedDeps, signal: AbortSig
     if (network.hasPeers()) {
       setReady();
       backoff.reset();
-      await pause(clock, signal, REBOOTSTRAP_INTERVAL_MS, whileHasPeers(network));
+      // A cluster that started together must not fall upon the lowest addresses together ever after.
+      const waitMs = REBOOTSTRAP_INTERVAL_MS * (1 + random() * REBOOTSTRAP_JITTER);
+      await pause(clock, signal, waitMs, whileHasPeers(network));
       if (!network.hasPeers()) last = undefined;
     } else {
       await pause(clock, signal, backoff.nextMs(), untilHasPeers(network));
