@@ -27,7 +27,8 @@ export interface KeyChange {
 export function mendKey(context: ConfigContext, change: KeyChange): readonly MendStep[] {
   const { distribution } = context;
   const restart: MendStep = { do: 'run', command: distribution.restart };
-  const toml = [formatTable(change.table), `  ${change.key} = ${change.value}`];
+  const setting = `  ${change.key} = ${change.value}`;
+  const toml = [formatTable(versionedTable(change.table)), setting];
   const version = `version = ${context.version.major < 2 ? 2 : 3}`;
   switch (distribution.id) {
     case 'plain':
@@ -37,7 +38,11 @@ export function mendKey(context: ConfigContext, change: KeyChange): readonly Men
       return [
         editKey(context, change),
         restart,
-        { do: 'note', text: 'for new clusters, in the configuration of kind', lines: kindPatch(toml) },
+        {
+          do: 'note',
+          text: 'for new clusters, in the configuration of kind',
+          lines: kindPatch([formatTable(kindTable(context, change.table)), setting]),
+        },
       ];
     case 'eks-al2023':
       return [
@@ -132,6 +137,17 @@ function sourceOf({ distribution, config }: ConfigContext): string | undefined {
   return undefined;
 }
 
+/** The table as a file that says its version has it: containerd 1.x refuses the short name of the plugin there. */
+function versionedTable([root = '', plugin = '', ...rest]: readonly string[]): readonly string[] {
+  return [root, plugin === 'cri' ? CRI_PLUGIN : plugin, ...rest];
+}
+
+/** kind's own file is of version 2, also with containerd 2, which prefers that version's section where both are there. */
+function kindTable({ config }: ConfigContext, table: readonly string[]): readonly string[] {
+  if (config.configVersion >= 3) return table;
+  return ['plugins', CRI_PLUGIN, table.at(-1) === 'registry' ? 'registry' : 'containerd'];
+}
+
 /** A table's header as TOML. */
 export function formatTable(path: readonly string[]): string {
   return `[${path.map((key) => (/^[\w-]+$/.test(key) ? key : JSON.stringify(key))).join('.')}]`;
@@ -151,7 +167,7 @@ function editKey({ config, version }: ConfigContext, { table, key, value, now }:
   }
   const place = choosePlace(config, version, table);
   if (place === undefined) {
-    const lines = [`version = ${version.major < 2 ? 2 : 3}`, formatTable(table), `  ${line}`];
+    const lines = [`version = ${version.major < 2 ? 2 : 3}`, formatTable(versionedTable(table)), `  ${line}`];
     return { do: 'write', file: config.path, lines };
   }
   const { file, text, path } = place;
