@@ -105,6 +105,32 @@ describe('checkConfig()', () => {
     );
   });
 
+  test('writes a config.toml that containerd 1.x takes where there is none', async () => {
+    const findings = await check('1.7.20', {});
+    const unset = findings.find(({ id }) => id === 'config-path-unset');
+    expect(unset?.mend[0]).toEqual({
+      do: 'write',
+      file: FILE,
+      lines: ['version = 2', `[${CRI}.registry]`, `  config_path = "${CERTS}"`],
+    });
+  });
+
+  test('patches new clusters of kind in the section that its own file has', async () => {
+    const file = `version = 2\n[${CRI}.containerd]\ndiscard_unpacked_layers = true\n[${CRI}.containerd.runtimes.runc]\nruntime_type = "io.containerd.runc.v2"\n`;
+    const findings = await check('2.3.4', { [FILE]: file }, 'kind');
+    const discards = findings.find(({ id }) => id === 'discard-unpacked-layers');
+    expect(discards?.mend).toContainEqual({
+      do: 'note',
+      text: 'for new clusters, in the configuration of kind',
+      lines: [
+        'containerdConfigPatches:',
+        '- |-',
+        `  [${CRI}.containerd]`,
+        '    discard_unpacked_layers = false',
+      ],
+    });
+  });
+
   /** What each distribution is told for discard_unpacked_layers = true. */
   const MENDS: ReadonlyArray<readonly [DistributionId, string, Readonly<Record<string, string>>, MendStep]> =
     [

@@ -144,8 +144,10 @@ function versionedTable([root = '', plugin = '', ...rest]: readonly string[]): r
 
 /** kind's own file is of version 2, also with containerd 2, which prefers that version's section where both are there. */
 function kindTable({ config }: ConfigContext, table: readonly string[]): readonly string[] {
-  if (config.configVersion >= 3) return table;
-  return ['plugins', CRI_PLUGIN, table.at(-1) === 'registry' ? 'registry' : 'containerd'];
+  const old = ['plugins', CRI_PLUGIN];
+  const isOld = Array.from(config.files.values()).some((text) => findTableRanges(text, old).length > 0);
+  if (!isOld) return table;
+  return [...old, table.at(-1) === 'registry' ? 'registry' : 'containerd'];
 }
 
 /** A table's header as TOML. */
