@@ -22,10 +22,17 @@ describe('lookupKey()', () => {
     expect(lookupKey(name)).toBe(key);
   });
 
-  test.each(['', 'Nginx', 'a b', 'nginx:', 'nginx@sha256:aa', 'ghcr.io/', 'ghcr.io/a//b', 'sha256:'])(
-    'lookupKey() throws when the name is %p',
-    (name) => {
-      expect(() => lookupKey(name)).toThrow(InvalidReferenceError);
-    },
-  );
+  test.each([
+    '',
+    'Nginx',
+    'a b',
+    'nginx:',
+    'nginx@sha256:aa',
+    'ghcr.io/',
+    'ghcr.io/a//b',
+    'sha256:',
+    'sha256:2cf2',
+  ])('lookupKey() throws when the name is %p', (name) => {
+    expect(() => lookupKey(name)).toThrow(InvalidReferenceError);
+  });
 });

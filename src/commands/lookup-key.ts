@@ -1,5 +1,5 @@
 import { type Digest, isDigest } from '../oci/digest.ts';
-import { parseReference, tagKey } from '../oci/reference.ts';
+import { InvalidReferenceError, parseReference, tagKey } from '../oci/reference.ts';
 
 /**
  * The routing key for what a user types: a digest, or an image name the way docker reads it (`nginx` is
@@ -7,6 +7,12 @@ import { parseReference, tagKey } from '../oci/reference.ts';
  */
 export function lookupKey(name: string): Digest | string {
   if (isDigest(name)) return name;
+  // Nobody means the tag of an image that is called so.
+  if (/^sha256:[0-9a-f]+$/.test(name)) {
+    throw new InvalidReferenceError(
+      `${JSON.stringify(name)} is no complete digest: sha256: and 64 hex digits`,
+    );
+  }
   const { registry, repository, tag, digest } = parseReference(completeName(name));
   return digest ?? tagKey(registry, repository, tag ?? 'latest');
 }
