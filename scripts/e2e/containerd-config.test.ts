@@ -2,9 +2,11 @@ import { afterEach, beforeEach, expect, test } from 'bun:test';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { parseContainerdVersion } from '../../src/containerd/containerd-version.ts';
+import { type ContainerdVersion, parseContainerdVersion } from '../../src/containerd/containerd-version.ts';
 import { readCriSettings } from '../../src/containerd/cri-settings.ts';
 import { readEffectiveConfig } from '../../src/containerd/effective-config.ts';
+import { DISTRIBUTIONS } from '../../src/doctor/distribution.ts';
+import { mendKey } from '../../src/doctor/mend-config.ts';
 import { createHostRoot } from '../../src/runtime/host-root.ts';
 import { parseContainerdVersion as findVersion } from '../lab/containerd-config.ts';
 import { runCommand } from '../lab/run-command.ts';
@@ -109,10 +111,7 @@ test.each(CASES)('readEffectiveConfig() takes what containerd itself takes from 
   const dumped = await runCommand([containerdBinary(), '--config', path, 'config', 'dump']);
   await writeFile(join(folder, 'dumped.toml'), dumped.replace(/^imports = .*$/m, ''));
 
-  const version = parseContainerdVersion(
-    findVersion(await runCommand([containerdBinary(), '--version'])).version,
-  );
-  if (version === undefined) throw new Error('containerd tells no version');
+  const version = await containerdVersion();
   const read = async (file: string) => {
     const settings = readCriSettings(await readEffectiveConfig(createHostRoot('/'), file, version), version);
     const { root, socket, configPath, discardUnpackedLayers, snapshotters, mirrors, usesTransferService } =
@@ -129,3 +128,30 @@ test.each(CASES)('readEffectiveConfig() takes what containerd itself takes from 
   };
   expect(await read(path)).toEqual(await read(join(folder, 'dumped.toml')));
 });
+
+test.each([
+  ['plain', 'registry', 'config_path', '"/a"'],
+  ['plain', 'images', 'discard_unpacked_layers', 'true'],
+  ['k0s', 'registry', 'config_path', '"/a"'],
+  ['k0s', 'images', 'discard_unpacked_layers', 'true'],
+] as const)('containerd takes the file that %s is told to write for %s %s', async (id, table, key, value) => {
+  const version = await containerdVersion();
+  const path = join(folder, 'config.toml');
+  const config = await readEffectiveConfig(createHostRoot('/'), path, version);
+  const settings = readCriSettings(config, version);
+  const now = { value: undefined, origin: undefined };
+  const context = { config, settings, version, distribution: DISTRIBUTIONS[id] };
+  const [step] = mendKey(context, { table: settings.paths[table], key, value, now });
+  if (step?.do !== 'write') throw new Error(`Not a file to write: ${JSON.stringify(step)}`);
+  await writeFile(path, step.lines.join('\n'));
+  const dumped = await runCommand([containerdBinary(), '--config', path, 'config', 'dump']);
+  expect(dumped.replaceAll("'", '"')).toContain(` ${key} = ${value}\n`);
+});
+
+async function containerdVersion(): Promise<ContainerdVersion> {
+  const version = parseContainerdVersion(
+    findVersion(await runCommand([containerdBinary(), '--version'])).version,
+  );
+  if (version === undefined) throw new Error('containerd tells no version');
+  return version;
+}

@@ -42,7 +42,9 @@ const DEFAULT_CONFIG_PATH = '/etc/containerd/certs.d:/etc/docker/certs.d';
 export function readCriSettings(config: EffectiveConfig, version: ContainerdVersion): CriSettings {
   const { tree } = config;
   const isNew = version.major >= 2;
-  const plugin = isNew ? IMAGES_PLUGIN : config.configVersion < 2 ? 'cri' : CRI_PLUGIN;
+  // The short name counts in a file without a version; where there is no file, the one to be written says its version.
+  const isUnversioned = config.configVersion < 2 && config.files.size > 0;
+  const plugin = isNew ? IMAGES_PLUGIN : isUnversioned ? 'cri' : CRI_PLUGIN;
   const base = ['plugins', plugin];
   const images = isNew ? base : [...base, 'containerd'];
   const registry = [...base, 'registry'];

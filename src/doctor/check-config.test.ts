@@ -108,9 +108,22 @@ describe('checkConfig()', () => {
   test('writes a config.toml that containerd 1.x takes where there is none', async () => {
     const findings = await check('1.7.20', {});
     const unset = findings.find(({ id }) => id === 'config-path-unset');
+    expect(unset?.seen).toEqual([
+      `${FILE}: [${CRI}.registry] config_path = "" (not set; this is the default)`,
+    ]);
     expect(unset?.mend[0]).toEqual({
       do: 'write',
       file: FILE,
+      lines: ['version = 2', `[${CRI}.registry]`, `  config_path = "${CERTS}"`],
+    });
+  });
+
+  test('writes the section of the version that it writes where a file of k0s has no version', async () => {
+    const file = DISTRIBUTIONS.k0s.configFile;
+    const findings = await check('1.7.20', { [file]: 'root = "/var/lib/k0s/containerd"\n' }, 'k0s');
+    const unset = findings.find(({ id }) => id === 'config-path-unset');
+    expect(unset?.mend[0]).toMatchObject({
+      do: 'write',
       lines: ['version = 2', `[${CRI}.registry]`, `  config_path = "${CERTS}"`],
     });
   });

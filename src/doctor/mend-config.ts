@@ -169,7 +169,7 @@ function editKey({ config, version }: ConfigContext, { table, key, value, now }:
   }
   const place = choosePlace(config, version, table);
   if (place === undefined) {
-    const lines = [`version = ${version.major < 2 ? 2 : 3}`, formatTable(versionedTable(table)), `  ${line}`];
+    const lines = [`version = ${version.major < 2 ? 2 : 3}`, formatTable(table), `  ${line}`];
     return { do: 'write', file: config.path, lines };
   }
   const { file, text, path } = place;
