@@ -144,6 +144,13 @@ describe('checkConfig()', () => {
     });
   });
 
+  test('patches new clusters of kind in that section too when its file is not seen', async () => {
+    const [finding] = await check('2.3.4', {}, 'kind');
+    expect(finding?.mend.at(-1)).toMatchObject({
+      lines: ['containerdConfigPatches:', '- |-', `  [${CRI}.registry]`, `    config_path = "${CERTS}"`],
+    });
+  });
+
   /** What each distribution is told for discard_unpacked_layers = true. */
   const MENDS: ReadonlyArray<readonly [DistributionId, string, Readonly<Record<string, string>>, MendStep]> =
     [

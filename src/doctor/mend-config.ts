@@ -142,10 +142,14 @@ function versionedTable([root = '', plugin = '', ...rest]: readonly string[]): r
   return [root, plugin === 'cri' ? CRI_PLUGIN : plugin, ...rest];
 }
 
-/** kind's own file is of version 2, also with containerd 2, which prefers that version's section where both are there. */
+/**
+ * kind's own file is of version 2, also with containerd 2, which prefers that version's section where both are there.
+ * A file that cannot be seen is taken for such a one.
+ */
 function kindTable({ config }: ConfigContext, table: readonly string[]): readonly string[] {
   const old = ['plugins', CRI_PLUGIN];
-  const isOld = Array.from(config.files.values()).some((text) => findTableRanges(text, old).length > 0);
+  const texts = Array.from(config.files.values());
+  const isOld = texts.length === 0 || texts.some((text) => findTableRanges(text, old).length > 0);
   if (!isOld) return table;
   return [...old, table.at(-1) === 'registry' ? 'registry' : 'containerd'];
 }
