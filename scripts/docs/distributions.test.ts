@@ -27,3 +27,11 @@ test('docs/DISTRIBUTIONS.md has the paths that doctor knows, where they are not 
   );
   expect(missing).toEqual([]);
 });
+
+test('docs/DISTRIBUTIONS.md says what to replace for RKE2, as doctor knows its paths', async () => {
+  const document = await readFile(join(REPOSITORY, 'docs/DISTRIBUTIONS.md'), 'utf8');
+  const [, to = '', from = ''] = /for RKE2 with `(.*?)` in place of `(.*?)`/.exec(document) ?? [];
+  const { k3s, rke2 } = DISTRIBUTIONS;
+  const paths = [k3s.socket, k3s.contentPath, k3s.registryConfigPath].map((path) => path.replace(from, to));
+  expect(paths).toEqual([rke2.socket, rke2.contentPath, rke2.registryConfigPath]);
+});
