@@ -1,4 +1,4 @@
-import type { Finding, Findings } from './finding.ts';
+import type { Finding, Findings, MendStep } from './finding.ts';
 
 /** What containerd says over its socket. */
 export interface ContainerdFacts {
@@ -37,20 +37,35 @@ export function checkStore(
       ],
     });
   } else if (facts.images.length === 0) {
-    findings.push({
-      id: 'namespace-empty',
-      severity: 'warning',
-      what: `the containerd namespace ${JSON.stringify(namespace)} has no images: there is nothing to share`,
-      seen: [`containerd at ${socket}: no image in ${namespace}`],
-      mend: [
-        { do: 'run', command: `ctr --address ${socket} namespaces list` },
-        {
-          do: 'note',
-          text: 'name the namespace that has the images; that of Kubernetes is k8s.io',
-          lines: ['--containerd-namespace k8s.io'],
-        },
-      ],
-    });
+    findings.push(namespaceEmpty({ socket, namespace }));
   }
   return { findings, unknown: [] };
+}
+
+function namespaceEmpty({ socket, namespace }: StoreExpectations): Finding {
+  // A node that has not pulled yet is not to be mended.
+  const isOfKubernetes = namespace === 'k8s.io';
+  const list: MendStep = { do: 'run', command: `ctr --address ${socket} namespaces list` };
+  return {
+    id: 'namespace-empty',
+    severity: isOfKubernetes ? 'info' : 'warning',
+    what: `the containerd namespace ${JSON.stringify(namespace)} has no images: there is nothing to share`,
+    seen: [`containerd at ${socket}: no image in ${namespace}`],
+    mend: isOfKubernetes
+      ? [
+          {
+            do: 'note',
+            text: 'nothing, if this node has not pulled yet: pull an image with kubelet, crictl or ctr -n k8s.io. Else look where the images are',
+          },
+          list,
+        ]
+      : [
+          list,
+          {
+            do: 'note',
+            text: 'name the namespace that has the images; that of Kubernetes is k8s.io',
+            lines: ['--containerd-namespace k8s.io'],
+          },
+        ],
+  };
 }
