@@ -2,11 +2,9 @@ import { createContainerdClient } from '../containerd/containerd-client.ts';
 import type { DaemonFacts } from '../doctor/check-daemon.ts';
 import { type ExamineOptions, examineNode } from '../doctor/examine-node.ts';
 import { formatReport, reportExitCode, reportJson } from '../doctor/format-report.ts';
-import type { HttpAsk } from '../doctor/http-ask.ts';
-import { askHttps } from '../http/ask-https.ts';
 import { createHostRoot } from '../runtime/host-root.ts';
+import { askTarget } from './ask-target.ts';
 import { askEndpoint } from './daemon-client.ts';
-import { parseEndpoint } from './endpoint.ts';
 import { parsePeersReport } from './peers.ts';
 
 /** What `spegel doctor` is told. */
@@ -16,7 +14,7 @@ export interface DoctorOptions extends ExamineOptions {
   readonly json: boolean;
 }
 
-/** Everything that is asked is on this node or one hop away. */
+/** The daemon is on this node. */
 const TIMEOUT_MS = 3000;
 
 /** Looks at this node and prints what keeps the mirror from being used. Returns the exit code. Changes nothing. */
@@ -28,7 +26,7 @@ export async function runDoctor(
     {
       host: createHostRoot(hostRoot),
       connect: (socketPath, namespace) => createContainerdClient({ socketPath, namespace }),
-      ask,
+      ask: askTarget,
       askDaemon,
     },
     options,
@@ -36,13 +34,6 @@ export async function runDoctor(
   writeOut(json ? reportJson(report) : formatReport(report));
   return reportExitCode(report.findings);
 }
-
-const ask: HttpAsk = async (endpoint, { tls, ...request }) => {
-  if (tls === undefined) return askEndpoint(endpoint, request, TIMEOUT_MS);
-  const { ca, client, skipVerify } = tls;
-  const identity = { ca, cert: client?.certificate, key: client?.key, skipVerify };
-  return { status: await askHttps({ ...parseEndpoint(endpoint), ...request }, identity, TIMEOUT_MS) };
-};
 
 async function askDaemon(metricsAddr: string): Promise<DaemonFacts> {
   try {

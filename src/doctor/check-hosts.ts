@@ -18,12 +18,21 @@ export interface HostsFacts {
 }
 
 /** The URLs of the mirror: those that were given, else those that `configure` wrote first into its files. */
-export function mirrorTargets({ folders, targets, defaultTarget }: HostsFacts): readonly string[] {
-  if (targets.length > 0) return targets;
-  const written = folders
+export function mirrorTargets(facts: HostsFacts): readonly string[] {
+  if (facts.targets.length > 0) return facts.targets;
+  const written = writtenTargets(facts);
+  return written.length > 0 ? Array.from(new Set(written)) : [facts.defaultTarget];
+}
+
+/** True if neither a flag nor a hosts.toml names a target, so that the default counts. */
+export function isTargetAssumed(facts: HostsFacts): boolean {
+  return facts.targets.length === 0 && writtenTargets(facts).length === 0;
+}
+
+function writtenTargets({ folders }: HostsFacts): readonly string[] {
+  return folders
     .filter(({ author }) => author === 'spegel' || author === 'original')
     .flatMap(({ hosts }) => hosts?.hosts[0]?.url ?? []);
-  return written.length > 0 ? Array.from(new Set(written)) : [defaultTarget];
 }
 
 /** The folders that containerd takes: of the two that a registry may have, the first one. */

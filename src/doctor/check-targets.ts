@@ -43,6 +43,7 @@ export async function checkTargets(
       continue;
     }
     const isTls = url.protocol === 'https:';
+    const isWritten = sectionsOf(folders).some(({ url }) => isSameTarget(url, target));
     const endpoint = `${url.hostname}:${url.port || (isTls ? '443' : '80')}`;
     try {
       const askable = {
@@ -50,7 +51,7 @@ export async function checkTargets(
         tls: isTls ? await tlsOf(node, folders, target) : undefined,
         authorization: authorizationOf(folders, target),
       };
-      const finding = await checkTarget(target, askable, { isHostNetwork }, ask);
+      const finding = await checkTarget(target, askable, { isHostNetwork, isWritten }, ask);
       if (finding === undefined) return { findings: [], unknown, working: askable };
       findings.push(finding);
     } catch (error) {
@@ -78,10 +79,13 @@ async function tlsOf(
   return { ca: system === undefined ? [] : [system], client: undefined, skipVerify: false };
 }
 
+function sectionsOf(folders: readonly HostsFolder[]) {
+  return folders.flatMap(({ hosts }) => hosts?.hosts ?? []);
+}
+
 /** What containerd sends to the target, by the first hosts.toml that has it. */
 function authorizationOf(folders: readonly HostsFolder[], target: string): string | undefined {
-  const sections = folders.flatMap(({ hosts }) => hosts?.hosts ?? []);
-  const header = sections.find(({ url }) => isSameTarget(url, target))?.settings['header'];
+  const header = sectionsOf(folders).find(({ url }) => isSameTarget(url, target))?.settings['header'];
   const entries: ReadonlyArray<readonly [string, unknown]> =
     typeof header === 'object' && header !== null ? Object.entries(header) : [];
   const value = entries.find(([name]) => name.toLowerCase() === 'authorization')?.[1];
@@ -110,7 +114,7 @@ function refused(target: string, authorization: string | undefined): Finding {
 async function checkTarget(
   target: string,
   { endpoint, tls, authorization }: AskableTarget,
-  { isHostNetwork }: { readonly isHostNetwork: boolean },
+  { isHostNetwork, isWritten }: { readonly isHostNetwork: boolean; readonly isWritten: boolean },
   ask: HttpAsk,
 ): Promise<Finding | undefined> {
   try {
@@ -139,7 +143,9 @@ async function checkTarget(
     return {
       id: 'target-unreachable',
       severity: isHostNetwork ? 'error' : 'warning',
-      what: `nothing answers at ${target}, where hosts.toml sends pulls: containerd goes on to upstream`,
+      what: isWritten
+        ? `nothing answers at ${target}, where hosts.toml sends pulls: containerd goes on to upstream`
+        : `nothing answers at ${target}, where the mirror is expected`,
       seen: [
         `GET ${target}/readyz: ${reason}${isHostNetwork ? '' : ' (asked from this pod; the node itself may reach it)'}`,
       ],

@@ -6,7 +6,13 @@ import { type HostsFolder, readHostsFolders } from '../containerd/read-hosts-fol
 import type { HostRoot } from '../runtime/host-root.ts';
 import { checkConfig, splitConfigPath } from './check-config.ts';
 import { checkHostSections } from './check-host-sections.ts';
-import { checkEarlierFolders, checkHosts, type HostsFacts, mirrorTargets } from './check-hosts.ts';
+import {
+  checkEarlierFolders,
+  checkHosts,
+  type HostsFacts,
+  isTargetAssumed,
+  mirrorTargets,
+} from './check-hosts.ts';
 import { checkProcess } from './check-process.ts';
 import { findContainerdProcess } from './containerd-process.ts';
 import { detectDistribution, type Distribution, type DistributionId, DISTRIBUTIONS } from './distribution.ts';
@@ -45,6 +51,8 @@ export interface FilesReport extends Findings {
   readonly configPath: string;
   readonly hosts: HostsFacts;
   readonly targets: readonly string[];
+  /** True: nothing names the target, it is the default. */
+  readonly isTargetAssumed: boolean;
 }
 
 /**
@@ -98,6 +106,7 @@ export async function examineFiles(
     configPath: config.configPath,
     hosts,
     targets,
+    isTargetAssumed: isTargetAssumed(hosts),
   };
 }
 

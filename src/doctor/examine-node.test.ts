@@ -61,3 +61,23 @@ test('examineNode() finds nothing on a healthy host that it sees through a mount
   ]);
   expect(formatReport(report)).toContain('containerd   1.7.20\n');
 });
+
+test('examineNode() says that the target is assumed when no hosts.toml names one, and that nothing answers there', async () => {
+  await using folder = await createHostFolder({ '/etc/containerd/config.toml': 'version = 2\n' });
+  const report = await examineNode(
+    {
+      host: { ...folder.host, folder: '/' },
+      connect: () => containerd('1.7.20'),
+      ask: async () => Promise.reject(new Error('connection refused')),
+      askDaemon: async () => ({ error: new Error('down') }),
+    },
+    { ...OPTIONS, mirrorTargets: [] },
+  );
+  expect(report.findings.find(({ id }) => id === 'target-unreachable')).toMatchObject({
+    what: 'nothing answers at http://127.0.0.1:5000, where the mirror is expected',
+    seen: ['GET http://127.0.0.1:5000/readyz: connection refused'],
+  });
+  expect(formatReport(report)).toContain(
+    '\nmirror       http://127.0.0.1:5000 (assumed: no hosts.toml names one)\n',
+  );
+});

@@ -38,6 +38,8 @@ export interface NodeReport extends Findings {
   readonly configFiles: readonly string[];
   readonly configPath: string;
   readonly targets: readonly string[];
+  /** True: nothing names the target, it is the default. */
+  readonly isTargetAssumed: boolean;
 }
 
 /** Looks at this node as containerd sees it. Changes nothing. Rejects for nothing that a node can have. */
@@ -109,6 +111,7 @@ export async function examineNode(deps: ExamineDeps, options: ExamineOptions): P
       configFiles: files.configFiles,
       configPath: files.configPath,
       targets: files.targets,
+      isTargetAssumed: files.isTargetAssumed,
     };
   } finally {
     client.close();

@@ -5,14 +5,15 @@ const ORDER: readonly Severity[] = ['error', 'warning', 'info'];
 
 /** The report as people read it: worst first, each finding with how it was seen and what to do. */
 export function formatReport(report: NodeReport): string {
-  const { distribution, containerd, configFiles, configPath, targets, findings, unknown } = report;
+  const { distribution, containerd, configFiles, configPath, targets, isTargetAssumed, findings, unknown } =
+    report;
   const source = containerd.source === 'socket' ? '' : ` (${containerd.source})`;
   const lines = [
     `node         ${distribution.name}`,
     `containerd   ${containerd.version}${source}`,
     `its files    ${configFiles.join(' ') || 'none'}`,
     `config_path  ${configPath || 'not set'}`,
-    `mirror       ${targets.join(' ')}`,
+    `mirror       ${targets.join(' ')}${isTargetAssumed ? ' (assumed: no hosts.toml names one)' : ''}`,
     '',
     ...ORDER.flatMap((severity) => findings.filter((finding) => finding.severity === severity)).flatMap(
       formatFinding,
