@@ -83,6 +83,10 @@ describe('runCli()', () => {
     [['--log-level', 'loud', 'version'], 'Cannot use --log-level'],
     [['peers', '--addr', '9090'], 'Cannot use --addr'],
     [['peers', 'find'], "missing required argument 'image|digest'"],
+    [
+      ['peers', 'find', 'sha256:2cf2'],
+      'error: "sha256:2cf2" is no complete digest: sha256: and 64 hex digits',
+    ],
     [['version', '--format', 'xml'], 'is not text or json'],
   ])('runCli() exits with 2 for %p', async (args, message) => {
     const { code, out, error } = await run(args);
@@ -188,7 +192,7 @@ describe('runCli()', () => {
 
   test('runCli() does not let --json take the word after it', async () => {
     const { code, error } = await run(['peers', '--json', 'find', 'UPPER/x:y:z']);
-    expect(code).toBe(1);
+    expect(code).toBe(2);
     expect(error).toContain('Cannot parse image name');
   });
 });

@@ -1,3 +1,5 @@
+import { UsageError } from '../cli/usage-error.ts';
+import { InvalidReferenceError } from '../oci/reference.ts';
 import { formatDuration } from '../runtime/duration.ts';
 import { askDaemon } from './daemon-client.ts';
 import { formatTable } from './format-table.ts';
@@ -16,17 +18,26 @@ const LOOKUP_TIMEOUT_MS = 3000;
 /** The daemon answers when the lookup's time is over; this is for its way here. */
 const ANSWER_TIMEOUT_MS = LOOKUP_TIMEOUT_MS + 5000;
 
-/** Prints who has an image or a digest. True if anybody has, this node included. Throws InvalidReferenceError and DaemonError. */
+/** Prints who has an image or a digest. True if anybody has, this node included. Throws UsageError and DaemonError. */
 export async function runPeersFind(
   { name, addr, json }: PeersFindOptions,
   { writeOut }: { readonly writeOut: (text: string) => void },
 ): Promise<boolean> {
-  const query = new URLSearchParams({ key: lookupKey(name), timeout: String(LOOKUP_TIMEOUT_MS) });
+  const query = new URLSearchParams({ key: keyOf(name), timeout: String(LOOKUP_TIMEOUT_MS) });
   const report = parseFindReport(
     await askDaemon(addr, `/debug/peers/find?${query.toString()}`, ANSWER_TIMEOUT_MS),
   );
   writeOut(json ? `${JSON.stringify(report, undefined, 2)}\n` : formatFindReport(report));
   return report.local || report.providers.length > 0;
+}
+
+function keyOf(name: string): string {
+  try {
+    return lookupKey(name);
+  } catch (error) {
+    if (!(error instanceof InvalidReferenceError)) throw error;
+    throw new UsageError(error.message, { cause: error });
+  }
 }
 
 /** The answer of GET /debug/peers/find. */
