@@ -184,7 +184,7 @@ async function startRouter(shared: Process, onPeerReturned: (peerId: string) => 
   const swarmKey = await readSwarmKey(options.swarmKeyFile);
   const addresses = bootstrapDomain(options);
   const { nodeIp } = options;
-  let announceAddresses = await findAnnounceAddresses({ clock }, { nodeIp, signal });
+  let announceAddresses = await findAnnounceAddresses({ clock, logger }, { nodeIp, signal });
   const membership = running.use(
     createMembership({ logger, clock, addresses, own: () => announceAddresses }, options),
   );
