@@ -45,6 +45,7 @@ function anchors(file: string): ReadonlySet<string> {
 /** Flags of other programs that the text names: helm, kubectl, ctr, docker and the scripts. */
 const FLAGS_OF_OTHERS = new Set([
   '--all',
+  '--dest-tls-verify',
   '--local',
   '--namespace',
   '--nodes',
