@@ -31,6 +31,8 @@ describe('runCli()', () => {
   test.each<[args: string[], message: string]>([
     [[], 'Usage: spegel'],
     [['clean'], "unknown command 'clean'"],
+    [['nope'], "unknown command 'nope'\n(spegel --help lists the commands)"],
+    [['peers', '--nope'], '(--help after the command shows its flags)'],
     [['cleanup'], '--addr is required'],
     [['cleanup', '--addr', '8080'], 'Cannot use --addr'],
     [['cleanup-wait'], '--probe-endpoint is required'],
@@ -106,6 +108,14 @@ describe('runCli()', () => {
     expect(out).toStartWith('Usage: spegel');
     expect(out).not.toContain('preset');
   });
+
+  test.each([['configure'], ['cleanup'], ['cleanup-wait'], ['registry']])(
+    'runCli() marks the required flag in the help of %s',
+    async (command) => {
+      const { out } = await run([command, '--help']);
+      expect(out.match(/\(required,/g)).toHaveLength(1);
+    },
+  );
 
   test('runCli() configures from flags in every form', async () => {
     const { code, error } = await run(

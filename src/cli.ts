@@ -152,6 +152,9 @@ export async function runCli(context: CliContext): Promise<number> {
     }),
   );
 
+  // Each command has taken over the hint above; this is for a word that is none of them.
+  program.showHelpAfterError('(spegel --help lists the commands)');
+
   try {
     await program.parseAsync(completeBooleans(args), { from: 'user' });
     return exitCode;
@@ -211,6 +214,7 @@ function createOption(key: string, flag: Flag<unknown>): Option {
     boolean: `[${flag.argument}]`,
   };
   const notes = [
+    ...(flag.required ? ['required'] : []),
     ...(flag.defaultText === undefined ? [] : [`default: ${flag.defaultText}`]),
     `env: ${environmentName(key)}`,
   ];

@@ -76,7 +76,7 @@ spegel peers find sha256:2cf2…`,
   doctor: {
     usage: 'doctor',
     description:
-      'Says why the mirror is not used on this node, and what to change. Exit 0: nothing found, 1: errors, 3: warnings.',
+      'Says why the mirror is not used on this node, and what to change. Exit 0: nothing (or only info), 1: at least one error, 3: warnings and no error, 2: a wrong command line.',
     flags: doctorFlags,
     examples: `spegel doctor
 spegel doctor --host-root /host --json

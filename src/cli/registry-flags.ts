@@ -62,7 +62,15 @@ export const registryFlags = {
     'serve the debug page, with the images and the last transfers of this node, on the metrics address',
     true,
   ),
-  bootstrapKind: choiceFlag(['dns', 'http', 'static'], 'how to find the first peers', undefined),
+  bootstrapKind: {
+    ...choiceFlag(
+      ['dns', 'http', 'static'],
+      'how to find the first peers: dns, http or static (static without peers for a single node)',
+      'static',
+    ),
+    defaultText: undefined,
+    required: true,
+  },
   dnsBootstrapDomain: domainFlag('name whose addresses are the nodes (kind dns)'),
   httpBootstrapAddr: addressFlag('where to tell others about this node (kind http)', undefined),
   httpBootstrapPeer: urlFlag('base URL of a node to ask for /id (kind http)'),
@@ -100,11 +108,6 @@ export const registryFlags = {
 /** What the flags ask for; throws UsageError for what does not go together. */
 export function registryOptions(flags: FlagValues<typeof registryFlags>): RegistryOptions {
   const { bootstrapKind, mirroredRegistries, mirrorResolveTimeout, ...options } = flags;
-  if (bootstrapKind === undefined) {
-    throw new UsageError(
-      '--bootstrap-kind is required: dns, http or static (static without peers for a single node)',
-    );
-  }
   const { dnsBootstrapDomain, httpBootstrapAddr, httpBootstrapPeer, httpBootstrapUrl } = options;
   if (bootstrapKind === 'dns' && dnsBootstrapDomain === undefined) {
     throw new UsageError('--bootstrap-kind dns needs --dns-bootstrap-domain');
