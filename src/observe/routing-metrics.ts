@@ -37,7 +37,10 @@ export function createRoutingMetrics({ counter, gauge, histogram }: MetricFactor
     'Addresses that are members of the cluster, where DNS names them.',
     ['source'],
   );
-  const guests = gauge('spegel_router_guests', 'Addresses of nodes that DNS does not name yet.');
+  const guests = gauge(
+    'spegel_router_guests',
+    'Guests: addresses of nodes that are connected and that DNS does not name yet.',
+  );
   const refusedConnections = counter(
     'spegel_router_refused_connections_total',
     'Connections to the router that were refused or ended because their address is no member of the cluster.',
@@ -69,11 +72,11 @@ export function createRoutingMetrics({ counter, gauge, histogram }: MetricFactor
   const sentRecords = counter('spegel_router_sent_records_total', 'Own records that peers have taken.');
   const sweepDuration = gauge(
     'spegel_router_sweep_duration_seconds',
-    'Work in the last round of providing everything again; a round is spread over 15 minutes.',
+    'Work in the last sweep, a round of providing everything again that is spread over 15 minutes.',
   );
   const sweepLag = gauge(
     'spegel_router_sweep_lag_seconds',
-    'How late a part of the last round was at most; records fade 240 s after they were due.',
+    'How late a part of the last sweep was at most; records fade 240 s after they were due.',
   );
   const lookups = counter(
     'spegel_router_lookups_total',
@@ -82,16 +85,11 @@ export function createRoutingMetrics({ counter, gauge, histogram }: MetricFactor
   );
   const walkDuration = histogram(
     'spegel_router_walk_duration_seconds',
-    'Time for which a lookup asked peers who provides something.',
+    'Time of a walk, in which a lookup asks peers, and those that they name, who provides something.',
     [],
     WALK_SECONDS_BUCKETS,
   );
-  const walkPeers = histogram(
-    'spegel_router_walk_peers',
-    'Peers that a lookup asked.',
-    [],
-    WALK_PEERS_BUCKETS,
-  );
+  const walkPeers = histogram('spegel_router_walk_peers', 'Peers that a walk asked.', [], WALK_PEERS_BUCKETS);
   const lookupCounts: Record<LookupOutcome, number> = { record: 0, kept: 0, network: 0, nobody: 0 };
   let figuresNow: (() => RoutingFigures) | undefined;
 
