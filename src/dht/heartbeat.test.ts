@@ -4,7 +4,10 @@ import { createVirtualClock } from '../runtime/testing/virtual-clock.ts';
 import { createHeartbeat } from './heartbeat.ts';
 
 /** A node that is connected to `peers`; those in `mute` do not answer, those in `others` are watched by others. */
-function start(peers: readonly string[], { others = new Set<string>() } = {}) {
+function start(
+  peers: readonly string[],
+  { others = new Set<string>(), isKnown = true }: { others?: Set<string>; isKnown?: boolean } = {},
+) {
   const clock = createVirtualClock();
   const state = { peers: new Set(peers), mute: new Set<string>(), events: [] as string[], pings: 0 };
   const heartbeat = createHeartbeat({
@@ -14,7 +17,7 @@ function start(peers: readonly string[], { others = new Set<string>() } = {}) {
       state.pings++;
       if (state.mute.has(peer)) await new Promise(() => {});
     },
-    isWatched: (peer) => !others.has(peer),
+    isWatched: (peer) => (isKnown ? !others.has(peer) : undefined),
     onSuspicion: (names) => state.events.push(`suspects ${names.join(' ')}`),
     onBack: (peer) => state.events.push(`back ${peer}`),
     onSilent: (peer) => state.events.push(`silent ${peer}`),
@@ -84,6 +87,14 @@ describe('createHeartbeat()', () => {
     heartbeat.heard('A');
     await clock.advance(20_000);
     expect(state.events.slice(3)).toEqual(['back A', 'suspects A', 'silent A']);
+    stop.abort();
+  });
+
+  test('alarms nobody where all ask for themselves, as nobody knows whose turn it is', async () => {
+    const { clock, state, stop } = start(['A'], { isKnown: false });
+    state.mute.add('A');
+    await clock.advance(10_000);
+    expect(state.events).toEqual(['silent A']);
     stop.abort();
   });
 

@@ -116,7 +116,7 @@ export function createHeartbeat({
     const suspects: string[] = [];
     for (const [peer, pulse] of pulses) {
       if (pulse.isSuspected || pulse.askedMs === undefined) continue;
-      if (nowMs - pulse.openMs < SUSPECT_AFTER_MS || isWatched(peer) === false) continue;
+      if (nowMs - pulse.openMs < SUSPECT_AFTER_MS || isWatched(peer) !== true) continue;
       pulse.isSuspected = true;
       suspects.push(peer);
     }
