@@ -18,7 +18,7 @@ export interface TrimMemoryDeps {
 const SECOND_MS = 1000;
 const MINUTE_MS = 60 * SECOND_MS;
 const MIB = 1024 * 1024;
-/** How often it is looked at. Starting leaves code that was compiled for it, and garbage: a third of what the process holds. */
+/** For so long it has to be calm. */
 const INTERVAL_MS = 20 * SECOND_MS;
 /** Share of a core below which the process has little to do: it has found its cluster, say. */
 const CALM_SHARE = 0.02;
@@ -28,8 +28,8 @@ const PAUSE_MS = 10 * MINUTE_MS;
 const SMALL_BYTES = 64 * MIB;
 
 /**
- * Gives memory back that the process needed for a while, when it has nothing to do: once it has started, and then
- * now and again. It shares a node with a workload. Runs until the signal aborts.
+ * Gives memory back that the process needed for a while, when it has grown and has nothing to do: compiled code and
+ * garbage. It shares a node with a workload. Runs until the signal aborts.
  */
 export async function trimMemory(
   {
@@ -43,17 +43,17 @@ export async function trimMemory(
   }: TrimMemoryDeps,
   signal: AbortSignal,
 ): Promise<void> {
-  let waitMs = INTERVAL_MS;
+  let restMs = 0;
   while (!signal.aborted) {
-    await clock.sleep(waitMs - INTERVAL_MS, signal).catch(() => {});
+    await clock.sleep(restMs, signal).catch(() => {});
+    restMs = 0;
     const cpuBeforeMs = cpuMs();
     await clock.sleep(INTERVAL_MS, signal).catch(() => {});
-    waitMs = INTERVAL_MS;
     if (signal.aborted || !isIdle() || cpuMs() - cpuBeforeMs > CALM_SHARE * INTERVAL_MS) continue;
     const bytes = await anonymousBytes();
     if (bytes === undefined || bytes < SMALL_BYTES) continue;
     shrink();
-    waitMs = PAUSE_MS;
+    restMs = PAUSE_MS - INTERVAL_MS;
   }
 }
 

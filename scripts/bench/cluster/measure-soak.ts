@@ -41,7 +41,8 @@ export async function measureSoak(
   for (let round = 1; round <= perSample * SAMPLES; round++) {
     const { control, daemon } = pick(cluster.live());
     const keys = benchKeys(`soak ${name} ${round}`, KEYS_PER_ROUND);
-    if (round % ROUNDS_PER_HANG === 0) daemon.signal('SIGSTOP');
+    const hangs = round % ROUNDS_PER_HANG === 0;
+    if (hangs) daemon.signal('SIGSTOP');
     else await control.add({ keys, atMs: 0 });
     const urls = Array.from({ length: REQUESTS_PER_ROUND }, () => {
       const asked = pick([
@@ -53,7 +54,7 @@ export async function measureSoak(
     });
     requests += (await cluster.client.heads({ urls, budgetMs: ROUND_MS })).length;
     await Bun.sleep(Math.max(0, round * ROUND_MS - sinceMs()));
-    if (round % ROUNDS_PER_HANG === 0) daemon.signal('SIGCONT');
+    if (hangs) daemon.signal('SIGCONT');
     else await control.remove({ keys, atMs: 0 });
     if (round % perSample !== 0) continue;
     samples.push({ minute: sinceMs() / MINUTE_MS, ...(await measureMemory(cluster)) });
