@@ -11,6 +11,7 @@ import { createDhtResponder } from './dht-responder.ts';
 import { createHeartbeat } from './heartbeat.ts';
 import {
   CONCURRENT_DIALS,
+  CRAWL_AFTER_LOSS_MS,
   GOODBYE_TIMEOUT_MS,
   MAX_SUSPECTS_PER_NOTICE,
   MAX_WITHDRAWN_PER_NOTICE,
@@ -111,6 +112,8 @@ export interface DhtNode extends AsyncDisposable {
   reconsider(): void;
   /** See Router. */
   lookup(key: string, options: LookupOptions): AsyncGenerator<Peer, void, undefined>;
+  /** See Router. */
+  isUnsettled(): boolean;
   /** See Providing.provide. */
   provide(keys: readonly string[], signal?: AbortSignal): Promise<void>;
   /** Stops providing the keys, and tells those who hold their records. */
@@ -282,6 +285,19 @@ export function createDhtNode(deps: DhtNodeDeps): DhtNode {
     },
     onUnreachable: lose,
   });
+  let isLossPending = false;
+  /** Once for all that are lost together, and not at the time when everybody is busy with that. */
+  const crawlAfterLoss = () => {
+    if (isLossPending) return;
+    isLossPending = true;
+    clock
+      .sleep(CRAWL_AFTER_LOSS_MS * (1 - random() / 2), stopped.signal)
+      .then(() => {
+        isLossPending = false;
+        crawler.wake();
+      })
+      .catch(() => {});
+  };
   const running = [heartbeat.run(stopped.signal), sweep(), crawler.run(stopped.signal)];
 
   const tell = async (peer: KnownPeer, notice: Uint8Array) =>
@@ -320,7 +336,7 @@ export function createDhtNode(deps: DhtNodeDeps): DhtNode {
       records.removeProvider(name);
       lose(name);
       network.drop(name);
-      crawler.wake();
+      crawlAfterLoss();
     },
     connected(id, { addresses, takesNotices }) {
       const name = id.toHex();
@@ -332,8 +348,7 @@ export function createDhtNode(deps: DhtNodeDeps): DhtNode {
     disconnected(id) {
       listeners.delete(id.toHex());
       directory.disconnected(id);
-      // It may be back elsewhere, and others hear of that first.
-      crawler.wake();
+      crawlAfterLoss();
     },
     unreachable: (id) => lose(id.toHex()),
     dismissed(id) {
@@ -346,6 +361,7 @@ export function createDhtNode(deps: DhtNodeDeps): DhtNode {
       crawler.wake();
     },
     lookup: (key, options) => lookups.lookup(key, options),
+    isUnsettled: () => liveness.isUnsettled(),
     provide: async (keys, signal) => providing.provide(keys, signal),
     withdraw(keys) {
       providing.stop(keys);

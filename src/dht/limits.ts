@@ -113,6 +113,10 @@ export const TURN_TO_DIAL_MS = 500;
 export const CRAWL_INITIAL_MS = 500;
 /** Longest wait: how often a node crawls when it hears of nobody new. */
 export const CRAWL_MAX_MS = 5 * MINUTE_MS;
+/** After a loss a node crawls so much later: whoever it was may be back elsewhere by then, and others hear of that first. */
+export const CRAWL_AFTER_LOSS_MS = 4 * SECOND_MS;
+/** For so long after a loss all nodes are busy with it: as long as the first tries to reach who was lost may take. */
+export const UNSETTLED_MS = 4 * SECOND_MS;
 /** Questions of a crawl that are worth half a second's wait until the next: a large cluster is asked less often. */
 export const REGIONS_PER_WAIT = 8;
 /** Peers to expect for one question of a crawl: half of what an answer names, so that no region's are cut off. */
@@ -121,11 +125,11 @@ export const PEERS_PER_REGION = REPLICATION / 2;
  * First wait before a peer that lost its connection is dialled again. It is passed over meanwhile; when several nodes die
  * at once all others dial them, and what is left of the machines' time belongs to those who ask for content.
  */
-export const RECONNECT_INITIAL_MS = 800;
+export const RECONNECT_INITIAL_MS = 2 * SECOND_MS;
 /** Longest wait between two tries. */
 export const RECONNECT_MAX_MS = 10 * SECOND_MS;
 /** Tries before it is given up: about 30 s, what a restart takes. It dials us when it is back. */
-export const RECONNECT_ATTEMPTS = 6;
+export const RECONNECT_ATTEMPTS = 5;
 /** First wait before a peer that counts as gone, and that somebody names, is dialled again. */
 export const PROBE_INITIAL_MS = SECOND_MS;
 /** Longest wait: a node that is back is used at the latest so long after it is named. */

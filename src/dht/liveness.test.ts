@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test';
 
-import { DEAD_FOR_MS } from './limits.ts';
+import { DEAD_FOR_MS, UNSETTLED_MS } from './limits.ts';
 import { createLiveness } from './liveness.ts';
 
 describe('createLiveness()', () => {
@@ -42,6 +42,19 @@ describe('createLiveness()', () => {
     liveness.died('A');
     nowMs += DEAD_FOR_MS;
     expect([liveness.stateOf('A'), liveness.inStateMs('A')]).toEqual(['dead', 2 * DEAD_FOR_MS]);
+  });
+
+  test('is unsettled for some seconds after a connection ended, not after a goodbye', () => {
+    let nowMs = 0;
+    const liveness = createLiveness({ nowMs: () => nowMs });
+    for (const peer of ['A', 'B']) liveness.connected(peer);
+    liveness.died('A');
+    liveness.lost('A');
+    expect(liveness.isUnsettled()).toBe(false);
+    liveness.lost('B');
+    expect(liveness.isUnsettled()).toBe(true);
+    nowMs = UNSETTLED_MS;
+    expect(liveness.isUnsettled()).toBe(false);
   });
 
   test('forgets those first who have been gone for longest, and nobody who is connected', () => {

@@ -1,4 +1,4 @@
-import { DEAD_FOR_MS, MAX_KNOWN_PEERS } from './limits.ts';
+import { DEAD_FOR_MS, MAX_KNOWN_PEERS, UNSETTLED_MS } from './limits.ts';
 
 /**
  * What is known of whether a peer is there. `unknown`: never met, or too long ago to say. `doubtful`: its connection
@@ -17,6 +17,8 @@ export interface Liveness {
   died(peer: string): void;
   /** For how many ms the peer has been in its state; undefined while that is unknown. */
   inStateMs(peer: string): number | undefined;
+  /** True for a few seconds after a connection ended of which nobody had said so before. */
+  isUnsettled(): boolean;
   /** How many peers are in each state that is known. */
   counts(): Readonly<Record<Exclude<PeerLife, 'unknown'>, number>>;
 }
@@ -45,6 +47,7 @@ export function createLiveness(
 ): Liveness {
   /** The one whose state changed last comes last. */
   const states = new Map<string, PeerStory>();
+  let lastLossMs = -Infinity;
   const hasPassed = ({ life, heardMs }: PeerStory) => life !== 'alive' && nowMs() - heardMs > DEAD_FOR_MS;
 
   const set = (peer: string, life: Exclude<PeerLife, 'unknown'>) => {
@@ -71,9 +74,12 @@ export function createLiveness(
     },
     connected: (peer) => set(peer, 'alive'),
     lost(peer) {
-      if (states.get(peer)?.life !== 'dead') set(peer, 'doubtful');
+      if (states.get(peer)?.life === 'dead') return;
+      lastLossMs = nowMs();
+      set(peer, 'doubtful');
     },
     died: (peer) => set(peer, 'dead'),
+    isUnsettled: () => nowMs() - lastLossMs < UNSETTLED_MS,
     counts() {
       const counts = { alive: 0, doubtful: 0, dead: 0 };
       for (const state of states.values()) if (!hasPassed(state)) counts[state.life]++;

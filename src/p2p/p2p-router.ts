@@ -230,6 +230,7 @@ export async function createP2pRouter(deps: P2pRouterDeps, options: P2pRouterOpt
         if (addresses.length > 0) yield { ...peer, addresses };
       }
     },
+    isUnsettled: () => dht.isUnsettled(),
     async advertise(keys, { signal } = {}) {
       await dht.provide(keys, signal);
     },

@@ -52,6 +52,7 @@ export function createMemoryRouter(network: MemoryNetwork, peer: Peer): Router {
   return {
     ready: () => true,
     lookup: providers,
+    isUnsettled: () => false,
     async advertise(keys, { signal } = {}) {
       signal?.throwIfAborted();
       if (network.latencyMs > 0) await network.clock.sleep(network.latencyMs, signal);

@@ -49,6 +49,11 @@ export interface Router {
   ready(): boolean;
   /** Peers that provide the key, as they are found, never this node, none twice. */
   lookup(key: string, options: LookupOptions): AsyncIterable<Peer>;
+  /**
+   * True for a few seconds after nodes were lost: a lookup may take longer than usual then, as those who are asked are
+   * busy with the loss, too.
+   */
+  isUnsettled(): boolean;
   /** Announces that this node provides the keys, and keeps announcing them until they are withdrawn. Many keys per call are the normal case. */
   advertise(keys: readonly string[], options?: { readonly signal?: AbortSignal | undefined }): Promise<void>;
   /** Stops announcing. Records that others hold fade by themselves (19 minutes). Unknown keys are no error. */

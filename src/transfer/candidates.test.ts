@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'bun:test';
 import type { Peer, Router } from '../routing/router.ts';
+import type { Clock } from '../runtime/clock.ts';
 import { createVirtualClock } from '../runtime/testing/virtual-clock.ts';
 import { LOOKUP_LIFETIME_MS } from './budgets.ts';
 import { createCandidates } from './candidates.ts';
@@ -12,6 +13,7 @@ function setUp(
   skipped: readonly string[] = [],
   tried: readonly string[] = [],
   slow: readonly string[] = [],
+  lasting = (ms: number) => ms,
 ) {
   const clock = createVirtualClock();
   const state = { ended: false };
@@ -35,7 +37,14 @@ function setUp(
     isSlow: ({ id }: Peer) => slow.includes(id),
   };
   const signal = new AbortController().signal;
-  const candidates = createCandidates({ router, health, clock }, 'key', { signal, tried: new Set(tried) });
+  const own: Clock = {
+    nowMs: () => clock.nowMs(),
+    sleep: async (ms, aborting) => clock.sleep(lasting(ms), aborting),
+  };
+  const candidates = createCandidates({ router, health, clock: own }, 'key', {
+    signal,
+    tried: new Set(tried),
+  });
   return { clock, candidates, state };
 }
 
@@ -58,6 +67,20 @@ describe('createCandidates()', () => {
     const later = candidates.next(20);
     await clock.advance(10);
     expect(await later).toEqual(PEER('a'));
+  });
+
+  test('waits again when the process did not get to run, and not for ever', async () => {
+    const wait = (atMs: number) => {
+      // Timers of 20 ms are over after 100.
+      const { clock, candidates } = setUp({ a: atMs }, [], [], [], (ms) => (ms === 20 ? 100 : ms));
+      return { clock, next: candidates.next(20) };
+    };
+    const late = wait(110);
+    await late.clock.advance(110);
+    expect(await late.next).toEqual(PEER('a'));
+    const never = wait(1000);
+    await never.clock.advance(300);
+    expect(await never.next).toBeUndefined();
   });
 
   test('leaves out who failed lately, and counts them, and who was tried before', async () => {

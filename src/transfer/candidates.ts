@@ -6,13 +6,21 @@ import type { PeerHealth } from './peer-health.ts';
 
 /** Peers to ask for one key, each once, in the order in which the lookup found them; those that were slow lately last. */
 export interface Candidates extends Disposable {
-  /** The next peer, waiting at most timeoutMs for the lookup to find one; undefined if there is none in time. */
+  /**
+   * The next peer, waiting at most timeoutMs for the lookup to find one; undefined if there is none in time. Time for
+   * which this process did not get to run does not count: answers may lie there unread.
+   */
   next(timeoutMs: number): Promise<Peer | undefined>;
   /** Puts a peer that was asked behind all others: it was slow, and there may be nobody else. */
   later(peer: Peer): void;
   /** How many providers were passed over because they failed lately. */
   readonly skipped: number;
 }
+
+/** A timer that is over after so many times its time was held up, and what else should have come meanwhile, too. */
+const LATE_FACTOR = 2;
+/** A process that hardly runs must not wait for ever. */
+const MAX_LATE_WAITS = 3;
 
 /** What createCandidates needs. */
 export interface CandidatesDeps {
@@ -69,6 +77,16 @@ export function createCandidates(
     exhausted = true;
     lifetime[Symbol.dispose]();
   };
+  /** Resolves when a peer was found, when there is nobody more, or when the time is over. */
+  const changed = async (timeoutMs: number) => {
+    using deadline = createDeadline(clock, timeoutMs, options.signal);
+    await new Promise<void>((resolve) => {
+      wake = resolve;
+      if (deadline.signal.aborted) resolve();
+      else deadline.signal.addEventListener('abort', () => resolve(), { once: true });
+    });
+    wake = undefined;
+  };
   void pull();
 
   return {
@@ -78,13 +96,12 @@ export function createCandidates(
     async next(timeoutMs) {
       if (found.length === 0 && !exhausted) {
         if (!isPulling) void pull();
-        using deadline = createDeadline(clock, timeoutMs, options.signal);
-        await new Promise<void>((resolve) => {
-          wake = resolve;
-          if (deadline.signal.aborted) resolve();
-          else deadline.signal.addEventListener('abort', () => resolve(), { once: true });
-        });
-        wake = undefined;
+        for (let waits = 0; waits < MAX_LATE_WAITS; waits++) {
+          const startedMs = clock.nowMs();
+          await changed(timeoutMs);
+          const isLate = clock.nowMs() - startedMs >= LATE_FACTOR * timeoutMs;
+          if (found.length > 0 || exhausted || options.signal.aborted || !isLate) break;
+        }
       }
       return found.shift() ?? slow.shift();
     },

@@ -3,7 +3,12 @@ import { PeerRequestError } from '../http/body-mover.ts';
 import { silentLogger } from '../observe/log.ts';
 import type { Peer } from '../routing/router.ts';
 import { createVirtualClock, type VirtualClock } from '../runtime/testing/virtual-clock.ts';
-import { CONNECT_TIMEOUT_MS, FIRST_SOURCE_TIMEOUT_MS, HEAD_TIMEOUT_MS } from './budgets.ts';
+import {
+  CONNECT_TIMEOUT_MS,
+  FIRST_SOURCE_TIMEOUT_MS,
+  HEAD_TIMEOUT_MS,
+  REPLACEMENT_LOOKUP_TIMEOUT_MS,
+} from './budgets.ts';
 import { createPeerHealth } from './peer-health.ts';
 import { createPeerSession } from './peer-session.ts';
 import type { Refusal } from './peer-requests.ts';
@@ -15,12 +20,18 @@ function setUp(
   {
     clock = createVirtualClock(),
     lateAnswers = {},
-  }: { readonly clock?: VirtualClock; readonly lateAnswers?: Readonly<Record<string, number>> } = {},
+    isUnsettled = false,
+  }: {
+    readonly clock?: VirtualClock;
+    readonly lateAnswers?: Readonly<Record<string, number>>;
+    readonly isUnsettled?: boolean;
+  } = {},
 ) {
   const asked: string[] = [];
   const session = createPeerSession(
     {
       router: {
+        isUnsettled: () => isUnsettled,
         async *lookup(_key, { signal }) {
           for (const [index, ms] of foundAfterMs.entries()) {
             await clock.sleep(ms, signal);
@@ -93,5 +104,14 @@ describe('createPeerSession()', () => {
     await clock.advance(20);
     expect(await answer).toBeUndefined();
     expect(asked).toEqual([]);
+  });
+
+  test('waits longer for the first peer while nodes are being lost', async () => {
+    const { clock, answer } = setUp([REPLACEMENT_LOOKUP_TIMEOUT_MS - 1], 'p1', { isUnsettled: true });
+    await clock.advance(REPLACEMENT_LOOKUP_TIMEOUT_MS);
+    expect((await answer)?.peer.id).toBe('p1');
+    const late = setUp([REPLACEMENT_LOOKUP_TIMEOUT_MS + 1], 'p1', { clock, isUnsettled: true });
+    await clock.advance(REPLACEMENT_LOOKUP_TIMEOUT_MS);
+    expect(await late.answer).toBeUndefined();
   });
 });

@@ -10,7 +10,7 @@ import type { TransferObserver } from './transfer-observer.ts';
 
 /** What createPeerSession needs. */
 export interface PeerSessionDeps {
-  readonly router: Pick<Router, 'lookup'>;
+  readonly router: Pick<Router, 'lookup' | 'isUnsettled'>;
   readonly health: PeerHealth;
   readonly clock: Clock;
   readonly observer: TransferObserver;
@@ -62,7 +62,7 @@ const GONE: ReadonlySet<PeerRequestErrorCode> = new Set([
 
 /** Starts a session: the lookup of the key begins at once. Dispose it to end that. */
 export function createPeerSession(deps: PeerSessionDeps, key: string, signal: AbortSignal): PeerSession {
-  const { health, clock, observer, logger } = deps;
+  const { router, health, clock, observer, logger } = deps;
   const tried = new Set<string>();
   const refusals = new Set<Refusal>();
   /** Peers that were late with their answer: each is asked once more if nobody else is left. */
@@ -95,9 +95,11 @@ export function createPeerSession(deps: PeerSessionDeps, key: string, signal: Ab
       const { attempts: maxAttempts, waitMs, withinMs = Number.POSITIVE_INFINITY } = limits;
       const endMs = clock.nowMs() + withinMs;
       let counted = 0;
-      let patienceMs = waitMs;
+      let isGone = false;
       while (counted < maxAttempts && !signal.aborted && clock.nowMs() < endMs) {
-        const peer = await nextPeer(patienceMs);
+        // Somebody had it, or those who know that are busy: what is found late is better than nothing.
+        const isPatient = isGone || router.isUnsettled();
+        const peer = await nextPeer(isPatient ? Math.max(waitMs, REPLACEMENT_LOOKUP_TIMEOUT_MS) : waitMs);
         if (peer === undefined) return undefined;
         tried.add(peer.id);
         attempts++;
@@ -122,7 +124,7 @@ export function createPeerSession(deps: PeerSessionDeps, key: string, signal: Ab
           } else if (error.code !== 'TOO_LARGE') health.failed(peer);
           if (GONE.has(error.code)) {
             counted--;
-            patienceMs = Math.max(waitMs, REPLACEMENT_LOOKUP_TIMEOUT_MS);
+            isGone = true;
           }
           logger.debug('peer failed', { key, peer: peer.id, addresses: peer.addresses, error });
         }

@@ -49,6 +49,7 @@ function setUp({
         keys.push(key);
         yield PEER;
       },
+    isUnsettled: () => false,
     advertise: async () => {},
     withdraw: async () => {},
     peers: async () => [STATE],

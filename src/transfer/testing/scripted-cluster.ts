@@ -114,7 +114,8 @@ export function createScriptedCluster(
     requestSmall: async ({ host, headers }) => answerOf(host, headers, false),
   };
 
-  const router: Pick<Router, 'lookup'> = {
+  const router: Pick<Router, 'lookup' | 'isUnsettled'> = {
+    isUnsettled: () => false,
     async *lookup(_key, { limit }) {
       yield* peers.slice(0, limit);
     },
