@@ -88,6 +88,35 @@ describe('createCrawler()', () => {
     await end();
   });
 
+  test('asks several about its own place, as the closest one may know nobody but this node', async () => {
+    const clock = createVirtualClock();
+    const self = id(0);
+    const peers = createPeerTable(self);
+    for (let number = 1; number <= 8; number++) {
+      peers.put(id(number), { addresses: [ADDRESS], isConnected: number < 8 });
+    }
+    const [, second] = peers.closest(keyspacePosition(self), 2, ({ isConnected }) => isConnected);
+    const crawler = createCrawler({
+      self,
+      peers,
+      network: {
+        findNode: async (peer, key) =>
+          key === self && peer.id.toHex() === second?.name ? [{ id: id(100), addresses: [ADDRESS] }] : [],
+        connect: async () => {},
+      },
+      onNamed: ({ id: bytes, addresses }) => peers.put(bytes, { addresses }),
+      onUnreachable: () => {},
+      logger: silentLogger,
+      clock,
+    });
+    const stop = new AbortController();
+    const running = crawler.run(stop.signal);
+    await clock.advance(1000);
+    expect(peers.get(id(100).toHex())).toBeDefined();
+    stop.abort();
+    await running;
+  });
+
   test('remembers nobody who has left, however many come and go', async () => {
     const { clock, cluster, peers, crawler, end } = start(400);
     await clock.advance(60_000);

@@ -12,6 +12,7 @@ import {
   FAILED_NAME_INITIAL_MS,
   FAILED_NAME_MAX_MS,
   MAX_KNOWN_PEERS,
+  OWN_REGION_ASKED,
   PEERS_PER_REGION,
   REGIONS_PER_WAIT,
   TURN_TO_DIAL_MS,
@@ -57,7 +58,7 @@ export interface Crawler {
 
 /**
  * Asks for the peers closest to this node and to places spread evenly over the keyspace, each of the peer that is
- * closest to it: k answers at a time name the whole cluster in few questions, where walks to random places would need
+ * closest to it, for its own of the closest few: k answers at a time name the whole cluster in few questions, where walks to random places would need
  * many. Who is named is in the table at once, so that every node takes the same ones for the closest to a key; the
  * connections come one after the other, as a handshake costs both sides ten milliseconds of CPU and more.
  */
@@ -98,13 +99,18 @@ export function createCrawler({
     namedMs.set(name, clock.nowMs());
     isAwake = true;
   };
-  const ask = async (key: Uint8Array) => {
-    const [closest] = peers.closest(keyspacePosition(key), 1, ({ isConnected }) => isConnected);
-    if (closest === undefined) return;
-    for (const peer of await network.findNode(closest, key).catch(() => [])) takeName(peer);
+  const ask = async (key: Uint8Array, count = 1) => {
+    const closest = peers.closest(keyspacePosition(key), count, ({ isConnected }) => isConnected);
+    await Promise.all(
+      closest.map(async (peer) => {
+        for (const named of await network.findNode(peer, key).catch(() => [])) takeName(named);
+      }),
+    );
   };
   const crawl = async () => {
-    await Promise.all([self, ...keysSpread(regionsOf(peers.size), random)].map(async (key) => ask(key)));
+    const keys = keysSpread(regionsOf(peers.size), random);
+    const ownAsked = peers.connectedCount < peers.size ? OWN_REGION_ASKED : 1;
+    await Promise.all([ask(self, ownAsked), ...keys.map(async (key) => ask(key))]);
   };
   /** Peers to connect to whose turn it is: of two nodes that hear of each other one dials, the other if that does not come. */
   const nextToDial = (): KnownPeer | undefined => {

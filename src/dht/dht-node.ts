@@ -279,9 +279,13 @@ export function createDhtNode(deps: DhtNodeDeps): DhtNode {
     network: { findNode: async (peer, key) => network.findNode(peer, key), connect },
     onNamed({ id, addresses }) {
       const name = id.toHex();
-      if (liveness.stateOf(name) !== 'dead') return directory.named(id, addresses);
-      network.probe({ id, addresses });
-      return false;
+      if (liveness.stateOf(name) === 'dead') {
+        network.probe({ id, addresses });
+        return false;
+      }
+      const isNew = directory.named(id, addresses);
+      if (isNew) providing.peerNamed(name);
+      return isNew;
     },
     onUnreachable: lose,
   });

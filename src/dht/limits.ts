@@ -57,6 +57,8 @@ export const MAX_KEPT_LOOKUPS = 2000;
 export const EARLY_REPLICAS = 5;
 /** The others of the k get it after so long, with what else has come: the blobs of one pull come one after the other. */
 export const LATE_REPLICAS_DELAY_MS = 400;
+/** A peer that was only named gets the records that belong to it so much later: that takes a connection, and it may come by itself. */
+export const NAMED_PEER_DELAY_MS = 10 * SECOND_MS;
 /** A peer that is gone for longer will not be back with its records: a restart takes less. */
 export const LEFT_PEER_DELAY_MS = MINUTE_MS;
 /** Parts in which all keys are provided again, spread over the interval. Few keys are not worth a message a minute per peer. */
@@ -115,6 +117,11 @@ export const CRAWL_INITIAL_MS = 500;
 export const CRAWL_MAX_MS = 5 * MINUTE_MS;
 /** After a loss a node crawls so much later: whoever it was may be back elsewhere by then, and others hear of that first. */
 export const CRAWL_AFTER_LOSS_MS = 4 * SECOND_MS;
+/**
+ * Peers of those closest to itself that a node asks who else is there, where it is not connected to all. Two nodes may each be the other's closest one:
+ * asking only each other they never learn of their neighbours, and nobody learns of those from them.
+ */
+export const OWN_REGION_ASKED = 3;
 /** For so long after a loss all nodes are busy with it: as long as the first tries to reach who was lost may take. */
 export const UNSETTLED_MS = 4 * SECOND_MS;
 /** Questions of a crawl that are worth half a second's wait until the next: a large cluster is asked less often. */

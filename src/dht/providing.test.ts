@@ -84,6 +84,25 @@ describe('createProviding()', () => {
     expect(holds('far', 'x')).toBe(false);
   });
 
+  test('gives one that was only named what belongs to it, after a while and once', async () => {
+    const { providing, state } = start(['b', 'a'], {
+      replication: 1,
+      namedPeerDelayMs: 1,
+      newPeerDelayMs: 20,
+    });
+    await providing.provide(['x']);
+    const before = state.sends.length;
+    for (const peer of ['far', 'b']) providing.peerNamed(peer);
+    await until(() => state.sends.length > before);
+    providing.peerNamed('b');
+    providing.peerJoined('b');
+    await until(() => state.sends.length > before + 1);
+    expect(state.sends.slice(before)).toEqual([
+      ['b', 1],
+      ['b', 1],
+    ]);
+  });
+
   test('is done when one peer has taken the records, whatever the others do', async () => {
     const { providing, state } = start(['broken', 'b']);
     state.broken.add('broken');

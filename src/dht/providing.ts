@@ -11,6 +11,7 @@ import {
   LATE_REPLICAS_DELAY_MS,
   LEFT_PEER_DELAY_MS,
   MANY_KEYS,
+  NAMED_PEER_DELAY_MS,
   NEW_PEER_DELAY_MS,
   RECORDS_PER_SEND,
   REPROVIDE_INTERVAL_MS,
@@ -65,6 +66,7 @@ export interface ProvidingOptions {
   readonly lateReplicasDelayMs?: number;
   readonly reprovideIntervalMs?: number;
   readonly newPeerDelayMs?: number;
+  readonly namedPeerDelayMs?: number;
   readonly leftPeerDelayMs?: number;
 }
 
@@ -79,6 +81,8 @@ export interface Providing extends AsyncDisposable {
   stop(keys: readonly string[]): void;
   /** Tells of a peer that was not known before: it gets the records that belong to it. */
   peerJoined(peerId: string): void;
+  /** Tells of a peer that somebody has named: it gets the records that belong to it, too, but not at once. */
+  peerNamed(peerId: string): void;
   /** Tells of a peer that is gone: if it does not come back soon, those next to it get the records that it had. */
   peerLeft(peerId: string, position: Uint8Array): void;
   /** How many keys are provided, and how many records wait to be sent. */
@@ -115,6 +119,7 @@ export function createProviding(
     lateReplicasDelayMs = LATE_REPLICAS_DELAY_MS,
     reprovideIntervalMs = REPROVIDE_INTERVAL_MS,
     newPeerDelayMs = NEW_PEER_DELAY_MS,
+    namedPeerDelayMs = NAMED_PEER_DELAY_MS,
     leftPeerDelayMs = LEFT_PEER_DELAY_MS,
   } = options;
   const entries = new Map<string, Entry>();
@@ -122,6 +127,8 @@ export function createProviding(
   /** Keys whose farther replicas are still to be told. */
   const late = new Set<string>();
   const newPeers = new Set<string>();
+  /** Those who were only named. */
+  const namedPeers = new Set<string>();
   const leftPeers = new Map<string, Uint8Array>();
   const slots = createSlots(CONCURRENT_SENDS);
   const stopped = new AbortController();
@@ -241,18 +248,24 @@ export function createProviding(
       await place(keys, (closest) => closest.slice(earlyReplicas));
     },
   );
+  const tellThem = async (peers: Set<string>) => {
+    const batch = new Set(peers);
+    peers.clear();
+    if (network.peerCount() <= replication) {
+      for (const peerId of batch) if (entries.size > 0) enqueue(peerId, [...entries.keys()]);
+    } else {
+      await place(entries.keys(), (closest) => closest.filter((peerId) => batch.has(peerId)));
+    }
+  };
   const tellNewPeers = createRounds(
     newPeerDelayMs,
     () => newPeers.size > 0,
-    async () => {
-      const batch = new Set(newPeers);
-      newPeers.clear();
-      if (network.peerCount() <= replication) {
-        for (const peerId of batch) if (entries.size > 0) enqueue(peerId, [...entries.keys()]);
-      } else {
-        await place(entries.keys(), (closest) => closest.filter((peerId) => batch.has(peerId)));
-      }
-    },
+    async () => tellThem(newPeers),
+  );
+  const tellNamedPeers = createRounds(
+    namedPeerDelayMs,
+    () => namedPeers.size > 0,
+    async () => tellThem(namedPeers),
   );
   const replaceLeftPeers = createRounds(
     leftPeerDelayMs,
@@ -342,11 +355,18 @@ export function createProviding(
     },
     peerJoined(peerId) {
       leftPeers.delete(peerId);
+      namedPeers.delete(peerId);
       newPeers.add(peerId);
       tellNewPeers();
     },
+    peerNamed(peerId) {
+      if (entries.size === 0) return;
+      namedPeers.add(peerId);
+      tellNamedPeers();
+    },
     peerLeft(peerId, position) {
       newPeers.delete(peerId);
+      namedPeers.delete(peerId);
       leftPeers.set(peerId, position);
       replaceLeftPeers();
     },
