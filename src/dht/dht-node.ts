@@ -171,6 +171,7 @@ export function createDhtNode(deps: DhtNodeDeps): DhtNode {
         closestPeers: (position, count) => peers.closest(position, count).map(({ name }) => name),
         positionOf: (name) => peers.get(name)?.position,
         peerCount: () => peers.size,
+        isConnected: (name) => peers.get(name)?.isConnected === true,
         async send(name, multihashes) {
           const peer = peers.get(name);
           if (peer === undefined) throw new Error('The peer has left');

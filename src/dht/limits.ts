@@ -26,12 +26,12 @@ export const MAX_ADDRESSES_PER_PEER = 16;
 export const RECORDS_PER_SEND = 500;
 /** Peers that records are sent to at a time. */
 export const CONCURRENT_SENDS = 16;
-/** Tries per peer before it counts as gone. When it comes back it gets its records as a new peer. */
+/** Tries per peer that is not connected before it counts as gone. When it comes back it gets its records as a new peer. */
 export const SEND_ATTEMPTS = 3;
 /** First wait before a peer is tried again. */
 export const SEND_RETRY_INITIAL_MS = 250;
 /** Longest wait before a peer is tried again. */
-export const SEND_RETRY_MAX_MS = 2 * SECOND_MS;
+export const SEND_RETRY_MAX_MS = 30 * SECOND_MS;
 /** New peers are gathered for this long before they get records, so that a starting cluster costs few rounds. */
 export const NEW_PEER_DELAY_MS = 300;
 /** Provider records that a node holds for others: 20 nodes of 10,000 blobs, about 30 MB. */
@@ -107,8 +107,12 @@ export const CONNECTION_TARGET = 128;
 export const CONCURRENT_DIALS = 3;
 /** Rest after a dial to a peer that was named, in times that it took: a cluster that starts together does not need them all at once. */
 export const DIAL_REST = 2;
+/** A dial that took longer met somebody who is busy: the rest is so many times longer again, or all would keep each other so. */
+export const EASY_DIAL_MS = SECOND_MS / 5;
 /** Longest such rest. */
-export const DIAL_REST_MAX_MS = 2 * SECOND_MS;
+export const DIAL_REST_MAX_MS = 20 * SECOND_MS;
+/** Longest rest after one that failed: who is not there is not busy. */
+export const FAILED_DIAL_REST_MAX_MS = 2 * SECOND_MS;
 /** How long the one of two nodes whose turn it is not waits for the other one to dial. */
 export const TURN_TO_DIAL_MS = 500;
 /** First wait between two crawls while new peers turn up. */
@@ -133,6 +137,8 @@ export const PEERS_PER_REGION = REPLICATION / 2;
  * at once all others dial them, and what is left of the machines' time belongs to those who ask for content.
  */
 export const RECONNECT_INITIAL_MS = 2 * SECOND_MS;
+/** Peers that are dialled again at a time: a node whose own network was away has lost all of them. */
+export const CONCURRENT_RECONNECTS = 8;
 /** Longest wait between two tries. */
 export const RECONNECT_MAX_MS = 10 * SECOND_MS;
 /** Tries before it is given up: about 30 s, what a restart takes. It dials us when it is back. */

@@ -2,7 +2,13 @@ import { describe, expect, test } from 'bun:test';
 
 import { silentLogger } from '../observe/log.ts';
 import { createVirtualClock } from '../runtime/testing/virtual-clock.ts';
-import { PROBE_MAX_MS, RECONNECT_ATTEMPTS, RECONNECT_INITIAL_MS, RECONNECT_MAX_MS } from './limits.ts';
+import {
+  CONCURRENT_RECONNECTS,
+  PROBE_MAX_MS,
+  RECONNECT_ATTEMPTS,
+  RECONNECT_INITIAL_MS,
+  RECONNECT_MAX_MS,
+} from './limits.ts';
 import { createPeerKeeping } from './peer-keeping.ts';
 
 /** Longer than all tries to reach one peer take. */
@@ -50,6 +56,20 @@ describe('createPeerKeeping()', () => {
     await clock.advance(ALL_TRIES_MS);
     expect(connected.has('A')).toBe(true);
     expect([seen.dials, seen.unreachable]).toEqual([1, []]);
+    await keeping[Symbol.asyncDispose]();
+  });
+
+  test('dials few at a time when all are lost together', async () => {
+    let dialling = 0;
+    let most = 0;
+    const { clock, connected, keeping } = start(async () => {
+      most = Math.max(most, ++dialling);
+      await clock.sleep(100);
+      dialling--;
+    });
+    for (let peer = 0; peer < 100; peer++) keeping.disconnected(String(peer));
+    await clock.advance(RECONNECT_INITIAL_MS + (100 / CONCURRENT_RECONNECTS + 1) * 100);
+    expect([connected.size, most]).toEqual([100, CONCURRENT_RECONNECTS]);
     await keeping[Symbol.asyncDispose]();
   });
 

@@ -1,7 +1,9 @@
 import type { Logger } from '../observe/log.ts';
 import { type Backoff, createBackoff } from '../runtime/backoff.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { createSlots } from '../runtime/slots.ts';
 import {
+  CONCURRENT_RECONNECTS,
   MAX_KNOWN_PEERS,
   PROBE_INITIAL_MS,
   PROBE_MAX_MS,
@@ -60,6 +62,7 @@ export function createPeerKeeping({
   random = Math.random,
 }: PeerKeepingDeps): PeerKeeping {
   const stopped = new AbortController();
+  const slots = createSlots(CONCURRENT_RECONNECTS);
   const reconnecting = new Map<string, Promise<void>>();
   /** Peers that are dialled again -> where others say meanwhile that they are. */
   const named = new Map<string, readonly Uint8Array[]>();
@@ -70,7 +73,10 @@ export function createPeerKeeping({
 
   const dial = async (peer: string, addresses: readonly Uint8Array[] = []) => {
     try {
-      await network.dial(peer, addresses, stopped.signal);
+      await slots.use(async () => {
+        stopped.signal.throwIfAborted();
+        if (!network.isConnected(peer)) await network.dial(peer, addresses, stopped.signal);
+      });
       return true;
     } catch {
       // It may have come by itself meanwhile, from where it is now.

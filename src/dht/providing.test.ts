@@ -5,7 +5,7 @@ import { type Clock, systemClock } from '../runtime/clock.ts';
 import { failureOf, until } from '../runtime/conditions.fixture.ts';
 import { createVirtualClock } from '../runtime/testing/virtual-clock.ts';
 import { contentMultihash, keyspacePosition } from './content-key.ts';
-import { RECORDS_PER_SEND } from './limits.ts';
+import { RECORDS_PER_SEND, SEND_ATTEMPTS } from './limits.ts';
 import { createProviding, type ProvidingOptions } from './providing.ts';
 
 const disposables: AsyncDisposable[] = [];
@@ -22,6 +22,7 @@ function start(peers: string[], options: Partial<ProvidingOptions> = {}, clock: 
     broken: new Set<string>(),
     sends: [] as [string, number][],
     gone: [] as string[],
+    connected: new Set<string>(),
     positions: new Map<string, Uint8Array>(),
   };
   const name = (multihash: Uint8Array) => Buffer.from(multihash).toString('hex');
@@ -33,6 +34,7 @@ function start(peers: string[], options: Partial<ProvidingOptions> = {}, clock: 
         closestPeers: (_position, count) => state.peers.slice(0, count),
         positionOf: (peerId) => state.positions.get(peerId),
         peerCount: () => state.peers.length,
+        isConnected: (peerId) => state.connected.has(peerId),
         async send(peerId, multihashes) {
           state.sends.push([peerId, multihashes.length]);
           if (state.broken.has(peerId)) throw new Error('Connection refused');
@@ -108,6 +110,18 @@ describe('createProviding()', () => {
     state.broken.add('broken');
     await providing.provide(['x']);
     await until(() => state.gone.includes('broken'));
+  });
+
+  test('goes on trying with one that is connected, however often it fails', async () => {
+    const { providing, state, holds } = start(['busy', 'b'], { sendRetryInitialMs: 1 });
+    state.broken.add('busy');
+    state.connected.add('busy');
+    await providing.provide(['x']);
+    const tries = () => state.sends.filter(([peer]) => peer === 'busy').length;
+    await until(() => tries() > SEND_ATTEMPTS);
+    state.broken.clear();
+    await until(() => holds('busy', 'x'));
+    expect(state.gone).toEqual([]);
   });
 
   test('rejects when every peer refuses, and goes on trying', async () => {

@@ -36,7 +36,9 @@ export interface ProvidingNetwork {
   keepOwn(multihash: Uint8Array): void;
   /** Forgets this node's own record. */
   dropOwn(multihash: Uint8Array): void;
-  /** Called when a peer did not take records after several tries. */
+  /** True while there is a connection to the peer: then it is there, or others find out that it is not. */
+  isConnected(peerId: string): boolean;
+  /** Called when a peer did not take records after several tries, and is not connected. */
   gone(peerId: string, cause: unknown): void;
 }
 
@@ -65,6 +67,7 @@ export interface ProvidingOptions {
   readonly earlyReplicas?: number;
   readonly lateReplicasDelayMs?: number;
   readonly reprovideIntervalMs?: number;
+  readonly sendRetryInitialMs?: number;
   readonly newPeerDelayMs?: number;
   readonly namedPeerDelayMs?: number;
   readonly leftPeerDelayMs?: number;
@@ -118,6 +121,7 @@ export function createProviding(
     earlyReplicas = EARLY_REPLICAS,
     lateReplicasDelayMs = LATE_REPLICAS_DELAY_MS,
     reprovideIntervalMs = REPROVIDE_INTERVAL_MS,
+    sendRetryInitialMs = SEND_RETRY_INITIAL_MS,
     newPeerDelayMs = NEW_PEER_DELAY_MS,
     namedPeerDelayMs = NAMED_PEER_DELAY_MS,
     leftPeerDelayMs = LEFT_PEER_DELAY_MS,
@@ -175,7 +179,7 @@ export function createProviding(
 
   const empty = async (peerId: string, outbox: Outbox) => {
     const backoff = createBackoff({
-      initialMs: SEND_RETRY_INITIAL_MS,
+      initialMs: sendRetryInitialMs,
       maxMs: SEND_RETRY_MAX_MS,
       random,
     });
@@ -193,7 +197,7 @@ export function createProviding(
             for (const delivery of deliveries) delivery.refused(key, cause);
             outbox.set(key, (outbox.get(key) ?? []).slice(deliveries.length));
           }
-          if (failures >= SEND_ATTEMPTS) {
+          if (failures >= SEND_ATTEMPTS && !network.isConnected(peerId)) {
             network.gone(peerId, cause);
             return;
           }

@@ -32,8 +32,13 @@ export const BOOTSTRAP_RETRY_MAX_MS = 5 * SECOND_MS;
 export const BOOTSTRAP_GRACE_MS = 5 * SECOND_MS;
 /** Time for one question to a bootstrap source (an HTTP request; it may cross the network once). */
 export const BOOTSTRAP_QUERY_TIMEOUT_MS = 3 * SECOND_MS;
-/** Time to connect to a peer of the cluster, handshakes included: nodes that all start at once on busy machines need seconds. */
-export const DIAL_TIMEOUT_MS = 5 * SECOND_MS;
+/** Time for TCP's handshake with a peer, which its kernel answers: a machine that takes longer is not there. */
+export const TCP_TIMEOUT_MS = 5 * SECOND_MS;
+/**
+ * Time to connect to a peer of the cluster, all handshakes included. One whose machine has answered is there, and may be
+ * busy with many others: to give up and to try again would cost both more of what they lack.
+ */
+export const DIAL_TIMEOUT_MS = 20 * SECOND_MS;
 /** The same for peers that bootstrapping names, of which one that answers is enough. */
 export const BOOTSTRAP_DIAL_TIMEOUT_MS = 3 * SECOND_MS;
 /** Most bytes of a bootstrap document: 20 peers of 10 addresses need 20 KiB. */
@@ -51,8 +56,8 @@ export const MAX_CONNECTIONS = 1000;
 export const INBOUND_CONNECTIONS_PER_SECOND = 256;
 /** Handshakes at a time: a whole cluster may start in the same second and dial its bootstrap peer. libp2p's 10 refuses them. */
 export const MAX_PENDING_CONNECTIONS = 256;
-/** A handshake that takes longer is a port scan or a broken peer. */
-export const INBOUND_UPGRADE_TIMEOUT_MS = 10 * SECOND_MS;
+/** A handshake that takes longer is a port scan or a broken peer; as long as who dials waits. */
+export const INBOUND_UPGRADE_TIMEOUT_MS = DIAL_TIMEOUT_MS;
 /** DHT streams per connection and direction: one is kept, and Go opens some more when it walks. */
 export const MAX_DHT_STREAMS = 64;
 
