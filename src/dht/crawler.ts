@@ -7,10 +7,6 @@ import {
   CONNECTION_TARGET,
   CRAWL_INITIAL_MS,
   CRAWL_MAX_MS,
-  DIAL_REST,
-  DIAL_REST_MAX_MS,
-  EASY_DIAL_MS,
-  FAILED_DIAL_REST_MAX_MS,
   FAILED_NAME_INITIAL_MS,
   FAILED_NAME_MAX_MS,
   MAX_KNOWN_PEERS,
@@ -135,22 +131,16 @@ export function createCrawler({
           continue;
         }
         namedMs.delete(peer.name);
-        const startedMs = clock.nowMs();
-        let isThere = true;
         try {
           await network.connect(peer);
         } catch (error) {
           if (signal.aborted) return;
-          isThere = false;
           logger.debug('Cannot reach a peer that was named', { peer: peer.name, error });
           if (peers.get(peer.name)?.isConnected !== true) {
             failed(peer.name);
             onUnreachable(peer.name);
           }
         }
-        // What takes long on a machine that is busy is to leave it time for others: nodes that have nobody yet.
-        const restMs = restAfter(clock.nowMs() - startedMs, isThere);
-        await clock.sleep(restMs * (1 - random() / 2), signal).catch(() => {});
       }
     } finally {
       dialling--;
@@ -209,13 +199,6 @@ export function createCrawler({
       await Promise.all(running);
     },
   };
-}
-
-/** How long a dial that took so many ms is rested after. */
-function restAfter(tookMs: number, isThere: boolean): number {
-  const restMs = DIAL_REST * tookMs;
-  if (!isThere) return Math.min(restMs, FAILED_DIAL_REST_MAX_MS);
-  return Math.min(restMs * Math.max(1, tookMs / EASY_DIAL_MS), DIAL_REST_MAX_MS);
 }
 
 /** Regions into which the keyspace is divided: few enough peers in each that one answer names them. */

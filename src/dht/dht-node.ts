@@ -1,7 +1,6 @@
 import type { Logger } from '../observe/log.ts';
 import type { LookupOptions, Peer } from '../routing/router.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { createSlots } from '../runtime/slots.ts';
 import type { Timers } from '../runtime/timers.ts';
 import { encodeAddProviders } from './add-provider-message.ts';
 import { contentMultihash, keyspacePosition } from './content-key.ts';
@@ -10,7 +9,6 @@ import { type CrawlNetwork, createCrawler } from './crawler.ts';
 import { createDhtResponder } from './dht-responder.ts';
 import { createHeartbeat } from './heartbeat.ts';
 import {
-  CONCURRENT_DIALS,
   CRAWL_AFTER_LOSS_MS,
   GOODBYE_TIMEOUT_MS,
   MAX_SUSPECTS_PER_NOTICE,
@@ -20,6 +18,7 @@ import {
 } from './limits.ts';
 import { createLiveness, type PeerLife } from './liveness.ts';
 import { encodeNotice, parseNotice } from './notice-message.ts';
+import { createPacedDials } from './paced-dials.ts';
 import { createPeerDirectory, type PeerGate } from './peer-directory.ts';
 import { createPeerTable, type KnownPeer } from './peer-table.ts';
 import {
@@ -139,15 +138,13 @@ export function createDhtNode(deps: DhtNodeDeps): DhtNode {
   const listeners = new Set<string>();
   const encodedSelf = () => encodePeer(self, deps.addresses());
 
-  /** A handshake costs both sides tens of milliseconds of CPU: a few at a time. */
-  const dials = createSlots(CONCURRENT_DIALS);
-  const connect = async (peer: NamedPeer) => {
-    const isConnected = () => peers.get(peer.id.toHex())?.isConnected === true;
-    if (isConnected()) return;
-    await dials.use(async () => {
-      if (!isConnected()) await network.connect(peer);
-    });
-  };
+  const connect = createPacedDials({
+    connect: async (peer) => network.connect(peer),
+    isConnected: ({ id }) => peers.get(id.toHex())?.isConnected === true,
+    clock,
+    signal: stopped.signal,
+    random,
+  });
   const lookups = createProviderLookups({
     ...deps,
     network: {

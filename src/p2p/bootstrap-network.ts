@@ -3,7 +3,7 @@ import { CODE_P2P, multiaddr } from '@multiformats/multiaddr';
 
 import type { Logger } from '../observe/log.ts';
 import { parseIp } from '../runtime/ip-address.ts';
-import { KAD_PROTOCOL, BOOTSTRAP_DIAL_TIMEOUT_MS, MAX_BOOTSTRAP_PEERS } from './limits.ts';
+import { DIAL_TIMEOUT_MS, KAD_PROTOCOL, MAX_BOOTSTRAP_PEERS } from './limits.ts';
 import type { KadNode } from './kad-node.ts';
 import type { BootstrapNetwork } from './staying-connected.ts';
 
@@ -40,7 +40,7 @@ export function createBootstrapNetwork(
       try {
         await libp2p.dial(
           multiaddrs.map((address) => multiaddr(`${address}${suffix}`)),
-          { signal: AbortSignal.any([signal, AbortSignal.timeout(BOOTSTRAP_DIAL_TIMEOUT_MS)]) },
+          { signal: AbortSignal.any([signal, AbortSignal.timeout(DIAL_TIMEOUT_MS)]) },
         );
         return true;
       } catch (error) {

@@ -4,7 +4,7 @@ export interface BootstrapPeer {
   readonly id?: string | undefined;
   /** Multiaddrs without /p2p. Never empty. */
   readonly multiaddrs: readonly string[];
-  /** Peers of one rank are dialled at once; the next rank only if none of those before could be connected to. Default 0. */
+  /** Those of a lower rank are dialled first. Default 0. */
   readonly rank?: number;
 }
 

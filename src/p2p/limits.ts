@@ -28,6 +28,8 @@ export const REBOOTSTRAP_JITTER = 0.1;
 export const BOOTSTRAP_RETRY_INITIAL_MS = 250;
 /** Longest wait: a node that started before its bootstrap peer joins this soon after the peer is up. */
 export const BOOTSTRAP_RETRY_MAX_MS = 5 * SECOND_MS;
+/** After it has connected to somebody, a node waits so long for what that one says of itself before it bootstraps again. */
+export const JOINED_PAUSE_MS = 5 * SECOND_MS;
 /** A node whose bootstrap fails for this long counts as ready: alone it serves its own containerd all the same. */
 export const BOOTSTRAP_GRACE_MS = 5 * SECOND_MS;
 /** Time for one question to a bootstrap source (an HTTP request; it may cross the network once). */
@@ -39,8 +41,10 @@ export const TCP_TIMEOUT_MS = 5 * SECOND_MS;
  * busy with many others: to give up and to try again would cost both more of what they lack.
  */
 export const DIAL_TIMEOUT_MS = 20 * SECOND_MS;
-/** The same for peers that bootstrapping names, of which one that answers is enough. */
-export const BOOTSTRAP_DIAL_TIMEOUT_MS = 3 * SECOND_MS;
+/** Peers that bootstrapping dials at a time: one that answers is enough. */
+export const BOOTSTRAP_DIALS = 3;
+/** The next ones are dialled as well when none of these has answered by then: those may hang. */
+export const BOOTSTRAP_GROUP_MS = 2 * SECOND_MS;
 /** Most bytes of a bootstrap document: 20 peers of 10 addresses need 20 KiB. */
 export const MAX_BOOTSTRAP_DOCUMENT_BYTES = 64 * 1024;
 /** Most peers of a bootstrap document, read or written (the contract with Spegel for /ids). */

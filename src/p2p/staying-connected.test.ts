@@ -4,7 +4,12 @@ import { silentLogger } from '../observe/log.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { BootstrapError, type BootstrapPeer } from './bootstrapper.ts';
 import { until } from '../runtime/conditions.fixture.ts';
-import { BOOTSTRAP_GRACE_MS, BOOTSTRAP_RETRY_MAX_MS, REBOOTSTRAP_INTERVAL_MS } from './limits.ts';
+import {
+  BOOTSTRAP_DIALS,
+  BOOTSTRAP_GRACE_MS,
+  BOOTSTRAP_RETRY_MAX_MS,
+  REBOOTSTRAP_INTERVAL_MS,
+} from './limits.ts';
 import { keepConnected } from './staying-connected.ts';
 
 const SELF: BootstrapPeer = { id: 'self', multiaddrs: ['/ip4/10.0.0.1/tcp/5001'] };
@@ -139,6 +144,19 @@ describe('keepConnected()', () => {
     reachable.add('a');
     await until(() => state.connected);
     expect(state.dialed.slice(-2)).toEqual(['a', 'b']);
+  });
+
+  test('dials a few at a time, and those behind them while they hang', async () => {
+    const ids = Array.from({ length: 20 }, (_, index) => `p${index}`);
+    const { state, hanging, reachable } = start(() =>
+      ids.map((id) => ({ id, multiaddrs: OTHER.multiaddrs })),
+    );
+    for (const id of ids.slice(0, 2 * BOOTSTRAP_DIALS)) hanging.add(id);
+    reachable.add(ids[2 * BOOTSTRAP_DIALS] ?? '');
+    expect(state.dialed.length).toBeLessThanOrEqual(BOOTSTRAP_DIALS);
+    await until(() => state.connected);
+    expect(state.dialed).toEqual(ids.slice(0, 3 * BOOTSTRAP_DIALS));
+    await until(() => state.readyCount === 1);
   });
 
   test('is ready after the grace also while a dial hangs', async () => {

@@ -1,13 +1,17 @@
 import type { Logger } from '../observe/log.ts';
 import { createBackoff } from '../runtime/backoff.ts';
 import type { Clock } from '../runtime/clock.ts';
-import type { Bootstrapper, BootstrapPeer } from './bootstrapper.ts';
+import { BootstrapError, type Bootstrapper, type BootstrapPeer } from './bootstrapper.ts';
 import {
+  BOOTSTRAP_DIALS,
   BOOTSTRAP_GRACE_MS,
+  BOOTSTRAP_GROUP_MS,
   BOOTSTRAP_RETRY_INITIAL_MS,
   BOOTSTRAP_RETRY_MAX_MS,
+  JOINED_PAUSE_MS,
   REBOOTSTRAP_INTERVAL_MS,
   REBOOTSTRAP_JITTER,
+  TCP_TIMEOUT_MS,
 } from './limits.ts';
 
 /** The network as bootstrapping sees it. */
@@ -82,15 +86,18 @@ export async function keepConnected(deps: StayingConnectedDeps, signal: AbortSig
       await pause(clock, signal, waitMs, whileHasPeers(network));
       if (!network.hasPeers()) last = undefined;
     } else {
-      await pause(clock, signal, backoff.nextMs(), untilHasPeers(network));
+      // A peer that is connected counts when it has said what it is, which takes one that is busy a while.
+      const waitMs = outcome === 'joined' ? JOINED_PAUSE_MS : backoff.nextMs();
+      await pause(clock, signal, waitMs, untilHasPeers(network));
     }
   }
 }
 
 async function bootstrapOnce(
-  { bootstrapper, network }: StayingConnectedDeps,
+  deps: StayingConnectedDeps,
   signal: AbortSignal,
 ): Promise<{ outcome: BootstrapOutcome; error?: unknown }> {
+  const { bootstrapper, network } = deps;
   let named: readonly BootstrapPeer[] = [];
   let error: unknown;
   try {
@@ -100,32 +107,59 @@ async function bootstrapOnce(
   }
   const others = named.filter((peer) => !network.isSelf(peer));
   const known = network.hasPeers() ? [] : await network.knownPeers().catch(() => []);
-  const { isJoined, failure } = await dialByRank(network, { others, known }, signal);
+  const { isJoined, failure } = await dialByRank(deps, { others, known }, signal);
   if (isJoined) return { outcome: 'joined' };
   error ??= failure;
   return error === undefined ? { outcome: 'alone' } : { outcome: 'failed', error };
 }
 
-/** Dials the peers that bootstrap names, rank by rank until one is connected; those known from before with the first. */
+/**
+ * Dials the peers that bootstrap names, those of the lowest rank first, and those known from before behind them. A few at
+ * a time, and the next ones when all of those have failed, or after a while: one that is there is enough, it knows the
+ * others, and each handshake costs a node that is busy what it has least of. Returns when one is connected.
+ */
 async function dialByRank(
-  network: BootstrapNetwork,
+  { network, clock }: Pick<StayingConnectedDeps, 'network' | 'clock'>,
   { others, known }: { readonly others: readonly BootstrapPeer[]; readonly known: readonly BootstrapPeer[] },
   signal: AbortSignal,
 ): Promise<{ isJoined: boolean; failure?: unknown }> {
-  const byRank = Map.groupBy(others, ({ rank = 0 }) => rank);
-  const ranks =
-    byRank.size === 0 ? [[]] : [...byRank.keys()].sort((a, b) => a - b).map((rank) => byRank.get(rank) ?? []);
+  const [first = [], ...further] = [...Map.groupBy(others, ({ rank = 0 }) => rank)]
+    .sort(([a], [b]) => a - b)
+    .map(([, peers]) => peers);
+  const groups = [[...first, ...known], ...further].flatMap((peers) => chunks(peers, BOOTSTRAP_DIALS));
+  const joined = Promise.withResolvers<void>();
+  let isJoined = false;
   let failure: unknown;
-  for (const [index, peers] of ranks.entries()) {
-    const dialled = index === 0 ? [...peers, ...known] : peers;
-    const attempts = await Promise.allSettled(dialled.map(async (peer) => network.connect(peer, signal)));
-    const isJoined = attempts.some((attempt) => attempt.status === 'fulfilled' && attempt.value);
-    if (isJoined) return { isJoined };
-    // One that bootstrap does not name any more may be gone: that is no failure.
-    failure ??= attempts.slice(0, peers.length).find((attempt) => attempt.status === 'rejected')?.reason;
-    if (signal.aborted || network.hasPeers()) break;
+  const dial = async (peer: BootstrapPeer) => {
+    try {
+      if (!(await network.connect(peer, signal))) return;
+      isJoined = true;
+      joined.resolve();
+    } catch (error) {
+      // One that bootstrap does not name any more may be gone: that is no failure.
+      if (!known.includes(peer)) failure ??= error;
+    }
+  };
+  const dials: Promise<unknown>[] = [];
+  for (const group of groups) {
+    const dialled = Promise.all(group.map(dial));
+    dials.push(dialled);
+    await Promise.race([joined.promise, dialled, clock.sleep(BOOTSTRAP_GROUP_MS, signal).catch(() => {})]);
+    if (isJoined || signal.aborted || network.hasPeers()) break;
   }
-  return { isJoined: false, failure };
+  const late = new BootstrapError('No peer that bootstrap names has answered in time');
+  const timeUp = clock.sleep(TCP_TIMEOUT_MS, signal).then(
+    () => void (failure ??= late),
+    () => {},
+  );
+  await Promise.race([joined.promise, Promise.all(dials), timeUp]);
+  return isJoined ? { isJoined } : { isJoined, failure };
+}
+
+function chunks<T>(items: readonly T[], size: number): T[][] {
+  const parts: T[][] = [];
+  for (let start = 0; start < items.length; start += size) parts.push(items.slice(start, start + size));
+  return parts;
 }
 
 function logOutcome(logger: Logger, outcome: BootstrapOutcome, kind: string, error: unknown): void {

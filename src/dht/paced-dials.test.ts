@@ -1,0 +1,80 @@
+import { describe, expect, test } from 'bun:test';
+
+import { failureOf } from '../runtime/conditions.fixture.ts';
+import { createVirtualClock } from '../runtime/testing/virtual-clock.ts';
+import { CONCURRENT_DIALS, EASY_DIAL_MS, FAILED_DIAL_REST_MAX_MS } from './limits.ts';
+import { createPacedDials } from './paced-dials.ts';
+
+const peer = (number: number) => ({ id: Uint8Array.of(number >> 8, number & 255), addresses: [] });
+
+/** A hundred peers that are dialled at once; how many dials were begun, and done, within 10 s. */
+async function dialAll(dialMs: number, { isThere = true } = {}) {
+  const clock = createVirtualClock();
+  const stop = new AbortController();
+  const connected = new Set<string>();
+  const seen = { begun: 0, done: 0, failed: 0, running: 0, mostRunning: 0 };
+  const connect = createPacedDials({
+    async connect({ id }) {
+      seen.begun++;
+      seen.running++;
+      seen.mostRunning = Math.max(seen.mostRunning, seen.running);
+      await clock.sleep(dialMs);
+      seen.running--;
+      if (!isThere) throw new Error('Connection refused');
+      connected.add(id.toHex());
+    },
+    isConnected: ({ id }) => connected.has(id.toHex()),
+    clock,
+    signal: stop.signal,
+    random: () => 0,
+  });
+  const all = Array.from({ length: 100 }, async (_, number) =>
+    connect(peer(number)).then(
+      () => seen.done++,
+      () => seen.failed++,
+    ),
+  );
+  await clock.advance(10_000);
+  return { clock, stop, connect, seen, all };
+}
+
+describe('createPacedDials()', () => {
+  test('rests for longer than in proportion after a dial to one that is busy', async () => {
+    const easy = await dialAll(EASY_DIAL_MS);
+    const busy = await dialAll(5 * EASY_DIAL_MS);
+    expect(easy.seen.begun).toBeGreaterThanOrEqual(50);
+    expect(busy.seen.begun).toBe(CONCURRENT_DIALS);
+    expect([easy.seen.mostRunning, busy.seen.mostRunning]).toEqual([CONCURRENT_DIALS, CONCURRENT_DIALS]);
+  });
+
+  test('rests for less after one that is not there', async () => {
+    const { seen } = await dialAll(5 * EASY_DIAL_MS, { isThere: false });
+    expect(seen.begun).toBeGreaterThanOrEqual(
+      CONCURRENT_DIALS * Math.floor(10_000 / (5 * EASY_DIAL_MS + FAILED_DIAL_REST_MAX_MS)),
+    );
+    expect(seen.failed).toBeGreaterThan(CONCURRENT_DIALS);
+  });
+
+  test('tells who waits as soon as there is a connection, or none', async () => {
+    const { seen } = await dialAll(5 * EASY_DIAL_MS);
+    expect(seen.done).toBe(CONCURRENT_DIALS);
+    const connect = createPacedDials({
+      connect: async () => {
+        throw new Error('It is somebody else');
+      },
+      isConnected: () => false,
+      clock: createVirtualClock(),
+      signal: new AbortController().signal,
+      random: () => 0,
+    });
+    expect((await failureOf(connect(peer(1)))).message).toBe('It is somebody else');
+  });
+
+  test('dials nobody who is connected, also when that came while it waited', async () => {
+    const { connect, seen, clock } = await dialAll(1);
+    await clock.advance(10_000);
+    const { begun } = seen;
+    await connect(peer(5));
+    expect([begun, seen.begun, seen.done]).toEqual([100, 100, 100]);
+  });
+});

@@ -1,0 +1,63 @@
+import type { Clock } from '../runtime/clock.ts';
+import { createSlots } from '../runtime/slots.ts';
+import type { NamedPeer } from './dht-message.ts';
+import {
+  CONCURRENT_DIALS,
+  DIAL_REST,
+  DIAL_REST_MAX_MS,
+  EASY_DIAL_MS,
+  FAILED_DIAL_REST_MAX_MS,
+} from './limits.ts';
+
+/** What createPacedDials needs. */
+export interface PacedDialsDeps {
+  /** Connects to the peer; rejects when it cannot be reached, or is somebody else. */
+  readonly connect: (peer: NamedPeer) => Promise<void>;
+  readonly isConnected: (peer: NamedPeer) => boolean;
+  readonly clock: Clock;
+  /** Ends the rests. */
+  readonly signal: AbortSignal;
+  /** A number from 0 up to, not including, 1. */
+  readonly random: () => number;
+}
+
+/**
+ * Connects to peers a few at a time, each dial with a rest behind it that grows with what it took: a handshake costs both
+ * sides tens of milliseconds of CPU, and nodes that are busy with each other's would never be done. The result resolves
+ * when there is a connection, and rejects as `connect` does.
+ */
+export function createPacedDials({
+  connect,
+  isConnected,
+  clock,
+  signal,
+  random,
+}: PacedDialsDeps): (peer: NamedPeer) => Promise<void> {
+  const slots = createSlots(CONCURRENT_DIALS);
+  return async (peer) => {
+    if (isConnected(peer)) return;
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    void slots.use(async () => {
+      if (isConnected(peer)) {
+        resolve();
+        return;
+      }
+      const startedMs = clock.nowMs();
+      let isThere = true;
+      await connect(peer).then(resolve, (error: unknown) => {
+        isThere = false;
+        reject(error instanceof Error ? error : new Error(String(error)));
+      });
+      const restMs = restAfter(clock.nowMs() - startedMs, isThere);
+      await clock.sleep(restMs * (1 - random() / 2), signal).catch(() => {});
+    });
+    await promise;
+  };
+}
+
+/** How long a dial that took so many ms is rested after. Who is not there is not busy. */
+function restAfter(tookMs: number, isThere: boolean): number {
+  const restMs = DIAL_REST * tookMs;
+  if (!isThere) return Math.min(restMs, FAILED_DIAL_REST_MAX_MS);
+  return Math.min(restMs * Math.max(1, tookMs / EASY_DIAL_MS), DIAL_REST_MAX_MS);
+}
