@@ -12,7 +12,10 @@ const ADDRESS = Uint8Array.of(4, 10, 0, 0, 1, 6, 0x13, 0x89);
 const id = (number: number) => Uint8Array.of(1, number >> 8, number & 255);
 
 /** Node 0 of a cluster whose other nodes all know each other. It knows the first one. */
-function start(nodes: number, { gone = new Set<number>() }: { gone?: Set<number> } = {}) {
+function start(
+  nodes: number,
+  { gone = new Set<number>(), answerMs = 0 }: { gone?: Set<number>; answerMs?: number } = {},
+) {
   const clock = createVirtualClock();
   const cluster = createPeerTable(Uint8Array.of(0));
   for (let number = 0; number < nodes; number++) {
@@ -28,6 +31,7 @@ function start(nodes: number, { gone = new Set<number>() }: { gone?: Set<number>
     network: {
       async findNode(_peer: NamedPeer, key) {
         state.questions++;
+        if (answerMs > 0) await clock.sleep(answerMs);
         return cluster.closest(keyspacePosition(key), REPLICATION);
       },
       async connect({ id: bytes, addresses }) {
@@ -115,6 +119,24 @@ describe('createCrawler()', () => {
     expect(peers.get(id(100).toHex())).toBeDefined();
     stop.abort();
     await running;
+  });
+
+  test('crawls the less the longer answers take', async () => {
+    const questionsIn30Seconds = async (answerMs: number) => {
+      const { clock, state, crawler, end } = start(40, { answerMs });
+      for (let second = 0; second < 30; second++) {
+        crawler.wake();
+        await clock.advance(1000);
+      }
+      const { questions } = state;
+      const ended = end();
+      await clock.advance(answerMs);
+      await ended;
+      return questions;
+    };
+    const [quick, slow] = [await questionsIn30Seconds(5), await questionsIn30Seconds(500)];
+    expect(slow).toBeLessThan(quick / 4);
+    expect(slow).toBeGreaterThan(0);
   });
 
   test('remembers nobody who has left, however many come and go', async () => {

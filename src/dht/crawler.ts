@@ -7,6 +7,8 @@ import {
   CONNECTION_TARGET,
   CRAWL_INITIAL_MS,
   CRAWL_MAX_MS,
+  CRAWL_REST,
+  CRAWL_REST_MAX_MS,
   FAILED_NAME_INITIAL_MS,
   FAILED_NAME_MAX_MS,
   MAX_KNOWN_PEERS,
@@ -105,10 +107,17 @@ export function createCrawler({
       }),
     );
   };
+  /** Resolves to how long a question took, in ms: half of them took longer. */
   const crawl = async () => {
     const keys = keysSpread(regionsOf(peers.size), random);
     const ownAsked = peers.connectedCount < peers.size ? OWN_REGION_ASKED : 1;
-    await Promise.all([ask(self, ownAsked), ...keys.map(async (key) => ask(key))]);
+    const startedMs = clock.nowMs();
+    const since = () => clock.nowMs() - startedMs;
+    const tookMs = await Promise.all([
+      ask(self, ownAsked).then(since),
+      ...keys.map(async (key) => ask(key).then(since)),
+    ]);
+    return tookMs.sort((a, b) => a - b)[Math.floor(tookMs.length / 2)] ?? 0;
   };
   /** Peers to connect to whose turn it is: of two nodes that hear of each other one dials, the other if that does not come. */
   const nextToDial = (): KnownPeer | undefined => {
@@ -186,9 +195,13 @@ export function createCrawler({
       let waitMs = CRAWL_INITIAL_MS;
       while (!signal.aborted) {
         isAwake = false;
-        await crawl();
+        const tookMs = await crawl();
         for (const work of dialThem(signal)) running.add(work.finally(() => running.delete(work)));
-        const leastMs = CRAWL_INITIAL_MS * Math.max(1, regionsOf(peers.size) / REGIONS_PER_WAIT);
+        // Where answers are slow all are busy, and may be so with each other's crawls.
+        const leastMs = Math.max(
+          CRAWL_INITIAL_MS * Math.max(1, regionsOf(peers.size) / REGIONS_PER_WAIT),
+          Math.min(CRAWL_REST * tookMs, CRAWL_REST_MAX_MS),
+        );
         waitMs = isAwake ? leastMs : Math.min(2 * Math.max(waitMs, leastMs), CRAWL_MAX_MS);
         // Not in step with the others, and no sooner after the last crawl than it is worth.
         const jitteredMs = waitMs * (1 - random() / 2);

@@ -149,9 +149,15 @@ export function createDhtNode(deps: DhtNodeDeps): DhtNode {
     ...deps,
     network: {
       async ask(peer, multihash) {
-        const answer = await network.ask(peer, multihash);
-        heartbeat.heard(peer.id.toHex());
-        return answer;
+        const name = peer.id.toHex();
+        try {
+          const answer = await network.ask(peer, multihash);
+          heartbeat.heard(name);
+          return answer;
+        } catch (error) {
+          heartbeat.suspect(name);
+          throw error;
+        }
       },
       isSilent: (peer) => network.isSilent(peer),
     },
@@ -159,6 +165,10 @@ export function createDhtNode(deps: DhtNodeDeps): DhtNode {
     peers,
     describe: (name) => directory.describe(name),
     liveness,
+    heartbeat: {
+      isQuiet: (name) => heartbeat.isQuiet(name),
+      confirm: async (name) => heartbeat.confirm(name),
+    },
     onDeadNamed: (peer) => network.probe(peer),
   });
   const providing = createProviding(

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'bun:test';
 
 import { createVirtualClock } from '../runtime/testing/virtual-clock.ts';
 import { createHeartbeat } from './heartbeat.ts';
+import { PING_ALONE_AFTER_MS, PING_TIMEOUT_MS, QUIET_AFTER_MS, SLOW_ANSWER_MS } from './limits.ts';
 
 /** A node that is connected to `peers`; those in `mute` do not answer, those in `others` are watched by others. */
 function start(
@@ -40,6 +41,30 @@ describe('createHeartbeat()', () => {
     expect(state.events).toEqual(['suspects A', 'silent A']);
     heartbeat.heard('A');
     expect(state.events).toEqual(['suspects A', 'silent A', 'back A']);
+    stop.abort();
+  });
+
+  test('knows who was not heard for long where nobody knows whose turn it is, and asks when told to', async () => {
+    const { clock, state, heartbeat, stop } = start(['A', 'B'], { isKnown: false });
+    await clock.advance(1000);
+    expect([heartbeat.isQuiet('A'), heartbeat.isQuiet('nobody')]).toEqual([false, false]);
+    state.mute.add('B');
+    await clock.advance(QUIET_AFTER_MS);
+    expect(['A', 'B'].map((peer) => heartbeat.isQuiet(peer))).toEqual([true, true]);
+    expect(await heartbeat.confirm('A')).toBe(true);
+    expect([heartbeat.isQuiet('A'), state.pings]).toEqual([false, 1]);
+    const answers = Promise.all([heartbeat.confirm('B'), heartbeat.confirm('B')]);
+    await clock.advance(SLOW_ANSWER_MS);
+    expect([await answers, state.pings]).toEqual([[false, false], 2]);
+    await clock.advance(PING_TIMEOUT_MS + 1000);
+    expect(state.events).toEqual(['silent B']);
+    stop.abort();
+  });
+
+  test('calls nobody quiet whom others watch', async () => {
+    const { clock, heartbeat, stop } = start(['A'], { others: new Set(['A']) });
+    await clock.advance(60_000);
+    expect(heartbeat.isQuiet('A')).toBe(false);
     stop.abort();
   });
 
@@ -93,7 +118,7 @@ describe('createHeartbeat()', () => {
   test('alarms nobody where all ask for themselves, as nobody knows whose turn it is', async () => {
     const { clock, state, stop } = start(['A'], { isKnown: false });
     state.mute.add('A');
-    await clock.advance(10_000);
+    await clock.advance(PING_ALONE_AFTER_MS + 10_000);
     expect(state.events).toEqual(['silent A']);
     stop.abort();
   });

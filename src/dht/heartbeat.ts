@@ -7,6 +7,8 @@ import {
   PING_ALONE_AFTER_MS,
   PING_TICK_MS,
   PING_TIMEOUT_MS,
+  QUIET_AFTER_MS,
+  SLOW_ANSWER_MS,
   SUSPECT_AFTER_MS,
   SUSPICION_PAUSE_MS,
 } from './limits.ts';
@@ -36,6 +38,13 @@ export interface Heartbeat {
   heard(peer: string): void;
   /** Another node says that the peer does not answer: it is asked, unless it was heard just now. */
   suspect(peer: string): void;
+  /**
+   * True for one that nobody may have asked for a while, as far as this node knows: it is not connected to all nodes, and
+   * does not know whose turn it is.
+   */
+  isQuiet(peer: string): boolean;
+  /** Asks the peer now. False when it does not answer at once. */
+  confirm(peer: string): Promise<boolean>;
   /** Looks after the peers until the signal aborts. */
   run(signal: AbortSignal): Promise<void>;
 }
@@ -46,6 +55,8 @@ interface Pulse {
   askedMs: number | undefined;
   /** When the first one was asked that it has not answered. */
   openMs: number;
+  /** Resolves to whether it was answered. */
+  answer: Promise<boolean>;
   isSuspected: boolean;
   isSilent: boolean;
 }
@@ -79,17 +90,26 @@ export function createHeartbeat({
   const ask = (peer: string, pulse: Pulse, nowMs: number) => {
     if (pulse.askedMs === undefined) pulse.openMs = nowMs;
     pulse.askedMs = nowMs;
-    ping(peer).then(
-      () => heard(peer),
+    pulse.answer = ping(peer).then(
       () => {
-        // The next look decides.
+        heard(peer);
+        return true;
       },
+      // The next look decides.
+      () => false,
     );
   };
   const look = (peer: string, nowMs: number) => {
     let pulse = pulses.get(peer);
     if (pulse === undefined) {
-      pulse = { heardMs: nowMs, askedMs: undefined, openMs: nowMs, isSuspected: false, isSilent: false };
+      pulse = {
+        heardMs: nowMs,
+        askedMs: undefined,
+        openMs: nowMs,
+        answer: Promise.resolve(true),
+        isSuspected: false,
+        isSilent: false,
+      };
       pulses.set(peer, pulse);
     }
     if (pulse.askedMs === undefined) {
@@ -141,6 +161,24 @@ export function createHeartbeat({
       // The others were told already.
       pulse.isSuspected = true;
       ask(peer, pulse, nowMs);
+    },
+    isQuiet(peer) {
+      const pulse = pulses.get(peer);
+      if (pulse === undefined || clock.nowMs() - pulse.heardMs < QUIET_AFTER_MS) return false;
+      return isWatched(peer) === undefined;
+    },
+    async confirm(peer) {
+      const pulse = pulses.get(peer);
+      if (pulse === undefined) return true;
+      if (pulse.askedMs === undefined) ask(peer, pulse, clock.nowMs());
+      const answered = new AbortController();
+      const isLate = clock.sleep(SLOW_ANSWER_MS, answered.signal).then(
+        () => false,
+        () => true,
+      );
+      const isThere = await Promise.race([pulse.answer, isLate]);
+      answered.abort();
+      return isThere;
     },
     async run(signal) {
       while (!signal.aborted) {

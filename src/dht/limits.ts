@@ -72,8 +72,10 @@ export const MAX_IPS_PER_PEER = 4;
 export const MAX_WITHDRAWN_PER_NOTICE = 1000;
 /** A connected peer that was not heard for so long is asked whether it is there, by those whose turn it is. */
 export const PING_AFTER_MS = 3 * SECOND_MS;
-/** The same where a node does not know whose turn it is. With PING_TIMEOUT_MS and the time between looks within 10 s, too. */
-export const PING_ALONE_AFTER_MS = 5.5 * SECOND_MS;
+/** The same where a node does not know whose turn it is: as often as it has peers, so not often. */
+export const PING_ALONE_AFTER_MS = 30 * SECOND_MS;
+/** There, one that was not heard for so long is asked before it is handed out. With PING_TIMEOUT_MS and the time between looks within 10 s, too. */
+export const QUIET_AFTER_MS = 5.5 * SECOND_MS;
 /** Nodes whose turn it is: some may be busy, or not be connected to it. All asking would cost the square of their number. */
 export const WATCHERS_PER_PEER = 3;
 /** They tell the others when it has not answered for so long: those ask for themselves. */
@@ -119,6 +121,10 @@ export const TURN_TO_DIAL_MS = 500;
 export const CRAWL_INITIAL_MS = 500;
 /** Longest wait: how often a node crawls when it hears of nobody new. */
 export const CRAWL_MAX_MS = 5 * MINUTE_MS;
+/** Least wait, in times that a question took: a crawl may ask as much as it does a few times a minute, not more. */
+export const CRAWL_REST = 20;
+/** Longest such wait. */
+export const CRAWL_REST_MAX_MS = MINUTE_MS;
 /** After a loss a node crawls so much later: whoever it was may be back elsewhere by then, and others hear of that first. */
 export const CRAWL_AFTER_LOSS_MS = 4 * SECOND_MS;
 /**

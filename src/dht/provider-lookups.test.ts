@@ -38,6 +38,8 @@ function setUp(neighbours: readonly number[]) {
     asked: 0,
     outcomes: [] as LookupOutcome[],
     dead: [] as string[],
+    /** Those who were not heard for long, and whether they answer. */
+    quiet: new Map<string, Promise<boolean>>(),
     answer: async (): Promise<ProvidersAnswer> => ({ providers: [], closer: [] }),
   };
   const lookups = createProviderLookups({
@@ -53,6 +55,10 @@ function setUp(neighbours: readonly number[]) {
     peers,
     describe: (name) => peers.get(name),
     liveness,
+    heartbeat: {
+      isQuiet: (name) => state.quiet.has(name),
+      confirm: async (name) => state.quiet.get(name) ?? true,
+    },
     toProvider: ({ id, addresses: [address] }) =>
       address === undefined
         ? undefined
@@ -154,6 +160,40 @@ describe('createProviderLookups()', () => {
     liveness.lost(nameOf(7));
     says(7, 8);
     expect(await find()).toEqual(['P8', 'P7']);
+  });
+
+  test('lookup() yields one that is quiet when it has answered, and leaves it out when it does not', async () => {
+    const { find, says, liveness, records, state, pass } = setUp([1, 2]);
+    const answer = Promise.withResolvers<boolean>();
+    for (const number of [1, 7]) liveness.connected(nameOf(number));
+    records.add(contentMultihash(KEY), nameOf(1));
+    state.quiet.set(nameOf(1), answer.promise);
+    state.quiet.set(nameOf(7), Promise.resolve(false));
+    says(7, 8);
+    const found = find();
+    await until(() => state.asked === 2);
+    answer.resolve(true);
+    expect(await found).toEqual(['P8', 'P1']);
+    // It may be quiet again: what was found a moment ago is no reason not to ask.
+    state.quiet.set(nameOf(1), Promise.resolve(false));
+    expect(await find()).toEqual(['P8']);
+    state.quiet.clear();
+    pass(KEEP_FOUND_MS + 1);
+    expect((await find()).sort()).toEqual(['P1', 'P7', 'P8']);
+  });
+
+  test('lookup() ends when the signal aborts while one that is quiet does not answer', async () => {
+    const { find, liveness, records, state } = setUp([1]);
+    liveness.connected(nameOf(1));
+    records.add(contentMultihash(KEY), nameOf(1));
+    const answer = Promise.withResolvers<boolean>();
+    state.quiet.set(nameOf(1), answer.promise);
+    const abort = new AbortController();
+    const found = find(20, abort.signal);
+    await until(() => state.asked === 1);
+    abort.abort();
+    expect(await found).toEqual([]);
+    answer.resolve(true);
   });
 
   test('lookup() asks nobody who is dead', async () => {

@@ -4,6 +4,7 @@ import type { Timers } from '../runtime/timers.ts';
 import { contentMultihash } from './content-key.ts';
 import type { NamedPeer } from './dht-message.ts';
 import type { ProvidersAnswer } from './get-providers-message.ts';
+import type { Heartbeat } from './heartbeat.ts';
 import { createKeptLookups } from './kept-lookups.ts';
 import { FRESH_PEER_MS, REPLICATION } from './limits.ts';
 import type { Liveness, PeerLife } from './liveness.ts';
@@ -36,6 +37,8 @@ export interface ProviderLookupsDeps {
   /** A provider with the addresses that it gives of itself, see PeerDirectory. */
   readonly describe: (name: string) => NamedPeer | undefined;
   readonly liveness: Pick<Liveness, 'stateOf'>;
+  /** See Heartbeat: one that is quiet is asked before it is handed out. */
+  readonly heartbeat: Pick<Heartbeat, 'isQuiet' | 'confirm'>;
   /** The peer as others see it; undefined when it has no address that this node may go to. */
   readonly toProvider: (peer: NamedPeer) => Provider | undefined;
   /** Told of a provider that is left out because it is dead, as it was named: it may have come back, elsewhere. */
@@ -68,13 +71,23 @@ export interface ProviderLookups {
   peerJoined(name: string): void;
 }
 
+/** What is searched for. */
+interface Search {
+  readonly key: string;
+  /** Providers that are known, and are to be asked first whether they are there. */
+  readonly unsure: readonly Provider[];
+}
+
 /** Makes the lookups of a node. */
 export function createProviderLookups(deps: ProviderLookupsDeps): ProviderLookups {
-  const { network, records, peers, describe, liveness, toProvider, observer, clock, timers } = deps;
+  const { network, records, peers, describe, liveness, heartbeat, toProvider, observer, clock, timers } =
+    deps;
   const selfName = deps.self.toHex();
   const kept = createKeptLookups<Provider>(clock);
   /** Name -> when the peer was met, the latest last. */
   const metMs = new Map<string, number>();
+  /** True for one that is to be asked first whether it is there. */
+  const isUnsure = ({ name }: Provider) => liveness.stateOf(name) === 'alive' && heartbeat.isQuiet(name);
   const isAwake = ({ name }: { readonly name: string }) => liveness.stateOf(name) !== 'dead';
 
   /** Who is connected has said itself where it is: somebody who names it may be out of date, or lie. */
@@ -85,11 +98,36 @@ export function createProviderLookups(deps: ProviderLookupsDeps): ProviderLookup
     return (life === 'alive' ? describe(name) : undefined) ?? peer;
   };
 
-  const searches = createSharedSearches<string, Provider>((key, { found, ended }) => {
+  const searches = createSharedSearches<Search, Provider>(({ key, unsure }, { found, ended }) => {
     const startedMs = clock.nowMs();
     const all = new Map<string, Provider>();
     let asked = 0;
+    /** What is to end before there is nobody more: the walk, and questions to those who are quiet. */
+    let open = 1;
+    let isStopped = false;
     const note = () => observer?.walkEnded({ durationMs: clock.nowMs() - startedMs, asked, found: all.size });
+    const give = (providers: readonly Provider[]) => {
+      for (const provider of providers) all.set(provider.name, provider);
+      found(providers);
+    };
+    const offer = (providers: readonly Provider[]) => {
+      const quiet = providers.filter(isUnsure);
+      give(providers.filter((provider) => !quiet.includes(provider)));
+      for (const provider of quiet) {
+        open++;
+        void heartbeat.confirm(provider.name).then((isThere) => {
+          if (isStopped) return;
+          if (isThere) give([provider]);
+          close();
+        });
+      }
+    };
+    const close = () => {
+      if (--open > 0) return;
+      kept.keep(key, [...all.values()]);
+      note();
+      ended();
+    };
     const walk = startProviderWalk(
       {
         self: { id: deps.self, addresses: [] },
@@ -113,19 +151,15 @@ export function createProviderLookups(deps: ProviderLookupsDeps): ProviderLookup
       contentMultihash(key),
       {
         onProviders(named) {
-          const providers = named.flatMap((peer) => toProvider(toOwnWord(peer)) ?? []);
-          for (const provider of providers) all.set(provider.name, provider);
-          found(providers);
+          offer(named.flatMap((peer) => toProvider(toOwnWord(peer)) ?? []));
         },
-        onEnd() {
-          kept.keep(key, [...all.values()]);
-          note();
-          ended();
-        },
+        onEnd: close,
       },
     );
+    offer(unsure);
     return {
       stop() {
+        isStopped = true;
         walk.stop();
         if (all.size > 0) kept.keep(key, [...all.values()]);
         note();
@@ -160,20 +194,23 @@ export function createProviderLookups(deps: ProviderLookupsDeps): ProviderLookup
         return { id, addresses };
       };
 
+      /** The search asks them. */
+      const unsure: Provider[] = [];
       for (const provider of recorded(key)) {
         if (signal.aborted || left === 0) return;
-        if (isWanted(provider)) yield take(provider, 'record');
+        if (isUnsure(provider)) unsure.push(provider);
+        else if (isWanted(provider)) yield take(provider, 'record');
       }
       const before = kept.get(key);
       for (const provider of before ?? []) {
         if (signal.aborted || left === 0) return;
-        if (isWanted(provider)) yield take(provider, 'kept');
+        if (!isUnsure(provider) && isWanted(provider)) yield take(provider, 'kept');
       }
       // That there was nobody a moment ago is an answer; that there was somebody may not be enough.
       const isAnswered = before?.length === 0;
       if (signal.aborted || left === 0) return;
       if (!isAnswered) {
-        for await (const provider of searches.join(key, key, signal)) {
+        for await (const provider of searches.join(key, { key, unsure }, signal)) {
           if (isWanted(provider)) yield take(provider, 'network');
           if (signal.aborted || left === 0) return;
         }
