@@ -14,7 +14,11 @@ afterEach(async () => {
 });
 
 /** Peers that note what they are given. `broken` ones refuse. */
-function start(peers: string[], options: Partial<ProvidingOptions> = {}, clock: Clock = systemClock) {
+function start(
+  peers: string[],
+  options: Partial<ProvidingOptions> = {},
+  { clock = systemClock, random = Math.random }: { clock?: Clock; random?: () => number } = {},
+) {
   const held = new Map<string, Set<string>>();
   const own = new Set<string>();
   const state = {
@@ -30,6 +34,7 @@ function start(peers: string[], options: Partial<ProvidingOptions> = {}, clock: 
     {
       logger: silentLogger,
       clock,
+      random,
       network: {
         closestPeers: (_position, count) => state.peers.slice(0, count),
         positionOf: (peerId) => state.positions.get(peerId),
@@ -189,7 +194,7 @@ describe('createProviding()', () => {
 
   test('spreads what is provided again over the interval', async () => {
     const clock = createVirtualClock();
-    const { providing, state } = start(['a'], { reprovideIntervalMs: 15_000 }, clock);
+    const { providing, state } = start(['a'], { reprovideIntervalMs: 15_000 }, { clock, random: () => 0 });
     const keys = Array.from({ length: 2000 }, (_, index) => `key ${index}`);
     await providing.provide(keys);
     await clock.advance(0);
@@ -204,6 +209,25 @@ describe('createProviding()', () => {
     // The first part was planned before there were keys.
     expect(Math.max(...perSecond.slice(5))).toBeLessThan(250);
     expect(Math.min(...perSecond.slice(5))).toBeGreaterThan(50);
+  });
+
+  test('does not provide again at the same time as a node that started with it', async () => {
+    const clock = createVirtualClock();
+    const firstMs = async (random: number) => {
+      const { providing, state } = start(
+        ['a'],
+        { reprovideIntervalMs: 15_000 },
+        { clock, random: () => random },
+      );
+      await providing.provide(Array.from({ length: 100 }, (_, index) => `key ${index}`));
+      await clock.advance(0);
+      const before = state.sends.length;
+      const startedMs = clock.nowMs();
+      while (state.sends.length === before) await clock.advance(10);
+      return clock.nowMs() - startedMs;
+    };
+    const [early, late] = [await firstMs(0.2), await firstMs(0.9)];
+    expect(late - early).toBeGreaterThan(1000);
   });
 
   test('provide() ends with the reason of the signal', async () => {

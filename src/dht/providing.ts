@@ -293,9 +293,12 @@ export function createProviding(
     const startMs = clock.nowMs();
     let doneMs = startMs;
     let sweep = { keys: 0, busyMs: 0, lagMs: 0 };
+    // Nodes that started together must not all do this at the same time.
+    let share = random();
     for (;;) {
       const parts = entries.size > MANY_KEYS ? SWEEP_PARTS : SWEEP_PARTS_OF_FEW;
-      await clock.sleep(reprovideIntervalMs / parts, stopped.signal);
+      await clock.sleep((share * reprovideIntervalMs) / parts, stopped.signal);
+      share = 1;
       const nowMs = clock.nowMs();
       const due = keysDue((doneMs - startMs) / reprovideIntervalMs, (nowMs - startMs) / reprovideIntervalMs);
       for (const key of due) {
@@ -319,6 +322,7 @@ export function createProviding(
   };
   /** The keys whose phase lies between the two times, which are counted in intervals. */
   const keysDue = (from: number, to: number): readonly string[] => {
+    if (to <= from) return [];
     if (to - from >= 1) return [...entries.keys()];
     const [start, end] = [from % 1, to % 1];
     const isDue = (phase: number) =>
