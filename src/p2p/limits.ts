@@ -61,7 +61,7 @@ export const INBOUND_CONNECTIONS_PER_SECOND = 256;
 /** Handshakes at a time: a whole cluster may start in the same second and dial its bootstrap peer. libp2p's 10 refuses them. */
 export const MAX_PENDING_CONNECTIONS = 256;
 /** A handshake that takes longer is a port scan or a broken peer; as long as who dials waits. */
-export const INBOUND_UPGRADE_TIMEOUT_MS = DIAL_TIMEOUT_MS;
+export const INBOUND_UPGRADE_TIMEOUT_MS = 20 * SECOND_MS;
 /** DHT streams per connection and direction: one is kept, and Go opens some more when it walks. */
 export const MAX_DHT_STREAMS = 64;
 
