@@ -241,6 +241,7 @@ export function createDhtNode(deps: DhtNodeDeps): DhtNode {
     position: keyspacePosition(self),
     peers,
     canWatch: (name) => listeners.has(name) && liveness.stateOf(name) !== 'dead',
+    isDoubtful: (name) => liveness.stateOf(name) === 'doubtful',
     nowMs: () => clock.nowMs(),
   });
   const heartbeat = createHeartbeat({

@@ -107,6 +107,8 @@ export const SWEEP_RECORDS_INTERVAL_MS = 2 * MINUTE_MS;
 export const CONNECTION_TARGET = 128;
 /** Dials at a time. */
 export const CONCURRENT_DIALS = 3;
+/** One that takes longer leaves its place to the next: those who accept connections and hang must not keep all others away. */
+export const DIAL_PLACE_MS = 5 * SECOND_MS;
 /** Rest after a dial to a peer that was named, in times that it took: a cluster that starts together does not need them all at once. */
 export const DIAL_REST = 2;
 /** A dial that took longer met somebody who is busy: the rest is so many times longer again, or all would keep each other so. */

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test';
 
 import { failureOf } from '../runtime/conditions.fixture.ts';
 import { createVirtualClock } from '../runtime/testing/virtual-clock.ts';
-import { CONCURRENT_DIALS, EASY_DIAL_MS, FAILED_DIAL_REST_MAX_MS } from './limits.ts';
+import { CONCURRENT_DIALS, DIAL_PLACE_MS, EASY_DIAL_MS, FAILED_DIAL_REST_MAX_MS } from './limits.ts';
 import { createPacedDials } from './paced-dials.ts';
 
 const peer = (number: number) => ({ id: Uint8Array.of(number >> 8, number & 255), addresses: [] });
@@ -53,6 +53,13 @@ describe('createPacedDials()', () => {
       CONCURRENT_DIALS * Math.floor(10_000 / (5 * EASY_DIAL_MS + FAILED_DIAL_REST_MAX_MS)),
     );
     expect(seen.failed).toBeGreaterThan(CONCURRENT_DIALS);
+  });
+
+  test('goes on with others while those hang whom it dialled first', async () => {
+    const { seen, clock } = await dialAll(1_000_000);
+    expect(seen.begun).toBe(CONCURRENT_DIALS * Math.ceil(10_001 / DIAL_PLACE_MS));
+    await clock.advance(DIAL_PLACE_MS);
+    expect(seen.begun).toBeGreaterThan(CONCURRENT_DIALS * 3);
   });
 
   test('tells who waits as soon as there is a connection, or none', async () => {

@@ -3,6 +3,7 @@ import { createSlots } from '../runtime/slots.ts';
 import type { NamedPeer } from './dht-message.ts';
 import {
   CONCURRENT_DIALS,
+  DIAL_PLACE_MS,
   DIAL_REST,
   DIAL_REST_MAX_MS,
   EASY_DIAL_MS,
@@ -43,11 +44,15 @@ export function createPacedDials({
         return;
       }
       const startedMs = clock.nowMs();
+      const ended = new AbortController();
       let isThere = true;
-      await connect(peer).then(resolve, (error: unknown) => {
+      const dialled = connect(peer).then(resolve, (error: unknown) => {
         isThere = false;
         reject(error instanceof Error ? error : new Error(String(error)));
       });
+      void dialled.then(() => ended.abort());
+      await clock.sleep(DIAL_PLACE_MS, AbortSignal.any([signal, ended.signal])).catch(() => {});
+      if (!ended.signal.aborted) return;
       const restMs = restAfter(clock.nowMs() - startedMs, isThere);
       await clock.sleep(restMs * (1 - random() / 2), signal).catch(() => {});
     });

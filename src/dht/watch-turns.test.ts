@@ -9,7 +9,7 @@ const id = (number: number) => Uint8Array.of(1, number >> 8, number & 255);
 const nameOf = (number: number) => id(number).toHex();
 
 /** What each of so many nodes makes of its turns; those in `deaf` cannot watch. */
-function start(nodes: number, { isConnected = true, deaf = new Set<number>() } = {}) {
+function start(nodes: number, { isConnected = true, isDoubtful = false, deaf = new Set<number>() } = {}) {
   const deafNames = new Set([...deaf].map(nameOf));
   const state = { nowMs: 0 };
   const tables = Array.from({ length: nodes }, (_, self) => {
@@ -24,6 +24,7 @@ function start(nodes: number, { isConnected = true, deaf = new Set<number>() } =
       position: keyspacePosition(id(self)),
       peers,
       canWatch: (name) => !deafNames.has(name),
+      isDoubtful: () => isDoubtful,
       nowMs: () => state.nowMs,
     }),
   );
@@ -52,6 +53,11 @@ describe('createWatchTurns()', () => {
   test('cannot be told by a node that is not connected to everybody', () => {
     const { turns } = start(40, { isConnected: false });
     for (let number = 1; number < 40; number++) expect(turns[0]?.isMine(nameOf(number))).toBeUndefined();
+  });
+
+  test('can be told when the others have just lost their connections', () => {
+    const { turns } = start(40, { isConnected: false, isDoubtful: true });
+    for (let number = 1; number < 40; number++) expect(turns[0]?.isMine(nameOf(number))).toBeDefined();
   });
 
   test('changes with the cluster, in a few seconds', () => {

@@ -12,9 +12,11 @@ export interface WatchTurns {
 export interface WatchTurnsDeps {
   /** This node's place in the keyspace. */
   readonly position: Uint8Array;
-  readonly peers: Pick<PeerTable, 'all' | 'size' | 'connectedCount'>;
+  readonly peers: Pick<PeerTable, 'all'>;
   /** True for a peer that can say that another one does not answer, and is believed to be there. */
   readonly canWatch: (peer: string) => boolean;
+  /** True for a peer whose connection has just ended: it will be connected again soon, or is gone. */
+  readonly isDoubtful: (peer: string) => boolean;
   readonly nowMs: () => number;
 }
 
@@ -23,13 +25,19 @@ export interface WatchTurnsDeps {
  * nodes that are connected to all others come to the same result without a word. One that is not connected to
  * everybody cannot know who is.
  */
-export function createWatchTurns({ position, peers, canWatch, nowMs }: WatchTurnsDeps): WatchTurns {
+export function createWatchTurns({
+  position,
+  peers,
+  canWatch,
+  isDoubtful,
+  nowMs,
+}: WatchTurnsDeps): WatchTurns {
   let mine: ReadonlySet<string> | undefined;
   let countedMs = -Infinity;
 
   const count = (): ReadonlySet<string> | undefined => {
-    if (peers.connectedCount < peers.size) return undefined;
     const all = [...peers.all()];
+    if (all.some(({ name, isConnected }) => !isConnected && !isDoubtful(name))) return undefined;
     const watchers = all.filter(({ name }) => canWatch(name));
     const turns = new Set<string>();
     for (const peer of all) {
