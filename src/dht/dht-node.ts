@@ -9,10 +9,13 @@ import { type CrawlNetwork, createCrawler } from './crawler.ts';
 import { createDhtResponder } from './dht-responder.ts';
 import { createHeartbeat } from './heartbeat.ts';
 import {
+  CONNECTION_TARGET,
   CRAWL_AFTER_LOSS_MS,
   GOODBYE_TIMEOUT_MS,
   MAX_SUSPECTS_PER_NOTICE,
   MAX_WITHDRAWN_PER_NOTICE,
+  PING_ALONE_AFTER_MS,
+  QUIET_AFTER_MS,
   REPLICATION,
   SWEEP_RECORDS_INTERVAL_MS,
 } from './limits.ts';
@@ -138,13 +141,14 @@ export function createDhtNode(deps: DhtNodeDeps): DhtNode {
   const listeners = new Set<string>();
   const encodedSelf = () => encodePeer(self, deps.addresses());
 
-  const connect = createPacedDials({
+  const dials = createPacedDials({
     connect: async (peer) => network.connect(peer),
     isConnected: ({ id }) => peers.get(id.toHex())?.isConnected === true,
     clock,
     signal: stopped.signal,
     random,
   });
+  const connect = async (peer: NamedPeer) => dials.connect(peer);
   const lookups = createProviderLookups({
     ...deps,
     network: {
@@ -155,7 +159,7 @@ export function createDhtNode(deps: DhtNodeDeps): DhtNode {
           heartbeat.heard(name);
           return answer;
         } catch (error) {
-          heartbeat.suspect(name);
+          heartbeat.doubt(name);
           throw error;
         }
       },
@@ -179,10 +183,14 @@ export function createDhtNode(deps: DhtNodeDeps): DhtNode {
         positionOf: (name) => peers.get(name)?.position,
         peerCount: () => peers.size,
         isConnected: (name) => peers.get(name)?.isConnected === true,
-        async send(name, multihashes) {
+        async connect(name) {
           const peer = peers.get(name);
           if (peer === undefined) throw new Error('The peer has left');
           await connect(peer);
+        },
+        async send(name, multihashes) {
+          const peer = peers.get(name);
+          if (peer === undefined) throw new Error('The peer has left');
           await network.deliver(peer, encodeAddProviders(multihashes, encodedSelf()));
           heartbeat.heard(name);
         },
@@ -203,6 +211,7 @@ export function createDhtNode(deps: DhtNodeDeps): DhtNode {
     peers,
     liveness,
     onJoined(name, wasKnown) {
+      dials.connected(name);
       network.heard(name);
       lookups.peerJoined(name);
       providing.peerJoined(name);
@@ -263,7 +272,11 @@ export function createDhtNode(deps: DhtNodeDeps): DhtNode {
       network.heard(name);
       deps.onReturned?.(name);
     },
-    onSilent: (name) => liveness.died(name),
+    pingAloneAfterMs: () => (peers.size > CONNECTION_TARGET ? PING_ALONE_AFTER_MS : QUIET_AFTER_MS),
+    onSilent(name) {
+      liveness.died(name);
+      liveness.noteLoss();
+    },
     onGivenUp(name) {
       lose(name);
       network.drop(name);

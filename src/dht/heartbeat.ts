@@ -4,11 +4,9 @@ import {
   GIVE_UP_AFTER_MS,
   LATE_TICK_MS,
   PING_AFTER_MS,
-  PING_ALONE_AFTER_MS,
   PING_TICK_MS,
   PING_TIMEOUT_MS,
   QUIET_AFTER_MS,
-  SLOW_ANSWER_MS,
   SUSPECT_AFTER_MS,
   SUSPICION_PAUSE_MS,
 } from './limits.ts';
@@ -20,6 +18,8 @@ export interface HeartbeatDeps {
   readonly connected: () => Iterable<string>;
   /** True if it is this node's turn to ask the peer when it is quiet; undefined if nobody knows whose it is. Default: all are. */
   readonly isWatched?: (peer: string) => boolean | undefined;
+  /** How long such a peer may be quiet, in ms. Default QUIET_AFTER_MS. */
+  readonly pingAloneAfterMs?: () => number;
   /** Peers that this node watches do not answer: others may want to ask for themselves. */
   readonly onSuspicion?: (peers: readonly string[]) => void;
   /** Asks the peer whether it is there; resolves when it answers, whenever that is. */
@@ -38,12 +38,14 @@ export interface Heartbeat {
   heard(peer: string): void;
   /** Another node says that the peer does not answer: it is asked, unless it was heard just now. */
   suspect(peer: string): void;
+  /** The same when this node itself had no answer: the others do not know yet. */
+  doubt(peer: string): void;
   /**
    * True for one that nobody may have asked for a while, as far as this node knows: it is not connected to all nodes, and
    * does not know whose turn it is.
    */
   isQuiet(peer: string): boolean;
-  /** Asks the peer now. False when it does not answer at once. */
+  /** Asks the peer now. False when it does not answer in time. */
   confirm(peer: string): Promise<boolean>;
   /** Looks after the peers until the signal aborts. */
   run(signal: AbortSignal): Promise<void>;
@@ -57,6 +59,7 @@ interface Pulse {
   openMs: number;
   /** Resolves to whether it was answered. */
   answer: Promise<boolean>;
+  hasFailed: boolean;
   isSuspected: boolean;
   isSilent: boolean;
 }
@@ -69,6 +72,7 @@ export function createHeartbeat({
   clock,
   connected,
   isWatched = () => true,
+  pingAloneAfterMs = () => QUIET_AFTER_MS,
   onSuspicion = () => {},
   ping,
   onBack,
@@ -90,13 +94,17 @@ export function createHeartbeat({
   const ask = (peer: string, pulse: Pulse, nowMs: number) => {
     if (pulse.askedMs === undefined) pulse.openMs = nowMs;
     pulse.askedMs = nowMs;
+    pulse.hasFailed = false;
     pulse.answer = ping(peer).then(
       () => {
         heard(peer);
         return true;
       },
       // The next look decides.
-      () => false,
+      () => {
+        pulse.hasFailed = true;
+        return false;
+      },
     );
   };
   const look = (peer: string, nowMs: number) => {
@@ -107,6 +115,7 @@ export function createHeartbeat({
         askedMs: undefined,
         openMs: nowMs,
         answer: Promise.resolve(true),
+        hasFailed: false,
         isSuspected: false,
         isSilent: false,
       };
@@ -116,7 +125,7 @@ export function createHeartbeat({
       const quietMs = nowMs - pulse.heardMs;
       if (quietMs < PING_AFTER_MS) return;
       const isMine = isWatched(peer);
-      if (isMine === true || (isMine === undefined && quietMs >= PING_ALONE_AFTER_MS)) {
+      if (isMine === true || (isMine === undefined && quietMs >= pingAloneAfterMs())) {
         ask(peer, pulse, nowMs);
       }
       return;
@@ -151,17 +160,19 @@ export function createHeartbeat({
     for (const pulse of pulses.values()) if (pulse.askedMs !== undefined) pulse.askedMs = nowMs;
   };
 
+  const check = (peer: string, othersKnow: boolean) => {
+    const pulse = pulses.get(peer);
+    const nowMs = clock.nowMs();
+    if (pulse === undefined || pulse.askedMs !== undefined) return;
+    if (nowMs - pulse.heardMs < SUSPICION_PAUSE_MS) return;
+    pulse.isSuspected = othersKnow;
+    ask(peer, pulse, nowMs);
+  };
+
   return {
     heard,
-    suspect(peer) {
-      const pulse = pulses.get(peer);
-      const nowMs = clock.nowMs();
-      if (pulse === undefined || pulse.askedMs !== undefined) return;
-      if (nowMs - pulse.heardMs < SUSPICION_PAUSE_MS) return;
-      // The others were told already.
-      pulse.isSuspected = true;
-      ask(peer, pulse, nowMs);
-    },
+    suspect: (peer) => check(peer, true),
+    doubt: (peer) => check(peer, false),
     isQuiet(peer) {
       const pulse = pulses.get(peer);
       if (pulse === undefined || clock.nowMs() - pulse.heardMs < QUIET_AFTER_MS) return false;
@@ -170,9 +181,10 @@ export function createHeartbeat({
     async confirm(peer) {
       const pulse = pulses.get(peer);
       if (pulse === undefined) return true;
-      if (pulse.askedMs === undefined) ask(peer, pulse, clock.nowMs());
+      // A question that could not even be put says nothing of the peer.
+      if (pulse.askedMs === undefined || pulse.hasFailed) ask(peer, pulse, clock.nowMs());
       const answered = new AbortController();
-      const isLate = clock.sleep(SLOW_ANSWER_MS, answered.signal).then(
+      const isLate = clock.sleep(PING_TIMEOUT_MS, answered.signal).then(
         () => false,
         () => true,
       );

@@ -31,7 +31,7 @@ export const SEND_ATTEMPTS = 3;
 /** First wait before a peer is tried again. */
 export const SEND_RETRY_INITIAL_MS = 250;
 /** Longest wait before a peer is tried again. */
-export const SEND_RETRY_MAX_MS = 30 * SECOND_MS;
+export const SEND_RETRY_MAX_MS = 5 * SECOND_MS;
 /** New peers are gathered for this long before they get records, so that a starting cluster costs few rounds. */
 export const NEW_PEER_DELAY_MS = 300;
 /** Provider records that a node holds for others: 20 nodes of 10,000 blobs, about 30 MB. */
@@ -72,9 +72,12 @@ export const MAX_IPS_PER_PEER = 4;
 export const MAX_WITHDRAWN_PER_NOTICE = 1000;
 /** A connected peer that was not heard for so long is asked whether it is there, by those whose turn it is. */
 export const PING_AFTER_MS = 3 * SECOND_MS;
-/** The same where a node does not know whose turn it is: as often as it has peers, so not often. */
+/** The same in a cluster so large that no node knows whose turn it is: not often, as there are many. */
 export const PING_ALONE_AFTER_MS = 30 * SECOND_MS;
-/** There, one that was not heard for so long is asked before it is handed out. With PING_TIMEOUT_MS and the time between looks within 10 s, too. */
+/**
+ * Where it is not known whose turn it is in a smaller one all ask after so long, and one that was not heard for so long is
+ * asked before it is handed out. With PING_TIMEOUT_MS and the time between looks within 10 s, too.
+ */
 export const QUIET_AFTER_MS = 5.5 * SECOND_MS;
 /** Nodes whose turn it is: some may be busy, or not be connected to it. All asking would cost the square of their number. */
 export const WATCHERS_PER_PEER = 3;
@@ -109,7 +112,7 @@ export const CONNECTION_TARGET = 128;
 export const CONCURRENT_DIALS = 3;
 /** One that takes longer leaves its place to the next: those who accept connections and hang must not keep all others away. */
 export const DIAL_PLACE_MS = 5 * SECOND_MS;
-/** Rest after a dial to a peer that was named, in times that it took: a cluster that starts together does not need them all at once. */
+/** Rest after a dial, in times that it took: a cluster that starts together does not need them all at once. */
 export const DIAL_REST = 2;
 /** A dial that took longer met somebody who is busy: the rest is so many times longer again, or all would keep each other so. */
 export const EASY_DIAL_MS = SECOND_MS / 5;
@@ -126,7 +129,7 @@ export const CRAWL_MAX_MS = 5 * MINUTE_MS;
 /** Least wait, in times that a question took: a crawl may ask as much as it does a few times a minute, not more. */
 export const CRAWL_REST = 20;
 /** Longest such wait. */
-export const CRAWL_REST_MAX_MS = MINUTE_MS;
+export const CRAWL_REST_MAX_MS = 20 * SECOND_MS;
 /** After a loss a node crawls so much later: whoever it was may be back elsewhere by then, and others hear of that first. */
 export const CRAWL_AFTER_LOSS_MS = 4 * SECOND_MS;
 /**
@@ -134,7 +137,7 @@ export const CRAWL_AFTER_LOSS_MS = 4 * SECOND_MS;
  * asking only each other they never learn of their neighbours, and nobody learns of those from them.
  */
 export const OWN_REGION_ASKED = 3;
-/** For so long after a loss all nodes are busy with it: as long as the first tries to reach who was lost may take. */
+/** For so long after a loss all nodes are busy with it: they notice, ask anew, and try to reach who was lost. */
 export const UNSETTLED_MS = 4 * SECOND_MS;
 /** Questions of a crawl that are worth half a second's wait until the next: a large cluster is asked less often. */
 export const REGIONS_PER_WAIT = 8;

@@ -51,7 +51,9 @@ describe('createLiveness()', () => {
     liveness.died('A');
     liveness.lost('A');
     expect(liveness.isUnsettled()).toBe(false);
-    liveness.lost('B');
+    liveness.lost('B', false);
+    expect(liveness.isUnsettled()).toBe(false);
+    liveness.lost('C');
     expect(liveness.isUnsettled()).toBe(true);
     nowMs = UNSETTLED_MS;
     expect(liveness.isUnsettled()).toBe(false);

@@ -11,13 +11,15 @@ export interface Liveness {
   stateOf(peer: string): PeerLife;
   /** There is a connection to the peer. */
   connected(peer: string): void;
-  /** The last connection to the peer has ended. */
-  lost(peer: string): void;
+  /** The last connection to the peer has ended; unless it is a guest's, that is a loss. */
+  lost(peer: string, isMember?: boolean): void;
+  /** A member has turned out not to be there. */
+  noteLoss(): void;
   /** The peer cannot be reached, or has said that it leaves. */
   died(peer: string): void;
   /** For how many ms the peer has been in its state; undefined while that is unknown. */
   inStateMs(peer: string): number | undefined;
-  /** True for a few seconds after a connection ended of which nobody had said so before. */
+  /** True for a few seconds after a member was lost that had not said so before. */
   isUnsettled(): boolean;
   /** How many peers are in each state that is known. */
   counts(): Readonly<Record<Exclude<PeerLife, 'unknown'>, number>>;
@@ -63,7 +65,11 @@ export function createLiveness(
       return;
     }
   };
+  const noteLoss = () => {
+    lastLossMs = nowMs();
+  };
   return {
+    noteLoss,
     stateOf(peer) {
       const state = states.get(peer);
       return state === undefined || hasPassed(state) ? 'unknown' : state.life;
@@ -73,9 +79,9 @@ export function createLiveness(
       return state === undefined || hasPassed(state) ? undefined : nowMs() - state.sinceMs;
     },
     connected: (peer) => set(peer, 'alive'),
-    lost(peer) {
+    lost(peer, isMember = true) {
       if (states.get(peer)?.life === 'dead') return;
-      lastLossMs = nowMs();
+      if (isMember) noteLoss();
       set(peer, 'doubtful');
     },
     died: (peer) => set(peer, 'dead'),

@@ -13,7 +13,7 @@ async function dialAll(dialMs: number, { isThere = true } = {}) {
   const stop = new AbortController();
   const connected = new Set<string>();
   const seen = { begun: 0, done: 0, failed: 0, running: 0, mostRunning: 0 };
-  const connect = createPacedDials({
+  const dials = createPacedDials({
     async connect({ id }) {
       seen.begun++;
       seen.running++;
@@ -29,13 +29,13 @@ async function dialAll(dialMs: number, { isThere = true } = {}) {
     random: () => 0,
   });
   const all = Array.from({ length: 100 }, async (_, number) =>
-    connect(peer(number)).then(
+    dials.connect(peer(number)).then(
       () => seen.done++,
       () => seen.failed++,
     ),
   );
   await clock.advance(10_000);
-  return { clock, stop, connect, seen, all };
+  return { clock, stop, dials, seen, all };
 }
 
 describe('createPacedDials()', () => {
@@ -65,7 +65,7 @@ describe('createPacedDials()', () => {
   test('tells who waits as soon as there is a connection, or none', async () => {
     const { seen } = await dialAll(5 * EASY_DIAL_MS);
     expect(seen.done).toBe(CONCURRENT_DIALS);
-    const connect = createPacedDials({
+    const refused = createPacedDials({
       connect: async () => {
         throw new Error('It is somebody else');
       },
@@ -74,14 +74,27 @@ describe('createPacedDials()', () => {
       signal: new AbortController().signal,
       random: () => 0,
     });
-    expect((await failureOf(connect(peer(1)))).message).toBe('It is somebody else');
+    expect((await failureOf(refused.connect(peer(1)))).message).toBe('It is somebody else');
   });
 
   test('dials nobody who is connected, also when that came while it waited', async () => {
-    const { connect, seen, clock } = await dialAll(1);
+    const { dials, seen, clock } = await dialAll(1);
     await clock.advance(10_000);
     const { begun } = seen;
-    await connect(peer(5));
+    await dials.connect(peer(5));
     expect([begun, seen.begun, seen.done]).toEqual([100, 100, 100]);
+  });
+
+  test('tells who waits in the queue when the peer has come by itself, or the node stops', async () => {
+    const { dials, seen, stop, all } = await dialAll(1_000_000);
+    const { begun } = seen;
+    const last = peer(99).id.toHex();
+    dials.connected(last);
+    await all[99];
+    expect([seen.done, seen.begun]).toEqual([1, begun]);
+    stop.abort(new Error('The router has stopped'));
+    await Promise.all(all);
+    expect([seen.done, seen.failed, seen.begun]).toEqual([1, 99, begun]);
+    expect((await failureOf(dials.connect(peer(7)))).message).toBe('The router has stopped');
   });
 });

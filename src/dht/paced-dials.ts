@@ -22,10 +22,17 @@ export interface PacedDialsDeps {
   readonly random: () => number;
 }
 
+/** Connects to peers at a pace, see createPacedDials. */
+export interface PacedDials {
+  /** Resolves when there is a connection; rejects when the dial fails, or the signal aborts. */
+  connect(peer: NamedPeer): Promise<void>;
+  /** The peer of this name is connected, whoever dialled: who waits for that need not wait for its turn. */
+  connected(name: string): void;
+}
+
 /**
  * Connects to peers a few at a time, each dial with a rest behind it that grows with what it took: a handshake costs both
- * sides tens of milliseconds of CPU, and nodes that are busy with each other's would never be done. The result resolves
- * when there is a connection, and rejects as `connect` does.
+ * sides tens of milliseconds of CPU, and nodes that are busy with each other's would never be done.
  */
 export function createPacedDials({
   connect,
@@ -33,30 +40,54 @@ export function createPacedDials({
   clock,
   signal,
   random,
-}: PacedDialsDeps): (peer: NamedPeer) => Promise<void> {
+}: PacedDialsDeps): PacedDials {
   const slots = createSlots(CONCURRENT_DIALS);
-  return async (peer) => {
-    if (isConnected(peer)) return;
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    void slots.use(async () => {
-      if (isConnected(peer)) {
-        resolve();
-        return;
-      }
-      const startedMs = clock.nowMs();
-      const ended = new AbortController();
-      let isThere = true;
-      const dialled = connect(peer).then(resolve, (error: unknown) => {
-        isThere = false;
-        reject(error instanceof Error ? error : new Error(String(error)));
-      });
-      void dialled.then(() => ended.abort());
-      await clock.sleep(DIAL_PLACE_MS, AbortSignal.any([signal, ended.signal])).catch(() => {});
-      if (!ended.signal.aborted) return;
-      const restMs = restAfter(clock.nowMs() - startedMs, isThere);
-      await clock.sleep(restMs * (1 - random() / 2), signal).catch(() => {});
+  const waiting = new Map<string, Set<() => void>>();
+
+  const dial = async (
+    peer: NamedPeer,
+    { resolve, reject }: Pick<PromiseWithResolvers<void>, 'resolve' | 'reject'>,
+  ) => {
+    if (signal.aborted) return;
+    if (isConnected(peer)) {
+      resolve();
+      return;
+    }
+    const startedMs = clock.nowMs();
+    const ended = new AbortController();
+    let isThere = true;
+    const dialled = connect(peer).then(resolve, (error: unknown) => {
+      isThere = false;
+      reject(error instanceof Error ? error : new Error(String(error)));
     });
-    await promise;
+    void dialled.then(() => ended.abort());
+    await clock.sleep(DIAL_PLACE_MS, AbortSignal.any([signal, ended.signal])).catch(() => {});
+    if (!ended.signal.aborted) return;
+    const restMs = restAfter(clock.nowMs() - startedMs, isThere);
+    await clock.sleep(restMs * (1 - random() / 2), signal).catch(() => {});
+  };
+  return {
+    async connect(peer) {
+      if (isConnected(peer)) return;
+      signal.throwIfAborted();
+      const { promise, resolve, reject } = Promise.withResolvers<void>();
+      const name = peer.id.toHex();
+      const waiters = waiting.get(name) ?? new Set();
+      waiting.set(name, waiters.add(resolve));
+      const onAbort = () => reject(signal.reason as Error);
+      signal.addEventListener('abort', onAbort, { once: true });
+      void slots.use(async () => dial(peer, { resolve, reject }));
+      try {
+        await promise;
+      } finally {
+        signal.removeEventListener('abort', onAbort);
+        waiters.delete(resolve);
+        if (waiters.size === 0 && waiting.get(name) === waiters) waiting.delete(name);
+      }
+    },
+    connected(name) {
+      for (const resolve of waiting.get(name) ?? []) resolve();
+    },
   };
 }
 

@@ -117,8 +117,9 @@ export function createPeerDirectory({ peers, liveness, gate, onJoined }: PeerDir
     disconnected(id) {
       const name = id.toHex();
       if (!present.delete(name)) return;
-      liveness.lost(name);
-      if (peers.get(name) !== undefined) peers.put(id, { isConnected: false });
+      const isMember = peers.get(name) !== undefined;
+      liveness.lost(name, isMember);
+      if (isMember) peers.put(id, { isConnected: false });
     },
     introduce(id, addresses) {
       if (!addresses.some((bytes) => parsePeerAddress(bytes) !== undefined)) return false;

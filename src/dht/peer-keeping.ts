@@ -75,7 +75,9 @@ export function createPeerKeeping({
     try {
       await slots.use(async () => {
         stopped.signal.throwIfAborted();
-        if (!network.isConnected(peer)) await network.dial(peer, addresses, stopped.signal);
+        if (network.isConnected(peer) || leaving.has(peer)) return;
+        // Where others say meanwhile that it is.
+        await network.dial(peer, named.get(peer) ?? addresses, stopped.signal);
       });
       return true;
     } catch {
@@ -91,7 +93,7 @@ export function createPeerKeeping({
     for (let attempt = 0; attempt < RECONNECT_ATTEMPTS; attempt++) {
       await clock.sleep(backoff.nextMs(), stopped.signal);
       if (network.isConnected(peer) || leaving.has(peer)) return;
-      if ((await dial(peer, named.get(peer))) || stopped.signal.aborted) return;
+      if ((await dial(peer)) || stopped.signal.aborted) return;
     }
     logger.debug('A peer has left', { peer });
   };

@@ -117,7 +117,8 @@ export function createProviderLookups(deps: ProviderLookupsDeps): ProviderLookup
         open++;
         void heartbeat.confirm(provider.name).then((isThere) => {
           if (isStopped) return;
-          if (isThere) give([provider]);
+          // Its connection may have ended meanwhile: that one comes last, as ever.
+          if (isThere || liveness.stateOf(provider.name) === 'doubtful') give([provider]);
           close();
         });
       }
@@ -204,10 +205,11 @@ export function createProviderLookups(deps: ProviderLookupsDeps): ProviderLookup
       const before = kept.get(key);
       for (const provider of before ?? []) {
         if (signal.aborted || left === 0) return;
-        if (!isUnsure(provider) && isWanted(provider)) yield take(provider, 'kept');
+        if (isUnsure(provider)) unsure.push(provider);
+        else if (isWanted(provider)) yield take(provider, 'kept');
       }
       // That there was nobody a moment ago is an answer; that there was somebody may not be enough.
-      const isAnswered = before?.length === 0;
+      const isAnswered = before?.length === 0 && unsure.length === 0;
       if (signal.aborted || left === 0) return;
       if (!isAnswered) {
         for await (const provider of searches.join(key, { key, unsure }, signal)) {

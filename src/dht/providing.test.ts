@@ -40,6 +40,7 @@ function start(
         positionOf: (peerId) => state.positions.get(peerId),
         peerCount: () => state.peers.length,
         isConnected: (peerId) => state.connected.has(peerId),
+        connect: async () => {},
         async send(peerId, multihashes) {
           state.sends.push([peerId, multihashes.length]);
           if (state.broken.has(peerId)) throw new Error('Connection refused');

@@ -30,7 +30,9 @@ export interface ProvidingNetwork {
   positionOf(peerId: string): Uint8Array | undefined;
   /** How many peers are known. With k or fewer, all are among the closest of every key. */
   peerCount(): number;
-  /** Gives the peer records that say that this node provides the multihashes; resolves once it has taken them. */
+  /** Connects to the peer, when its turn has come. Rejects when it cannot be reached. */
+  connect(peerId: string): Promise<void>;
+  /** Gives the peer, which is connected, records that say that this node provides the multihashes; resolves once it has taken them. */
   send(peerId: string, multihashes: readonly Uint8Array[], signal: AbortSignal): Promise<void>;
   /** Keeps or renews this node's own record, so that it answers for itself. */
   keepOwn(multihash: Uint8Array): void;
@@ -189,13 +191,19 @@ export function createProviding(
         const batch = [...outbox].slice(0, RECORDS_PER_SEND);
         const multihashes = batch.flatMap(([key]) => entries.get(key)?.multihash ?? []);
         try {
-          await slots.use(async () => network.send(peerId, multihashes, stopped.signal));
+          // Not in a slot: those who are connected need not wait behind dials.
+          await network.connect(peerId);
+          await slots.use(async () => {
+            stopped.signal.throwIfAborted();
+            await network.send(peerId, multihashes, stopped.signal);
+          });
         } catch (cause) {
           stopped.signal.throwIfAborted();
           failures++;
           for (const [key, deliveries] of batch) {
             for (const delivery of deliveries) delivery.refused(key, cause);
-            outbox.set(key, (outbox.get(key) ?? []).slice(deliveries.length));
+            if (entries.has(key)) outbox.set(key, (outbox.get(key) ?? []).slice(deliveries.length));
+            else outbox.delete(key);
           }
           if (failures >= SEND_ATTEMPTS && !network.isConnected(peerId)) {
             network.gone(peerId, cause);

@@ -130,7 +130,7 @@ export async function createKadNode(
     },
     peerStore: { maxAddressAge: NEVER_MS, maxPeerAge: NEVER_MS },
     services: {
-      identify: identify({ runOnLimitedConnection: false }),
+      identify: identify({ runOnLimitedConnection: false, timeout: DIAL_TIMEOUT_MS }),
       ping: ping(),
       dht: answeredBy(onStream, {
         protocol: KAD_PROTOCOL,

@@ -3,6 +3,8 @@ const MINUTE_MS = 60 * SECOND_MS;
 
 /** The Kademlia protocol that every Spegel node speaks. */
 export const KAD_PROTOCOL = '/spegel/kad/1.0.0';
+/** Time to open a stream on a connection that is there. */
+export const OPEN_STREAM_TIMEOUT_MS = 5 * SECOND_MS;
 /** A peer that answers none of its questions for this long is not there: the stream is given up. */
 export const ANSWER_TIMEOUT_MS = 3 * SECOND_MS;
 /** A stream to a peer is kept for this long after the last question. Go's DHT gives it up after a minute. */

@@ -6,7 +6,7 @@ import type { NamedPeer } from '../dht/dht-message.ts';
 import type { DhtNode } from '../dht/dht-node.ts';
 import { MAX_MESSAGE_BYTES } from '../dht/limits.ts';
 import { createMessageSplitter } from '../dht/message-splitter.ts';
-import { DIAL_TIMEOUT_MS, NOTICE_PROTOCOL } from './limits.ts';
+import { OPEN_STREAM_TIMEOUT_MS, NOTICE_PROTOCOL } from './limits.ts';
 
 /** Handles the streams on which other nodes tell what they take back. One that makes no sense is reset. */
 export function serveNoticeStreams({ notice }: Pick<DhtNode, 'notice'>): StreamHandler {
@@ -27,7 +27,7 @@ export function serveNoticeStreams({ notice }: Pick<DhtNode, 'notice'>): StreamH
   };
 }
 
-/** Sends a notice to a peer that is connected. Rejects when it is not, or does not take it within 2 s. */
+/** Sends a notice to a peer that is connected. Rejects when it is not, or does not take it within 5 s. */
 export async function sendNotice(
   libp2p: Pick<Libp2p, 'getConnections' | 'dialProtocol'>,
   { id }: NamedPeer,
@@ -35,7 +35,7 @@ export async function sendNotice(
 ): Promise<void> {
   const peer = peerIdFromMultihash(decodeMultihash(id));
   if (libp2p.getConnections(peer).length === 0) throw new Error('The peer is not connected');
-  const signal = AbortSignal.timeout(DIAL_TIMEOUT_MS);
+  const signal = AbortSignal.timeout(OPEN_STREAM_TIMEOUT_MS);
   const stream = await libp2p.dialProtocol(peer, NOTICE_PROTOCOL, { signal });
   try {
     stream.send(notice);

@@ -21,6 +21,7 @@ import {
   MAX_KEPT_STREAMS,
   MAX_SILENT_PEERS,
   MAX_WAITING_QUESTIONS,
+  OPEN_STREAM_TIMEOUT_MS,
   SILENCE_INITIAL_MS,
   SILENCE_MAX_MS,
 } from './limits.ts';
@@ -84,8 +85,10 @@ export function createProviderQueries({
   const silences = new Map<string, Silence>();
 
   const open = async (peer: NamedPeer, onEnd: () => void) => {
-    const signal = AbortSignal.any([stopped.signal, AbortSignal.timeout(DIAL_TIMEOUT_MS)]);
     const target = targetOf(peer, libp2p, allowLoopback);
+    const isConnected = !Array.isArray(target) && libp2p.getConnections(target).length > 0;
+    const timeoutMs = isConnected ? OPEN_STREAM_TIMEOUT_MS : DIAL_TIMEOUT_MS;
+    const signal = AbortSignal.any([stopped.signal, AbortSignal.timeout(timeoutMs)]);
     if (!Array.isArray(target) && !mayAsk(target)) throw new Error('The peer is no member of the cluster');
     const stream: Stream = await libp2p.dialProtocol(target, KAD_PROTOCOL, { signal });
     const kept = createRequestStream(stream, {

@@ -140,12 +140,15 @@ async function dialByRank(
       if (!known.includes(peer)) failure ??= error;
     }
   };
+  // Bootstrapping again is to find those who are in another part of a cluster that fell apart: all are dialled then.
+  const hadPeers = network.hasPeers();
   const dials: Promise<unknown>[] = [];
   for (const group of groups) {
     const dialled = Promise.all(group.map(dial));
     dials.push(dialled);
-    await Promise.race([joined.promise, dialled, clock.sleep(BOOTSTRAP_GROUP_MS, signal).catch(() => {})]);
-    if (isJoined || signal.aborted || network.hasPeers()) break;
+    const pauseOver = clock.sleep(BOOTSTRAP_GROUP_MS, signal).catch(() => {});
+    await Promise.race(hadPeers ? [dialled, pauseOver] : [joined.promise, dialled, pauseOver]);
+    if (signal.aborted || (!hadPeers && (isJoined || network.hasPeers()))) break;
   }
   const late = new BootstrapError('No peer that bootstrap names has answered in time');
   const timeUp = clock.sleep(TCP_TIMEOUT_MS, signal).then(
