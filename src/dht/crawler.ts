@@ -58,9 +58,9 @@ export interface Crawler {
 
 /**
  * Asks for the peers closest to this node and to places spread evenly over the keyspace, each of the peer that is
- * closest to it, for its own of the closest few: k answers at a time name the whole cluster in few questions, where walks to random places would need
- * many. Who is named is in the table at once, so that every node takes the same ones for the closest to a key; the
- * connections come one after the other, as a handshake costs both sides ten milliseconds of CPU and more.
+ * closest to it, for its own of the closest few: k answers at a time name the whole cluster in few questions, where walks
+ * to random places would need many. Who is named is in the table at once, so that every node takes the same ones for the
+ * closest to a key; the connections come one after the other, see createPacedDials.
  */
 export function createCrawler({
   self,

@@ -141,14 +141,14 @@ export function createDhtNode(deps: DhtNodeDeps): DhtNode {
   const listeners = new Set<string>();
   const encodedSelf = () => encodePeer(self, deps.addresses());
 
+  const isConnected = (name: string) => peers.get(name)?.isConnected === true;
   const dials = createPacedDials({
     connect: async (peer) => network.connect(peer),
-    isConnected: ({ id }) => peers.get(id.toHex())?.isConnected === true,
+    isConnected: ({ id }) => isConnected(id.toHex()),
     clock,
     signal: stopped.signal,
     random,
   });
-  const connect = async (peer: NamedPeer) => dials.connect(peer);
   const lookups = createProviderLookups({
     ...deps,
     network: {
@@ -182,11 +182,11 @@ export function createDhtNode(deps: DhtNodeDeps): DhtNode {
         closestPeers: (position, count) => peers.closest(position, count).map(({ name }) => name),
         positionOf: (name) => peers.get(name)?.position,
         peerCount: () => peers.size,
-        isConnected: (name) => peers.get(name)?.isConnected === true,
+        isConnected,
         async connect(name) {
           const peer = peers.get(name);
           if (peer === undefined) throw new Error('The peer has left');
-          await connect(peer);
+          await dials.connect(peer);
         },
         async send(name, multihashes) {
           const peer = peers.get(name);
@@ -302,7 +302,10 @@ export function createDhtNode(deps: DhtNodeDeps): DhtNode {
   const crawler = createCrawler({
     ...deps,
     peers,
-    network: { findNode: async (peer, key) => network.findNode(peer, key), connect },
+    network: {
+      findNode: async (peer, key) => network.findNode(peer, key),
+      connect: async (peer) => dials.connect(peer),
+    },
     onNamed({ id, addresses }) {
       const name = id.toHex();
       if (liveness.stateOf(name) === 'dead') {

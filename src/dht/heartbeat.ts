@@ -1,4 +1,6 @@
 import type { Clock } from '../runtime/clock.ts';
+import { createDeadline } from '../runtime/deadline.ts';
+import { orAbort } from '../runtime/or-abort.ts';
 import {
   BUSY_TICK_MS,
   GIVE_UP_AFTER_MS,
@@ -183,14 +185,8 @@ export function createHeartbeat({
       if (pulse === undefined) return true;
       // A question that could not even be put says nothing of the peer.
       if (pulse.askedMs === undefined || pulse.hasFailed) ask(peer, pulse, clock.nowMs());
-      const answered = new AbortController();
-      const isLate = clock.sleep(PING_TIMEOUT_MS, answered.signal).then(
-        () => false,
-        () => true,
-      );
-      const isThere = await Promise.race([pulse.answer, isLate]);
-      answered.abort();
-      return isThere;
+      using deadline = createDeadline(clock, PING_TIMEOUT_MS);
+      return await orAbort(pulse.answer, deadline.signal).catch(() => false);
     },
     async run(signal) {
       while (!signal.aborted) {

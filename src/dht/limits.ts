@@ -133,8 +133,9 @@ export const CRAWL_REST_MAX_MS = 20 * SECOND_MS;
 /** After a loss a node crawls so much later: whoever it was may be back elsewhere by then, and others hear of that first. */
 export const CRAWL_AFTER_LOSS_MS = 4 * SECOND_MS;
 /**
- * Peers of those closest to itself that a node asks who else is there, where it is not connected to all. Two nodes may each be the other's closest one:
- * asking only each other they never learn of their neighbours, and nobody learns of those from them.
+ * Peers of those closest to itself that a node asks who else is there, where it is not connected to all. Two nodes may
+ * each be the other's closest one: asking only each other they never learn of their neighbours, and nobody learns of
+ * those from them.
  */
 export const OWN_REGION_ASKED = 3;
 /** For so long after a loss all nodes are busy with it: they notice, ask anew, and try to reach who was lost. */

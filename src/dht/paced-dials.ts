@@ -1,4 +1,5 @@
 import type { Clock } from '../runtime/clock.ts';
+import { orAbort } from '../runtime/or-abort.ts';
 import { createSlots } from '../runtime/slots.ts';
 import type { NamedPeer } from './dht-message.ts';
 import {
@@ -74,13 +75,10 @@ export function createPacedDials({
       const name = peer.id.toHex();
       const waiters = waiting.get(name) ?? new Set();
       waiting.set(name, waiters.add(resolve));
-      const onAbort = () => reject(signal.reason as Error);
-      signal.addEventListener('abort', onAbort, { once: true });
       void slots.use(async () => dial(peer, { resolve, reject }));
       try {
-        await promise;
+        await orAbort(promise, signal);
       } finally {
-        signal.removeEventListener('abort', onAbort);
         waiters.delete(resolve);
         if (waiters.size === 0 && waiting.get(name) === waiters) waiting.delete(name);
       }

@@ -111,8 +111,10 @@ export function createProviderLookups(deps: ProviderLookupsDeps): ProviderLookup
       found(providers);
     };
     const offer = (providers: readonly Provider[]) => {
-      const quiet = providers.filter(isUnsure);
-      give(providers.filter((provider) => !quiet.includes(provider)));
+      const { quiet = [], heard = [] } = Object.groupBy(providers, (provider) =>
+        isUnsure(provider) ? 'quiet' : 'heard',
+      );
+      give(heard);
       for (const provider of quiet) {
         open++;
         void heartbeat.confirm(provider.name).then((isThere) => {

@@ -32,7 +32,10 @@ export interface ProvidingNetwork {
   peerCount(): number;
   /** Connects to the peer, when its turn has come. Rejects when it cannot be reached. */
   connect(peerId: string): Promise<void>;
-  /** Gives the peer, which is connected, records that say that this node provides the multihashes; resolves once it has taken them. */
+  /**
+   * Gives the peer, which is connected, records that say that this node provides the multihashes; resolves once it has
+   * taken them.
+   */
   send(peerId: string, multihashes: readonly Uint8Array[], signal: AbortSignal): Promise<void>;
   /** Keeps or renews this node's own record, so that it answers for itself. */
   keepOwn(multihash: Uint8Array): void;
@@ -202,7 +205,9 @@ export function createProviding(
           failures++;
           for (const [key, deliveries] of batch) {
             for (const delivery of deliveries) delivery.refused(key, cause);
-            if (entries.has(key)) outbox.set(key, (outbox.get(key) ?? []).slice(deliveries.length));
+            const later = (outbox.get(key) ?? []).slice(deliveries.length);
+            // What came meanwhile waits for an answer, also for a key that is not provided any more.
+            if (entries.has(key) || later.length > 0) outbox.set(key, later);
             else outbox.delete(key);
           }
           if (failures >= SEND_ATTEMPTS && !network.isConnected(peerId)) {

@@ -156,7 +156,7 @@ async function dialByRank(
     () => {},
   );
   await Promise.race([joined.promise, Promise.all(dials), timeUp]);
-  return isJoined ? { isJoined } : { isJoined, failure };
+  return { isJoined, failure };
 }
 
 function chunks<T>(items: readonly T[], size: number): T[][] {

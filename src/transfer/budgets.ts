@@ -17,7 +17,10 @@ export const LOCAL_STALL_TIMEOUT_MS = 10 * SECOND_MS;
 export const SMALL_REQUEST_TIMEOUT_MS = 3 * SECOND_MS;
 /** A manifest from one peer, body included, so that a peer that stalls leaves time for another. */
 export const SMALL_ANSWER_TIMEOUT_MS = 1 * SECOND_MS;
-/** A body has started and its peer broke, a provider turned out to be gone, or nodes were lost a moment ago: finding another may take longer than the first lookup, since somebody had it. */
+/**
+ * A body has started and its peer broke, a provider turned out to be gone, or nodes were lost a moment ago: finding
+ * another may take longer than the first lookup, since somebody had it.
+ */
 export const REPLACEMENT_LOOKUP_TIMEOUT_MS = 10 * 20;
 /** Until a blob's first source is found, over all peers: no new one is asked after that. Four that hang leave time for a fifth. */
 export const FIRST_SOURCE_TIMEOUT_MS = 5 * HEAD_TIMEOUT_MS;
