@@ -142,6 +142,11 @@ export function createDhtNode(deps: DhtNodeDeps): DhtNode {
   const encodedSelf = () => encodePeer(self, deps.addresses());
 
   const isConnected = (name: string) => peers.get(name)?.isConnected === true;
+  const knownPeer = (name: string): KnownPeer => {
+    const peer = peers.get(name);
+    if (peer === undefined) throw new Error('The peer has left');
+    return peer;
+  };
   const dials = createPacedDials({
     connect: async (peer) => network.connect(peer),
     isConnected: ({ id }) => isConnected(id.toHex()),
@@ -183,15 +188,9 @@ export function createDhtNode(deps: DhtNodeDeps): DhtNode {
         positionOf: (name) => peers.get(name)?.position,
         peerCount: () => peers.size,
         isConnected,
-        async connect(name) {
-          const peer = peers.get(name);
-          if (peer === undefined) throw new Error('The peer has left');
-          await dials.connect(peer);
-        },
+        connect: async (name) => dials.connect(knownPeer(name)),
         async send(name, multihashes) {
-          const peer = peers.get(name);
-          if (peer === undefined) throw new Error('The peer has left');
-          await network.deliver(peer, encodeAddProviders(multihashes, encodedSelf()));
+          await network.deliver(knownPeer(name), encodeAddProviders(multihashes, encodedSelf()));
           heartbeat.heard(name);
         },
         keepOwn: (multihash) => void records.add(multihash, selfName),
