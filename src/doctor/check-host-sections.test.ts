@@ -7,7 +7,13 @@ import { viewHost } from './host-view.ts';
 const CERTS = '/etc/containerd/certs.d';
 const MIRROR = "[host.'http://127.0.0.1:30020']\n";
 
-async function check(text: string, files: Readonly<Record<string, string>> = {}) {
+async function check(
+  text: string,
+  {
+    files = {},
+    major = 2,
+  }: { readonly files?: Readonly<Record<string, string>>; readonly major?: number } = {},
+) {
   await using folder = await createHostFolder({ [`${CERTS}/a.io/hosts.toml`]: text, ...files });
   const { host } = folder;
   return await checkHostSections(
@@ -19,6 +25,7 @@ async function check(text: string, files: Readonly<Record<string, string>> = {})
       mirroredRegistries: [],
       defaultTarget: 'http://127.0.0.1:5000',
     },
+    { major, minor: 0 },
   );
 }
 
@@ -57,8 +64,22 @@ describe('checkHostSections()', () => {
       [],
     ],
   ])('looks at %s', async (_what, text, ids) => {
-    const { findings } = await check(text, { [`${CERTS}/a.io/c.crt`]: 'PEM' });
+    const { findings } = await check(text, { files: { [`${CERTS}/a.io/c.crt`]: 'PEM' } });
     expect(findings.map(({ id }) => id)).toEqual(ids);
+  });
+
+  test('sees an IPv6 address that containerd 1.x cannot read, in the name of a section', async () => {
+    const text = `${MIRROR}ca = []\n\n[host.'http://[fd00::1]:30020']\n`;
+    expect((await check(text, { major: 2 })).findings).toEqual([]);
+    const { findings } = await check(text, { major: 1 });
+    expect(findings.map(({ id, seen }) => ({ id, seen }))).toEqual([
+      {
+        id: 'hosts-ipv6-unreadable',
+        seen: [`${CERTS}/a.io/hosts.toml:4: [host.'http://[fd00::1]:30020']`],
+      },
+    ]);
+    const inline = "[host]\n'http://[fd00::1]:30020' = {}\n";
+    expect((await check(inline, { major: 1 })).findings).toEqual([]);
   });
 
   test('does not miss a certificate where it cannot look', async () => {

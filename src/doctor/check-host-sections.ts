@@ -1,6 +1,8 @@
+import type { ContainerdVersion } from '../containerd/containerd-version.ts';
 import type { HostSettings } from '../containerd/hosts-toml.ts';
 import type { HostsFolder } from '../containerd/read-hosts-folders.ts';
 import { findKeyLine } from '../containerd/toml-lines.ts';
+import { parseTableHeader } from '../containerd/toml-tree.ts';
 import type { HostRoot } from '../runtime/host-root.ts';
 import { configureStep, effectiveFolders, type HostsFacts, mirrorTargets } from './check-hosts.ts';
 import type { Finding, Findings } from './finding.ts';
@@ -15,6 +17,7 @@ const CAPABILITIES = new Set(['pull', 'resolve', 'push', 'referrers']);
 export async function checkHostSections(
   node: { readonly host: HostRoot; readonly view: HostView },
   facts: HostsFacts,
+  version: ContainerdVersion,
 ): Promise<Findings> {
   const targets = mirrorTargets(facts);
   const findings: Finding[] = [];
@@ -22,6 +25,7 @@ export async function checkHostSections(
   for (const folder of effectiveFolders(facts.folders)) {
     const { hosts, path, registry } = folder;
     if (hosts === undefined) continue;
+    if (version.major < 2) findings.push(...checkBrackets(folder));
     const own = hosts.hosts.filter(({ url }) => targets.some((target) => isSameTarget(target, url)));
     const unusable = own.flatMap(({ url, settings }) =>
       unusableBecause(settings).map((why) => ({ url, why })),
@@ -51,6 +55,31 @@ export async function checkHostSections(
     unknown.push(...certificates.unknown);
   }
   return { findings, unknown };
+}
+
+/** The TOML parser of containerd 1.x takes the first `]` of a line for the end of a section's name, quotes or not. */
+function checkBrackets({ path, registry, text = '' }: HostsFolder): Finding[] {
+  const lines = text.split('\n');
+  const seen = lines.flatMap((line, index) =>
+    parseTableHeader(line)?.some((key) => key.includes(']')) === true
+      ? [`${path}:${index + 1}: ${line.trim()}`]
+      : [],
+  );
+  if (seen.length === 0) return [];
+  return [
+    {
+      id: 'hosts-ipv6-unreadable',
+      severity: 'error',
+      what: `containerd 1.x cannot read a hosts.toml that names an IPv6 address: it goes on as if that of ${registry} was not there`,
+      seen,
+      mend: [
+        {
+          do: 'note',
+          text: 'name the mirror by a host name, such as http://localhost:30020, which may have an IPv6 address: --mirror-targets of configure; or use containerd 2.x',
+        },
+      ],
+    },
+  ];
 }
 
 async function checkCertificates(
