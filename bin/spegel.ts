@@ -1,3 +1,6 @@
-import { main } from '../src/cli.ts';
+import { startWithEngineSettings } from '../src/runtime/engine-settings.ts';
 
+// Before the rest is loaded, which takes longer than the start itself.
+if (process.argv.includes('registry')) startWithEngineSettings();
+const { main } = await import('../src/cli.ts');
 await main();

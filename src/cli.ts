@@ -16,6 +16,7 @@ import { peersFlags } from './cli/peers-flags.ts';
 import { registryFlags, registryOptions } from './cli/registry-flags.ts';
 import { UsageError } from './cli/usage-error.ts';
 import { createLogger, type Logger } from './observe/log.ts';
+import { hasEngineSettings } from './runtime/engine-settings.ts';
 import { listenForSignals } from './runtime/signals.ts';
 
 /** What a run of the command line reads and writes; injected in tests. */
@@ -116,6 +117,9 @@ export async function runCli(context: CliContext): Promise<number> {
   add(program, COMMANDS.registry).action(
     action(registryFlags, async (values, logger) => {
       const options = registryOptions(values);
+      if (!hasEngineSettings()) {
+        logger.warn('cannot start itself with settings of the engine: it will use more CPU time when idle');
+      }
       using termination = listenForSignals();
       const { runRegistry } = await import('./commands/registry.ts');
       await runRegistry(options, { logger, signal: termination.signal });

@@ -26,6 +26,14 @@ test('a single node becomes ready', async () => {
   expect((await lab().node(1).mirror.fetch('/readyz')).status).toBe(200);
 });
 
+test('the daemon runs with the settings of the engine, in the process that was started', async () => {
+  const { pid } = lab().node(1).mirror;
+  const environment = (await readFile(`/proc/${pid}/environ`, 'utf8')).split('\0');
+  expect(environment).toContain('BUN_JSC_forceCodeBlockLiveness=1');
+  expect(environment).toContain('MIMALLOC_PURGE_HOLES_MIN_INTERVAL=5000');
+  expect(await readFile(`/proc/${pid}/comm`, 'utf8')).toBe('spegel\n');
+});
+
 test('an address that is taken is an error that names it, with exit code 1', async () => {
   const { exitCode, stderr } = await lab()
     .node(1)
