@@ -2,8 +2,8 @@ import { createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:cryp
 import { constants } from 'node:fs';
 import { mkdir, open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { generateKeyPairFromSeed } from '@libp2p/crypto/keys';
-import type { Ed25519PrivateKey } from '@libp2p/interface';
+import { privateKeyFromRaw } from '@libp2p/crypto/keys';
+import type { PrivateKey } from '@libp2p/interface';
 
 import { writeFileAtomically } from '../runtime/write-file-atomically.ts';
 
@@ -27,7 +27,7 @@ class IdentityError extends Error {
  * (PEM PKCS#8, mode 0600, atomically); without one it is new on every start.
  * Rejects with IdentityError when the file is there and cannot be used: a node never changes its identity by itself.
  */
-export async function loadIdentity(dataDir?: string): Promise<Ed25519PrivateKey> {
+export async function loadIdentity(dataDir?: string): Promise<PrivateKey> {
   if (dataDir === undefined || dataDir === '') return toLibp2p(generateKey());
   const path = join(dataDir, KEY_FILE);
   const pem = await readKeyFile(path);
@@ -49,10 +49,12 @@ function generateKey(): KeyObject {
   return generateKeyPairSync('ed25519').privateKey;
 }
 
-async function toLibp2p(key: KeyObject): Promise<Ed25519PrivateKey> {
-  const { d } = key.export({ format: 'jwk' });
-  if (d === undefined) throw new IdentityError('Cannot read the seed of an Ed25519 key');
-  return generateKeyPairFromSeed('Ed25519', Uint8Array.from(Buffer.from(d, 'base64url')));
+/** From both halves: with the seed alone libp2p computes the public one in JavaScript, which is a quarter of a start. */
+function toLibp2p(key: KeyObject): PrivateKey {
+  const { d, x } = key.export({ format: 'jwk' });
+  if (d === undefined || x === undefined)
+    throw new IdentityError('Cannot read both halves of an Ed25519 key');
+  return privateKeyFromRaw(Uint8Array.from([d, x].flatMap((half) => [...Buffer.from(half, 'base64url')])));
 }
 
 async function readKeyFile(path: string): Promise<string | undefined> {
