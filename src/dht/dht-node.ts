@@ -229,10 +229,10 @@ export function createDhtNode(deps: DhtNodeDeps): DhtNode {
         records.add(multihash, name),
     },
     peers,
-    describe(name) {
+    describe: (name) => directory.describe(name),
+    onTold(name) {
       // Who is told of it may not be connected to it, and cannot know better.
       if (heartbeat.isQuiet(name)) heartbeat.doubt(name);
-      return directory.describe(name);
     },
     isAvoided: (name) => liveness.stateOf(name) === 'dead',
     introduce: (from, addresses) => directory.introduce(from, addresses),

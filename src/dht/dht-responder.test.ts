@@ -28,6 +28,7 @@ function setUp({ known = 0 }: { known?: number } = {}) {
   const peers = createPeerTable(SELF);
   const avoided = new Set<string>();
   const introduced: string[] = [];
+  const told: string[] = [];
   for (let number = 1; number <= known; number++) {
     peers.put(id(number), { addresses: [address(number)], isConnected: true });
   }
@@ -41,6 +42,7 @@ function setUp({ known = 0 }: { known?: number } = {}) {
       introduced.push(from.toHex());
       return peers.put(from, { addresses });
     },
+    onTold: (name) => void told.push(name),
     random: () => 0.999,
   });
   const ask = (type: number, { from = 200, key = KEY } = {}) => {
@@ -49,7 +51,7 @@ function setUp({ known = 0 }: { known?: number } = {}) {
     const numbers = (list: readonly Uint8Array[]) => list.map((bytes) => parsePeer(bytes)?.id[1]);
     return { ...parsed, providers: numbers(parsed.providers), closer: numbers(parsed.closer) };
   };
-  return { records, peers, avoided, introduced, responder, ask };
+  return { records, peers, avoided, introduced, told, responder, ask };
 }
 
 describe('createDhtResponder()', () => {
@@ -88,10 +90,13 @@ describe('createDhtResponder()', () => {
   });
 
   test('names some of many providers', () => {
-    const { records, ask } = setUp({ known: 200 });
+    const { records, ask, told } = setUp({ known: 200 });
+    records.add(KEY, SELF.toHex());
     for (let number = 1; number <= 200; number++) records.add(KEY, id(number).toHex());
     const { providers } = ask(MESSAGE_TYPES.getProviders, { from: 250 });
     expect([providers.length, new Set(providers).size]).toEqual([64, 64]);
+    const others = providers.filter((number) => number !== 0);
+    expect(told.map((name) => Uint8Array.fromHex(name)[1])).toEqual(others);
   });
 
   test('names the closest twenty peers, without the one that asks', () => {

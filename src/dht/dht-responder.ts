@@ -21,6 +21,8 @@ export interface DhtResponderDeps {
    * an address that others may be sent to.
    */
   readonly introduce: (from: Uint8Array, addresses: readonly Uint8Array[]) => boolean;
+  /** Told of each provider that somebody is sent to. */
+  readonly onTold?: (name: string) => void;
   /** A number from 0 up to, not including, 1. Default Math.random. */
   readonly random?: () => number;
 }
@@ -45,6 +47,7 @@ export function createDhtResponder({
   describe,
   isAvoided,
   introduce,
+  onTold = () => {},
   random = Math.random,
 }: DhtResponderDeps): DhtResponder {
   /** The provider of the last record, as its bytes: a peer sends thousands with the same ones. */
@@ -66,15 +69,18 @@ export function createDhtResponder({
       .map(({ encoded }) => encoded);
   const isUseful = (peer: KnownPeer) => peer.addresses.length > 0 && !isAvoided(peer.name);
   const providersOf = (key: Uint8Array) => {
-    const found: Uint8Array[] = [];
+    const usable: { readonly name: string; readonly encoded: Uint8Array }[] = [];
     for (const name of records.providersOf(key)) {
-      if (name === self.name) found.push(self.encoded());
+      if (name === self.name) usable.push({ name, encoded: self.encoded() });
       else if (!isAvoided(name)) {
         const peer = describe(name);
-        if (peer !== undefined) found.push(peer.encoded);
+        if (peer !== undefined) usable.push({ name, encoded: peer.encoded });
       }
     }
-    return sample(found, MAX_PEERS_PER_ANSWER, random);
+    return sample(usable, MAX_PEERS_PER_ANSWER, random).map(({ name, encoded }) => {
+      if (name !== self.name) onTold(name);
+      return encoded;
+    });
   };
 
   return {

@@ -40,7 +40,7 @@ export interface Heartbeat {
   heard(peer: string): void;
   /** Another node says that the peer does not answer: it is asked, unless it was heard just now. */
   suspect(peer: string): void;
-  /** The same when this node itself had no answer: the others do not know yet. */
+  /** The same when it is this node that doubts: it had no answer, or has not heard it for long. The others do not know yet. */
   doubt(peer: string): void;
   /**
    * True for one that nobody may have asked for a while, as far as this node knows: it is not connected to all nodes, and
