@@ -15,10 +15,7 @@ export const MAX_TARGET_BYTES = 2 * KIB;
 /** How long a client may take to send a head. A head fits in one packet, so this is generous; it ends slow-loris attacks. */
 export const HEAD_RECEIVE_TIMEOUT_MS = 10 * SECOND_MS;
 
-/**
- * How often the two time-outs above and below are looked at: they are late by at most this. Each listener wakes the process
- * so often, also an idle one.
- */
+/** How often that is looked at: it is late by at most this. Each listener wakes the process so often, also an idle one. */
 export const CONNECTIONS_CHECK_INTERVAL_MS = 5 * SECOND_MS;
 
 /** How long an idle connection is kept for a client's next request. Longer than PEER_IDLE_TIMEOUT_MS, so that the client closes first. */
