@@ -1,3 +1,5 @@
+import { orAbort } from '../runtime/or-abort.ts';
+
 /** Follows records on their way to several peers each. */
 export interface Delivery {
   /** Says who will be asked to take what; called once, before anything is sent. */
@@ -44,16 +46,6 @@ export function createDelivery(): Delivery {
       refusedKeys++;
       check();
     },
-    async settled(signal) {
-      const aborted = Promise.withResolvers<never>();
-      const onAbort = () => aborted.reject(signal?.reason as Error);
-      if (signal?.aborted === true) onAbort();
-      signal?.addEventListener('abort', onAbort, { once: true });
-      try {
-        await Promise.race([promise, aborted.promise]);
-      } finally {
-        signal?.removeEventListener('abort', onAbort);
-      }
-    },
+    settled: async (signal) => orAbort(promise, signal),
   };
 }

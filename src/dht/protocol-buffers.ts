@@ -84,11 +84,13 @@ export function readVarint(
   offset: number,
 ): { readonly value: number; readonly end: number } | undefined {
   let value = 0;
+  let scale = 1;
   for (let index = 0; index < MAX_VARINT_BYTES; index++) {
     const byte = bytes[offset + index];
     if (byte === undefined) return undefined;
-    value += (byte & 0x7f) * 2 ** (7 * index);
+    value += (byte & 0x7f) * scale;
     if (byte < 0x80) return { value, end: offset + index + 1 };
+    scale *= 128;
   }
   throw new MessageError('Cannot read a message: a number is too long');
 }

@@ -8,11 +8,12 @@ import { peerIdFromPrivateKey } from '@libp2p/peer-id';
 import { failureOf } from '../runtime/conditions.fixture.ts';
 import { loadIdentity } from './identity.ts';
 
-/** A key as Go's crypto/x509 writes it (PKCS#8, no attributes), and the peer ID that belongs to it. */
+/** A key as Go's crypto/x509 writes it (PKCS#8, no attributes), and the public key that belongs to it. */
 const GO_KEY = `-----BEGIN PRIVATE KEY-----
 MC4CAQAwBQYDK2VwBCIEIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f
 -----END PRIVATE KEY-----
 `;
+const GO_PUBLIC_KEY = '03a107bff3ce10be1d70dd18e74bc09967e4d6309ba50d5f1ddc8664125531b8';
 
 let dir = '';
 beforeEach(async () => {
@@ -48,6 +49,9 @@ describe('loadIdentity()', () => {
     expect(Buffer.from(key.raw.subarray(0, 32))).toEqual(
       Buffer.from(Array.from({ length: 32 }, (_, at) => at)),
     );
+    expect(key.publicKey.raw.toHex()).toBe(GO_PUBLIC_KEY);
+    const signed = await key.sign(Buffer.from('text'));
+    expect(await key.publicKey.verify(Buffer.from('text'), signed)).toBe(true);
     expect(await readFile(join(dir, 'private.key'), 'utf8')).toBe(GO_KEY);
   });
 

@@ -3,7 +3,7 @@ import { constants } from 'node:fs';
 import { mkdir, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { privateKeyFromRaw } from '@libp2p/crypto/keys';
-import type { PrivateKey } from '@libp2p/interface';
+import type { Ed25519PrivateKey } from '@libp2p/interface';
 
 import { writeFileAtomically } from '../runtime/write-file-atomically.ts';
 
@@ -27,7 +27,7 @@ class IdentityError extends Error {
  * (PEM PKCS#8, mode 0600, atomically); without one it is new on every start.
  * Rejects with IdentityError when the file is there and cannot be used: a node never changes its identity by itself.
  */
-export async function loadIdentity(dataDir?: string): Promise<PrivateKey> {
+export async function loadIdentity(dataDir?: string): Promise<Ed25519PrivateKey> {
   if (dataDir === undefined || dataDir === '') return toLibp2p(generateKey());
   const path = join(dataDir, KEY_FILE);
   const pem = await readKeyFile(path);
@@ -50,11 +50,14 @@ function generateKey(): KeyObject {
 }
 
 /** From both halves: with the seed alone libp2p computes the public one in JavaScript, which is a quarter of a start. */
-function toLibp2p(key: KeyObject): PrivateKey {
+function toLibp2p(key: KeyObject): Ed25519PrivateKey {
   const { d, x } = key.export({ format: 'jwk' });
   if (d === undefined || x === undefined)
     throw new IdentityError('Cannot read both halves of an Ed25519 key');
-  return privateKeyFromRaw(Uint8Array.from([d, x].flatMap((half) => [...Buffer.from(half, 'base64url')])));
+  const halves = [d, x].map((half) => Buffer.from(half, 'base64url'));
+  const made = privateKeyFromRaw(Uint8Array.from(Buffer.concat(halves)));
+  if (made.type !== 'Ed25519') throw new IdentityError(`Cannot use a key of type ${made.type}`);
+  return made;
 }
 
 async function readKeyFile(path: string): Promise<string | undefined> {

@@ -1,4 +1,10 @@
-import type { PrivateKey, IdentifyResult, Libp2p, PeerId, Peer as StoredPeer } from '@libp2p/interface';
+import type {
+  Ed25519PrivateKey,
+  IdentifyResult,
+  Libp2p,
+  PeerId,
+  Peer as StoredPeer,
+} from '@libp2p/interface';
 import { peerIdFromMultihash, peerIdFromPrivateKey, peerIdFromString } from '@libp2p/peer-id';
 import { CODE_P2P, multiaddr } from '@multiformats/multiaddr';
 import { decode as decodeMultihash } from 'multiformats/hashes/digest';
@@ -40,7 +46,7 @@ export interface P2pRouterDeps {
   readonly clock: Clock;
   readonly bootstrapper: Bootstrapper;
   /** See loadIdentity. */
-  readonly privateKey: PrivateKey;
+  readonly privateKey: Ed25519PrivateKey;
   /** Who may join. It outlives the router. Default: whoever is at an address that others can reach. */
   readonly membership?: Membership;
   readonly observer?: RouterObserver;
