@@ -9,10 +9,7 @@ const MIRROR = "[host.'http://127.0.0.1:30020']\n";
 
 async function check(
   text: string,
-  {
-    files = {},
-    major = 2,
-  }: { readonly files?: Readonly<Record<string, string>>; readonly major?: number } = {},
+  { files = {}, major }: { readonly files?: Readonly<Record<string, string>>; readonly major?: number } = {},
 ) {
   await using folder = await createHostFolder({ [`${CERTS}/a.io/hosts.toml`]: text, ...files });
   const { host } = folder;
@@ -25,7 +22,7 @@ async function check(
       mirroredRegistries: [],
       defaultTarget: 'http://127.0.0.1:5000',
     },
-    { major, minor: 0 },
+    major === undefined ? undefined : { major, minor: 0 },
   );
 }
 
@@ -69,8 +66,11 @@ describe('checkHostSections()', () => {
   });
 
   test('sees an IPv6 address that containerd 1.x cannot read, in the name of a section', async () => {
-    const text = `${MIRROR}ca = []\n\n[host.'http://[fd00::1]:30020']\n`;
-    expect((await check(text, { major: 2 })).findings).toEqual([]);
+    const text = `${MIRROR}ca = 'absent.crt'\r\n\n[host.'http://[fd00::1]:30020']\r\n`;
+    for (const known of [{ major: 2 }, {}]) {
+      const { findings } = await check(text, known);
+      expect(findings.map(({ id }) => id)).toEqual(['hosts-certificate-missing']);
+    }
     const { findings } = await check(text, { major: 1 });
     expect(findings.map(({ id, seen }) => ({ id, seen }))).toEqual([
       {

@@ -17,7 +17,7 @@ const CAPABILITIES = new Set(['pull', 'resolve', 'push', 'referrers']);
 export async function checkHostSections(
   node: { readonly host: HostRoot; readonly view: HostView },
   facts: HostsFacts,
-  version: ContainerdVersion,
+  version: ContainerdVersion | undefined,
 ): Promise<Findings> {
   const targets = mirrorTargets(facts);
   const findings: Finding[] = [];
@@ -25,7 +25,12 @@ export async function checkHostSections(
   for (const folder of effectiveFolders(facts.folders)) {
     const { hosts, path, registry } = folder;
     if (hosts === undefined) continue;
-    if (version.major < 2) findings.push(...checkBrackets(folder));
+    const brackets = version !== undefined && version.major < 2 ? checkBrackets(folder) : [];
+    if (brackets.length > 0) {
+      // What else is in the file does not matter: containerd does not get to it.
+      findings.push(...brackets);
+      continue;
+    }
     const own = hosts.hosts.filter(({ url }) => targets.some((target) => isSameTarget(target, url)));
     const unusable = own.flatMap(({ url, settings }) =>
       unusableBecause(settings).map((why) => ({ url, why })),
@@ -57,11 +62,11 @@ export async function checkHostSections(
   return { findings, unknown };
 }
 
-/** The TOML parser of containerd 1.x takes the first `]` of a line for the end of a section's name, quotes or not. */
+/** The TOML parser of containerd 1.x takes no bracket in the name of a section, quotes or not (go-toml 1, lexInsideTableKey). */
 function checkBrackets({ path, registry, text = '' }: HostsFolder): Finding[] {
-  const lines = text.split('\n');
+  const lines = text.split(/\r?\n/);
   const seen = lines.flatMap((line, index) =>
-    parseTableHeader(line)?.some((key) => key.includes(']')) === true
+    parseTableHeader(line)?.some((key) => /[[\]]/.test(key)) === true
       ? [`${path}:${index + 1}: ${line.trim()}`]
       : [],
   );
@@ -70,12 +75,12 @@ function checkBrackets({ path, registry, text = '' }: HostsFolder): Finding[] {
     {
       id: 'hosts-ipv6-unreadable',
       severity: 'error',
-      what: `containerd 1.x cannot read a hosts.toml that names an IPv6 address: it goes on as if that of ${registry} was not there`,
+      what: `containerd 1.x cannot read a hosts.toml with an IPv6 address in the name of a section: it goes on as if that of ${registry} was not there`,
       seen,
       mend: [
         {
           do: 'note',
-          text: 'name the mirror by a host name, such as http://localhost:30020, which may have an IPv6 address: --mirror-targets of configure; or use containerd 2.x',
+          text: "write a host name instead of the address, for the mirror with --mirror-targets of configure: localhost if it listens on the host itself, else a name that the node's /etc/hosts has for its address; or use containerd 2.x",
         },
       ],
     },

@@ -92,7 +92,7 @@ export async function examineFiles(
       config,
       running,
       seen.isSeen
-        ? joinFindings(checkHosts(hosts), await checkHostSections({ host, view }, hosts, version))
+        ? joinFindings(checkHosts(hosts), await checkHostSections({ host, view }, hosts, known))
         : { findings: [], unknown: seen.unknown },
       config.earlier,
     ),
