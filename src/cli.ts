@@ -16,7 +16,6 @@ import { peersFlags } from './cli/peers-flags.ts';
 import { registryFlags, registryOptions } from './cli/registry-flags.ts';
 import { UsageError } from './cli/usage-error.ts';
 import { createLogger, type Logger } from './observe/log.ts';
-import { hasEngineSettings } from './runtime/engine-settings.ts';
 import { listenForSignals } from './runtime/signals.ts';
 
 /** What a run of the command line reads and writes; injected in tests. */
@@ -26,6 +25,8 @@ export interface CliContext {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly writeOut: (text: string) => void;
   readonly writeError: (text: string) => void;
+  /** What startWithEngineSettings returned, which a daemon logs. */
+  readonly engineFailure?: Error | undefined;
 }
 
 /** A wrong command line, as shells and Go programs have it. */
@@ -45,7 +46,7 @@ const BOOLEAN_FLAGS = new Set(
  * Commands are imported when they run: `configure` then starts in a tenth of the time.
  */
 export async function runCli(context: CliContext): Promise<number> {
-  const { args, environment, writeOut, writeError } = context;
+  const { args, environment, writeOut, writeError, engineFailure } = context;
   let logger = createLogger({ level: 'info', write: writeError });
   let exitCode = 0;
 
@@ -117,8 +118,10 @@ export async function runCli(context: CliContext): Promise<number> {
   add(program, COMMANDS.registry).action(
     action(registryFlags, async (values, logger) => {
       const options = registryOptions(values);
-      if (!hasEngineSettings()) {
-        logger.warn('cannot start itself with settings of the engine: it will use more CPU time when idle');
+      if (engineFailure !== undefined) {
+        logger.warn('Cannot start with the settings of the engine: it takes more CPU time when idle', {
+          error: engineFailure,
+        });
       }
       using termination = listenForSignals();
       const { runRegistry } = await import('./commands/registry.ts');
@@ -173,8 +176,11 @@ export async function runCli(context: CliContext): Promise<number> {
   }
 }
 
-/** Runs the command line of this process and exits. Errors that nobody caught end it with a log line and exit 1. */
-export async function main(): Promise<never> {
+/**
+ * Runs the command line of this process and exits. Errors that nobody caught end it with a log line and exit 1.
+ * `engineFailure` is what startWithEngineSettings returned.
+ */
+export async function main(engineFailure?: Error): Promise<never> {
   const writeError = (text: string) => void process.stderr.write(text);
   for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
     process.on(event, (error: unknown) => {
@@ -187,6 +193,7 @@ export async function main(): Promise<never> {
     environment: process.env,
     writeOut: (text) => void process.stdout.write(text),
     writeError,
+    engineFailure,
   });
   return exit(exitCode);
 }

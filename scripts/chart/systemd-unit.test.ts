@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { configureFlags, configureOptions } from '../../src/cli/configure-flags.ts';
 import { environmentName, readFlags } from '../../src/cli/flag.ts';
 import { registryFlags, registryOptions } from '../../src/cli/registry-flags.ts';
+import { ENGINE_SETTINGS } from '../../src/runtime/engine-settings.ts';
 import { REPOSITORY } from './render-chart.ts';
 
 const FOLDER = join(REPOSITORY, 'deploy/systemd');
@@ -27,6 +28,12 @@ describe('deploy/systemd', () => {
     await writeFile(unit, text.replaceAll('/usr/local/bin/spegel', process.execPath));
     const { exitCode, stderr } = Bun.spawnSync([analyze ?? '', 'verify', unit]);
     expect({ exitCode, stderr: stderr.toString() }).toEqual({ exitCode: 0, stderr: '' });
+  });
+
+  test('the unit starts the daemon with the settings of the engine', async () => {
+    const text = await readFile(join(FOLDER, 'spegel.service'), 'utf8');
+    const settings = Object.entries(ENGINE_SETTINGS).map(([name, value]) => `${name}=${value}`);
+    expect(text).toContain(`\nEnvironment=${settings.join(' ')}\n`);
   });
 
   test('the environment file has flags of both commands, which take their values', async () => {

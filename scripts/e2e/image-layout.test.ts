@@ -34,6 +34,7 @@ interface Config {
   readonly os: string;
   readonly config: {
     readonly User: string;
+    readonly Env: readonly string[];
     readonly Entrypoint: readonly string[];
     readonly Labels: Readonly<Record<string, string>>;
   };
@@ -115,6 +116,7 @@ test('the image of the compiled program built twice is the same to the last byte
         os: 'linux',
       });
       expect(config.config).toMatchObject({ User: '0:0', Entrypoint: ['/spegel'] });
+      expect(config.config.Env).toContain('MIMALLOC_PURGE_HOLES_MIN_INTERVAL=5000');
       expect(config.config.Labels).toMatchObject({
         'org.opencontainers.image.title': 'spegel',
         'org.opencontainers.image.version': texts.version,

@@ -1,6 +1,7 @@
 import { expect, test } from 'bun:test';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { ENGINE_SETTINGS } from '../../src/runtime/engine-settings.ts';
 import { LIBRARIES } from './base-files.ts';
 
 const root = join(import.meta.dir, '../..');
@@ -12,6 +13,13 @@ function buildFlags(text: string): string[] {
   return [...command.matchAll(/--[a-z-]+(?:=[a-z]+)?/g)]
     .map(([flag]) => flag.replace(/^--target.*/, '--target'))
     .sort();
+}
+
+/** As Dockerfiles and systemd units have them. */
+function formatSettings(settings: Readonly<Record<string, string>>): string {
+  return Object.entries(settings)
+    .map(([name, value]) => `${name}=${value}`)
+    .join(' ');
 }
 
 test('deploy/Dockerfile compiles as scripts/build does, for the same runtimes', async () => {
@@ -37,7 +45,8 @@ test('deploy/Dockerfile takes the libraries of scripts/image, the same settings,
   const layout = await read('scripts/oci-image/image-layout.ts');
   expect(dockerfile).toContain(`ARG BUN_VERSION=${engines.bun}\n`);
   for (const [instruction, setting] of [
-    ['ENV PATH=/ SSL_CERT_FILE=', "Env: ['PATH=/', 'SSL_CERT_FILE="],
+    ['ENV PATH=/ SSL_CERT_FILE=', "'PATH=/',\n          'SSL_CERT_FILE="],
+    [`ENV ${formatSettings(ENGINE_SETTINGS)}\n`, 'Object.entries(ENGINE_SETTINGS)'],
     ['USER 0:0', "User: '0:0'"],
     ['WORKDIR /\n', "WorkingDir: '/'"],
     ['ENTRYPOINT ["/spegel"]', "Entrypoint: ['/spegel']"],

@@ -1,5 +1,6 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { ENGINE_SETTINGS } from '../../src/runtime/engine-settings.ts';
 import { runCommand } from '../lab/run-command.ts';
 import { createTar, type TarEntry } from '../lab/tar.ts';
 import { type Architecture, baseFiles } from './base-files.ts';
@@ -89,7 +90,11 @@ export async function writeImageLayout(
       config: {
         // containerd's socket and its content belong to root.
         User: '0:0',
-        Env: ['PATH=/', 'SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt'],
+        Env: [
+          'PATH=/',
+          'SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt',
+          ...Object.entries(ENGINE_SETTINGS).map(([name, value]) => `${name}=${value}`),
+        ],
         Entrypoint: ['/spegel'],
         WorkingDir: '/',
         Labels: annotations,

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test';
-import { hasEngineSettings, type ProcessImage, startWithEngineSettings } from './engine-settings.ts';
+import { ENGINE_SETTINGS, type ProcessImage, startWithEngineSettings } from './engine-settings.ts';
 
 interface Started {
   readonly path: string;
@@ -7,61 +7,60 @@ interface Started {
   readonly environment: NodeJS.ProcessEnv;
 }
 
-const IMAGE: ProcessImage = {
-  isCompiled: true,
-  environment: {},
-  executable: '/bin/program',
-  args: ['program', 'serve'],
-  execve: () => {
-    throw new Error('not injected');
-  },
-};
-
-/** What is started instead of a process with the image; undefined if nothing is. */
-function start(image: Partial<ProcessImage>): Started | undefined {
+/** What is started instead of a process with the image, if anything is, and what is returned. */
+function start(image: Partial<ProcessImage>): {
+  readonly started: Started | undefined;
+  readonly failure: Error | undefined;
+} {
   let started: Started | undefined;
-  startWithEngineSettings({
-    ...IMAGE,
+  const failure = startWithEngineSettings({
+    isCompiled: true,
+    environment: {},
+    executable: '/bin/program',
+    args: ['program', 'serve'],
     execve: (path, args, environment) => (started = { path, args, environment }),
     ...image,
   });
-  return started;
+  return { started, failure };
 }
+
+const NOTHING = { started: undefined, failure: undefined };
+const SETTINGS = { BUN_JSC_forceCodeBlockLiveness: '1', MIMALLOC_PURGE_HOLES_MIN_INTERVAL: '5000' };
 
 describe('startWithEngineSettings()', () => {
   test('starts the same program with what is missing, once', () => {
-    const first = start({ environment: { HOME: '/root' } });
-    expect(first).toEqual({
+    const { started } = start({ environment: { HOME: '/root' } });
+    expect(started).toEqual({
       path: '/bin/program',
       args: ['program', 'serve'],
-      environment: {
-        HOME: '/root',
-        BUN_JSC_forceCodeBlockLiveness: '1',
-        MIMALLOC_PURGE_HOLES_MIN_INTERVAL: '5000',
-      },
+      environment: { HOME: '/root', ...SETTINGS, SPEGEL_STARTED_ANEW: '1' },
     });
-    const environment = first?.environment ?? {};
-    expect(start({ environment })).toBeUndefined();
-    expect(hasEngineSettings({ ...IMAGE, environment })).toBe(true);
-  });
-
-  test('goes on without them when the program cannot be started', () => {
-    startWithEngineSettings(IMAGE);
-    expect(hasEngineSettings(IMAGE)).toBe(false);
+    expect(start({ environment: started?.environment ?? {} })).toEqual(NOTHING);
+    expect(start({ environment: ENGINE_SETTINGS })).toEqual(NOTHING);
   });
 
   test('leaves what a user has set', () => {
     const environment = { BUN_JSC_forceCodeBlockLiveness: '0', MIMALLOC_PURGE_HOLES_MIN_INTERVAL: '' };
-    expect(start({ environment })).toBeUndefined();
-    const { MIMALLOC_PURGE_HOLES_MIN_INTERVAL: _, ...one } = environment;
-    expect(start({ environment: one })?.environment).toEqual({
-      BUN_JSC_forceCodeBlockLiveness: '0',
-      MIMALLOC_PURGE_HOLES_MIN_INTERVAL: '5000',
-    });
+    expect(start({ environment })).toEqual(NOTHING);
+    const { started } = start({ environment: { BUN_JSC_forceCodeBlockLiveness: '0' } });
+    expect(started?.environment).toMatchObject({ ...SETTINGS, BUN_JSC_forceCodeBlockLiveness: '0' });
+  });
+
+  test('goes on when the program cannot be started, and says why', () => {
+    const error = new Error('EACCES');
+    const execve = () => {
+      throw error;
+    };
+    expect(start({ execve }).failure).toBe(error);
+  });
+
+  test('does not start again and again where the environment does not arrive', () => {
+    const { started, failure } = start({ environment: { SPEGEL_STARTED_ANEW: '1' } });
+    expect(started).toBeUndefined();
+    expect(failure?.message).toContain('MIMALLOC_PURGE_HOLES_MIN_INTERVAL');
   });
 
   test('does nothing when the program is run from source', () => {
-    expect(start({ isCompiled: false })).toBeUndefined();
-    expect(hasEngineSettings({ ...IMAGE, isCompiled: false })).toBe(true);
+    expect(start({ isCompiled: false })).toEqual(NOTHING);
   });
 });

@@ -1,13 +1,17 @@
 /**
  * Settings of the JavaScript engine and its allocator for a process that is idle most of the time. Both read them when
- * they start, from the environment alone. Values that a user has set are left as they are.
+ * they start, from the environment alone. The image and the systemd unit have them; values that a user has set are left.
  */
-const ENGINE_SETTINGS: Readonly<Record<string, string>> = {
-  // Else compiled code that was not used for a few seconds is thrown away, and made again for the next heartbeat.
+export const ENGINE_SETTINGS: Readonly<Record<string, string>> = {
+  // Else compiled code that was not used for a few seconds is thrown away, and made again for the next heartbeat. What
+  // such code refers to is kept with it, some MiB in all.
   BUN_JSC_forceCodeBlockLiveness: '1',
   // In ms. Else a thread of the allocator looks ten times a second for memory to give back.
   MIMALLOC_PURGE_HOLES_MIN_INTERVAL: '5000',
 };
+
+/** Set for the program that is started anew, so that it happens once, whatever a later runtime does to the environment. */
+const STARTED_ANEW = 'SPEGEL_STARTED_ANEW';
 
 /** What startWithEngineSettings needs of the process; injected in tests. */
 export interface ProcessImage {
@@ -23,33 +27,24 @@ export interface ProcessImage {
 }
 
 /**
- * Starts the program anew in its own process if it was started without the settings, which takes some ms. Returns when
- * there is nothing to do, or when it cannot be started: the process goes on as it is, at the cost of some CPU time. What
- * is open then is closed, so nothing may be.
+ * Starts the program anew in its own process if it was started without the settings; that takes as long as starting an
+ * empty program. Returns undefined when there is nothing to do, and the error when it cannot be started: the process goes
+ * on as it is, at the cost of some CPU time. What is open then is closed, and a signal that comes then is lost, so it has
+ * to be the first thing that happens.
  */
-export function startWithEngineSettings(image: ProcessImage = thisProcess()): void {
-  const missing = missingSettings(image);
-  if (missing.length === 0) return;
-  const { environment, executable, args, execve } = image;
-  try {
-    execve(executable, args, { ...environment, ...Object.fromEntries(missing) });
-  } catch {
-    // Said by whoever asks hasEngineSettings().
+export function startWithEngineSettings(image: ProcessImage = thisProcess()): Error | undefined {
+  const { isCompiled, environment, executable, args, execve } = image;
+  const missing = Object.entries(ENGINE_SETTINGS).filter(([name]) => environment[name] === undefined);
+  if (!isCompiled || missing.length === 0) return undefined;
+  if (environment[STARTED_ANEW] !== undefined) {
+    return new Error(`Was started with ${missing.map(([name]) => name).join(' and ')}, and does not see it`);
   }
-}
-
-/** False when startWithEngineSettings() could not start the program with them. */
-export function hasEngineSettings(image: ProcessImage = thisProcess()): boolean {
-  return missingSettings(image).length === 0;
-}
-
-function missingSettings({
-  isCompiled,
-  environment,
-}: ProcessImage): readonly [name: string, value: string][] {
-  return isCompiled
-    ? Object.entries(ENGINE_SETTINGS).filter(([name]) => environment[name] === undefined)
-    : [];
+  try {
+    execve(executable, args, { ...environment, ...Object.fromEntries(missing), [STARTED_ANEW]: '1' });
+    return undefined;
+  } catch (error) {
+    return error as Error;
+  }
 }
 
 /** Bun puts two words of its own before the arguments. */

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { peerIdFromString } from '@libp2p/peer-id';
 import { type Cleanup, createCleanup } from '../../lab/cleanup.ts';
+import { ENGINE_SETTINGS } from '../../../src/runtime/engine-settings.ts';
 import { type Daemon, startDaemon } from '../../lab/daemon.ts';
 import { reserveNeighbourTable } from '../../lab/neighbour-table.ts';
 import { createLabNetwork, type Endpoint } from '../../lab/network.ts';
@@ -119,6 +120,8 @@ async function start(
         argv: [program, JSON.stringify(config)],
         logPath: join(folder, `${endpoint.name}.log`),
         cwd: folder,
+        // As the image has it.
+        env: ENGINE_SETTINGS,
       },
     );
     return {

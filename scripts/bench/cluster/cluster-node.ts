@@ -19,7 +19,6 @@ import { createAdvertiser } from '../../../src/routing/advertiser.ts';
 import { createPrefetch } from '../../../src/routing/prefetch.ts';
 import { build } from '../../../src/runtime/build.ts';
 import { systemClock as clock } from '../../../src/runtime/clock.ts';
-import { startWithEngineSettings } from '../../../src/runtime/engine-settings.ts';
 import { trimMemory } from '../../../src/runtime/trim-memory.ts';
 import { createSharingPolicy } from '../../../src/store/sharing-policy.ts';
 import { createTransfer, type Transfer } from '../../../src/transfer/transfer.ts';
@@ -34,7 +33,6 @@ import { createNodeOrders } from './node-orders.ts';
 const RESOLVE_TIMEOUT_MS = 20;
 const RESOLVE_RETRIES = 3;
 
-startWithEngineSettings();
 const config = JSON.parse(process.argv[2] ?? '{}') as NodeConfig;
 const logger = createLogger({ level: 'info', write: (line) => void process.stderr.write(line) });
 const metrics = createMetrics(build);
