@@ -24,8 +24,13 @@ export function createKeptLookups<T>(
       return undefined;
     },
     keep(key, found) {
+      const now = nowMs();
+      for (const [old, { untilMs }] of kept) {
+        if (now < untilMs) break;
+        kept.delete(old);
+      }
       kept.delete(key);
-      kept.set(key, { found, untilMs: nowMs() + (found.length > 0 ? KEEP_FOUND_MS : KEEP_MISS_MS) });
+      kept.set(key, { found, untilMs: now + (found.length > 0 ? KEEP_FOUND_MS : KEEP_MISS_MS) });
       const [oldest] = kept.keys();
       if (kept.size > maxKept && oldest !== undefined) kept.delete(oldest);
     },

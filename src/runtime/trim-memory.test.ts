@@ -8,7 +8,7 @@ const MIB = 1024 * 1024;
 
 function start(bytes: number | undefined) {
   const clock = createVirtualClock();
-  const state = { bytes, isIdle: true, cpuMs: 0, trims: 0 };
+  const state = { bytes, isIdle: true, cpuMs: 0, trims: 0, collections: 0 };
   const stop = new AbortController();
   const running = trimMemory(
     {
@@ -17,6 +17,7 @@ function start(bytes: number | undefined) {
       cpuMs: () => state.cpuMs,
       anonymousBytes: async () => state.bytes,
       shrink: () => state.trims++,
+      collect: () => state.collections++,
     },
     stop.signal,
   );
@@ -64,10 +65,29 @@ describe('trimMemory()', () => {
     await end();
   });
 
+  test('collects garbage when a small process has grown, from what it then has', async () => {
+    const { clock, state, end } = start(40 * MIB);
+    await clock.advance(MINUTE_MS);
+    state.bytes = 43 * MIB;
+    await clock.advance(MINUTE_MS);
+    expect(state.collections).toBe(0);
+    state.bytes = 44 * MIB;
+    await clock.advance(MINUTE_MS);
+    expect(state.collections).toBe(1);
+    await clock.advance(60 * MINUTE_MS);
+    state.bytes = 47 * MIB;
+    await clock.advance(MINUTE_MS);
+    expect(state.collections).toBe(1);
+    state.bytes = 48 * MIB;
+    await clock.advance(MINUTE_MS);
+    expect(state).toMatchObject({ collections: 2, trims: 0 });
+    await end();
+  });
+
   test.each([60 * MIB, undefined])('leaves a process alone that has %p bytes', async (bytes) => {
     const { clock, state, end } = start(bytes);
     await clock.advance(60 * MINUTE_MS);
-    expect(state.trims).toBe(0);
+    expect(state).toMatchObject({ trims: 0, collections: 0 });
     await end();
   });
 });

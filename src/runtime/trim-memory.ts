@@ -11,8 +11,10 @@ export interface TrimMemoryDeps {
   readonly cpuMs?: () => number;
   /** Memory of the process that is no file's, in bytes. Default: as Linux tells it; undefined elsewhere. */
   readonly anonymousBytes?: () => Promise<number | undefined>;
-  /** Gives back what is not needed. Default: Bun's own way. */
+  /** Gives back what is not needed, compiled code and empty pages among it. Default: Bun's own way. */
   readonly shrink?: () => void;
+  /** Gives back garbage. Default: a full collection of Bun's. */
+  readonly collect?: () => void;
 }
 
 const SECOND_MS = 1000;
@@ -26,10 +28,15 @@ const CALM_SHARE = 0.02;
 const PAUSE_MS = 10 * MINUTE_MS;
 /** Nor for a process that is small: what it does next takes longer afterwards. */
 const SMALL_BYTES = 64 * MIB;
+/**
+ * Garbage that is worth a collection of its own. Left alone the engine waits until there is about as much of it as there is
+ * else, which in a process with little to do takes half an hour.
+ */
+const GARBAGE_BYTES = 4 * MIB;
 
 /**
- * Gives memory back that the process needed for a while, when it has grown and has nothing to do: compiled code and
- * garbage. It shares a node with a workload. Runs until the signal aborts.
+ * Gives memory back that the process needed for a while, when it has grown and has nothing to do: garbage, and when it is
+ * large also compiled code. It shares a node with a workload. Runs until the signal aborts.
  */
 export async function trimMemory(
   {
@@ -40,10 +47,13 @@ export async function trimMemory(
     // Deprecated with nothing in its place: a garbage collection leaves compiled code and empty pages where they are.
     // oxlint-disable-next-line typescript/no-deprecated
     shrink = () => Bun.shrink(),
+    collect = () => Bun.gc(true),
   }: TrimMemoryDeps,
   signal: AbortSignal,
 ): Promise<void> {
   let restMs = 0;
+  /** The least it had since memory was last given back. */
+  let leastBytes = Infinity;
   while (!signal.aborted) {
     await clock.sleep(restMs, signal).catch(() => {});
     restMs = 0;
@@ -51,8 +61,12 @@ export async function trimMemory(
     await clock.sleep(INTERVAL_MS, signal).catch(() => {});
     if (signal.aborted || !isIdle() || cpuMs() - cpuBeforeMs > CALM_SHARE * INTERVAL_MS) continue;
     const bytes = await anonymousBytes();
-    if (bytes === undefined || bytes < SMALL_BYTES) continue;
-    shrink();
+    if (bytes === undefined) continue;
+    leastBytes = Math.min(leastBytes, bytes);
+    if (bytes >= SMALL_BYTES) shrink();
+    else if (bytes >= leastBytes + GARBAGE_BYTES) collect();
+    else continue;
+    leastBytes = Infinity;
     restMs = PAUSE_MS - INTERVAL_MS;
   }
 }
