@@ -13,7 +13,7 @@ afterEach(async () => {
   await Promise.all(disposables.splice(0).map(async (each) => each[Symbol.asyncDispose]()));
 });
 
-/** Peers that note what they are given. `broken` ones refuse. */
+/** Peers that note what they are given. `broken` ones refuse, all once `hold` is over. */
 function start(
   peers: string[],
   options: Partial<ProvidingOptions> = {},
@@ -24,6 +24,7 @@ function start(
   const state = {
     peers,
     broken: new Set<string>(),
+    hold: Promise.resolve(),
     sends: [] as [string, number][],
     gone: [] as string[],
     connected: new Set<string>(),
@@ -43,6 +44,7 @@ function start(
         connect: async () => {},
         async send(peerId, multihashes) {
           state.sends.push([peerId, multihashes.length]);
+          await state.hold;
           if (state.broken.has(peerId)) throw new Error('Connection refused');
           const set = held.get(peerId) ?? new Set();
           held.set(peerId, set);
@@ -152,6 +154,21 @@ describe('createProviding()', () => {
   test('answers every one of several calls for the same key', async () => {
     const { providing } = start(['a', 'b']);
     await Promise.all(Array.from({ length: 10 }, async () => providing.provide(['x', 'y'])));
+  });
+
+  test('answers who came while a record was refused, also when it is not provided any more', async () => {
+    const { providing, state } = start(['a']);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    state.hold = promise;
+    state.broken.add('a');
+    const first = failureOf(providing.provide(['x']));
+    await until(() => state.sends.length === 1);
+    const second = providing.provide(['x']);
+    providing.stop(['x']);
+    resolve();
+    expect((await first).message).toContain('No peer took');
+    state.broken.clear();
+    await second;
   });
 
   test('provides again after the interval, but not what was stopped', async () => {
