@@ -30,6 +30,7 @@ import { createMembershipGate, type MembershipGate } from './membership-gate.ts'
 import { noiseForBun } from './noise-for-bun.ts';
 import { privateNetwork } from './private-network.ts';
 import { quietKadDht } from './quiet-kad-dht.ts';
+import { spareWindowUpdates } from './spare-window-updates.ts';
 
 /** The routing table of kad-dht 16, as far as it is used here. The package's types show its size only. */
 export interface RoutingTable extends EventTarget {
@@ -97,6 +98,7 @@ export async function createKadNode(
   { privateKey, onStream, membership = everybody, logger = silentLogger }: KadNodeDeps,
   options: KadNodeOptions,
 ): Promise<KadNode> {
+  spareWindowUpdates();
   const gate = createMembershipGate(membership);
   const listen = parseListenAddress(options.listenAddress);
   let port = listen.port;

@@ -1,7 +1,6 @@
 import type { Stream } from '@libp2p/interface';
 
 import { createMessageSplitter } from '../dht/message-splitter.ts';
-import { spareWindowUpdates } from './spare-window-updates.ts';
 
 /** The stream ended before the answer came. It may have been too old; another one may do. */
 export class StreamLostError extends Error {
@@ -85,7 +84,6 @@ export function createRequestStream(
     }
   };
   const onLost = () => end(new StreamLostError('The peer ended the stream'));
-  spareWindowUpdates(stream);
   stream.addEventListener('message', onMessage);
   stream.addEventListener('remoteCloseWrite', onLost, { once: true });
   stream.addEventListener('close', onLost, { once: true });

@@ -4,7 +4,6 @@ import type { DhtNode } from '../dht/dht-node.ts';
 import { MAX_MESSAGE_BYTES } from '../dht/limits.ts';
 import { createMessageSplitter } from '../dht/message-splitter.ts';
 import { concat } from '../dht/protocol-buffers.ts';
-import { spareWindowUpdates } from './spare-window-updates.ts';
 
 /**
  * Answers that are made before it is looked at whether the peer takes them: a question has 40 bytes and its answer up
@@ -21,7 +20,6 @@ export function serveDhtStreams({ answer }: Pick<DhtNode, 'answer'>): StreamHand
   return (stream: Stream, connection: Connection) => {
     const from = connection.remotePeer.toMultihash().bytes;
     const splitter = createMessageSplitter(MAX_MESSAGE_BYTES);
-    spareWindowUpdates(stream);
     /** Messages that are not answered yet. */
     const waiting: Uint8Array[] = [];
     let isHeld = false;

@@ -1,4 +1,5 @@
 import { expect, test } from 'bun:test';
+import { YamuxStream } from '@chainsafe/libp2p-yamux/stream';
 import { multiaddr } from '@multiformats/multiaddr';
 
 import { encodePing } from '../dht/add-provider-message.ts';
@@ -9,6 +10,23 @@ import { until } from '../runtime/conditions.fixture.ts';
 import { KAD_PROTOCOL } from './limits.ts';
 import { createRequestStream } from './request-stream.ts';
 import { startKadNode } from './testing/start-kad-node.ts';
+
+test('spareWindowUpdates() leaves out those of handshakes: one opens a stream, one accepts it', async () => {
+  await using cleanup = new AsyncDisposableStack();
+  const [node, other] = [await startKadNode(cleanup), await startKadNode(cleanup)];
+  const handle = YamuxStream.prototype.handleWindowUpdate;
+  const updates = new Map<YamuxStream, number>();
+  YamuxStream.prototype.handleWindowUpdate = function (this: YamuxStream, frame) {
+    updates.set(this, (updates.get(this) ?? 0) + 1);
+    handle.call(this, frame);
+  };
+  cleanup.defer(() => void (YamuxStream.prototype.handleWindowUpdate = handle));
+  const target = multiaddr(`${node.announced()[0]}/p2p/${node.libp2p.peerId.toString()}`);
+  const stream = await other.libp2p.dialProtocol(target, KAD_PROTOCOL);
+  expect(stream.status).toBe('open');
+  expect(updates.size).toBeGreaterThan(1);
+  expect(Math.max(...updates.values())).toBe(1);
+});
 
 test('spareWindowUpdates() leaves out those for small messages, and lets megabytes pass both ways', async () => {
   await using cleanup = new AsyncDisposableStack();
