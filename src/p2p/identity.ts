@@ -52,8 +52,9 @@ function generateKey(): KeyObject {
 /** From both halves: with the seed alone libp2p computes the public one in JavaScript, which is a quarter of a start. */
 function toLibp2p(key: KeyObject): Ed25519PrivateKey {
   const { d, x } = key.export({ format: 'jwk' });
-  if (d === undefined || x === undefined)
+  if (d === undefined || x === undefined) {
     throw new IdentityError('Cannot read both halves of an Ed25519 key');
+  }
   const halves = [d, x].map((half) => Buffer.from(half, 'base64url'));
   const made = privateKeyFromRaw(Uint8Array.from(Buffer.concat(halves)));
   if (made.type !== 'Ed25519') throw new IdentityError(`Cannot use a key of type ${made.type}`);

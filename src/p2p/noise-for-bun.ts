@@ -3,6 +3,8 @@ import { hkdfSync } from 'node:crypto';
 import { noise } from '@chainsafe/libp2p-noise';
 import { asCrypto, defaultCrypto } from '@chainsafe/libp2p-noise/crypto';
 
+import { joinWrites } from './join-writes.ts';
+
 /** Bytes of a key, and of a chaining key. */
 const KEY_BYTES = 32;
 
@@ -16,11 +18,11 @@ export function noiseHkdf(chainingKey: Uint8Array, input: Uint8Array): [Uint8Arr
 /**
  * Noise with a cipher that Bun has for messages of every length. The package takes node:crypto's chacha20-poly1305
  * from 1,200 bytes on, which Bun 1.4.5 lacks: each longer message then failed with "Unknown cipher" and ended the
- * connection that it came or went on. Its HKDF in JavaScript took some 3 % of what a node
+ * connection that it came or went on. It writes each message in one go, see joinWrites. Its HKDF in JavaScript took some 3 % of what a node
  * does while it connects to its cluster.
  */
 export function noiseForBun(): ReturnType<typeof noise> {
-  return noise({
+  const create = noise({
     crypto: {
       ...defaultCrypto,
       getHKDF: noiseHkdf,
@@ -28,4 +30,12 @@ export function noiseForBun(): ReturnType<typeof noise> {
       chaCha20Poly1305Decrypt: (...args) => asCrypto.chaCha20Poly1305Decrypt(...args),
     },
   });
+  return (components) => {
+    const encrypter = create(components);
+    const secureOutbound = encrypter.secureOutbound.bind(encrypter);
+    const secureInbound = encrypter.secureInbound.bind(encrypter);
+    encrypter.secureOutbound = async (connection, options) => secureOutbound(joinWrites(connection), options);
+    encrypter.secureInbound = async (connection, options) => secureInbound(joinWrites(connection), options);
+    return encrypter;
+  };
 }

@@ -7,7 +7,7 @@ interface YamuxWindow {
   readonly recvWindowCapacity: number;
   /** Bytes that it may send in all before it has to wait. */
   readonly recvWindow: number;
-  sendWindowUpdate(): void;
+  sendWindowUpdate: (this: YamuxWindow) => void;
 }
 
 let isSpared = false;
