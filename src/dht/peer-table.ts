@@ -112,22 +112,23 @@ export function createPeerTable(
         const last = found.length < count ? undefined : found[count - 1];
         if (last !== undefined && isCloser(last, entry, position, target)) continue;
         if (!isWanted(entry)) continue;
-        if (last !== undefined) found.pop();
-        let place = found.length;
+        let place = last === undefined ? found.length : count - 1;
         for (; place > 0; place--) {
           const before = found[place - 1];
           if (before === undefined || isCloser(before, entry, position, target)) break;
+          found[place] = before;
         }
-        found.splice(place, 0, entry);
+        found[place] = entry;
       }
       return found;
     },
   };
 }
 
-/** True if a is closer to the position than b, by XOR. */
+/** True if a is closer to the position than b, by XOR. Called for each peer and key: it must leave no garbage. */
 function isCloser(a: Entry, b: Entry, position: Uint8Array, target: number): boolean {
-  const [left, right] = [(a.prefix ^ target) >>> 0, (b.prefix ^ target) >>> 0];
+  const left = (a.prefix ^ target) >>> 0;
+  const right = (b.prefix ^ target) >>> 0;
   if (left !== right) return left < right;
   return isCloserTo(position, a.position, b.position);
 }

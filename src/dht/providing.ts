@@ -107,6 +107,8 @@ interface Entry {
 
 /** What waits to be sent to one peer: keys, each with the calls that wait for it to be taken. */
 type Outbox = Map<string, readonly Delivery[]>;
+/** One for all: there are as many as records that wait. */
+const NOBODY: readonly Delivery[] = [];
 
 /** How many keys are placed before other work gets its turn. */
 const KEYS_PER_TURN = 200;
@@ -174,7 +176,7 @@ export function createProviding(
     const waiting = outboxes.get(peerId);
     const outbox: Outbox = waiting ?? new Map();
     for (const key of keys) {
-      const earlier = outbox.get(key) ?? [];
+      const earlier = outbox.get(key) ?? NOBODY;
       outbox.set(key, delivery === undefined ? earlier : [...earlier, delivery]);
     }
     if (waiting !== undefined) return;
@@ -191,7 +193,7 @@ export function createProviding(
     let failures = 0;
     try {
       while (outbox.size > 0) {
-        const batch = [...outbox].slice(0, RECORDS_PER_SEND);
+        const batch = firstOf(outbox, RECORDS_PER_SEND);
         const multihashes = batch.flatMap(([key]) => entries.get(key)?.multihash ?? []);
         try {
           // Not in a slot: those who are connected need not wait behind dials.
@@ -401,4 +403,14 @@ export function createProviding(
       await Promise.all(running);
     },
   };
+}
+
+/** The first entries of a map, without a copy of the others: it may be long, and is emptied in many steps. */
+function firstOf<K, V>(map: ReadonlyMap<K, V>, count: number): [K, V][] {
+  const first: [K, V][] = [];
+  for (const entry of map) {
+    if (first.length === count) break;
+    first.push(entry);
+  }
+  return first;
 }
