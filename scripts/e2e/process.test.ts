@@ -30,7 +30,6 @@ test('the daemon runs with the settings of the engine, in the process that was s
   const { pid } = lab().node(1).mirror;
   const environment = (await readFile(`/proc/${pid}/environ`, 'utf8')).split('\0');
   expect(environment).toContain('BUN_JSC_forceCodeBlockLiveness=1');
-  expect(environment).toContain('BUN_JSC_forceRAMSize=134217728');
   expect(environment).toContain('MIMALLOC_PURGE_HOLES_MIN_INTERVAL=5000');
   expect(await readFile(`/proc/${pid}/comm`, 'utf8')).toBe('spegel\n');
 });

@@ -43,7 +43,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'a record is taken for others than its sender',
     file: 'dht-responder.ts',
-    find: 'if (providers.some((provider) => isAbout(provider, from, name))) records.add(key, name);',
+    find: 'if (!providers.some((provider) => isAbout(provider, from, name))) return undefined;',
     replace: "for (const each of providers) records.add(key, parsePeer(each)?.id.toHex() ?? '');",
     story: 'lies',
   },

@@ -2,19 +2,23 @@ import { createHash } from 'node:crypto';
 
 /** A multihash of sha2-256 begins with its code and the length of the hash (multihash specification, multicodec table). */
 const SHA2_256 = [0x12, 32] as const;
-const MULTIHASH_BYTES = SHA2_256.length + 32;
+/** Length of what contentMultihash returns. */
+export const CONTENT_MULTIHASH_BYTES = SHA2_256.length + 32;
 
 /**
  * Where a routing key lives in the DHT: the sha2-256 multihash of the key's UTF-8 bytes (the contract with Spegel,
  * where it is written as CIDv1, raw).
  */
 export function contentMultihash(key: string): Uint8Array {
-  return Uint8Array.from([...SHA2_256, ...createHash('sha256').update(key).digest()]);
+  const multihash = new Uint8Array(CONTENT_MULTIHASH_BYTES);
+  multihash.set(SHA2_256);
+  multihash.set(createHash('sha256').update(key).digest(), SHA2_256.length);
+  return multihash;
 }
 
 /** True for what contentMultihash can return: nobody provides anything else here. */
 export function isContentMultihash(bytes: Uint8Array): boolean {
-  return bytes.length === MULTIHASH_BYTES && bytes[0] === SHA2_256[0] && bytes[1] === SHA2_256[1];
+  return bytes.length === CONTENT_MULTIHASH_BYTES && bytes[0] === SHA2_256[0] && bytes[1] === SHA2_256[1];
 }
 
 /** The place in the Kademlia keyspace of a multihash or a peer ID's bytes: their sha2-256. */

@@ -65,6 +65,31 @@ describe('createDhtResponder()', () => {
     expect(ask(MESSAGE_TYPES.getProviders, { key: contentMultihash('z') }).providers).toEqual([]);
   });
 
+  test('takes each record for what it is, whoever sends one in between', () => {
+    const { responder, records } = setUp({ known: 8 });
+    const add = (from: number, key: string, provider = peer(from)) =>
+      responder.answer(id(from), adding(provider, contentMultihash(key)));
+    const holders = (key: string) => records.providersOf(contentMultihash(key));
+    add(7, 'a');
+    add(7, 'b');
+    add(8, 'b');
+    add(7, 'c');
+    // The same bytes from another peer name somebody else.
+    add(6, 'd', peer(7));
+    add(7, 'd', peer(8));
+    expect(['a', 'b', 'c', 'd'].map((key) => holders(key).length)).toEqual([1, 2, 1, 0]);
+    const noHash = contentMultihash('e').with(0, 0);
+    expect(() => responder.answer(id(7), adding(peer(7), noHash))).toThrow('no such key');
+    // All but the key has to be the same.
+    const other = adding(peer(7), contentMultihash('f'));
+    other[other.length - 1] = 0x8a;
+    expect(responder.answer(id(7), other)).toBeUndefined();
+    const cut = adding(peer(7), contentMultihash('g'));
+    cut[0] = 0xff;
+    expect(() => responder.answer(id(7), cut)).toThrow();
+    expect([holders('f').length, holders('g').length]).toEqual([1, 0]);
+  });
+
   test('takes no record that names somebody else, or nobody who can be reached', () => {
     const { responder, records, peers } = setUp({ known: 8 });
     responder.answer(id(7), adding(peer(8)));

@@ -1,4 +1,4 @@
-import { isContentMultihash, keyspacePosition } from './content-key.ts';
+import { CONTENT_MULTIHASH_BYTES, isContentMultihash, keyspacePosition } from './content-key.ts';
 import { encodeMessage, MESSAGE_TYPES, parseMessage, parsePeer } from './dht-message.ts';
 import { MAX_PEERS_PER_ANSWER, REPLICATION } from './limits.ts';
 import type { DescribedPeer } from './peer-directory.ts';
@@ -63,6 +63,21 @@ export function createDhtResponder({
     lastFrom = name;
     return true;
   };
+  /** The last record that was taken. The next ones of its peer differ in the key alone, and are not parsed. */
+  let template: { readonly name: string; readonly bytes: Uint8Array; readonly keyAt: number } | undefined;
+  const keyOfNextRecord = (name: string, message: Uint8Array) => {
+    if (template === undefined || template.name !== name || template.bytes.length !== message.length) {
+      return undefined;
+    }
+    const { bytes, keyAt } = template;
+    const keyEnd = keyAt + CONTENT_MULTIHASH_BYTES;
+    for (let index = 0; index < bytes.length; index++) {
+      if (index === keyAt) index = keyEnd;
+      if (message[index] !== bytes[index]) return undefined;
+    }
+    const key = message.subarray(keyAt, keyEnd);
+    return isContentMultihash(key) ? key : undefined;
+  };
   const closestTo = (key: Uint8Array, name: string) =>
     peers
       .closest(keyspacePosition(key), REPLICATION, (peer) => isUseful(peer) && peer.name !== name)
@@ -85,14 +100,21 @@ export function createDhtResponder({
 
   return {
     answer(from, message) {
-      const { type, key, providers } = parseMessage(message, MAX_PROVIDERS_TOLD);
       const name = from.toHex();
+      const next = keyOfNextRecord(name, message);
+      if (next !== undefined) {
+        records.add(next, name);
+        return undefined;
+      }
+      const { type, key, providers } = parseMessage(message, MAX_PROVIDERS_TOLD);
       switch (type) {
         case MESSAGE_TYPES.ping:
           return encodeMessage({ type });
         case MESSAGE_TYPES.addProvider:
           if (!isContentMultihash(key)) throw new MessageError('Cannot take a record: no such key');
-          if (providers.some((provider) => isAbout(provider, from, name))) records.add(key, name);
+          if (!providers.some((provider) => isAbout(provider, from, name))) return undefined;
+          records.add(key, name);
+          template = { name, bytes: message, keyAt: key.byteOffset - message.byteOffset };
           return undefined;
         case MESSAGE_TYPES.getProviders:
           if (key.length === 0) throw new MessageError('Cannot answer a question without a key');

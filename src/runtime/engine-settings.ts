@@ -1,14 +1,11 @@
 /**
- * Settings of the JavaScript engine and its allocator for a small process that is idle most of the time. Both read them when
+ * Settings of the JavaScript engine and its allocator for a process that is idle most of the time. Both read them when
  * they start, from the environment alone. The image and the systemd unit have them; values that a user has set are left.
  */
 export const ENGINE_SETTINGS: Readonly<Record<string, string>> = {
   // Else compiled code that was not used for a few seconds is thrown away, and made again for the next heartbeat. What
   // such code refers to is kept with it, some MiB in all.
   BUN_JSC_forceCodeBlockLiveness: '1',
-  // In bytes, the chart's memory limit. Else the engine takes all of the machine for its own, and lets garbage grow to what
-  // is in use: with 10,000 new keys at once that was 50 MiB more.
-  BUN_JSC_forceRAMSize: '134217728',
   // In ms. Else a thread of the allocator looks ten times a second for memory to give back.
   MIMALLOC_PURGE_HOLES_MIN_INTERVAL: '5000',
 };

@@ -33,7 +33,7 @@ describe('trimMemory()', () => {
     const { clock, state, end } = start(70 * MIB);
     await clock.advance(10 * SECOND_MS);
     expect(state.trims).toBe(0);
-    await clock.advance(10 * SECOND_MS);
+    await clock.advance(15 * SECOND_MS);
     expect(state.trims).toBe(1);
     await clock.advance(9 * MINUTE_MS);
     expect(state.trims).toBe(1);
@@ -62,6 +62,21 @@ describe('trimMemory()', () => {
     expect(state.trims).toBe(0);
     await clock.advance(MINUTE_MS);
     expect(state.trims).toBe(1);
+    await end();
+  });
+
+  test('collects garbage within a second close to the limit, whatever else there is to do', async () => {
+    const { clock, state, end } = start(60 * MIB);
+    state.isIdle = false;
+    const grow = async (mib: number) => {
+      state.bytes = mib * MIB;
+      await clock.advance(SECOND_MS);
+      return state.collections;
+    };
+    expect([await grow(95), await grow(96), await grow(103), await grow(104)]).toEqual([0, 1, 1, 2]);
+    // A collection that helped is not the last one.
+    expect([await grow(70), await grow(95), await grow(97)]).toEqual([2, 2, 3]);
+    expect(state.trims).toBe(0);
     await end();
   });
 

@@ -21,7 +21,10 @@ const SECOND_MS = 1000;
 const MINUTE_MS = 60 * SECOND_MS;
 const MIB = 1024 * 1024;
 /** For so long it has to be calm. */
-const INTERVAL_MS = 20 * SECOND_MS;
+const CALM_MS = 20 * SECOND_MS;
+/** How often that is looked at, and how often a process is that has something to do: it may grow fast. */
+const CALM_LOOK_MS = 2 * SECOND_MS;
+const BUSY_LOOK_MS = SECOND_MS;
 /** Share of a core below which the process has little to do: it has found its cluster, say. */
 const CALM_SHARE = 0.02;
 /** Code that is in use is compiled again afterwards, so it is not worth it often. */
@@ -35,8 +38,17 @@ const SMALL_BYTES = 64 * MIB;
 const GARBAGE_BYTES = 4 * MIB;
 
 /**
+ * From here on garbage is collected whatever else there is to do: three quarters of the chart's memory limit. The engine
+ * knows of no limit and would wait until there is as much garbage as there is else.
+ */
+const SOFT_LIMIT_BYTES = 96 * MIB;
+/** And again when it has grown by so much. */
+const SOFT_LIMIT_STEP_BYTES = 8 * MIB;
+
+/**
  * Gives memory back that the process needed for a while, when it has grown and has nothing to do: garbage, and when it is
- * large also compiled code. It shares a node with a workload. Runs until the signal aborts.
+ * large also compiled code. It shares a node with a workload. Close to its limit it does not wait for that. Runs until the
+ * signal aborts.
  */
 export async function trimMemory(
   {
@@ -54,20 +66,34 @@ export async function trimMemory(
   let restMs = 0;
   /** The least it had since memory was last given back. */
   let leastBytes = Infinity;
+  /** What it had when it was last made to collect for its limit. */
+  let heldBytes = 0;
+  let calmMs = 0;
   while (!signal.aborted) {
-    await clock.sleep(restMs, signal).catch(() => {});
-    restMs = 0;
+    const waitMs = calmMs > 0 ? CALM_LOOK_MS : BUSY_LOOK_MS;
     const cpuBeforeMs = cpuMs();
-    await clock.sleep(INTERVAL_MS, signal).catch(() => {});
-    if (signal.aborted || !isIdle() || cpuMs() - cpuBeforeMs > CALM_SHARE * INTERVAL_MS) continue;
+    await clock.sleep(waitMs, signal).catch(() => {});
+    if (signal.aborted) return;
+    calmMs = isIdle() && cpuMs() - cpuBeforeMs <= CALM_SHARE * waitMs ? calmMs + waitMs : 0;
+    restMs = Math.max(0, restMs - waitMs);
+    // Who does nothing does not grow.
+    if (calmMs > 0 && (calmMs < CALM_MS || restMs > 0)) continue;
     const bytes = await anonymousBytes();
     if (bytes === undefined) continue;
+    if (bytes >= SOFT_LIMIT_BYTES && bytes >= heldBytes + SOFT_LIMIT_STEP_BYTES) {
+      collect();
+      heldBytes = (await anonymousBytes()) ?? bytes;
+      continue;
+    }
+    heldBytes = Math.min(heldBytes, bytes);
+    if (calmMs === 0) continue;
     leastBytes = Math.min(leastBytes, bytes);
+    restMs = CALM_MS;
     if (bytes >= SMALL_BYTES) shrink();
     else if (bytes >= leastBytes + GARBAGE_BYTES) collect();
     else continue;
     leastBytes = Infinity;
-    restMs = PAUSE_MS - INTERVAL_MS;
+    restMs = PAUSE_MS;
   }
 }
 
