@@ -80,22 +80,19 @@ describe('trimMemory()', () => {
     await end();
   });
 
-  test('collects garbage when a small process has grown, from what it then has', async () => {
+  test('collects garbage when a small process has grown, from what it then has, and not again soon', async () => {
     const { clock, state, end } = start(40 * MIB);
-    await clock.advance(MINUTE_MS);
-    state.bytes = 43 * MIB;
-    await clock.advance(MINUTE_MS);
-    expect(state.collections).toBe(0);
-    state.bytes = 44 * MIB;
-    await clock.advance(MINUTE_MS);
-    expect(state.collections).toBe(1);
-    await clock.advance(60 * MINUTE_MS);
-    state.bytes = 47 * MIB;
-    await clock.advance(MINUTE_MS);
-    expect(state.collections).toBe(1);
-    state.bytes = 48 * MIB;
-    await clock.advance(MINUTE_MS);
-    expect(state).toMatchObject({ collections: 2, trims: 0 });
+    const hold = async (mib: number, minutes: number) => {
+      state.bytes = mib * MIB;
+      await clock.advance(minutes * MINUTE_MS);
+      return state.collections;
+    };
+    expect([await hold(40, 1), await hold(41, 1), await hold(42, 1)]).toEqual([0, 0, 1]);
+    expect([await hold(42, 60), await hold(43, 5), await hold(44, 1)]).toEqual([1, 1, 2]);
+    expect([await hold(42, 3), await hold(50, 1), await hold(50, 2), await hold(52, 1)]).toEqual([
+      2, 2, 2, 3,
+    ]);
+    expect(state.trims).toBe(0);
     await end();
   });
 

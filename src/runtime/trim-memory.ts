@@ -33,10 +33,11 @@ const PAUSE_MS = 10 * MINUTE_MS;
 const SMALL_BYTES = 64 * MIB;
 /**
  * Garbage that is worth a collection of its own. Left alone the engine waits until there is about as much of it as there is
- * else, which in a process with little to do takes half an hour.
+ * else, half an hour in a process with little to do; and what it then frees is in pages that hold something else, too.
  */
-const GARBAGE_BYTES = 4 * MIB;
-
+const GARBAGE_BYTES = 2 * MIB;
+/** Time between two of them, of some hundredths of a second each. */
+const COLLECTION_PAUSE_MS = 4 * MINUTE_MS;
 /**
  * From here on garbage is collected whatever else there is to do: three quarters of the chart's memory limit. The engine
  * knows of no limit and would wait until there is as much garbage as there is else.
@@ -88,12 +89,17 @@ export async function trimMemory(
     heldBytes = Math.min(heldBytes, bytes);
     if (calmMs === 0) continue;
     leastBytes = Math.min(leastBytes, bytes);
-    restMs = CALM_MS;
-    if (bytes >= SMALL_BYTES) shrink();
-    else if (bytes >= leastBytes + GARBAGE_BYTES) collect();
-    else continue;
+    if (bytes >= SMALL_BYTES) {
+      shrink();
+      restMs = PAUSE_MS;
+    } else if (bytes >= leastBytes + GARBAGE_BYTES) {
+      collect();
+      restMs = COLLECTION_PAUSE_MS;
+    } else {
+      restMs = CALM_MS;
+      continue;
+    }
     leastBytes = Infinity;
-    restMs = PAUSE_MS;
   }
 }
 
