@@ -314,6 +314,8 @@ export function startSimNode(
       await dial(parseIp(address) ?? new Uint8Array(4), undefined);
       return true;
     },
+    isConnected: ({ multiaddrs }) =>
+      [...links.values()].some((link) => multiaddrs.includes(formatIp(otherEnd(link).host.ip))),
     knownPeers: async () =>
       [...remembered.values()].slice(-MAX_REMEMBERED).map((ip) => ({ multiaddrs: [formatIp(ip)] })),
     hasPeers: () => links.size > 0,

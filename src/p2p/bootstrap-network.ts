@@ -1,5 +1,6 @@
 import { networkInterfaces } from 'node:os';
-import { CODE_P2P, multiaddr } from '@multiformats/multiaddr';
+import { peerIdFromString } from '@libp2p/peer-id';
+import { CODE_P2P, type Multiaddr, multiaddr } from '@multiformats/multiaddr';
 
 import type { Logger } from '../observe/log.ts';
 import { parseIp } from '../runtime/ip-address.ts';
@@ -50,6 +51,14 @@ export function createBootstrapNetwork(
         return false;
       }
     },
+    isConnected({ id, multiaddrs }) {
+      if (id !== undefined) return libp2p.getConnections(peerIdFromString(id)).length > 0;
+      const ips = new Set(multiaddrs.map((address) => partsOf(address).ip));
+      // A name may stand for anybody. And a peer that has dialled this node shows another port than it listens on.
+      return (
+        ips.has(undefined) || libp2p.getConnections().some(({ remoteAddr }) => ips.has(ipOf(remoteAddr)))
+      );
+    },
     async knownPeers() {
       const peers = await libp2p.peerStore.all({
         filters: [(peer) => peer.protocols.includes(KAD_PROTOCOL) && peer.addresses.length > 0],
@@ -90,8 +99,13 @@ function isOfThisMachine(address: string, port: string | undefined): boolean {
 }
 
 function partsOf(address: string): { readonly ip: string | undefined; readonly tcp: string | undefined } {
-  const [ip, tcp] = multiaddr(address).getComponents();
-  return { ip: parseIp(ip?.value ?? '')?.toHex(), tcp: tcp?.value };
+  const parsed = multiaddr(address);
+  return { ip: ipOf(parsed), tcp: parsed.getComponents()[1]?.value };
+}
+
+/** The IP in hex; undefined for a name. */
+function ipOf(address: Multiaddr): string | undefined {
+  return parseIp(address.getComponents()[0]?.value ?? '')?.toHex();
 }
 
 /** libp2p says so only in the text of its error, which may be wrapped. */

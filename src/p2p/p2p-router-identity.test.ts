@@ -111,20 +111,33 @@ describe('createP2pRouter()', () => {
     await until(async () => (await find(second[0] as P2pRouter, 'sha256:again')).length === 1);
   });
 
-  test('goes on without the bootstrap peer, and takes it back', async () => {
-    const privateKey = await loadIdentity();
-    const hub = await routers.start(undefined, { privateKey });
-    const [port, toHub] = [portOf(hub), createStaticBootstrapper([addressOf(hub)])];
-    const [first, second] = [await routers.start(toHub), await routers.start(toHub)];
-    await until(async () => (await connectedIds(first)).length === 2);
-    await routers.stop(hub);
-    // It may be the only one that had to take the record; the next one gets it as soon as it is known.
-    await first.advertise(['sha256:without']).catch(() => {});
-    await until(async () => (await find(second, 'sha256:without')).length === 1);
-    const again = await routers.start(undefined, { privateKey, listenAddress: `127.0.0.1:${port}` });
-    await until(async () => (await connectedIds(again)).length === 2);
-    await until(async () => (await find(again, 'sha256:without')).length === 1);
-  });
+  test.each([{ withId: true }, { withId: false }])(
+    'goes on without the bootstrap peer, and takes it back (ID known: $withId)',
+    async ({ withId }) => {
+      const privateKey = await loadIdentity();
+      const hub = await routers.start(undefined, {
+        privateKey,
+        listenAddress: '127.0.0.9:0',
+        announceAddresses: ['127.0.0.9'],
+      });
+      const { id, multiaddrs } = hub.self();
+      const toHub = { kind: 'test', peers: async () => [{ multiaddrs, ...(withId ? { id } : {}) }] };
+      const [first, second] = [await routers.start(toHub), await routers.start(toHub)];
+      await until(async () => (await connectedIds(first)).length === 2);
+      await routers.stop(hub);
+      // It may be the only one that had to take the record; the next one gets it as soon as it is known.
+      await first.advertise(['sha256:without']).catch(() => {});
+      await until(async () => (await find(second, 'sha256:without')).length === 1);
+      // It dials nobody by itself.
+      const again = await routers.start(undefined, {
+        privateKey,
+        listenAddress: `127.0.0.9:${portOf(hub)}`,
+        announceAddresses: ['127.0.0.9'],
+      });
+      await until(async () => (await connectedIds(again)).length === 2);
+      await until(async () => (await find(again, 'sha256:without')).length === 1);
+    },
+  );
 
   test.each([{ withId: true }, { withId: false }])(
     'says so, and works on, when another router has its identity (ID known: $withId)',

@@ -8,6 +8,7 @@ import {
   BOOTSTRAP_DIALS,
   BOOTSTRAP_GRACE_MS,
   BOOTSTRAP_RETRY_MAX_MS,
+  MISSED_INITIAL_MS,
   REBOOTSTRAP_INTERVAL_MS,
 } from './limits.ts';
 import { keepConnected } from './staying-connected.ts';
@@ -29,7 +30,10 @@ function start(peers: () => BootstrapPeer[], reachable = new Set<string>()) {
     rounds: 0,
     dialed: [] as string[],
     known: [] as BootstrapPeer[],
+    outcomes: [] as string[],
   };
+  /** Peers that are gone, although others are connected. */
+  const missing = new Set<string>();
   const hanging = new Set<string>();
   const stop = new AbortController();
   const startedMs = performance.now();
@@ -50,6 +54,7 @@ function start(peers: () => BootstrapPeer[], reachable = new Set<string>()) {
       logger: silentLogger,
       clock,
       onReady: () => state.readyCount++,
+      onOutcome: (outcome) => state.outcomes.push(outcome),
       bootstrapper: {
         kind: 'test',
         async peers() {
@@ -63,9 +68,11 @@ function start(peers: () => BootstrapPeer[], reachable = new Set<string>()) {
           state.dialed.push(id);
           if (hanging.has(id)) await aborted(stop.signal);
           if (!reachable.has(id)) throw new Error('Connection refused');
+          missing.delete(id);
           setConnected(true);
           return true;
         },
+        isConnected: ({ id = '' }) => state.connected && !missing.has(id),
         knownPeers: async () => state.known,
         hasPeers: () => state.connected,
         async peersChanged(signal) {
@@ -84,7 +91,7 @@ function start(peers: () => BootstrapPeer[], reachable = new Set<string>()) {
     stop.abort(new Error('The test is over'));
     await running;
   });
-  return { state, clock, reachable, hanging, setConnected };
+  return { state, clock, reachable, hanging, missing, setConnected };
 }
 
 async function aborted(signal: AbortSignal): Promise<never> {
@@ -175,6 +182,25 @@ describe('keepConnected()', () => {
     setConnected(false);
     await until(() => state.connected);
     expect(state.dialed).toContain('known');
+  });
+
+  test('looks for a bootstrap peer that left, although it has others, seldomer each time', async () => {
+    const { state, clock, missing, reachable, setConnected } = start(() => [OTHER], new Set(['other']));
+    await until(() => state.connected);
+    reachable.delete('other');
+    missing.add('other');
+    const leftMs = clock.nowMs();
+    setConnected(true);
+    // 2 + 4 + ... + 64 s, each shortened by up to half.
+    await until(() => state.dialed.length >= 7);
+    expect(clock.nowMs() - leftMs).toBeGreaterThan(60_000);
+    reachable.add('other');
+    await until(() => missing.size === 0);
+    expect(state.outcomes).toEqual(['joined']);
+    const { rounds } = state;
+    const backMs = clock.nowMs();
+    await until(() => clock.nowMs() - backMs > 10 * MISSED_INITIAL_MS);
+    expect(state.rounds).toBe(rounds);
   });
 
   test('bootstraps again after half an hour all the same', async () => {

@@ -13,6 +13,7 @@ import {
   REBOOTSTRAP_JITTER,
   TCP_TIMEOUT_MS,
 } from './limits.ts';
+import { createLookout } from './lookout.ts';
 
 /** The network as bootstrapping sees it. */
 export interface BootstrapNetwork {
@@ -20,11 +21,13 @@ export interface BootstrapNetwork {
   isSelf(peer: BootstrapPeer): boolean;
   /** Connects; resolves to false when the address turned out to be this node's own. Rejects when it cannot connect. */
   connect(peer: BootstrapPeer, signal: AbortSignal): Promise<boolean>;
+  /** True while this node has a connection to the peer, or cannot tell. */
+  isConnected(peer: BootstrapPeer): boolean;
   /** Peers that this node knew before; tried when all connections are lost. */
   knownPeers(): Promise<readonly BootstrapPeer[]>;
   /** True while this node has peers. */
   hasPeers(): boolean;
-  /** Resolves when hasPeers may have changed; rejects when the signal aborts. */
+  /** Resolves when hasPeers or isConnected may have changed; rejects when the signal aborts. */
   peersChanged(signal: AbortSignal): Promise<void>;
 }
 
@@ -48,6 +51,8 @@ export type BootstrapOutcome = 'joined' | 'alone' | 'failed';
 /**
  * Bootstraps at the start, again when all peers are lost (with backoff), and every 30 minutes, until the signal
  * aborts; then it resolves. Failures are logged and tried again, never thrown.
+ * When a peer that bootstrap names first is lost, it bootstraps again, seldomer and seldomer, until that one is back: after
+ * a restart it may know nobody whom it could dial, as the node that all others start from.
  */
 export async function keepConnected(deps: StayingConnectedDeps, signal: AbortSignal): Promise<void> {
   const { network, logger, clock, random = Math.random } = deps;
@@ -56,7 +61,15 @@ export async function keepConnected(deps: StayingConnectedDeps, signal: AbortSig
     maxMs: BOOTSTRAP_RETRY_MAX_MS,
     random,
   });
+  const lookout = createLookout({
+    isConnected: (peer) => network.isConnected(peer),
+    changed: async (stopped) => network.peersChanged(stopped),
+    clock,
+    random,
+  });
   let last: BootstrapOutcome | undefined;
+  /** Bootstraps although it has peers, for those that are missing: how that ends is no news. */
+  let isSearch = false;
   let isReady = false;
   const setReady = () => {
     if (isReady) return;
@@ -72,20 +85,25 @@ export async function keepConnected(deps: StayingConnectedDeps, signal: AbortSig
     .catch(() => {});
 
   while (!signal.aborted) {
-    const { outcome, error } = await bootstrapOnce(deps, signal);
+    const { outcome, error, first } = await bootstrapOnce(deps, signal);
     if (signal.aborted) return;
-    deps.onOutcome?.(outcome);
-    if (outcome !== last) logOutcome(logger, outcome, deps.bootstrapper.kind, error);
-    last = outcome;
+    if (!isSearch) {
+      deps.onOutcome?.(outcome);
+      if (outcome !== last) logOutcome(logger, outcome, deps.bootstrapper.kind, error);
+      last = outcome;
+    }
     if (outcome === 'alone') setReady();
     if (network.hasPeers()) {
       setReady();
       backoff.reset();
       // A cluster that started together must not fall upon the lowest addresses together ever after.
       const waitMs = REBOOTSTRAP_INTERVAL_MS * (1 + random() * REBOOTSTRAP_JITTER);
-      await pause(clock, signal, waitMs, whileHasPeers(network));
+      if (first !== undefined) lookout.follow(first);
+      await pause(clock, signal, waitMs, whileHasPeers(network), lookout.untilMissing);
+      isSearch = network.hasPeers() && lookout.isOneMissing();
       if (!network.hasPeers()) last = undefined;
     } else {
+      isSearch = false;
       // A peer that is connected counts when it has said what it is, which takes one that is busy a while.
       const waitMs = outcome === 'joined' ? JOINED_PAUSE_MS : backoff.nextMs();
       await pause(clock, signal, waitMs, untilHasPeers(network));
@@ -96,7 +114,7 @@ export async function keepConnected(deps: StayingConnectedDeps, signal: AbortSig
 async function bootstrapOnce(
   deps: StayingConnectedDeps,
   signal: AbortSignal,
-): Promise<{ outcome: BootstrapOutcome; error?: unknown }> {
+): Promise<{ outcome: BootstrapOutcome; error?: unknown; first?: readonly BootstrapPeer[] | undefined }> {
   const { bootstrapper, network } = deps;
   let named: readonly BootstrapPeer[] = [];
   let error: unknown;
@@ -107,10 +125,17 @@ async function bootstrapOnce(
   }
   const others = named.filter((peer) => !network.isSelf(peer));
   const known = network.hasPeers() ? [] : await network.knownPeers().catch(() => []);
-  const { isJoined, failure } = await dialByRank(deps, { others, known }, signal);
-  if (isJoined) return { outcome: 'joined' };
+  const ranks = byRank(others);
+  const { isJoined, failure } = await dialByRank(deps, { ranks, known }, signal);
+  const first = error === undefined ? (ranks[0] ?? []) : undefined;
+  if (isJoined) return { outcome: 'joined', first };
   error ??= failure;
-  return error === undefined ? { outcome: 'alone' } : { outcome: 'failed', error };
+  return error === undefined ? { outcome: 'alone', first } : { outcome: 'failed', error, first };
+}
+
+/** In groups of one rank, the lowest first. */
+function byRank(peers: readonly BootstrapPeer[]): BootstrapPeer[][] {
+  return [...Map.groupBy(peers, ({ rank = 0 }) => rank)].sort(([a], [b]) => a - b).map(([, group]) => group);
 }
 
 /**
@@ -120,12 +145,10 @@ async function bootstrapOnce(
  */
 async function dialByRank(
   { network, clock }: Pick<StayingConnectedDeps, 'network' | 'clock'>,
-  { others, known }: { readonly others: readonly BootstrapPeer[]; readonly known: readonly BootstrapPeer[] },
+  { ranks, known }: { readonly ranks: readonly BootstrapPeer[][]; readonly known: readonly BootstrapPeer[] },
   signal: AbortSignal,
 ): Promise<{ isJoined: boolean; failure?: unknown }> {
-  const [first = [], ...further] = [...Map.groupBy(others, ({ rank = 0 }) => rank)]
-    .sort(([a], [b]) => a - b)
-    .map(([, peers]) => peers);
+  const [first = [], ...further] = ranks;
   const groups = [[...first, ...known], ...further].flatMap((peers) => chunks(peers, BOOTSTRAP_DIALS));
   const joined = Promise.withResolvers<void>();
   let isJoined = false;
@@ -171,17 +194,20 @@ function logOutcome(logger: Logger, outcome: BootstrapOutcome, kind: string, err
   else logger.warn('Cannot bootstrap, trying again', { bootstrap: kind, error });
 }
 
-/** Waits until the time is over or the condition holds. */
+/** Waits until the time is over or one of the conditions holds. */
 async function pause(
   clock: Clock,
   signal: AbortSignal,
   ms: number,
-  condition: (signal: AbortSignal) => Promise<void>,
+  ...conditions: readonly ((signal: AbortSignal) => Promise<void>)[]
 ): Promise<void> {
   const done = new AbortController();
   const either = AbortSignal.any([signal, done.signal]);
-  await Promise.race([clock.sleep(ms, either), condition(either)]).catch(() => {});
+  const waits = [clock.sleep(ms, either), ...conditions.map(async (condition) => condition(either))];
+  await Promise.race(waits).catch(() => {});
   done.abort();
+  // The others end with an error that is none.
+  await Promise.allSettled(waits);
 }
 
 function whileHasPeers(network: BootstrapNetwork) {
