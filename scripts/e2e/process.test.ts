@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { expect, test } from 'bun:test';
+import { ENGINE_SETTINGS } from '../../src/runtime/engine-settings.ts';
 import type { LabNode } from '../lab/lab-node.ts';
 import { MIRROR_PORTS } from '../lab/mirror.ts';
 import { createImage } from '../lab/test-image.ts';
@@ -29,8 +30,8 @@ test('a single node becomes ready', async () => {
 test('the daemon runs with the settings of the engine, in the process that was started', async () => {
   const { pid } = lab().node(1).mirror;
   const environment = (await readFile(`/proc/${pid}/environ`, 'utf8')).split('\0');
-  expect(environment).toContain('BUN_JSC_forceCodeBlockLiveness=1');
-  expect(environment).toContain('MIMALLOC_PURGE_HOLES_MIN_INTERVAL=5000');
+  const settings = Object.entries(ENGINE_SETTINGS).map(([name, value]) => `${name}=${value}`);
+  expect(environment).toEqual(expect.arrayContaining(settings));
   expect(await readFile(`/proc/${pid}/comm`, 'utf8')).toBe('spegel\n');
 });
 

@@ -25,7 +25,11 @@ function start(image: Partial<ProcessImage>): {
 }
 
 const NOTHING = { started: undefined, failure: undefined };
-const SETTINGS = { BUN_JSC_forceCodeBlockLiveness: '1', MIMALLOC_PURGE_HOLES_MIN_INTERVAL: '5000' };
+const SETTINGS = {
+  BUN_JSC_forceCodeBlockLiveness: '1',
+  BUN_JSC_useDFGJIT: '0',
+  MIMALLOC_PURGE_HOLES_MIN_INTERVAL: '5000',
+};
 
 describe('startWithEngineSettings()', () => {
   test('starts the same program with what is missing, once', () => {
@@ -40,7 +44,11 @@ describe('startWithEngineSettings()', () => {
   });
 
   test('leaves what a user has set', () => {
-    const environment = { BUN_JSC_forceCodeBlockLiveness: '0', MIMALLOC_PURGE_HOLES_MIN_INTERVAL: '' };
+    const environment = {
+      BUN_JSC_forceCodeBlockLiveness: '0',
+      BUN_JSC_useDFGJIT: '1',
+      MIMALLOC_PURGE_HOLES_MIN_INTERVAL: '',
+    };
     expect(start({ environment })).toEqual(NOTHING);
     const { started } = start({ environment: { BUN_JSC_forceCodeBlockLiveness: '0' } });
     expect(started?.environment).toMatchObject({ ...SETTINGS, BUN_JSC_forceCodeBlockLiveness: '0' });

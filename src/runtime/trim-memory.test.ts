@@ -8,16 +8,21 @@ const MIB = 1024 * 1024;
 
 function start(bytes: number | undefined) {
   const clock = createVirtualClock();
-  const state = { bytes, isIdle: true, cpuMs: 0, trims: 0, collections: 0 };
+  const state = { bytes, fileBytes: 0, isIdle: true, cpuMs: 0, trims: 0, collections: 0, unloads: 0 };
   const stop = new AbortController();
   const running = trimMemory(
     {
       clock,
       isIdle: () => state.isIdle,
       cpuMs: () => state.cpuMs,
-      anonymousBytes: async () => state.bytes,
+      readMemory: async () =>
+        state.bytes === undefined ? undefined : { anonymousBytes: state.bytes, fileBytes: state.fileBytes },
       shrink: () => state.trims++,
       collect: () => state.collections++,
+      unload: () => {
+        state.unloads++;
+        state.fileBytes = 10 * MIB;
+      },
     },
     stop.signal,
   );
@@ -96,10 +101,28 @@ describe('trimMemory()', () => {
     await end();
   });
 
+  test('unloads code when starting is over, and when more than is used all the time came back', async () => {
+    const { clock, state, end } = start(40 * MIB);
+    state.fileBytes = 55 * MIB;
+    const hold = async (mib: number, minutes: number) => {
+      state.fileBytes = mib * MIB;
+      await clock.advance(minutes * MINUTE_MS);
+      return state.unloads;
+    };
+    expect([await hold(55, 0.2), await hold(55, 0.2)]).toEqual([0, 1]);
+    expect([await hold(30, 60), await hold(37, 60), await hold(38, 1)]).toEqual([1, 1, 2]);
+    expect([await hold(55, 3), await hold(55, 30), await hold(63, 1)]).toEqual([2, 2, 3]);
+    expect(state).toMatchObject({ trims: 0, collections: 0 });
+    state.bytes = 70 * MIB;
+    await clock.advance(5 * MINUTE_MS);
+    expect(state).toMatchObject({ trims: 1, unloads: 3 });
+    await end();
+  });
+
   test.each([60 * MIB, undefined])('leaves a process alone that has %p bytes', async (bytes) => {
     const { clock, state, end } = start(bytes);
     await clock.advance(60 * MINUTE_MS);
-    expect(state).toMatchObject({ trims: 0, collections: 0 });
+    expect(state).toMatchObject({ trims: 0, collections: 0, unloads: 0 });
     await end();
   });
 });

@@ -1,6 +1,15 @@
 import { readFile } from 'node:fs/promises';
 
 import type { Clock } from './clock.ts';
+import { unloadCode } from './unload-code.ts';
+
+/** Memory of the process, in bytes. */
+export interface ProcessMemory {
+  /** What is no file's. */
+  readonly anonymousBytes: number;
+  /** What is mapped of files: of the program's own above all. */
+  readonly fileBytes: number;
+}
 
 /** What trimMemory needs. */
 export interface TrimMemoryDeps {
@@ -9,12 +18,14 @@ export interface TrimMemoryDeps {
   readonly isIdle: () => boolean;
   /** CPU time of the process so far, in ms. Default: as the runtime tells it. */
   readonly cpuMs?: () => number;
-  /** Memory of the process that is no file's, in bytes. Default: as Linux tells it; undefined elsewhere. */
-  readonly anonymousBytes?: () => Promise<number | undefined>;
+  /** Default: as Linux tells it; undefined elsewhere. */
+  readonly readMemory?: () => Promise<ProcessMemory | undefined>;
   /** Gives back what is not needed, compiled code and empty pages among it. Default: Bun's own way. */
   readonly shrink?: () => void;
   /** Gives back garbage. Default: a full collection of Bun's. */
   readonly collect?: () => void;
+  /** Gives back what is mapped of files. Default: unloadCode. */
+  readonly unload?: () => void;
 }
 
 const SECOND_MS = 1000;
@@ -36,8 +47,10 @@ const SMALL_BYTES = 64 * MIB;
  * else, half an hour in a process with little to do; and what it then frees is in pages that hold something else, too.
  */
 const GARBAGE_BYTES = 2 * MIB;
-/** Time between two of them, of some hundredths of a second each. */
-const COLLECTION_PAUSE_MS = 4 * MINUTE_MS;
+/** Code of the program that is worth being mapped anew. What a process with little to do uses comes to 30 MiB. */
+const CODE_BYTES = 8 * MIB;
+/** Time until memory is given back again. A collection takes some hundredths of a second. */
+const SMALL_PAUSE_MS = 4 * MINUTE_MS;
 /**
  * From here on garbage is collected whatever else there is to do: three quarters of the chart's memory limit. The engine
  * knows of no limit and would wait until there is as much garbage as there is else.
@@ -47,26 +60,27 @@ const SOFT_LIMIT_BYTES = 96 * MIB;
 const SOFT_LIMIT_STEP_BYTES = 8 * MIB;
 
 /**
- * Gives memory back that the process needed for a while, when it has grown and has nothing to do: garbage, and when it is
- * large also compiled code. It shares a node with a workload. Close to its limit it does not wait for that. Runs until the
- * signal aborts.
+ * Gives memory back that the process needed for a while, when it has grown and has nothing to do: garbage, the program's
+ * own code, and when it is large also what the engine has compiled. It shares a node with a workload. Close to its limit it
+ * collects garbage whatever it has to do. Runs until the signal aborts.
  */
 export async function trimMemory(
   {
     clock,
     isIdle,
     cpuMs = readCpuMs,
-    anonymousBytes = readAnonymousBytes,
+    readMemory = readOwnMemory,
     // Deprecated with nothing in its place: a garbage collection leaves compiled code and empty pages where they are.
     // oxlint-disable-next-line typescript/no-deprecated
     shrink = () => Bun.shrink(),
     collect = () => Bun.gc(true),
+    unload = unloadCode,
   }: TrimMemoryDeps,
   signal: AbortSignal,
 ): Promise<void> {
   let restMs = 0;
-  /** The least it had since memory was last given back. */
-  let leastBytes = Infinity;
+  /** The least it had since memory of that kind was last given back. Code is unloaded first when starting is over. */
+  let [leastBytes, leastFileBytes] = [Infinity, 0];
   /** What it had when it was last made to collect for its limit. */
   let heldBytes = 0;
   let calmMs = 0;
@@ -79,27 +93,29 @@ export async function trimMemory(
     restMs = Math.max(0, restMs - waitMs);
     // Who does nothing does not grow.
     if (calmMs > 0 && (calmMs < CALM_MS || restMs > 0)) continue;
-    const bytes = await anonymousBytes();
-    if (bytes === undefined) continue;
-    if (bytes >= SOFT_LIMIT_BYTES && bytes >= heldBytes + SOFT_LIMIT_STEP_BYTES) {
+    const memory = await readMemory();
+    if (memory === undefined) continue;
+    const { anonymousBytes, fileBytes } = memory;
+    if (anonymousBytes >= SOFT_LIMIT_BYTES && anonymousBytes >= heldBytes + SOFT_LIMIT_STEP_BYTES) {
       collect();
-      heldBytes = (await anonymousBytes()) ?? bytes;
+      heldBytes = (await readMemory())?.anonymousBytes ?? anonymousBytes;
       continue;
     }
-    heldBytes = Math.min(heldBytes, bytes);
+    heldBytes = Math.min(heldBytes, anonymousBytes);
     if (calmMs === 0) continue;
-    leastBytes = Math.min(leastBytes, bytes);
-    if (bytes >= SMALL_BYTES) {
-      shrink();
-      restMs = PAUSE_MS;
-    } else if (bytes >= leastBytes + GARBAGE_BYTES) {
-      collect();
-      restMs = COLLECTION_PAUSE_MS;
-    } else {
-      restMs = CALM_MS;
-      continue;
-    }
-    leastBytes = Infinity;
+    leastBytes = Math.min(leastBytes, anonymousBytes);
+    leastFileBytes = Math.min(leastFileBytes, fileBytes);
+    const isLarge = anonymousBytes >= SMALL_BYTES;
+    const hasGrown = isLarge || anonymousBytes >= leastBytes + GARBAGE_BYTES;
+    const isLoaded = fileBytes >= leastFileBytes + CODE_BYTES;
+    restMs = isLarge ? PAUSE_MS : hasGrown || isLoaded ? SMALL_PAUSE_MS : CALM_MS;
+    if (isLarge) shrink();
+    else if (hasGrown) collect();
+    if (hasGrown) leastBytes = Infinity;
+    if (!isLoaded) continue;
+    // Last: what the others use of it is loaded by then.
+    unload();
+    leastFileBytes = Infinity;
   }
 }
 
@@ -108,9 +124,11 @@ function readCpuMs(): number {
   return (user + system) / 1000;
 }
 
-/** RssAnon of proc_pid_status(5). */
-async function readAnonymousBytes(): Promise<number | undefined> {
+/** From proc_pid_status(5). */
+async function readOwnMemory(): Promise<ProcessMemory | undefined> {
   const status = await readFile('/proc/self/status', 'utf8').catch(() => '');
-  const kib = /^RssAnon:\s+(\d+) kB$/m.exec(status)?.[1];
-  return kib === undefined ? undefined : Number(kib) * 1024;
+  const bytesOf = (name: string) =>
+    Number(new RegExp(String.raw`^${name}:\s+(\d+) kB$`, 'm').exec(status)?.[1]) * 1024;
+  const memory = { anonymousBytes: bytesOf('RssAnon'), fileBytes: bytesOf('RssFile') };
+  return Number.isNaN(memory.anonymousBytes + memory.fileBytes) ? undefined : memory;
 }
