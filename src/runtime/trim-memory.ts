@@ -129,6 +129,10 @@ async function readOwnMemory(): Promise<ProcessMemory | undefined> {
   const status = await readFile('/proc/self/status', 'utf8').catch(() => '');
   const bytesOf = (name: string) =>
     Number(new RegExp(String.raw`^${name}:\s+(\d+) kB$`, 'm').exec(status)?.[1]) * 1024;
-  const memory = { anonymousBytes: bytesOf('RssAnon'), fileBytes: bytesOf('RssFile') };
+  // A program in a tmpfs counts as shared memory.
+  const memory = {
+    anonymousBytes: bytesOf('RssAnon'),
+    fileBytes: bytesOf('RssFile') + bytesOf('RssShmem'),
+  };
   return Number.isNaN(memory.anonymousBytes + memory.fileBytes) ? undefined : memory;
 }
