@@ -15,6 +15,7 @@ import { silentLogger } from '../../src/observe/log.ts';
 import type { BootstrapNetwork } from '../../src/p2p/staying-connected.ts';
 import { keepConnected } from '../../src/p2p/staying-connected.ts';
 import { formatIp, parseIp } from '../../src/runtime/ip-address.ts';
+import { orAbort } from '../../src/runtime/or-abort.ts';
 import type { Random } from './random.ts';
 import type { Host, Link, SimNetwork } from './sim-network.ts';
 import { type Answering, createSimStreams } from './sim-streams.ts';
@@ -319,10 +320,8 @@ export function startSimNode(
     knownPeers: async () =>
       [...remembered.values()].slice(-MAX_REMEMBERED).map((ip) => ({ multiaddrs: [formatIp(ip)] })),
     hasPeers: () => links.size > 0,
-    peersChanged: async (signal) => {
-      signal.throwIfAborted();
-      await changed.promise;
-    },
+    peerCount: () => links.size,
+    peersChanged: async (signal) => orAbort(changed.promise, signal),
   };
   host.process = node;
   void keepConnected(

@@ -66,7 +66,7 @@ describe('createDhtResponder()', () => {
   });
 
   test('takes each record for what it is, whoever sends one in between', () => {
-    const { responder, records } = setUp({ known: 8 });
+    const { responder, records, peers } = setUp({ known: 8 });
     const add = (from: number, key: string, provider = peer(from)) =>
       responder.answer(id(from), adding(provider, contentMultihash(key)));
     const holders = (key: string) => records.providersOf(contentMultihash(key));
@@ -80,14 +80,20 @@ describe('createDhtResponder()', () => {
     expect(['a', 'b', 'c', 'd'].map((key) => holders(key).length)).toEqual([1, 2, 1, 0]);
     const noHash = contentMultihash('e').with(0, 0);
     expect(() => responder.answer(id(7), adding(peer(7), noHash))).toThrow('no such key');
-    // All but the key has to be the same.
-    const other = adding(peer(7), contentMultihash('f'));
-    other[other.length - 1] = 0x8a;
-    expect(responder.answer(id(7), other)).toBeUndefined();
-    const cut = adding(peer(7), contentMultihash('g'));
+    // All but the key has to be the same: before it, and behind it.
+    add(7, 'e');
+    const cut = adding(peer(7), contentMultihash('f'));
     cut[0] = 0xff;
     expect(() => responder.answer(id(7), cut)).toThrow();
-    expect([holders('f').length, holders('g').length]).toEqual([1, 0]);
+    const question = adding(peer(7), contentMultihash('f'));
+    question[1] = MESSAGE_TYPES.getProviders;
+    expect(responder.answer(id(7), question)).toBeInstanceOf(Uint8Array);
+    expect(holders('f')).toEqual([]);
+    const elsewhere = encodePeer(id(7), [address(99)]);
+    expect(elsewhere.length).toBe(peer(7).length);
+    add(7, 'f', elsewhere);
+    expect(holders('f')).toHaveLength(1);
+    expect(peers.get(id(7).toHex())?.addresses).toEqual([address(99)]);
   });
 
   test('takes no record that names somebody else, or nobody who can be reached', () => {

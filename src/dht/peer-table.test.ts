@@ -8,9 +8,11 @@ const SELF = Uint8Array.of(0);
 const id = (number: number) => Uint8Array.of(1, number >> 8, number & 255);
 
 describe('createPeerTable()', () => {
-  test('closest() agrees with sorting all', () => {
+  test.each([1, 3, 299])('closest() agrees with sorting all when each %p. has left', (step) => {
     const table = createPeerTable(SELF);
     for (let number = 0; number < 300; number++) table.put(id(number), {});
+    for (let number = 0; number < 300; number += step) table.remove(id(number).toHex());
+    for (let number = 0; number < 300; number += 2 * step) table.put(id(number), {});
     for (const key of ['a', 'b', 'c', 'd', 'e']) {
       const position = keyspacePosition(contentMultihash(key));
       const sorted = [...table.all()].sort((a, b) => (isCloserTo(position, a.position, b.position) ? -1 : 1));

@@ -1,12 +1,16 @@
 import { networkInterfaces } from 'node:os';
+import type { PeerId } from '@libp2p/interface';
 import { peerIdFromString } from '@libp2p/peer-id';
-import { CODE_P2P, type Multiaddr, multiaddr } from '@multiformats/multiaddr';
+import { CODE_P2P, multiaddr } from '@multiformats/multiaddr';
 
 import type { Logger } from '../observe/log.ts';
 import { parseIp } from '../runtime/ip-address.ts';
 import { DIAL_TIMEOUT_MS, KAD_PROTOCOL, MAX_BOOTSTRAP_PEERS } from './limits.ts';
 import type { KadNode } from './kad-node.ts';
 import type { BootstrapNetwork } from './staying-connected.ts';
+
+/** Addresses of which it is remembered who was there: more than bootstrapping dials at a time. */
+const MAX_MET = 128;
 
 /** Bootstrapping over a libp2p host. */
 export function createBootstrapNetwork(
@@ -28,6 +32,14 @@ export function createBootstrapNetwork(
       { id: self, addresses: multiaddrs },
     );
   };
+  /** Who was at the addresses that bootstrap named without an ID; the latest last. */
+  const metAt = new Map<string, PeerId>();
+  const noteMet = (multiaddrs: readonly string[], peer: PeerId) => {
+    metAt.delete(nameOf(multiaddrs));
+    metAt.set(nameOf(multiaddrs), peer);
+    const [oldest] = metAt.keys();
+    if (metAt.size > MAX_MET && oldest !== undefined) metAt.delete(oldest);
+  };
   return {
     isSelf({ id, multiaddrs }) {
       if (id === self) noteSelf(multiaddrs);
@@ -39,10 +51,11 @@ export function createBootstrapNetwork(
       for (const address of multiaddrs) gate.trust(address);
       const suffix = id === undefined ? '' : `/p2p/${id}`;
       try {
-        await libp2p.dial(
+        const { remotePeer } = await libp2p.dial(
           multiaddrs.map((address) => multiaddr(`${address}${suffix}`)),
           { signal: AbortSignal.any([signal, AbortSignal.timeout(DIAL_TIMEOUT_MS)]) },
         );
+        noteMet(multiaddrs, remotePeer);
         return true;
       } catch (error) {
         // An address without an ID can be this node's own: a service's address leads back here at times.
@@ -52,12 +65,8 @@ export function createBootstrapNetwork(
       }
     },
     isConnected({ id, multiaddrs }) {
-      if (id !== undefined) return libp2p.getConnections(peerIdFromString(id)).length > 0;
-      const ips = new Set(multiaddrs.map((address) => partsOf(address).ip));
-      // A name may stand for anybody. And a peer that has dialled this node shows another port than it listens on.
-      return (
-        ips.has(undefined) || libp2p.getConnections().some(({ remoteAddr }) => ips.has(ipOf(remoteAddr)))
-      );
+      const peer = id === undefined ? metAt.get(nameOf(multiaddrs)) : peerIdFromString(id);
+      return peer === undefined || libp2p.getConnections(peer).length > 0;
     },
     async knownPeers() {
       const peers = await libp2p.peerStore.all({
@@ -69,6 +78,7 @@ export function createBootstrapNetwork(
         multiaddrs: addresses.map((address) => address.multiaddr.decapsulateCode(CODE_P2P).toString()),
       }));
     },
+    peerCount: () => libp2p.getPeers().length,
     hasPeers: () => routingTable.size > 0 && libp2p.getPeers().length > 0,
     async peersChanged(signal) {
       signal.throwIfAborted();
@@ -99,13 +109,12 @@ function isOfThisMachine(address: string, port: string | undefined): boolean {
 }
 
 function partsOf(address: string): { readonly ip: string | undefined; readonly tcp: string | undefined } {
-  const parsed = multiaddr(address);
-  return { ip: ipOf(parsed), tcp: parsed.getComponents()[1]?.value };
+  const [ip, tcp] = multiaddr(address).getComponents();
+  return { ip: parseIp(ip?.value ?? '')?.toHex(), tcp: tcp?.value };
 }
 
-/** The IP in hex; undefined for a name. */
-function ipOf(address: Multiaddr): string | undefined {
-  return parseIp(address.getComponents()[0]?.value ?? '')?.toHex();
+function nameOf(multiaddrs: readonly string[]): string {
+  return multiaddrs.join();
 }
 
 /** libp2p says so only in the text of its error, which may be wrapped. */

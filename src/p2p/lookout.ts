@@ -1,36 +1,47 @@
-import { createBackoff } from '../runtime/backoff.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { BootstrapPeer } from './bootstrapper.ts';
-import { MISSED_INITIAL_MS, MISSED_MAX_MS } from './limits.ts';
+import { MISSED_INITIAL_MS, MISSED_MAX_MS, MISSED_PER_PEER_MS } from './limits.ts';
 
 /** What createLookout needs. */
 export interface LookoutDeps {
+  /** True while there is a connection to the peer, or nobody can tell. */
   readonly isConnected: (peer: BootstrapPeer) => boolean;
-  /** Resolves when a connection has begun or ended; rejects when the signal aborts. */
+  /** Resolves when a connection has begun or ended; rejects when the signal aborts, or has before. */
   readonly changed: (signal: AbortSignal) => Promise<void>;
+  /** Nodes that are connected: so many may miss the same one. */
+  readonly peerCount: () => number;
+  /** Looks for those that are missing; resolves when that is over, whether or not they were found. */
+  readonly search: (signal: AbortSignal) => Promise<void>;
   readonly clock: Clock;
   /** A number from 0 up to, not including, 1. */
   readonly random: () => number;
 }
 
-/** Watches whether peers stay connected, see createLookout. */
+/** Looks for peers that were connected and are lost, see createLookout. */
 export interface Lookout {
   /** Watches these instead of those before. */
   follow(peers: readonly BootstrapPeer[]): void;
-  /** True if one of them was connected once and is not now. */
-  isOneMissing(): boolean;
-  /**
-   * Resolves when one has been missing for a while: seconds at first, twice as long each time that this resolved, minutes at
-   * most, until all were back. Rejects when the signal aborts.
-   */
-  readonly untilMissing: (signal: AbortSignal) => Promise<void>;
+  /** Searches while one is missing, now and then. Rejects when the signal aborts. */
+  watch(signal: AbortSignal): Promise<never>;
 }
 
-/** Makes a lookout for peers that were connected and are lost. Those that never were are nobody that it misses. */
-export function createLookout({ isConnected, changed, clock, random }: LookoutDeps): Lookout {
-  const backoff = createBackoff({ initialMs: MISSED_INITIAL_MS, maxMs: MISSED_MAX_MS, random });
+/**
+ * Makes a lookout. Peers that never were connected are nobody that it misses. It waits for a random time before each search:
+ * the whole cluster may miss the same peer, which needs one that finds it, and not all of them at once. The time is longer
+ * after each search, also for a peer that comes and goes.
+ */
+export function createLookout({
+  isConnected,
+  changed,
+  peerCount,
+  search,
+  clock,
+  random,
+}: LookoutDeps): Lookout {
   let followed: readonly BootstrapPeer[] = [];
   let met = new Set<string>();
+  let searches = 0;
+  let lastSearchMs = -Infinity;
   const isMissing = (peer: BootstrapPeer) => {
     const isThere = isConnected(peer);
     if (isThere) met.add(nameOf(peer));
@@ -38,25 +49,35 @@ export function createLookout({ isConnected, changed, clock, random }: LookoutDe
   };
   // All of them: who is met is noted on the way.
   const isOneMissing = () => followed.filter(isMissing).length > 0;
+  const nextWaitMs = () => {
+    if (clock.nowMs() - lastSearchMs > 2 * MISSED_MAX_MS) searches = 0;
+    const firstMs = Math.max(MISSED_INITIAL_MS, peerCount() * MISSED_PER_PEER_MS);
+    return random() * Math.min(firstMs * 2 ** searches, MISSED_MAX_MS);
+  };
   return {
     follow(peers) {
       followed = peers;
       met = met.intersection(new Set(peers.map(nameOf)));
     },
-    isOneMissing,
-    async untilMissing(signal) {
+    async watch(signal) {
       for (;;) {
-        if (!isOneMissing()) {
-          backoff.reset();
-          await changed(signal);
-        }
+        if (!isOneMissing()) await changed(signal);
         // Not looked at for each change: there is one for each node of a cluster that starts.
-        await clock.sleep(backoff.nextMs(), signal);
-        if (isOneMissing()) return;
+        await clock.sleep(LOOK_MS, signal);
+        if (!isOneMissing()) continue;
+        await clock.sleep(nextWaitMs(), signal);
+        if (!isOneMissing()) continue;
+        lastSearchMs = clock.nowMs();
+        searches++;
+        await search(signal);
+        signal.throwIfAborted();
       }
     },
   };
 }
+
+/** So long a peer has to be missing; one that restarts is not back before. In ms. */
+const LOOK_MS = 1000;
 
 function nameOf({ id, multiaddrs }: BootstrapPeer): string {
   return id ?? multiaddrs.join();

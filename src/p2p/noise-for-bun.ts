@@ -18,8 +18,8 @@ export function noiseHkdf(chainingKey: Uint8Array, input: Uint8Array): [Uint8Arr
 /**
  * Noise with a cipher that Bun has for messages of every length. The package takes node:crypto's chacha20-poly1305
  * from 1,200 bytes on, which Bun 1.4.5 lacks: each longer message then failed with "Unknown cipher" and ended the
- * connection that it came or went on. It writes each message in one go, see joinWrites. Its HKDF in JavaScript took some 3 % of what a node
- * does while it connects to its cluster.
+ * connection that it came or went on. Its HKDF in JavaScript took some 3 % of what a node does while it connects to its
+ * cluster. Each message is written in one go, see joinWrites.
  */
 export function noiseForBun(): ReturnType<typeof noise> {
   const create = noise({

@@ -21,13 +21,15 @@ export interface BootstrapNetwork {
   isSelf(peer: BootstrapPeer): boolean;
   /** Connects; resolves to false when the address turned out to be this node's own. Rejects when it cannot connect. */
   connect(peer: BootstrapPeer, signal: AbortSignal): Promise<boolean>;
-  /** True while this node has a connection to the peer, or cannot tell. */
+  /** True while this node has a connection to the peer, or cannot tell: of one without ID that it never dialled. */
   isConnected(peer: BootstrapPeer): boolean;
   /** Peers that this node knew before; tried when all connections are lost. */
   knownPeers(): Promise<readonly BootstrapPeer[]>;
   /** True while this node has peers. */
   hasPeers(): boolean;
-  /** Resolves when hasPeers or isConnected may have changed; rejects when the signal aborts. */
+  /** Nodes that are connected. */
+  peerCount(): number;
+  /** Resolves when hasPeers or isConnected may have changed; rejects when the signal aborts, or has before. */
   peersChanged(signal: AbortSignal): Promise<void>;
 }
 
@@ -51,8 +53,8 @@ export type BootstrapOutcome = 'joined' | 'alone' | 'failed';
 /**
  * Bootstraps at the start, again when all peers are lost (with backoff), and every 30 minutes, until the signal
  * aborts; then it resolves. Failures are logged and tried again, never thrown.
- * When a peer that bootstrap names first is lost, it bootstraps again, seldomer and seldomer, until that one is back: after
- * a restart it may know nobody whom it could dial, as the node that all others start from.
+ * A peer of the lowest rank that is lost is looked for as well, see createLookout: after a restart it may know nobody whom it
+ * could dial, as the node that all others start from.
  */
 export async function keepConnected(deps: StayingConnectedDeps, signal: AbortSignal): Promise<void> {
   const { network, logger, clock, random = Math.random } = deps;
@@ -64,12 +66,27 @@ export async function keepConnected(deps: StayingConnectedDeps, signal: AbortSig
   const lookout = createLookout({
     isConnected: (peer) => network.isConnected(peer),
     changed: async (stopped) => network.peersChanged(stopped),
+    peerCount: () => network.peerCount(),
+    search: async (stopped) => lookFor(stopped),
     clock,
     random,
   });
+  let first: readonly BootstrapPeer[] = [];
+  /** Asks again who is to be dialled first, and dials those of them who are not connected. */
+  const lookFor = async (stopped: AbortSignal) => {
+    try {
+      first = byRank(await others(deps, stopped))[0] ?? [];
+      lookout.follow(first);
+    } catch (error) {
+      logger.debug('Bootstrap names nobody now, dialling those that it named', { error });
+    }
+    const missing = first.filter((peer) => !network.isConnected(peer));
+    // Others the next time, if there are many.
+    const start = Math.floor(random() * missing.length);
+    const chosen = [...missing.slice(start), ...missing.slice(0, start)].slice(0, BOOTSTRAP_DIALS);
+    await Promise.allSettled(chosen.map(async (peer) => network.connect(peer, stopped)));
+  };
   let last: BootstrapOutcome | undefined;
-  /** Bootstraps although it has peers, for those that are missing: how that ends is no news. */
-  let isSearch = false;
   let isReady = false;
   const setReady = () => {
     if (isReady) return;
@@ -85,25 +102,25 @@ export async function keepConnected(deps: StayingConnectedDeps, signal: AbortSig
     .catch(() => {});
 
   while (!signal.aborted) {
-    const { outcome, error, first } = await bootstrapOnce(deps, signal);
+    const { outcome, error, ranks } = await bootstrapOnce(deps, signal);
     if (signal.aborted) return;
-    if (!isSearch) {
-      deps.onOutcome?.(outcome);
-      if (outcome !== last) logOutcome(logger, outcome, deps.bootstrapper.kind, error);
-      last = outcome;
-    }
+    deps.onOutcome?.(outcome);
+    if (outcome !== last) logOutcome(logger, outcome, deps.bootstrapper.kind, error);
+    last = outcome;
     if (outcome === 'alone') setReady();
     if (network.hasPeers()) {
       setReady();
       backoff.reset();
       // A cluster that started together must not fall upon the lowest addresses together ever after.
       const waitMs = REBOOTSTRAP_INTERVAL_MS * (1 + random() * REBOOTSTRAP_JITTER);
-      if (first !== undefined) lookout.follow(first);
-      await pause(clock, signal, waitMs, whileHasPeers(network), lookout.untilMissing);
-      isSearch = network.hasPeers() && lookout.isOneMissing();
+      if (ranks !== undefined) {
+        first = ranks[0] ?? [];
+        lookout.follow(first);
+      }
+      const watch = async (stopped: AbortSignal) => lookout.watch(stopped);
+      await pause(clock, signal, waitMs, whileHasPeers(network), watch);
       if (!network.hasPeers()) last = undefined;
     } else {
-      isSearch = false;
       // A peer that is connected counts when it has said what it is, which takes one that is busy a while.
       const waitMs = outcome === 'joined' ? JOINED_PAUSE_MS : backoff.nextMs();
       await pause(clock, signal, waitMs, untilHasPeers(network));
@@ -114,23 +131,29 @@ export async function keepConnected(deps: StayingConnectedDeps, signal: AbortSig
 async function bootstrapOnce(
   deps: StayingConnectedDeps,
   signal: AbortSignal,
-): Promise<{ outcome: BootstrapOutcome; error?: unknown; first?: readonly BootstrapPeer[] | undefined }> {
-  const { bootstrapper, network } = deps;
-  let named: readonly BootstrapPeer[] = [];
+): Promise<{ outcome: BootstrapOutcome; error?: unknown; ranks?: readonly BootstrapPeer[][] | undefined }> {
+  const { network } = deps;
+  let ranks: BootstrapPeer[][] | undefined;
   let error: unknown;
   try {
-    named = await bootstrapper.peers(signal);
+    ranks = byRank(await others(deps, signal));
   } catch (cause) {
     error = cause;
   }
-  const others = named.filter((peer) => !network.isSelf(peer));
   const known = network.hasPeers() ? [] : await network.knownPeers().catch(() => []);
-  const ranks = byRank(others);
-  const { isJoined, failure } = await dialByRank(deps, { ranks, known }, signal);
-  const first = error === undefined ? (ranks[0] ?? []) : undefined;
-  if (isJoined) return { outcome: 'joined', first };
+  const { isJoined, failure } = await dialByRank(deps, { ranks: ranks ?? [], known }, signal);
+  if (isJoined) return { outcome: 'joined', ranks };
   error ??= failure;
-  return error === undefined ? { outcome: 'alone', first } : { outcome: 'failed', error, first };
+  return error === undefined ? { outcome: 'alone', ranks } : { outcome: 'failed', error, ranks };
+}
+
+/** Whom bootstrap names, but for this node. Rejects as Bootstrapper.peers does. */
+async function others(
+  { bootstrapper, network }: Pick<StayingConnectedDeps, 'bootstrapper' | 'network'>,
+  signal: AbortSignal,
+): Promise<readonly BootstrapPeer[]> {
+  const named = await bootstrapper.peers(signal);
+  return named.filter((peer) => !network.isSelf(peer));
 }
 
 /** In groups of one rank, the lowest first. */

@@ -1,13 +1,14 @@
 import { readFile } from 'node:fs/promises';
 
 import type { Clock } from './clock.ts';
+import { readMemoryLimit } from './memory-limit.ts';
 import { unloadCode } from './unload-code.ts';
 
 /** Memory of the process, in bytes. */
 export interface ProcessMemory {
-  /** What is no file's. */
+  /** Its own: RssAnon of proc_pid_status(5). */
   readonly anonymousBytes: number;
-  /** What is mapped of files: of the program's own above all. */
+  /** What is mapped of files, of the program above all: RssFile and RssShmem, as which a program in a tmpfs counts. */
   readonly fileBytes: number;
 }
 
@@ -20,6 +21,8 @@ export interface TrimMemoryDeps {
   readonly cpuMs?: () => number;
   /** Default: as Linux tells it; undefined elsewhere. */
   readonly readMemory?: () => Promise<ProcessMemory | undefined>;
+  /** Most memory that it may have, in bytes; undefined: no limit. Default: its cgroup's. */
+  readonly readLimit?: () => Promise<number | undefined>;
   /** Gives back what is not needed, compiled code and empty pages among it. Default: Bun's own way. */
   readonly shrink?: () => void;
   /** Gives back garbage. Default: a full collection of Bun's. */
@@ -52,12 +55,16 @@ const CODE_BYTES = 8 * MIB;
 /** Time until memory is given back again. A collection takes some hundredths of a second. */
 const SMALL_PAUSE_MS = 4 * MINUTE_MS;
 /**
- * From here on garbage is collected whatever else there is to do: three quarters of the chart's memory limit. The engine
- * knows of no limit and would wait until there is as much garbage as there is else.
+ * From this share of its limit on garbage is collected whatever else there is to do. The engine knows of no limit and would
+ * wait until there is as much garbage as there is else.
  */
-const SOFT_LIMIT_BYTES = 96 * MIB;
+const SOFT_LIMIT_SHARE = 0.75;
+/** What a process without a limit is held to: the chart's. It shares a node with a workload all the same. */
+const USUAL_LIMIT_BYTES = 128 * MIB;
 /** And again when it has grown by so much. */
 const SOFT_LIMIT_STEP_BYTES = 8 * MIB;
+/** Time until then, as a multiple of what it took: a process that needs more than it may have must get on nevertheless. */
+const SOFT_LIMIT_REST = 20;
 
 /**
  * Gives memory back that the process needed for a while, when it has grown and has nothing to do: garbage, the program's
@@ -70,6 +77,7 @@ export async function trimMemory(
     isIdle,
     cpuMs = readCpuMs,
     readMemory = readOwnMemory,
+    readLimit = readMemoryLimit,
     // Deprecated with nothing in its place: a garbage collection leaves compiled code and empty pages where they are.
     // oxlint-disable-next-line typescript/no-deprecated
     shrink = () => Bun.shrink(),
@@ -78,31 +86,43 @@ export async function trimMemory(
   }: TrimMemoryDeps,
   signal: AbortSignal,
 ): Promise<void> {
-  let restMs = 0;
+  const softLimitBytes = SOFT_LIMIT_SHARE * ((await readLimit()) ?? USUAL_LIMIT_BYTES);
   /** The least it had since memory of that kind was last given back. Code is unloaded first when starting is over. */
   let [leastBytes, leastFileBytes] = [Infinity, 0];
-  /** What it had when it was last made to collect for its limit. */
-  let heldBytes = 0;
-  let calmMs = 0;
+  /** What it had when it was last made to collect for its limit, and for how long it need not do that again. */
+  let [heldBytes, softRestMs] = [0, 0];
+  let restMs = 0;
+  /** For how long it has been calm, and what it has needed of a core meanwhile. */
+  let [calmMs, calmCpuMs] = [0, 0];
   while (!signal.aborted) {
     const waitMs = calmMs > 0 ? CALM_LOOK_MS : BUSY_LOOK_MS;
     const cpuBeforeMs = cpuMs();
     await clock.sleep(waitMs, signal).catch(() => {});
     if (signal.aborted) return;
-    calmMs = isIdle() && cpuMs() - cpuBeforeMs <= CALM_SHARE * waitMs ? calmMs + waitMs : 0;
+    const usedMs = cpuMs() - cpuBeforeMs;
+    calmMs += waitMs;
+    calmCpuMs += usedMs;
+    if (!isIdle() || calmCpuMs > CALM_SHARE * CALM_MS) [calmMs, calmCpuMs] = [0, 0];
     restMs = Math.max(0, restMs - waitMs);
-    // Who does nothing does not grow.
-    if (calmMs > 0 && (calmMs < CALM_MS || restMs > 0)) continue;
+    softRestMs = Math.max(0, softRestMs - waitMs);
+    const isCalm = calmMs >= CALM_MS;
+    if (isCalm) [calmMs, calmCpuMs] = [waitMs, 0];
+    const isDue = isCalm && restMs === 0;
+    // Who does next to nothing does not grow.
+    if (!isDue && (softRestMs > 0 || usedMs <= CALM_SHARE * waitMs)) continue;
     const memory = await readMemory();
     if (memory === undefined) continue;
     const { anonymousBytes, fileBytes } = memory;
-    if (anonymousBytes >= SOFT_LIMIT_BYTES && anonymousBytes >= heldBytes + SOFT_LIMIT_STEP_BYTES) {
+    const isNearLimit = anonymousBytes >= Math.max(softLimitBytes, heldBytes + SOFT_LIMIT_STEP_BYTES);
+    if (isNearLimit && softRestMs === 0) {
+      const startedMs = clock.nowMs();
       collect();
+      softRestMs = SOFT_LIMIT_REST * (clock.nowMs() - startedMs);
       heldBytes = (await readMemory())?.anonymousBytes ?? anonymousBytes;
       continue;
     }
     heldBytes = Math.min(heldBytes, anonymousBytes);
-    if (calmMs === 0) continue;
+    if (!isDue) continue;
     leastBytes = Math.min(leastBytes, anonymousBytes);
     leastFileBytes = Math.min(leastFileBytes, fileBytes);
     const isLarge = anonymousBytes >= SMALL_BYTES;
@@ -129,7 +149,6 @@ async function readOwnMemory(): Promise<ProcessMemory | undefined> {
   const status = await readFile('/proc/self/status', 'utf8').catch(() => '');
   const bytesOf = (name: string) =>
     Number(new RegExp(String.raw`^${name}:\s+(\d+) kB$`, 'm').exec(status)?.[1]) * 1024;
-  // A program in a tmpfs counts as shared memory.
   const memory = {
     anonymousBytes: bytesOf('RssAnon'),
     fileBytes: bytesOf('RssFile') + bytesOf('RssShmem'),
