@@ -42,7 +42,7 @@ describe('findAnnounceAddresses()', () => {
 
   test('says what is needed when there is none', async () => {
     const { found, lines } = await find(Infinity);
-    expect(String(found)).toContain('on a network interface. NODE_IP alone is not enough');
+    expect(String(found)).toContain('on a network interface that is no bridge, or NODE_IP set to one');
     expect(lines).toHaveLength(1);
   });
 });

@@ -34,7 +34,7 @@ export async function findAnnounceAddresses(
     const waitedMs = clock.nowMs() - startMs;
     if (waitedMs >= PATIENCE_MS) {
       throw new Error(
-        'This node has no address that others can reach: it needs one that is not loopback on a network interface. NODE_IP alone is not enough',
+        'This node has no address that others can reach: it needs one that is not loopback on a network interface that is no bridge, or NODE_IP set to one that any of its interfaces has',
       );
     }
     if (waitedMs >= SILENCE_MS && !hasSaid) {

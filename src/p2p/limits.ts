@@ -32,11 +32,13 @@ export const BOOTSTRAP_RETRY_INITIAL_MS = 250;
 export const BOOTSTRAP_RETRY_MAX_MS = 5 * SECOND_MS;
 /** After it has connected to somebody, a node waits so long for what that one says of itself before it bootstraps again. */
 export const JOINED_PAUSE_MS = 5 * SECOND_MS;
-/** Longest time before the first search for a bootstrap peer that was lost, while others are there. Doubled each time. */
+/** Longest time before the first search for a bootstrap peer that was lost, while others are there. */
 export const MISSED_INITIAL_MS = 2 * SECOND_MS;
 /** In larger clusters it is so long for each peer: whoever is missing is dialled by five nodes a second. */
 export const MISSED_PER_PEER_MS = 200;
-/** Longest time before any search: the peer may be gone for good. */
+/** How often it is doubled: when the peer is back, one of a few nodes is to find it within half a minute. */
+export const MISSED_DOUBLINGS = 4;
+/** Longest time before any search, in clusters that are so large that one of many finds it at once. */
 export const MISSED_MAX_MS = 5 * MINUTE_MS;
 /** A node whose bootstrap fails for this long counts as ready: alone it serves its own containerd all the same. */
 export const BOOTSTRAP_GRACE_MS = 5 * SECOND_MS;

@@ -1,6 +1,6 @@
 import type { Clock } from '../runtime/clock.ts';
 import type { BootstrapPeer } from './bootstrapper.ts';
-import { MISSED_INITIAL_MS, MISSED_MAX_MS, MISSED_PER_PEER_MS } from './limits.ts';
+import { MISSED_DOUBLINGS, MISSED_INITIAL_MS, MISSED_MAX_MS, MISSED_PER_PEER_MS } from './limits.ts';
 
 /** What createLookout needs. */
 export interface LookoutDeps {
@@ -28,7 +28,7 @@ export interface Lookout {
 /**
  * Makes a lookout. Peers that never were connected are nobody that it misses. It waits for a random time before each search:
  * the whole cluster may miss the same peer, which needs one that finds it, and not all of them at once. The time is longer
- * after each search, also for a peer that comes and goes.
+ * after the first searches, also for a peer that comes and goes.
  */
 export function createLookout({
   isConnected,
@@ -52,7 +52,7 @@ export function createLookout({
   const nextWaitMs = () => {
     if (clock.nowMs() - lastSearchMs > 2 * MISSED_MAX_MS) searches = 0;
     const firstMs = Math.max(MISSED_INITIAL_MS, peerCount() * MISSED_PER_PEER_MS);
-    return random() * Math.min(firstMs * 2 ** searches, MISSED_MAX_MS);
+    return random() * Math.min(firstMs * 2 ** Math.min(searches, MISSED_DOUBLINGS), MISSED_MAX_MS);
   };
   return {
     follow(peers) {
