@@ -163,16 +163,16 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'the closest peers are any peers',
     file: 'peer-table.ts',
-    find: 'const target = prefixOf(position);',
+    find: 'const target = prefixOf(position) ^ SIGN;',
     replace:
-      'const target = prefixOf(keyspacePosition(Uint8Array.from(position, (byte) => byte ^ entries.size)));',
+      'const target = prefixOf(keyspacePosition(Uint8Array.from(position, (byte) => byte ^ entries.size))) ^ SIGN;',
     story: 'quiet',
   },
   {
     name: 'the closest peers are the farthest',
     file: 'peer-table.ts',
-    find: 'if (left !== right) return left < right;',
-    replace: 'if (left !== right) return left > right;',
+    find: 'if (distance !== other) return distance < other;',
+    replace: 'if (distance !== other) return distance > other;',
     story: 'quiet',
   },
   {
