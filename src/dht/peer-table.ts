@@ -168,7 +168,12 @@ export function createPeerTable(
         if (found < most) found++;
         if (found === most) farthest = distances[most - 1] ?? 0;
       }
-      return Array.from(places.subarray(0, found), (at) => list[at]).filter((entry) => entry !== undefined);
+      const peers: Entry[] = [];
+      for (let nth = 0; nth < found; nth++) {
+        const entry = list[places[nth] ?? 0];
+        if (entry !== undefined) peers.push(entry);
+      }
+      return peers;
     },
   };
 }

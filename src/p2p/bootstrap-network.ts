@@ -55,7 +55,7 @@ export function createBootstrapNetwork(
           multiaddrs.map((address) => multiaddr(`${address}${suffix}`)),
           { signal: AbortSignal.any([signal, AbortSignal.timeout(DIAL_TIMEOUT_MS)]) },
         );
-        noteMet(multiaddrs, remotePeer);
+        if (id === undefined) noteMet(multiaddrs, remotePeer);
         return true;
       } catch (error) {
         // An address without an ID can be this node's own: a service's address leads back here at times.

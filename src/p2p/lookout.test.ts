@@ -19,7 +19,10 @@ function start(peers: readonly BootstrapPeer[], { peerCount = 2, random = 1 } = 
     isConnected: (peer) => connected.has(peer),
     changed: async (signal) => orAbort(changed.promise, signal),
     peerCount: () => peerCount,
-    search: async () => void searchedMs.push(clock.nowMs()),
+    async search(followed) {
+      searchedMs.push(clock.nowMs());
+      return followed;
+    },
     clock,
     random: () => random,
   });

@@ -10,8 +10,11 @@ export interface LookoutDeps {
   readonly changed: (signal: AbortSignal) => Promise<void>;
   /** Nodes that are connected: so many may miss the same one. */
   readonly peerCount: () => number;
-  /** Looks for those that are missing; resolves when that is over, whether or not they were found. */
-  readonly search: (signal: AbortSignal) => Promise<void>;
+  /** Looks for those of the followed that are missing; resolves, whether or not they were found, to whom to follow then. */
+  readonly search: (
+    followed: readonly BootstrapPeer[],
+    signal: AbortSignal,
+  ) => Promise<readonly BootstrapPeer[]>;
   readonly clock: Clock;
   /** A number from 0 up to, not including, 1. */
   readonly random: () => number;
@@ -54,11 +57,12 @@ export function createLookout({
     const firstMs = Math.max(MISSED_INITIAL_MS, peerCount() * MISSED_PER_PEER_MS);
     return random() * Math.min(firstMs * 2 ** Math.min(searches, MISSED_DOUBLINGS), MISSED_MAX_MS);
   };
+  const follow = (peers: readonly BootstrapPeer[]) => {
+    followed = peers;
+    met = met.intersection(new Set(peers.map(nameOf)));
+  };
   return {
-    follow(peers) {
-      followed = peers;
-      met = met.intersection(new Set(peers.map(nameOf)));
-    },
+    follow,
     async watch(signal) {
       for (;;) {
         if (!isOneMissing()) await changed(signal);
@@ -69,7 +73,7 @@ export function createLookout({
         if (!isOneMissing()) continue;
         lastSearchMs = clock.nowMs();
         searches++;
-        await search(signal);
+        follow(await search(followed, signal));
         signal.throwIfAborted();
       }
     },

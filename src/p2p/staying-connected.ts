@@ -67,16 +67,15 @@ export async function keepConnected(deps: StayingConnectedDeps, signal: AbortSig
     isConnected: (peer) => network.isConnected(peer),
     changed: async (stopped) => network.peersChanged(stopped),
     peerCount: () => network.peerCount(),
-    search: async (stopped) => lookFor(stopped),
+    search: async (followed, stopped) => lookFor(followed, stopped),
     clock,
     random,
   });
-  let first: readonly BootstrapPeer[] = [];
-  /** Asks again who is to be dialled first, and dials those of them who are not connected. */
-  const lookFor = async (stopped: AbortSignal) => {
+  /** Asks again who is to be dialled first, and dials those of them who are not connected. Resolves to all of them. */
+  const lookFor = async (before: readonly BootstrapPeer[], stopped: AbortSignal) => {
+    let first = before;
     try {
       first = byRank(await others(deps, stopped))[0] ?? [];
-      lookout.follow(first);
     } catch (error) {
       logger.debug('Bootstrap names nobody now, dialling those that it named', { error });
     }
@@ -85,6 +84,7 @@ export async function keepConnected(deps: StayingConnectedDeps, signal: AbortSig
     const start = Math.floor(random() * missing.length);
     const chosen = [...missing.slice(start), ...missing.slice(0, start)].slice(0, BOOTSTRAP_DIALS);
     await Promise.allSettled(chosen.map(async (peer) => network.connect(peer, stopped)));
+    return first;
   };
   let last: BootstrapOutcome | undefined;
   let isReady = false;
@@ -113,12 +113,8 @@ export async function keepConnected(deps: StayingConnectedDeps, signal: AbortSig
       backoff.reset();
       // A cluster that started together must not fall upon the lowest addresses together ever after.
       const waitMs = REBOOTSTRAP_INTERVAL_MS * (1 + random() * REBOOTSTRAP_JITTER);
-      if (ranks !== undefined) {
-        first = ranks[0] ?? [];
-        lookout.follow(first);
-      }
-      const watch = async (stopped: AbortSignal) => lookout.watch(stopped);
-      await pause(clock, signal, waitMs, whileHasPeers(network), watch);
+      if (ranks !== undefined) lookout.follow(ranks[0] ?? []);
+      await pause(clock, signal, waitMs, whileHasPeers(network), async (stopped) => lookout.watch(stopped));
       if (!network.hasPeers()) last = undefined;
     } else {
       // A peer that is connected counts when it has said what it is, which takes one that is busy a while.
