@@ -64,14 +64,14 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'nothing is provided again',
     file: 'providing.ts',
-    find: 'await place(due, (closest) => closest);',
+    find: 'await place(due, closestTo);',
     replace: '',
     story: 'lasting',
   },
   {
     name: 'the farther replicas are never told',
     file: 'providing.ts',
-    find: 'await place(keys, (closest) => closest.slice(earlyReplicas));',
+    find: 'await place(keys, (entry) => closestTo(entry).slice(earlyReplicas));',
     replace: '',
     story: 'erosion',
   },
@@ -163,9 +163,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'the closest peers are any peers',
     file: 'peer-table.ts',
-    find: 'const target = prefixOf(position) ^ SIGN;',
-    replace:
-      'const target = prefixOf(keyspacePosition(Uint8Array.from(position, (byte) => byte ^ entries.size))) ^ SIGN;',
+    find: 'prefixOf(position) ^ SIGN;',
+    replace: 'prefixOf(keyspacePosition(Uint8Array.from(position, (byte) => byte ^ entries.size))) ^ SIGN;',
     story: 'quiet',
   },
   {

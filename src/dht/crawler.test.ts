@@ -5,7 +5,7 @@ import { createVirtualClock } from '../runtime/testing/virtual-clock.ts';
 import { keyspacePosition } from './content-key.ts';
 import { createCrawler } from './crawler.ts';
 import type { NamedPeer } from './dht-message.ts';
-import { CONCURRENT_DIALS, CONNECTION_TARGET, CRAWL_MAX_MS, REPLICATION } from './limits.ts';
+import { CONCURRENT_DIALS, CONNECTION_TARGET, CRAWL_MAX_MS, NEWCOMERS_ASKED, REPLICATION } from './limits.ts';
 import { createPeerTable } from './peer-table.ts';
 
 const ADDRESS = Uint8Array.of(4, 10, 0, 0, 1, 6, 0x13, 0x89);
@@ -55,6 +55,13 @@ function start(
     peers,
     state,
     crawler,
+    /** Until it knows all, and the next crawl is minutes away. */
+    settle: async () => {
+      await clock.advance(2 * CRAWL_MAX_MS);
+      for (state.questions = 0; state.questions === 0;) await clock.advance(1000);
+      await clock.advance(1000);
+      state.questions = 0;
+    },
     end: async () => {
       stop.abort();
       await running;
@@ -89,6 +96,52 @@ describe('createCrawler()', () => {
     expect(peers.size).toBe(399);
     expect(peers.connectedCount).toBeGreaterThanOrEqual(CONNECTION_TARGET);
     expect(peers.connectedCount).toBeLessThan(CONNECTION_TARGET + CONCURRENT_DIALS);
+    await end();
+  });
+
+  test('asks somebody new who else is there, and all others only if that names somebody new', async () => {
+    const { clock, cluster, peers, state, crawler, settle, end } = start(40);
+    await settle();
+    const join = async (number: number) => {
+      state.questions = 0;
+      peers.put(id(number), { addresses: [ADDRESS], isConnected: true });
+      crawler.met(id(number).toHex());
+      await clock.advance(2000);
+      return state.questions;
+    };
+    cluster.put(id(100), { addresses: [ADDRESS], isConnected: true });
+    expect(await join(100)).toBe(1);
+    expect(await join(100)).toBe(1);
+    // Whoever is asked now names a second one, too.
+    const isNear = (number: number) => {
+      cluster.put(id(number), { addresses: [ADDRESS], isConnected: true });
+      return cluster.isAmongClosest(id(number).toHex(), keyspacePosition(id(0)), REPLICATION);
+    };
+    for (let number = 200; !isNear(number); number++) cluster.remove(id(number).toHex());
+    expect(await join(101)).toBeGreaterThan(4);
+    await end();
+  });
+
+  test('asks few of those who come together', async () => {
+    const { clock, peers, state, crawler, settle, end } = start(40);
+    await settle();
+    for (let number = 100; number < 140; number++) {
+      peers.put(id(number), { addresses: [ADDRESS], isConnected: true });
+      crawler.met(id(number).toHex());
+    }
+    await clock.advance(2000);
+    expect(state.questions).toBe(NEWCOMERS_ASKED);
+    await end();
+  });
+
+  test('asks about its own place when somebody is lost', async () => {
+    const { clock, peers, state, crawler, settle, end } = start(40);
+    await settle();
+    peers.remove(id(7).toHex());
+    crawler.lost();
+    await clock.advance(2000);
+    expect(state.questions).toBeGreaterThan(0);
+    expect(peers.get(id(7).toHex())?.isConnected).toBe(true);
     await end();
   });
 

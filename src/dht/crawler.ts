@@ -12,6 +12,7 @@ import {
   FAILED_NAME_INITIAL_MS,
   FAILED_NAME_MAX_MS,
   MAX_KNOWN_PEERS,
+  NEWCOMERS_ASKED,
   OWN_REGION_ASKED,
   PEERS_PER_REGION,
   REGIONS_PER_WAIT,
@@ -44,8 +45,12 @@ export interface CrawlerDeps {
 
 /** Keeps the table of peers full: learns of the nodes of the cluster that it lacks, and connects to them. */
 export interface Crawler {
-  /** There is somebody new: whoever that one knows may be new, too. */
+  /** The cluster may be another one: all of it is asked for. */
   wake(): void;
+  /** There is somebody new: whoever that one knows may be new, too. It is asked; all others are if it names such a one. */
+  met(name: string): void;
+  /** Somebody is gone: the same with the closest peers. */
+  lost(): void;
   /** The peer could not be reached: that it is named is not believed for a while. */
   failed(name: string): void;
   /** The peer was heard. */
@@ -76,6 +81,9 @@ export function createCrawler({
   /** Peers that could not be reached where they were named: Go's nodes name those that are gone for long. */
   const failures = new Map<string, { readonly untilMs: number; readonly nextMs: number }>();
   const namedMs = new Map<string, number>();
+  /** Peers that are to be asked who else is there. */
+  const newcomers = new Set<string>();
+  let isOwnRegionDue = false;
   let dialling = 0;
   let isAwake = true;
   let alarm = Promise.withResolvers<void>();
@@ -99,23 +107,37 @@ export function createCrawler({
     namedMs.set(name, clock.nowMs());
     isAwake = true;
   };
-  const ask = async (key: Uint8Array, count = 1) => {
-    const closest = peers.closest(keyspacePosition(key), count, ({ isConnected }) => isConnected);
+  const askThem = async (asked: readonly KnownPeer[], key: Uint8Array) => {
     await Promise.all(
-      closest.map(async (peer) => {
+      asked.map(async (peer) => {
         for (const named of await network.findNode(peer, key).catch(() => [])) takeName(named);
       }),
     );
   };
+  const closestTo = (key: Uint8Array, count = 1) =>
+    peers.closest(keyspacePosition(key), count, ({ isConnected }) => isConnected);
+  /** Asks who else is close to this node: those who have come, and those who are closest if somebody was lost. */
+  const askAround = async () => {
+    const asked = new Set<KnownPeer>();
+    for (const name of newcomers) {
+      const peer = peers.get(name);
+      if (peer?.isConnected === true) asked.add(peer);
+    }
+    newcomers.clear();
+    const ownAsked = peers.connectedCount < peers.size ? OWN_REGION_ASKED : 1;
+    if (isOwnRegionDue) for (const peer of closestTo(self, ownAsked)) asked.add(peer);
+    isOwnRegionDue = false;
+    await askThem([...asked], self);
+  };
   /** Resolves to how long a question took, in ms: half of them, or more, took no longer. */
   const crawl = async () => {
     const keys = keysSpread(regionsOf(peers.size), random);
-    const ownAsked = peers.connectedCount < peers.size ? OWN_REGION_ASKED : 1;
+    isOwnRegionDue = true;
     const startedMs = clock.nowMs();
     const since = () => clock.nowMs() - startedMs;
     const tookMs = await Promise.all([
-      ask(self, ownAsked).then(since),
-      ...keys.map(async (key) => ask(key).then(since)),
+      askAround().then(since),
+      ...keys.map(async (key) => askThem(closestTo(key), key).then(since)),
     ]);
     return tookMs.sort((a, b) => a - b)[(tookMs.length - 1) >> 1] ?? 0;
   };
@@ -155,15 +177,27 @@ export function createCrawler({
       dialling--;
     }
   };
-  /** Sleeps until it is over, or somebody wakes the crawler. */
+  /** Sleeps until it is over, or something has happened. */
   const nap = async (ms: number, signal: AbortSignal) => {
-    if (ms <= 0 || signal.aborted) return;
     alarm = Promise.withResolvers();
     const woken = new AbortController();
     const watching = alarm.promise.then(() => woken.abort());
     await clock.sleep(ms, AbortSignal.any([signal, woken.signal])).catch(() => {});
     alarm.resolve();
     await watching;
+  };
+  /** Rests until it is over, or all are to be asked; who has come meanwhile is asked one by one. */
+  const rest = async (ms: number, signal: AbortSignal) => {
+    const untilMs = clock.nowMs() + ms;
+    while (!signal.aborted && clock.nowMs() < untilMs) {
+      if (isAwake) return;
+      if (newcomers.size === 0 && !isOwnRegionDue) {
+        await nap(untilMs - clock.nowMs(), signal);
+      } else {
+        await askAround();
+        if (!isAwake) await clock.sleep(CRAWL_INITIAL_MS, signal).catch(() => {});
+      }
+    }
   };
   /** Where there are connections enough nobody takes them out, and new nodes come for as long as this one runs. */
   const forgetOthers = () => {
@@ -183,6 +217,15 @@ export function createCrawler({
   return {
     wake() {
       isAwake = true;
+      alarm.resolve();
+    },
+    met(name) {
+      // Many at once know the same.
+      if (newcomers.size < NEWCOMERS_ASKED) newcomers.add(name);
+      alarm.resolve();
+    },
+    lost() {
+      isOwnRegionDue = true;
       alarm.resolve();
     },
     failed,
@@ -206,7 +249,7 @@ export function createCrawler({
         // Not in step with the others, and no sooner after the last crawl than it is worth.
         const jitteredMs = waitMs * (1 - random() / 2);
         await clock.sleep(Math.min(leastMs, jitteredMs), signal).catch(() => {});
-        if (!isAwake) await nap(jitteredMs - leastMs, signal);
+        await rest(jitteredMs - leastMs, signal);
         if (isAwake) waitMs = leastMs;
       }
       await Promise.all(running);

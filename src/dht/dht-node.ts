@@ -185,6 +185,7 @@ export function createDhtNode(deps: DhtNodeDeps): DhtNode {
       ...deps,
       network: {
         closestPeers: (position, count) => peers.closest(position, count).map(({ name }) => name),
+        isAmongClosest: (name, position, count) => peers.isAmongClosest(name, position, count),
         positionOf: (name) => peers.get(name)?.position,
         peerCount: () => peers.size,
         isConnected,
@@ -217,7 +218,7 @@ export function createDhtNode(deps: DhtNodeDeps): DhtNode {
       deps.onReturned?.(name);
       crawler.heard(name);
       // Of one that was named before the one who did has told what there is to know.
-      if (!wasKnown) crawler.wake();
+      if (!wasKnown) crawler.met(name);
     },
   });
   const responder = createDhtResponder({
@@ -319,14 +320,14 @@ export function createDhtNode(deps: DhtNodeDeps): DhtNode {
   });
   let isLossPending = false;
   /** Once for all that are lost together, and not at the time when everybody is busy with that. */
-  const crawlAfterLoss = () => {
+  const askAfterLoss = () => {
     if (isLossPending) return;
     isLossPending = true;
     clock
       .sleep(CRAWL_AFTER_LOSS_MS * (1 - random() / 2), stopped.signal)
       .then(() => {
         isLossPending = false;
-        crawler.wake();
+        crawler.lost();
       })
       .catch(() => {});
   };
@@ -368,7 +369,7 @@ export function createDhtNode(deps: DhtNodeDeps): DhtNode {
       records.removeProvider(name);
       lose(name);
       network.drop(name);
-      crawlAfterLoss();
+      askAfterLoss();
     },
     connected(id, { addresses, takesNotices }) {
       const name = id.toHex();
@@ -380,7 +381,7 @@ export function createDhtNode(deps: DhtNodeDeps): DhtNode {
     disconnected(id) {
       listeners.delete(id.toHex());
       directory.disconnected(id);
-      crawlAfterLoss();
+      askAfterLoss();
     },
     unreachable: (id) => lose(id.toHex()),
     dismissed(id) {

@@ -130,7 +130,7 @@ export const CRAWL_MAX_MS = 5 * MINUTE_MS;
 export const CRAWL_REST = 20;
 /** Longest such wait. */
 export const CRAWL_REST_MAX_MS = 20 * SECOND_MS;
-/** After a loss a node crawls so much later: whoever it was may be back elsewhere by then, and others hear of that first. */
+/** After a loss a node asks so much later who is there: whoever it was may be back elsewhere by then, and others hear of that first. */
 export const CRAWL_AFTER_LOSS_MS = 4 * SECOND_MS;
 /**
  * Peers of those closest to itself that a node asks who else is there, where it is not connected to all. Two nodes may
@@ -138,6 +138,8 @@ export const CRAWL_AFTER_LOSS_MS = 4 * SECOND_MS;
  * those from them.
  */
 export const OWN_REGION_ASKED = 3;
+/** Peers that have just come and are asked who else is there, at a time. */
+export const NEWCOMERS_ASKED = 3;
 /** For so long after a loss all nodes are busy with it: they notice, ask anew, and try to reach who was lost. */
 export const UNSETTLED_MS = 4 * SECOND_MS;
 /** Questions of a crawl that are worth half a second's wait until the next: a large cluster is asked less often. */

@@ -19,10 +19,30 @@ describe('createPeerTable()', () => {
       for (const count of [1, 3, 20, 299, 300, 500]) {
         expect(table.closest(position, count)).toEqual(sorted.slice(0, count));
       }
+      for (const count of [0, 1, 3, 20, 500]) {
+        const among = sorted.filter(({ name }) => table.isAmongClosest(name, position, count));
+        expect(among).toEqual(sorted.slice(0, count));
+      }
+      expect(table.isAmongClosest(id(500).toHex(), position, 500)).toBe(false);
       const isOdd = ({ id: bytes }: { id: Uint8Array }) => (bytes[2] ?? 0) % 2 === 1;
       expect(table.closest(position, 20, isOdd)).toEqual(sorted.filter(isOdd).slice(0, 20));
     }
     expect(table.closest(keyspacePosition(SELF), 0)).toEqual([]);
+  });
+
+  test('tells peers apart whose places begin alike', () => {
+    // Found by trying: the sha2-256 of the two agree in their first 32 bits.
+    const alike = [Uint8Array.of(0, 0, 0xa0, 0x36), Uint8Array.of(0, 0, 0xb2, 0x54)];
+    expect(new Set(alike.map((each) => keyspacePosition(each).slice(0, 4).toHex())).size).toBe(1);
+    const table = createPeerTable(SELF);
+    for (const each of alike) table.put(each, {});
+    const [a, b] = alike.map((each) => each.toHex());
+    for (const each of alike) {
+      const position = keyspacePosition(each);
+      const [closest] = table.closest(position, 1);
+      expect(closest?.name).toBe(each.toHex());
+      expect([a, b].filter((name) => table.isAmongClosest(name ?? '', position, 1))).toEqual([each.toHex()]);
+    }
   });
 
   test('put() keeps what it is not told, and never this node', () => {

@@ -38,6 +38,7 @@ function start(
       random,
       network: {
         closestPeers: (_position, count) => state.peers.slice(0, count),
+        isAmongClosest: (peerId, _position, count) => state.peers.slice(0, count).includes(peerId),
         positionOf: (peerId) => state.positions.get(peerId),
         peerCount: () => state.peers.length,
         isConnected: (peerId) => state.connected.has(peerId),

@@ -26,6 +26,8 @@ import {
 export interface ProvidingNetwork {
   /** The `count` known peers that are closest to the place in the keyspace, the closest first. */
   closestPeers(position: Uint8Array, count: number): readonly string[];
+  /** True if the peer is one of those. */
+  isAmongClosest(peerId: string, position: Uint8Array, count: number): boolean;
   /** The place of a peer in the keyspace, if it is known. */
   positionOf(peerId: string): Uint8Array | undefined;
   /** How many peers are known. With k or fewer, all are among the closest of every key. */
@@ -110,6 +112,8 @@ type Outbox = Map<string, readonly Delivery[]>;
 /** One for all: there are as many as records that wait. */
 const NOBODY: readonly Delivery[] = [];
 
+/** Peers of which it is asked one by one whether they are among the closest to a key. */
+const FEW_PEERS = 8;
 /** How many keys are placed before other work gets its turn. */
 const KEYS_PER_TURN = 200;
 
@@ -236,10 +240,11 @@ export function createProviding(
     }
   };
 
-  /** Sends the keys to those peers that `choose` picks of the closest to each. */
+  const closestTo = ({ position }: Entry) => network.closestPeers(position, replication);
+  /** Sends the keys to those peers that `choose` picks for each. */
   const place = async (
     keys: Iterable<string>,
-    choose: (closest: readonly string[], entry: Entry) => readonly string[],
+    choose: (entry: Entry) => readonly string[],
     delivery?: Delivery,
   ) => {
     const keysByPeer = new Map<string, string[]>();
@@ -247,7 +252,7 @@ export function createProviding(
     for (const key of keys) {
       const entry = entries.get(key);
       if (entry === undefined) continue;
-      for (const peerId of choose(network.closestPeers(entry.position, replication), entry)) {
+      for (const peerId of choose(entry)) {
         const list = keysByPeer.get(peerId);
         if (list === undefined) keysByPeer.set(peerId, [key]);
         else list.push(key);
@@ -264,7 +269,7 @@ export function createProviding(
     async () => {
       const keys = [...late];
       late.clear();
-      await place(keys, (closest) => closest.slice(earlyReplicas));
+      await place(keys, (entry) => closestTo(entry).slice(earlyReplicas));
     },
   );
   const tellThem = async (peers: Set<string>) => {
@@ -273,7 +278,14 @@ export function createProviding(
     if (network.peerCount() <= replication) {
       for (const peerId of batch) if (entries.size > 0) enqueue(peerId, [...entries.keys()]);
     } else {
-      await place(entries.keys(), (closest) => closest.filter((peerId) => batch.has(peerId)));
+      // Of few it is quickly told whether they are among the closest.
+      const few = batch.size <= FEW_PEERS ? [...batch] : undefined;
+      await place(
+        entries.keys(),
+        (entry) =>
+          few?.filter((peerId) => network.isAmongClosest(peerId, entry.position, replication)) ??
+          closestTo(entry).filter((peerId) => batch.has(peerId)),
+      );
     }
   };
   const tellNewPeers = createRounds(
@@ -293,7 +305,9 @@ export function createProviding(
       const gone = [...leftPeers.values()];
       leftPeers.clear();
       if (network.peerCount() < replication) return;
-      await place(entries.keys(), (closest, { position }) => {
+      await place(entries.keys(), (entry) => {
+        const { position } = entry;
+        const closest = closestTo(entry);
         // The last of the k are new to it if one that has left was closer; as many as have left.
         const last = closest.at(-1);
         const lastPosition = last === undefined ? undefined : network.positionOf(last);
@@ -320,7 +334,7 @@ export function createProviding(
         const multihash = entries.get(key)?.multihash;
         if (multihash !== undefined) network.keepOwn(multihash);
       }
-      await place(due, (closest) => closest);
+      await place(due, closestTo);
       sweep = {
         keys: sweep.keys + due.length,
         busyMs: sweep.busyMs + (clock.nowMs() - nowMs),
@@ -361,7 +375,7 @@ export function createProviding(
         network.keepOwn(entry.multihash);
       }
       const delivery = createDelivery();
-      await place(keys, (closest) => closest.slice(0, earlyReplicas), delivery);
+      await place(keys, (entry) => closestTo(entry).slice(0, earlyReplicas), delivery);
       if (network.peerCount() > earlyReplicas) {
         for (const key of keys) late.add(key);
         tellLate();

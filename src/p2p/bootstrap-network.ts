@@ -79,7 +79,8 @@ export function createBootstrapNetwork(
       }));
     },
     peerCount: () => libp2p.getPeers().length,
-    hasPeers: () => routingTable.size > 0 && libp2p.getPeers().length > 0,
+    // Asked whenever a peer comes or goes: getPeers() would parse the ID of each of them.
+    hasPeers: () => routingTable.size > 0 && libp2p.getConnections().length > 0,
     async peersChanged(signal) {
       signal.throwIfAborted();
       const changed = Promise.withResolvers<void>();
