@@ -106,7 +106,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'nobody watches',
     file: 'watch-turns.ts',
-    find: 'if (closer < WATCHERS_PER_PEER) turns.add(peer.name);',
+    find: 'if (closer < WATCHERS_PER_PEER) turns.set(peer.name, closer === 0 ? PING_AFTER_MS : PING_NEXT_AFTER_MS);',
     replace: '',
     story: 'holders',
   },

@@ -262,7 +262,7 @@ export function createDhtNode(deps: DhtNodeDeps): DhtNode {
     *connected() {
       for (const { name, isConnected } of peers.all()) if (isConnected) yield name;
     },
-    isWatched: (name) => turns.isMine(name),
+    askAfterMs: (name) => turns.askAfterMs(name),
     onSuspicion(names) {
       const suspects = names.slice(0, MAX_SUSPECTS_PER_NOTICE).map((name) => Uint8Array.fromHex(name));
       tellAll(encodeNotice({ suspects }));

@@ -18,9 +18,12 @@ export interface HeartbeatDeps {
   readonly clock: Clock;
   /** The peers that are connected. */
   readonly connected: () => Iterable<string>;
-  /** True if it is this node's turn to ask the peer when it is quiet; undefined if nobody knows whose it is. Default: all are. */
-  readonly isWatched?: (peer: string) => boolean | undefined;
-  /** How long such a peer may be quiet, in ms. Default QUIET_AFTER_MS. */
+  /**
+   * How long the peer may be quiet until this node asks it, in ms; Infinity if others do; undefined if nobody knows whose
+   * turn it is. Default PING_AFTER_MS.
+   */
+  readonly askAfterMs?: (peer: string) => number | undefined;
+  /** How long one may be quiet of whom that is not known, in ms. Default QUIET_AFTER_MS. */
   readonly pingAloneAfterMs?: () => number;
   /** Peers that this node watches do not answer: others may want to ask for themselves. */
   readonly onSuspicion?: (peers: readonly string[]) => void;
@@ -73,7 +76,7 @@ interface Pulse {
 export function createHeartbeat({
   clock,
   connected,
-  isWatched = () => true,
+  askAfterMs = () => PING_AFTER_MS,
   pingAloneAfterMs = () => QUIET_AFTER_MS,
   onSuspicion = () => {},
   ping,
@@ -83,6 +86,7 @@ export function createHeartbeat({
 }: HeartbeatDeps): Heartbeat {
   const pulses = new Map<string, Pulse>();
 
+  const isWatched = (peer: string) => Number.isFinite(askAfterMs(peer) ?? Infinity);
   const heard = (peer: string) => {
     const pulse = pulses.get(peer);
     if (pulse === undefined) return;
@@ -126,10 +130,7 @@ export function createHeartbeat({
     if (pulse.askedMs === undefined) {
       const quietMs = nowMs - pulse.heardMs;
       if (quietMs < PING_AFTER_MS) return;
-      const isMine = isWatched(peer);
-      if (isMine === true || (isMine === undefined && quietMs >= pingAloneAfterMs())) {
-        ask(peer, pulse, nowMs);
-      }
+      if (quietMs >= (askAfterMs(peer) ?? pingAloneAfterMs())) ask(peer, pulse, nowMs);
       return;
     }
     if (nowMs - pulse.askedMs < PING_TIMEOUT_MS) return;
@@ -147,7 +148,7 @@ export function createHeartbeat({
     const suspects: string[] = [];
     for (const [peer, pulse] of pulses) {
       if (pulse.isSuspected || pulse.askedMs === undefined) continue;
-      if (nowMs - pulse.openMs < SUSPECT_AFTER_MS || isWatched(peer) !== true) continue;
+      if (nowMs - pulse.openMs < SUSPECT_AFTER_MS || !isWatched(peer)) continue;
       pulse.isSuspected = true;
       suspects.push(peer);
     }
@@ -178,7 +179,7 @@ export function createHeartbeat({
     isQuiet(peer) {
       const pulse = pulses.get(peer);
       if (pulse === undefined || clock.nowMs() - pulse.heardMs < QUIET_AFTER_MS) return false;
-      return isWatched(peer) === undefined;
+      return askAfterMs(peer) === undefined;
     },
     async confirm(peer) {
       const pulse = pulses.get(peer);

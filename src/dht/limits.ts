@@ -61,24 +61,25 @@ export const LATE_REPLICAS_DELAY_MS = 400;
 export const NAMED_PEER_DELAY_MS = 10 * SECOND_MS;
 /** A peer that is gone for longer will not be back with its records: a restart takes less. */
 export const LEFT_PEER_DELAY_MS = MINUTE_MS;
-/** Parts in which all keys are provided again, spread over the interval. Few keys are not worth a message a minute per peer. */
-export const SWEEP_PARTS = 15;
-export const SWEEP_PARTS_OF_FEW = 5;
-/** What is not few. */
-export const MANY_KEYS = 1000;
+/** Parts in which all keys are provided again, spread over the interval, at most: each is a message to all who are close. */
+export const MAX_SWEEP_PARTS = 15;
+/** Keys that are worth a part of their own: some hundredths of a second of work for all who get them together. */
+export const KEYS_PER_SWEEP_PART = 250;
 /** IPs of one peer that are used: a node has an address or two of each family. More is a claim that would cost others a dial each. */
 export const MAX_IPS_PER_PEER = 4;
 /** Multihashes in one notice: some 36 KB. */
 export const MAX_WITHDRAWN_PER_NOTICE = 1000;
-/** A connected peer that was not heard for so long is asked whether it is there, by those whose turn it is. */
+/** A connected peer that was not heard for so long is asked whether it is there, by the first of those who watch it. */
 export const PING_AFTER_MS = 3 * SECOND_MS;
+/** And by the others, who would be needed only if the first one is gone, too. */
+export const PING_NEXT_AFTER_MS = 4 * SECOND_MS;
 /** The same in a cluster so large that no node knows whose turn it is: not often, as there are many. */
 export const PING_ALONE_AFTER_MS = 30 * SECOND_MS;
 /**
  * Where it is not known whose turn it is in a smaller one all ask after so long, and one that was not heard for so long is
  * asked before it is handed out. With PING_TIMEOUT_MS and the time between looks within 10 s, too.
  */
-export const QUIET_AFTER_MS = 5.5 * SECOND_MS;
+export const QUIET_AFTER_MS = 5 * SECOND_MS;
 /** Nodes whose turn it is: some may be busy, or not be connected to it. All asking would cost the square of their number. */
 export const WATCHERS_PER_PEER = 3;
 /** They tell the others when it has not answered for so long: those ask for themselves. */
@@ -88,8 +89,8 @@ export const SUSPECT_AFTER_MS = SECOND_MS;
  * 10 s everywhere.
  */
 export const PING_TIMEOUT_MS = 3 * SECOND_MS;
-/** How often that is looked at. */
-export const PING_TICK_MS = SECOND_MS / 2;
+/** How often that is looked at: each look wakes an idle node. */
+export const PING_TICK_MS = SECOND_MS;
 /** A peer that was heard within this time is not asked, whatever others say. */
 export const SUSPICION_PAUSE_MS = SECOND_MS;
 /** Peers that one notice says do not answer. More at once are this node's own trouble, or will be seen by others. */

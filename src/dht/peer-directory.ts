@@ -59,6 +59,8 @@ export interface PeerDirectory {
   forget(name: string): void;
 }
 
+const NOTHING = new Uint8Array(0);
+
 /** Makes the directory of a node that is connected to nobody yet. */
 export function createPeerDirectory({ peers, liveness, gate, onJoined }: PeerDirectoryDeps): PeerDirectory {
   /** Peers that are connected and speak the protocol, members or not: name -> ID. */
@@ -124,6 +126,8 @@ export function createPeerDirectory({ peers, liveness, gate, onJoined }: PeerDir
     introduce(id, addresses) {
       if (!addresses.some((bytes) => parsePeerAddress(bytes) !== undefined)) return false;
       const name = id.toHex();
+      // With each of its records a peer says where it is, and mostly what is known.
+      if (peers.get(name)?.isConnected === true && areSame(claimed.get(name), addresses)) return true;
       claim(name, addresses);
       if (present.has(name)) admit(name, id);
       return true;
@@ -150,4 +154,9 @@ export function createPeerDirectory({ peers, liveness, gate, onJoined }: PeerDir
       peers.remove(name);
     },
   };
+}
+
+function areSame(known: readonly Uint8Array[] | undefined, addresses: readonly Uint8Array[]): boolean {
+  if (known?.length !== addresses.length) return false;
+  return known.every((bytes, index) => Buffer.compare(bytes, addresses[index] ?? NOTHING) === 0);
 }

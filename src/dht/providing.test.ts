@@ -26,6 +26,8 @@ function start(
     broken: new Set<string>(),
     hold: Promise.resolve(),
     sends: [] as [string, number][],
+    /** When each own record was kept or renewed. */
+    keptMs: new Map<string, number[]>(),
     gone: [] as string[],
     connected: new Set<string>(),
     positions: new Map<string, Uint8Array>(),
@@ -51,7 +53,10 @@ function start(
           held.set(peerId, set);
           for (const multihash of multihashes) set.add(name(multihash));
         },
-        keepOwn: (multihash) => own.add(name(multihash)),
+        keepOwn(multihash) {
+          own.add(name(multihash));
+          state.keptMs.set(name(multihash), [...(state.keptMs.get(name(multihash)) ?? []), clock.nowMs()]);
+        },
         dropOwn: (multihash) => own.delete(name(multihash)),
         gone: (peerId) => state.gone.push(peerId),
       },
@@ -214,7 +219,7 @@ describe('createProviding()', () => {
   test('spreads what is provided again over the interval', async () => {
     const clock = createVirtualClock();
     const { providing, state } = start(['a'], { reprovideIntervalMs: 15_000 }, { clock, random: () => 0 });
-    const keys = Array.from({ length: 2000 }, (_, index) => `key ${index}`);
+    const keys = Array.from({ length: 4000 }, (_, index) => `key ${index}`);
     await providing.provide(keys);
     await clock.advance(0);
     state.sends.length = 0;
@@ -225,9 +230,50 @@ describe('createProviding()', () => {
       perSecond.push(state.sends.slice(before).reduce((sum, [, count]) => sum + count, 0));
     }
     expect(perSecond.reduce((sum, count) => sum + count)).toBe(3 * keys.length);
-    // The first part was planned before there were keys.
-    expect(Math.max(...perSecond.slice(5))).toBeLessThan(250);
-    expect(Math.min(...perSecond.slice(5))).toBeGreaterThan(50);
+    // The first part is due until after the second look.
+    expect(Math.max(...perSecond)).toBeLessThan(700);
+    expect(perSecond.filter((count) => count < 200 || count > 400).length).toBeLessThanOrEqual(6);
+  });
+
+  test('provides few keys again in one message to each peer, each within the interval', async () => {
+    const clock = createVirtualClock();
+    const { providing, state } = start(
+      ['a', 'b', 'c'],
+      { reprovideIntervalMs: 15_000 },
+      { clock, random: () => 0.5 },
+    );
+    for (let round = 0; round < 10; round++) {
+      await providing.provide([`key ${round}`]);
+      await clock.advance(50);
+    }
+    await clock.advance(15_000);
+    const before = state.sends.length;
+    await clock.advance(30_000);
+    expect(state.sends.slice(before)).toEqual(
+      Array(2)
+        .fill(['a', 'b', 'c'].map((peer) => [peer, 10]))
+        .flat(),
+    );
+    expect(longestGapMs(state.keptMs)).toBeLessThanOrEqual(15_000);
+  });
+
+  test('renews each record within the interval while keys come and go', async () => {
+    const clock = createVirtualClock();
+    const { providing, state } = start(['a'], { reprovideIntervalMs: 15_000 }, { clock, random: () => 0.7 });
+    const keys = Array.from({ length: 3000 }, (_, index) => `key ${index}`);
+    const pass = async (seconds: number) => {
+      for (let second = 0; second < seconds; second++) await clock.advance(1000);
+    };
+    await providing.provide(keys.slice(0, 100));
+    await pass(20);
+    await providing.provide(keys.slice(100));
+    await pass(40);
+    providing.stop(keys.slice(0, 2950));
+    for (const key of keys.slice(0, 2950)) state.keptMs.delete(contentMultihash(key).toHex());
+    await pass(40);
+    expect(state.keptMs.size).toBe(50);
+    expect(Math.min(...[...state.keptMs.values()].map((times) => times.length))).toBeGreaterThan(4);
+    expect(longestGapMs(state.keptMs)).toBeLessThanOrEqual(15_000);
   });
 
   test('does not provide again at the same time as a node that started with it', async () => {
@@ -255,3 +301,11 @@ describe('createProviding()', () => {
     expect(await failureOf(providing.provide(['x'], AbortSignal.abort(reason)))).toBe(reason);
   });
 });
+
+/** The longest time between two of them for any key. */
+function longestGapMs(keptMs: ReadonlyMap<string, readonly number[]>): number {
+  const gaps = [...keptMs.values()].flatMap((times) =>
+    times.slice(1).map((ms, at) => ms - (times[at] ?? ms)),
+  );
+  return Math.max(...gaps);
+}

@@ -8,9 +8,10 @@ import { isCloserTo } from './keyspace-distance.ts';
 import {
   CONCURRENT_SENDS,
   EARLY_REPLICAS,
+  KEYS_PER_SWEEP_PART,
   LATE_REPLICAS_DELAY_MS,
   LEFT_PEER_DELAY_MS,
-  MANY_KEYS,
+  MAX_SWEEP_PARTS,
   NAMED_PEER_DELAY_MS,
   NEW_PEER_DELAY_MS,
   RECORDS_PER_SEND,
@@ -18,8 +19,6 @@ import {
   SEND_ATTEMPTS,
   SEND_RETRY_INITIAL_MS,
   SEND_RETRY_MAX_MS,
-  SWEEP_PARTS,
-  SWEEP_PARTS_OF_FEW,
 } from './limits.ts';
 
 /** The network as providing sees it. Peers are named by any string, the same one each time. */
@@ -103,8 +102,8 @@ export interface Providing extends AsyncDisposable {
 interface Entry {
   readonly multihash: Uint8Array;
   readonly position: Uint8Array;
-  /** When in each interval it is provided again, from 0 up to 1: by its place, so that the keys spread. */
-  readonly phase: number;
+  /** When it is provided again. */
+  dueMs: number;
 }
 
 /** What waits to be sent to one peer: keys, each with the calls that wait for it to be taken. */
@@ -148,6 +147,7 @@ export function createProviding(
   const slots = createSlots(CONCURRENT_SENDS);
   const stopped = new AbortController();
   const running = new Set<Promise<void>>();
+  const startShare = random();
 
   const inBackground = (work: Promise<void>) => {
     const tracked = work.catch((error: unknown) => {
@@ -319,44 +319,51 @@ export function createProviding(
   );
 
   const reprovide = async () => {
-    const startMs = clock.nowMs();
-    let doneMs = startMs;
-    let sweep = { keys: 0, busyMs: 0, lagMs: 0 };
+    const lookMs = reprovideIntervalMs / MAX_SWEEP_PARTS;
+    let sweep = { startMs: clock.nowMs(), keys: 0, busyMs: 0, lagMs: 0 };
     // Nodes that started together must not all do this at the same time.
-    let share = random();
+    await clock.sleep(startShare * lookMs, stopped.signal);
     for (;;) {
-      const parts = entries.size > MANY_KEYS ? SWEEP_PARTS : SWEEP_PARTS_OF_FEW;
-      await clock.sleep((share * reprovideIntervalMs) / parts, stopped.signal);
-      share = 1;
       const nowMs = clock.nowMs();
-      const due = keysDue((doneMs - startMs) / reprovideIntervalMs, (nowMs - startMs) / reprovideIntervalMs);
-      for (const key of due) {
-        const multihash = entries.get(key)?.multihash;
-        if (multihash !== undefined) network.keepOwn(multihash);
+      if (nowMs - sweep.startMs >= reprovideIntervalMs) {
+        const { startMs: _, ...done } = sweep;
+        observer?.sweepEnded(done);
+        logger.debug('Provided again', done);
+        sweep = { startMs: nowMs, keys: 0, busyMs: 0, lagMs: 0 };
       }
-      await place(due, closestTo);
-      sweep = {
-        keys: sweep.keys + due.length,
-        busyMs: sweep.busyMs + (clock.nowMs() - nowMs),
-        lagMs: Math.max(sweep.lagMs, clock.nowMs() - doneMs - reprovideIntervalMs / parts),
-      };
-      const rounds = (ms: number) => Math.floor((ms - startMs) / reprovideIntervalMs);
-      if (rounds(nowMs) > rounds(doneMs)) {
-        observer?.sweepEnded(sweep);
-        logger.debug('Provided again', sweep);
-        sweep = { keys: 0, busyMs: 0, lagMs: 0 };
+      let earliestMs = Infinity;
+      for (const { dueMs } of entries.values()) earliestMs = Math.min(earliestMs, dueMs);
+      if (earliestMs < nowMs + lookMs) {
+        const due = takeDue(nowMs);
+        await place(due, closestTo);
+        sweep.keys += due.length;
+        sweep.busyMs += clock.nowMs() - nowMs;
+        sweep.lagMs = Math.max(sweep.lagMs, nowMs - earliestMs);
       }
-      doneMs = nowMs;
+      await clock.sleep(lookMs, stopped.signal);
     }
   };
-  /** The keys whose phase lies between the two times, which are counted in intervals. */
-  const keysDue = (from: number, to: number): readonly string[] => {
-    if (to <= from) return [];
-    if (to - from >= 1) return [...entries.keys()];
-    const [start, end] = [from % 1, to % 1];
-    const isDue = (phase: number) =>
-      start < end ? phase >= start && phase < end : phase >= start || phase < end;
-    return [...entries].flatMap(([key, { phase }]) => (isDue(phase) ? [key] : []));
+  /** The keys that are due until the next part is: few at a time are not worth a message to each of their peers. */
+  const takeDue = (nowMs: number): readonly string[] => {
+    const parts = Math.min(MAX_SWEEP_PARTS, Math.ceil(entries.size / KEYS_PER_SWEEP_PART));
+    const untilMs = nowMs + reprovideIntervalMs / parts;
+    const due: string[] = [];
+    for (const [key, entry] of entries) {
+      if (entry.dueMs >= untilMs) continue;
+      entry.dueMs = nowMs + reprovideIntervalMs;
+      network.keepOwn(entry.multihash);
+      due.push(key);
+    }
+    return due;
+  };
+  /**
+   * When a key is provided again for the first time, in ms from now: by its place, so that the keys spread. Few would be one
+   * part, at about the same time on each node of a cluster that starts together.
+   */
+  const firstDueMs = (position: Uint8Array) => {
+    const phase = ((position[0] ?? 0) * 256 + (position[1] ?? 0)) / 65_536;
+    const share = entries.size < KEYS_PER_SWEEP_PART ? startShare + (1 - startShare) * phase : phase;
+    return share * reprovideIntervalMs;
   };
   inBackground(reprovide());
 
@@ -369,7 +376,7 @@ export function createProviding(
         if (entry === undefined) {
           const multihash = contentMultihash(key);
           const position = keyspacePosition(multihash);
-          entry = { multihash, position, phase: ((position[0] ?? 0) * 256 + (position[1] ?? 0)) / 65_536 };
+          entry = { multihash, position, dueMs: clock.nowMs() + firstDueMs(position) };
           entries.set(key, entry);
         }
         network.keepOwn(entry.multihash);

@@ -1,11 +1,13 @@
 import { describe, expect, test } from 'bun:test';
 
 import { keyspacePosition } from './content-key.ts';
-import { WATCH_TURNS_MS, WATCHERS_PER_PEER } from './limits.ts';
+import { PING_AFTER_MS, WATCH_TURNS_MS, WATCHERS_PER_PEER } from './limits.ts';
 import { createPeerTable } from './peer-table.ts';
-import { createWatchTurns } from './watch-turns.ts';
+import { createWatchTurns, type WatchTurns } from './watch-turns.ts';
 
 const id = (number: number) => Uint8Array.of(1, number >> 8, number & 255);
+const isMine = (turns: WatchTurns | undefined, number: number) =>
+  Number.isFinite(turns?.askAfterMs(nameOf(number)));
 const nameOf = (number: number) => id(number).toHex();
 
 /** What each of so many nodes makes of its turns; those in `deaf` cannot watch. */
@@ -29,15 +31,19 @@ function start(nodes: number, { isConnected = true, isDoubtful = false, deaf = n
     }),
   );
   const watchersOf = (number: number) =>
-    turns.filter((each, self) => self !== number && each.isMine(nameOf(number))).length;
+    turns.filter((each, self) => self !== number && isMine(each, number)).length;
   return { state, tables, turns, watchersOf };
 }
 
 describe('createWatchTurns()', () => {
   test.each([2, 3, 4, 5, 40, 100])('gives each of %p nodes its watchers', (nodes) => {
-    const { watchersOf } = start(nodes);
+    const { turns, watchersOf } = start(nodes);
     for (let number = 0; number < nodes; number++) {
       expect(watchersOf(number)).toBe(Math.min(WATCHERS_PER_PEER, nodes - 1));
+      const first = turns.filter(
+        (each, self) => self !== number && each.askAfterMs(nameOf(number)) === PING_AFTER_MS,
+      );
+      expect(first).toHaveLength(1);
     }
   });
 
@@ -46,24 +52,24 @@ describe('createWatchTurns()', () => {
     const { turns, watchersOf } = start(12, { deaf });
     for (let number = 0; number < 12; number++) expect(watchersOf(number)).toBeGreaterThanOrEqual(3);
     const watching = (self: number) =>
-      Array.from({ length: 12 }, (_, number) => turns[self]?.isMine(nameOf(number))).filter(Boolean).length;
+      Array.from({ length: 12 }, (_, number) => isMine(turns[self], number)).filter(Boolean).length;
     expect(watching(11)).toBeGreaterThan(6);
   });
 
   test('cannot be told by a node that is not connected to everybody', () => {
     const { turns } = start(40, { isConnected: false });
-    for (let number = 1; number < 40; number++) expect(turns[0]?.isMine(nameOf(number))).toBeUndefined();
+    for (let number = 1; number < 40; number++) expect(turns[0]?.askAfterMs(nameOf(number))).toBeUndefined();
   });
 
   test('can be told when the others have just lost their connections', () => {
     const { turns } = start(40, { isConnected: false, isDoubtful: true });
-    for (let number = 1; number < 40; number++) expect(turns[0]?.isMine(nameOf(number))).toBeDefined();
+    for (let number = 1; number < 40; number++) expect(turns[0]?.askAfterMs(nameOf(number))).toBeDefined();
   });
 
   test('changes with the cluster, in a few seconds', () => {
     const { state, tables, turns, watchersOf } = start(40);
     expect(watchersOf(7)).toBe(WATCHERS_PER_PEER);
-    const gone = turns.findIndex((each, self) => self !== 7 && each.isMine(nameOf(7)));
+    const gone = turns.findIndex((each, self) => self !== 7 && isMine(each, 7));
     for (const peers of tables) peers.remove(nameOf(gone));
     expect(watchersOf(7)).toBe(WATCHERS_PER_PEER);
     state.nowMs += WATCH_TURNS_MS;

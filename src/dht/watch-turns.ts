@@ -1,11 +1,14 @@
 import { isCloserTo } from './keyspace-distance.ts';
-import { WATCH_TURNS_MS, WATCHERS_PER_PEER } from './limits.ts';
+import { PING_AFTER_MS, PING_NEXT_AFTER_MS, WATCH_TURNS_MS, WATCHERS_PER_PEER } from './limits.ts';
 import type { PeerTable } from './peer-table.ts';
 
 /** Whose turn it is to ask a peer whether it is there. */
 export interface WatchTurns {
-  /** Whether it is this node's; undefined where it cannot be told: everybody asks then, less often. */
-  isMine(peer: string): boolean | undefined;
+  /**
+   * How long the peer may be quiet until this node asks it, in ms: Infinity where it is the turn of others, undefined where
+   * it cannot be told whose it is: everybody asks then, less often.
+   */
+  askAfterMs(peer: string): number | undefined;
 }
 
 /** What createWatchTurns needs. */
@@ -32,14 +35,14 @@ export function createWatchTurns({
   isDoubtful,
   nowMs,
 }: WatchTurnsDeps): WatchTurns {
-  let mine: ReadonlySet<string> | undefined;
+  let mine: ReadonlyMap<string, number> | undefined;
   let countedMs = -Infinity;
 
-  const count = (): ReadonlySet<string> | undefined => {
+  const count = (): ReadonlyMap<string, number> | undefined => {
     const all = [...peers.all()];
     if (all.some(({ name, isConnected }) => !isConnected && !isDoubtful(name))) return undefined;
     const watchers = all.filter(({ name }) => canWatch(name));
-    const turns = new Set<string>();
+    const turns = new Map<string, number>();
     for (const peer of all) {
       let closer = 0;
       for (const watcher of watchers) {
@@ -47,18 +50,18 @@ export function createWatchTurns({
         closer++;
         if (closer >= WATCHERS_PER_PEER) break;
       }
-      if (closer < WATCHERS_PER_PEER) turns.add(peer.name);
+      if (closer < WATCHERS_PER_PEER) turns.set(peer.name, closer === 0 ? PING_AFTER_MS : PING_NEXT_AFTER_MS);
     }
     return turns;
   };
 
   return {
-    isMine(peer) {
+    askAfterMs(peer) {
       if (nowMs() - countedMs >= WATCH_TURNS_MS) {
         mine = count();
         countedMs = nowMs();
       }
-      return mine?.has(peer);
+      return mine === undefined ? undefined : (mine.get(peer) ?? Infinity);
     },
   };
 }

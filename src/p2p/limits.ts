@@ -46,6 +46,8 @@ export const BOOTSTRAP_GRACE_MS = 5 * SECOND_MS;
 export const BOOTSTRAP_QUERY_TIMEOUT_MS = 3 * SECOND_MS;
 /** Time for TCP's handshake with a peer, which its kernel answers: a machine that takes longer is not there. */
 export const TCP_TIMEOUT_MS = 5 * SECOND_MS;
+/** A connection that is quiet for so long is probed by the kernel (tcp(7), TCP_KEEPIDLE), which wakes nobody. */
+export const TCP_KEEP_ALIVE_MS = MINUTE_MS;
 /**
  * Time to connect to a peer of the cluster, all handshakes included. One whose machine has answered is there, and may be
  * busy with many others: to give up and to try again would cost both more of what they lack.
@@ -76,7 +78,7 @@ export const INBOUND_UPGRADE_TIMEOUT_MS = 20 * SECOND_MS;
 export const MAX_DHT_STREAMS = 64;
 
 /** How often records that have faded and peers that are gone are removed. */
-export const HOUSEKEEPING_INTERVAL_MS = 2 * MINUTE_MS;
+export const HOUSEKEEPING_INTERVAL_MS = 10 * MINUTE_MS;
 
 /** How long a peer that was lost is remembered: it may be the only way back when all are lost. */
 export const KEEP_LOST_PEER_MS = 60 * MINUTE_MS;
