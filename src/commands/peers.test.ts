@@ -167,6 +167,14 @@ PEER         FOUND AFTER  ADDRESSES
 `);
   });
 
+  test('runPeersFind() says that nobody has it', async () => {
+    const addr = await serve(() => Response.json({ ...found, providers: [] }));
+    const { text } = await output((writeOut) =>
+      runPeersFind({ name: 'nginx', addr, json: false }, { writeOut }),
+    );
+    expect(text).toContain('peers      none found in 8.3ms\n');
+  });
+
   test.each([
     [{ ...found, providers: [] }, false],
     [{ ...found, providers: [], local: true }, true],

@@ -19,6 +19,7 @@ import {
   TURN_TO_DIAL_MS,
 } from './limits.ts';
 import type { KnownPeer, PeerTable } from './peer-table.ts';
+import { setNewest } from '../runtime/set-newest.ts';
 
 /** How a crawl reaches other nodes. */
 export interface CrawlNetwork {
@@ -91,13 +92,8 @@ export function createCrawler({
   const failed = (name: string) => {
     const before = failures.get(name);
     const waitMs = before?.nextMs ?? FAILED_NAME_INITIAL_MS;
-    failures.delete(name);
-    failures.set(name, {
-      untilMs: clock.nowMs() + waitMs,
-      nextMs: Math.min(2 * waitMs, FAILED_NAME_MAX_MS),
-    });
-    const [oldest] = failures.keys();
-    if (failures.size > MAX_KNOWN_PEERS && oldest !== undefined) failures.delete(oldest);
+    const failure = { untilMs: clock.nowMs() + waitMs, nextMs: Math.min(2 * waitMs, FAILED_NAME_MAX_MS) };
+    setNewest(failures, name, failure, MAX_KNOWN_PEERS);
   };
   const takeName = (peer: NamedPeer) => {
     const name = peer.id.toHex();

@@ -9,6 +9,7 @@ import { type CrawlNetwork, createCrawler } from './crawler.ts';
 import { createDhtResponder } from './dht-responder.ts';
 import { createHeartbeat } from './heartbeat.ts';
 import {
+  CLOSER_TO_OUR_NODES,
   CONNECTION_TARGET,
   CRAWL_AFTER_LOSS_MS,
   GOODBYE_TIMEOUT_MS,
@@ -236,6 +237,7 @@ export function createDhtNode(deps: DhtNodeDeps): DhtNode {
       if (heartbeat.isQuiet(name)) heartbeat.doubt(name);
     },
     isAvoided: (name) => liveness.stateOf(name) === 'dead',
+    closerCount: (name) => (listeners.has(name) ? CLOSER_TO_OUR_NODES : REPLICATION),
     introduce: (from, addresses) => directory.introduce(from, addresses),
     random,
   });

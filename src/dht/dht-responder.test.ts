@@ -3,6 +3,7 @@ import { describe, expect, test } from 'bun:test';
 import { contentMultihash } from './content-key.ts';
 import { encodeMessage, encodePeer, MESSAGE_TYPES, parseMessage, parsePeer } from './dht-message.ts';
 import { createDhtResponder } from './dht-responder.ts';
+import { REPLICATION } from './limits.ts';
 import { createMessageSplitter } from './message-splitter.ts';
 import { createPeerTable } from './peer-table.ts';
 import { bytesField, concat, numberField } from './protocol-buffers.ts';
@@ -42,6 +43,7 @@ function setUp({ known = 0 }: { known?: number } = {}) {
       introduced.push(from.toHex());
       return peers.put(from, { addresses });
     },
+    closerCount: (name) => (name === id(6).toHex() ? 5 : REPLICATION),
     onTold: (name) => void told.push(name),
     random: () => 0.999,
   });
@@ -137,6 +139,15 @@ describe('createDhtResponder()', () => {
     expect(closer).not.toContain(5);
     expect(ask(MESSAGE_TYPES.findNode, { key: id(5) }).closer[0]).toBe(5);
     expect(peers.size).toBe(100);
+    const providersFor = (from: number) => ask(MESSAGE_TYPES.getProviders, { from }).closer;
+    expect(providersFor(5)).toHaveLength(REPLICATION);
+    // To some who ask for providers a few are named, the same ones; not to who looks for peers.
+    expect(providersFor(6)).toEqual(
+      providersFor(5)
+        .filter((number) => number !== 6)
+        .slice(0, 5),
+    );
+    expect(ask(MESSAGE_TYPES.findNode, { from: 6 }).closer).toHaveLength(REPLICATION);
   });
 
   test('tells its own addresses to who asks for it', () => {

@@ -21,6 +21,8 @@ export interface DhtResponderDeps {
    * an address that others may be sent to.
    */
   readonly introduce: (from: Uint8Array, addresses: readonly Uint8Array[]) => boolean;
+  /** How many closer peers somebody is named who asks for providers. Default k. */
+  readonly closerCount?: (name: string) => number;
   /** Told of each provider that somebody is sent to. */
   readonly onTold?: (name: string) => void;
   /** A number from 0 up to, not including, 1. Default Math.random. */
@@ -47,6 +49,7 @@ export function createDhtResponder({
   describe,
   isAvoided,
   introduce,
+  closerCount = () => REPLICATION,
   onTold = () => {},
   random = Math.random,
 }: DhtResponderDeps): DhtResponder {
@@ -78,9 +81,9 @@ export function createDhtResponder({
     const key = message.subarray(keyAt, keyEnd);
     return isContentMultihash(key) ? key : undefined;
   };
-  const closestTo = (key: Uint8Array, name: string) =>
+  const closestTo = (key: Uint8Array, name: string, count = REPLICATION) =>
     peers
-      .closest(keyspacePosition(key), REPLICATION, (peer) => isUseful(peer) && peer.name !== name)
+      .closest(keyspacePosition(key), count, (peer) => isUseful(peer) && peer.name !== name)
       .map(({ encoded }) => encoded);
   const isUseful = (peer: KnownPeer) => peer.addresses.length > 0 && !isAvoided(peer.name);
   const providersOf = (key: Uint8Array) => {
@@ -118,7 +121,12 @@ export function createDhtResponder({
           return undefined;
         case MESSAGE_TYPES.getProviders:
           if (key.length === 0) throw new MessageError('Cannot answer a question without a key');
-          return encodeMessage({ type, key, providers: providersOf(key), closer: closestTo(key, name) });
+          return encodeMessage({
+            type,
+            key,
+            providers: providersOf(key),
+            closer: closestTo(key, name, closerCount(name)),
+          });
         case MESSAGE_TYPES.findNode: {
           if (key.length === 0) throw new MessageError('Cannot answer a question without a key');
           const closer = closestTo(key, name);

@@ -1,4 +1,5 @@
 import { KEEP_FOUND_MS, KEEP_MISS_MS, MAX_KEPT_LOOKUPS } from './limits.ts';
+import { setNewest } from '../runtime/set-newest.ts';
 
 /** What lookups found a moment ago. */
 export interface KeptLookups<T> {
@@ -29,10 +30,8 @@ export function createKeptLookups<T>(
         if (now < untilMs) break;
         kept.delete(old);
       }
-      kept.delete(key);
-      kept.set(key, { found, untilMs: now + (found.length > 0 ? KEEP_FOUND_MS : KEEP_MISS_MS) });
-      const [oldest] = kept.keys();
-      if (kept.size > maxKept && oldest !== undefined) kept.delete(oldest);
+      const untilMs = now + (found.length > 0 ? KEEP_FOUND_MS : KEEP_MISS_MS);
+      setNewest(kept, key, { found, untilMs }, maxKept);
     },
   };
 }

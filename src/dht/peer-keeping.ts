@@ -11,6 +11,7 @@ import {
   RECONNECT_INITIAL_MS,
   RECONNECT_MAX_MS,
 } from './limits.ts';
+import { setNewest } from '../runtime/set-newest.ts';
 
 /** The connections as keeping peers sees them. Peers are named by any string, the same one each time. */
 export interface PeerKeepingNetwork {
@@ -130,10 +131,7 @@ export function createPeerKeeping({
       if (before !== undefined && nowMs < before.notBeforeMs) return;
       const backoff =
         before?.backoff ?? createBackoff({ initialMs: PROBE_INITIAL_MS, maxMs: PROBE_MAX_MS, random });
-      probes.delete(peer);
-      probes.set(peer, { notBeforeMs: nowMs + backoff.nextMs(), backoff });
-      const [oldest] = probes.keys();
-      if (probes.size > MAX_KNOWN_PEERS && oldest !== undefined) probes.delete(oldest);
+      setNewest(probes, peer, { notBeforeMs: nowMs + backoff.nextMs(), backoff }, MAX_KNOWN_PEERS);
       inBackground(peer, async () => void (await dial(peer, addresses)));
     },
     drop(peer) {

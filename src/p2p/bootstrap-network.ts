@@ -8,6 +8,7 @@ import { parseIp } from '../runtime/ip-address.ts';
 import { DIAL_TIMEOUT_MS, KAD_PROTOCOL, MAX_BOOTSTRAP_PEERS } from './limits.ts';
 import type { KadNode } from './kad-node.ts';
 import type { BootstrapNetwork } from './staying-connected.ts';
+import { setNewest } from '../runtime/set-newest.ts';
 
 /** Addresses of which it is remembered who was there: more than bootstrapping dials at a time. */
 const MAX_MET = 128;
@@ -34,12 +35,6 @@ export function createBootstrapNetwork(
   };
   /** Who was at the addresses that bootstrap named without an ID; the latest last. */
   const metAt = new Map<string, PeerId>();
-  const noteMet = (multiaddrs: readonly string[], peer: PeerId) => {
-    metAt.delete(nameOf(multiaddrs));
-    metAt.set(nameOf(multiaddrs), peer);
-    const [oldest] = metAt.keys();
-    if (metAt.size > MAX_MET && oldest !== undefined) metAt.delete(oldest);
-  };
   return {
     isSelf({ id, multiaddrs }) {
       if (id === self) noteSelf(multiaddrs);
@@ -55,7 +50,7 @@ export function createBootstrapNetwork(
           multiaddrs.map((address) => multiaddr(`${address}${suffix}`)),
           { signal: AbortSignal.any([signal, AbortSignal.timeout(DIAL_TIMEOUT_MS)]) },
         );
-        if (id === undefined) noteMet(multiaddrs, remotePeer);
+        if (id === undefined) setNewest(metAt, nameOf(multiaddrs), remotePeer, MAX_MET);
         return true;
       } catch (error) {
         // An address without an ID can be this node's own: a service's address leads back here at times.

@@ -8,6 +8,7 @@ import { createMemberSet } from './member-set.ts';
 import type { Membership, MembershipChange } from './membership.ts';
 import { createOwnNames } from './own-names.ts';
 import { createStrangerLog } from './stranger-log.ts';
+import { setNewest } from '../runtime/set-newest.ts';
 
 const SECOND_MS = 1000;
 const MINUTE_MS = 60 * SECOND_MS;
@@ -163,10 +164,7 @@ export function createDnsMembership(
     const before = askedAbout.get(ip);
     if (before !== undefined && nowMs < before.nextMs) return false;
     const waitMs = before === undefined ? leastPauseMs : Math.min(2 * before.waitMs, refreshMs);
-    askedAbout.delete(ip);
-    askedAbout.set(ip, { nextMs: nowMs + waitMs, waitMs });
-    const [oldest] = askedAbout.keys();
-    if (askedAbout.size > MAX_ASKED_ABOUT && oldest !== undefined) askedAbout.delete(oldest);
+    setNewest(askedAbout, ip, { nextMs: nowMs + waitMs, waitMs }, MAX_ASKED_ABOUT);
     return true;
   };
   const usable = (ip: string) => {

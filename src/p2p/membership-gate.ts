@@ -4,6 +4,7 @@ import { CODE_P2P, type Multiaddr, multiaddr } from '@multiformats/multiaddr';
 import { DIAL_TIMEOUT_MS } from './limits.ts';
 import type { Membership } from './membership.ts';
 import { ipOf } from './peer-addresses.ts';
+import { setNewest } from '../runtime/set-newest.ts';
 
 /** What the gate watches. */
 export type GuardedHost = Pick<
@@ -81,9 +82,7 @@ export function createMembershipGate(membership: Membership): MembershipGate {
   const noteMet = (peer: PeerId, ip: string | undefined) => {
     const id = peer.toString();
     const addresses = met.get(id) ?? new Set<string>();
-    met.delete(id);
-    met.set(id, addresses);
-    makeRoom(met, MAX_MET);
+    setNewest(met, id, addresses, MAX_MET);
     if (ip === undefined) return;
     addresses.delete(ip);
     addresses.add(ip);
@@ -225,8 +224,8 @@ export function createMembershipGate(membership: Membership): MembershipGate {
 }
 
 /** Drops what came first when there is more than the bound. */
-function makeRoom(items: Map<string, unknown> | Set<string>, bound: number): void {
+function makeRoom(items: Set<string>, bound: number): void {
   if (items.size <= bound) return;
-  const [first] = items.keys();
+  const [first] = items;
   if (first !== undefined) items.delete(first);
 }

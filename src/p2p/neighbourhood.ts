@@ -9,6 +9,7 @@ import type { Logger } from '../observe/log.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { KadNode } from './kad-node.ts';
 import { DIAL_TIMEOUT_MS, MAX_LOST_PEERS } from './limits.ts';
+import { setNewest } from '../runtime/set-newest.ts';
 
 /** What createNeighbourhood needs. */
 export interface NeighbourhoodDeps {
@@ -78,11 +79,7 @@ export function createNeighbourhood({
   const onConnect = ({ detail: peer }: CustomEvent<PeerId>) => keeping.connected(peer.toString());
   const onDisconnect = ({ detail: peer }: CustomEvent<PeerId>) => {
     const id = peer.toString();
-    // The latest last.
-    lastContact.delete(id);
-    lastContact.set(id, Date.now());
-    const [oldest] = lastContact.keys();
-    if (lastContact.size > MAX_LOST_PEERS && oldest !== undefined) lastContact.delete(oldest);
+    setNewest(lastContact, id, Date.now(), MAX_LOST_PEERS);
     keeping.disconnected(id);
   };
   libp2p.addEventListener('peer:connect', onConnect);

@@ -27,6 +27,7 @@ import {
 } from './limits.ts';
 import { parseAddress, peerIps } from './peer-addresses.ts';
 import { createRequestStream, type RequestStream, StreamLostError } from './request-stream.ts';
+import { setNewest } from '../runtime/set-newest.ts';
 
 /** Asks peers who provides what, over one stream per peer that is kept for a while. */
 export interface ProviderQueries extends Disposable {
@@ -131,10 +132,8 @@ export function createProviderQueries({
     // All questions on one stream fail at once: that is one failure.
     if (before !== undefined && performance.now() < before.untilMs) return;
     const ms = before?.nextMs ?? SILENCE_INITIAL_MS;
-    silences.delete(id);
-    silences.set(id, { untilMs: performance.now() + ms, nextMs: Math.min(2 * ms, SILENCE_MAX_MS) });
-    const [longest] = silences.keys();
-    if (silences.size > MAX_SILENT_PEERS && longest !== undefined) silences.delete(longest);
+    const silence = { untilMs: performance.now() + ms, nextMs: Math.min(2 * ms, SILENCE_MAX_MS) };
+    setNewest(silences, id, silence, MAX_SILENT_PEERS);
   };
   const askOnce = async <T>(peer: NamedPeer, id: string, { message, parse }: Question<T>) => {
     const stream = await streamTo(peer, id);

@@ -5,6 +5,7 @@ import type { Clock } from '../runtime/clock.ts';
 import { createDeadline } from '../runtime/deadline.ts';
 import type { ContentStore } from '../store/content-store.ts';
 import type { FetchedManifest } from '../transfer/fetch-manifest.ts';
+import { setNewest } from '../runtime/set-newest.ts';
 
 /** Most pieces of content of one manifest: an image has ten layers, seldom fifty. */
 const MAX_KEYS = 64;
@@ -41,10 +42,7 @@ export function createLookAhead({
   const isDue = (digest: Digest) => {
     const beforeMs = lookedMs.get(digest);
     if (beforeMs !== undefined && clock.nowMs() - beforeMs < AGAIN_AFTER_MS) return false;
-    lookedMs.delete(digest);
-    lookedMs.set(digest, clock.nowMs());
-    const [oldest] = lookedMs.keys();
-    if (lookedMs.size > MAX_REMEMBERED && oldest !== undefined) lookedMs.delete(oldest);
+    setNewest(lookedMs, digest, clock.nowMs(), MAX_REMEMBERED);
     return true;
   };
   const look = async (bytes: Uint8Array) => {

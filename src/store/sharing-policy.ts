@@ -2,6 +2,7 @@ import type { Digest } from '../oci/digest.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { ContentStore } from './content-store.ts';
 import type { ImageFilter, ImageName } from './image-filter.ts';
+import { setNewest } from '../runtime/set-newest.ts';
 
 /** What this node shares: announces, resolves and serves. */
 export interface SharingPolicy {
@@ -102,12 +103,7 @@ function createNotes<K>(clock: Clock) {
     add(key: K, value: string): void {
       const values = live(key) ?? new Set();
       if (values.size <= MAX_VALUES) values.add(value);
-      // Added last again, so that the first is the oldest.
-      notes.delete(key);
-      notes.set(key, { values, untilMs: clock.nowMs() + NOTE_LIFETIME_MS });
-      if (notes.size <= MAX_NOTES) return;
-      const [oldest] = notes.keys();
-      if (oldest !== undefined) notes.delete(oldest);
+      setNewest(notes, key, { values, untilMs: clock.nowMs() + NOTE_LIFETIME_MS }, MAX_NOTES);
     },
   };
 }

@@ -1,5 +1,6 @@
 import type { Clock } from '../runtime/clock.ts';
 import type { NotFetched } from './fetch-manifest.ts';
+import { setNewest } from '../runtime/set-newest.ts';
 
 /**
  * How long a miss is remembered. containerd asks the targets of hosts.toml one right after the other, and two of
@@ -24,10 +25,7 @@ export function createMissMemory(clock: Clock): MissMemory {
       return known !== undefined && clock.nowMs() < known.untilMs ? known.miss : undefined;
     },
     add(key, miss) {
-      misses.delete(key);
-      misses.set(key, { miss, untilMs: clock.nowMs() + MISS_LIFETIME_MS });
-      const [oldest] = misses.keys();
-      if (misses.size > MAX_MISSES && oldest !== undefined) misses.delete(oldest);
+      setNewest(misses, key, { miss, untilMs: clock.nowMs() + MISS_LIFETIME_MS }, MAX_MISSES);
     },
   };
 }
