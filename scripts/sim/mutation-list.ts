@@ -189,6 +189,13 @@ export const MUTATIONS: readonly Mutation[] = [
     story: 'quiet',
   },
   {
+    name: 'many who come at once are met as one is',
+    file: 'crawler.ts',
+    find: 'else isAwake = true;',
+    replace: '',
+    story: 'partition',
+  },
+  {
     name: 'who lost its connection is not dialled again',
     file: 'peer-keeping.ts',
     find: 'else inBackground(peer, async () => reconnect(peer));',

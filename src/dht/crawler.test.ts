@@ -122,26 +122,39 @@ describe('createCrawler()', () => {
     await end();
   });
 
-  test('asks few of those who come together', async () => {
+  test('asks three who come together one by one, and everybody when more come', async () => {
     const { clock, peers, state, crawler, settle, end } = start(40);
     await settle();
-    for (let number = 100; number < 140; number++) {
-      peers.put(id(number), { addresses: [ADDRESS], isConnected: true });
-      crawler.met(id(number).toHex());
-    }
-    await clock.advance(2000);
-    expect(state.questions).toBe(NEWCOMERS_ASKED);
+    const come = async (from: number, to: number) => {
+      state.questions = 0;
+      for (let number = from; number < to; number++) {
+        peers.put(id(number), { addresses: [ADDRESS], isConnected: true });
+        crawler.met(id(number).toHex());
+      }
+      await clock.advance(2000);
+      return state.questions;
+    };
+    expect(await come(100, 100 + NEWCOMERS_ASKED)).toBe(NEWCOMERS_ASKED);
+    expect(await come(110, 111 + NEWCOMERS_ASKED)).toBeGreaterThan(NEWCOMERS_ASKED + 4);
     await end();
   });
 
   test('asks about its own place when somebody is lost', async () => {
-    const { clock, peers, state, crawler, settle, end } = start(40);
+    const { clock, cluster, peers, state, crawler, settle, end } = start(40);
     await settle();
-    peers.remove(id(7).toHex());
-    crawler.lost();
-    await clock.advance(2000);
-    expect(state.questions).toBeGreaterThan(0);
-    expect(peers.get(id(7).toHex())?.isConnected).toBe(true);
+    const lose = async (number: number) => {
+      state.questions = 0;
+      peers.remove(id(number).toHex());
+      crawler.lost();
+      await clock.advance(2000);
+      return state.questions;
+    };
+    cluster.remove(id(7).toHex());
+    expect(await lose(7)).toBe(1);
+    // It is named, so it was not gone; and who is named is no reason to be content.
+    const near = cluster.closest(keyspacePosition(id(0)), 3)[2]?.id[2] ?? 0;
+    expect(await lose(near)).toBeGreaterThan(4);
+    expect(peers.get(id(near).toHex())?.isConnected).toBe(true);
     await end();
   });
 

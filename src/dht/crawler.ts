@@ -1,5 +1,6 @@
 import type { Logger } from '../observe/log.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { setNewest } from '../runtime/set-newest.ts';
 import { keyspacePosition } from './content-key.ts';
 import type { NamedPeer } from './dht-message.ts';
 import {
@@ -19,7 +20,6 @@ import {
   TURN_TO_DIAL_MS,
 } from './limits.ts';
 import type { KnownPeer, PeerTable } from './peer-table.ts';
-import { setNewest } from '../runtime/set-newest.ts';
 
 /** How a crawl reaches other nodes. */
 export interface CrawlNetwork {
@@ -48,7 +48,10 @@ export interface CrawlerDeps {
 export interface Crawler {
   /** The cluster may be another one: all of it is asked for. */
   wake(): void;
-  /** There is somebody new: whoever that one knows may be new, too. It is asked; all others are if it names such a one. */
+  /**
+   * There is somebody new: whoever that one knows may be new, too. It is asked; all others are if it names such a one, or
+   * if many come at once: then two parts of the cluster have met.
+   */
   met(name: string): void;
   /** Somebody is gone: the same with the closest peers. */
   lost(): void;
@@ -216,8 +219,9 @@ export function createCrawler({
       alarm.resolve();
     },
     met(name) {
-      // Many at once know the same.
       if (newcomers.size < NEWCOMERS_ASKED) newcomers.add(name);
+      // Those whom they name may count as dead here, which is no news.
+      else isAwake = true;
       alarm.resolve();
     },
     lost() {

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'bun:test';
 
-import { createVirtualClock } from '../runtime/testing/virtual-clock.ts';
+import { createVirtualClock, type VirtualClock } from '../runtime/testing/virtual-clock.ts';
 import { createHeartbeat } from './heartbeat.ts';
-import { PING_AFTER_MS, PING_TIMEOUT_MS, QUIET_AFTER_MS } from './limits.ts';
+import { PING_AFTER_MS, PING_NEXT_AFTER_MS, PING_TIMEOUT_MS, QUIET_AFTER_MS } from './limits.ts';
 
 /** A node that is connected to `peers`; those in `mute` do not answer, those in `others` are watched by others. */
 function start(
@@ -10,10 +10,19 @@ function start(
   {
     others = new Set<string>(),
     isKnown = true,
+    afterMs = PING_AFTER_MS,
     aloneAfterMs = QUIET_AFTER_MS,
-  }: { others?: Set<string>; isKnown?: boolean; aloneAfterMs?: number } = {},
+    clock = createVirtualClock(),
+    onSuspicion = () => {},
+  }: {
+    others?: Set<string>;
+    isKnown?: boolean;
+    afterMs?: number;
+    aloneAfterMs?: number;
+    clock?: VirtualClock;
+    onSuspicion?: (peers: readonly string[]) => void;
+  } = {},
 ) {
-  const clock = createVirtualClock();
   const state = { peers: new Set(peers), mute: new Set<string>(), events: [] as string[], pings: 0 };
   const heartbeat = createHeartbeat({
     clock,
@@ -22,9 +31,12 @@ function start(
       state.pings++;
       if (state.mute.has(peer)) await new Promise(() => {});
     },
-    askAfterMs: (peer) => (!isKnown ? undefined : others.has(peer) ? Infinity : PING_AFTER_MS),
+    askAfterMs: (peer) => (!isKnown ? undefined : others.has(peer) ? Infinity : afterMs),
     pingAloneAfterMs: () => aloneAfterMs,
-    onSuspicion: (names) => state.events.push(`suspects ${names.join(' ')}`),
+    onSuspicion(names) {
+      state.events.push(`suspects ${names.join(' ')}`);
+      onSuspicion(names);
+    },
     onBack: (peer) => state.events.push(`back ${peer}`),
     onSilent: (peer) => state.events.push(`silent ${peer}`),
     onGivenUp: (peer) => {
@@ -139,13 +151,47 @@ describe('createHeartbeat()', () => {
     stop.abort();
   });
 
-  test('asks one that is quiet some fifteen times a minute', async () => {
+  test('asks one that is quiet some twenty times a minute', async () => {
     const { clock, state, stop } = start(['A']);
     await clock.advance(60_000);
-    expect(state.pings).toBeGreaterThanOrEqual(12);
+    expect(state.pings).toBeGreaterThan(15);
     expect(state.pings).toBeLessThanOrEqual(20);
     stop.abort();
   });
+
+  test('asks the less often the longer a peer may be quiet', async () => {
+    const { clock, state, stop } = start(['A'], { afterMs: PING_NEXT_AFTER_MS });
+    await clock.advance(60_000);
+    expect(state.pings).toBeGreaterThanOrEqual(10);
+    expect(state.pings).toBeLessThanOrEqual(15);
+    stop.abort();
+  });
+
+  test.each([PING_AFTER_MS, PING_NEXT_AFTER_MS])(
+    'has everybody know within 10 s who hangs when who watches asks after %p ms, whenever that is',
+    async (afterMs) => {
+      for (let offMs = 0; offMs < 1000; offMs += 100) {
+        const clock = createVirtualClock();
+        const told = start(['A'], { others: new Set(['A']), clock });
+        // The looks of the two are so much apart.
+        await clock.advance(offMs);
+        const watcher = start(['A'], {
+          clock,
+          afterMs,
+          onSuspicion(names) {
+            for (const name of names) told.heartbeat.suspect(name);
+          },
+        });
+        await clock.advance(20_000);
+        for (const each of [watcher, told]) each.state.mute.add('A');
+        // It hangs just after it was heard.
+        watcher.heartbeat.heard('A');
+        await clock.advance(9_500);
+        expect([watcher.state.events.at(-1), told.state.events.at(-1)]).toEqual(['silent A', 'silent A']);
+        for (const each of [watcher, told]) each.stop.abort();
+      }
+    },
+  );
 
   test('gives a peer up that has not answered for a minute', async () => {
     const { clock, state, stop } = start(['A']);

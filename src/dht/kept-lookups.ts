@@ -1,5 +1,5 @@
-import { KEEP_FOUND_MS, KEEP_MISS_MS, MAX_KEPT_LOOKUPS } from './limits.ts';
 import { setNewest } from '../runtime/set-newest.ts';
+import { KEEP_FOUND_MS, KEEP_MISS_MS, MAX_KEPT_LOOKUPS } from './limits.ts';
 
 /** What lookups found a moment ago. */
 export interface KeptLookups<T> {

@@ -93,7 +93,7 @@ export const SUSPECT_AFTER_MS = SECOND_MS;
  * It counts as dead when it does not answer within this time: with the two above and the time between looks, within
  * 10 s everywhere.
  */
-export const PING_TIMEOUT_MS = 3 * SECOND_MS;
+export const PING_TIMEOUT_MS = 2.5 * SECOND_MS;
 /** How often that is looked at: each look wakes an idle node. */
 export const PING_TICK_MS = SECOND_MS;
 /** A peer that was heard within this time is not asked, whatever others say. */
@@ -144,7 +144,7 @@ export const CRAWL_AFTER_LOSS_MS = 4 * SECOND_MS;
  * those from them.
  */
 export const OWN_REGION_ASKED = 3;
-/** Peers that have just come and are asked who else is there, at a time. */
+/** Peers that have just come and are asked who else is there, at a time; when more come all are asked. */
 export const NEWCOMERS_ASKED = 3;
 /** For so long after a loss all nodes are busy with it: they notice, ask anew, and try to reach who was lost. */
 export const UNSETTLED_MS = 4 * SECOND_MS;

@@ -66,6 +66,26 @@ describe('createPeerDirectory()', () => {
     expect(peers.get(name(2))).toMatchObject({ isConnected: false });
   });
 
+  test('introduce() takes note of each change, and of who is not connected', () => {
+    const { directory, peers, seen } = start();
+    const [one, two, three] = [at(10, 0, 0, 1), at(10, 0, 0, 2), at(10, 0, 0, 3)];
+    const addresses = () => peers.get(name(1))?.addresses;
+    directory.connected(id(1), [one, two]);
+    for (const said of [[one, two], [one, three], [three, one], [three], [three, two, one], [one]]) {
+      expect(directory.introduce(id(1), said)).toBe(true);
+      expect(addresses()).toEqual(said);
+    }
+    directory.disconnected(id(1));
+    directory.introduce(id(1), [two]);
+    directory.connected(id(1), [two]);
+    expect(addresses()).toEqual([two]);
+    expect(seen.joined).toEqual([name(1), name(1)]);
+    // One that is present and was forgotten is back when it says anything, be it what is known.
+    directory.forget(name(1));
+    directory.introduce(id(1), [two]);
+    expect(peers.get(name(1))?.isConnected).toBe(true);
+  });
+
   test('reconsider() tells of those whose addresses are nobody’s now, and lets those in who are members now', () => {
     const { directory, peers, members, ips } = start();
     directory.named(id(2), [at(10, 0, 0, 2)]);

@@ -65,7 +65,7 @@ const NOTHING = new Uint8Array(0);
 export function createPeerDirectory({ peers, liveness, gate, onJoined }: PeerDirectoryDeps): PeerDirectory {
   /** Peers that are connected and speak the protocol, members or not: name -> ID. */
   const present = new Map<string, Uint8Array>();
-  /** What peers say of themselves; who was heard last comes last. */
+  /** What peers say of themselves; who said something new last comes last. */
   const claimed = new Map<string, readonly Uint8Array[]>();
 
   const usable = (addresses: readonly Uint8Array[]) => {

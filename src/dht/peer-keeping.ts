@@ -1,6 +1,7 @@
 import type { Logger } from '../observe/log.ts';
 import { type Backoff, createBackoff } from '../runtime/backoff.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { setNewest } from '../runtime/set-newest.ts';
 import { createSlots } from '../runtime/slots.ts';
 import {
   CONCURRENT_RECONNECTS,
@@ -11,7 +12,6 @@ import {
   RECONNECT_INITIAL_MS,
   RECONNECT_MAX_MS,
 } from './limits.ts';
-import { setNewest } from '../runtime/set-newest.ts';
 
 /** The connections as keeping peers sees them. Peers are named by any string, the same one each time. */
 export interface PeerKeepingNetwork {

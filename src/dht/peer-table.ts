@@ -37,7 +37,7 @@ export interface PeerTable {
   remove(name: string): void;
   /** Up to `count` peers that the test says yes to, the closest to the place in the keyspace first. The test must not ask the table. */
   closest(position: Uint8Array, count: number, isWanted?: (peer: KnownPeer) => boolean): readonly KnownPeer[];
-  /** True if the peer is known and one of the `count` closest ones. A tenth of the work of closest(), or less. */
+  /** True if the peer is known and one of the `count` closest ones: less work than closest() where few are asked about. */
   isAmongClosest(name: string, position: Uint8Array, count: number): boolean;
 }
 

@@ -52,7 +52,7 @@ export interface ProvidingNetwork {
 export interface ProvidingObserver {
   /** Records were taken by a peer. */
   recordsSent(count: number): void;
-  /** All keys have been provided again, one after the other, in so many ms of work; `lagMs` after they were due at most. */
+  /** An interval is over in which so many keys were provided again, in so many ms of work; `lagMs` after they were due at most. */
   sweepEnded(sweep: { readonly keys: number; readonly busyMs: number; readonly lagMs: number }): void;
 }
 
@@ -357,13 +357,16 @@ export function createProviding(
     return due;
   };
   /**
-   * When a key is provided again for the first time, in ms from now: by its place, so that the keys spread. Few would be one
-   * part, at about the same time on each node of a cluster that starts together.
+   * When keys that come now are provided again for the first time: many by their place, so that they spread. Few are one
+   * part, when those are due that came first; on each node of a cluster that starts together that is at another time.
    */
-  const firstDueMs = (position: Uint8Array) => {
-    const phase = ((position[0] ?? 0) * 256 + (position[1] ?? 0)) / 65_536;
-    const share = entries.size < KEYS_PER_SWEEP_PART ? startShare + (1 - startShare) * phase : phase;
-    return share * reprovideIntervalMs;
+  const firstDueMs = (newKeys: number): ((position: Uint8Array) => number) => {
+    const nowMs = clock.nowMs();
+    if (entries.size + newKeys <= KEYS_PER_SWEEP_PART) {
+      const dueMs = nowMs + (entries.size === 0 ? startShare : 1) * reprovideIntervalMs;
+      return () => dueMs;
+    }
+    return ([a = 0, b = 0]) => nowMs + ((a * 256 + b) / 65_536) * reprovideIntervalMs;
   };
   inBackground(reprovide());
 
@@ -371,12 +374,13 @@ export function createProviding(
     async provide(keys, signal) {
       signal?.throwIfAborted();
       stopped.signal.throwIfAborted();
+      const dueMsOf = firstDueMs(keys.length);
       for (const key of keys) {
         let entry = entries.get(key);
         if (entry === undefined) {
           const multihash = contentMultihash(key);
           const position = keyspacePosition(multihash);
-          entry = { multihash, position, dueMs: clock.nowMs() + firstDueMs(position) };
+          entry = { multihash, position, dueMs: dueMsOf(position) };
           entries.set(key, entry);
         }
         network.keepOwn(entry.multihash);

@@ -66,14 +66,17 @@ describe('createWatchTurns()', () => {
     for (let number = 1; number < 40; number++) expect(turns[0]?.askAfterMs(nameOf(number))).toBeDefined();
   });
 
-  test('changes with the cluster, in a few seconds', () => {
+  test('changes at once with who is known, and in a few seconds with who is connected', () => {
     const { state, tables, turns, watchersOf } = start(40);
     expect(watchersOf(7)).toBe(WATCHERS_PER_PEER);
     const gone = turns.findIndex((each, self) => self !== 7 && isMine(each, 7));
     for (const peers of tables) peers.remove(nameOf(gone));
-    expect(watchersOf(7)).toBe(WATCHERS_PER_PEER);
-    state.nowMs += WATCH_TURNS_MS;
     // With the one that is gone, whose own table is as it was.
     expect(watchersOf(7)).toBe(WATCHERS_PER_PEER + 1);
+    const [first] = turns;
+    tables[0]?.put(id(1), { isConnected: false });
+    expect(first?.askAfterMs(nameOf(2))).toBeDefined();
+    state.nowMs += WATCH_TURNS_MS;
+    expect(first?.askAfterMs(nameOf(2))).toBeUndefined();
   });
 });

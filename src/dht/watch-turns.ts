@@ -15,7 +15,7 @@ export interface WatchTurns {
 export interface WatchTurnsDeps {
   /** This node's place in the keyspace. */
   readonly position: Uint8Array;
-  readonly peers: Pick<PeerTable, 'all'>;
+  readonly peers: Pick<PeerTable, 'all' | 'size'>;
   /** True for a peer that can say that another one does not answer, and is believed to be there. */
   readonly canWatch: (peer: string) => boolean;
   /** True for a peer whose connection has just ended: it will be connected again soon, or is gone. */
@@ -36,7 +36,7 @@ export function createWatchTurns({
   nowMs,
 }: WatchTurnsDeps): WatchTurns {
   let mine: ReadonlyMap<string, number> | undefined;
-  let countedMs = -Infinity;
+  let [countedMs, countedPeers] = [-Infinity, 0];
 
   const count = (): ReadonlyMap<string, number> | undefined => {
     const all = [...peers.all()];
@@ -57,9 +57,9 @@ export function createWatchTurns({
 
   return {
     askAfterMs(peer) {
-      if (nowMs() - countedMs >= WATCH_TURNS_MS) {
+      if (nowMs() - countedMs >= WATCH_TURNS_MS || peers.size !== countedPeers) {
         mine = count();
-        countedMs = nowMs();
+        [countedMs, countedPeers] = [nowMs(), peers.size];
       }
       return mine === undefined ? undefined : (mine.get(peer) ?? Infinity);
     },

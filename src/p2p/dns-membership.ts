@@ -1,6 +1,7 @@
 import type { Logger } from '../observe/log.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { canonicalIp, isIpv4, isIpv6 } from '../runtime/ip-address.ts';
+import { setNewest } from '../runtime/set-newest.ts';
 import { createAddressRules, type AddressRulesOptions } from './address-rules.ts';
 import type { DomainAddresses, NamedAddresses } from './domain-addresses.ts';
 import { createGuestBook } from './guest-book.ts';
@@ -8,7 +9,6 @@ import { createMemberSet } from './member-set.ts';
 import type { Membership, MembershipChange } from './membership.ts';
 import { createOwnNames } from './own-names.ts';
 import { createStrangerLog } from './stranger-log.ts';
-import { setNewest } from '../runtime/set-newest.ts';
 
 const SECOND_MS = 1000;
 const MINUTE_MS = 60 * SECOND_MS;

@@ -77,7 +77,7 @@ export const INBOUND_UPGRADE_TIMEOUT_MS = 20 * SECOND_MS;
 /** DHT streams per connection and direction: one is kept, and Go opens some more when it walks. */
 export const MAX_DHT_STREAMS = 64;
 
-/** How often records that have faded and peers that are gone are removed. */
+/** How often peers that are gone are forgotten and spare connections end. To look through them costs a millisecond a peer. */
 export const HOUSEKEEPING_INTERVAL_MS = 10 * MINUTE_MS;
 
 /** How long a peer that was lost is remembered: it may be the only way back when all are lost. */

@@ -1,10 +1,10 @@
 import type { Connection, ConnectionGater, IdentifyResult, Libp2p, PeerId } from '@libp2p/interface';
 import { CODE_P2P, type Multiaddr, multiaddr } from '@multiformats/multiaddr';
 
+import { setNewest } from '../runtime/set-newest.ts';
 import { DIAL_TIMEOUT_MS } from './limits.ts';
 import type { Membership } from './membership.ts';
 import { ipOf } from './peer-addresses.ts';
-import { setNewest } from '../runtime/set-newest.ts';
 
 /** What the gate watches. */
 export type GuardedHost = Pick<

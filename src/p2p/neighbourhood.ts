@@ -7,9 +7,9 @@ import { formatPeerAddress, parsePeerAddress } from '../dht/peer-address.ts';
 import { createPeerKeeping } from '../dht/peer-keeping.ts';
 import type { Logger } from '../observe/log.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { setNewest } from '../runtime/set-newest.ts';
 import type { KadNode } from './kad-node.ts';
 import { DIAL_TIMEOUT_MS, MAX_LOST_PEERS } from './limits.ts';
-import { setNewest } from '../runtime/set-newest.ts';
 
 /** What createNeighbourhood needs. */
 export interface NeighbourhoodDeps {

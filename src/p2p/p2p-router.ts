@@ -21,6 +21,7 @@ import { createBootstrapNetwork } from './bootstrap-network.ts';
 import type { Bootstrapper } from './bootstrapper.ts';
 import { createKadNode, type KadNode } from './kad-node.ts';
 import {
+  DIAL_TIMEOUT_MS,
   HOUSEKEEPING_INTERVAL_MS,
   KAD_PROTOCOL,
   KEEP_LOST_PEER_MS,
@@ -36,6 +37,7 @@ import { sendNotice, serveNoticeStreams } from './notice-streams.ts';
 import { peerIps } from './peer-addresses.ts';
 import { createProviderQueries } from './provider-queries.ts';
 import { serveDhtStreams } from './serve-dht-streams.ts';
+import { spareConnections } from './spare-connections.ts';
 import { type BootstrapOutcome, keepConnected } from './staying-connected.ts';
 import { createToProvider } from './to-provider.ts';
 import { watchForTwins } from './watch-for-twins.ts';
@@ -273,7 +275,7 @@ interface HouseDeps {
   readonly neighbourhood: Neighbourhood;
 }
 
-/** Removes peers that are gone, so that memory does not grow with the restarts in the cluster. */
+/** Forgets peers that are gone, so that memory does not grow with the restarts in the cluster, and ends spare connections. */
 async function keepHouse(
   { node: { libp2p }, dht, clock, neighbourhood }: HouseDeps,
   signal: AbortSignal,
@@ -288,6 +290,13 @@ async function keepHouse(
       if (!isNeeded(id.toString())) await libp2p.peerStore.delete(id);
     }
     neighbourhood.forget(isNeeded);
+    const spare = spareConnections(libp2p.getConnections(), {
+      self: libp2p.peerId.toString(),
+      nowMs: Date.now(),
+      youngMs: DIAL_TIMEOUT_MS,
+    });
+    // What is asked on them just now is asked again on the one that is left.
+    for (const connection of spare) connection.abort(new Error('There is another connection to the peer'));
   }
 }
 

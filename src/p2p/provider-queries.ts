@@ -12,6 +12,7 @@ import {
 } from '../dht/get-providers-message.ts';
 import { concat } from '../dht/protocol-buffers.ts';
 import { SLOW_ANSWER_MS } from '../dht/limits.ts';
+import { setNewest } from '../runtime/set-newest.ts';
 import {
   ANSWER_TIMEOUT_MS,
   DIAL_TIMEOUT_MS,
@@ -27,7 +28,6 @@ import {
 } from './limits.ts';
 import { parseAddress, peerIps } from './peer-addresses.ts';
 import { createRequestStream, type RequestStream, StreamLostError } from './request-stream.ts';
-import { setNewest } from '../runtime/set-newest.ts';
 
 /** Asks peers who provides what, over one stream per peer that is kept for a while. */
 export interface ProviderQueries extends Disposable {

@@ -3,9 +3,9 @@ import type { Digest } from '../oci/digest.ts';
 import { parseManifest } from '../oci/manifest.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { createDeadline } from '../runtime/deadline.ts';
+import { setNewest } from '../runtime/set-newest.ts';
 import type { ContentStore } from '../store/content-store.ts';
 import type { FetchedManifest } from '../transfer/fetch-manifest.ts';
-import { setNewest } from '../runtime/set-newest.ts';
 
 /** Most pieces of content of one manifest: an image has ten layers, seldom fifty. */
 const MAX_KEYS = 64;

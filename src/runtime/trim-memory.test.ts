@@ -35,16 +35,27 @@ function start(bytes: number | undefined, limitBytes?: number) {
 }
 
 describe('trimMemory()', () => {
-  test('gives memory back when starting is over, and not again soon', async () => {
+  test('gives memory back when starting is over, and again when it has grown, but not soon', async () => {
     const { clock, state, end } = start(70 * MIB);
     await clock.advance(10 * SECOND_MS);
     expect(state.trims).toBe(0);
     await clock.advance(15 * SECOND_MS);
     expect(state.trims).toBe(1);
-    await clock.advance(9 * MINUTE_MS);
-    expect(state.trims).toBe(1);
     await clock.advance(60 * MINUTE_MS);
-    expect(state.trims).toBe(7);
+    expect(state.trims).toBe(1);
+    for (const [mib, minutes, trims] of [
+      [77, 30, 1],
+      [78, 1, 2],
+      [50, 5, 2],
+      [57, 30, 2],
+      [58, 2, 3],
+      [90, 2, 4],
+      [90, 30, 4],
+    ] as const) {
+      state.bytes = mib * MIB;
+      await clock.advance(minutes * MINUTE_MS);
+      expect(state.trims).toBe(trims);
+    }
     await end();
   });
 
@@ -103,15 +114,15 @@ describe('trimMemory()', () => {
   );
 
   test('collects garbage when a small process has grown, from what it then has, and not again soon', async () => {
-    const { clock, state, end } = start(40 * MIB);
+    const { clock, state, end } = start(20 * MIB);
     const hold = async (mib: number, minutes: number) => {
       state.bytes = mib * MIB;
       await clock.advance(minutes * MINUTE_MS);
       return state.collections;
     };
-    expect([await hold(40, 1), await hold(41, 1), await hold(42, 1)]).toEqual([0, 0, 1]);
-    expect([await hold(42, 60), await hold(43, 5), await hold(44, 1)]).toEqual([1, 1, 2]);
-    expect([await hold(42, 3), await hold(50, 1), await hold(50, 2), await hold(52, 1)]).toEqual([
+    expect([await hold(20, 1), await hold(21, 1), await hold(22, 1)]).toEqual([0, 0, 1]);
+    expect([await hold(22, 60), await hold(23, 5), await hold(24, 1)]).toEqual([1, 1, 2]);
+    expect([await hold(22, 3), await hold(30, 1), await hold(30, 2), await hold(32, 1)]).toEqual([
       2, 2, 2, 3,
     ]);
     expect(state.trims).toBe(0);
@@ -119,7 +130,7 @@ describe('trimMemory()', () => {
   });
 
   test('unloads code when starting is over, and when more than is used all the time came back', async () => {
-    const { clock, state, end } = start(40 * MIB);
+    const { clock, state, end } = start(30 * MIB);
     state.fileBytes = 55 * MIB;
     const hold = async (mib: number, minutes: number) => {
       state.fileBytes = mib * MIB;
@@ -136,7 +147,7 @@ describe('trimMemory()', () => {
     await end();
   });
 
-  test.each([60 * MIB, undefined])('leaves a process alone that has %p bytes', async (bytes) => {
+  test.each([39 * MIB, undefined])('leaves a process alone that has %p bytes', async (bytes) => {
     const { clock, state, end } = start(bytes);
     await clock.advance(60 * MINUTE_MS);
     expect(state).toMatchObject({ trims: 0, collections: 0, unloads: 0 });

@@ -41,10 +41,13 @@ const CALM_LOOK_MS = 2 * SECOND_MS;
 const BUSY_LOOK_MS = SECOND_MS;
 /** Share of a core below which the process has little to do: it has found its cluster, say. */
 const CALM_SHARE = 0.02;
-/** Code that is in use is compiled again afterwards, so it is not worth it often. */
-const PAUSE_MS = 10 * MINUTE_MS;
-/** Nor for a process that is small: what it does next takes longer afterwards. */
-const SMALL_BYTES = 64 * MIB;
+/**
+ * Shrinking is for a process that is large; one that has met forty others has less. Code that is in use is compiled again
+ * afterwards, some 0.1 s of CPU time.
+ */
+const LARGE_BYTES = 40 * MIB;
+/** Nor is it for one that has little more than what it was left with the last time. What it gives back is about 10 MiB. */
+const LARGE_STEP_BYTES = 8 * MIB;
 /**
  * Garbage that is worth a collection of its own. Left alone the engine waits until there is about as much of it as there is
  * else, half an hour in a process with little to do; and what it then frees is in pages that hold something else, too.
@@ -53,7 +56,7 @@ const GARBAGE_BYTES = 2 * MIB;
 /** Code of the program that is worth being mapped anew. What a process with little to do uses comes to 30 MiB. */
 const CODE_BYTES = 8 * MIB;
 /** Time until memory is given back again. A collection takes some hundredths of a second. */
-const SMALL_PAUSE_MS = 4 * MINUTE_MS;
+const PAUSE_MS = 4 * MINUTE_MS;
 /**
  * From this share of its limit on garbage is collected whatever else there is to do. The engine knows of no limit and would
  * wait until there is as much garbage as there is else.
@@ -89,6 +92,8 @@ export async function trimMemory(
   const softLimitBytes = SOFT_LIMIT_SHARE * ((await readLimit()) ?? USUAL_LIMIT_BYTES);
   /** The least it had since memory of that kind was last given back. Code is unloaded first when starting is over. */
   let [leastBytes, leastFileBytes] = [Infinity, 0];
+  /** The same since it was last given back when the process was large; nothing before that. */
+  let shrunkBytes = 0;
   /** What it had when it was last made to collect for its limit, and for how long it need not do that again. */
   let [heldBytes, softRestMs] = [0, 0];
   let restMs = 0;
@@ -125,12 +130,16 @@ export async function trimMemory(
     if (!isDue) continue;
     leastBytes = Math.min(leastBytes, anonymousBytes);
     leastFileBytes = Math.min(leastFileBytes, fileBytes);
-    const isLarge = anonymousBytes >= SMALL_BYTES;
+    shrunkBytes = Math.min(shrunkBytes, anonymousBytes);
+    const isLarge = anonymousBytes >= Math.max(LARGE_BYTES, shrunkBytes + LARGE_STEP_BYTES);
     const hasGrown = isLarge || anonymousBytes >= leastBytes + GARBAGE_BYTES;
     const isLoaded = fileBytes >= leastFileBytes + CODE_BYTES;
-    restMs = isLarge ? PAUSE_MS : hasGrown || isLoaded ? SMALL_PAUSE_MS : CALM_MS;
-    if (isLarge) shrink();
-    else if (hasGrown) collect();
+    // What shrinking leaves is looked at soon: the process may be growing.
+    restMs = !isLarge && (hasGrown || isLoaded) ? PAUSE_MS : CALM_MS;
+    if (isLarge) {
+      shrink();
+      shrunkBytes = Infinity;
+    } else if (hasGrown) collect();
     if (hasGrown) leastBytes = Infinity;
     if (!isLoaded) continue;
     // Last: what the others use of it is loaded by then.

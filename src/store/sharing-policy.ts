@@ -1,8 +1,8 @@
 import type { Digest } from '../oci/digest.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { setNewest } from '../runtime/set-newest.ts';
 import type { ContentStore } from './content-store.ts';
 import type { ImageFilter, ImageName } from './image-filter.ts';
-import { setNewest } from '../runtime/set-newest.ts';
 
 /** What this node shares: announces, resolves and serves. */
 export interface SharingPolicy {

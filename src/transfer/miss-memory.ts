@@ -1,6 +1,6 @@
 import type { Clock } from '../runtime/clock.ts';
-import type { NotFetched } from './fetch-manifest.ts';
 import { setNewest } from '../runtime/set-newest.ts';
+import type { NotFetched } from './fetch-manifest.ts';
 
 /**
  * How long a miss is remembered. containerd asks the targets of hosts.toml one right after the other, and two of

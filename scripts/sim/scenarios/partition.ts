@@ -15,7 +15,8 @@ const PARTED_MS = 100_000;
 /** Lookups begin when the connections to the other side are known to be dead. */
 const NOTICED_MS = 12_000;
 const ROUND_MS = 1000;
-const HEALED_LIMIT_MS = 60_000;
+const MINUTE_MS = 60_000;
+const HEALED_LIMIT_MS = 10_000;
 
 /** Half of the cluster cannot reach the other half; then it can again. */
 export const partition: Scenario = {
@@ -36,14 +37,14 @@ export const partition: Scenario = {
     for (const host of cluster.network.hosts) host.side = 0;
     const healedAtMs = cluster.time.nowMs();
     let healedMs: number | undefined;
-    while (healedMs === undefined && cluster.time.nowMs() - healedAtMs < 2 * HEALED_LIMIT_MS) {
+    while (healedMs === undefined && cluster.time.nowMs() - healedAtMs < MINUTE_MS) {
       const startMs = cluster.time.nowMs() - healedAtMs;
       const round = await cluster.lookups(pairs(cluster, options.lookups), {
         gapMs: ROUND_MS / options.lookups,
       });
       if (successOf(round) === 1) healedMs = startMs;
     }
-    await cluster.time.pass(HEALED_LIMIT_MS);
+    await cluster.time.pass(MINUTE_MS);
     const after = await cluster.lookups(pairs(cluster, options.lookups));
     return {
       cluster,
