@@ -62,6 +62,13 @@ function start(
       await clock.advance(1000);
       state.questions = 0;
     },
+    /** How many it asks within two seconds of the change. */
+    questionsAfter: async (change: () => void) => {
+      state.questions = 0;
+      change();
+      await clock.advance(2000);
+      return state.questions;
+    },
     end: async () => {
       stop.abort();
       await running;
@@ -100,15 +107,13 @@ describe('createCrawler()', () => {
   });
 
   test('asks somebody new who else is there, and all others only if that names somebody new', async () => {
-    const { clock, cluster, peers, state, crawler, settle, end } = start(40);
+    const { cluster, peers, crawler, settle, questionsAfter, end } = start(40);
     await settle();
-    const join = async (number: number) => {
-      state.questions = 0;
-      peers.put(id(number), { addresses: [ADDRESS], isConnected: true });
-      crawler.met(id(number).toHex());
-      await clock.advance(2000);
-      return state.questions;
-    };
+    const join = async (number: number) =>
+      questionsAfter(() => {
+        peers.put(id(number), { addresses: [ADDRESS], isConnected: true });
+        crawler.met(id(number).toHex());
+      });
     cluster.put(id(100), { addresses: [ADDRESS], isConnected: true });
     expect(await join(100)).toBe(1);
     expect(await join(100)).toBe(1);
@@ -123,32 +128,28 @@ describe('createCrawler()', () => {
   });
 
   test('asks three who come together one by one, and everybody when more come', async () => {
-    const { clock, peers, state, crawler, settle, end } = start(40);
+    const { peers, crawler, settle, questionsAfter, end } = start(40);
     await settle();
-    const come = async (from: number, to: number) => {
-      state.questions = 0;
-      for (let number = from; number < to; number++) {
-        peers.put(id(number), { addresses: [ADDRESS], isConnected: true });
-        crawler.met(id(number).toHex());
-      }
-      await clock.advance(2000);
-      return state.questions;
-    };
+    const come = async (from: number, to: number) =>
+      questionsAfter(() => {
+        for (let number = from; number < to; number++) {
+          peers.put(id(number), { addresses: [ADDRESS], isConnected: true });
+          crawler.met(id(number).toHex());
+        }
+      });
     expect(await come(100, 100 + NEWCOMERS_ASKED)).toBe(NEWCOMERS_ASKED);
     expect(await come(110, 111 + NEWCOMERS_ASKED)).toBeGreaterThan(NEWCOMERS_ASKED + 4);
     await end();
   });
 
   test('asks about its own place when somebody is lost', async () => {
-    const { clock, cluster, peers, state, crawler, settle, end } = start(40);
+    const { cluster, peers, crawler, settle, questionsAfter, end } = start(40);
     await settle();
-    const lose = async (number: number) => {
-      state.questions = 0;
-      peers.remove(id(number).toHex());
-      crawler.lost();
-      await clock.advance(2000);
-      return state.questions;
-    };
+    const lose = async (number: number) =>
+      questionsAfter(() => {
+        peers.remove(id(number).toHex());
+        crawler.lost();
+      });
     cluster.remove(id(7).toHex());
     expect(await lose(7)).toBe(1);
     // It is named, so it was not gone; and who is named is no reason to be content.
