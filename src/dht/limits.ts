@@ -12,7 +12,7 @@ export const LOOKUP_CONCURRENCY = 5;
 export const LOOKUP_QUORUM = 3;
 /**
  * Peers closer to a key that a node of this program is named when it asks for providers. It knows the cluster from its
- * crawls; twenty names, of 80 bytes each, were most of what a question about nothing cost on both sides.
+ * crawls; twenty names, of 80 bytes each, were a quarter of what a question about nothing cost.
  */
 export const CLOSER_TO_OUR_NODES = 5;
 /** A lookup waits this long for one peer: far above what an answer takes on a busy machine, a fraction of what a pull notices. */
@@ -78,7 +78,7 @@ export const MAX_WITHDRAWN_PER_NOTICE = 1000;
 export const PING_AFTER_MS = 3 * SECOND_MS;
 /** And by the others, who would be needed only if the first one is gone, too. */
 export const PING_NEXT_AFTER_MS = 4 * SECOND_MS;
-/** The same in a cluster so large that no node knows whose turn it is: not often, as there are many. */
+/** The same for all, in a cluster so large that no node knows whose turn it is: not often, as there are many. */
 export const PING_ALONE_AFTER_MS = 30 * SECOND_MS;
 /**
  * Where it is not known whose turn it is in a smaller one all ask after so long, and one that was not heard for so long is
