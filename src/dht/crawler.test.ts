@@ -9,12 +9,18 @@ import { CONCURRENT_DIALS, CONNECTION_TARGET, CRAWL_MAX_MS, NEWCOMERS_ASKED, REP
 import { createPeerTable } from './peer-table.ts';
 
 const ADDRESS = Uint8Array.of(4, 10, 0, 0, 1, 6, 0x13, 0x89);
+/** How long those take that are slow. */
+const SLOW_MS = 60_000;
 const id = (number: number) => Uint8Array.of(1, number >> 8, number & 255);
 
 /** Node 0 of a cluster whose other nodes all know each other. It knows the first one. */
 function start(
   nodes: number,
-  { gone = new Set<number>(), answerMs = 0 }: { gone?: Set<number>; answerMs?: number } = {},
+  {
+    gone = new Set<number>(),
+    answerMs = 0,
+    slow = new Set<number>(),
+  }: { gone?: Set<number>; answerMs?: number; slow?: Set<number> } = {},
 ) {
   const clock = createVirtualClock();
   const cluster = createPeerTable(Uint8Array.of(0));
@@ -29,9 +35,10 @@ function start(
     self,
     peers,
     network: {
-      async findNode(_peer: NamedPeer, key) {
+      async findNode({ id: [, , number = 0] }: NamedPeer, key) {
         state.questions++;
-        if (answerMs > 0) await clock.sleep(answerMs);
+        const ms = slow.has(number) ? SLOW_MS : answerMs;
+        if (ms > 0) await clock.sleep(ms);
         return cluster.closest(keyspacePosition(key), REPLICATION);
       },
       async connect({ id: bytes, addresses }) {
@@ -186,6 +193,23 @@ describe('createCrawler()', () => {
     expect(peers.get(id(100).toHex())).toBeDefined();
     stop.abort();
     await running;
+  });
+
+  test('goes on without one that does not answer', async () => {
+    const { clock, peers, end } = start(40, { slow: new Set([1]) });
+    peers.put(id(2), { addresses: [ADDRESS], isConnected: true });
+    await clock.advance(SLOW_MS - 1000);
+    expect(peers.connectedCount).toBe(39);
+    await end();
+  });
+
+  test('takes what a peer says late', async () => {
+    const { clock, peers, end } = start(40, { slow: new Set([1]) });
+    await clock.advance(SLOW_MS - 1000);
+    expect(peers.connectedCount).toBe(1);
+    await clock.advance(30_000);
+    expect(peers.connectedCount).toBe(39);
+    await end();
   });
 
   test('crawls the less the longer answers take', async () => {

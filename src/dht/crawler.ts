@@ -1,5 +1,7 @@
 import type { Logger } from '../observe/log.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { createDeadline } from '../runtime/deadline.ts';
+import { orAbort } from '../runtime/or-abort.ts';
 import { setNewest } from '../runtime/set-newest.ts';
 import { keyspacePosition } from './content-key.ts';
 import type { NamedPeer } from './dht-message.ts';
@@ -12,6 +14,7 @@ import {
   CRAWL_REST_MAX_MS,
   FAILED_NAME_INITIAL_MS,
   FAILED_NAME_MAX_MS,
+  FIND_NODE_TIMEOUT_MS,
   MAX_KNOWN_PEERS,
   NEWCOMERS_ASKED,
   OWN_REGION_ASKED,
@@ -105,11 +108,17 @@ export function createCrawler({
     if (!onNamed(peer)) return;
     namedMs.set(name, clock.nowMs());
     isAwake = true;
+    alarm.resolve();
   };
   const askThem = async (asked: readonly KnownPeer[], key: Uint8Array) => {
     await Promise.all(
       asked.map(async (peer) => {
-        for (const named of await network.findNode(peer, key).catch(() => [])) takeName(named);
+        const answer = network.findNode(peer, key).then((named) => {
+          for (const each of named) takeName(each);
+        });
+        // What it says later is taken as well.
+        using deadline = createDeadline(clock, FIND_NODE_TIMEOUT_MS);
+        await orAbort(answer, deadline.signal).catch(() => {});
       }),
     );
   };

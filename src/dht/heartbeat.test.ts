@@ -23,13 +23,23 @@ function start(
     onSuspicion?: (peers: readonly string[]) => void;
   } = {},
 ) {
-  const state = { peers: new Set(peers), mute: new Set<string>(), events: [] as string[], pings: 0 };
+  const state = {
+    peers: new Set(peers),
+    mute: new Set<string>(),
+    /** Questions to those that are mute. */
+    owed: [] as PromiseWithResolvers<void>[],
+    events: [] as string[],
+    pings: 0,
+  };
   const heartbeat = createHeartbeat({
     clock,
     connected: () => state.peers,
     async ping(peer) {
       state.pings++;
-      if (state.mute.has(peer)) await new Promise(() => {});
+      if (!state.mute.has(peer)) return;
+      const question = Promise.withResolvers<void>();
+      state.owed.push(question);
+      await question.promise;
     },
     askAfterMs: (peer) => (!isKnown ? undefined : others.has(peer) ? Infinity : afterMs),
     pingAloneAfterMs: () => aloneAfterMs,
@@ -116,9 +126,48 @@ describe('createHeartbeat()', () => {
     expect(state.pings).toBe(2);
     await clock.advance(4000);
     expect(state.events).toEqual(['silent A']);
+    // Late, and to the only question that there was.
+    for (const { resolve } of state.owed) resolve();
+    await clock.advance(0);
+    expect([state.pings, ...state.events]).toEqual([2, 'silent A', 'back A']);
+    stop.abort();
+  });
+
+  test('asks one that does not answer again when the question was lost, not while it may be on its way', async () => {
+    const { clock, state, stop } = start(['A']);
+    state.mute.add('A');
+    await clock.advance(30_000);
+    expect([state.pings, ...state.events]).toEqual([1, 'suspects A', 'silent A']);
     state.mute.delete('A');
+    for (const { reject } of state.owed) reject(new Error('The stream was lost'));
+    await clock.advance(2000);
+    expect([state.pings, ...state.events]).toEqual([2, 'suspects A', 'silent A', 'back A']);
+    stop.abort();
+  });
+
+  test('is as patient with others as its own timers are late, and accuses nobody meanwhile', async () => {
+    const clock = createVirtualClock();
+    let lateMs = 0;
+    const busy = {
+      ...clock,
+      sleep: async (ms: number, signal?: AbortSignal) => clock.sleep(ms + lateMs, signal),
+    };
+    const { state, stop } = start(['A'], { clock: busy });
+    lateMs = 400;
+    await clock.advance(10_000);
+    const { pings } = state;
+    expect(pings).toBeGreaterThan(1);
+    state.mute.add('A');
+    await clock.advance(3000);
+    for (let ms = 0; state.pings === pings; ms += 100) await clock.advance(100);
+    await clock.advance(PING_TIMEOUT_MS + 2 * lateMs - 100);
+    expect(state.events).toEqual([]);
+    await clock.advance(2000);
+    expect(state.events).toEqual(['silent A']);
+    // When that is over it says so.
+    lateMs = 0;
     await clock.advance(4000);
-    expect(state.events).toEqual(['silent A', 'back A']);
+    expect(state.events).toEqual(['silent A', 'suspects A']);
     stop.abort();
   });
 
@@ -168,9 +217,10 @@ describe('createHeartbeat()', () => {
   });
 
   test.each([PING_AFTER_MS, PING_NEXT_AFTER_MS])(
-    'has everybody know within 10 s who hangs when who watches asks after %p ms, whenever that is',
+    'has everybody know 4.5 s later who hangs when who watches asks after %p ms, whenever that is',
     async (afterMs) => {
-      for (let offMs = 0; offMs < 1000; offMs += 100) {
+      for (let phase = 0; phase < 100; phase++) {
+        const [offMs, hangMs] = [(phase % 10) * 100, phase * 10];
         const clock = createVirtualClock();
         const told = start(['A'], { others: new Set(['A']), clock });
         // The looks of the two are so much apart.
@@ -182,11 +232,11 @@ describe('createHeartbeat()', () => {
             for (const name of names) told.heartbeat.suspect(name);
           },
         });
-        await clock.advance(20_000);
+        await clock.advance(20_000 + hangMs);
         for (const each of [watcher, told]) each.state.mute.add('A');
         // It hangs just after it was heard.
         watcher.heartbeat.heard('A');
-        await clock.advance(9_500);
+        await clock.advance(afterMs + 4500);
         expect([watcher.state.events.at(-1), told.state.events.at(-1)]).toEqual(['silent A', 'silent A']);
         for (const each of [watcher, told]) each.stop.abort();
       }

@@ -6,9 +6,11 @@ import {
   GIVE_UP_AFTER_MS,
   LATE_TICK_MS,
   PING_AFTER_MS,
+  PING_LOOK_MIN_MS,
   PING_TICK_MS,
   PING_TIMEOUT_MS,
   QUIET_AFTER_MS,
+  STRAIN_PATIENCE,
   SUSPECT_AFTER_MS,
   SUSPICION_PAUSE_MS,
 } from './limits.ts';
@@ -85,6 +87,10 @@ export function createHeartbeat({
   onGivenUp,
 }: HeartbeatDeps): Heartbeat {
   const pulses = new Map<string, Pulse>();
+  /** How late this node's own timers were lately, in ms. Where many share few cores the others' are as late. */
+  let strainMs = 0;
+  /** How long to wait for what takes no longer than `ms` where nobody is busy. */
+  const patience = (ms: number) => ms + STRAIN_PATIENCE * strainMs;
 
   const isWatched = (peer: string) => Number.isFinite(askAfterMs(peer) ?? Infinity);
   const heard = (peer: string) => {
@@ -133,7 +139,7 @@ export function createHeartbeat({
       if (quietMs >= (askAfterMs(peer) ?? pingAloneAfterMs())) ask(peer, pulse, nowMs);
       return;
     }
-    if (nowMs - pulse.askedMs < PING_TIMEOUT_MS) return;
+    if (nowMs - pulse.askedMs < patience(PING_TIMEOUT_MS)) return;
     if (!pulse.isSilent) {
       pulse.isSilent = true;
       onSilent(peer);
@@ -141,14 +147,14 @@ export function createHeartbeat({
     if (nowMs - pulse.openMs >= GIVE_UP_AFTER_MS) {
       pulses.delete(peer);
       onGivenUp(peer);
-    } else ask(peer, pulse, nowMs);
+    } else if (pulse.hasFailed) ask(peer, pulse, nowMs);
   };
   /** Once for each time that a peer falls silent, in one message for all. */
   const alarm = (nowMs: number) => {
     const suspects: string[] = [];
     for (const [peer, pulse] of pulses) {
       if (pulse.isSuspected || pulse.askedMs === undefined) continue;
-      if (nowMs - pulse.openMs < SUSPECT_AFTER_MS || !isWatched(peer)) continue;
+      if (nowMs - pulse.openMs < patience(SUSPECT_AFTER_MS) || !isWatched(peer)) continue;
       pulse.isSuspected = true;
       suspects.push(peer);
     }
@@ -157,6 +163,16 @@ export function createHeartbeat({
   const forgetOthers = () => {
     const names = new Set(connected());
     for (const peer of pulses.keys()) if (!names.has(peer)) pulses.delete(peer);
+  };
+  /** Time until the next look, in ms: a tick, or less when an answer is overdue before that. */
+  const untilNextLook = (nowMs: number) => {
+    let dueMs = nowMs + PING_TICK_MS;
+    for (const [peer, { askedMs, openMs, isSuspected, isSilent }] of pulses) {
+      if (askedMs === undefined) continue;
+      if (!isSilent) dueMs = Math.min(dueMs, askedMs + patience(PING_TIMEOUT_MS));
+      if (!isSuspected && isWatched(peer)) dueMs = Math.min(dueMs, openMs + patience(SUSPECT_AFTER_MS));
+    }
+    return Math.max(PING_LOOK_MIN_MS, dueMs - nowMs);
   };
   /** Gives everybody who was asked another chance: it is this node that was not there. */
   const excuse = (nowMs: number) => {
@@ -192,10 +208,12 @@ export function createHeartbeat({
     async run(signal) {
       while (!signal.aborted) {
         const beforeMs = clock.nowMs();
-        await clock.sleep(PING_TICK_MS, signal).catch(() => {});
+        const waitMs = untilNextLook(beforeMs);
+        await clock.sleep(waitMs, signal).catch(() => {});
         if (signal.aborted) return;
         const nowMs = clock.nowMs();
-        const lateMs = nowMs - beforeMs - PING_TICK_MS;
+        const lateMs = nowMs - beforeMs - waitMs;
+        strainMs = Math.max(lateMs, strainMs / 2);
         if (lateMs > BUSY_TICK_MS) excuse(nowMs);
         let count = 0;
         for (const peer of connected()) {
@@ -203,7 +221,7 @@ export function createHeartbeat({
           count++;
         }
         if (pulses.size > count) forgetOthers();
-        if (lateMs < LATE_TICK_MS) alarm(nowMs);
+        if (strainMs < LATE_TICK_MS) alarm(nowMs);
       }
     },
   };

@@ -94,8 +94,10 @@ export const SUSPECT_AFTER_MS = SECOND_MS;
  * 10 s everywhere.
  */
 export const PING_TIMEOUT_MS = 2.5 * SECOND_MS;
-/** How often that is looked at: each look wakes an idle node. */
+/** How often that is looked at while nobody owes an answer: each look wakes an idle node. */
 export const PING_TICK_MS = SECOND_MS;
+/** And at most while somebody does. */
+export const PING_LOOK_MIN_MS = SECOND_MS / 10;
 /** A peer that was heard within this time is not asked, whatever others say. */
 export const SUSPICION_PAUSE_MS = SECOND_MS;
 /** Peers that one notice says do not answer. More at once are this node's own trouble, or will be seen by others. */
@@ -104,6 +106,8 @@ export const MAX_SUSPECTS_PER_NOTICE = 16;
 export const BUSY_TICK_MS = SECOND_MS;
 /** And too busy to alarm others about them. */
 export const LATE_TICK_MS = SECOND_MS / 4;
+/** A question takes so many times longer than usual as timers are late: it wakes a process at either end. */
+export const STRAIN_PATIENCE = 2;
 /** How often it is looked at whose turn it is to ask whom. */
 export const WATCH_TURNS_MS = 5 * SECOND_MS;
 /** The connection to a peer that has not answered for so long is given up. */
@@ -132,6 +136,8 @@ export const TURN_TO_DIAL_MS = 500;
 export const CRAWL_INITIAL_MS = 500;
 /** Longest wait: how often a node crawls when it hears of nobody new. */
 export const CRAWL_MAX_MS = 5 * MINUTE_MS;
+/** A peer that does not say by then who is close to a place is not waited for: those who have come are to be asked, too. */
+export const FIND_NODE_TIMEOUT_MS = 3 * SECOND_MS;
 /** Least wait, in times that a question took: a crawl may ask as much as it does a few times a minute, not more. */
 export const CRAWL_REST = 20;
 /** Longest such wait. */

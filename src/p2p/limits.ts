@@ -5,8 +5,11 @@ const MINUTE_MS = 60 * SECOND_MS;
 export const KAD_PROTOCOL = '/spegel/kad/1.0.0';
 /** Time to open a stream on a connection that is there. */
 export const OPEN_STREAM_TIMEOUT_MS = 5 * SECOND_MS;
-/** A peer that answers none of its questions for this long is not there: the stream is given up. */
-export const ANSWER_TIMEOUT_MS = 3 * SECOND_MS;
+/**
+ * A peer that answers none of its questions for this long is not there: the stream is given up. Whoever asks may go on
+ * much sooner. That a busy peer answers late costs nothing; another stream, and the same question again, cost it more of what it lacks.
+ */
+export const ANSWER_TIMEOUT_MS = 10 * SECOND_MS;
 /** A stream to a peer is kept for this long after the last question. Go's DHT gives it up after a minute. */
 export const KEEP_STREAM_MS = 50 * SECOND_MS;
 /** Streams kept at a time: as many as there are connections in a cluster that is not very large. */

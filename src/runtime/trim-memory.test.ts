@@ -44,13 +44,17 @@ describe('trimMemory()', () => {
     await clock.advance(60 * MINUTE_MS);
     expect(state.trims).toBe(1);
     for (const [mib, minutes, trims] of [
-      [77, 30, 1],
-      [78, 1, 2],
-      [50, 5, 2],
-      [57, 30, 2],
-      [58, 2, 3],
-      [90, 2, 4],
-      [90, 30, 4],
+      [78, 30, 1],
+      [79, 1, 2],
+      [32, 5, 2],
+      [39, 30, 2],
+      [40, 2, 3],
+      [36, 5, 3],
+      [40, 30, 3],
+      [41, 2, 4],
+      [42, 30, 4],
+      [90, 2, 5],
+      [90, 30, 5],
     ] as const) {
       state.bytes = mib * MIB;
       await clock.advance(minutes * MINUTE_MS);
@@ -138,8 +142,8 @@ describe('trimMemory()', () => {
       return state.unloads;
     };
     expect([await hold(55, 0.2), await hold(55, 0.2)]).toEqual([0, 1]);
-    expect([await hold(30, 60), await hold(37, 60), await hold(38, 1)]).toEqual([1, 1, 2]);
-    expect([await hold(55, 3), await hold(55, 30), await hold(63, 1)]).toEqual([2, 2, 3]);
+    expect([await hold(30, 60), await hold(33, 60), await hold(34, 1)]).toEqual([1, 1, 2]);
+    expect([await hold(55, 3), await hold(55, 30), await hold(59, 1)]).toEqual([2, 2, 3]);
     expect(state).toMatchObject({ trims: 0, collections: 0 });
     state.bytes = 70 * MIB;
     await clock.advance(5 * MINUTE_MS);

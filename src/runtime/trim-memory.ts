@@ -46,15 +46,18 @@ const CALM_SHARE = 0.02;
  * afterwards, some 0.1 s of CPU time.
  */
 const LARGE_BYTES = 40 * MIB;
-/** Nor is it for one that has little more than what it was left with the last time. What it gives back is about 10 MiB. */
-const LARGE_STEP_BYTES = 8 * MIB;
+/**
+ * Nor is it for one that has not grown by such a share of what it was left with the last time: twenty peers have come then,
+ * whose 4 MiB go again. A part of it is garbage between two collections.
+ */
+const LARGE_STEP_SHARE = 1 / 8;
 /**
  * Garbage that is worth a collection of its own. Left alone the engine waits until there is about as much of it as there is
  * else, half an hour in a process with little to do; and what it then frees is in pages that hold something else, too.
  */
 const GARBAGE_BYTES = 2 * MIB;
 /** Code of the program that is worth being mapped anew. What a process with little to do uses comes to 30 MiB. */
-const CODE_BYTES = 8 * MIB;
+const CODE_BYTES = 4 * MIB;
 /** Time until memory is given back again. A collection takes some hundredths of a second. */
 const PAUSE_MS = 4 * MINUTE_MS;
 /**
@@ -131,7 +134,7 @@ export async function trimMemory(
     leastBytes = Math.min(leastBytes, anonymousBytes);
     leastFileBytes = Math.min(leastFileBytes, fileBytes);
     shrunkBytes = Math.min(shrunkBytes, anonymousBytes);
-    const isLarge = anonymousBytes >= Math.max(LARGE_BYTES, shrunkBytes + LARGE_STEP_BYTES);
+    const isLarge = anonymousBytes >= Math.max(LARGE_BYTES, shrunkBytes * (1 + LARGE_STEP_SHARE));
     const hasGrown = isLarge || anonymousBytes >= leastBytes + GARBAGE_BYTES;
     const isLoaded = fileBytes >= leastFileBytes + CODE_BYTES;
     // What shrinking leaves is looked at soon: the process may be growing.
