@@ -56,8 +56,11 @@ const LARGE_STEP_SHARE = 1 / 8;
  * else, half an hour in a process with little to do; and what it then frees is in pages that hold something else, too.
  */
 const GARBAGE_BYTES = 2 * MIB;
-/** Code of the program that is worth being mapped anew. What a process with little to do uses comes to 30 MiB. */
-const CODE_BYTES = 4 * MIB;
+/**
+ * Code of the program that is worth being unloaded: of 28 MiB that meeting others needs, a process with little to do uses 4
+ * in half a minute. What it uses is mapped again within a millisecond or two.
+ */
+const CODE_BYTES = 8 * MIB;
 /** Time until memory is given back again. A collection takes some hundredths of a second. */
 const PAUSE_MS = 4 * MINUTE_MS;
 /**
@@ -93,10 +96,12 @@ export async function trimMemory(
   signal: AbortSignal,
 ): Promise<void> {
   const softLimitBytes = SOFT_LIMIT_SHARE * ((await readLimit()) ?? USUAL_LIMIT_BYTES);
-  /** The least it had since memory of that kind was last given back. Code is unloaded first when starting is over. */
-  let [leastBytes, leastFileBytes] = [Infinity, 0];
+  /** The least it had since garbage was last given back. */
+  let leastBytes = Infinity;
   /** The same since it was last given back when the process was large; nothing before that. */
   let shrunkBytes = 0;
+  /** What was mapped of files when code had just been unloaded. That is done first when starting is over. */
+  let unloadedBytes = 0;
   /** What it had when it was last made to collect for its limit, and for how long it need not do that again. */
   let [heldBytes, softRestMs] = [0, 0];
   let restMs = 0;
@@ -132,11 +137,10 @@ export async function trimMemory(
     heldBytes = Math.min(heldBytes, anonymousBytes);
     if (!isDue) continue;
     leastBytes = Math.min(leastBytes, anonymousBytes);
-    leastFileBytes = Math.min(leastFileBytes, fileBytes);
     shrunkBytes = Math.min(shrunkBytes, anonymousBytes);
     const isLarge = anonymousBytes >= Math.max(LARGE_BYTES, shrunkBytes * (1 + LARGE_STEP_SHARE));
     const hasGrown = isLarge || anonymousBytes >= leastBytes + GARBAGE_BYTES;
-    const isLoaded = fileBytes >= leastFileBytes + CODE_BYTES;
+    const isLoaded = fileBytes >= unloadedBytes + CODE_BYTES;
     // What shrinking leaves is looked at soon: the process may be growing.
     restMs = !isLarge && (hasGrown || isLoaded) ? PAUSE_MS : CALM_MS;
     if (isLarge) {
@@ -147,7 +151,7 @@ export async function trimMemory(
     if (!isLoaded) continue;
     // Last: what the others use of it is loaded by then.
     unload();
-    leastFileBytes = Infinity;
+    unloadedBytes = (await readMemory())?.fileBytes ?? fileBytes;
   }
 }
 
