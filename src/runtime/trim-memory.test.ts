@@ -44,15 +44,13 @@ describe('trimMemory()', () => {
     await clock.advance(60 * MINUTE_MS);
     expect(state.trims).toBe(1);
     for (const [mib, minutes, trims] of [
-      [78, 30, 1],
-      [79, 1, 2],
+      [77, 30, 1],
+      [78, 1, 2],
       [32, 5, 2],
       [39, 30, 2],
       [40, 2, 3],
-      [36, 5, 3],
-      [40, 30, 3],
-      [41, 2, 4],
-      [42, 30, 4],
+      [47, 30, 3],
+      [48, 2, 4],
       [90, 2, 5],
       [90, 30, 5],
     ] as const) {

@@ -47,10 +47,10 @@ const CALM_SHARE = 0.02;
  */
 const LARGE_BYTES = 40 * MIB;
 /**
- * Nor is it for one that has not grown by such a share of what it was left with the last time: twenty peers have come then,
- * whose 4 MiB go again. A part of it is garbage between two collections.
+ * Nor is it for one that has little more than what it was left with the last time. Less than this comes and goes as garbage
+ * while others ask this node now and then, who would wait for it.
  */
-const LARGE_STEP_SHARE = 1 / 8;
+const LARGE_STEP_BYTES = 8 * MIB;
 /**
  * Garbage that is worth a collection of its own. Left alone the engine waits until there is about as much of it as there is
  * else, half an hour in a process with little to do; and what it then frees is in pages that hold something else, too.
@@ -138,7 +138,7 @@ export async function trimMemory(
     if (!isDue) continue;
     leastBytes = Math.min(leastBytes, anonymousBytes);
     shrunkBytes = Math.min(shrunkBytes, anonymousBytes);
-    const isLarge = anonymousBytes >= Math.max(LARGE_BYTES, shrunkBytes * (1 + LARGE_STEP_SHARE));
+    const isLarge = anonymousBytes >= Math.max(LARGE_BYTES, shrunkBytes + LARGE_STEP_BYTES);
     const hasGrown = isLarge || anonymousBytes >= leastBytes + GARBAGE_BYTES;
     const isLoaded = fileBytes >= unloadedBytes + CODE_BYTES;
     // What shrinking leaves is looked at soon: the process may be growing.
