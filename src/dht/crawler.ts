@@ -110,14 +110,14 @@ export function createCrawler({
     isAwake = true;
     alarm.resolve();
   };
-  const askThem = async (asked: readonly KnownPeer[], key: Uint8Array) => {
+  const askThem = async (asked: readonly KnownPeer[], key: Uint8Array, signal: AbortSignal) => {
     await Promise.all(
       asked.map(async (peer) => {
         const answer = network.findNode(peer, key).then((named) => {
           for (const each of named) takeName(each);
         });
         // What it says later is taken as well.
-        using deadline = createDeadline(clock, FIND_NODE_TIMEOUT_MS);
+        using deadline = createDeadline(clock, FIND_NODE_TIMEOUT_MS, signal);
         await orAbort(answer, deadline.signal).catch(() => {});
       }),
     );
@@ -125,7 +125,7 @@ export function createCrawler({
   const closestTo = (key: Uint8Array, count = 1) =>
     peers.closest(keyspacePosition(key), count, ({ isConnected }) => isConnected);
   /** Asks who else is close to this node: those who have come, and those who are closest if somebody was lost. */
-  const askAround = async () => {
+  const askAround = async (signal: AbortSignal) => {
     const asked = new Set<KnownPeer>();
     for (const name of newcomers) {
       const peer = peers.get(name);
@@ -135,17 +135,17 @@ export function createCrawler({
     const ownAsked = peers.connectedCount < peers.size ? OWN_REGION_ASKED : 1;
     if (isOwnRegionDue) for (const peer of closestTo(self, ownAsked)) asked.add(peer);
     isOwnRegionDue = false;
-    await askThem([...asked], self);
+    await askThem([...asked], self, signal);
   };
   /** Resolves to how long a question took, in ms: half of them, or more, took no longer. */
-  const crawl = async () => {
+  const crawl = async (signal: AbortSignal) => {
     const keys = keysSpread(regionsOf(peers.size), random);
     isOwnRegionDue = true;
     const startedMs = clock.nowMs();
     const since = () => clock.nowMs() - startedMs;
     const tookMs = await Promise.all([
-      askAround().then(since),
-      ...keys.map(async (key) => askThem(closestTo(key), key).then(since)),
+      askAround(signal).then(since),
+      ...keys.map(async (key) => askThem(closestTo(key), key, signal).then(since)),
     ]);
     return tookMs.sort((a, b) => a - b)[(tookMs.length - 1) >> 1] ?? 0;
   };
@@ -202,7 +202,7 @@ export function createCrawler({
       if (newcomers.size === 0 && !isOwnRegionDue) {
         await nap(untilMs - clock.nowMs(), signal);
       } else {
-        await askAround();
+        await askAround(signal);
         if (!isAwake) await clock.sleep(CRAWL_INITIAL_MS, signal).catch(() => {});
       }
     }
@@ -247,7 +247,7 @@ export function createCrawler({
       let waitMs = CRAWL_INITIAL_MS;
       while (!signal.aborted) {
         isAwake = false;
-        const tookMs = await crawl();
+        const tookMs = await crawl(signal);
         for (const work of dialThem(signal)) running.add(work.finally(() => running.delete(work)));
         // Where answers are slow all are busy, and may be so with each other's crawls.
         const leastMs = Math.max(
