@@ -5,14 +5,17 @@ import { createVirtualClock } from '../runtime/testing/virtual-clock.ts';
 import { contentMultihash } from './content-key.ts';
 import { encodeMessage, MESSAGE_TYPES, parseMessage } from './dht-message.ts';
 import { createDhtNode } from './dht-node.ts';
-import { CLOSER_TO_OUR_NODES, REPLICATION } from './limits.ts';
+import { CLOSER_TO_OUR_NODES, DOUBT_AFTER_MS, REPLICATION } from './limits.ts';
 import { createMessageSplitter } from './message-splitter.ts';
 import { formatPeerAddress } from './peer-address.ts';
 
 const id = (number: number) => Uint8Array.of(1, 0, number);
 
-test('createDhtNode() names few closer peers to nodes that take notices, and twenty to Spegel’s', async () => {
+/** Node 0 of a network where nobody ever answers. */
+function setUp() {
   const silent = async () => new Promise<never>(() => {});
+  const state = { delivered: 0, timers: [] as { ms: number; run: () => void }[] };
+  const clock = createVirtualClock();
   const node = createDhtNode({
     self: id(0),
     addresses: () => [],
@@ -20,8 +23,11 @@ test('createDhtNode() names few closer peers to nodes that take notices, and twe
       ask: silent,
       findNode: silent,
       connect: silent,
-      deliver: silent,
-      notify: silent,
+      async deliver() {
+        state.delivered++;
+        return silent();
+      },
+      notify: async () => {},
       isSilent: () => false,
       heard() {},
       probe() {},
@@ -30,13 +36,49 @@ test('createDhtNode() names few closer peers to nodes that take notices, and twe
     gate: { isMember: () => true, mayRecord: () => true, isUsable: () => true },
     toProvider: () => undefined,
     logger: silentLogger,
-    clock: createVirtualClock(),
-    timers: { after: () => () => {} },
+    clock,
+    timers: {
+      after(ms, run) {
+        state.timers.push({ ms, run });
+        return () => {};
+      },
+    },
   });
-  for (let number = 1; number <= 60; number++) {
+  const meet = (number: number) => {
     const address = formatPeerAddress({ ip: Uint8Array.of(10, 0, 0, number), port: 5001 });
     node.connected(id(number), { addresses: [address], takesNotices: number % 2 === 0 });
-  }
+  };
+  return { node, meet, clock, state };
+}
+
+test('createDhtNode() ends at once though a peer does not take the records that it is being sent', async () => {
+  const { node, meet, clock, state } = setUp();
+  meet(1);
+  node.provide(['a']).catch(() => {});
+  while (state.delivered === 0) await clock.advance(10);
+  // No time passes on the node's clock: what it waited for would never come.
+  await node[Symbol.asyncDispose]();
+  expect(state.delivered).toBe(1);
+});
+
+test('createDhtNode() asks a peer whether it is there that does not answer a lookup', async () => {
+  const { node, meet, clock, state } = setUp();
+  meet(1);
+  await clock.advance(2000);
+  const abort = new AbortController();
+  const found = Array.fromAsync(node.lookup('a', { signal: abort.signal, limit: 1 }));
+  await clock.advance(0);
+  expect(state.delivered).toBe(0);
+  for (const { ms, run } of state.timers) if (ms === DOUBT_AFTER_MS) run();
+  expect(state.delivered).toBe(1);
+  abort.abort();
+  expect(await found).toEqual([]);
+  await node[Symbol.asyncDispose]();
+});
+
+test('createDhtNode() names few closer peers to nodes that take notices, and twenty to Spegel’s', async () => {
+  const { node, meet } = setUp();
+  for (let number = 1; number <= 60; number++) meet(number);
   const closerFor = (number: number) => {
     const question = { type: MESSAGE_TYPES.getProviders, key: contentMultihash('a') };
     const [asked] = createMessageSplitter(1_000_000).push(encodeMessage(question));

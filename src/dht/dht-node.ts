@@ -1,6 +1,7 @@
 import type { Logger } from '../observe/log.ts';
 import type { LookupOptions, Peer } from '../routing/router.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { orAbort } from '../runtime/or-abort.ts';
 import type { Timers } from '../runtime/timers.ts';
 import { encodeAddProviders } from './add-provider-message.ts';
 import { contentMultihash, keyspacePosition } from './content-key.ts';
@@ -12,6 +13,7 @@ import {
   CLOSER_TO_OUR_NODES,
   CONNECTION_TARGET,
   CRAWL_AFTER_LOSS_MS,
+  DOUBT_AFTER_MS,
   GOODBYE_TIMEOUT_MS,
   MAX_SUSPECTS_PER_NOTICE,
   MAX_WITHDRAWN_PER_NOTICE,
@@ -160,6 +162,7 @@ export function createDhtNode(deps: DhtNodeDeps): DhtNode {
     network: {
       async ask(peer, multihash) {
         const name = peer.id.toHex();
+        const cancel = deps.timers.after(DOUBT_AFTER_MS, () => heartbeat.doubt(name));
         try {
           const answer = await network.ask(peer, multihash);
           heartbeat.heard(name);
@@ -167,6 +170,8 @@ export function createDhtNode(deps: DhtNodeDeps): DhtNode {
         } catch (error) {
           heartbeat.doubt(name);
           throw error;
+        } finally {
+          cancel();
         }
       },
       isSilent: (peer) => network.isSilent(peer),
@@ -191,8 +196,9 @@ export function createDhtNode(deps: DhtNodeDeps): DhtNode {
         peerCount: () => peers.size,
         isConnected,
         connect: async (name) => dials.connect(knownPeer(name)),
-        async send(name, multihashes) {
-          await network.deliver(knownPeer(name), encodeAddProviders(multihashes, encodedSelf()));
+        async send(name, multihashes, signal) {
+          const sent = network.deliver(knownPeer(name), encodeAddProviders(multihashes, encodedSelf()));
+          await orAbort(sent, signal);
           heartbeat.heard(name);
         },
         keepOwn: (multihash) => void records.add(multihash, selfName),

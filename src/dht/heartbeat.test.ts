@@ -2,7 +2,13 @@ import { describe, expect, test } from 'bun:test';
 
 import { createVirtualClock, type VirtualClock } from '../runtime/testing/virtual-clock.ts';
 import { createHeartbeat } from './heartbeat.ts';
-import { PING_AFTER_MS, PING_NEXT_AFTER_MS, PING_TIMEOUT_MS, QUIET_AFTER_MS } from './limits.ts';
+import {
+  PING_AFTER_MS,
+  PING_NEXT_AFTER_MS,
+  PING_TIMEOUT_MS,
+  QUIET_AFTER_MS,
+  SUSPECT_AFTER_MS,
+} from './limits.ts';
 
 /** A node that is connected to `peers`; those in `mute` do not answer, those in `others` are watched by others. */
 function start(
@@ -236,12 +242,59 @@ describe('createHeartbeat()', () => {
         for (const each of [watcher, told]) each.state.mute.add('A');
         // It hangs just after it was heard.
         watcher.heartbeat.heard('A');
-        await clock.advance(afterMs + 4500);
+        // A ms for each timer that is rounded up.
+        await clock.advance(afterMs + 4510);
         expect([watcher.state.events.at(-1), told.state.events.at(-1)]).toEqual(['silent A', 'silent A']);
         for (const each of [watcher, told]) each.stop.abort();
       }
     },
   );
+
+  test('looks once for an answer that is due, though timers may come a part of a ms too early', async () => {
+    const clock = createVirtualClock();
+    let [looks, suspectedMs] = [0, 0];
+    const early = {
+      ...clock,
+      async sleep(ms: number, signal?: AbortSignal) {
+        looks++;
+        return clock.sleep(ms - 0.5, signal);
+      },
+    };
+    const onSuspicion = () => void (suspectedMs = clock.nowMs());
+    const { state, stop } = start(['A'], { clock: early, onSuspicion });
+    state.mute.add('A');
+    while (state.pings === 0) await clock.advance(0.5);
+    const askedMs = clock.nowMs();
+    looks = 0;
+    await clock.advance(PING_TIMEOUT_MS + 10);
+    expect(suspectedMs - askedMs).toBeLessThan(SUSPECT_AFTER_MS + 2);
+    expect(state.events).toEqual(['suspects A', 'silent A']);
+    // One a second, and one for the end of the question.
+    expect(looks).toBeLessThanOrEqual(4);
+    stop.abort();
+  });
+
+  test('judges others again soon after it was not there itself, however long', async () => {
+    const clock = createVirtualClock();
+    let pauseMs = 0;
+    const pausing = {
+      ...clock,
+      async sleep(ms: number, signal?: AbortSignal) {
+        const lateMs = pauseMs;
+        pauseMs = 0;
+        await clock.sleep(ms + lateMs, signal);
+      },
+    };
+    const { state, stop } = start(['A'], { clock: pausing });
+    await clock.advance(2000);
+    state.mute.add('A');
+    pauseMs = 3_600_000;
+    await clock.advance(pauseMs + 1000);
+    expect(state.events).toEqual([]);
+    await clock.advance(5500);
+    expect(state.events).toContain('silent A');
+    stop.abort();
+  });
 
   test('gives a peer up that has not answered for a minute', async () => {
     const { clock, state, stop } = start(['A']);

@@ -13,6 +13,7 @@ import {
   STRAIN_PATIENCE,
   SUSPECT_AFTER_MS,
   SUSPICION_PAUSE_MS,
+  USUAL_LATENESS_MS,
 } from './limits.ts';
 
 /** What createHeartbeat needs. Peers are named by any string. */
@@ -87,7 +88,10 @@ export function createHeartbeat({
   onGivenUp,
 }: HeartbeatDeps): Heartbeat {
   const pulses = new Map<string, Pulse>();
-  /** How late this node's own timers were lately, in ms. Where many share few cores the others' are as late. */
+  /**
+   * How late this node's own timers were lately, in ms, half as much a second later. Where many share few cores the
+   * others' are as late.
+   */
   let strainMs = 0;
   /** How long to wait for what takes no longer than `ms` where nobody is busy. */
   const patience = (ms: number) => ms + STRAIN_PATIENCE * strainMs;
@@ -166,13 +170,18 @@ export function createHeartbeat({
   };
   /** Time until the next look, in ms: a tick, or less when an answer is overdue before that. */
   const untilNextLook = (nowMs: number) => {
-    let dueMs = nowMs + PING_TICK_MS;
+    let dueMs = Infinity;
     for (const [peer, { askedMs, openMs, isSuspected, isSilent }] of pulses) {
       if (askedMs === undefined) continue;
       if (!isSilent) dueMs = Math.min(dueMs, askedMs + patience(PING_TIMEOUT_MS));
-      if (!isSuspected && isWatched(peer)) dueMs = Math.min(dueMs, openMs + patience(SUSPECT_AFTER_MS));
+      const isToBeTold = !isSuspected && strainMs < LATE_TICK_MS && isWatched(peer);
+      if (isToBeTold) dueMs = Math.min(dueMs, openMs + patience(SUSPECT_AFTER_MS));
     }
-    return Math.max(PING_LOOK_MIN_MS, dueMs - nowMs);
+    const dueInMs = dueMs - nowMs;
+    // No tick so shortly before it that the next look would come too late for it.
+    if (dueInMs > PING_TICK_MS + PING_LOOK_MIN_MS) return PING_TICK_MS;
+    // Timers may come a part of a ms too early: then there would be nothing to see yet.
+    return Math.max(PING_LOOK_MIN_MS, Math.ceil(dueInMs) + 1);
   };
   /** Gives everybody who was asked another chance: it is this node that was not there. */
   const excuse = (nowMs: number) => {
@@ -202,7 +211,7 @@ export function createHeartbeat({
       if (pulse === undefined) return true;
       // A question that could not even be put says nothing of the peer.
       if (pulse.askedMs === undefined || pulse.hasFailed) ask(peer, pulse, clock.nowMs());
-      using deadline = createDeadline(clock, PING_TIMEOUT_MS);
+      using deadline = createDeadline(clock, patience(PING_TIMEOUT_MS));
       return await orAbort(pulse.answer, deadline.signal).catch(() => false);
     },
     async run(signal) {
@@ -213,7 +222,10 @@ export function createHeartbeat({
         if (signal.aborted) return;
         const nowMs = clock.nowMs();
         const lateMs = nowMs - beforeMs - waitMs;
-        strainMs = Math.max(lateMs, strainMs / 2);
+        const pastMs = strainMs * 0.5 ** ((nowMs - beforeMs) / PING_TICK_MS);
+        const isLate = lateMs > USUAL_LATENESS_MS;
+        // Longer pauses are excused, below.
+        strainMs = Math.max(isLate ? Math.min(lateMs, BUSY_TICK_MS) : 0, pastMs);
         if (lateMs > BUSY_TICK_MS) excuse(nowMs);
         let count = 0;
         for (const peer of connected()) {

@@ -17,6 +17,8 @@ export const LOOKUP_QUORUM = 3;
 export const CLOSER_TO_OUR_NODES = 5;
 /** A lookup waits this long for one peer: far above what an answer takes on a busy machine, a fraction of what a pull notices. */
 export const SLOW_ANSWER_MS = 250;
+/** A peer that does not answer a lookup for so long is asked whether it is there: those who watch it may be too busy to say. */
+export const DOUBT_AFTER_MS = 3 * SECOND_MS;
 /** Most providers that are taken from one answer. Nobody tries more for one pull. */
 export const MAX_PEERS_PER_ANSWER = 64;
 /** For this long a peer that was just met may lack records that belong to it: its neighbours send them within a second or two. */
@@ -94,9 +96,9 @@ export const SUSPECT_AFTER_MS = SECOND_MS;
  * 10 s everywhere.
  */
 export const PING_TIMEOUT_MS = 2.5 * SECOND_MS;
-/** How often that is looked at while nobody owes an answer: each look wakes an idle node. */
+/** Longest time between two looks: each wakes an idle node. */
 export const PING_TICK_MS = SECOND_MS;
-/** And at most while somebody does. */
+/** Shortest time between two: there is one when an answer is overdue. */
 export const PING_LOOK_MIN_MS = SECOND_MS / 10;
 /** A peer that was heard within this time is not asked, whatever others say. */
 export const SUSPICION_PAUSE_MS = SECOND_MS;
@@ -106,6 +108,8 @@ export const MAX_SUSPECTS_PER_NOTICE = 16;
 export const BUSY_TICK_MS = SECOND_MS;
 /** And too busy to alarm others about them. */
 export const LATE_TICK_MS = SECOND_MS / 4;
+/** Lateness that timers have on a machine with little to do. */
+export const USUAL_LATENESS_MS = 20;
 /** A question takes so many times longer than usual as timers are late: it wakes a process at either end. */
 export const STRAIN_PATIENCE = 2;
 /** How often it is looked at whose turn it is to ask whom. */

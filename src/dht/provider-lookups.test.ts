@@ -2,10 +2,9 @@ import { describe, expect, test } from 'bun:test';
 
 import { until } from '../runtime/conditions.fixture.ts';
 import { systemTimers } from '../runtime/timers.ts';
-import { contentMultihash, keyspacePosition } from './content-key.ts';
+import { contentMultihash } from './content-key.ts';
 import type { NamedPeer } from './dht-message.ts';
 import type { ProvidersAnswer } from './get-providers-message.ts';
-import { isCloserTo } from './keyspace-distance.ts';
 import { KEEP_FOUND_MS, KEEP_MISS_MS } from './limits.ts';
 import { createLiveness } from './liveness.ts';
 import { createPeerTable } from './peer-table.ts';
@@ -237,37 +236,12 @@ describe('createProviderLookups()', () => {
     expect(await find()).toEqual([]);
   });
 
-  test('lookup() asks one peer less where this node is among the twenty who hold the record', async () => {
-    const key = 'sha256:z';
-    const position = keyspacePosition(contentMultihash(key));
-    const isCloser = (number: number) =>
-      isCloserTo(position, keyspacePosition(peer(number).id), keyspacePosition(peer(0).id));
-    const others = Array.from({ length: 255 }, (_, index) => index + 1);
-    const closer = others.filter(isCloser);
-    const farther = others.filter((number) => !isCloser(number));
-    for (const [neighbours, asked] of [
-      [[...closer.slice(0, 20), ...farther.slice(0, 5)], 3],
-      [[...closer.slice(0, 19), ...farther.slice(0, 5)], 2],
-    ] as const) {
-      expect(neighbours.length).toBeGreaterThan(23);
-      const { lookups, state } = setUp(neighbours);
-      await Array.fromAsync(lookups.lookup(key, { signal: NEVER, limit: 20 }));
-      expect(state.asked).toBe(asked);
-    }
-  });
-
   test('peerJoined() lets lookups ask further than a peer that may lack records', async () => {
     const { find, lookups, state, pass } = setUp([1, 2, 3, 4, 5, 6]);
     for (const number of [1, 2, 3]) lookups.peerJoined(nameOf(number));
     await find();
     expect(state.asked).toBeGreaterThan(3);
     pass(4000);
-    state.asked = 0;
-    await find();
-    expect(state.asked).toBe(2);
-    // It may be what this node lacks that is on its way.
-    for (const number of [4, 5]) lookups.peerJoined(nameOf(number));
-    pass(KEEP_MISS_MS);
     state.asked = 0;
     await find();
     expect(state.asked).toBe(3);

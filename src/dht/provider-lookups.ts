@@ -1,12 +1,11 @@
 import type { LookupOptions, Peer } from '../routing/router.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Timers } from '../runtime/timers.ts';
-import { contentMultihash, keyspacePosition } from './content-key.ts';
+import { contentMultihash } from './content-key.ts';
 import type { NamedPeer } from './dht-message.ts';
 import type { ProvidersAnswer } from './get-providers-message.ts';
 import type { Heartbeat } from './heartbeat.ts';
 import { createKeptLookups } from './kept-lookups.ts';
-import { isCloserTo } from './keyspace-distance.ts';
 import { FRESH_PEER_MS, REPLICATION } from './limits.ts';
 import type { Liveness, PeerLife } from './liveness.ts';
 import type { PeerTable } from './peer-table.ts';
@@ -84,11 +83,9 @@ export function createProviderLookups(deps: ProviderLookupsDeps): ProviderLookup
   const { network, records, peers, describe, liveness, heartbeat, toProvider, observer, clock, timers } =
     deps;
   const selfName = deps.self.toHex();
-  const selfPosition = keyspacePosition(deps.self);
   const kept = createKeptLookups<Provider>(clock);
   /** Name -> when the peer was met, the latest last. */
   const metMs = new Map<string, number>();
-  let lastMetMs = -Infinity;
   /** True for one that is to be asked first whether it is there. */
   const isUnsure = ({ name }: Provider) => liveness.stateOf(name) === 'alive' && heartbeat.isQuiet(name);
   const isAwake = ({ name }: { readonly name: string }) => liveness.stateOf(name) !== 'dead';
@@ -138,18 +135,12 @@ export function createProviderLookups(deps: ProviderLookupsDeps): ProviderLookup
       {
         self: { id: deps.self, addresses: [] },
         closestPeers(position) {
+          // Each of the k holds the record: those that can be asked without a handshake first.
           const closest = peers.closest(position, REPLICATION, isAwake);
-          const farthest = closest[REPLICATION - 1];
-          const isAmongThem = farthest === undefined || isCloserTo(position, selfPosition, farthest.position);
-          return {
-            // Each of the k holds the record: those that can be asked without a handshake first.
-            peers: [
-              ...closest.filter(({ isConnected }) => isConnected),
-              ...closest.filter(({ isConnected }) => !isConnected),
-            ],
-            // Who has just come may be about to send what belongs here.
-            isHolder: isAmongThem && clock.nowMs() - lastMetMs >= FRESH_PEER_MS,
-          };
+          return [
+            ...closest.filter(({ isConnected }) => isConnected),
+            ...closest.filter(({ isConnected }) => !isConnected),
+          ];
         },
         async ask(peer, multihash) {
           asked++;
@@ -242,7 +233,6 @@ export function createProviderLookups(deps: ProviderLookupsDeps): ProviderLookup
       }
       metMs.delete(name);
       metMs.set(name, nowMs);
-      lastMetMs = nowMs;
     },
   };
 }

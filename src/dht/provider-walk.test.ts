@@ -25,12 +25,7 @@ const rankOf = ({ id }: NamedPeer) => PEERS.findIndex((peer) => peer.id.toHex() 
 /** Walks to the end and says who was asked, by rank, and what was found. */
 async function walk(
   answers: (rank: number) => Promise<ProvidersAnswer> | ProvidersAnswer,
-  {
-    table = 20,
-    skip = 0,
-    isHolder = false,
-    ...network
-  }: Partial<WalkNetwork> & { table?: number; skip?: number; isHolder?: boolean } = {},
+  { table = 20, skip = 0, ...network }: Partial<WalkNetwork> & { table?: number; skip?: number } = {},
 ) {
   const asked: number[] = [];
   const found: number[] = [];
@@ -39,7 +34,7 @@ async function walk(
   startProviderWalk(
     {
       self: SELF,
-      closestPeers: () => ({ peers: PEERS.slice(skip, skip + table), isHolder }),
+      closestPeers: () => PEERS.slice(skip, skip + table),
       isSilent: () => false,
       isFresh: () => false,
       timers: systemTimers,
@@ -75,21 +70,6 @@ describe('startProviderWalk()', () => {
     const { asked, found } = await walk((rank) => provides(rank + 1));
     expect(asked).toEqual([0, 1, 2]);
     expect(found).toEqual([1, 2, 3]);
-  });
-
-  test('asks one less where this node is one of those who would know', async () => {
-    const { asked, found } = await walk((rank) => provides(rank + 1), { isHolder: true });
-    expect(asked).toEqual([0, 1]);
-    expect(found).toEqual([1, 2]);
-    const failing = await walk((rank) => (rank === 1 ? fail() : NOBODY), { isHolder: true });
-    expect(failing.asked).toEqual([0, 1, 2]);
-  });
-
-  test('takes this node for none of them once somebody is named whom it did not know', async () => {
-    const stranger = PEERS.at(-1);
-    const closer = stranger === undefined ? [] : [stranger];
-    const { asked } = await walk(() => ({ providers: [], closer }), { isHolder: true });
-    expect(asked).toEqual([0, 1, 2]);
   });
 
   test('asks the next one for each that fails', async () => {
@@ -157,7 +137,7 @@ describe('startProviderWalk()', () => {
     const running = startProviderWalk(
       {
         self: SELF,
-        closestPeers: () => ({ peers: PEERS.slice(0, 1), isHolder: false }),
+        closestPeers: () => PEERS.slice(0, 1),
         isSilent: () => false,
         isFresh: () => false,
         timers: systemTimers,

@@ -8,7 +8,8 @@ import { LOOKUP_CONCURRENCY, LOOKUP_QUORUM, REPLICATION, SLOW_ANSWER_MS } from '
 export interface WalkNetwork {
   /** This node, which is not asked. */
   readonly self: NamedPeer;
-  closestPeers(position: Uint8Array): ClosestPeers;
+  /** The k known peers that are closest to the place in the keyspace, the closest one first. */
+  closestPeers(position: Uint8Array): readonly NamedPeer[];
   /** Asks a peer who provides the content. Rejects when it does not answer. */
   ask(peer: NamedPeer, multihash: Uint8Array): Promise<ProvidersAnswer>;
   /** True while it makes no sense to wait for the peer. */
@@ -16,17 +17,6 @@ export interface WalkNetwork {
   /** True while the peer may not have all records yet that belong to it. */
   isFresh(peer: NamedPeer): boolean;
   readonly timers: Timers;
-}
-
-/** Who is closest to a place in the keyspace. */
-export interface ClosestPeers {
-  /** The k known peers that are closest, the closest one first. */
-  readonly peers: readonly NamedPeer[];
-  /**
-   * True if this node is one of the k closest, as far as it knows, and has the records that belong to it: that it knows
-   * nobody, or nobody more, is an answer like theirs.
-   */
-  readonly isHolder: boolean;
 }
 
 /** A walk under way. */
@@ -56,7 +46,7 @@ interface Candidate {
  * Asks the peers that are closest to the content who provides it, and those closer ones whom they name, until the
  * closest few that are not new here have answered. Each record is at the k closest nodes, so that in a cluster of
  * up to k + 1 nodes anyone can say that a key is absent; the few are more than one because records are on their way at
- * times. This node is one of them where it can be. A peer that is slow is not waited for: the next closest is asked in its place.
+ * times. A peer that is slow is not waited for: the next closest is asked in its place.
  */
 export function startProviderWalk(
   network: WalkNetwork,
@@ -64,9 +54,7 @@ export function startProviderWalk(
   { onProviders, onEnd }: WalkListeners,
 ): ProviderWalk {
   const position = keyspacePosition(multihash);
-  const closest = network.closestPeers(position);
-  let { isHolder } = closest;
-  const candidates = firstCandidates(network, closest.peers);
+  const candidates = firstCandidates(network, position);
   const known = new Set([network.self, ...candidates.map(({ peer }) => peer)].map(({ id }) => id.toHex()));
   const cancels = new Set<() => void>();
   let running = 0;
@@ -75,7 +63,7 @@ export function startProviderWalk(
 
   const advance = () => {
     if (hasEnded) return;
-    let counted = isHolder ? 1 : 0;
+    let counted = 0;
     for (const candidate of candidates) {
       if (counted >= LOOKUP_QUORUM || running >= LOOKUP_CONCURRENCY) break;
       if (candidate.state === 'new' && asked < REPLICATION) ask(candidate);
@@ -124,8 +112,6 @@ export function startProviderWalk(
     const distance = distanceTo(candidate, position);
     const place = candidates.findIndex((other) => Buffer.compare(distance, distanceTo(other, position)) < 0);
     candidates.splice(place === -1 ? candidates.length : place, 0, candidate);
-    // Who does not know everybody cannot say who is closest.
-    isHolder = false;
   };
   const stop = () => {
     hasEnded = true;
@@ -138,7 +124,8 @@ export function startProviderWalk(
 }
 
 /** Those to start with: without the silent ones, unless all are. */
-function firstCandidates(network: WalkNetwork, closest: readonly NamedPeer[]): Candidate[] {
+function firstCandidates(network: WalkNetwork, position: Uint8Array): Candidate[] {
+  const closest = network.closestPeers(position);
   const awake = closest.filter((peer) => !network.isSilent(peer));
   const peers = awake.length > 0 ? awake : closest;
   return peers.map((peer) => ({ peer, counts: !network.isFresh(peer), state: 'new' }));

@@ -7,7 +7,8 @@ export const KAD_PROTOCOL = '/spegel/kad/1.0.0';
 export const OPEN_STREAM_TIMEOUT_MS = 5 * SECOND_MS;
 /**
  * A peer that answers none of its questions for this long is not there: the stream is given up. Whoever asks may go on
- * much sooner. That a busy peer answers late costs nothing; another stream, and the same question again, cost it more of what it lacks.
+ * much sooner. That a busy peer answers late costs nothing; another stream, and the same question again, would cost it
+ * more of what it lacks.
  */
 export const ANSWER_TIMEOUT_MS = 10 * SECOND_MS;
 /** A stream to a peer is kept for this long after the last question. Go's DHT gives it up after a minute. */
