@@ -5,7 +5,7 @@ import { createVirtualClock } from '../runtime/testing/virtual-clock.ts';
 import { contentMultihash } from './content-key.ts';
 import { encodeMessage, MESSAGE_TYPES, parseMessage } from './dht-message.ts';
 import { createDhtNode } from './dht-node.ts';
-import { CLOSER_TO_OUR_NODES, DOUBT_AFTER_MS, REPLICATION } from './limits.ts';
+import { CLOSER_TO_OUR_NODES, REPLICATION, SLOW_ANSWER_MS } from './limits.ts';
 import { createMessageSplitter } from './message-splitter.ts';
 import { formatPeerAddress } from './peer-address.ts';
 
@@ -69,7 +69,7 @@ test('createDhtNode() asks a peer whether it is there that does not answer a loo
   const found = Array.fromAsync(node.lookup('a', { signal: abort.signal, limit: 1 }));
   await clock.advance(0);
   expect(state.delivered).toBe(0);
-  for (const { ms, run } of state.timers) if (ms === DOUBT_AFTER_MS) run();
+  for (const { ms, run } of state.timers) if (ms === SLOW_ANSWER_MS) run();
   expect(state.delivered).toBe(1);
   abort.abort();
   expect(await found).toEqual([]);

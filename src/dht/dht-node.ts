@@ -13,7 +13,6 @@ import {
   CLOSER_TO_OUR_NODES,
   CONNECTION_TARGET,
   CRAWL_AFTER_LOSS_MS,
-  DOUBT_AFTER_MS,
   GOODBYE_TIMEOUT_MS,
   MAX_SUSPECTS_PER_NOTICE,
   MAX_WITHDRAWN_PER_NOTICE,
@@ -162,7 +161,6 @@ export function createDhtNode(deps: DhtNodeDeps): DhtNode {
     network: {
       async ask(peer, multihash) {
         const name = peer.id.toHex();
-        const cancel = deps.timers.after(DOUBT_AFTER_MS, () => heartbeat.doubt(name));
         try {
           const answer = await network.ask(peer, multihash);
           heartbeat.heard(name);
@@ -170,8 +168,6 @@ export function createDhtNode(deps: DhtNodeDeps): DhtNode {
         } catch (error) {
           heartbeat.doubt(name);
           throw error;
-        } finally {
-          cancel();
         }
       },
       isSilent: (peer) => network.isSilent(peer),
@@ -185,6 +181,8 @@ export function createDhtNode(deps: DhtNodeDeps): DhtNode {
       confirm: async (name) => heartbeat.confirm(name),
     },
     onDeadNamed: (peer) => network.probe(peer),
+    // Those who watch it may be too busy to say that it is gone.
+    onSlow: ({ id }) => heartbeat.doubt(id.toHex()),
   });
   const providing = createProviding(
     {

@@ -17,8 +17,6 @@ export const LOOKUP_QUORUM = 3;
 export const CLOSER_TO_OUR_NODES = 5;
 /** A lookup waits this long for one peer: far above what an answer takes on a busy machine, a fraction of what a pull notices. */
 export const SLOW_ANSWER_MS = 250;
-/** A peer that does not answer a lookup for so long is asked whether it is there: those who watch it may be too busy to say. */
-export const DOUBT_AFTER_MS = 3 * SECOND_MS;
 /** Most providers that are taken from one answer. Nobody tries more for one pull. */
 export const MAX_PEERS_PER_ANSWER = 64;
 /** For this long a peer that was just met may lack records that belong to it: its neighbours send them within a second or two. */

@@ -43,6 +43,8 @@ export interface ProviderLookupsDeps {
   readonly toProvider: (peer: NamedPeer) => Provider | undefined;
   /** Told of a provider that is left out because it is dead, as it was named: it may have come back, elsewhere. */
   readonly onDeadNamed?: (peer: NamedPeer) => void;
+  /** Told of a peer that takes long to answer. */
+  readonly onSlow?: (peer: NamedPeer) => void;
   readonly observer?: LookupObserver;
   readonly clock: Pick<Clock, 'nowMs'>;
   readonly timers: Timers;
@@ -148,6 +150,7 @@ export function createProviderLookups(deps: ProviderLookupsDeps): ProviderLookup
         },
         // Those that others name as close are not waited for either while this node knows better.
         isSilent: (peer) => network.isSilent(peer) || !isAwake({ name: peer.id.toHex() }),
+        onSlow: (peer) => deps.onSlow?.(peer),
         isFresh: ({ id }) => clock.nowMs() - (metMs.get(id.toHex()) ?? -Infinity) < FRESH_PEER_MS,
         timers,
       },

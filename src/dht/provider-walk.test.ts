@@ -36,6 +36,7 @@ async function walk(
       self: SELF,
       closestPeers: () => PEERS.slice(skip, skip + table),
       isSilent: () => false,
+      onSlow() {},
       isFresh: () => false,
       timers: systemTimers,
       async ask(peer) {
@@ -139,6 +140,7 @@ describe('startProviderWalk()', () => {
         self: SELF,
         closestPeers: () => PEERS.slice(0, 1),
         isSilent: () => false,
+        onSlow() {},
         isFresh: () => false,
         timers: systemTimers,
         async ask() {

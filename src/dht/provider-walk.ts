@@ -14,6 +14,8 @@ export interface WalkNetwork {
   ask(peer: NamedPeer, multihash: Uint8Array): Promise<ProvidersAnswer>;
   /** True while it makes no sense to wait for the peer. */
   isSilent(peer: NamedPeer): boolean;
+  /** The peer has not answered within SLOW_ANSWER_MS. */
+  onSlow(peer: NamedPeer): void;
   /** True while the peer may not have all records yet that belong to it. */
   isFresh(peer: NamedPeer): boolean;
   readonly timers: Timers;
@@ -85,6 +87,7 @@ export function startProviderWalk(
     };
     const cancel = network.timers.after(SLOW_ANSWER_MS, () => {
       settle('failed');
+      network.onSlow(candidate.peer);
       advance();
     });
     cancels.add(cancel);
