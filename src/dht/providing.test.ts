@@ -3,9 +3,10 @@ import { afterEach, describe, expect, test } from 'bun:test';
 import { silentLogger } from '../observe/log.ts';
 import { type Clock, systemClock } from '../runtime/clock.ts';
 import { failureOf, until } from '../runtime/conditions.fixture.ts';
+import { orAbort } from '../runtime/or-abort.ts';
 import { createVirtualClock } from '../runtime/testing/virtual-clock.ts';
 import { contentMultihash, keyspacePosition } from './content-key.ts';
-import { RECORDS_PER_SEND, SEND_ATTEMPTS } from './limits.ts';
+import { CONCURRENT_SENDS, RECORDS_PER_SEND, SEND_ATTEMPTS, SEND_PLACE_MS } from './limits.ts';
 import { createProviding, type ProvidingOptions } from './providing.ts';
 
 const disposables: AsyncDisposable[] = [];
@@ -13,7 +14,7 @@ afterEach(async () => {
   await Promise.all(disposables.splice(0).map(async (each) => each[Symbol.asyncDispose]()));
 });
 
-/** Peers that note what they are given. `broken` ones refuse, all once `hold` is over. */
+/** Peers that note what they are given. `broken` ones refuse, all once `hold` is over; `hung` ones say nothing. */
 function start(
   peers: string[],
   options: Partial<ProvidingOptions> = {},
@@ -24,6 +25,7 @@ function start(
   const state = {
     peers,
     broken: new Set<string>(),
+    hung: new Set<string>(),
     hold: Promise.resolve(),
     sends: [] as [string, number][],
     /** When each own record was kept or renewed. */
@@ -45,9 +47,10 @@ function start(
         peerCount: () => state.peers.length,
         isConnected: (peerId) => state.connected.has(peerId),
         connect: async () => {},
-        async send(peerId, multihashes) {
+        async send(peerId, multihashes, signal) {
           state.sends.push([peerId, multihashes.length]);
           await state.hold;
+          if (state.hung.has(peerId)) await orAbort(new Promise(() => {}), signal);
           if (state.broken.has(peerId)) throw new Error('Connection refused');
           const set = held.get(peerId) ?? new Set();
           held.set(peerId, set);
@@ -136,6 +139,23 @@ describe('createProviding()', () => {
     state.broken.clear();
     await until(() => holds('busy', 'x'));
     expect(state.gone).toEqual([]);
+  });
+
+  test('does not let those who hang keep the others waiting', async () => {
+    const clock = createVirtualClock();
+    const hung = Array.from({ length: CONCURRENT_SENDS }, (_, index) => `hung ${index}`);
+    const { providing, state, holds } = start(
+      [...hung, 'b'],
+      { replication: 100, earlyReplicas: 100 },
+      { clock },
+    );
+    for (const peer of hung) state.hung.add(peer);
+    const provided = providing.provide(['x']);
+    await clock.advance(SEND_PLACE_MS - 1);
+    expect(state.sends.length).toBe(CONCURRENT_SENDS);
+    await clock.advance(1);
+    await provided;
+    expect(holds('b', 'x')).toBe(true);
   });
 
   test('rejects when every peer refuses, and goes on trying', async () => {

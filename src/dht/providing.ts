@@ -1,6 +1,8 @@
 import type { Logger } from '../observe/log.ts';
 import { createBackoff } from '../runtime/backoff.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { createDeadline } from '../runtime/deadline.ts';
+import { orAbort } from '../runtime/or-abort.ts';
 import { createSlots } from '../runtime/slots.ts';
 import { contentMultihash, keyspacePosition } from './content-key.ts';
 import { createDelivery, type Delivery } from './delivery.ts';
@@ -17,6 +19,7 @@ import {
   RECORDS_PER_SEND,
   REPROVIDE_INTERVAL_MS,
   SEND_ATTEMPTS,
+  SEND_PLACE_MS,
   SEND_RETRY_INITIAL_MS,
   SEND_RETRY_MAX_MS,
 } from './limits.ts';
@@ -188,6 +191,17 @@ export function createProviding(
     inBackground(empty(peerId, outbox));
   };
 
+  /** Sends when there is a place among those who do. */
+  const send = async (peerId: string, multihashes: readonly Uint8Array[]) => {
+    let sent = Promise.resolve();
+    await slots.use(async () => {
+      stopped.signal.throwIfAborted();
+      sent = network.send(peerId, multihashes, stopped.signal);
+      using place = createDeadline(clock, SEND_PLACE_MS, stopped.signal);
+      await orAbort(sent, place.signal).catch(() => {});
+    });
+    await sent;
+  };
   const empty = async (peerId: string, outbox: Outbox) => {
     const backoff = createBackoff({
       initialMs: sendRetryInitialMs,
@@ -202,10 +216,7 @@ export function createProviding(
         try {
           // Not in a slot: those who are connected need not wait behind dials.
           await network.connect(peerId);
-          await slots.use(async () => {
-            stopped.signal.throwIfAborted();
-            await network.send(peerId, multihashes, stopped.signal);
-          });
+          await send(peerId, multihashes);
         } catch (cause) {
           stopped.signal.throwIfAborted();
           failures++;

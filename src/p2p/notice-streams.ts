@@ -6,6 +6,7 @@ import type { NamedPeer } from '../dht/dht-message.ts';
 import type { DhtNode } from '../dht/dht-node.ts';
 import { MAX_MESSAGE_BYTES } from '../dht/limits.ts';
 import { createMessageSplitter } from '../dht/message-splitter.ts';
+import { latestConnection } from './latest-connection.ts';
 import { OPEN_STREAM_TIMEOUT_MS, NOTICE_PROTOCOL } from './limits.ts';
 
 /** Handles the streams on which other nodes tell what they take back. One that makes no sense is reset. */
@@ -29,14 +30,15 @@ export function serveNoticeStreams({ notice }: Pick<DhtNode, 'notice'>): StreamH
 
 /** Sends a notice to a peer that is connected. Rejects when it is not, or does not take it within 5 s. */
 export async function sendNotice(
-  libp2p: Pick<Libp2p, 'getConnections' | 'dialProtocol'>,
+  libp2p: Pick<Libp2p, 'getConnections'>,
   { id }: NamedPeer,
   notice: Uint8Array,
 ): Promise<void> {
   const peer = peerIdFromMultihash(decodeMultihash(id));
-  if (libp2p.getConnections(peer).length === 0) throw new Error('The peer is not connected');
+  const latest = latestConnection(libp2p, peer);
+  if (latest === undefined) throw new Error('The peer is not connected');
   const signal = AbortSignal.timeout(OPEN_STREAM_TIMEOUT_MS);
-  const stream = await libp2p.dialProtocol(peer, NOTICE_PROTOCOL, { signal });
+  const stream = await latest.newStream(NOTICE_PROTOCOL, { signal });
   try {
     stream.send(notice);
     await stream.close({ signal });

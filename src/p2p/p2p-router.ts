@@ -34,6 +34,7 @@ import type { Membership, MembershipStats } from './membership.ts';
 import { createNeighbourhood, type Neighbourhood } from './neighbourhood.ts';
 import { createNetworkMembership } from './network-membership.ts';
 import { sendNotice, serveNoticeStreams } from './notice-streams.ts';
+import { watchOlderConnections } from './older-connections.ts';
 import { peerIps } from './peer-addresses.ts';
 import { createProviderQueries } from './provider-queries.ts';
 import { serveDhtStreams } from './serve-dht-streams.ts';
@@ -175,6 +176,7 @@ export async function createP2pRouter(deps: P2pRouterDeps, options: P2pRouterOpt
 
   const network = createBootstrapNetwork(node, logger);
   watchForTwins({ libp2p, logger, clock }, stopped.signal);
+  watchOlderConnections({ libp2p, onNewer: (peer) => queries.moved(peer) }, stopped.signal);
   const onReady = () => {
     isReady = true;
     logger.info('Router is ready', { peers: routingTable.size });

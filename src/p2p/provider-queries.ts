@@ -13,6 +13,7 @@ import {
 import { concat } from '../dht/protocol-buffers.ts';
 import { SLOW_ANSWER_MS } from '../dht/limits.ts';
 import { setNewest } from '../runtime/set-newest.ts';
+import { latestConnection } from './latest-connection.ts';
 import {
   ANSWER_TIMEOUT_MS,
   DIAL_TIMEOUT_MS,
@@ -46,6 +47,8 @@ export interface ProviderQueries extends Disposable {
   isSilent(peer: NamedPeer): boolean;
   /** Forgets that the peer was silent: it has just been heard. */
   heard(peer: PeerId): void;
+  /** There is a newer connection to the peer: what waits for an answer on an older one is asked again there. */
+  moved(peer: PeerId): void;
 }
 
 /** What createProviderQueries needs. */
@@ -87,11 +90,14 @@ export function createProviderQueries({
 
   const open = async (peer: NamedPeer, onEnd: () => void) => {
     const target = targetOf(peer, libp2p, allowLoopback);
-    const isConnected = !Array.isArray(target) && libp2p.getConnections(target).length > 0;
-    const timeoutMs = isConnected ? OPEN_STREAM_TIMEOUT_MS : DIAL_TIMEOUT_MS;
+    const latest = Array.isArray(target) ? undefined : latestConnection(libp2p, target);
+    const timeoutMs = latest === undefined ? DIAL_TIMEOUT_MS : OPEN_STREAM_TIMEOUT_MS;
     const signal = AbortSignal.any([stopped.signal, AbortSignal.timeout(timeoutMs)]);
     if (!Array.isArray(target) && !mayAsk(target)) throw new Error('The peer is no member of the cluster');
-    const stream: Stream = await libp2p.dialProtocol(target, KAD_PROTOCOL, { signal });
+    const stream: Stream =
+      latest === undefined
+        ? await libp2p.dialProtocol(target, KAD_PROTOCOL, { signal })
+        : await latest.newStream(KAD_PROTOCOL, { signal });
     const kept = createRequestStream(stream, {
       maxAnswerBytes: MAX_ANSWER_BYTES,
       maxWaiting: MAX_WAITING_QUESTIONS,
@@ -190,6 +196,10 @@ export function createProviderQueries({
     },
     heard(peer) {
       silences.delete(peer.toMultihash().bytes.toHex());
+    },
+    moved(peer) {
+      const { opened } = streams.get(peer.toMultihash().bytes.toHex()) ?? {};
+      opened?.end(new StreamLostError('The peer has a newer connection'));
     },
     [Symbol.dispose]() {
       stopped.abort(new Error('The router has stopped'));
