@@ -2,7 +2,7 @@
  * A lab to play with by hand: `bun scripts/lab-up.ts [nodes]`, 3 unless told. Prints how to reach what, and
  * runs until Ctrl-C.
  */
-import { rmSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { BINARY } from './lab/binary.ts';
 import { createLab } from './lab/lab.ts';
@@ -15,6 +15,10 @@ const nodes = Number(process.argv[2] ?? 3);
 if (!Number.isInteger(nodes) || nodes < 1) {
   console.error('usage: bun scripts/lab-up.ts [nodes]');
   process.exit(2);
+}
+if (!existsSync(BINARY)) {
+  console.error(`There is no ${BINARY}: run scripts/build first`);
+  process.exit(1);
 }
 const containerdBinDir = process.env['CONTAINERD_BIN_DIR'];
 const lab = await createLab({

@@ -101,12 +101,21 @@ describe('runCli()', () => {
     [['help']],
     [['registry', '--help']],
     [['peers', 'find', '--help']],
+    [['help', 'peers', 'find']],
     [['cleanup-wait', '--help']],
   ])('runCli() prints the help for %p', async (args) => {
     const { code, out, error } = await run(args);
     expect([code, error]).toEqual([0, '']);
     expect(out).toStartWith('Usage: spegel');
     expect(out).not.toContain('preset');
+  });
+
+  test('runCli() prints the help of a command below a command', async () => {
+    expect((await run(['help', 'peers', 'find'])).out).toContain('spegel peers find nginx');
+  });
+
+  test.each([['--version'], ['-V']])('runCli() takes %s for the command', async (flag) => {
+    expect(await run([flag])).toEqual(await run(['version']));
   });
 
   test.each([['configure'], ['cleanup'], ['cleanup-wait'], ['registry']])(

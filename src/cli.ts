@@ -10,6 +10,7 @@ import {
 import { cleanupFlags, cleanupOptions, cleanupWaitFlags, cleanupWaitOptions } from './cli/cleanup-flags.ts';
 import { configureFlags, configureOptions } from './cli/configure-flags.ts';
 import { type CommandText, COMMANDS, globalFlags, versionFlags } from './cli/command-table.ts';
+import { DaemonError } from './cli/daemon-error.ts';
 import { isBooleanWord } from './cli/flag-kinds.ts';
 import { doctorFlags, doctorOptions } from './cli/doctor-flags.ts';
 import { peersFlags } from './cli/peers-flags.ts';
@@ -31,6 +32,8 @@ export interface CliContext {
 
 /** A wrong command line, as shells and Go programs have it. */
 const EXIT_USAGE = 2;
+/** It could not be found out, where 1 is the answer "nobody". */
+const EXIT_UNKNOWN = 3;
 
 /** Every flag of kind boolean, with its dashes. */
 const BOOLEAN_FLAGS = new Set(
@@ -41,14 +44,16 @@ const BOOLEAN_FLAGS = new Set(
 );
 
 /**
- * Runs one command and returns the exit code: 0; 1 for an error, which is then the last log line; 2 for a wrong
- * command line, with one sentence on stderr and nothing started.
+ * Runs one command and returns the exit code: 0; 1 for an error, which is then the last log line, or one sentence on
+ * stderr when a running spegel cannot be asked; 2 for a wrong command line, with one sentence on stderr and nothing
+ * started.
  * Commands are imported when they run: `configure` then starts in a tenth of the time.
  */
 export async function runCli(context: CliContext): Promise<number> {
   const { args, environment, writeOut, writeError, engineFailure } = context;
   let logger = createLogger({ level: 'info', write: writeError });
   let exitCode = 0;
+  let errorCode = 1;
 
   /** Adds flags to a command and runs it with their values. */
   const action =
@@ -139,6 +144,7 @@ export async function runCli(context: CliContext): Promise<number> {
   add(peers, COMMANDS.peersFind).action(
     action(peersFlags, async (values, _logger, name) => {
       const { runPeersFind } = await import('./commands/peers-find.ts');
+      errorCode = EXIT_UNKNOWN;
       const found = await runPeersFind({ ...values, name }, { writeOut });
       return found ? 0 : 1;
     }),
@@ -163,7 +169,7 @@ export async function runCli(context: CliContext): Promise<number> {
   program.showHelpAfterError('(spegel --help lists the commands)');
 
   try {
-    await program.parseAsync(completeBooleans(args), { from: 'user' });
+    await program.parseAsync(completeBooleans(asCommand(args)), { from: 'user' });
     return exitCode;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_USAGE;
@@ -171,8 +177,9 @@ export async function runCli(context: CliContext): Promise<number> {
       writeError(`error: ${error.message}\n`);
       return EXIT_USAGE;
     }
-    logger.error('exit with error', { error });
-    return 1;
+    if (error instanceof DaemonError) writeError(`error: ${error.message}\n`);
+    else logger.error('exit with error', { error });
+    return errorCode;
   }
 }
 
@@ -203,6 +210,13 @@ async function exit(code: number): Promise<never> {
   const flush = (stream: NodeJS.WriteStream) => new Promise((resolve) => stream.write('', resolve));
   await Promise.all([flush(process.stdout), flush(process.stderr)]);
   return process.exit(code);
+}
+
+/** What other programs understand, too: `--version`, and `help` with a command below a command. */
+function asCommand(args: readonly string[]): readonly string[] {
+  const [first, ...others] = args;
+  if (first === 'help' && others.length > 1) return [...others, '--help'];
+  return first === '--version' || first === '-V' ? ['version', ...others] : args;
 }
 
 /** Writes `--json` as `--json=true` unless `true` or `false` follows, so that it does not take the word after it. */

@@ -17,7 +17,8 @@ Times are comparable within one run only.
 Routing, with processes compiled from this folder (no containerd, no binary needed); see --help of each:
 
   scripts/bench/run --scenario cluster [--nodes 40] [--keys 100] [--measure idle,lookups,...] [--json]
-  scripts/bench/run --scenario records [--records 20000,100000] [--json]`;
+  scripts/bench/run --scenario records [--records 20000,100000] [--json]
+  scripts/bench/run --scenario sim [--nodes 1000] [--json]`;
 
 const SCENARIOS = ['warm', 'miss', 'all'];
 const MB = 1e6;

@@ -21,8 +21,8 @@ Needs root. Figures are comparable within one run only: look at /proc/loadavg fi
   withdraw    one node removes its keys: until nobody is told of it
   hang        SIGSTOP: until nobody is told of it; SIGCONT: until all are told again
   kill        SIGKILL of one node; kill-tenth: of 10 % at once
-  soak        content that comes and goes, for long: memory
-  holders     4 of 5 holders of some keys killed: requests that fail`;
+  holders     4 of 5 holders of some keys killed: requests that fail
+  soak        content that comes and goes, for long: memory; not among \`all\``;
 
 const { values } = parseArgs({
   options: {

@@ -55,8 +55,13 @@ test('peers find says who has an image, by name and by digest', async () => {
   expect(nobody.exitCode).toBe(1);
 });
 
-test('peers says so when no daemon answers', async () => {
-  const { exitCode, stderr } = await lab().node(1).mirror.run(['peers', '--addr', '127.0.0.1:9']);
-  expect(exitCode).toBe(1);
-  expect(stderr).toContain('127.0.0.1:9');
+test('peers says so when no daemon answers, and find does not take that for nobody', async () => {
+  const { mirror } = lab().node(1);
+  const [peers, found] = [
+    await mirror.run(['peers', '--addr', '127.0.0.1:9']),
+    await mirror.run(['peers', 'find', 'nginx', '--addr', '127.0.0.1:9']),
+  ];
+  expect([peers.exitCode, found.exitCode]).toEqual([1, 3]);
+  const error = 'error: No spegel answers at 127.0.0.1:9: is it running? Set --addr to its --metrics-addr\n';
+  expect([peers.stderr, found.stderr]).toEqual([error, error]);
 });

@@ -96,7 +96,8 @@ export async function createMirror(deps: MirrorDeps, options: MirrorOptions): Pr
         name: `mirror of ${endpoint.name}`,
         logPath: join(directory, 'mirror.log'),
         cwd: directory,
-        env,
+        // Not as a flag: Spegel's registry command has none.
+        env: { CONTAINERD_REGISTRY_CONFIG_PATH: containerd.paths.certsDir, ...env },
         argv: [
           binary,
           'registry',

@@ -67,7 +67,8 @@ spegel peers --json --addr 10.0.0.1:9090`,
   },
   peersFind: {
     usage: 'find <image|digest>',
-    description: 'Says who has an image or a digest; exit 1 if nobody has it.',
+    description:
+      'Says who has an image or a digest. Exit 0: somebody, 1: nobody, 3: that cannot be found out, 2: a wrong command line.',
     flags: {},
     examples: `spegel peers find nginx
 spegel peers find registry.lab:5000/app:1.2 --json

@@ -1,7 +1,8 @@
 import type { HttpAsk } from '../doctor/http-ask.ts';
 import { PeerRequestError } from '../http/body-mover.ts';
 import { askHttps } from '../http/ask-https.ts';
-import { askEndpoint, DaemonError } from './daemon-client.ts';
+import { DaemonError } from '../cli/daemon-error.ts';
+import { askEndpoint } from './daemon-client.ts';
 import { parseEndpoint } from './endpoint.ts';
 
 /** Everything that is asked is on this node or one hop away. */

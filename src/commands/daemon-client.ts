@@ -1,13 +1,8 @@
 import { lookup } from 'node:dns/promises';
+import { DaemonError } from '../cli/daemon-error.ts';
 import { PeerRequestError, type SmallPeerAnswer } from '../http/body-mover.ts';
 import { createPlainMover } from '../http/plain-mover.ts';
 import { parseEndpoint } from './endpoint.ts';
-
-/** Thrown when the running spegel cannot be asked or answers with an error; the message says what to do. */
-export class DaemonError extends Error {
-  override readonly name = 'DaemonError';
-  readonly code = 'DAEMON';
-}
 
 /** A request to a listener of spegel. */
 export interface EndpointRequest {
@@ -80,7 +75,7 @@ export async function askEndpoint(
     }
     return await answer;
   } catch (error) {
-    throw new DaemonError(describe(addr, error), { cause: error });
+    throw new DaemonError(describe(addr, error, timeoutMs), { cause: error });
   } finally {
     await mover.close();
   }
@@ -90,7 +85,10 @@ function isConnectError(error: unknown): boolean {
   return error instanceof PeerRequestError && error.code.startsWith('CONNECT_');
 }
 
-function describe(addr: string, error: unknown): string {
+function describe(addr: string, error: unknown, timeoutMs: number): string {
+  if (error instanceof PeerRequestError && error.code === 'CANCELLED') {
+    return `What listens at ${addr} has not answered within ${timeoutMs / 1000} s: it hangs, or is very busy`;
+  }
   if (error instanceof PeerRequestError && !isConnectError(error)) {
     return `What listens at ${addr} gave no usable answer: ${error.message}`;
   }

@@ -71,11 +71,11 @@ function parseFindReport(answer: unknown): FindReport {
 }
 
 function formatFindReport({ key, tookMs, local, providers }: FindReport): string {
-  const count = providers.length === 0 ? 'none' : `${providers.length},`;
+  const count = providers.length === 0 ? 'none' : String(providers.length);
   const head = formatTable([
     ['key', key],
     ['this node', local ? 'has it' : 'does not have it'],
-    ['peers', `${count} found in ${formatDuration(roundMs(tookMs))}`],
+    ['peers', `${count}, searched for ${formatDuration(roundMs(tookMs))}`],
   ]);
   if (providers.length === 0) return head;
   const rows = providers.map(({ id, addresses, tookMs }) => [

@@ -1,7 +1,9 @@
 import { afterEach, describe, expect, test } from 'bun:test';
 import type { HttpServer } from '../http/http-server.ts';
 import { createHttpServer } from '../http/plain-http-server.ts';
-import { DaemonError } from './daemon-client.ts';
+import { DaemonError } from '../cli/daemon-error.ts';
+import { failureOf } from '../runtime/conditions.fixture.ts';
+import { askDaemon } from './daemon-client.ts';
 import { runPeers } from './peers.ts';
 import { runPeersFind } from './peers-find.ts';
 
@@ -132,6 +134,18 @@ PEER            STATE      FOR   MEMBER  LAST SEEN  ADDRESSES
     expect((error as Error).message).toContain(message);
   });
 
+  test('askDaemon() says that a daemon hangs', async () => {
+    const silent = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data() {} } });
+    try {
+      const error = await failureOf(askDaemon(`127.0.0.1:${silent.port}`, '/debug/peers', 50));
+      expect(error.message).toBe(
+        `What listens at 127.0.0.1:${silent.port} has not answered within 0.05 s: it hangs, or is very busy`,
+      );
+    } finally {
+      silent.stop(true);
+    }
+  });
+
   test('runPeers() says how to set the address when nobody listens', async () => {
     const addr = await serve(() => Response.json(report));
     await server?.close(0);
@@ -160,7 +174,7 @@ describe('runPeersFind()', () => {
     expect(result).toBe(true);
     expect(text).toBe(`key        docker.io/library/nginx:latest
 this node  does not have it
-peers      1, found in 8.3ms
+peers      1, searched for 8.3ms
 
 PEER         FOUND AFTER  ADDRESSES
 12D3KooWOne  3.1ms        10.0.0.2
@@ -172,7 +186,7 @@ PEER         FOUND AFTER  ADDRESSES
     const { text } = await output((writeOut) =>
       runPeersFind({ name: 'nginx', addr, json: false }, { writeOut }),
     );
-    expect(text).toContain('peers      none found in 8.3ms\n');
+    expect(text).toContain('peers      none, searched for 8.3ms\n');
   });
 
   test.each([

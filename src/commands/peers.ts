@@ -1,7 +1,8 @@
+import { DaemonError } from '../cli/daemon-error.ts';
 import { countPeers, formatPeerCounts, type PeerCounts } from '../routing/peer-counts.ts';
 import type { PeerCondition } from '../routing/router.ts';
 import { formatDuration } from '../runtime/duration.ts';
-import { askDaemon, DaemonError } from './daemon-client.ts';
+import { askDaemon } from './daemon-client.ts';
 import { formatTable } from './format-table.ts';
 import { type JsonFields, readJsonFields } from './json-fields.ts';
 

@@ -5,6 +5,7 @@ import type { RequestHandler } from '../http/http-server.ts';
 import type { Logger } from '../observe/log.ts';
 import { createMetrics, type Metrics } from '../observe/metrics.ts';
 import { createTransferLog } from '../observe/transfer-log.ts';
+import { isLoopbackIp } from '../dht/peer-address.ts';
 import { isDigest } from '../oci/digest.ts';
 import { parseReference } from '../oci/reference.ts';
 import { findAnnounceAddresses } from '../p2p/find-announce-addresses.ts';
@@ -18,6 +19,7 @@ import { createPrefetch } from '../routing/prefetch.ts';
 import { readBasicAuth } from '../runtime/basic-auth.ts';
 import { build } from '../runtime/build.ts';
 import { systemClock as clock } from '../runtime/clock.ts';
+import { parseIp } from '../runtime/ip-address.ts';
 import { aborted } from '../runtime/or-abort.ts';
 import { parseListenAddress } from '../runtime/listen-address.ts';
 import { createTaskGroup } from '../runtime/task-group.ts';
@@ -184,7 +186,17 @@ async function startRouter(shared: Process, onPeerReturned: (peerId: string) => 
   const swarmKey = await readSwarmKey(options.swarmKeyFile);
   const addresses = bootstrapDomain(options);
   const { nodeIp } = options;
-  let announceAddresses = await findAnnounceAddresses({ clock, logger }, { nodeIp, signal });
+  const { host: listenHost } = parseListenAddress(options.routerAddr);
+  const listenIp = parseIp(listenHost ?? '');
+  if (listenIp !== undefined && isLoopbackIp(listenIp)) {
+    logger.warn(
+      'No other node can connect to this one: set --router-addr to an address that is not loopback',
+      {
+        address: options.routerAddr,
+      },
+    );
+  }
+  let announceAddresses = await findAnnounceAddresses({ clock, logger }, { nodeIp, listenHost, signal });
   const membership = running.use(
     createMembership({ logger, clock, addresses, own: () => announceAddresses }, options),
   );
@@ -206,7 +218,8 @@ async function startRouter(shared: Process, onPeerReturned: (peerId: string) => 
     announceAddresses = next;
     router?.announce(next);
   };
-  void followAnnounceAddresses({ clock, logger }, { nodeIp, first: announceAddresses, onChange, signal });
+  const first = announceAddresses;
+  void followAnnounceAddresses({ clock, logger }, { nodeIp, listenHost, first, onChange, signal });
   return router;
 }
 

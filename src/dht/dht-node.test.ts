@@ -5,16 +5,16 @@ import { createVirtualClock } from '../runtime/testing/virtual-clock.ts';
 import { contentMultihash } from './content-key.ts';
 import { encodeMessage, MESSAGE_TYPES, parseMessage } from './dht-message.ts';
 import { createDhtNode } from './dht-node.ts';
-import { CLOSER_TO_OUR_NODES, REPLICATION, SLOW_ANSWER_MS } from './limits.ts';
+import { CLOSER_TO_OUR_NODES, NEW_PEER_DELAY_MS, REPLICATION, SLOW_ANSWER_MS } from './limits.ts';
 import { createMessageSplitter } from './message-splitter.ts';
 import { formatPeerAddress } from './peer-address.ts';
 
 const id = (number: number) => Uint8Array.of(1, 0, number);
 
-/** Node 0 of a network where nobody ever answers. */
+/** Node 0 of a network where nobody ever answers, but for records once `isTaking`. */
 function setUp() {
   const silent = async () => new Promise<never>(() => {});
-  const state = { delivered: 0, timers: [] as { ms: number; run: () => void }[] };
+  const state = { delivered: 0, isTaking: false, timers: [] as { ms: number; run: () => void }[] };
   const clock = createVirtualClock();
   const node = createDhtNode({
     self: id(0),
@@ -25,7 +25,7 @@ function setUp() {
       connect: silent,
       async deliver() {
         state.delivered++;
-        return silent();
+        if (!state.isTaking) await silent();
       },
       notify: async () => {},
       isSilent: () => false,
@@ -36,6 +36,7 @@ function setUp() {
     gate: { isMember: () => true, mayRecord: () => true, isUsable: () => true },
     toProvider: () => undefined,
     logger: silentLogger,
+    random: () => 0.5,
     clock,
     timers: {
       after(ms, run) {
@@ -59,6 +60,20 @@ test('createDhtNode() ends at once though a peer does not take the records that 
   // No time passes on the node's clock: what it waited for would never come.
   await node[Symbol.asyncDispose]();
   expect(state.delivered).toBe(1);
+});
+
+test('createDhtNode() gives a peer its records again that came back while it still counted as connected', async () => {
+  const { node, meet, clock, state } = setUp();
+  state.isTaking = true;
+  meet(1);
+  await node.provide(['a']);
+  await clock.advance(NEW_PEER_DELAY_MS);
+  const before = state.delivered;
+  node.replaced(id(1));
+  node.replaced(id(2));
+  await clock.advance(NEW_PEER_DELAY_MS);
+  expect(state.delivered - before).toBe(1);
+  await node[Symbol.asyncDispose]();
 });
 
 test('createDhtNode() asks a peer whether it is there that does not answer a lookup', async () => {

@@ -106,6 +106,8 @@ export interface DhtNode extends AsyncDisposable {
   notice(from: Uint8Array, message: Uint8Array): void;
   /** A peer that speaks the protocol is connected; also when it says something new of itself. */
   connected(id: Uint8Array, facts: PeerFacts): void;
+  /** The peer has come back on another connection while this node still had one from before: it may have lost all that it knew. */
+  replaced(id: Uint8Array): void;
   /** The last connection to the peer has ended. */
   disconnected(id: Uint8Array): void;
   /** The peer cannot be dialled. */
@@ -383,6 +385,12 @@ export function createDhtNode(deps: DhtNodeDeps): DhtNode {
       directory.connected(id, addresses);
       // Also when its last connection has not been seen to end yet.
       if (peers.get(name) !== undefined) deps.onReturned?.(name);
+    },
+    replaced(id) {
+      const name = id.toHex();
+      if (!isConnected(name)) return;
+      lookups.peerJoined(name);
+      providing.peerJoined(name);
     },
     disconnected(id) {
       listeners.delete(id.toHex());

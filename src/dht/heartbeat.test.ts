@@ -296,6 +296,35 @@ describe('createHeartbeat()', () => {
     stop.abort();
   });
 
+  test.each([
+    ['answers', ['suspects A']],
+    // Not given up for the time in which it could not be heard.
+    ['is gone', ['suspects A', 'silent A']],
+  ])('asks one that %s again when it was not there itself, before it judges', async (how, events) => {
+    const clock = createVirtualClock();
+    let pauseMs = 0;
+    const pausing = {
+      ...clock,
+      async sleep(ms: number, signal?: AbortSignal) {
+        const lateMs = pauseMs;
+        pauseMs = 0;
+        await clock.sleep(ms + lateMs, signal);
+      },
+    };
+    const { state, stop } = start(['A'], { clock: pausing });
+    state.mute.add('A');
+    while (state.pings === 0) await clock.advance(10);
+    // The stream's own time is over when the node is back.
+    pauseMs = 70_000;
+    await clock.advance(pauseMs + 1000);
+    state.owed.pop()?.reject(new Error('The peer does not answer'));
+    if (how === 'answers') state.mute.delete('A');
+    await clock.advance(10_000);
+    // The suspicion is of before.
+    expect(state.events).toEqual(events);
+    stop.abort();
+  });
+
   test('gives a peer up that has not answered for a minute', async () => {
     const { clock, state, stop } = start(['A']);
     state.mute.add('A');

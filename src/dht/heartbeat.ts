@@ -68,6 +68,8 @@ interface Pulse {
   /** Resolves to whether it was answered. */
   answer: Promise<boolean>;
   hasFailed: boolean;
+  /** The question was open while this node stood still: that it failed says nothing. */
+  isExcused: boolean;
   isSuspected: boolean;
   isSilent: boolean;
 }
@@ -111,6 +113,7 @@ export function createHeartbeat({
     if (pulse.askedMs === undefined) pulse.openMs = nowMs;
     pulse.askedMs = nowMs;
     pulse.hasFailed = false;
+    pulse.isExcused = false;
     pulse.answer = ping(peer).then(
       () => {
         heard(peer);
@@ -132,6 +135,7 @@ export function createHeartbeat({
         openMs: nowMs,
         answer: Promise.resolve(true),
         hasFailed: false,
+        isExcused: false,
         isSuspected: false,
         isSilent: false,
       };
@@ -143,6 +147,7 @@ export function createHeartbeat({
       if (quietMs >= (askAfterMs(peer) ?? pingAloneAfterMs())) ask(peer, pulse, nowMs);
       return;
     }
+    if (pulse.isExcused && pulse.hasFailed) ask(peer, pulse, nowMs);
     if (nowMs - pulse.askedMs < patience(PING_TIMEOUT_MS)) return;
     if (!pulse.isSilent) {
       pulse.isSilent = true;
@@ -185,7 +190,12 @@ export function createHeartbeat({
   };
   /** Gives everybody who was asked another chance: it is this node that was not there. */
   const excuse = (nowMs: number) => {
-    for (const pulse of pulses.values()) if (pulse.askedMs !== undefined) pulse.askedMs = nowMs;
+    for (const pulse of pulses.values()) {
+      if (pulse.askedMs === undefined) continue;
+      pulse.askedMs = nowMs;
+      pulse.openMs = nowMs;
+      pulse.isExcused = true;
+    }
   };
 
   const check = (peer: string, othersKnow: boolean) => {

@@ -33,6 +33,8 @@ export const RECORDS_PER_SEND = 500;
 export const CONCURRENT_SENDS = 16;
 /** One that does not take them by then leaves its place to the next: those who hang must not keep all others waiting. */
 export const SEND_PLACE_MS = 1 * SECOND_MS;
+/** So many of those at most: where all are busy more at a time would cost them more of what they lack. */
+export const MAX_SLOW_SENDS = 64;
 /** Tries per peer that is not connected before it counts as gone. When it comes back it gets its records as a new peer. */
 export const SEND_ATTEMPTS = 3;
 /** First wait before a peer is tried again. */

@@ -6,7 +6,13 @@ import { failureOf, until } from '../runtime/conditions.fixture.ts';
 import { orAbort } from '../runtime/or-abort.ts';
 import { createVirtualClock } from '../runtime/testing/virtual-clock.ts';
 import { contentMultihash, keyspacePosition } from './content-key.ts';
-import { CONCURRENT_SENDS, RECORDS_PER_SEND, SEND_ATTEMPTS, SEND_PLACE_MS } from './limits.ts';
+import {
+  CONCURRENT_SENDS,
+  MAX_SLOW_SENDS,
+  RECORDS_PER_SEND,
+  SEND_ATTEMPTS,
+  SEND_PLACE_MS,
+} from './limits.ts';
 import { createProviding, type ProvidingOptions } from './providing.ts';
 
 const disposables: AsyncDisposable[] = [];
@@ -156,6 +162,19 @@ describe('createProviding()', () => {
     await clock.advance(1);
     await provided;
     expect(holds('b', 'x')).toBe(true);
+  });
+
+  test('does not send to ever more of those who hang', async () => {
+    const clock = createVirtualClock();
+    const hung = Array.from({ length: 200 }, (_, index) => `hung ${index}`);
+    const { providing, state } = start(hung, { replication: 200, earlyReplicas: 200 }, { clock });
+    for (const peer of hung) state.hung.add(peer);
+    const stop = new AbortController();
+    const provided = failureOf(providing.provide(['x'], stop.signal));
+    await clock.advance(100 * SEND_PLACE_MS);
+    expect(state.sends.length).toBe(CONCURRENT_SENDS + MAX_SLOW_SENDS);
+    stop.abort(new Error('Enough'));
+    expect((await provided).message).toBe('Enough');
   });
 
   test('rejects when every peer refuses, and goes on trying', async () => {

@@ -13,6 +13,7 @@ import {
   KEYS_PER_SWEEP_PART,
   LATE_REPLICAS_DELAY_MS,
   LEFT_PEER_DELAY_MS,
+  MAX_SLOW_SENDS,
   MAX_SWEEP_PARTS,
   NAMED_PEER_DELAY_MS,
   NEW_PEER_DELAY_MS,
@@ -148,6 +149,8 @@ export function createProviding(
   const namedPeers = new Set<string>();
   const leftPeers = new Map<string, Uint8Array>();
   const slots = createSlots(CONCURRENT_SENDS);
+  /** Sends that have left their place. */
+  let slowSends = 0;
   const stopped = new AbortController();
   const running = new Set<Promise<void>>();
   const startShare = random();
@@ -199,8 +202,10 @@ export function createProviding(
       sent = network.send(peerId, multihashes, stopped.signal);
       using place = createDeadline(clock, SEND_PLACE_MS, stopped.signal);
       await orAbort(sent, place.signal).catch(() => {});
+      if (slowSends >= MAX_SLOW_SENDS) await sent.catch(() => {});
     });
-    await sent;
+    slowSends++;
+    await sent.finally(() => slowSends--);
   };
   const empty = async (peerId: string, outbox: Outbox) => {
     const backoff = createBackoff({

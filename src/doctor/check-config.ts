@@ -112,7 +112,7 @@ function checkConfigPath(context: ConfigContext, expected: ConfigExpectations): 
         : [
             {
               do: 'note',
-              text: 'give configure, cleanup and doctor the folder that containerd reads; in the chart',
+              text: 'give configure, cleanup, registry and doctor the folder that containerd reads; in the chart',
               lines: ['spegel:', `  containerdRegistryConfigPath: ${first}`],
             },
             { do: 'note', text: 'as a flag', lines: [`--containerd-registry-config-path ${first}`] },

@@ -44,6 +44,17 @@ describe('announceableAddresses()', () => {
     ],
     ['NODE_IP is IPv6 in another spelling', facts(HOST, { nodeIp: 'FD00:0::5' }), ['fd00::5', '10.0.0.5']],
     [
+      'the router listens on one address only',
+      facts(HOST, { nodeIp: '10.0.0.5', listenHost: 'FD00::5', defaultRoutes: new Set(['eth0']) }),
+      ['fd00::5'],
+    ],
+    [
+      'the router listens on loopback, where nobody reaches it',
+      facts({ ...LO, eth0: ['10.0.0.5'] }, { listenHost: '127.0.0.1' }),
+      ['10.0.0.5'],
+    ],
+    ['the router listens on all', facts({ ...LO, eth0: ['10.0.0.5'] }, { listenHost: '::' }), ['10.0.0.5']],
+    [
       'NODE_IP is loopback',
       facts(HOST, { nodeIp: '127.0.0.1', bridges: new Set(['docker0']) }),
       ['10.0.0.5', 'fd00::5', '192.168.9.9'],

@@ -9,6 +9,8 @@ export interface AnnounceFacts {
    * own is given its host's IP there, where nothing of this pod listens.
    */
   readonly nodeIp?: string | undefined;
+  /** The address that the router listens on: nobody reaches it at another. Undefined, unspecified or loopback: says nothing. */
+  readonly listenHost?: string | undefined;
   /** Interfaces that every node has with the same addresses: bridges of containers and virtual machines. */
   readonly bridges: ReadonlySet<string>;
   /** Interfaces that a default route leaves by. Tried first; the others are used if these have no address. */
@@ -20,7 +22,7 @@ const LINK_LOCAL = /^(?:fe[89ab][0-9a-f]:|169\.254\.)/i;
 
 /**
  * The addresses that other nodes reach this one at, without the port, best first.
- * With the host's network that is NODE_IP, and what its interface has of the other IP family.
+ * When the router listens on one address of this machine only, that one. With the host's network that is NODE_IP, and what its interface has of the other IP family.
  * Otherwise those of the interfaces with a default route, or of all interfaces that are no bridges.
  * Never loopback, never link-local. Empty if there is none.
  */
@@ -29,6 +31,11 @@ export function announceableAddresses(facts: AnnounceFacts): readonly string[] {
     name,
     addresses: addresses.filter(({ internal, address }) => !internal && !LINK_LOCAL.test(address)),
   }));
+  const listenHost = facts.listenHost === undefined ? undefined : canonical(facts.listenHost);
+  const listening = usable.flatMap(({ addresses }) =>
+    addresses.filter(({ address }) => canonical(address) === listenHost),
+  );
+  if (listening.length > 0) return unique(listening);
   const nodeIp = facts.nodeIp === undefined ? undefined : canonical(facts.nodeIp);
   for (const { addresses } of usable) {
     const own = addresses.find(({ address }) => canonical(address) === nodeIp);

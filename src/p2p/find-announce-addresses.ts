@@ -24,12 +24,19 @@ export interface FindAnnounceAddressesDeps {
  */
 export async function findAnnounceAddresses(
   { clock, logger, readFacts = readNetworkFacts }: FindAnnounceAddressesDeps,
-  options: { readonly nodeIp?: string | undefined; readonly signal?: AbortSignal },
+  options: {
+    readonly nodeIp?: string | undefined;
+    readonly listenHost?: string | undefined;
+    readonly signal?: AbortSignal;
+  },
 ): Promise<readonly string[]> {
   const startMs = clock.nowMs();
   let hasSaid = false;
   for (;;) {
-    const addresses = announceableAddresses(await readFacts(options.nodeIp));
+    const addresses = announceableAddresses({
+      ...(await readFacts(options.nodeIp)),
+      listenHost: options.listenHost,
+    });
     if (addresses.length > 0) return addresses;
     const waitedMs = clock.nowMs() - startMs;
     if (waitedMs >= PATIENCE_MS) {

@@ -17,6 +17,7 @@ export interface FollowAnnounceAddressesDeps {
 /** Settings of followAnnounceAddresses. */
 export interface FollowAnnounceAddressesOptions {
   readonly nodeIp: string | undefined;
+  readonly listenHost?: string | undefined;
   /** What findAnnounceAddresses found. */
   readonly first: readonly string[];
   readonly onChange: (addresses: readonly string[]) => void;
@@ -29,7 +30,7 @@ export interface FollowAnnounceAddressesOptions {
  */
 export async function followAnnounceAddresses(
   { clock, logger, readFacts = readNetworkFacts }: FollowAnnounceAddressesDeps,
-  { nodeIp, first, onChange, signal }: FollowAnnounceAddressesOptions,
+  { nodeIp, listenHost, first, onChange, signal }: FollowAnnounceAddressesOptions,
 ): Promise<void> {
   let current = first;
   let seen: readonly string[] = [];
@@ -37,7 +38,7 @@ export async function followAnnounceAddresses(
     try {
       await clock.sleep(LOOK_INTERVAL_MS, signal);
       const before = seen;
-      seen = announceableAddresses(await readFacts(nodeIp));
+      seen = announceableAddresses({ ...(await readFacts(nodeIp)), listenHost });
       if (signal.aborted) return;
       if (seen.length === 0 || isSame(seen, current) || !isSame(seen, before)) continue;
       current = seen;

@@ -81,6 +81,12 @@ export const INBOUND_UPGRADE_TIMEOUT_MS = 20 * SECOND_MS;
 /** DHT streams per connection and direction: one is kept, and Go opens some more when it walks. */
 export const MAX_DHT_STREAMS = 64;
 
+/** Connections to one peer that are tried at a time when it connects once more, the oldest first. */
+export const MAX_CHECKED_CONNECTIONS = 8;
+/** When this node's timer was so late, that a connection was silent says nothing of it: it is tried again. */
+export const LATE_CHECK_MS = SECOND_MS / 4;
+/** How often, at most. */
+export const CHECK_ATTEMPTS = 3;
 /** How often peers that are gone are forgotten and spare connections end. To look through them costs a millisecond a peer. */
 export const HOUSEKEEPING_INTERVAL_MS = 10 * MINUTE_MS;
 

@@ -34,13 +34,13 @@ import type { Membership, MembershipStats } from './membership.ts';
 import { createNeighbourhood, type Neighbourhood } from './neighbourhood.ts';
 import { createNetworkMembership } from './network-membership.ts';
 import { sendNotice, serveNoticeStreams } from './notice-streams.ts';
-import { watchOlderConnections } from './older-connections.ts';
 import { peerIps } from './peer-addresses.ts';
 import { createProviderQueries } from './provider-queries.ts';
 import { serveDhtStreams } from './serve-dht-streams.ts';
 import { spareConnections } from './spare-connections.ts';
 import { type BootstrapOutcome, keepConnected } from './staying-connected.ts';
 import { createToProvider } from './to-provider.ts';
+import { watchConnections } from './watch-connections.ts';
 import { watchForTwins } from './watch-for-twins.ts';
 
 /** What createP2pRouter needs. */
@@ -176,7 +176,15 @@ export async function createP2pRouter(deps: P2pRouterDeps, options: P2pRouterOpt
 
   const network = createBootstrapNetwork(node, logger);
   watchForTwins({ libp2p, logger, clock }, stopped.signal);
-  watchOlderConnections({ libp2p, onNewer: (peer) => queries.moved(peer) }, stopped.signal);
+  watchConnections(
+    {
+      libp2p,
+      clock,
+      onOpen: (connection) => queries.moved(connection),
+      onReplaced: (peer) => dht.replaced(peer.toMultihash().bytes),
+    },
+    stopped.signal,
+  );
   const onReady = () => {
     isReady = true;
     logger.info('Router is ready', { peers: routingTable.size });
@@ -200,11 +208,19 @@ export async function createP2pRouter(deps: P2pRouterDeps, options: P2pRouterOpt
     });
   });
 
+  const lastSeenMs = (
+    id: string,
+    { connected, life, forMs }: { readonly connected: boolean } & ReturnType<DhtNode['lifeOf']>,
+  ) => {
+    const lastContactMs = neighbourhood.lastContactMs(id);
+    if (!connected) return lastContactMs === undefined ? undefined : Date.now() - lastContactMs;
+    // The heartbeat, or that of others, asks each connected peer every few seconds: it does not answer since then.
+    return life === 'dead' ? forMs : 0;
+  };
   const liveState = (peer: StoredPeer): PeerState => {
     const id = peer.id.toString();
     const multiaddrs = peer.addresses.map((address) => address.multiaddr);
     const connected = libp2p.getConnections(peer.id).length > 0;
-    const lastContactMs = neighbourhood.lastContactMs(id);
     const { life, forMs } = dht.lifeOf(nameOf(peer.id));
     return {
       id,
@@ -214,8 +230,7 @@ export async function createP2pRouter(deps: P2pRouterDeps, options: P2pRouterOpt
       state: life === 'dead' || life === 'doubtful' ? life : connected ? 'connected' : 'known',
       inStateMs: life === 'alive' && !connected ? undefined : forMs,
       isMember: gate.isMember(peer.id),
-      // The heartbeat, or that of others, asks each connected peer every few seconds.
-      lastSeenMs: connected ? 0 : lastContactMs === undefined ? undefined : Date.now() - lastContactMs,
+      lastSeenMs: lastSeenMs(id, { connected, life, forMs }),
     };
   };
   const knownPeers = async () => {

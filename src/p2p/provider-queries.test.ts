@@ -6,9 +6,11 @@ import { failureOf, until } from '../runtime/conditions.fixture.ts';
 import { contentMultihash } from '../dht/content-key.ts';
 import { encodeAddProviders } from '../dht/add-provider-message.ts';
 import { encodePeer, type NamedPeer } from '../dht/dht-message.ts';
-import { KAD_PROTOCOL } from './limits.ts';
+import { encodeGetProviders } from '../dht/get-providers-message.ts';
+import { ANSWER_TIMEOUT_MS, KAD_PROTOCOL } from './limits.ts';
 import { bytesField, concat, frame, numberField } from '../dht/protocol-buffers.ts';
 import { createProviderQueries } from './provider-queries.ts';
+import { openWay } from './testing/losing-way.ts';
 import { startKadNode } from './testing/start-kad-node.ts';
 
 const KEY = contentMultihash('sha256:wanted');
@@ -47,6 +49,31 @@ async function startHostile(onQuestion: (stream: Stream, count: number) => void)
   };
   await pair.asked.libp2p.handle(KAD_PROTOCOL, handler, { force: true });
   return { ...pair, streams: () => streams };
+}
+
+/** A pair whose first node tells its queries of each connection; the second one connects to it once more, or first. */
+async function startMoving() {
+  const pair = await startPair();
+  const { asker, asked, queries } = pair;
+  const connections = () => asker.libp2p.getConnections(asked.libp2p.peerId);
+  asker.libp2p.addEventListener('connection:open', ({ detail }) => queries.moved(detail));
+  return {
+    ...pair,
+    /** The first node connects by a way that is lost then. */
+    connectAndLose: async () => {
+      const way = openWay(cleanup, Number(asked.announced()[0]?.split('/').at(-1)));
+      const peer = asked.libp2p.peerId.toString();
+      await asker.libp2p.dial(multiaddr(`/ip4/127.0.0.1/tcp/${way.port}/p2p/${peer}`));
+      await until(() => connections().length === 1);
+      return way;
+    },
+    comeBack: async () => {
+      const count = connections().length;
+      const [address] = asker.announced();
+      await asked.libp2p.dial(multiaddr(`${address}/p2p/${asker.libp2p.peerId.toString()}`), { force: true });
+      await until(() => connections().length > count);
+    },
+  };
 }
 
 describe('createProviderQueries()', () => {
@@ -106,6 +133,66 @@ describe('createProviderQueries()', () => {
     expect((await failure).message).toBe('The peer does not answer');
     expect(queries.isSilent(peer)).toBe(true);
     await until(() => kadStreams().length === 0);
+  });
+
+  test('asks a peer that came back where it is now, while an older question waits where it was', async () => {
+    const { queries, peer, connectAndLose, comeBack } = await startMoving();
+    const way = await connectAndLose();
+    await queries.ask(peer, KEY);
+    way.lose();
+    let isWaiting = true;
+    const waiting = queries.ask(peer, KEY).finally(() => {
+      isWaiting = false;
+    });
+    await until(() => queries.isSilent(peer));
+    await comeBack();
+    expect((await queries.ask(peer, KEY)).providers).toEqual([]);
+    expect([isWaiting, queries.isSilent(peer)]).toEqual([true, false]);
+    queries[Symbol.dispose]();
+    expect((await failureOf(waiting)).message).toBe('The router has stopped');
+  });
+
+  test('asks there, too, what waits for a stream to where it was', async () => {
+    const { queries, peer, connectAndLose, comeBack } = await startMoving();
+    (await connectAndLose()).lose();
+    const startedMs = performance.now();
+    const waiting = queries.ask(peer, KEY);
+    await comeBack();
+    await Promise.all([waiting, queries.ask(peer, KEY)]);
+    expect(performance.now() - startedMs).toBeLessThan(ANSWER_TIMEOUT_MS / 2);
+    expect(queries.isSilent(peer)).toBe(false);
+  });
+
+  test('asks there what waits for a connection to where it was', async () => {
+    const { queries, peer, comeBack } = await startMoving();
+    const hung = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data() {} } });
+    cleanup.defer(() => hung.stop(true));
+    const waiting = queries.ask(
+      { ...peer, addresses: [multiaddr(`/ip4/127.0.0.1/tcp/${hung.port}`).bytes] },
+      KEY,
+    );
+    await comeBack();
+    await Promise.all([waiting, queries.ask(peer, KEY)]);
+    expect(queries.isSilent(peer)).toBe(false);
+  });
+
+  test('puts no question twice to a peer that is late and connects again and again', async () => {
+    const { asked, queries, peer, comeBack } = await startMoving();
+    const streams: Stream[] = [];
+    let bytes = 0;
+    const handler = (stream: Stream) => {
+      streams.push(stream);
+      stream.addEventListener('message', ({ data }) => void (bytes += data.byteLength));
+    };
+    await asked.libp2p.handle(KAD_PROTOCOL, handler, { force: true });
+    const waiting = Array.from({ length: 50 }, async () => queries.ask(peer, KEY));
+    const sentBytes = waiting.length * encodeGetProviders(KEY).byteLength;
+    await until(() => bytes === sentBytes);
+    await comeBack();
+    await comeBack();
+    streams[0]?.send(concat(waiting.map(() => NOTHING)));
+    expect((await Promise.all(waiting)).length).toBe(50);
+    expect([streams.length, bytes]).toEqual([1, sentBytes]);
   });
 
   const provider = (id: Uint8Array) => bytesField(9, bytesField(1, id));

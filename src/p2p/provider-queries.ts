@@ -1,4 +1,4 @@
-import type { Libp2p, PeerId, Stream } from '@libp2p/interface';
+import type { Connection, Libp2p, PeerId } from '@libp2p/interface';
 import { peerIdFromMultihash } from '@libp2p/peer-id';
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr';
 import { decode as decodeMultihash } from 'multiformats/hashes/digest';
@@ -23,7 +23,6 @@ import {
   MAX_KEPT_STREAMS,
   MAX_SILENT_PEERS,
   MAX_WAITING_QUESTIONS,
-  OPEN_STREAM_TIMEOUT_MS,
   SILENCE_INITIAL_MS,
   SILENCE_MAX_MS,
 } from './limits.ts';
@@ -47,13 +46,16 @@ export interface ProviderQueries extends Disposable {
   isSilent(peer: NamedPeer): boolean;
   /** Forgets that the peer was silent: it has just been heard. */
   heard(peer: PeerId): void;
-  /** There is a newer connection to the peer: what waits for an answer on an older one is asked again there. */
-  moved(peer: PeerId): void;
+  /**
+   * There is one more connection to the peer: what is asked from now on goes there. What waits for an answer on an older
+   * one may still get it.
+   */
+  moved(connection: Connection): void;
 }
 
 /** What createProviderQueries needs. */
 export interface ProviderQueriesDeps {
-  readonly libp2p: Pick<Libp2p, 'dial' | 'dialProtocol' | 'getConnections'>;
+  readonly libp2p: Pick<Libp2p, 'dial' | 'getConnections'>;
   readonly allowLoopback: boolean;
   /** False for a peer that is here as a guest only. Default: all may be asked. */
   readonly mayAsk?: (peer: PeerId) => boolean;
@@ -74,7 +76,13 @@ interface Question<T> {
 /** A stream that is open, or will be. */
 interface KeptStream {
   readonly opening: Promise<RequestStream>;
+  /** Gives up opening it. */
+  readonly stop: AbortController;
+  /** Where it is, or will be; undefined while the peer is dialled. */
+  connection?: Connection;
   opened?: RequestStream;
+  /** There is a newer connection: nothing more is asked on it, and that it fails says nothing of the peer. */
+  isRetired: boolean;
 }
 
 /** A GET_PROVIDERS on a stream of its own costs milliseconds on both sides; on one that is open, a fraction of that. */
@@ -86,44 +94,53 @@ export function createProviderQueries({
   const stopped = new AbortController();
   /** The peer that was asked last comes last. */
   const streams = new Map<string, KeptStream>();
+  /** Those that are retired among them. */
+  const open = new Set<KeptStream>();
   const silences = new Map<string, Silence>();
 
-  const open = async (peer: NamedPeer, onEnd: () => void) => {
+  const openStream = async (peer: NamedPeer, kept: KeptStream, onEnd: () => void) => {
     const target = targetOf(peer, libp2p, allowLoopback);
     const latest = Array.isArray(target) ? undefined : latestConnection(libp2p, target);
-    const timeoutMs = latest === undefined ? DIAL_TIMEOUT_MS : OPEN_STREAM_TIMEOUT_MS;
-    const signal = AbortSignal.any([stopped.signal, AbortSignal.timeout(timeoutMs)]);
+    const timeoutMs = latest === undefined ? DIAL_TIMEOUT_MS : ANSWER_TIMEOUT_MS;
+    const signal = AbortSignal.any([stopped.signal, kept.stop.signal, AbortSignal.timeout(timeoutMs)]);
     if (!Array.isArray(target) && !mayAsk(target)) throw new Error('The peer is no member of the cluster');
-    const stream: Stream =
-      latest === undefined
-        ? await libp2p.dialProtocol(target, KAD_PROTOCOL, { signal })
-        : await latest.newStream(KAD_PROTOCOL, { signal });
-    const kept = createRequestStream(stream, {
+    if (latest !== undefined) kept.connection = latest;
+    const connection = latest ?? (await libp2p.dial(target, { signal }));
+    kept.connection = connection;
+    const stream = createRequestStream(await connection.newStream(KAD_PROTOCOL, { signal }), {
       maxAnswerBytes: MAX_ANSWER_BYTES,
       maxWaiting: MAX_WAITING_QUESTIONS,
       answerTimeoutMs: ANSWER_TIMEOUT_MS,
       idleMs: KEEP_STREAM_MS,
       onEnd,
     });
-    if (stopped.signal.aborted) kept.end(stopped.signal.reason as Error);
+    if (stopped.signal.aborted) stream.end(stopped.signal.reason as Error);
+    return stream;
+  };
+  const startStream = (peer: NamedPeer, id: string): KeptStream => {
+    const forget = () => {
+      open.delete(kept);
+      if (streams.get(id) === kept) streams.delete(id);
+    };
+    const opening = Promise.withResolvers<RequestStream>();
+    const kept: KeptStream = { opening: opening.promise, stop: new AbortController(), isRetired: false };
+    open.add(kept);
+    openStream(peer, kept, forget).then((stream) => {
+      kept.opened = stream;
+      opening.resolve(stream);
+    }, opening.reject);
+    opening.promise.catch(forget);
     return kept;
   };
-  const streamTo = async (peer: NamedPeer, id: string) => {
+  const streamTo = (peer: NamedPeer, id: string): KeptStream => {
     let kept = streams.get(id);
     streams.delete(id);
     if (kept === undefined) {
       makeRoom();
-      const forget = () => {
-        if (streams.get(id) === created) streams.delete(id);
-      };
-      const created: KeptStream = { opening: open(peer, forget) };
-      created.opening.then((stream) => {
-        created.opened = stream;
-      }, forget);
-      kept = created;
+      kept = startStream(peer, id);
     }
     streams.set(id, kept);
-    return kept.opening;
+    return kept;
   };
   const makeRoom = () => {
     if (streams.size < MAX_KEPT_STREAMS) return;
@@ -141,8 +158,8 @@ export function createProviderQueries({
     const silence = { untilMs: performance.now() + ms, nextMs: Math.min(2 * ms, SILENCE_MAX_MS) };
     setNewest(silences, id, silence, MAX_SILENT_PEERS);
   };
-  const askOnce = async <T>(peer: NamedPeer, id: string, { message, parse }: Question<T>) => {
-    const stream = await streamTo(peer, id);
+  const askOnce = async <T>(kept: KeptStream, { message, parse }: Question<T>) => {
+    const stream = await kept.opening;
     const answer = await stream.ask(message);
     try {
       return parse(answer);
@@ -153,18 +170,25 @@ export function createProviderQueries({
   };
   const ask = async <T>(peer: NamedPeer, question: Question<T>) => {
     const id = peer.id.toHex();
-    try {
+    let hasTried = false;
+    for (;;) {
       stopped.signal.throwIfAborted();
-      const answer = await askOnce(peer, id, question).catch(async (error: unknown) => {
+      const kept = streamTo(peer, id);
+      try {
+        const answer = await askOnce(kept, question);
+        silences.delete(id);
+        return answer;
+      } catch (error) {
+        stopped.signal.throwIfAborted();
+        // Nothing was asked yet.
+        if (kept.isRetired && kept.opened === undefined) continue;
         // The other side may have given up a stream that was kept. A new one tells whether the peer is there.
-        if (!(error instanceof StreamLostError) || stopped.signal.aborted) throw error;
-        return askOnce(peer, id, question);
-      });
-      silences.delete(id);
-      return answer;
-    } catch (error) {
-      if (!stopped.signal.aborted) noteFailure(id);
-      throw error;
+        const isLost = error instanceof StreamLostError && !hasTried;
+        hasTried = true;
+        if (isLost) continue;
+        if (!kept.isRetired) noteFailure(id);
+        throw error;
+      }
     }
   };
 
@@ -197,13 +221,22 @@ export function createProviderQueries({
     heard(peer) {
       silences.delete(peer.toMultihash().bytes.toHex());
     },
-    moved(peer) {
-      const { opened } = streams.get(peer.toMultihash().bytes.toHex()) ?? {};
-      opened?.end(new StreamLostError('The peer has a newer connection'));
+    moved(connection) {
+      const id = connection.remotePeer.toMultihash().bytes.toHex();
+      const kept = streams.get(id);
+      if (kept === undefined || kept.connection === connection) return;
+      // It is the one that is dialled.
+      if (kept.connection === undefined && connection.direction === 'outbound') return;
+      kept.isRetired = true;
+      streams.delete(id);
+      silences.delete(id);
+      const why = new StreamLostError('The peer has a newer connection');
+      if (kept.opened === undefined) kept.stop.abort(why);
+      else if (kept.opened.waitingSinceMs === undefined) kept.opened.end(why);
     },
     [Symbol.dispose]() {
       stopped.abort(new Error('The router has stopped'));
-      for (const { opened } of streams.values()) opened?.end(stopped.signal.reason as Error);
+      for (const { opened } of open) opened?.end(stopped.signal.reason as Error);
     },
   };
 }

@@ -136,6 +136,7 @@ export async function trimMemory(
     }
     heldBytes = Math.min(heldBytes, anonymousBytes);
     if (!isDue) continue;
+    unloadedBytes = Math.min(unloadedBytes, fileBytes);
     leastBytes = Math.min(leastBytes, anonymousBytes);
     shrunkBytes = Math.min(shrunkBytes, anonymousBytes);
     const isLarge = anonymousBytes >= Math.max(LARGE_BYTES, shrunkBytes + LARGE_STEP_BYTES);
