@@ -383,6 +383,8 @@ export function createDhtNode(deps: DhtNodeDeps): DhtNode {
       const name = id.toHex();
       if (takesNotices) listeners.add(name);
       directory.connected(id, addresses);
+      // It has just said who it is; what it was asked before may wait where it was.
+      heartbeat.heard(name);
       // Also when its last connection has not been seen to end yet.
       if (peers.get(name) !== undefined) deps.onReturned?.(name);
     },

@@ -15,6 +15,8 @@ export const ANSWER_TIMEOUT_MS = 10 * SECOND_MS;
 export const KEEP_STREAM_MS = 50 * SECOND_MS;
 /** Streams kept at a time: as many as there are connections in a cluster that is not very large. */
 export const MAX_KEPT_STREAMS = 256;
+/** Connections on which it is tried to open one, when the first is lost or a newer one comes meanwhile. */
+export const MAX_STREAM_TRIES = 3;
 /** Questions on the way to one peer: as many as it answers within a second. */
 export const MAX_WAITING_QUESTIONS = 1024;
 /** Most bytes of an answer: 5,000 providers of a popular key have half of that. */
@@ -81,7 +83,7 @@ export const INBOUND_UPGRADE_TIMEOUT_MS = 20 * SECOND_MS;
 /** DHT streams per connection and direction: one is kept, and Go opens some more when it walks. */
 export const MAX_DHT_STREAMS = 64;
 
-/** Connections to one peer that are tried at a time when it connects once more, the oldest first. */
+/** Connections to one peer that are tried when it connects once more: the oldest ones and the latest. */
 export const MAX_CHECKED_CONNECTIONS = 8;
 /** When this node's timer was so late, that a connection was silent says nothing of it: it is tried again. */
 export const LATE_CHECK_MS = SECOND_MS / 4;

@@ -213,7 +213,7 @@ export async function createP2pRouter(deps: P2pRouterDeps, options: P2pRouterOpt
     { connected, life, forMs }: { readonly connected: boolean } & ReturnType<DhtNode['lifeOf']>,
   ) => {
     const lastContactMs = neighbourhood.lastContactMs(id);
-    if (!connected) return lastContactMs === undefined ? undefined : Date.now() - lastContactMs;
+    if (!connected) return lastContactMs === undefined ? undefined : Math.max(0, Date.now() - lastContactMs);
     // The heartbeat, or that of others, asks each connected peer every few seconds: it does not answer since then.
     return life === 'dead' ? forMs : 0;
   };

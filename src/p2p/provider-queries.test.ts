@@ -9,6 +9,7 @@ import { encodePeer, type NamedPeer } from '../dht/dht-message.ts';
 import { encodeGetProviders } from '../dht/get-providers-message.ts';
 import { ANSWER_TIMEOUT_MS, KAD_PROTOCOL } from './limits.ts';
 import { bytesField, concat, frame, numberField } from '../dht/protocol-buffers.ts';
+import { orAbort } from '../runtime/or-abort.ts';
 import { createProviderQueries } from './provider-queries.ts';
 import { openWay } from './testing/losing-way.ts';
 import { startKadNode } from './testing/start-kad-node.ts';
@@ -61,10 +62,11 @@ async function startMoving() {
     ...pair,
     /** The first node connects by a way that is lost then. */
     connectAndLose: async () => {
+      const count = connections().length;
       const way = openWay(cleanup, Number(asked.announced()[0]?.split('/').at(-1)));
       const peer = asked.libp2p.peerId.toString();
-      await asker.libp2p.dial(multiaddr(`/ip4/127.0.0.1/tcp/${way.port}/p2p/${peer}`));
-      await until(() => connections().length === 1);
+      await asker.libp2p.dial(multiaddr(`/ip4/127.0.0.1/tcp/${way.port}/p2p/${peer}`), { force: true });
+      await until(() => connections().length > count);
       return way;
     },
     comeBack: async () => {
@@ -174,6 +176,48 @@ describe('createProviderQueries()', () => {
     await comeBack();
     await Promise.all([waiting, queries.ask(peer, KEY)]);
     expect(queries.isSilent(peer)).toBe(false);
+  });
+
+  test('asks there what waits for a connection to where it was, also when this node has found it', async () => {
+    const { asker, asked, queries, peer } = await startMoving();
+    const hung = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data() {} } });
+    cleanup.defer(() => hung.stop(true));
+    const waiting = queries.ask(
+      { ...peer, addresses: [multiaddr(`/ip4/127.0.0.1/tcp/${hung.port}`).bytes] },
+      KEY,
+    );
+    // As bootstrapping by DNS does: it does not know who is there.
+    await asker.libp2p.dial(multiaddr(asked.announced()[0] ?? ''));
+    await Promise.all([waiting, queries.ask(peer, KEY)]);
+    expect(queries.isSilent(peer)).toBe(false);
+  });
+
+  test('asks on the connection that is left when another one ends while it opens a stream there', async () => {
+    const { asker, asked, queries, peer, connectAndLose, comeBack } = await startMoving();
+    await comeBack();
+    (await connectAndLose()).lose();
+    const [, latest] = asker.libp2p.getConnections(asked.libp2p.peerId);
+    const waiting = queries.ask(peer, KEY);
+    latest?.abort(new Error('There is another connection to the peer'));
+    expect((await waiting).providers).toEqual([]);
+    expect(queries.isSilent(peer)).toBe(false);
+  });
+
+  test('fails when a stream cannot be opened on the newer connection either', async () => {
+    const { asker, asked, queries, peer, comeBack } = await startMoving();
+    await comeBack();
+    const stuck = new Error('Stuck');
+    for (const connection of asker.libp2p.getConnections(asked.libp2p.peerId)) {
+      connection.newStream = async (_protocol, { signal } = {}) =>
+        orAbort(new Promise<never>(() => {}), signal);
+    }
+    asker.libp2p.addEventListener('connection:open', ({ detail }) => {
+      detail.newStream = async (_protocol, { signal } = {}) => orAbort(Promise.reject(stuck), signal);
+    });
+    const failure = failureOf(queries.ask(peer, KEY));
+    await until(() => queries.isSilent(peer));
+    await comeBack();
+    expect(await failure).toBe(stuck);
   });
 
   test('puts no question twice to a peer that is late and connects again and again', async () => {

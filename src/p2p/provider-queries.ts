@@ -22,6 +22,7 @@ import {
   MAX_ANSWER_BYTES,
   MAX_KEPT_STREAMS,
   MAX_SILENT_PEERS,
+  MAX_STREAM_TRIES,
   MAX_WAITING_QUESTIONS,
   SILENCE_INITIAL_MS,
   SILENCE_MAX_MS,
@@ -76,11 +77,14 @@ interface Question<T> {
 /** A stream that is open, or will be. */
 interface KeptStream {
   readonly opening: Promise<RequestStream>;
-  /** Gives up opening it. */
-  readonly stop: AbortController;
+  readonly sinceMs: number;
+  /** Resolves to a connection to the peer, whoever made it. */
+  readonly made: PromiseWithResolvers<Connection>;
   /** Where it is, or will be; undefined while the peer is dialled. */
-  connection?: Connection;
-  opened?: RequestStream;
+  connection: Connection | undefined;
+  /** Gives up opening it there. */
+  stop: AbortController;
+  opened: RequestStream | undefined;
   /** There is a newer connection: nothing more is asked on it, and that it fails says nothing of the peer. */
   isRetired: boolean;
 }
@@ -98,16 +102,39 @@ export function createProviderQueries({
   const open = new Set<KeptStream>();
   const silences = new Map<string, Silence>();
 
-  const openStream = async (peer: NamedPeer, kept: KeptStream, onEnd: () => void) => {
+  const connectionTo = async (peer: NamedPeer, kept: KeptStream, signal: AbortSignal) => {
     const target = targetOf(peer, libp2p, allowLoopback);
-    const latest = Array.isArray(target) ? undefined : latestConnection(libp2p, target);
+    const dialled = libp2p.dial(target, { signal });
+    // It may go on when the peer has connected by itself.
+    dialled.catch(() => {});
+    return Promise.race([dialled, kept.made.promise]);
+  };
+  /** Opens a stream on the connection; on another one when that ends, or a newer one comes, meanwhile. */
+  const openOn = async (first: Connection, kept: KeptStream, signal: AbortSignal) => {
+    let connection = first;
+    for (let tries = 1; ; tries++) {
+      kept.connection = connection;
+      kept.stop = new AbortController();
+      try {
+        return await connection.newStream(KAD_PROTOCOL, {
+          signal: AbortSignal.any([signal, kept.stop.signal]),
+        });
+      } catch (error) {
+        const latest = latestConnection(libp2p, connection.remotePeer);
+        const isElsewhere = latest !== undefined && latest !== connection;
+        if (signal.aborted || tries === MAX_STREAM_TRIES || !isElsewhere) throw error;
+        connection = latest;
+      }
+    }
+  };
+  const openStream = async (peer: NamedPeer, kept: KeptStream, onEnd: () => void) => {
+    const id = peerIdFromMultihash(decodeMultihash(peer.id));
+    const latest = latestConnection(libp2p, id);
     const timeoutMs = latest === undefined ? DIAL_TIMEOUT_MS : ANSWER_TIMEOUT_MS;
-    const signal = AbortSignal.any([stopped.signal, kept.stop.signal, AbortSignal.timeout(timeoutMs)]);
-    if (!Array.isArray(target) && !mayAsk(target)) throw new Error('The peer is no member of the cluster');
-    if (latest !== undefined) kept.connection = latest;
-    const connection = latest ?? (await libp2p.dial(target, { signal }));
-    kept.connection = connection;
-    const stream = createRequestStream(await connection.newStream(KAD_PROTOCOL, { signal }), {
+    const signal = AbortSignal.any([stopped.signal, AbortSignal.timeout(timeoutMs)]);
+    const connection = latest ?? (await connectionTo(peer, kept, signal));
+    if (!mayAsk(id)) throw new Error('The peer is no member of the cluster');
+    const stream = createRequestStream(await openOn(connection, kept, signal), {
       maxAnswerBytes: MAX_ANSWER_BYTES,
       maxWaiting: MAX_WAITING_QUESTIONS,
       answerTimeoutMs: ANSWER_TIMEOUT_MS,
@@ -123,7 +150,15 @@ export function createProviderQueries({
       if (streams.get(id) === kept) streams.delete(id);
     };
     const opening = Promise.withResolvers<RequestStream>();
-    const kept: KeptStream = { opening: opening.promise, stop: new AbortController(), isRetired: false };
+    const kept: KeptStream = {
+      opening: opening.promise,
+      sinceMs: performance.now(),
+      made: Promise.withResolvers(),
+      connection: undefined,
+      stop: new AbortController(),
+      opened: undefined,
+      isRetired: false,
+    };
     open.add(kept);
     openStream(peer, kept, forget).then((stream) => {
       kept.opened = stream;
@@ -158,7 +193,7 @@ export function createProviderQueries({
     const silence = { untilMs: performance.now() + ms, nextMs: Math.min(2 * ms, SILENCE_MAX_MS) };
     setNewest(silences, id, silence, MAX_SILENT_PEERS);
   };
-  const askOnce = async <T>(kept: KeptStream, { message, parse }: Question<T>) => {
+  const askOn = async <T>(kept: KeptStream, { message, parse }: Question<T>) => {
     const stream = await kept.opening;
     const answer = await stream.ask(message);
     try {
@@ -170,25 +205,23 @@ export function createProviderQueries({
   };
   const ask = async <T>(peer: NamedPeer, question: Question<T>) => {
     const id = peer.id.toHex();
-    let hasTried = false;
-    for (;;) {
+    let kept: KeptStream | undefined;
+    const askOnce = async () => {
       stopped.signal.throwIfAborted();
-      const kept = streamTo(peer, id);
-      try {
-        const answer = await askOnce(kept, question);
-        silences.delete(id);
-        return answer;
-      } catch (error) {
-        stopped.signal.throwIfAborted();
-        // Nothing was asked yet.
-        if (kept.isRetired && kept.opened === undefined) continue;
+      kept = streamTo(peer, id);
+      return askOn(kept, question);
+    };
+    try {
+      const answer = await askOnce().catch(async (error: unknown) => {
         // The other side may have given up a stream that was kept. A new one tells whether the peer is there.
-        const isLost = error instanceof StreamLostError && !hasTried;
-        hasTried = true;
-        if (isLost) continue;
-        if (!kept.isRetired) noteFailure(id);
-        throw error;
-      }
+        if (!(error instanceof StreamLostError)) throw error;
+        return askOnce();
+      });
+      silences.delete(id);
+      return answer;
+    } catch (error) {
+      if (!stopped.signal.aborted && kept?.isRetired !== true) noteFailure(id);
+      throw error;
     }
   };
 
@@ -213,8 +246,10 @@ export function createProviderQueries({
       ask(peer, { message: concat([messages, encodePing()]), parse: parsePong }),
     isSilent(peer) {
       const id = peer.id.toHex();
-      const waitingSinceMs = streams.get(id)?.opened?.waitingSinceMs;
+      const kept = streams.get(id);
       const nowMs = performance.now();
+      const waitingSinceMs =
+        kept !== undefined && kept.opened === undefined ? kept.sinceMs : kept?.opened?.waitingSinceMs;
       if (waitingSinceMs !== undefined && nowMs - waitingSinceMs > SLOW_ANSWER_MS) return true;
       return nowMs < (silences.get(id)?.untilMs ?? 0);
     },
@@ -223,16 +258,17 @@ export function createProviderQueries({
     },
     moved(connection) {
       const id = connection.remotePeer.toMultihash().bytes.toHex();
+      silences.delete(id);
       const kept = streams.get(id);
       if (kept === undefined || kept.connection === connection) return;
-      // It is the one that is dialled.
-      if (kept.connection === undefined && connection.direction === 'outbound') return;
-      kept.isRetired = true;
-      streams.delete(id);
-      silences.delete(id);
       const why = new StreamLostError('The peer has a newer connection');
-      if (kept.opened === undefined) kept.stop.abort(why);
-      else if (kept.opened.waitingSinceMs === undefined) kept.opened.end(why);
+      if (kept.connection === undefined) kept.made.resolve(connection);
+      else if (kept.opened === undefined) kept.stop.abort(why);
+      else {
+        kept.isRetired = true;
+        streams.delete(id);
+        if (kept.opened.waitingSinceMs === undefined) kept.opened.end(why);
+      }
     },
     [Symbol.dispose]() {
       stopped.abort(new Error('The router has stopped'));

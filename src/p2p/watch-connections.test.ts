@@ -12,7 +12,7 @@ beforeEach(() => {
 afterEach(() => stop.abort());
 
 /** How the other end of a connection takes a stream. */
-type End = 'answers' | 'refuses' | 'silent';
+type End = 'answers' | 'refuses' | 'silent' | 'resets';
 
 const PEER = { toString: () => '12D3KooWPeer' } as PeerId;
 
@@ -46,7 +46,8 @@ function start() {
         status: status as string,
         async newStream(_protocol: string, { signal }: { readonly signal: AbortSignal }) {
           trials++;
-          if (end === 'refuses') throw new Error('Protocol selection failed');
+          if (end === 'resets') connection.abort();
+          if (end === 'refuses' || end === 'resets') throw new Error('The stream has ended');
           if (end === 'silent') {
             await new Promise((_, reject) => {
               signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
@@ -125,19 +126,30 @@ describe('watchConnections()', () => {
     expect(silent.map(({ status }) => status)).toEqual(['aborted', 'aborted']);
   });
 
-  test('does not try all of them for each new one', async () => {
+  test('knows a peer for replaced that was started anew at the same address', async () => {
+    const { told, advance, connect } = start();
+    connect('resets');
+    connect('answers');
+    await advance(1);
+    expect(told.replaced).toBe(1);
+  });
+
+  test('tries few of many, the latest among them', async () => {
     const { told, advance, connect, trials } = start();
     for (let count = 0; count < 100; count++) {
       connect('answers');
       await advance(1);
     }
     expect(told.opened).toBe(100);
-    expect(trials()).toBe(100);
-    for (let count = 0; count < 100; count++) connect('silent');
-    await advance(1);
-    expect(trials()).toBe(101);
-    await advance(ANSWER_TIMEOUT_MS);
-    expect(trials()).toBe(101 + MAX_CHECKED_CONNECTIONS);
+    expect(trials()).toBeLessThan(100 * MAX_CHECKED_CONNECTIONS);
+
+    const others = start();
+    const silent = Array.from({ length: 2 * MAX_CHECKED_CONNECTIONS }, () => others.connect('silent'));
+    await others.advance(2 * ANSWER_TIMEOUT_MS);
+    others.connect('answers');
+    await others.advance(ANSWER_TIMEOUT_MS);
+    const ended = silent.filter(({ status }) => status === 'aborted');
+    expect(ended.length).toBe(MAX_CHECKED_CONNECTIONS - 1);
   });
 
   test('takes no notice of one that has ended by then', async () => {

@@ -16,7 +16,7 @@ export interface WatchConnectionsDeps {
   readonly clock: Clock;
   /** Called for each connection that opens. */
   readonly onOpen: (connection: Connection) => void;
-  /** Called when a connection to the peer has turned out to lead nowhere while another one leads to it. */
+  /** Called when a connection to the peer leads nowhere, or has ended when it was tried, while another one leads to it. */
   readonly onReplaced: (peer: PeerId) => void;
 }
 
@@ -34,10 +34,7 @@ export function watchConnections(
 ): void {
   /** Peers whose connections are being tried; true: one more has opened meanwhile. */
   const checking = new Map<string, boolean>();
-  const answeredMs = new WeakMap<Connection, number>();
 
-  const hasAnswered = (connection: Connection, withinMs: number) =>
-    clock.nowMs() - (answeredMs.get(connection) ?? -Infinity) < withinMs;
   const openOnes = (peer: PeerId) => libp2p.getConnections(peer).filter(({ status }) => status === 'open');
   const trial = async (connection: Connection): Promise<Outcome> => {
     const startedMs = clock.nowMs();
@@ -52,20 +49,20 @@ export function watchConnections(
       if (signal.aborted || !deadline.signal.aborted) return 'refused';
       return lateMs > LATE_CHECK_MS ? 'unknown' : 'silent';
     }
-    answeredMs.set(connection, clock.nowMs());
     return 'answered';
   };
   /** Resolves to whether it is to be tried again. */
   const checkOnce = async (peer: PeerId): Promise<boolean> => {
-    const tried = openOnes(peer)
-      .filter((connection) => !hasAnswered(connection, ANSWER_TIMEOUT_MS))
-      .slice(0, MAX_CHECKED_CONNECTIONS);
+    const tried = someOf(openOnes(peer));
     const outcomes = await Promise.all(tried.map(trial));
     if (signal.aborted) return false;
+    const isOpen = ({ status }: Connection) => status === 'open';
     // Two nodes that have dialled each other must not each end another one of two.
-    const isThere = openOnes(peer).some((connection) => hasAnswered(connection, 2 * ANSWER_TIMEOUT_MS));
-    const silent = tried.filter(({ status }, index) => status === 'open' && outcomes[index] === 'silent');
-    if (isThere && silent.length > 0) {
+    const isThere = tried.some((each, index) => isOpen(each) && outcomes[index] === 'answered');
+    const silent = tried.filter((each, index) => isOpen(each) && outcomes[index] === 'silent');
+    // A machine that was started anew at the same address ends them itself when it is sent something.
+    const isOneGone = !tried.every(isOpen);
+    if (isThere && (silent.length > 0 || isOneGone)) {
       for (const connection of silent) {
         connection.abort(new Error('The peer does not answer here, but on another connection'));
       }
@@ -97,4 +94,11 @@ export function watchConnections(
   signal.addEventListener('abort', () => libp2p.removeEventListener('connection:open', onEvent), {
     once: true,
   });
+}
+
+/** The oldest ones and the latest one. */
+function someOf(connections: readonly Connection[]): readonly Connection[] {
+  return connections.length <= MAX_CHECKED_CONNECTIONS
+    ? connections
+    : [...connections.slice(0, MAX_CHECKED_CONNECTIONS - 1), ...connections.slice(-1)];
 }
