@@ -10,7 +10,7 @@ import { contentPath, tagPath } from '../lab/until-found.ts';
 import { REGISTRY } from '../lab/upstream.ts';
 import { waitFor } from '../lab/wait-for.ts';
 import { expectRowPerFlag, give, type Settings, type Way, WAYS } from './flag-row.ts';
-import { useLab } from './test-lab.ts';
+import { containerdMajor, useLab } from './test-lab.ts';
 
 /** The binary runs on node 1, in a namespace without a name server; node 2 is its peer. */
 const lab = useLab({ nodes: [{ binary: NO_MIRROR }, {}] });
@@ -33,8 +33,12 @@ beforeAll(async () => {
   peer = `/ip4/${lab().node(2).endpoint.ipv4}/tcp/${MIRROR_PORTS.router}/p2p/${(JSON.parse(stdout) as { self: { id: string } }).self.id}`;
 });
 
-const LAYERS_DISCARDED = `version = 2
-[plugins."io.containerd.grpc.v1.cri".containerd]
+const [CONFIG_VERSION, IMAGES] =
+  containerdMajor() === 1
+    ? [2, 'io.containerd.grpc.v1.cri".containerd']
+    : [3, 'io.containerd.cri.v1.images"'];
+const LAYERS_DISCARDED = `version = ${CONFIG_VERSION}
+[plugins."${IMAGES}]
   discard_unpacked_layers = true
 `;
 
