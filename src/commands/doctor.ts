@@ -1,6 +1,3 @@
-import { stat } from 'node:fs/promises';
-
-import { UsageError } from '../cli/usage-error.ts';
 import { createContainerdClient } from '../containerd/containerd-client.ts';
 import type { DaemonFacts } from '../doctor/check-daemon.ts';
 import { type ExamineOptions, examineNode } from '../doctor/examine-node.ts';
@@ -20,19 +17,11 @@ export interface DoctorOptions extends ExamineOptions {
 /** The daemon is on this node. */
 const TIMEOUT_MS = 3000;
 
-/**
- * Looks at this node and prints what keeps the mirror from being used. Returns the exit code. Changes nothing. Throws
- * UsageError when there is no host root.
- */
+/** Looks at this node and prints what keeps the mirror from being used. Returns the exit code. Changes nothing. */
 export async function runDoctor(
   { hostRoot, json, ...options }: DoctorOptions,
   { writeOut }: { readonly writeOut: (text: string) => void },
 ): Promise<number> {
-  const isFolder = await stat(hostRoot).then(
-    (stats) => stats.isDirectory(),
-    () => false,
-  );
-  if (!isFolder) throw new UsageError(`Cannot use --host-root: there is no folder ${hostRoot}`);
   const report = await examineNode(
     {
       host: createHostRoot(hostRoot),
