@@ -1,19 +1,29 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { countJunit, type TestCounts } from './count-junit.ts';
+import { countJunit, countNeeds, type TestCounts } from './test-run/count-junit.ts';
+import { createToolPath } from './test-run/tool-path.ts';
 
 const SECOND_MS = 1000;
 /** An end-to-end test starts a cluster and moves hundreds of MB; two cores that others use too make that slow. */
 const E2E_TIMEOUT_MS = 300 * SECOND_MS;
-/** A unit test takes milliseconds, but thousands of files synced to a disk that others use too do not. */
-const UNIT_TIMEOUT_MS = 60 * SECOND_MS;
+/** What to do about a need that tests were skipped for. */
+const REMEDIES: Readonly<Record<string, string>> = {
+  helm: 'put a helm 3 or 4 on the PATH, or Go: scripts/chart-helm builds it',
+  'a memory controller': 'its control groups have none: enable the memory controller of the machine',
+};
 
-/** One thing to run; with `reports` it is a test run that writes its counts, else it counts as one. */
+/** A thing to run; with `reports` it is a test run that writes its counts, else it counts as a single test. */
 interface Step {
   readonly name: string;
   readonly argv: readonly string[];
   readonly reports?: boolean;
+}
+
+/** What came out of a step. */
+interface StepResult extends TestCounts {
+  readonly name: string;
+  readonly needs: ReadonlyMap<string, number>;
 }
 
 /** `bun run ok` step by step, then the binary and the tests that use it. */
@@ -22,58 +32,63 @@ const STEPS: readonly Step[] = [
   { name: 'lint', argv: ['bun', 'run', 'lint'] },
   { name: 'format', argv: ['bun', 'run', 'format:check'] },
   { name: 'unused', argv: ['bun', 'run', 'unused'] },
-  // With the leading ./ since bunfig.toml's test root is src: without it nothing in scripts would be found.
-  {
-    name: 'unit tests',
-    argv: [
-      'bun',
-      'test',
-      './src',
-      './scripts/lab',
-      './scripts/bench',
-      './scripts/sim',
-      './scripts/chart',
-      './scripts/docs',
-      './scripts/oci-image',
-      './scripts/count-junit.test.ts',
-      `--timeout=${UNIT_TIMEOUT_MS}`,
-    ],
-    reports: true,
-  },
+  { name: 'unit tests', argv: ['bun', 'run', 'test'], reports: true },
   { name: 'build', argv: ['scripts/build'] },
   {
     name: 'end-to-end tests',
+    // With the leading ./ because bunfig.toml's test root is src: without it nothing in scripts would be found.
     argv: ['bun', 'test', './scripts/e2e', `--timeout=${E2E_TIMEOUT_MS}`],
     reports: true,
   },
 ];
 
 const folder = await mkdtemp(join(tmpdir(), 'spegel-test-'));
-const rows: Array<TestCounts & { readonly name: string }> = [];
+const results: StepResult[] = [];
 try {
-  for (const step of STEPS) rows.push({ name: step.name, ...(await runStep(step, folder)) });
+  const packages = await readFile(join(import.meta.dir, 'packages'), 'utf8');
+  const path = await createToolPath({ folder: join(folder, 'path'), packages, optional: ['helm'] });
+  for (const step of STEPS) results.push(await runStep(step, { folder, path }));
 } finally {
   await rm(folder, { recursive: true, force: true });
 }
 
 console.log('');
-for (const { name, passed, failed } of rows) {
-  console.log(`${failed === 0 ? 'ok    ' : 'FAILED'}  ${name}: ${passed} passed, ${failed} failed`);
+for (const { name, ...counts } of results) {
+  console.log(`${counts.failed === 0 ? 'ok    ' : 'FAILED'}  ${name}: ${formatCounts(counts)}`);
 }
-const passed = rows.reduce((sum, row) => sum + row.passed, 0);
-const failed = rows.reduce((sum, row) => sum + row.failed, 0);
-console.log(`${passed} passed, ${failed} failed`);
+for (const { needs } of results) {
+  for (const [need, count] of needs) {
+    const remedy = REMEDIES[need];
+    console.log(`skipped ${count}: needs ${need}${remedy === undefined ? '' : `; ${remedy}`}`);
+  }
+}
+const sum = (name: keyof TestCounts) => results.reduce((total, result) => total + result[name], 0);
+const failed = sum('failed');
+console.log(formatCounts({ passed: sum('passed'), failed, skipped: sum('skipped') }));
 process.exit(failed === 0 ? 0 : 1);
 
-async function runStep({ name, argv, reports = false }: Step, folder: string): Promise<TestCounts> {
+function formatCounts({ passed, failed, skipped }: TestCounts): string {
+  return `${passed} passed, ${failed} failed, ${skipped} skipped`;
+}
+
+async function runStep(
+  { name, argv, reports = false }: Step,
+  { folder, path }: { folder: string; path: string },
+): Promise<StepResult> {
   console.log(`\n== ${name}`);
   const report = join(folder, `${name.replaceAll(' ', '-')}.xml`);
   const options = reports ? ['--reporter=junit', `--reporter-outfile=${report}`] : [];
-  const child = Bun.spawn([...argv, ...options], { stdio: ['ignore', 'inherit', 'inherit'] });
+  const child = Bun.spawn([...argv, ...options], {
+    stdio: ['ignore', 'inherit', 'inherit'],
+    env: { ...process.env, PATH: path },
+  });
   const succeeded = (await child.exited) === 0;
-  if (!reports) return { passed: succeeded ? 1 : 0, failed: succeeded ? 0 : 1 };
-  const counts = countJunit(await readFile(report, 'utf8').catch(() => ''));
+  const needs = new Map<string, number>();
+  if (!reports) return { name, needs, passed: succeeded ? 1 : 0, failed: succeeded ? 0 : 1, skipped: 0 };
+  const xml = await readFile(report, 'utf8').catch(() => '');
+  const counts = countJunit(xml);
   // A runner that crashes, or that fails outside of a test, has failed even if all that it counted passed.
-  if (counts === undefined) return { passed: 0, failed: 1 };
-  return !succeeded && counts.failed === 0 ? { ...counts, failed: 1 } : counts;
+  if (counts === undefined) return { name, needs, passed: 0, failed: 1, skipped: 0 };
+  const failed = !succeeded && counts.failed === 0 ? 1 : counts.failed;
+  return { name, ...counts, failed, needs: countNeeds(xml) };
 }

@@ -32,7 +32,7 @@ function refusal(values: object): string {
 const registry = (values: object) => ({ service: { registry: values } });
 const dashboard = (values: object) => ({ grafanaDashboard: { enabled: true, ...values } });
 
-describe.skipIf(found === undefined)('the chart', () => {
+describe.skipIf(found === undefined)('the chart (needs helm)', () => {
   test('helm lint finds nothing', () => {
     const output = runHelm(helm, ['lint', '--strict', CHART]);
     expect(output).toContain('0 chart(s) failed');

@@ -69,7 +69,7 @@ describe('commands of the documents', () => {
   );
 
   test.skipIf(helm === undefined).each(of('render'))(
-    'with helm, rendered: %s',
+    'rendered (needs helm): %s',
     async (_where, block) => void (await run(block, SANDBOX, HELM_RENDERS)),
     BLOCK_TIMEOUT_MS,
   );
@@ -79,7 +79,7 @@ test
   .skipIf(helm === undefined)
   .each(
     values.map((block) => [`${block.file}:${block.line}`, Bun.YAML.parse(block.text) as object] as const),
-  )('the chart renders with the values of %s', (_where, values) => {
+  )('the chart renders (needs helm) with the values of %s', (_where, values) => {
   expect(renderChart(helm ?? '', { values })).toContain('kind: DaemonSet');
 });
 

@@ -1,0 +1,53 @@
+import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createToolPath, parsePackages } from './tool-path.ts';
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'spegel-tool-path-'));
+});
+afterEach(async () => {
+  await rm(folder, { recursive: true, force: true });
+});
+
+const which = (PATH: string, name: string) => Bun.which(name, { PATH });
+
+describe('parsePackages()', () => {
+  test('parsePackages() takes a package and its commands from each line', () => {
+    expect(parsePackages('# a comment\n\niproute2 ip tc\n  curl curl\n')).toEqual([
+      { package: 'iproute2', commands: ['ip', 'tc'] },
+      { package: 'curl', commands: ['curl'] },
+    ]);
+  });
+});
+
+describe('createToolPath()', () => {
+  test('createToolPath() has what is essential, what is named, Bun, and nothing else', async () => {
+    const path = await createToolPath({
+      folder: join(folder, 'path'),
+      packages: 'iproute2 ip tc\n',
+      optional: ['no-such-command', 'skopeo'],
+    });
+    for (const name of ['sh', 'bash', 'mount', 'unshare', 'tar', 'awk', 'ip', 'tc', 'bun', 'skopeo']) {
+      expect({ name, found: which(path, name) !== null }).toEqual({ name, found: true });
+    }
+    for (const name of ['curl', 'containerd', 'no-such-command', 'node', 'gcc', 'python3']) {
+      expect({ name, found: which(path, name) }).toEqual({ name, found: null });
+    }
+  });
+
+  test('createToolPath() throws when a named command is missing', async () => {
+    const options = { folder: join(folder, 'path'), packages: 'no-package no-such-command\n', optional: [] };
+    const error = await createToolPath(options).catch((reason: unknown) => reason);
+    expect(String(error)).toContain('no-such-command is not on the PATH: run scripts/setup');
+  });
+
+  test('scripts/packages names a package once, each with a command', async () => {
+    const packages = parsePackages(await readFile(join(import.meta.dir, '../packages'), 'utf8'));
+    expect(packages.length).toBeGreaterThan(0);
+    expect(new Set(packages.map((each) => each.package)).size).toBe(packages.length);
+    expect(packages.filter(({ commands }) => commands.length === 0)).toEqual([]);
+  });
+});
