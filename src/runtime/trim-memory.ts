@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 
 import type { Clock } from './clock.ts';
-import { readMemoryLimit } from './memory-limit.ts';
+import { readMemoryLimit } from './memory/memory-limit.ts';
 import { unloadCode } from './unload-code.ts';
 
 /** Memory of the process, in bytes. */
