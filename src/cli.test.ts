@@ -2,6 +2,9 @@ import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { COMMANDS, globalFlags } from './cli/command-table.ts';
+import { environmentName, flagName } from './cli/flag.ts';
+import { peersFlags } from './cli/peers-flags.ts';
 import { runCli } from './cli.ts';
 
 let folder: string;
@@ -125,6 +128,22 @@ describe('runCli()', () => {
       expect(out.match(/\(required,/g)).toHaveLength(1);
     },
   );
+
+  test.each([
+    [[], {}],
+    [['peers', 'find'], peersFlags],
+    ...Object.values(COMMANDS)
+      .filter(({ usage }) => !usage.startsWith('find'))
+      .map(({ usage, flags }) => [[usage], flags] as const),
+  ])('runCli() shows in the help of %p each flag with its variable', async (args, flags) => {
+    const help = (await run([...args, '--help'])).out.replaceAll(/\s+/g, ' ');
+    const shown = Array.from(
+      help.matchAll(/ --([a-z-]+) [<[](?:.(?! --))*?env: ([A-Z_]+)\)/g),
+      ([, flag, variable]) => `${flag} ${variable}`,
+    );
+    const keys = Object.keys({ ...flags, ...globalFlags });
+    expect(shown.sort()).toEqual(keys.map((key) => `${flagName(key)} ${environmentName(key)}`).sort());
+  });
 
   test('runCli() configures from flags in every form', async () => {
     const { code, error } = await run(

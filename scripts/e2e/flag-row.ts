@@ -1,6 +1,17 @@
-import { expect } from 'bun:test';
-import { BINARY } from '../lab/binary.ts';
-import { runCommand } from '../lab/run-command.ts';
+import type { FlagTable } from '../../src/cli/flag.ts';
+
+/** `mirrorTargets` to `mirror-targets`, as flagName() does. */
+type Kebab<Key extends string> = Key extends `${infer Letter}${infer Rest}`
+  ? `${Letter extends Lowercase<Letter> ? Letter : `-${Lowercase<Letter>}`}${Kebab<Rest>}`
+  : Key;
+
+/**
+ * One entry for each flag of a table, by its name without dashes, and no others: a flag that has none is an error of the
+ * types, in the file of the tests that want it.
+ */
+export type FlagRows<Flags extends FlagTable, Row> = {
+  readonly [Key in keyof Flags & string as Kebab<Key>]: Row;
+};
 
 /** What is given to a command: flags by name without dashes, each with one value or several. */
 export type Settings = Readonly<Record<string, string | readonly string[]>>;
@@ -28,15 +39,4 @@ export function give(settings: Settings, way: Way): Given {
 /** The environment variable of a flag. */
 function variableOf(flag: string): string {
   return flag.replaceAll('-', '_').toUpperCase();
-}
-
-/** Checks that a table has a row for every flag that the help of a command shows, with its variable, and no others. */
-export async function expectRowPerFlag(command: readonly string[], tested: readonly string[]): Promise<void> {
-  const help = (await runCommand([BINARY, ...command, '--help'])).replaceAll(/\s+/g, ' ');
-  const flags = Array.from(help.matchAll(/ --([a-z-]+) [<[](?:.(?! --))*?env: ([A-Z_ ]+)\)/g), (match) => {
-    const [, flag = '', variable = ''] = match;
-    return { flag, variable: variable.replaceAll(' ', '') };
-  });
-  expect(flags.map(({ flag }) => flag).sort()).toEqual([...tested, 'log-level'].sort());
-  for (const { flag, variable } of flags) expect(variable).toBe(variableOf(flag));
 }
