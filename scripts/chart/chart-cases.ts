@@ -6,8 +6,10 @@ export const GOLDEN_FOLDER = join(import.meta.dir, 'testdata');
 
 const valuesOf = (name: string) => join(GOLDEN_FOLDER, `values-${name}.json`);
 
-/** What the chart is rendered with, by the name of the golden file. */
-export const CHART_CASES: Readonly<Record<string, RenderOptions>> = {
+/** Values that name an image, which the chart does not render without. */
+export const OWN_IMAGE = { image: { repository: 'registry.example/spegel' } };
+
+const CASES: Readonly<Record<string, RenderOptions>> = {
   default: {},
   'untouched-v0.7.4': { valuesFiles: [valuesOf('spegel-v0.7.4')] },
   'untouched-successor': { valuesFiles: [valuesOf('spegel-successor')] },
@@ -26,9 +28,6 @@ export const CHART_CASES: Readonly<Record<string, RenderOptions>> = {
       },
       imagePullSecrets: [{ name: 'pull' }],
     },
-  },
-  'mirrored-foreign-image': {
-    values: { image: { repository: 'registry.example/ghcr/spegel-org/spegel', tag: 'v0.7.4' } },
   },
   'host-network': { values: { hostNetwork: true, service: { registry: { port: 5500 } } } },
   names: {
@@ -166,3 +165,11 @@ export const CHART_CASES: Readonly<Record<string, RenderOptions>> = {
     },
   },
 };
+
+/** What the chart is rendered with, by the name of the golden file: the cases, with OWN_IMAGE unless they name an image. */
+export const CHART_CASES: Readonly<Record<string, RenderOptions>> = Object.fromEntries(
+  Object.entries(CASES).map(([name, options]) => [
+    name,
+    { ...options, values: { ...OWN_IMAGE, ...options.values } },
+  ]),
+);

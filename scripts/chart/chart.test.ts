@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'bun:test';
 import { join } from 'node:path';
-import { CHART_CASES, GOLDEN_FOLDER } from './chart-cases.ts';
+import packageJson from '../../package.json' with { type: 'json' };
+import { readBlocks } from '../docs/doc-blocks.ts';
+import { CHART_CASES, GOLDEN_FOLDER, OWN_IMAGE } from './chart-cases.ts';
 import { findHelm, NO_HELM } from './find-helm.ts';
 import { kustomizeFiles } from './kustomize-base.ts';
 import { type Manifest, parseManifests } from './manifest.ts';
@@ -11,6 +13,13 @@ const found = findHelm();
 if (found === undefined) console.log(`skipped: the chart against helm: ${NO_HELM}`);
 const helm = found ?? '';
 
+/** The blocks of the documents that are values for the chart, by where they are. */
+const documented = (await readBlocks()).flatMap(({ file, line, language, text }) => {
+  const parsed: unknown = language === 'yaml' ? Bun.YAML.parse(text) : undefined;
+  const isValues = typeof parsed === 'object' && parsed !== null && 'spegel' in parsed;
+  return isValues ? [[`${file}:${line}`, parsed] as const] : [];
+});
+
 /** Without what only this chart has defaults for. */
 function withoutSecurity(manifests: readonly Manifest[]): unknown {
   return JSON.parse(JSON.stringify(manifests), (key, value: unknown) =>
@@ -19,9 +28,9 @@ function withoutSecurity(manifests: readonly Manifest[]): unknown {
 }
 
 /** Says what is wrong with values, or nothing. */
-function refusal(values: object): string {
+function refusal(values: object, valuesFiles: readonly string[] = []): string {
   try {
-    renderChart(helm, { values });
+    renderChart(helm, { values, valuesFiles });
     return '';
   } catch (error) {
     if (error instanceof HelmError) return error.message;
@@ -29,7 +38,9 @@ function refusal(values: object): string {
   }
 }
 
+const DIGEST = `sha256:${'0'.repeat(64)}`;
 const registry = (values: object) => ({ service: { registry: values } });
+const image = (values: object | null) => ({ image: values });
 const dashboard = (values: object) => ({ grafanaDashboard: { enabled: true, ...values } });
 
 describe.skipIf(found === undefined)('the chart (needs helm)', () => {
@@ -58,7 +69,7 @@ describe.skipIf(found === undefined)('the chart (needs helm)', () => {
     ['v1.100.0', true],
     ['v2.0.0', false],
   ])('on Kubernetes %s a pod that ends answers for a while: %p', (kubeVersion, hasPause) => {
-    expect(renderChart(helm, { kubeVersion }).includes('preStop')).toBe(hasPause);
+    expect(renderChart(helm, { kubeVersion, values: OWN_IMAGE }).includes('preStop')).toBe(hasPause);
   });
 
   test.each<[what: string, values: object, refused: string]>([
@@ -81,14 +92,52 @@ describe.skipIf(found === undefined)('the chart (needs helm)', () => {
     ['another dashboard mode', dashboard({ mode: 'Other' }), '/grafanaDashboard/mode'],
     ['an operator without labels', dashboard({ mode: 'GrafanaOperator' }), 'matchLabels has to name labels'],
   ])('values with %s are refused only if they have to be', (_, values, refused) => {
-    if (refused === '') expect(refusal(values)).toBe('');
-    else expect(refusal(values)).toContain(refused);
+    const message = refusal({ ...OWN_IMAGE, ...values });
+    if (refused === '') expect(message).toBe('');
+    else expect(message).toContain(refused);
+  });
+
+  const UNSET = 'image.repository is not set. ';
+  const FOREIGN = ', which is the image of Spegel, another program. ';
+  test.each<[what: string, values: object, refused: string, hasTag: boolean]>([
+    ['nothing', {}, UNSET, false],
+    ['null', image(null), UNSET, false],
+    ['an empty repository', image({ repository: '' }), UNSET, false],
+    ["Spegel's tag alone", image({ tag: 'v0.7.4' }), UNSET, true],
+    ["Spegel's digest alone", image({ digest: DIGEST }), UNSET, true],
+    ["Spegel's image", image({ repository: 'ghcr.io/spegel-org/spegel' }), FOREIGN, true],
+    ["Spegel's former image", image({ repository: 'ghcr.io/xenitab/spegel' }), FOREIGN, true],
+    [
+      "Spegel's image, with a tag",
+      image({ repository: 'a.example/spegel-org/spegel:v0.7.4' }),
+      FOREIGN,
+      true,
+    ],
+    ["a mirror of Spegel's image", image({ repository: 'a.example/ghcr/spegel-org/spegel' }), FOREIGN, true],
+  ])('values with %s for an image are refused, and say what to do', (_, values, refused, hasTag) => {
+    const message = refusal(values);
+    expect(message).toContain(refused);
+    expect(message).toContain('build one with scripts/image');
+    expect(message).toContain('(docs/IMAGE.md)');
+    expect(message).toContain('--set image.repository=registry.example/spegel');
+    expect(message.includes('--set image.tag= --set image.digest=')).toBe(hasTag);
+  });
+
+  test.each(['spegel-v0.7.4', 'spegel-successor'])('values of %s are refused without an image', (name) => {
+    const message = refusal({}, [join(GOLDEN_FOLDER, `values-${name}.json`)]);
+    expect(message).toContain(`image.repository is ghcr.io/spegel-org/spegel${FOREIGN}`);
+  });
+
+  test.each(documented)('renders with the values of %s', (_where, values) => {
+    expect(refusal({ ...OWN_IMAGE, ...values })).toBe('');
   });
 
   // helm keeps the old chart's defaults then.
   test.each(['spegel-v0.7.4', 'spegel-successor'])('upgrade --reuse-values works from %s', async (name) => {
     const values = await Bun.file(join(GOLDEN_FOLDER, `values-${name}.json`)).text();
-    const manifests = parseManifests(await renderChanged(helm, { 'values.yaml': values }));
+    const manifests = parseManifests(
+      await renderChanged(helm, { 'values.yaml': values }, { values: OWN_IMAGE }),
+    );
     expect(manifests.flatMap(validateManifest)).toEqual([]);
     const golden = await Bun.file(
       join(GOLDEN_FOLDER, `untouched-${name.slice('spegel-'.length)}.yaml`),
@@ -97,12 +146,19 @@ describe.skipIf(found === undefined)('the chart (needs helm)', () => {
   });
 
   test.each<[what: string, values: object, note: string]>([
-    ["Spegel's image", { image: { repository: 'ghcr.io/spegel-org/spegel' } }, "which is Spegel's own image"],
+    ['the image', {}, 'with the image\n  registry.example/spegel:'],
+    ['a tag', image({ ...OWN_IMAGE.image, tag: 'v0.7.4' }), 'image.tag is set, so it has to name'],
+    ['a digest', image({ ...OWN_IMAGE.image, digest: DIGEST }), 'image.digest is set, so it has to name'],
     ['a network policy', { hostNetwork: true, networkPolicy: { enabled: true } }, 'does not apply to them'],
     ['no autoscaling', { verticalPodAutoscaler: { enabled: true } }, 'has no autoscaling.k8s.io/v1'],
     ['no configuration', { spegel: { containerdMirrorAdd: false } }, 'containerdMirrorAdd is false'],
     ['the defaults', {}, 'config_path'],
   ])('NOTES.txt says what %s means', async (_, values, note) => {
-    expect(await renderNotes(helm, values)).toContain(note);
+    expect(await renderNotes(helm, { ...OWN_IMAGE, ...values })).toContain(note);
+  });
+
+  test("NOTES.txt says nothing of the chart's own tag", async () => {
+    const { version: tag } = packageJson;
+    expect(await renderNotes(helm, image({ ...OWN_IMAGE.image, tag }))).not.toContain('image.tag');
   });
 });

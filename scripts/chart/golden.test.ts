@@ -10,7 +10,9 @@ import { registryFlags } from '../../src/cli/registry-flags.ts';
 import { runCli } from '../../src/cli.ts';
 import { createMetrics } from '../../src/observe/metrics.ts';
 import packageJson from '../../package.json' with { type: 'json' };
+import { readChartValues } from '../docs/chart-values.ts';
 import { CHART_CASES, GOLDEN_FOLDER } from './chart-cases.ts';
+import { PLACEHOLDER_IMAGE } from './kustomize-base.ts';
 import { type Manifest, manifestKey, parseManifests } from './manifest.ts';
 import { CHART, REPOSITORY } from './render-chart.ts';
 import { validateManifest } from './validate-manifest.ts';
@@ -27,6 +29,10 @@ interface Container {
 interface Pod {
   readonly initContainers?: readonly Container[];
   readonly containers: readonly Container[];
+}
+/** A JSON schema, as far as it names what is in an object. */
+interface Schema {
+  readonly properties?: Readonly<Record<string, Schema>>;
 }
 interface Spec {
   readonly selector?: object;
@@ -102,8 +108,8 @@ describe('the rendered chart', () => {
   });
 
   test.each<[name: string, image: string]>([
-    ['default', 'ghcr.io/spegel-ts/spegel:0.1.0'],
-    ['mirrored-foreign-image', 'ghcr.io/spegel-ts/spegel:0.1.0'],
+    ['default', `registry.example/spegel:${packageJson.version}`],
+    ['untouched-v0.7.4', `registry.example/spegel:${packageJson.version}`],
     ['own-image-by-digest', `registry.example:5000/tools/mirror@sha256:${'0123456789abcdef'.repeat(4)}`],
   ])('all containers of %s are of the image %s', async (name, image) => {
     const images = (await read(name)).flatMap((manifest) =>
@@ -111,6 +117,19 @@ describe('the rendered chart', () => {
     );
     expect([...new Set(images)]).toEqual([image]);
     expect(images).toHaveLength(4);
+  });
+
+  test('the manifests for kustomize name an image that is none, which docs/INSTALL.md replaces', async () => {
+    const folder = join(REPOSITORY, 'deploy/kustomize');
+    const files = ['spegel.yaml', 'cleanup/cleanup.yaml'].map((name) => readFile(join(folder, name), 'utf8'));
+    const images = (await Promise.all(files))
+      .flatMap((text) => parseManifests(text))
+      .flatMap((manifest) => containersOf(manifest['spec'] as Spec | undefined))
+      .map((container) => container.image);
+    expect([...new Set(images)]).toEqual([`${PLACEHOLDER_IMAGE}:${packageJson.version}`]);
+    expect(images).toHaveLength(4);
+    const install = await readFile(join(REPOSITORY, 'docs/INSTALL.md'), 'utf8');
+    expect(install.split(`\n  - name: ${PLACEHOLDER_IMAGE}\n    newName: `)).toHaveLength(3);
   });
 
   test.each(cases)('the containers of %s are given flags that there are', async (name) => {
@@ -223,15 +242,20 @@ describe('the init container', () => {
 });
 
 describe('the chart beside the program', () => {
-  test('has its version and one name for its image', async () => {
+  test('has its version', async () => {
     const chart = Bun.YAML.parse(await readFile(join(CHART, 'Chart.yaml'), 'utf8'));
     expect(chart).toMatchObject({ version: packageJson.version, appVersion: packageJson.version });
-    const values = Bun.YAML.parse(await readFile(join(CHART, 'values.yaml'), 'utf8')) as {
-      image: { repository: string };
-    };
-    expect(await readFile(join(CHART, 'templates/_helpers.tpl'), 'utf8')).toContain(
-      `"spegel.ownRepository" -}}\n${values.image.repository}\n`,
-    );
+  });
+
+  test('has a schema of the values that there are', async () => {
+    const values = readChartValues(await readFile(join(CHART, 'values.yaml'), 'utf8'));
+    const schema = JSON.parse(await readFile(join(CHART, 'values.schema.json'), 'utf8')) as Schema;
+    // What is passed on as it is, such as a security context, has no properties there.
+    const below = (at: Schema | undefined, name: string) => (at?.properties ? at.properties[name] : at);
+    const inSchema = (path: string) =>
+      path.split('.').reduce<Schema | undefined>(below, schema) !== undefined;
+    expect(values.length).toBeGreaterThan(50);
+    expect(values.map(({ path }) => path).filter((path) => !inSchema(path))).toEqual([]);
   });
 
   test('has a dashboard of metrics that there are', async () => {

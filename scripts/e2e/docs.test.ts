@@ -3,7 +3,7 @@ import { mkdtemp, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { findHelm, NO_HELM } from '../chart/find-helm.ts';
-import { renderChart, REPOSITORY } from '../chart/render-chart.ts';
+import { REPOSITORY } from '../chart/render-chart.ts';
 import { type DocBlock, readBlocks } from '../docs/doc-blocks.ts';
 import { SANDBOX } from '../docs/sandbox.ts';
 import { BINARY } from '../lab/binary.ts';
@@ -55,12 +55,6 @@ const of = (runner: DocBlock['runner']) => {
   return found.map((block) => [`${block.file}:${block.line}`, block] as const);
 };
 
-/** Blocks that are values for the chart. */
-const values = blocks.filter(({ language, text }) => {
-  const parsed: unknown = language === 'yaml' ? Bun.YAML.parse(text) : undefined;
-  return typeof parsed === 'object' && parsed !== null && 'spegel' in parsed;
-});
-
 describe('commands of the documents', () => {
   test.each(of('sandbox'))(
     'on a machine: %s',
@@ -73,14 +67,6 @@ describe('commands of the documents', () => {
     async (_where, block) => void (await run(block, SANDBOX, HELM_RENDERS)),
     BLOCK_TIMEOUT_MS,
   );
-});
-
-test
-  .skipIf(helm === undefined)
-  .each(
-    values.map((block) => [`${block.file}:${block.line}`, Bun.YAML.parse(block.text) as object] as const),
-  )('the chart renders (needs helm) with the values of %s', (_where, values) => {
-  expect(renderChart(helm ?? '', { values })).toContain('kind: DaemonSet');
 });
 
 describe('commands of the documents, in the lab', () => {

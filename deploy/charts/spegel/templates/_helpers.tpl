@@ -39,24 +39,23 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end }}
 {{- end -}}
 
-{{/* This program's image. The same as the default of image.repository; a test compares them. */}}
-{{- define "spegel.ownRepository" -}}
-ghcr.io/spegel-ts/spegel
-{{- end -}}
-
-{{/* "true" if image.repository is empty or names Spegel's own image, wherever that is mirrored to. */}}
-{{- define "spegel.imageIsForeign" -}}
-{{- $repository := .Values.image.repository | default "" -}}
-{{- if or (eq $repository "") (regexMatch "(^|/)(spegel-org|xenitab)/spegel$" $repository) -}}true{{- end -}}
-{{- end -}}
-
+{{/*
+The image of every container. No image of this program is published, so there is no default: a stranger could register its
+name, and would run as root on the nodes. Spegel's own image, wherever it is mirrored to, is another program.
+*/}}
 {{- define "spegel.image" -}}
-{{- if eq (include "spegel.imageIsForeign" .) "true" -}}
-{{- printf "%s:%s" (include "spegel.ownRepository" .) .Chart.AppVersion -}}
-{{- else if .Values.image.digest -}}
-{{- printf "%s@%s" .Values.image.repository .Values.image.digest -}}
+{{- $image := .Values.image | default dict -}}
+{{- $repository := $image.repository | default "" -}}
+{{- $isForeign := regexMatch "(^|/)(spegel-org|xenitab)/spegel(:[^/]*)?$" $repository -}}
+{{- if or (eq $repository "") $isForeign -}}
+{{- $what := ternary (printf "image.repository is %s, which is the image of Spegel, another program" $repository) "image.repository is not set" $isForeign -}}
+{{- $clear := ternary ", and take out a tag or digest of Spegel's image with --set image.tag= --set image.digest=" "" (or $isForeign (not (empty $image.tag)) (not (empty $image.digest))) -}}
+{{- fail (printf "%s. No image of this program is published: build one with scripts/image, push it to a registry of yours (docs/IMAGE.md), and name it with --set image.repository=registry.example/spegel%s" $what $clear) -}}
+{{- end -}}
+{{- if $image.digest -}}
+{{- printf "%s@%s" $repository $image.digest -}}
 {{- else -}}
-{{- printf "%s:%s" .Values.image.repository (.Values.image.tag | default .Chart.AppVersion | toString) -}}
+{{- printf "%s:%s" $repository ($image.tag | default .Chart.AppVersion | toString) -}}
 {{- end -}}
 {{- end -}}
 
