@@ -1,7 +1,7 @@
 const MIB = 1024 * 1024;
 
 /** The limit that the chart gives, and what is planned for where there is no limit, in bytes. */
-export const DEFAULT_MEMORY_LIMIT_BYTES = 128 * MIB;
+const DEFAULT_MEMORY_LIMIT_BYTES = 128 * MIB;
 /** Smallest limit that is planned for, in bytes: with less there is no room beside the program itself. */
 const SMALLEST_LIMIT_BYTES = 64 * MIB;
 /** Largest limit that is planned for, in bytes: more is of no use to a node. */
