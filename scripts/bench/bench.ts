@@ -8,8 +8,10 @@ import { runWarm } from './warm.ts';
 const USAGE = `Pulls through real containerds, side by side in one run, interleaved: spegel, another binary, no mirror.
 Times are comparable within one run only.
 
-  scripts/bench/run [--scenario warm|miss|all] [--rounds 5] [--size-mb 400] [--other BINARY]
+  scripts/bench/run [--scenario warm|miss|all] [--rounds 5] [--size-mb 400] [--upstream-mbit RATE] [--other BINARY]
                     [--binary BINARY] [--containerd-bin-dir FOLDER] [--json]
+
+  --upstream-mbit  what the registry sends, in Mbit/s; default: as fast as the machine
 
   warm  one node has the image, another one pulls it: time, CPU of both mirrors, memory
   miss  nobody has it, upstream serves: what asking the mirror first costs
@@ -30,6 +32,7 @@ const { values } = parseArgs({
     scenario: { type: 'string', default: 'all' },
     rounds: { type: 'string', default: '5' },
     'size-mb': { type: 'string', default: '400' },
+    'upstream-mbit': { type: 'string' },
     other: { type: 'string' },
     binary: { type: 'string', default: BINARY },
     'containerd-bin-dir': { type: 'string' },
@@ -39,8 +42,13 @@ const { values } = parseArgs({
 });
 const rounds = Number(values.rounds);
 const sizeBytes = Number(values['size-mb']) * MB;
+const upstreamMbit = values['upstream-mbit'] === undefined ? undefined : Number(values['upstream-mbit']);
 const isValid =
-  SCENARIOS.includes(values.scenario) && Number.isInteger(rounds) && rounds > 0 && sizeBytes > 0;
+  SCENARIOS.includes(values.scenario) &&
+  Number.isInteger(rounds) &&
+  rounds > 0 &&
+  sizeBytes > 0 &&
+  (upstreamMbit === undefined || upstreamMbit > 0);
 if (values.help || !isValid) {
   console.error(USAGE);
   process.exit(values.help ? 0 : 2);
@@ -54,9 +62,14 @@ const contenders = await startContenders(stack, {
   containerdBinDir: values['containerd-bin-dir'],
   roomBytes: sizeBytes * COPIES,
 });
+if (upstreamMbit !== undefined) {
+  await Promise.all(contenders.map(({ lab }) => lab.upstream.endpoint.shape({ egressMbit: upstreamMbit })));
+}
 const version = contenders[0]?.puller.containerd.version;
 say(
-  `containerd ${version}, ${navigator.hardwareConcurrency} cores, ${rounds} rounds, ${values['size-mb']} MB`,
+  `containerd ${version}, ${navigator.hardwareConcurrency} cores, ${rounds} rounds, ${values['size-mb']} MB, upstream ${
+    upstreamMbit === undefined ? 'as fast as the machine' : `${upstreamMbit} Mbit/s`
+  }`,
 );
 const warm = values.scenario === 'miss' ? undefined : await runWarm(contenders, { rounds, sizeBytes, say });
 const miss = values.scenario === 'warm' ? undefined : await runMiss(contenders, { rounds, say });
