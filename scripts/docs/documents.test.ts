@@ -44,17 +44,23 @@ function anchors(file: string): ReadonlySet<string> {
 
 /** Flags of other programs that the text names: helm, kubectl, ctr, docker and the scripts. */
 const FLAGS_OF_OTHERS = new Set([
+  '--agents',
   '--all',
+  '--container-runtime',
   '--dest-tls-verify',
   '--local',
+  '--measure',
   '--namespace',
+  '--node',
   '--nodes',
+  '--other',
   '--platform',
   '--reset-then-reuse-values',
   '--reuse-values',
   '--scenario',
   '--set',
   '--timeout',
+  '--upstream-mbit',
   '--values',
   // What stands for any flag, and what every command has.
   '--flag',

@@ -47,7 +47,7 @@ export function createRoutingMetrics({ counter, gauge, histogram }: MetricFactor
   );
   const peerStates = gauge(
     'spegel_router_peer_states',
-    'Peers by state: connected; doubtful, since the connection has just ended; dead, since they cannot be reached or have left.',
+    'Peers by state: connected; doubtful, because the connection has just ended; dead, because they cannot be reached or have left.',
     ['state'],
   );
   const bootstraps = counter(
@@ -65,7 +65,7 @@ export function createRoutingMetrics({ counter, gauge, histogram }: MetricFactor
   );
   const refusedRecords = counter(
     'spegel_router_refused_records_total',
-    'Records that were refused since there was no room for them.',
+    'Records that were refused because there was no room for them.',
   );
   const providedKeys = gauge('spegel_router_provided_keys', 'Tags and digests that this node provides.');
   const waitingRecords = gauge('spegel_router_waiting_records', 'Own records that wait to be sent to peers.');
