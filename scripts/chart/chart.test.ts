@@ -98,7 +98,7 @@ describe.skipIf(found === undefined)('the chart (needs helm)', () => {
   });
 
   const UNSET = 'image.repository is not set. ';
-  const FOREIGN = ', which is the image of Spegel, another program. ';
+  const FOREIGN = ', which is the image of Spegel (Go), another program. ';
   test.each<[what: string, values: object, refused: string, hasTag: boolean]>([
     ['nothing', {}, UNSET, false],
     ['null', image(null), UNSET, false],

@@ -67,6 +67,16 @@ const FLAGS_OF_OTHERS = new Set([
   '--help',
 ]);
 
+/** What people read in deploy/: values and notes of the chart, manifests and the service's files, with their comments. */
+const deployed = Array.from(
+  new Bun.Glob('deploy/**/*.{yaml,json,txt,tpl,env,service}').scanSync(REPOSITORY),
+).sort();
+
+/** Where a text says "Spegel" without "(Go)", with what follows. A header's name is neither program. */
+function bareNames(text: string): readonly string[] {
+  return text.match(/(?<!X-)\bSpegel\b(?!\s+(?:# )?\(Go\))[^\n]{0,40}/g) ?? [];
+}
+
 describe('the documents', () => {
   test.each(files)('%s has only links that lead somewhere', (file) => {
     const links = Array.from(prose(file).matchAll(/\]\(([^)\s]+)\)/g), ([, link = '']) => link);
@@ -78,6 +88,14 @@ describe('the documents', () => {
       return anchor !== undefined && (!files.includes(target) || !anchors(target).has(anchor));
     });
     expect(wrong).toEqual([]);
+  });
+
+  test.each(files)('%s tells Spegel (Go) and spegel apart by more than a capital letter', (file) => {
+    expect(bareNames(texts.get(file) ?? '')).toEqual([]);
+  });
+
+  test.each(deployed)('%s tells Spegel (Go) and spegel apart by more than a capital letter', async (file) => {
+    expect(bareNames(await readFile(join(REPOSITORY, file), 'utf8'))).toEqual([]);
   });
 
   test('README.md leads to all of docs/', () => {

@@ -63,7 +63,7 @@ export const LISTENERS: readonly Listener[] = [
     what: 'How nodes find each other with `--bootstrap-kind http`. With `--http-bootstrap-cert-dir` over TLS, and only for clients with a certificate. 503 while the router starts.',
     sources: [{ file: 'src/web/bootstrap-app.ts', prefix: '/' }],
     endpoints: [
-      { path: '/id', what: "JSON: this node's peer ID and addresses, as Spegel v0.7.4 reads it" },
+      { path: '/id', what: "JSON: this node's peer ID and addresses, as Spegel (Go) v0.7.4 reads it" },
       { path: '/ids', what: 'JSON: a list of that for this node and up to 19 peers' },
     ],
   },

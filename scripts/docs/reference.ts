@@ -36,7 +36,7 @@ At \`/metrics\` of \`--metrics-addr\`. A histogram \`x\` is exposed as \`x_bucke
 const VALUES_TEXT = `## Chart values
 
 Of [the chart](../deploy/charts/spegel), with their defaults. (+): only this chart has it; all others have the name and the
-meaning that they have in Spegel's chart, v0.7.4 or its successor.
+meaning that they have in the chart of Spegel (Go), v0.7.4 or its successor.
 `;
 
 /** The text of docs/REFERENCE.md, from the tables that the program and the chart are made of. */

@@ -99,7 +99,7 @@ export const registryFlags = {
   }),
   swarmKeyFile: textFlag(
     'path',
-    "file with the key of libp2p's private network, the same on every node; the original Spegel cannot join then",
+    "file with the key of libp2p's private network, the same on every node; Spegel (Go) cannot join then",
     undefined,
   ),
   nodeIp: ipFlag("the machine's address, announced to peers when the host's network is used"),

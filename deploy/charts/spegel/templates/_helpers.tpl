@@ -1,5 +1,5 @@
 {{/*
-Only values that Spegel's chart v0.7.4 has are sure to be there: `helm upgrade --reuse-values` from its release keeps its
+Only values that Spegel (Go)'s chart v0.7.4 has are sure to be there: `helm upgrade --reuse-values` from its release keeps its
 defaults in place of this chart's.
 */}}
 
@@ -23,7 +23,7 @@ defaults in place of this chart's.
 {{- .Values.serviceAccount.name | default (include "spegel.fullname" .) -}}
 {{- end -}}
 
-{{/* What selects pods, without the component. Spegel's chart has the same, so that a release can change between them. */}}
+{{/* What selects pods, without the component. Spegel (Go)'s chart has the same, so that a release can change between them. */}}
 {{- define "spegel.selectorLabels" -}}
 app.kubernetes.io/name: {{ include "spegel.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
@@ -41,15 +41,15 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 
 {{/*
 The image of every container. No image of this program is published, so there is no default: a stranger could register its
-name, and would run as root on the nodes. Spegel's own image, wherever it is mirrored to, is another program.
+name, and would run as root on the nodes. Spegel (Go)'s own image, wherever it is mirrored to, is another program.
 */}}
 {{- define "spegel.image" -}}
 {{- $image := .Values.image | default dict -}}
 {{- $repository := $image.repository | default "" -}}
 {{- $isForeign := regexMatch "(^|/)(spegel-org|xenitab)/spegel(:[^/]*)?$" $repository -}}
 {{- if or (eq $repository "") $isForeign -}}
-{{- $what := ternary (printf "image.repository is %s, which is the image of Spegel, another program" $repository) "image.repository is not set" $isForeign -}}
-{{- $clear := ternary ", and take out a tag or digest of Spegel's image with --set image.tag= --set image.digest=" "" (or $isForeign (not (empty $image.tag)) (not (empty $image.digest))) -}}
+{{- $what := ternary (printf "image.repository is %s, which is the image of Spegel (Go), another program" $repository) "image.repository is not set" $isForeign -}}
+{{- $clear := ternary ", and take out a tag or digest of Spegel (Go)'s image with --set image.tag= --set image.digest=" "" (or $isForeign (not (empty $image.tag)) (not (empty $image.digest))) -}}
 {{- fail (printf "%s. No image of this program is published: build one with scripts/image, push it to a registry of yours (docs/IMAGE.md), and name it with --set image.repository=registry.example/spegel%s" $what $clear) -}}
 {{- end -}}
 {{- if $image.digest -}}
