@@ -3,9 +3,13 @@ import { CHART_CASES, GOLDEN_FOLDER } from './chart/chart-cases.ts';
 import { findHelm, NO_HELM } from './chart/find-helm.ts';
 import { kustomizeFiles } from './chart/kustomize-base.ts';
 import { renderChart } from './chart/render-chart.ts';
+import { readScriptOptions } from './lab/script-options.ts';
 
-// Writes what the tests compare the chart with, and deploy/kustomize. To be run after a change of the chart; the diff
-// is then what to look at.
+const USAGE = `usage: bun scripts/chart-render.ts
+
+Writes what the tests compare the chart with (scripts/chart/testdata), and deploy/kustomize. To be run after a change of
+the chart; the diff is then what to look at. Needs helm: scripts/chart-helm builds it.`;
+readScriptOptions({ script: 'chart-render', usage: USAGE });
 const helm = findHelm();
 if (helm === undefined) {
   console.error(`chart-render: ${NO_HELM}`);

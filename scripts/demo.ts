@@ -53,7 +53,9 @@ async function pull(
   const registry = await lab.upstream.count();
   const counted = await countMirrorRequests(node.mirror);
 
-  const ms = await node.pull(`${REGISTRY}/${reference}`);
+  const ms = await node.pull(`${REGISTRY}/${reference}`).catch((error: unknown) => {
+    throw new Error(`${node.name} could not pull ${name}`, { cause: error });
+  });
   await node.verify(image);
 
   const { hits, misses } = await counted();
@@ -162,6 +164,7 @@ try {
   say('done, everything is removed again');
   if (!report(pulls)) process.exitCode = 1;
 } catch (error) {
-  console.error(error instanceof Error ? `The demo failed: ${error.message}` : error);
+  const { message, cause } = error as Error;
+  console.error(`The demo failed: ${message}${cause instanceof Error ? `: ${cause.message}` : ''}`);
   process.exitCode = 1;
 }

@@ -1,5 +1,11 @@
-import { parseArgs } from 'node:util';
 import { BINARY } from '../lab/binary.ts';
+import {
+  readPositiveNumber,
+  readScriptOptions,
+  readWholeNumber,
+  refuseArguments,
+  requireRoot,
+} from '../lab/script-options.ts';
 import { startContenders } from './contender.ts';
 import { runMiss } from './miss.ts';
 import { formatMiss, formatWarm } from './report.ts';
@@ -22,12 +28,17 @@ Routing, with processes compiled from this folder (no containerd, no binary need
   scripts/bench/run --scenario records [--records 20000,100000] [--json]
   scripts/bench/run --scenario sim [--nodes 1000] [--json]`;
 
+const SCRIPT = 'bench';
 const SCENARIOS = ['warm', 'miss', 'all'];
+/** Programs of their own, which scripts/bench/run starts. */
+const OTHER_SCENARIOS = ['cluster', 'records', 'sim'];
 const MB = 1e6;
 /** Upstream, the holder and the puller have it once each as content and, unpacked, once more; and some slack. */
 const COPIES = 6;
 
-const { values } = parseArgs({
+const { values } = readScriptOptions({
+  script: SCRIPT,
+  usage: USAGE,
   options: {
     scenario: { type: 'string', default: 'all' },
     rounds: { type: 'string', default: '5' },
@@ -37,22 +48,19 @@ const { values } = parseArgs({
     binary: { type: 'string', default: BINARY },
     'containerd-bin-dir': { type: 'string' },
     json: { type: 'boolean', default: false },
-    help: { type: 'boolean', default: false },
   },
 });
-const rounds = Number(values.rounds);
-const sizeBytes = Number(values['size-mb']) * MB;
-const upstreamMbit = values['upstream-mbit'] === undefined ? undefined : Number(values['upstream-mbit']);
-const isValid =
-  SCENARIOS.includes(values.scenario) &&
-  Number.isInteger(rounds) &&
-  rounds > 0 &&
-  sizeBytes > 0 &&
-  (upstreamMbit === undefined || upstreamMbit > 0);
-if (values.help || !isValid) {
-  console.error(USAGE);
-  process.exit(values.help ? 0 : 2);
+if (!SCENARIOS.includes(values.scenario)) {
+  const all = [...SCENARIOS, ...OTHER_SCENARIOS].join(', ');
+  refuseArguments(SCRIPT, `--scenario has no '${values.scenario}', only ${all}`);
 }
+const rounds = readWholeNumber(SCRIPT, '--rounds', values.rounds, 1);
+const sizeBytes = readPositiveNumber(SCRIPT, '--size-mb', values['size-mb']) * MB;
+const upstreamMbit =
+  values['upstream-mbit'] === undefined
+    ? undefined
+    : readPositiveNumber(SCRIPT, '--upstream-mbit', values['upstream-mbit']);
+requireRoot(SCRIPT, 'it makes network namespaces');
 
 await using stack = new AsyncDisposableStack();
 const say = (text: string) => console.error(text);

@@ -1,7 +1,8 @@
-import { parseArgs } from 'node:util';
 import { formatCluster } from './cluster/format-cluster.ts';
-import { type Measure, MEASURES, runCluster } from './cluster/run-cluster.ts';
+import { MEASURES, runCluster } from './cluster/run-cluster.ts';
+import { readChoices, readScriptOptions, readWholeNumber, requireRoot } from '../lab/script-options.ts';
 
+const SCRIPT = 'bench';
 const USAGE = `Routing among real processes in network namespaces, compiled as the binary is, over a store of bare digests.
 Needs root. Figures are comparable within one run only: look at /proc/loadavg first.
 
@@ -24,7 +25,9 @@ Needs root. Figures are comparable within one run only: look at /proc/loadavg fi
   holders     4 of 5 holders of some keys killed: requests that fail
   soak        content that comes and goes, for long: memory; not among \`all\``;
 
-const { values } = parseArgs({
+const { values } = readScriptOptions({
+  script: SCRIPT,
+  usage: USAGE,
   options: {
     scenario: { type: 'string' },
     nodes: { type: 'string', default: '40' },
@@ -39,54 +42,29 @@ const { values } = parseArgs({
     'start-gap-ms': { type: 'string', default: '0' },
     profile: { type: 'string' },
     json: { type: 'boolean', default: false },
-    help: { type: 'boolean', default: false },
   },
 });
 const measures =
   values.measure === 'all'
     ? MEASURES.filter((name) => name !== 'soak')
-    : values.measure.split(',').filter((name) => name !== '');
-const numbers = [
-  values.nodes,
-  values.keys,
-  values.lookups,
-  values['bulk-keys'],
-  values['single-keys'],
-  values['settle-seconds'],
-  values['idle-seconds'],
-  values['start-gap-ms'],
-  values['soak-minutes'],
-].map(Number);
-const isValid =
-  measures.every((name) => (MEASURES as readonly string[]).includes(name)) &&
-  numbers.every((number) => Number.isInteger(number) && number >= 0) &&
-  Number(values.nodes) > 1;
-if (values.help || !isValid) {
-  console.error(USAGE);
-  process.exit(values.help ? 0 : 2);
-}
-const [
-  nodes = 0,
-  keysPerNode = 0,
-  lookups = 0,
-  bulkKeys = 0,
-  singleKeys = 0,
-  settleSeconds = 0,
-  idleSeconds = 0,
-  startGapMs = 0,
-  soakMinutes = 0,
-] = numbers;
+    : readChoices(SCRIPT, '--measure', values.measure, MEASURES);
+const read = (option: Exclude<keyof typeof values, 'help' | 'json' | 'profile' | 'scenario'>, min = 0) =>
+  readWholeNumber(SCRIPT, `--${option}`, values[option], min);
+const options = {
+  nodes: read('nodes', 2),
+  keysPerNode: read('keys'),
+  lookups: read('lookups'),
+  bulkKeys: read('bulk-keys'),
+  singleKeys: read('single-keys'),
+  soakMinutes: read('soak-minutes'),
+  settleSeconds: read('settle-seconds'),
+  idleSeconds: read('idle-seconds'),
+  startGapMs: read('start-gap-ms'),
+};
+requireRoot(SCRIPT, 'it makes network namespaces');
 const result = await runCluster({
-  nodes,
-  keysPerNode,
-  lookups,
-  bulkKeys,
-  singleKeys,
-  soakMinutes,
-  settleSeconds,
-  idleSeconds,
-  startGapMs,
-  measures: new Set(measures as readonly Measure[]),
+  ...options,
+  measures: new Set(measures),
   profileFolder: values.profile,
   say: (text) => console.error(`${new Date().toISOString().slice(11, 19)} ${text}`),
 });

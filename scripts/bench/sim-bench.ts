@@ -1,9 +1,15 @@
 import { heapStats } from 'bun:jsc';
-import { parseArgs } from 'node:util';
 
 import { formatSim, type SimReport } from '../sim/format-sim.ts';
 import { SCENARIOS } from '../sim/run-scenario.ts';
+import {
+  readChoices,
+  readPositiveNumber,
+  readScriptOptions,
+  readWholeNumber,
+} from '../lab/script-options.ts';
 
+const SCRIPT = 'bench';
 const USAGE = `The DHT's own modules among simulated nodes: a virtual clock, a modelled network (latency, loss, machines and processes
 that go, partitions). The same figures for the same seed; times are the model's, not this machine's.
 
@@ -14,7 +20,9 @@ that go, partitions). The same figures for the same seed; times are the model's,
 ${SCENARIOS.map(({ name, question }) => `    ${name.padEnd(11)} ${question}`).join('\n')}
   --keys   digests that each node has alone; as many more for each that five nodes have`;
 
-const { values } = parseArgs({
+const { values } = readScriptOptions({
+  script: SCRIPT,
+  usage: USAGE,
   options: {
     scenario: { type: 'string' },
     story: { type: 'string', default: 'all' },
@@ -26,31 +34,20 @@ const { values } = parseArgs({
     'churn-percent': { type: 'string', default: '1' },
     'max-connections': { type: 'string', default: '1000' },
     json: { type: 'boolean', default: false },
-    help: { type: 'boolean', default: false },
   },
 });
-const stories =
-  values.story === 'all'
-    ? SCENARIOS
-    : values.story.split(',').flatMap((name) => SCENARIOS.find((story) => story.name === name) ?? []);
+const names = SCENARIOS.map(({ name }) => name);
+const chosen = values.story === 'all' ? names : readChoices(SCRIPT, '--story', values.story, names);
+const stories = SCENARIOS.filter(({ name }) => chosen.includes(name));
 const options = {
-  nodes: Number(values.nodes),
-  seed: Number(values.seed),
-  maxConnections: Number(values['max-connections']),
-  keysPerNode: Number(values.keys),
-  lookups: Number(values.lookups),
-  minutes: Number(values.minutes),
-  churnPerMinute: Number(values['churn-percent']) / 100,
+  nodes: readWholeNumber(SCRIPT, '--nodes', values.nodes, 10),
+  seed: readPositiveNumber(SCRIPT, '--seed', values.seed),
+  maxConnections: readPositiveNumber(SCRIPT, '--max-connections', values['max-connections']),
+  keysPerNode: readPositiveNumber(SCRIPT, '--keys', values.keys),
+  lookups: readPositiveNumber(SCRIPT, '--lookups', values.lookups),
+  minutes: readPositiveNumber(SCRIPT, '--minutes', values.minutes),
+  churnPerMinute: readPositiveNumber(SCRIPT, '--churn-percent', values['churn-percent']) / 100,
 };
-const isValid =
-  stories.length === (values.story === 'all' ? SCENARIOS.length : values.story.split(',').length) &&
-  Object.values(options).every((number) => number > 0) &&
-  Number.isInteger(options.nodes) &&
-  options.nodes >= 10;
-if (values.help || !isValid) {
-  console.error(USAGE);
-  process.exit(values.help ? 0 : 2);
-}
 
 const reports: SimReport[] = [];
 for (const { name, run } of stories) {

@@ -1,13 +1,13 @@
 import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { parseArgs } from 'node:util';
 
 import { type Mutation, MUTATIONS } from './mutation-list.ts';
+import { readScriptOptions } from '../lab/script-options.ts';
 
 const USAGE = `Does the simulation find mistakes in src/dht? Makes them one by one in a copy, and demands that the story named turns red.
 
-  scripts/sim/mutations [--only TEXT]`;
+  bun scripts/sim/mutations.ts [--only TEXT]`;
 
 const ROOT = resolve(import.meta.dir, '../..');
 /** What the short simulation needs of the tree. */
@@ -15,13 +15,11 @@ const COPIED = ['src', 'scripts/sim', 'scripts/bench', 'package.json', 'bunfig.t
 /** A mistake may make a story endless: that is found, too. */
 const TIMEOUT_MS = 120_000;
 
-const { values } = parseArgs({
-  options: { only: { type: 'string', default: '' }, help: { type: 'boolean', default: false } },
+const { values } = readScriptOptions({
+  script: 'mutations',
+  usage: USAGE,
+  options: { only: { type: 'string', default: '' } },
 });
-if (values.help) {
-  console.error(USAGE);
-  process.exit(0);
-}
 const folder = await mkdtemp(join(tmpdir(), 'spegel-mutations-'));
 let failures = 0;
 try {

@@ -1,0 +1,86 @@
+import { expect, test } from 'bun:test';
+import { REPOSITORY } from '../chart/render-chart.ts';
+import { tryCommand } from '../lab/run-command.ts';
+
+/** Scripts that people type, and whether they need root. scripts/setup and scripts/test are not among them. */
+const SCRIPTS: readonly { readonly argv: readonly string[]; readonly needsRoot?: boolean }[] = [
+  { argv: ['scripts/demo'], needsRoot: true },
+  { argv: ['bun', 'scripts/lab-up.ts'], needsRoot: true },
+  { argv: ['scripts/bench/run'], needsRoot: true },
+  { argv: ['scripts/bench/run', '--scenario', 'cluster'], needsRoot: true },
+  { argv: ['scripts/bench/run', '--scenario', 'records'] },
+  { argv: ['scripts/bench/run', '--scenario', 'sim'] },
+  { argv: ['scripts/build'] },
+  { argv: ['scripts/image'] },
+  { argv: ['scripts/chart-helm'] },
+  { argv: ['bun', 'scripts/chart-render.ts'] },
+  { argv: ['bun', 'scripts/reference.ts'] },
+  { argv: ['bun', 'scripts/sim/mutations.ts'] },
+];
+
+/**
+ * Runs a command as a user who may read everything, wherever the clone is, and write nothing: what a script would install,
+ * build or start fails.
+ */
+const AS_A_USER =
+  process.getuid?.() === 0
+    ? 'setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=+dac_read_search --ambient-caps=+dac_read_search'.split(
+        ' ',
+      )
+    : [];
+const TIMEOUT_MS = 20_000;
+
+const runAsAUser = async (argv: readonly string[]) =>
+  tryCommand([...AS_A_USER, ...argv], { cwd: REPOSITORY, timeoutMs: TIMEOUT_MS });
+
+/** The name that the script's own messages start with. */
+const nameOf = ([program = '', script = '']: readonly string[]) =>
+  program === 'scripts/bench/run'
+    ? 'bench'
+    : (program === 'bun' ? script : program).replace(/.*\/|\.ts$/g, '');
+
+test.each(SCRIPTS.map(({ argv }) => [argv.join(' '), argv] as const))(
+  '%s --help explains and does nothing',
+  async (command, argv) => {
+    const { exitCode, stdout, stderr } = await runAsAUser([...argv, '--help']);
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+    expect(stdout).toContain(command);
+    expect(stdout.split('\n').length).toBeGreaterThan(3);
+  },
+);
+
+test.each(SCRIPTS.map(({ argv }) => [argv.join(' '), argv] as const))(
+  '%s refuses an argument that it does not know, and names --help',
+  async (_command, argv) => {
+    const { exitCode, stdout, stderr } = await runAsAUser([...argv, '--nope']);
+    expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
+    expect(stderr).toMatch(new RegExp(`^${nameOf(argv)}: .*--nope.*--help.*\\n$`));
+  },
+);
+
+test.each(SCRIPTS.filter(({ needsRoot }) => needsRoot).map(({ argv }) => [argv.join(' '), argv] as const))(
+  '%s says in one sentence that it needs root',
+  async (_command, argv) => {
+    const { exitCode, stdout, stderr } = await runAsAUser(argv);
+    expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' });
+    expect(stderr).toMatch(new RegExp(`^${nameOf(argv)}: run it as root: .*\\n$`));
+  },
+);
+
+test.each([
+  ['bun scripts/lab-up.ts 0', "NODES is a whole number from 1 on, not '0'"],
+  ['bun scripts/lab-up.ts three', "NODES is a whole number from 1 on, not 'three'"],
+  ['bun scripts/lab-up.ts 3 4', "Unexpected argument '4'"],
+  ['scripts/bench/run --rounds 1.5', "--rounds is a whole number from 1 on, not '1.5'"],
+  ['scripts/bench/run --size-mb=-1', "--size-mb is a number above zero, not '-1'"],
+  [
+    'scripts/bench/run --scenario hot',
+    "--scenario has no 'hot', only warm, miss, all, cluster, records, sim",
+  ],
+  ['scripts/bench/run --scenario cluster --measure idle,x', "--measure has no 'x', only idle, "],
+])('%s is refused with its reason', async (command, reason) => {
+  const { exitCode, stderr } = await runAsAUser(command.split(' '));
+  expect(exitCode).toBe(2);
+  expect(stderr).toContain(reason);
+  expect(stderr.trimEnd()).not.toContain('\n');
+});
