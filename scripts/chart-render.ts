@@ -5,7 +5,7 @@ import { kustomizeFiles } from './chart/kustomize-base.ts';
 import { renderChart } from './chart/render-chart.ts';
 import { readScriptOptions } from './lab/script-options.ts';
 
-const USAGE = `usage: bun scripts/chart-render.ts
+const USAGE = `Usage: bun scripts/chart-render.ts
 
 Writes what the tests compare the chart with (scripts/chart/testdata), and deploy/kustomize. To be run after a change of
 the chart; the diff is then what to look at. Needs helm: scripts/chart-helm builds it.`;

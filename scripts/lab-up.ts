@@ -9,7 +9,7 @@ import { createImage } from './lab/test-image.ts';
 import { REGISTRY } from './lab/upstream.ts';
 
 const SCRIPT = 'lab-up';
-const USAGE = `usage: bun scripts/lab-up.ts [NODES]
+const USAGE = `Usage: bun scripts/lab-up.ts [NODES]
 
 A lab to try spegel in by hand: a registry with the image ${REGISTRY}/hello:v1, and NODES nodes (3 unless told), each a
 network namespace on this machine; each node has a containerd and a mirror. Prints the commands with which to pull and

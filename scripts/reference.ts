@@ -1,7 +1,7 @@
 import { REFERENCE_FILE, renderReference } from './docs/reference.ts';
 import { readScriptOptions } from './lab/script-options.ts';
 
-const USAGE = `usage: bun scripts/reference.ts, or: bun run reference
+const USAGE = `Usage: bun scripts/reference.ts, or: bun run reference
 
 Writes docs/REFERENCE.md, which a test compares with what this makes. To be run after a change of flags, metrics,
 endpoints or values.`;
