@@ -28,6 +28,9 @@ async function run(args: readonly string[], environment: Readonly<Record<string,
   return { code, out: out.join(''), error: error.join('') };
 }
 
+/** What is said of a boolean flag, wherever its value stands. */
+const refusalOf = (flag: string) => `error: Cannot use ${flag}: "maybe" is not true or false\n`;
+
 const configure = (...args: string[]) => ['configure', '--containerd-registry-config-path', folder, ...args];
 
 describe('runCli()', () => {
@@ -54,6 +57,16 @@ describe('runCli()', () => {
       'needs a fixed port',
     ],
     [['registry', '--bootstrap-kind', 'dns', '--dns-bootstrap-domain', 'a..b'], 'is no domain name'],
+    [
+      ['registry', '--bootstrap-kind', 'static', '--debug-web-enabled', 'maybe'],
+      refusalOf('--debug-web-enabled'),
+    ],
+    [
+      ['registry', '--bootstrap-kind', 'static', '--debug-web-enabled=maybe'],
+      refusalOf('--debug-web-enabled'),
+    ],
+    [['doctor', '--json', 'maybe'], refusalOf('--json')],
+    [['peers', '--json', 'maybe', '--addr', ':9090'], refusalOf('--json')],
     [['registry', '--bootstrap-kind', 'magic'], 'is not dns or http or static'],
     [['registry', '--bootstrap-kind', 'static', '--router-addr', 'x'], 'Cannot use --router-addr'],
     [['registry', '--bootstrap-kind', 'static', '--static-bootstrap-peers', '10.0.0.1'], 'no multiaddr'],

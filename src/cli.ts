@@ -43,6 +43,14 @@ const BOOLEAN_FLAGS = new Set(
     .map(([key]) => `--${flagName(key)}`),
 );
 
+/** Names of the commands that take words besides flags. */
+const COMMANDS_WITH_WORDS = new Set(
+  Object.values(COMMANDS).flatMap(({ usage }) => {
+    const [name = '', ...words] = usage.split(' ');
+    return words.length > 0 ? [name] : [];
+  }),
+);
+
 /**
  * Runs one command and returns the exit code: 0; 1 for an error, which is then the last log line, or one sentence on
  * stderr when a running spegel cannot be asked; 2 for a wrong command line, with one sentence on stderr and nothing
@@ -219,11 +227,17 @@ function asCommand(args: readonly string[]): readonly string[] {
   return first === '--version' || first === '-V' ? ['version', ...others] : args;
 }
 
-/** Writes `--json` as `--json=true` unless `true` or `false` follows, so that it does not take the word after it. */
+/**
+ * Writes `--json` as `--json=true` unless its value follows, so that it does not take the word after it. Where no other
+ * word can follow, any word is its value: `--json maybe` is refused with the same sentence as `--json=maybe`.
+ */
 function completeBooleans(args: readonly string[]): string[] {
+  const takesWords = args.some((arg) => COMMANDS_WITH_WORDS.has(arg));
   return args.map((arg, index) => {
-    const isBoolean = BOOLEAN_FLAGS.has(arg) && !isBooleanWord(args[index + 1] ?? '');
-    return isBoolean ? `${arg}=true` : arg;
+    if (!BOOLEAN_FLAGS.has(arg)) return arg;
+    const next = args[index + 1] ?? '-';
+    const isValue = takesWords ? isBooleanWord(next) : !next.startsWith('-');
+    return isValue ? arg : `${arg}=true`;
   });
 }
 

@@ -47,6 +47,7 @@ const REFUSED: readonly [string[], Record<string, string>, string][] = [
   [['registry', '--node-ip', '10.0.0'], {}, 'is no IP address'],
   [['registry', '--static-bootstrap-peers', '10.0.0.1:5001'], {}, 'is no multiaddr'],
   [['registry', '--debug-web-enabled=maybe'], {}, 'is not true or false'],
+  [['registry', '--debug-web-enabled', 'maybe'], {}, 'is not true or false'],
   [['registry'], { DEBUG_WEB_ENABLED: 'maybe' }, 'is not true or false'],
   [['registry', '--log-level', 'loud'], {}, 'is not DEBUG or INFO'],
 ];
