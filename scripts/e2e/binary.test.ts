@@ -1,10 +1,12 @@
 import { existsSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'bun:test';
 import { tryCommand } from '../lab/run-command.ts';
 import { BINARY } from '../lab/binary.ts';
+import { neededGlibc } from '../lab/needed-glibc.ts';
+import { REPOSITORY } from '../chart/render-chart.ts';
 
 let folder = '';
 
@@ -45,6 +47,39 @@ test('version prints a version and a commit', async () => {
   const { version, commit } = JSON.parse(stdout) as { version: string; commit: string };
   expect(version).toMatch(/^\d+\.\d+\.\d+/);
   expect(commit).toMatch(/^([0-9a-f]{7,40}(-dirty)?|unknown)$/);
+});
+
+// Those of --all are there if it was built with that.
+test.each(
+  [BINARY, ...['x64', 'arm64'].map((name) => join(dirname(BINARY), `spegel-linux-${name}`))].filter(
+    existsSync,
+  ),
+)('needs no newer glibc than COMPATIBILITY.md says: %s', async (binary) => {
+  const document = await readFile(join(REPOSITORY, 'docs/COMPATIBILITY.md'), 'utf8');
+  const [, minor] = /^\| glibc \|.*\b2\.(\d+) on\b/m.exec(document) ?? [];
+  const needed = /^2\.(\d+)$/.exec(await neededGlibc(binary))?.[1];
+  expect(Number(needed)).toBeLessThanOrEqual(Number(minor));
+});
+
+test('without /proc it ends as COMPATIBILITY.md says', async () => {
+  const document = await readFile(join(REPOSITORY, 'docs/COMPATIBILITY.md'), 'utf8');
+  const [, message = ''] = /^\| \/proc \|.*`(panic[^`]+)`/m.exec(document) ?? [];
+  expect(message).not.toBe('');
+  const script = 'umount --lazy /proc && exec "$0" "$@"';
+  const command = ['unshare', '--mount', 'sh', '-c', script, BINARY, 'version'];
+  const { exitCode, stdout, stderr } = await tryCommand(command);
+  expect({ hasFailed: exitCode !== 0, stdout }).toEqual({ hasFailed: true, stdout: '' });
+  expect(stderr).toContain(message);
+});
+
+test('with the processes of /proc alone it runs', async () => {
+  const script = 'mount -t proc -o subset=pid proc /proc && exec "$0" "$@"';
+  const command = ['unshare', '--mount', '--pid', '--fork', 'sh', '-c', script, BINARY, 'version'];
+  const { exitCode, stdout } = await tryCommand(command);
+  expect({ exitCode, stdout }).toMatchObject({
+    exitCode: 0,
+    stdout: expect.stringMatching(/^spegel version/),
+  });
 });
 
 test.each([[[]], [['--mirrored-registries', 'https://docker.io', 'http://registry.lab:5000']]])(
