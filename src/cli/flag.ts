@@ -62,7 +62,10 @@ function readFlag(
   const fromVariable = flag.kind === 'list' ? splitList(variable) : [variable];
   const texts = written.length > 0 ? written : fromVariable.filter((text) => text !== '');
   if (texts.length === 0) {
-    if (flag.required) throw new UsageError(`--${flagName(key)} is required: ${flag.help}`);
+    if (flag.required) {
+      const names = `--${flagName(key)} is required, or ${environmentName(key)} in the environment`;
+      throw new UsageError(`${names}: ${flag.help}`);
+    }
     return flag.absent;
   }
   const used = flag.kind === 'list' ? texts : texts.slice(-1);
