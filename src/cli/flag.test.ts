@@ -116,6 +116,8 @@ describe('readFlags()', () => {
 
   test('readFlags() throws when a required flag is absent', () => {
     const required = { names: listFlag({ argument: 'name', help: 'who', parse: String, required: true }) };
-    expect(() => readFlags(required, { names: [''] }, {})).toThrow('--names is required, or NAMES in the environment: who');
+    expect(() => readFlags(required, { names: [''] }, {})).toThrow(
+      '--names is required, or NAMES in the environment: who',
+    );
   });
 });

@@ -94,6 +94,21 @@ describe('runConfigure()', () => {
     expect(out).toContain("-Authorization = '(not shown)'");
   });
 
+  test('runConfigure() says that it has made the folder, and not that containerd reads it', async () => {
+    const configPath = join(folder.root, 'etc/certs.d');
+    expect((await configure({ configPath, dryRun: true })).out).toStartWith(`# make ${configPath}: `);
+    const first = await configure({ configPath });
+    const made = first.log.split('\n').filter((line) => line.includes('"level":"WARN"'));
+    expect(made).toHaveLength(1);
+    expect(JSON.parse(made[0] ?? '')).toMatchObject({
+      msg: expect.stringMatching(/this folder was not there.+config_path names it.+spegel doctor/),
+      path: configPath,
+    });
+    const second = await configure({ configPath });
+    expect(second.log).not.toContain('"level":"WARN"');
+    expect(first.log + second.log).not.toContain('is configured');
+  });
+
   test('runConfigure() logs what it wrote and what it kept', async () => {
     await configure();
     await folder.make({ 'late.txt': 'late' });

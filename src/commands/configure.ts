@@ -15,7 +15,7 @@ export interface ConfigureOptions extends Omit<HostsConfig, 'authorization'> {
   readonly dryRun: boolean;
 }
 
-/** Points containerd at the mirror. Says what was written; a second run finds nothing to do. */
+/** Points containerd at the mirror. Says what was written, and that the folder was not there; a second run finds nothing to do. */
 export async function runConfigure(
   options: ConfigureOptions,
   context: {
@@ -31,6 +31,12 @@ export async function runConfigure(
     return;
   }
   await writeHosts(state, changes);
+  if (!state.isThere) {
+    logger.warn(
+      'this folder was not there and has been made: containerd reads it only if its config_path names it, see spegel doctor',
+      { path: state.configPath },
+    );
+  }
   for (const { path, registry, changed } of changes.plan) {
     logger.info(changed ? 'wrote hosts.toml' : 'hosts.toml is up to date', { registry, path });
   }
@@ -45,7 +51,8 @@ export async function runConfigure(
       },
     );
   }
-  logger.info('containerd is configured', {
+  // Whether containerd reads them is in its own configuration, which this command does not look at.
+  logger.info('the hosts.toml files are in place', {
     path: options.configPath,
     files: changes.plan.length,
     changed: changes.plan.filter(({ changed }) => changed).length,

@@ -11,8 +11,11 @@ import { type HostsChanges, isUnchanged } from './write-hosts.ts';
  */
 export async function describeChanges(state: HostsState, changes: HostsChanges): Promise<string> {
   if (isUnchanged(changes)) return '';
-  const { configPath, backupPath, hasBackup } = state;
-  const parts = [hasBackup ? '' : `# copy ${configPath} to ${backupPath}\n`];
+  const { configPath, isThere, backupPath, hasBackup } = state;
+  const parts = [
+    isThere ? '' : `# make ${configPath}: containerd reads it only if its config_path names it\n`,
+    hasBackup ? '' : `# copy ${configPath} to ${backupPath}\n`,
+  ];
   for (const change of [...changes.saves, ...changes.missing]) parts.push(describe(state, change));
   for (const { path, text } of changes.plan) {
     parts.push(formatDiff({ path, before: await readText(path), after: text }));

@@ -32,6 +32,8 @@ export interface HostsFolderState {
 export interface HostsState {
   /** Absolute and without links. */
   readonly configPath: string;
+  /** False: the folder has to be made. */
+  readonly isThere: boolean;
   readonly backupPath: string;
   readonly hasBackup: boolean;
   /**
@@ -64,7 +66,8 @@ export async function readHostsState(path: string): Promise<HostsState> {
     const authors = new Set(Array.from(folders.values(), ({ current }) => current?.author));
     const originalRanLast = hasBackup && (authors.has('original') || !authors.has('spegel'));
     const linksToNothing = await readLinksToNothing(configPath);
-    return { configPath, backupPath, hasBackup, originalRanLast, folders, linksToNothing };
+    const isThere = (await lstatIfPresent(configPath)) !== undefined;
+    return { configPath, isThere, backupPath, hasBackup, originalRanLast, folders, linksToNothing };
   } catch (error) {
     throw hostsConfigFailure(`Cannot read ${configPath}`, error);
   }
