@@ -138,7 +138,9 @@ export async function runCli(context: CliContext): Promise<number> {
       }
       using termination = listenForSignals();
       const { runRegistry } = await import('./commands/registry.ts');
-      await runRegistry(options, { logger, signal: termination.signal });
+      // Kubernetes sets it in every container.
+      const isPod = environment['KUBERNETES_SERVICE_HOST'] !== undefined;
+      await runRegistry(options, { logger, signal: termination.signal, isPod });
       logger.info('exit gracefully');
     }),
   );

@@ -352,6 +352,23 @@ async function withRegistry(settings: Settings, way: Way, effect: Row['effect'])
   }
 }
 
+test('a NODE_IP that no interface has is a warning, and the daemon runs', async () => {
+  await withRegistry({ 'node-ip': '192.0.2.7' }, 'environment', async (run) => {
+    const warning = () =>
+      run
+        .log()
+        .split('\n')
+        .find((line) => line.includes('NODE_IP'));
+    await waitFor('the warning', () => warning() !== undefined, { timeoutMs: 60_000 });
+    expect(JSON.parse(warning() ?? '')).toMatchObject({
+      level: 'WARN',
+      nodeIp: '192.0.2.7',
+      addresses: expect.arrayContaining([lab().node(1).endpoint.ipv4, SECOND_ADDRESS]),
+    });
+    expect(await run.status('/readyz')).toBe(200);
+  });
+});
+
 const rows = Object.entries(ROWS).flatMap(([flag, row]) => WAYS.map((way) => [flag, way, row] as const));
 test.each(rows)('registry --%s by %s', async (_, way, { settings, effect }) =>
   withRegistry(settings(), way, effect),

@@ -8,6 +8,7 @@ import { createTransferLog } from '../observe/transfer-log.ts';
 import { isLoopbackIp } from '../dht/peer-address.ts';
 import { isDigest } from '../oci/digest.ts';
 import { parseReference } from '../oci/reference.ts';
+import { checkNodeIp } from '../p2p/check-node-ip.ts';
 import { findAnnounceAddresses } from '../p2p/find-announce-addresses.ts';
 import { followAnnounceAddresses } from '../p2p/follow-announce-addresses.ts';
 import { loadIdentity } from '../p2p/identity.ts';
@@ -50,6 +51,7 @@ interface Process {
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly signal: AbortSignal;
+  readonly isPod: boolean;
   /** Released in reverse order at the end: listeners first. */
   readonly running: AsyncDisposableStack;
 }
@@ -60,13 +62,19 @@ interface Process {
  */
 export async function runRegistry(
   options: RegistryOptions,
-  { logger, signal }: { readonly logger: Logger; readonly signal: AbortSignal },
+  context: {
+    readonly logger: Logger;
+    readonly signal: AbortSignal;
+    /** True in a pod of Kubernetes. */
+    readonly isPod: boolean;
+  },
 ): Promise<void> {
+  const { logger, signal, isPod } = context;
   await using running = new AsyncDisposableStack();
   const metrics = createMetrics(build);
   logger.info('starting', { ...build });
   try {
-    await compose({ options, logger, metrics, signal, running });
+    await compose({ options, logger, metrics, signal, isPod, running });
   } catch (error) {
     // Stopped while it was starting.
     if (error !== signal.reason || !signal.aborted) throw error;
@@ -175,7 +183,7 @@ async function compose(shared: Process): Promise<void> {
 }
 
 async function startRouter(shared: Process, onPeerReturned: (peerId: string) => void): Promise<P2pRouter> {
-  const { options, logger, metrics, signal, running } = shared;
+  const { options, logger, metrics, signal, isPod, running } = shared;
   // The bootstrap listener comes first: nodes that start together ask each other there while they start.
   let router: P2pRouter | undefined;
   if (options.httpBootstrapAddr !== undefined) {
@@ -220,6 +228,8 @@ async function startRouter(shared: Process, onPeerReturned: (peerId: string) => 
   };
   const first = announceAddresses;
   void followAnnounceAddresses({ clock, logger }, { nodeIp, listenHost, first, onChange, signal });
+  // The chart gives a pod with a network of its own the address of its host.
+  if (nodeIp !== undefined && !isPod) void checkNodeIp({ clock, logger }, { nodeIp, signal });
   return router;
 }
 
