@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
-import { cp, mkdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
+import { chmod, cp, mkdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Finding } from '../../src/doctor/finding.ts';
@@ -9,7 +9,7 @@ import { startDaemon } from '../lab/daemon.ts';
 import { parseMetrics } from '../lab/metrics.ts';
 import { MIRROR_PORTS } from '../lab/mirror.ts';
 import { countMirrorRequests } from '../lab/mirror-counts.ts';
-import { runCommand } from '../lab/run-command.ts';
+import { runCommand, tryCommand } from '../lab/run-command.ts';
 import { createSelfSignedCertificate } from '../lab/self-signed-certificate.ts';
 import { createImage } from '../lab/test-image.ts';
 import { contentPath, untilFound } from '../lab/until-found.ts';
@@ -205,6 +205,38 @@ describe('spegel doctor', () => {
     const text = await node().mirror.run(['doctor', '--host-root', '/nonexistent']);
     expect(text.exitCode).toBe(1);
     expect(text.stdout).toContain('ERROR containerd-unreachable');
+  });
+
+  test('tells what another user than root may not look at from what is not there', async () => {
+    const { containerd, endpoint, mirror } = node();
+    const asNobody = ['setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups'];
+    const look = async (socket: string) => {
+      const paths = {
+        '--containerd-sock': socket,
+        '--containerd-content-path': containerd.contentPath,
+        '--containerd-config': configFile(),
+        '--containerd-registry-config-path': containerd.paths.certsDir,
+      };
+      const command = [mirror.binary, 'doctor', '--json', ...Object.entries(paths).flat()];
+      const { stdout } = await tryCommand([...endpoint.namespace.enter, ...asNobody, ...command]);
+      const { findings, unknown } = JSON.parse(stdout) as Report;
+      return { ids: findings.map(({ id }) => id), unknown: unknown.join('\n') };
+    };
+    const folder = dirname(configFile());
+    const { mode } = await stat(folder);
+    // As with the usual /etc/containerd and /var/lib/containerd of a host, which only root may read.
+    await chmod(folder, 0o700);
+    try {
+      const { ids, unknown } = await look(containerd.paths.socket);
+      expect(ids).toEqual([]);
+      expect(unknown).toContain(`this user may not connect to ${containerd.paths.socket}; run as root`);
+      expect(unknown).toContain(`this user may not read ${configFile()}; run as root`);
+      expect(unknown).toContain(`${containerd.paths.certsDir} was not looked at: this user may not`);
+      expect(unknown).toContain("containerd's process was not looked at, as this user may not look at it");
+      expect((await look('/nonexistent.sock')).ids).toContain('containerd-unreachable');
+    } finally {
+      await chmod(folder, mode);
+    }
   });
 
   /** What is broken, what nobody notices of it, the finding that says so; and its mend makes the mirror be used again. */

@@ -66,6 +66,8 @@ async function look(client: ContainerdClient, options: RegistryOptions): Promise
     contentRoot,
     socket,
     isVisible: true,
+    isKubernetes: files.distribution.isKubernetes,
+    isServing: true,
     digests: async () => (await client.listImages().catch(() => [])).map(({ target }) => target),
   });
   const { findings, unknown } = joinFindings(files, { findings: content.findings, unknown: [] });

@@ -1,5 +1,6 @@
 import { dirname, isAbsolute, normalize } from 'node:path';
 import { hostPath, type HostRoot } from '../runtime/host-root.ts';
+import { isPermissionError } from '../runtime/permission-error.ts';
 import { migrateCriPlugin, renameVersion1Plugins } from './config-migration.ts';
 import { configVersionOf, type ContainerdVersion } from './containerd-version.ts';
 import {
@@ -20,6 +21,14 @@ export interface LostSection {
   readonly replacedBy: string;
 }
 
+/** Why a file cannot be used. */
+export interface ConfigProblem {
+  readonly file: string;
+  readonly reason: string;
+  /** True: the user of this process may not read it. containerd, which is root, may. */
+  readonly isForbidden: boolean;
+}
+
 /** containerd's configuration as one version of it makes it from the files. Paths are the host's. */
 export interface EffectiveConfig {
   /** The file that containerd was started with. */
@@ -29,7 +38,7 @@ export interface EffectiveConfig {
   /** The `imports` of all files that have a wildcard, made absolute. */
   readonly globs: readonly string[];
   /** Files that cannot be read or are no TOML; containerd does not start with such. */
-  readonly problems: ReadonlyArray<{ readonly file: string; readonly reason: string }>;
+  readonly problems: readonly ConfigProblem[];
   /** Everything merged, and migrated to what the version reads. */
   readonly tree: TomlTree;
   /** The version by which plugins are looked up: 1 by ID, later by type and ID. */
@@ -52,7 +61,7 @@ export async function readEffectiveConfig(
   version: ContainerdVersion,
 ): Promise<EffectiveConfig> {
   const files = new Map<string, string>();
-  const problems: Array<{ file: string; reason: string }> = [];
+  const problems: ConfigProblem[] = [];
   const lost: LostSection[] = [];
   const globs: string[] = [];
   const tree: TomlTree = new Map();
@@ -63,11 +72,13 @@ export async function readEffectiveConfig(
   for (let file = pending.shift(); file !== undefined && files.size < MAX_FILES; file = pending.shift()) {
     if (files.has(file) || problems.some((problem) => problem.file === file)) continue;
     const text = await host.readText(file).catch((error: unknown) => {
-      problems.push({ file, reason: error instanceof Error ? error.message : String(error) });
+      const reason = error instanceof Error ? error.message : String(error);
+      problems.push({ file, reason, isForbidden: isPermissionError(error) });
     });
     if (text === undefined) {
       const isMissing = file !== normalize(path) && problems.at(-1)?.file !== file;
-      if (isMissing) problems.push({ file, reason: 'it is imported, and there is no such file' });
+      const reason = 'it is imported, and there is no such file';
+      if (isMissing) problems.push({ file, reason, isForbidden: false });
       continue;
     }
     files.set(file, text);
@@ -76,7 +87,7 @@ export async function readEffectiveConfig(
       own = parseTomlTree(text, file);
     } catch (error) {
       if (!(error instanceof InvalidTomlError)) throw error;
-      problems.push({ file, reason: error.message });
+      problems.push({ file, reason: error.message, isForbidden: false });
       continue;
     }
     let ownVersion = Number(leafAt(own, ['version'])?.value ?? 0);

@@ -1,4 +1,5 @@
 import { hostPath, type HostRoot } from '../runtime/host-root.ts';
+import { isPermissionError } from '../runtime/permission-error.ts';
 import { isTemporaryName } from './host-files.ts';
 import { DEFAULT_FOLDER, registryOfFolder } from './host-folder.ts';
 import { type HostsAuthor, hostsAuthor } from './hosts-author.ts';
@@ -20,7 +21,10 @@ export interface HostsFolder {
   readonly problem: string | undefined;
 }
 
-/** The folders below a config_path; none if it does not exist. Rejects if it cannot be read. */
+/**
+ * The folders below a config_path; none if it does not exist. Rejects if it cannot be read, and if the user of this process
+ * may not read what is in it.
+ */
 export async function readHostsFolders(host: HostRoot, configPath: string): Promise<readonly HostsFolder[]> {
   const names = (await host.readNames(configPath)) ?? [];
   const hasBackup = names.includes(BACKUP_FOLDER);
@@ -53,6 +57,7 @@ async function readHosts(
     if (text === undefined) return { text, hosts: undefined, author: undefined, problem: undefined };
     return { text, hosts: parseHostsToml(text), author: hostsAuthor(text, backup), problem: undefined };
   } catch (error) {
+    if (isPermissionError(error)) throw error;
     const isInvalid = error instanceof InvalidHostsTomlError;
     const reason = error instanceof Error ? error.message : String(error);
     const problem = isInvalid ? `it is no hosts.toml: ${reason}` : reason;

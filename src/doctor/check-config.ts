@@ -1,6 +1,7 @@
 import { describeOrigin, type Setting } from '../containerd/cri-settings.ts';
 import type { Finding, Findings } from './finding.ts';
 import { type ConfigContext, formatTable, mendKey, mendTables } from './mend-config.ts';
+import { mendSetting } from './mend-setting.ts';
 
 /** Snapshotters that keep layers in the content store; others fetch them file by file when they are needed. */
 const PLAIN_SNAPSHOTTERS = new Set([
@@ -109,14 +110,11 @@ function checkConfigPath(context: ConfigContext, expected: ConfigExpectations): 
       seen: [see(context, 'config_path', configPath), `--containerd-registry-config-path ${wanted}`],
       mend: isDefault
         ? set(wanted)
-        : [
-            {
-              do: 'note',
-              text: 'give configure, cleanup, registry and doctor the folder that containerd reads; in the chart',
-              lines: ['spegel:', `  containerdRegistryConfigPath: ${first}`],
-            },
-            { do: 'note', text: 'as a flag', lines: [`--containerd-registry-config-path ${first}`] },
-          ],
+        : mendSetting(context.distribution.isKubernetes, {
+            text: 'give configure, cleanup, registry and doctor the folder that containerd reads',
+            value: `containerdRegistryConfigPath: ${first}`,
+            flag: `--containerd-registry-config-path ${first}`,
+          }),
     });
   }
   if (isList) {

@@ -21,6 +21,8 @@ describe('checkContent()', () => {
       contentPath: PATH,
       contentRoot,
       isVisible: true,
+      isKubernetes: true,
+      isServing: false,
       socket: '/s',
       digests: async () => [DIGEST],
     });
@@ -29,8 +31,42 @@ describe('checkContent()', () => {
 
   test('says what it cannot see', async () => {
     await using folder = await createHostFolder({});
-    const facts = { contentPath: PATH, socket: '/s', digests: async () => [] };
+    const facts = {
+      contentPath: PATH,
+      isKubernetes: true,
+      isServing: false,
+      socket: '/s',
+      digests: async () => [],
+    };
     const hidden = await checkContent(folder.host, { ...facts, contentRoot: PATH, isVisible: false });
     expect(hidden).toMatchObject({ findings: [], unknown: [expect.stringContaining('cannot be seen')] });
+  });
+
+  test('tells a folder that this user may not read from one that is broken, except where it is served', async () => {
+    await using folder = await createHostFolder({ [BLOB]: '' });
+    const refused = Object.assign(new Error('EACCES: permission denied, scandir'), { code: 'EACCES' });
+    const host = { ...folder.host, readNames: async () => Promise.reject(refused) };
+    const facts = {
+      contentPath: PATH,
+      contentRoot: PATH,
+      isVisible: true,
+      isKubernetes: false,
+      socket: '/s',
+    };
+    const digests = async () => [];
+    expect(await checkContent(host, { ...facts, digests, isServing: false })).toEqual({
+      findings: [],
+      unknown: [`${PATH} was not looked at: this user may not read it; run as root`],
+    });
+    expect(await checkContent(host, { ...facts, digests, isServing: true })).toMatchObject({
+      findings: [
+        {
+          id: 'content-unreadable',
+          seen: [expect.stringContaining('EACCES')],
+          mend: [{ text: expect.stringContaining('root') }],
+        },
+      ],
+      unknown: [],
+    });
   });
 });

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test';
 import { checkDaemon, type DaemonFacts } from './check-daemon.ts';
 import type { HttpAsk } from './http-ask.ts';
 
-const EXPECTED = { metricsAddr: '127.0.0.1:9090', registryPort: 5000 };
+const EXPECTED = { metricsAddr: '127.0.0.1:9090', registryPort: 5000, isKubernetes: true };
 const HEALTHY = { ready: true, peerAddresses: ['10.0.0.2'], metrics: 'spegel_containerd_connected 1\n' };
 const ok: HttpAsk = async () => ({ status: 200, text: '' });
 const nobody: HttpAsk = async (endpoint) => Promise.reject(new Error(`no route to ${endpoint}`));

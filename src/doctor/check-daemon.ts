@@ -19,6 +19,8 @@ export interface DaemonExpectations {
   readonly metricsAddr: string;
   /** The port of --registry-addr, which all nodes share. */
   readonly registryPort: number;
+  /** See Distribution. */
+  readonly isKubernetes: boolean;
 }
 
 /** Peers that are asked whether they can be reached: some may be down, all of them are not. */
@@ -29,7 +31,7 @@ const MANY_MISSES = 100;
 /** Finds that the mirror does not run, knows nobody, or never serves. */
 export async function checkDaemon(
   daemon: DaemonFacts,
-  { metricsAddr, registryPort }: DaemonExpectations,
+  { metricsAddr, registryPort, isKubernetes }: DaemonExpectations,
   ask: HttpAsk,
 ): Promise<Findings> {
   if ('error' in daemon) {
@@ -78,7 +80,9 @@ export async function checkDaemon(
       mend: [
         {
           do: 'note',
-          text: "its --containerd-sock has to be containerd's socket, mounted into its pod; in the chart spegel.containerdSock",
+          text: isKubernetes
+            ? "its --containerd-sock has to be containerd's socket, mounted into its pod; in the chart spegel.containerdSock"
+            : "its --containerd-sock has to be containerd's socket, and it has to run as root",
         },
       ],
     });
@@ -97,7 +101,7 @@ export async function checkDaemon(
       ],
     });
   }
-  findings.push(...(await checkPeers(peerAddresses, registryPort, ask)));
+  findings.push(...(await checkPeers(peerAddresses, { port: registryPort, isKubernetes }, ask)));
   const misses = sumMetric(metrics, 'spegel_mirror_requests_total', { cache: 'miss' }) ?? 0;
   const hits = sumMetric(metrics, 'spegel_mirror_requests_total', { cache: 'hit' }) ?? 0;
   if (hits === 0 && misses >= MANY_MISSES) {
@@ -128,7 +132,11 @@ export function mirrorUse(
   return sinceSeconds === undefined ? undefined : { sinceSeconds, asked };
 }
 
-async function checkPeers(addresses: readonly string[], port: number, ask: HttpAsk): Promise<Finding[]> {
+async function checkPeers(
+  addresses: readonly string[],
+  { port, isKubernetes }: { readonly port: number; readonly isKubernetes: boolean },
+  ask: HttpAsk,
+): Promise<Finding[]> {
   const asked = addresses.slice(0, MAX_PEERS_ASKED);
   const answers = await Promise.all(
     asked.map(async (address) => {
@@ -150,7 +158,7 @@ async function checkPeers(addresses: readonly string[], port: number, ask: HttpA
       mend: [
         {
           do: 'note',
-          text: `open port ${port} (--registry-addr, the same on every node) between the nodes: NetworkPolicy, security group, firewall`,
+          text: `open port ${port} (--registry-addr, the same on every node) between the nodes: ${isKubernetes ? 'NetworkPolicy, ' : ''}security group, firewall`,
         },
       ],
     },

@@ -1,3 +1,4 @@
+import { isPermissionError } from '../runtime/permission-error.ts';
 import type { Finding, Findings, MendStep } from './finding.ts';
 
 /** What containerd says over its socket. */
@@ -13,15 +14,21 @@ export interface ContainerdFacts {
 export interface StoreExpectations {
   readonly socket: string;
   readonly namespace: string;
+  /** See Distribution. */
+  readonly isKubernetes: boolean;
 }
 
 /** Finds that containerd cannot be asked, or has nothing to share. */
 export function checkStore(
   facts: ContainerdFacts | { readonly error: unknown },
-  { socket, namespace }: StoreExpectations,
+  { socket, namespace, isKubernetes }: StoreExpectations,
 ): Findings {
   const findings: Finding[] = [];
   if ('error' in facts) {
+    if (isPermissionError(facts.error)) {
+      const unknown = `containerd was not asked: this user may not connect to ${socket}; run as root`;
+      return { findings, unknown: [unknown] };
+    }
     const reason = facts.error instanceof Error ? facts.error.message : String(facts.error);
     findings.push({
       id: 'containerd-unreachable',
@@ -29,20 +36,25 @@ export function checkStore(
       what: 'containerd does not answer: spegel does not learn which images this node has',
       seen: [`${socket}: ${reason}`],
       mend: [
-        {
-          do: 'note',
-          text: 'start containerd, run as root, or name its socket (grpc.address in its configuration); in the chart',
-          lines: ['spegel:', `  containerdSock: ${socket}`],
-        },
+        isKubernetes
+          ? {
+              do: 'note',
+              text: 'start containerd, or name its socket (grpc.address in its configuration); in the chart',
+              lines: ['spegel:', `  containerdSock: ${socket}`],
+            }
+          : {
+              do: 'note',
+              text: 'start containerd, or name its socket (grpc.address in its configuration) with --containerd-sock',
+            },
       ],
     });
   } else if (facts.images.length === 0) {
-    findings.push(namespaceEmpty({ socket, namespace }));
+    findings.push(namespaceEmpty({ socket, namespace, isKubernetes }));
   }
   return { findings, unknown: [] };
 }
 
-function namespaceEmpty({ socket, namespace }: StoreExpectations): Finding {
+function namespaceEmpty({ socket, namespace, isKubernetes }: StoreExpectations): Finding {
   // A node that has not pulled yet is not to be mended.
   const isOfKubernetes = namespace === 'k8s.io';
   const list: MendStep = { do: 'run', command: `ctr --address ${socket} namespaces list` };
@@ -55,7 +67,9 @@ function namespaceEmpty({ socket, namespace }: StoreExpectations): Finding {
       ? [
           {
             do: 'note',
-            text: 'nothing, if this node has not pulled yet: pull an image with kubelet, crictl or ctr -n k8s.io. Else look where the images are',
+            text: isKubernetes
+              ? 'nothing, if this node has not pulled yet: pull an image with kubelet, crictl or ctr -n k8s.io. Else look where the images are'
+              : 'nothing, if this node has not pulled yet. Else name the namespace that has the images with --containerd-namespace: ctr and nerdctl use "default" if they are not told another one',
           },
           list,
         ]

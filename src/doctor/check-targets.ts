@@ -13,6 +13,8 @@ export interface TargetFacts {
   readonly folders: readonly HostsFolder[];
   /** True if this process has the network of the host, where containerd is. */
   readonly isHostNetwork: boolean;
+  /** See Distribution. */
+  readonly isKubernetes: boolean;
 }
 
 /** A target to ask for more, as containerd does. */
@@ -27,7 +29,7 @@ export interface AskableTarget {
 /** Asks each target of the mirror as containerd does, from where containerd is. One that works is enough, and is returned. */
 export async function checkTargets(
   node: { readonly host: HostRoot; readonly view: HostView },
-  { targets, folders, isHostNetwork }: TargetFacts,
+  { targets, folders, isHostNetwork, isKubernetes }: TargetFacts,
   ask: HttpAsk,
 ): Promise<Findings & { readonly working: AskableTarget | undefined }> {
   const unknown: string[] = [];
@@ -51,7 +53,7 @@ export async function checkTargets(
         tls: isTls ? await tlsOf(node, folders, target) : undefined,
         authorization: authorizationOf(folders, target),
       };
-      const finding = await checkTarget(target, askable, { isHostNetwork, isWritten }, ask);
+      const finding = await checkTarget(target, askable, { isHostNetwork, isKubernetes, isWritten }, ask);
       if (finding === undefined) return { findings: [], unknown, working: askable };
       findings.push(finding);
     } catch (error) {
@@ -94,7 +96,10 @@ function authorizationOf(folders: readonly HostsFolder[], target: string): strin
   return typeof text === 'string' && /^[\x20-\x7e]+$/.test(text) ? text : undefined;
 }
 
-function refused(target: string, authorization: string | undefined): Finding {
+function refused(target: string, authorization: string | undefined, isKubernetes: boolean): Finding {
+  const also = isKubernetes
+    ? 'in the chart basicAuthSecretName, and restart the pods when the secret has changed'
+    : 'and restart spegel when they have changed';
   const sent = authorization === undefined ? 'no password' : 'a password';
   return {
     id: 'mirror-refuses-containerd',
@@ -104,7 +109,7 @@ function refused(target: string, authorization: string | undefined): Finding {
     mend: [
       {
         do: 'note',
-        text: 'give configure and registry the same files username and password, then run configure; in the chart basicAuthSecretName, and restart the pods when the secret has changed',
+        text: `give configure and registry the same files username and password, then run configure; ${also}`,
         lines: ['spegel configure --basic-auth-dir … --mirror-targets …'],
       },
     ],
@@ -114,7 +119,11 @@ function refused(target: string, authorization: string | undefined): Finding {
 async function checkTarget(
   target: string,
   { endpoint, tls, authorization }: AskableTarget,
-  { isHostNetwork, isWritten }: { readonly isHostNetwork: boolean; readonly isWritten: boolean },
+  {
+    isHostNetwork,
+    isKubernetes,
+    isWritten,
+  }: Pick<TargetFacts, 'isHostNetwork' | 'isKubernetes'> & { readonly isWritten: boolean },
   ask: HttpAsk,
 ): Promise<Finding | undefined> {
   try {
@@ -123,7 +132,7 @@ async function checkTarget(
     if (status === 200 || status === 500) {
       const headers = authorization === undefined ? {} : { Authorization: authorization };
       const answer = await ask(endpoint, { method: 'GET', path: '/v2/', headers, tls });
-      return answer.status === 401 ? refused(target, authorization) : undefined;
+      return answer.status === 401 ? refused(target, authorization, isKubernetes) : undefined;
     }
     return {
       id: 'target-not-spegel',
@@ -152,7 +161,9 @@ async function checkTarget(
       mend: [
         {
           do: 'note',
-          text: "start spegel registry with that port, or map it to the node: the chart's service.registry.hostPort or nodePort; or write the URL at which it is reached",
+          text: isKubernetes
+            ? "start spegel registry with that port, or map it to the node: the chart's service.registry.hostPort or nodePort; or write the URL at which it is reached"
+            : 'start spegel registry with that port, or write the URL at which it is reached',
           lines: ['spegel configure --mirror-targets http://127.0.0.1:<port>'],
         },
       ],

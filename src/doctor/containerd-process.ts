@@ -3,6 +3,7 @@ import { isAbsolute } from 'node:path';
 import { readEffectiveConfig } from '../containerd/effective-config.ts';
 import { leafAt } from '../containerd/toml-tree.ts';
 import { type HostRoot, hostPath } from '../runtime/host-root.ts';
+import { isPermissionError } from '../runtime/permission-error.ts';
 
 /** The containerd that runs, as proc(5) tells of it. */
 export interface ContainerdProcess {
@@ -21,21 +22,26 @@ const DEFAULT_SOCKET = '/run/containerd/containerd.sock';
 const TICKS_PER_SECOND = 100;
 
 /**
- * The containerd of the host that listens on that socket; undefined if none is seen, which is the rule in a pod. Only
- * processes beside the host's first one count, not those in containers. Never rejects.
+ * The containerd of the host that listens on that socket; undefined if none is seen, which is the rule in a pod, and
+ * `forbidden` if one may be it and the user of this process may not look at it. Only processes beside the host's first one
+ * count, not those in containers. Never rejects.
  */
 export async function findContainerdProcess(
   host: HostRoot,
   socket: string,
-): Promise<ContainerdProcess | undefined> {
+): Promise<ContainerdProcess | 'forbidden' | undefined> {
   const names = (await host.readNames('/proc').catch(() => undefined)) ?? [];
   // On the host itself this process is in it; from a pod only the host's first process tells it.
   const first = await pidNamespace(host, host.folder === '/' ? 'self' : '1');
   const wanted = await host.locate(socket).catch(() => socket);
+  let isForbidden = false;
   for (const name of names.filter((name) => /^\d+$/.test(name))) {
     const read = async (file: string) => host.readText(hostPath('/proc', name, file)).catch(() => undefined);
     if ((await read('comm'))?.trim() !== 'containerd') continue;
-    if (first === undefined || (await pidNamespace(host, name)) !== first) continue;
+    if (first === undefined) continue;
+    const namespace = await pidNamespace(host, name);
+    if (namespace === undefined) isForbidden ||= await mayNotLook(host, name);
+    if (namespace !== first) continue;
     const argv = ((await read('cmdline')) ?? '').split('\0');
     const configFile = argumentOf(argv, 'c', 'config') ?? DEFAULT_CONFIG;
     if (!isAbsolute(configFile)) continue;
@@ -51,7 +57,7 @@ export async function findContainerdProcess(
     );
     return { pid: Number(name), configFile, startedAtSeconds, environment };
   }
-  return undefined;
+  return isForbidden ? 'forbidden' : undefined;
 }
 
 /** The value of a flag in the forms that containerd takes: one dash or two, `=` or the next word. */
@@ -79,6 +85,14 @@ function startOf(stat: string | undefined, system: string | undefined): number |
 }
 
 async function pidNamespace(host: HostRoot, pid: string): Promise<string | undefined> {
-  const root = host.folder === '/' ? '' : host.folder;
-  return readlink(`${root}/proc/${pid}/ns/pid`).catch(() => undefined);
+  return readlink(namespacePath(host, pid)).catch(() => undefined);
+}
+
+/** True if the process is there, and only its own user and root may look at it (proc_pid_ns(5)). */
+async function mayNotLook(host: HostRoot, pid: string): Promise<boolean> {
+  return readlink(namespacePath(host, pid)).then(() => false, isPermissionError);
+}
+
+function namespacePath(host: HostRoot, pid: string): string {
+  return `${host.folder === '/' ? '' : host.folder}/proc/${pid}/ns/pid`;
 }

@@ -1,6 +1,7 @@
 import { expect, test } from 'bun:test';
 import { createHostFolder } from '../runtime/testing/host-folder.ts';
-import { detectDistribution, type DistributionId, DISTRIBUTIONS } from './distribution.ts';
+import { detectDistribution, type DistributionId, distributionOf, DISTRIBUTIONS } from './distribution.ts';
+import { viewHost } from './host-view.ts';
 
 const CASES: ReadonlyArray<readonly [DistributionId, Readonly<Record<string, string>>]> = [
   ['eks-al2023', { '/etc/os-release': 'ID="amzn"\nVERSION_ID="2023"\n', '/etc/eks/containerd/x': '' }],
@@ -23,4 +24,18 @@ const CASES: ReadonlyArray<readonly [DistributionId, Readonly<Record<string, str
 test.each(CASES)('detectDistribution() knows %s by its files', async (id, files) => {
   await using folder = await createHostFolder(files);
   expect((await detectDistribution(folder.host)).id).toBe(id);
+});
+
+const WHOLE = { '/etc/os-release': 'ID=debian\n' };
+test.each<[what: string, Readonly<Record<string, string>>, DistributionId | undefined, boolean]>([
+  ['a whole host without a kubelet', WHOLE, undefined, false],
+  ['the same, named', WHOLE, 'plain', false],
+  ['a host with a kubelet', { ...WHOLE, '/var/lib/kubelet/config.yaml': '' }, undefined, true],
+  ['a host with files of kubeadm', { ...WHOLE, '/etc/kubernetes/kubelet.conf': '' }, undefined, true],
+  ['what a pod has mounted', { '/etc/containerd/config.toml': '' }, undefined, true],
+  ['a distribution', { ...WHOLE, '/kind/version': 'v1.34.0' }, undefined, true],
+])('distributionOf() knows whether there is Kubernetes: %s', async (_what, files, named, isKubernetes) => {
+  await using folder = await createHostFolder(files);
+  const { host } = folder;
+  expect(await distributionOf({ host, view: await viewHost(host) }, named)).toMatchObject({ isKubernetes });
 });

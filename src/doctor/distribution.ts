@@ -1,4 +1,5 @@
 import type { HostRoot } from '../runtime/host-root.ts';
+import type { HostView } from './host-view.ts';
 
 /** A Kubernetes distribution that keeps containerd's configuration in a way of its own; `plain` is any other. */
 export type DistributionId =
@@ -16,6 +17,8 @@ export type DistributionId =
 export interface Distribution {
   readonly id: DistributionId;
   readonly name: string;
+  /** False: containerd without Kubernetes, so that there is no chart. */
+  readonly isKubernetes: boolean;
   /** The file that containerd is started with. */
   readonly configFile: string;
   readonly socket: string;
@@ -28,6 +31,7 @@ export interface Distribution {
 
 const CONTENT_FOLDER = 'io.containerd.content.v1.content';
 const COMMON = {
+  isKubernetes: true,
   configFile: '/etc/containerd/config.toml',
   socket: '/run/containerd/containerd.sock',
   contentPath: `/var/lib/containerd/${CONTENT_FOLDER}`,
@@ -36,6 +40,7 @@ const COMMON = {
 };
 
 const rancher = (id: 'k3s' | 'rke2', restart: string) => ({
+  isKubernetes: true,
   configFile: `/var/lib/rancher/${id}/agent/etc/containerd/config.toml`,
   socket: '/run/k3s/containerd/containerd.sock',
   contentPath: `/var/lib/rancher/${id}/agent/containerd/${CONTENT_FOLDER}`,
@@ -79,8 +84,34 @@ export const DISTRIBUTIONS: Readonly<Record<DistributionId, Distribution>> = {
   plain: { id: 'plain', name: 'no distribution that is known here', ...COMMON },
 };
 
+/** The one without Kubernetes. Its ID is that of any distribution that is not known. */
+const PLAIN_CONTAINERD: Distribution = {
+  ...DISTRIBUTIONS.plain,
+  name: 'plain containerd, without Kubernetes',
+  isKubernetes: false,
+};
+
+/** What a kubelet leaves on its node, however it was set up. */
+const KUBELET_PATHS = ['/var/lib/kubelet', '/etc/kubernetes', '/var/snap/microk8s'];
+
 /** Their IDs. */
 export const DISTRIBUTION_IDS = Object.keys(DISTRIBUTIONS) as readonly DistributionId[];
+
+/**
+ * The distribution that was named, else the one that the files tell. One that is not known has Kubernetes if there is a
+ * kubelet, or if not all of the host can be seen, as in the chart's pods.
+ */
+export async function distributionOf(
+  { host, view }: { readonly host: HostRoot; readonly view: HostView },
+  named: DistributionId | undefined,
+): Promise<Distribution> {
+  const distribution = named === undefined ? await detectDistribution(host) : DISTRIBUTIONS[named];
+  if (distribution.id !== 'plain' || !view.isWhole) return distribution;
+  for (const path of KUBELET_PATHS) {
+    if ((await host.kind(path).catch(() => 'other')) !== 'absent') return distribution;
+  }
+  return PLAIN_CONTAINERD;
+}
 
 /** Tells the distribution by its files and os-release(5). What cannot be read counts as absent. */
 export async function detectDistribution(host: HostRoot): Promise<Distribution> {

@@ -4,6 +4,7 @@ import { readCriSettings } from '../containerd/cri-settings.ts';
 import { readEffectiveConfig } from '../containerd/effective-config.ts';
 import { type HostsFolder, readHostsFolders } from '../containerd/read-hosts-folders.ts';
 import type { HostRoot } from '../runtime/host-root.ts';
+import { isPermissionError } from '../runtime/permission-error.ts';
 import { checkConfig, splitConfigPath } from './check-config.ts';
 import { checkHostSections } from './check-host-sections.ts';
 import {
@@ -15,7 +16,7 @@ import {
 } from './check-hosts.ts';
 import { checkProcess } from './check-process.ts';
 import { findContainerdProcess } from './containerd-process.ts';
-import { detectDistribution, type Distribution, type DistributionId, DISTRIBUTIONS } from './distribution.ts';
+import { type Distribution, type DistributionId, distributionOf } from './distribution.ts';
 import { type Findings, joinFindings } from './finding.ts';
 import { type HostView, viewHost } from './host-view.ts';
 
@@ -46,6 +47,8 @@ export interface FilesReport extends Findings {
   readonly isVisible: boolean;
   /** False: what only the running containerd can tell was not looked at. */
   readonly isProcessSeen: boolean;
+  /** True: a process named containerd is there, and the user of this one may not look at it. */
+  readonly isProcessForbidden: boolean;
   /** Files of containerd's configuration, in the order in which they count. */
   readonly configFiles: readonly string[];
   readonly configPath: string;
@@ -65,9 +68,10 @@ export async function examineFiles(
   known: ContainerdVersion | undefined,
 ): Promise<FilesReport> {
   const view = await viewHost(host);
-  const distribution = await distributionOf(host, options);
+  const distribution = await distributionOf({ host, view }, options.distribution);
   const socket = options.socket ?? distribution.socket;
-  const process = await findContainerdProcess(host, socket);
+  const found = await findContainerdProcess(host, socket);
+  const process = found === 'forbidden' ? undefined : found;
   const configFile = options.containerdConfig ?? process?.configFile ?? distribution.configFile;
   const configPath = options.registryConfigPath ?? distribution.registryConfigPath;
   const version = known ?? (await guessVersion(host, configFile));
@@ -102,20 +106,13 @@ export async function examineFiles(
     isVersionKnown: known !== undefined,
     isVisible: config.isSeen || seen.isSeen,
     isProcessSeen: process !== undefined,
+    isProcessForbidden: found === 'forbidden',
     configFiles,
     configPath: config.configPath,
     hosts,
     targets,
     isTargetAssumed: isTargetAssumed(hosts),
   };
-}
-
-/** The one that was named, else the one that the files tell. */
-export async function distributionOf(
-  host: HostRoot,
-  { distribution }: Pick<FilesOptions, 'distribution'>,
-): Promise<Distribution> {
-  return distribution === undefined ? detectDistribution(host) : DISTRIBUTIONS[distribution];
 }
 
 const none: Findings = { findings: [], unknown: [] };
@@ -132,6 +129,11 @@ async function examineConfig(host: HostRoot, view: HostView, question: ConfigQue
   const { configFile, version, distribution, socket, hosts } = question;
   const config = await readEffectiveConfig(host, configFile, version);
   const configFiles = Array.from(config.files.keys());
+  const forbidden = config.problems.filter(({ isForbidden }) => isForbidden).map(({ file }) => file);
+  if (forbidden.length > 0) {
+    const unknown = `containerd's configuration was not looked at: this user may not read ${forbidden.join(' ')}; run as root`;
+    return { findings: [], unknown: [unknown], configFiles, configPath: '', isSeen: true, earlier: none };
+  }
   const absent = await unseen(view, [
     config.path,
     ...config.problems.map(({ file }) => file),
@@ -196,7 +198,10 @@ async function readHosts(
     return { folders: await readHostsFolders(host, path), isSeen: true, unknown: [] };
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    return { folders: [], isSeen: false, unknown: [`${path} cannot be read: ${reason}`] };
+    const unknown = isPermissionError(error)
+      ? `${path} was not looked at: this user may not read what is in it (${reason}); run as root`
+      : `${path} cannot be read: ${reason}`;
+    return { folders: [], isSeen: false, unknown: [unknown] };
   }
 }
 

@@ -81,3 +81,48 @@ test('examineNode() says that the target is assumed when no hosts.toml names one
     '\nmirror       http://127.0.0.1:5000 (assumed: no hosts.toml names one)\n',
   );
 });
+
+test.each<[what: string, Readonly<Record<string, string>>, isPlain: boolean]>([
+  ['plain containerd', {}, true],
+  ['Kubernetes', { '/var/lib/kubelet/config.yaml': '' }, false],
+])('examineNode() gives advice on the chart with Kubernetes alone: %s', async (_what, files, isPlain) => {
+  await using folder = await createHostFolder({
+    '/etc/os-release': 'ID=debian\n',
+    '/etc/containerd/config.toml':
+      'version = 2\n[plugins."io.containerd.grpc.v1.cri".registry]\nconfig_path = "/elsewhere"\n',
+    ...files,
+  });
+  const refusing = async () => Promise.reject(new Error('nothing answers'));
+  const report = await examineNode(
+    {
+      // So that targets on loopback are asked.
+      host: { ...folder.host, folder: '/' },
+      connect: () => ({ ...containerd('1.7.20'), version: refusing }),
+      ask: refusing,
+      askDaemon: async () => ({
+        ready: true,
+        peerAddresses: ['10.0.0.2'],
+        metrics: 'spegel_containerd_connected 0\n',
+      }),
+    },
+    { ...OPTIONS, mirrorTargets: [] },
+  );
+  expect(report.findings.map(({ id }) => id)).toEqual([
+    'containerd-unreachable',
+    'content-unreadable',
+    'config-path-mismatch',
+    'hosts-missing',
+    'target-unreachable',
+    'daemon-without-containerd',
+    'peers-unreachable',
+  ]);
+  const advice = report.findings.filter(({ mend }) =>
+    /chart|helm|pod\b|NetworkPolicy|spegel:/.test(JSON.stringify(mend)),
+  );
+  expect(advice.map(({ id }) => id)).toEqual(
+    isPlain ? [] : report.findings.map(({ id }) => id).filter((id) => id !== 'hosts-missing'),
+  );
+  expect(formatReport(report)).toMatch(
+    isPlain ? /^node +plain containerd, without Kubernetes$/m : /^node +no distribution that is known here$/m,
+  );
+});

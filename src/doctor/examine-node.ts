@@ -7,8 +7,8 @@ import { checkDaemon, type DaemonFacts, mirrorUse } from './check-daemon.ts';
 import { checkStore } from './check-store.ts';
 import { checkTargets } from './check-targets.ts';
 import { checkUse } from './check-use.ts';
-import type { Distribution } from './distribution.ts';
-import { distributionOf, examineFiles, type FilesOptions } from './examine-files.ts';
+import { type Distribution, distributionOf } from './distribution.ts';
+import { examineFiles, type FilesOptions } from './examine-files.ts';
 import { type Findings, joinFindings } from './finding.ts';
 import { viewHost } from './host-view.ts';
 import type { HttpAsk } from './http-ask.ts';
@@ -46,8 +46,9 @@ export interface NodeReport extends Findings {
 export async function examineNode(deps: ExamineDeps, options: ExamineOptions): Promise<NodeReport> {
   const { host, ask } = deps;
   const { namespace, metricsAddr, registryPort, containerdVersion: given } = options;
-  const distribution = await distributionOf(host, options);
   const view = await viewHost(host);
+  const distribution = await distributionOf({ host, view }, options.distribution);
+  const { isKubernetes } = distribution;
   const socket = options.socket ?? distribution.socket;
   const contentPath = options.contentPath ?? distribution.contentPath;
   const client = deps.connect(await host.locate(socket), namespace);
@@ -65,8 +66,11 @@ export async function examineNode(deps: ExamineDeps, options: ExamineOptions): P
       );
     }
     if (!files.isProcessSeen) {
+      const why = files.isProcessForbidden
+        ? 'as this user may not look at it (run as root)'
+        : 'as none is seen from here';
       unknown.push(
-        "containerd's process was not looked at, as none is seen from here: whether it was restarted since its configuration changed, and whether it asks the mirror through a proxy",
+        `containerd's process was not looked at, ${why}: whether it was restarted since its configuration changed, and whether it asks the mirror through a proxy`,
       );
     }
     const images = 'error' in containerd ? [] : containerd.images;
@@ -74,23 +78,25 @@ export async function examineNode(deps: ExamineDeps, options: ExamineOptions): P
     const isHostNetwork = await hasHostNetwork(host);
     const targets = await checkTargets(
       { host, view },
-      { targets: files.targets, folders, isHostNetwork },
+      { targets: files.targets, folders, isHostNetwork, isKubernetes },
       ask,
     );
     const daemon = await deps.askDaemon(metricsAddr);
     const results = joinFindings(
       { findings: [], unknown },
-      checkStore(containerd, { socket, namespace }),
+      checkStore(containerd, { socket, namespace, isKubernetes }),
       await checkContent(host, {
         socket,
         contentPath,
+        isKubernetes,
+        isServing: false,
         isVisible: await view.sees(contentPath),
         contentRoot: 'error' in containerd ? undefined : containerd.contentRoot,
         digests: async () => images.map(({ target }) => target),
       }),
       files,
       targets,
-      await checkDaemon(daemon, { metricsAddr, registryPort }, ask),
+      await checkDaemon(daemon, { metricsAddr, registryPort, isKubernetes }, ask),
       await checkUse(
         {
           images,

@@ -4,6 +4,8 @@ import type { HostRoot } from '../runtime/host-root.ts';
 
 /** What of a host can be looked at: all of it, or, in a pod, the folders that are mounted. */
 export interface HostView {
+  /** True if all of it can be looked at. */
+  readonly isWhole: boolean;
   /**
    * False if it cannot be told whether there is something at the path: the folder that it would be in is not there, and
    * not all of the host is. Links are followed.
@@ -15,6 +17,7 @@ export interface HostView {
 export async function viewHost(host: HostRoot): Promise<HostView> {
   const isWhole = (await hasRelease(host)) && !(await isOwnContainer(host));
   return {
+    isWhole,
     async sees(path) {
       if (isWhole) return true;
       try {
