@@ -1,5 +1,7 @@
 import { expect, test } from 'bun:test';
+import type { Finding } from '../../src/doctor/finding.ts';
 import { nodeHost } from '../lab/lab-node.ts';
+import type { Mirror } from '../lab/mirror.ts';
 import { createImage } from '../lab/test-image.ts';
 import { untilFound } from '../lab/until-found.ts';
 import { REGISTRY } from '../lab/upstream.ts';
@@ -60,7 +62,21 @@ test('a whole cluster that restarts while DNS fails is ready, and joins once DNS
   expect(after.self.id).toBe(before.self.id);
 });
 
-test('a node is ready at once when the domain does not exist', async () => {
+/** What the mirror has logged since its last start on what the domain names. */
+async function namingLines(mirror: Mirror): Promise<readonly Record<string, unknown>[]> {
+  const latest = (await mirror.log()).split('"msg":"starting"').at(-1) ?? '';
+  const lines = latest.split('\n').filter((line) => /names no(?:body| node)/.test(line));
+  return lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+}
+
+/** The finding of doctor on peers. */
+async function noPeers(mirror: Mirror): Promise<Finding | undefined> {
+  const { stdout } = await mirror.run(['doctor', '--json']);
+  const { findings } = JSON.parse(stdout) as { readonly findings: readonly Finding[] };
+  return findings.find(({ id }) => id === 'no-peers');
+}
+
+test('a node is ready at once when the domain does not exist, and warns of it once', async () => {
   lab().setZone({});
   const { mirror } = lab().node(2);
   const others = [lab().node(1).mirror, lab().node(3).mirror];
@@ -68,8 +84,37 @@ test('a node is ready at once when the domain does not exist', async () => {
   await mirror.launch();
   await mirror.ready();
   expect(await peerCount(2)).toBe(0);
-  expect(await mirror.log()).toContain('Bootstrap names nobody but this node');
+  const rounds = async () =>
+    (await mirror.metrics()).sum('spegel_router_bootstraps_total', { outcome: 'unnamed' });
+  await waitFor('some rounds', async () => (await rounds()) >= 4, { timeoutMs: REJOIN_TIMEOUT_MS });
+  expect(await namingLines(mirror)).toMatchObject([{ level: 'WARN', domain: DOMAIN }]);
+  expect((await noPeers(mirror))?.seen.join()).toContain(`${DOMAIN} names no node, not even this one`);
   lab().setZone({ [NAME]: ADDRESSES });
   await Promise.all(others.map(async (each) => each.launch()));
   await untilAllConnected();
+});
+
+test('a node that the domain names alone is ready, and warns of nothing', async () => {
+  const { ipv4 } = nodeHost(2);
+  lab().setZone({ [NAME]: [ipv4] });
+  const { mirror } = lab().node(2);
+  await Promise.all(lab().nodes.map(async (node) => node.mirror.stop()));
+  await mirror.launch();
+  await mirror.ready();
+  await waitFor('the first round', async () => (await namingLines(mirror)).length > 0);
+  expect(await namingLines(mirror)).toMatchObject([
+    { level: 'INFO', msg: 'Bootstrap names nobody but this node' },
+  ]);
+  expect((await noPeers(mirror))?.seen.join()).not.toContain(DOMAIN);
+});
+
+test('a name server that does not answer is told from a name that does not exist', async () => {
+  const { mirror } = lab().node(2);
+  await mirror.stop();
+  lab().setZone({ [NAME]: 'SERVFAIL' });
+  await mirror.launch();
+  await mirror.ready();
+  await waitFor('a failure', async () => (await noPeers(mirror))?.seen.some((text) => text.includes(DOMAIN)));
+  expect(await namingLines(mirror)).toEqual([]);
+  expect((await noPeers(mirror))?.seen.join()).toContain(`Cannot resolve ${DOMAIN}`);
 });

@@ -42,9 +42,9 @@ async function askDaemon(metricsAddr: string): Promise<DaemonFacts> {
       if (status !== 200) throw new Error(`GET ${path}: ${status}: what answers there is no spegel`);
       return new TextDecoder().decode(bytes);
     };
-    const { ready, peers } = parsePeersReport(JSON.parse(await get('/debug/peers')));
+    const { ready, peers, bootstrap } = parsePeersReport(JSON.parse(await get('/debug/peers')));
     const peerAddresses = peers.flatMap(({ addresses }) => addresses[0] ?? []);
-    return { ready, peerAddresses, metrics: await get('/metrics') };
+    return { ready, peerAddresses, bootstrap, metrics: await get('/metrics') };
   } catch (error) {
     return { error };
   }

@@ -8,7 +8,11 @@ export interface JsonFields {
   number(name: string): number;
   /** Undefined when absent or null. */
   optionalNumber(name: string): number | undefined;
+  /** Undefined when absent or null. */
+  optionalText(name: string): string | undefined;
   object(name: string): JsonFields;
+  /** Undefined when absent or null. */
+  optionalObject(name: string): JsonFields | undefined;
   objects(name: string): readonly JsonFields[];
 }
 
@@ -17,6 +21,8 @@ export function readJsonFields(value: unknown, where = 'the answer'): JsonFields
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw wrong(where, 'an object');
   const members = value as Readonly<Record<string, unknown>>;
   const place = (name: string) => `${where}: ${name}`;
+  const isAbsent = (name: string) => members[name] === undefined || members[name] === null;
+  const object = (name: string) => readJsonFields(members[name], place(name));
   const array = (name: string): readonly unknown[] => {
     const items = members[name];
     if (!Array.isArray(items)) throw wrong(place(name), 'a list');
@@ -40,9 +46,10 @@ export function readJsonFields(value: unknown, where = 'the answer'): JsonFields
       return value;
     },
     number,
-    optionalNumber: (name) =>
-      members[name] === undefined || members[name] === null ? undefined : number(name),
-    object: (name) => readJsonFields(members[name], place(name)),
+    optionalNumber: (name) => (isAbsent(name) ? undefined : number(name)),
+    optionalText: (name) => (isAbsent(name) ? undefined : text(members[name], name)),
+    object,
+    optionalObject: (name) => (isAbsent(name) ? undefined : object(name)),
     objects: (name) => array(name).map((item) => readJsonFields(item, place(name))),
   };
 }

@@ -91,6 +91,16 @@ PEER            STATE      FOR   MEMBER  LAST SEEN  ADDRESSES
 `);
   });
 
+  test('runPeers() says why there are no peers', async () => {
+    const reason = 'typo.example. names no node, not even this one: there is no such name';
+    const bootstrap = { kind: 'dns', outcome: 'unnamed', reason };
+    const addr = await serve(() => Response.json({ ...report, bootstrap, peers: [] }));
+    const { text } = await output((writeOut) => runPeers({ addr, json: false }, { writeOut }));
+    expect(text).toContain(`\nbootstrap  ${reason}\npeers      0\n`);
+    const json = await output((writeOut) => runPeers({ addr, json: true }, { writeOut }));
+    expect(JSON.parse(json.text)).toMatchObject({ bootstrap });
+  });
+
   test('runPeers() prints JSON without what it does not know', async () => {
     const addr = await serve(() => Response.json({ ...report, newer: 1 }));
     const { text } = await output((writeOut) => runPeers({ addr, json: true }, { writeOut }));

@@ -31,6 +31,10 @@ export interface PeersReport {
   /** This node; its addresses are multiaddrs. */
   readonly self: { readonly id: string; readonly addresses: readonly string[] };
   readonly ready: boolean;
+  /** How it looked for its first peers the last time, as BootstrapState; undefined: it does not say. */
+  readonly bootstrap:
+    | { readonly kind: string; readonly outcome: string; readonly reason: string | undefined }
+    | undefined;
   readonly counts: PeerCounts;
   readonly peers: ReadonlyArray<{
     readonly id: string;
@@ -65,9 +69,16 @@ export function parsePeersReport(answer: unknown): PeersReport {
   return {
     self,
     ready: fields.flag('ready'),
+    bootstrap: parseBootstrap(fields.optionalObject('bootstrap')),
     counts: countPeers(peers),
     peers,
   };
+}
+
+function parseBootstrap(bootstrap: JsonFields | undefined): PeersReport['bootstrap'] {
+  if (bootstrap === undefined) return undefined;
+  const [kind, outcome] = [bootstrap.text('kind'), bootstrap.text('outcome')];
+  return { kind, outcome, reason: bootstrap.optionalText('reason') };
 }
 
 function parseSelf(self: JsonFields): PeersReport['self'] {
@@ -79,11 +90,13 @@ function parseCondition(text: string): PeerCondition {
   throw new DaemonError(`Cannot read what spegel answered: no peer is "${text}"; is it another version?`);
 }
 
-function formatPeersReport({ self, ready, counts, peers }: PeersReport): string {
+function formatPeersReport({ self, ready, bootstrap, counts, peers }: PeersReport): string {
   const head = [
     ['self', self.id],
     ['addresses', self.addresses.join(' ') || 'none'],
     ['ready', ready ? 'yes' : 'no'],
+    // What is as it should be needs no line; with peers it is of no importance.
+    ...(counts.connected > 0 || bootstrap?.reason === undefined ? [] : [['bootstrap', bootstrap.reason]]),
     ['peers', formatPeerCounts(counts)],
   ];
   if (peers.length === 0) return formatTable(head);

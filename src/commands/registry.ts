@@ -136,6 +136,7 @@ async function compose(shared: Process): Promise<void> {
       advertisedTags: () => advertiser.tags(),
       transfers,
       router,
+      bootstrap: () => router.bootstrapState(),
       hasLocally: (key) => has(store, key),
       clock,
       logger,

@@ -3,7 +3,12 @@ import { checkDaemon, type DaemonFacts } from './check-daemon.ts';
 import type { HttpAsk } from './http-ask.ts';
 
 const EXPECTED = { metricsAddr: '127.0.0.1:9090', registryPort: 5000, isKubernetes: true };
-const HEALTHY = { ready: true, peerAddresses: ['10.0.0.2'], metrics: 'spegel_containerd_connected 1\n' };
+const HEALTHY = {
+  ready: true,
+  peerAddresses: ['10.0.0.2'],
+  bootstrap: undefined,
+  metrics: 'spegel_containerd_connected 1\n',
+};
 const ok: HttpAsk = async () => ({ status: 200, text: '' });
 const nobody: HttpAsk = async (endpoint) => Promise.reject(new Error(`no route to ${endpoint}`));
 
@@ -40,6 +45,31 @@ describe('checkDaemon()', () => {
 
   test.each(CASES)('finds of %s what is wrong', async (_what, facts, ask, ids) => {
     expect((await checkDaemon(facts, EXPECTED, ask)).findings.map(({ id }) => id)).toEqual([...ids]);
+  });
+
+  test.each([
+    ['with Kubernetes', true, 'the headless service'],
+    ['without', false, 'at the name server'],
+  ])('names the bootstrap domain that names no node, %s', async (_what, isKubernetes, advice) => {
+    const reason = 'typo.example. names no node, not even this one: there is no such name';
+    const bootstrap = { kind: 'dns', outcome: 'unnamed', reason };
+    const facts = { ...HEALTHY, peerAddresses: [], bootstrap };
+    const { findings } = await checkDaemon(facts, { ...EXPECTED, isKubernetes }, ok);
+    expect(findings).toMatchObject([
+      { id: 'no-peers', severity: 'warning', seen: ['127.0.0.1:9090: 0 peers', `bootstrap: ${reason}`] },
+    ]);
+    expect(JSON.stringify(findings[0]?.mend)).toContain(advice);
+    expect(findings[0]?.what).toContain('domain');
+  });
+
+  test('says why bootstrapping fails, and of a single node no more than that it is alone', async () => {
+    const no = { ...HEALTHY, peerAddresses: [] };
+    const failed = { kind: 'dns', outcome: 'failed', reason: 'Cannot resolve a.example.' };
+    const alone = { kind: 'dns', outcome: 'alone', reason: undefined };
+    const seen = async (bootstrap: typeof failed | typeof alone) =>
+      (await checkDaemon({ ...no, bootstrap }, EXPECTED, ok)).findings[0]?.seen;
+    expect(await seen(failed)).toEqual(['127.0.0.1:9090: 0 peers', 'bootstrap: Cannot resolve a.example.']);
+    expect(await seen(alone)).toEqual(['127.0.0.1:9090: 0 peers']);
   });
 
   test('asks IPv6 peers in brackets, and is content with one that answers', async () => {

@@ -9,6 +9,10 @@ export type DaemonFacts =
       readonly ready: boolean;
       /** An address of each peer, IPv6 without brackets. */
       readonly peerAddresses: readonly string[];
+      /** How it looked for its first peers the last time: BootstrapState of src/routing; undefined: it does not say. */
+      readonly bootstrap:
+        | { readonly kind: string; readonly outcome: string; readonly reason: string | undefined }
+        | undefined;
       /** GET /metrics. */
       readonly metrics: string;
     };
@@ -56,7 +60,7 @@ export async function checkDaemon(
     };
   }
   const findings: Finding[] = [];
-  const { ready, peerAddresses, metrics } = daemon;
+  const { ready, peerAddresses, bootstrap, metrics } = daemon;
   if (!ready) {
     findings.push({
       id: 'daemon-not-ready',
@@ -88,17 +92,14 @@ export async function checkDaemon(
     });
   }
   if (peerAddresses.length === 0) {
+    const reason = bootstrap?.reason;
+    const isUnnamed = bootstrap?.outcome === 'unnamed';
     findings.push({
       id: 'no-peers',
       severity: 'warning',
-      what: 'spegel knows no other node: nobody can serve this one. That is right only for a single node',
-      seen: [`${metricsAddr}: 0 peers`],
-      mend: [
-        {
-          do: 'note',
-          text: 'check that the bootstrap of its flags leads to the other nodes, and that the port of --router-addr (5001) is open between nodes',
-        },
-      ],
+      what: `spegel knows no other node, so that no node can serve this one${isUnnamed ? ', and its bootstrap domain names no node at all' : ''}. That is right only for a single node`,
+      seen: [`${metricsAddr}: 0 peers`, ...(reason === undefined ? [] : [`bootstrap: ${reason}`])],
+      mend: [{ do: 'note', text: isUnnamed ? mendDomain(isKubernetes) : MEND_BOOTSTRAP }],
     });
   }
   findings.push(...(await checkPeers(peerAddresses, { port: registryPort, isKubernetes }, ask)));
@@ -120,6 +121,15 @@ export async function checkDaemon(
     });
   }
   return { findings, unknown: [] };
+}
+
+const MEND_BOOTSTRAP =
+  'check that the bootstrap of its flags leads to the other nodes, and that the port of --router-addr (5001) is open between nodes';
+
+function mendDomain(isKubernetes: boolean): string {
+  return isKubernetes
+    ? "correct the name in --dns-bootstrap-domain: that of the headless service whose endpoints are all of spegel's pods, with its namespace (kubectl get services -A), and with a dot at its end"
+    : 'correct the name in --dns-bootstrap-domain, or give it the addresses of the nodes at the name server';
 }
 
 /** When the daemon started, in seconds since the epoch, and whether containerd has ever asked it for what it had not. */

@@ -49,7 +49,12 @@ test('examineNode() finds nothing on a healthy host that it sees through a mount
       host: folder.host,
       connect: () => containerd('1.7.20'),
       ask: async () => ({ status: 200, text: '' }),
-      askDaemon: async () => ({ ready: true, peerAddresses: ['10.0.0.2'], metrics: '' }),
+      askDaemon: async () => ({
+        ready: true,
+        peerAddresses: ['10.0.0.2'],
+        bootstrap: undefined,
+        metrics: '',
+      }),
     },
     OPTIONS,
   );
@@ -102,6 +107,7 @@ test.each<[what: string, Readonly<Record<string, string>>, isPlain: boolean]>([
       askDaemon: async () => ({
         ready: true,
         peerAddresses: ['10.0.0.2'],
+        bootstrap: undefined,
         metrics: 'spegel_containerd_connected 0\n',
       }),
     },

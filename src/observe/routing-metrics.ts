@@ -28,7 +28,7 @@ export interface RoutingFigures {
 
 /** Where the first provider of a lookup came from; see docs/REFERENCE.md. */
 type LookupOutcome = 'record' | 'kept' | 'network' | 'nobody';
-type BootstrapOutcome = 'joined' | 'alone' | 'failed';
+type BootstrapOutcome = 'joined' | 'alone' | 'unnamed' | 'failed';
 
 /** Makes the router's metrics. What is told per lookup is only counted, and turned into samples when they are asked for. */
 export function createRoutingMetrics({ counter, gauge, histogram }: MetricFactory) {
@@ -52,7 +52,7 @@ export function createRoutingMetrics({ counter, gauge, histogram }: MetricFactor
   );
   const bootstraps = counter(
     'spegel_router_bootstraps_total',
-    'Rounds of bootstrapping: joined, alone (nobody but this node is named) or failed.',
+    'Rounds of bootstrapping: joined, alone (nobody but this node is named), unnamed (the domain does not even name this node) or failed.',
     ['outcome'],
   );
   const records = gauge(

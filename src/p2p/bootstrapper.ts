@@ -12,8 +12,24 @@ export interface BootstrapPeer {
 export interface Bootstrapper {
   /** For the log. */
   readonly kind: string;
-  /** The nodes that the source names now; this node may be among them. Rejects with BootstrapError while the source does not answer. */
+  /** The nodes that the source names now; this node may be among them. Rejects with BootstrapError while the source does not answer, and with NoNodeNamedError. */
   peers(signal: AbortSignal): Promise<readonly BootstrapPeer[]>;
+}
+
+/**
+ * The domain names no node at all, not even this one: that is an answer and no failure, and a mistake in nearly every case. A
+ * single node that belongs to the domain is named by it.
+ */
+export class NoNodeNamedError extends Error {
+  override readonly name = 'NoNodeNamedError';
+  readonly code = 'NO_NODE_NAMED';
+  readonly domain: string;
+
+  constructor(domain: string) {
+    // Which of the two it is the runtime's resolver does not tell.
+    super(`${domain} names no node, not even this one: there is no such name, or it has no addresses`);
+    this.domain = domain;
+  }
 }
 
 /** A bootstrap source cannot be used, or not now. The message says what to do. */

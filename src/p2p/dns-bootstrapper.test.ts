@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { BootstrapError, type BootstrapPeer } from './bootstrapper.ts';
+import { BootstrapError, type BootstrapPeer, NoNodeNamedError } from './bootstrapper.ts';
 import { failureOf } from '../runtime/conditions.fixture.ts';
 import { createDnsBootstrapper } from './dns-bootstrapper.ts';
 import { createDomainAddresses } from './domain-addresses.ts';
@@ -96,8 +96,10 @@ describe('createDnsBootstrapper()', () => {
   test.each<[name: string, answer: DnsAnswer]>([
     ['no such name', { error: 'NXDOMAIN' }],
     ['no address', { addresses: [] }],
-  ])('names nobody for %s', async (_name, answer) => {
-    expect((await resolve(() => answer)).peers).toEqual([]);
+  ])('says that the domain names no node for %s', async (_name, answer) => {
+    const error = await failureOf(resolve(() => answer));
+    expect(error).toBeInstanceOf(NoNodeNamedError);
+    expect(error).toMatchObject({ domain: DOMAIN, message: expect.stringContaining(DOMAIN) });
   });
 
   test.each<[name: string, answer: (question: DnsQuestion) => DnsAnswer]>([

@@ -1,16 +1,16 @@
 import { compareIps, parseIp } from '../runtime/ip-address.ts';
-import { BootstrapError, type Bootstrapper, type BootstrapPeer } from './bootstrapper.ts';
+import { BootstrapError, type Bootstrapper, type BootstrapPeer, NoNodeNamedError } from './bootstrapper.ts';
 import type { DomainAddresses } from './domain-addresses.ts';
 import { DNS_PEERS_PER_FAMILY, MAX_DNS_RANKS } from './limits.ts';
 import { tcpMultiaddr } from './listen-multiaddrs.ts';
 
 /**
  * Bootstraps from the addresses of a domain: the 3 lowest of each IP family (rank 0), and three by three the next
- * ones for when none of those answers. No such name, or no address, means nobody. The port is that of every node's
- * router, this one's own; throws BootstrapError for one that makes no sense.
+ * ones for when none of those answers. The port is that of every node's router, this one's own; throws BootstrapError for a
+ * port that makes no sense.
  */
 export function createDnsBootstrapper(
-  addresses: Pick<DomainAddresses, 'resolve'>,
+  addresses: Pick<DomainAddresses, 'domain' | 'resolve'>,
   port: number,
 ): Bootstrapper {
   if (port < 1) throw new BootstrapError('Bootstrapping by DNS needs a fixed port, the same on every node');
@@ -18,6 +18,7 @@ export function createDnsBootstrapper(
     kind: 'dns',
     async peers(signal) {
       const { ip4 = [], ip6 = [] } = await addresses.resolve(signal);
+      if (ip4.length + ip6.length === 0) throw new NoNodeNamedError(addresses.domain);
       return [...toPeers(ip4, port), ...toPeers(ip6, port)];
     },
   };

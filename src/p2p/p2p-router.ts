@@ -12,7 +12,7 @@ import { decode as decodeMultihash } from 'multiformats/hashes/digest';
 import { createDhtNode, type DhtNode, type DhtObserver, type DhtStats } from '../dht/dht-node.ts';
 import { isLoopbackIp, isUnicastIp } from '../dht/peer-address.ts';
 import type { Logger } from '../observe/log.ts';
-import type { PeerState, Router } from '../routing/router.ts';
+import type { BootstrapOutcome, BootstrapState, PeerState, Router } from '../routing/router.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { formatIp } from '../runtime/ip-address.ts';
 import { systemTimers } from '../runtime/timers.ts';
@@ -38,7 +38,7 @@ import { peerIps } from './peer-addresses.ts';
 import { createProviderQueries } from './provider-queries.ts';
 import { serveDhtStreams } from './serve-dht-streams.ts';
 import { spareConnections } from './spare-connections.ts';
-import { type BootstrapOutcome, keepConnected } from './staying-connected.ts';
+import { keepConnected } from './staying-connected.ts';
 import { createToProvider } from './to-provider.ts';
 import { watchConnections } from './watch-connections.ts';
 import { watchForTwins } from './watch-for-twins.ts';
@@ -81,6 +81,8 @@ export interface P2pRouter extends Router, AsyncDisposable {
   bootstrapDocuments(): Promise<BootstrapDocuments>;
   /** Figures for metrics and the debug page. */
   stats(): DhtStats & { readonly membership: MembershipStats };
+  /** How bootstrapping has ended the last time; undefined while the first round is under way. */
+  bootstrapState(): BootstrapState | undefined;
   /** This node is reached at these IPs from now on: at least one. See findAnnounceAddresses. */
   announce(addresses: readonly string[]): void;
   /** The peers (this node among them) that this node's own records name as providers of the key. Asks nobody. */
@@ -189,6 +191,7 @@ export async function createP2pRouter(deps: P2pRouterDeps, options: P2pRouterOpt
     isReady = true;
     logger.info('Router is ready', { peers: routingTable.size });
   };
+  let bootstrapState: BootstrapState | undefined;
   const background = [
     keepConnected(
       {
@@ -197,7 +200,11 @@ export async function createP2pRouter(deps: P2pRouterDeps, options: P2pRouterOpt
         logger,
         clock,
         onReady,
-        onOutcome: (outcome) => deps.observer?.bootstrapEnded(outcome),
+        onOutcome(outcome, error) {
+          const reason = error instanceof Error ? error.message : undefined;
+          bootstrapState = { kind: bootstrapper.kind, outcome, reason };
+          deps.observer?.bootstrapEnded(outcome);
+        },
       },
       stopped.signal,
     ),
@@ -271,6 +278,7 @@ export async function createP2pRouter(deps: P2pRouterDeps, options: P2pRouterOpt
       logger.info('This node has other addresses now', { addresses: node.announced() });
     },
     stats: () => ({ ...dht.stats(), membership: membership.stats() }),
+    bootstrapState: () => bootstrapState,
     recorded: (key) => dht.recorded(key).map((name) => peerNamed(name).toString()),
     async [Symbol.asyncDispose]() {
       stopped.abort(new Error('The router has stopped'));

@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, test } from 'bun:test';
 
-import { silentLogger } from '../observe/log.ts';
+import { createLogger } from '../observe/log.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { BootstrapError, type BootstrapPeer } from './bootstrapper.ts';
+import { BootstrapError, type BootstrapPeer, NoNodeNamedError } from './bootstrapper.ts';
 import { until } from '../runtime/conditions.fixture.ts';
 import { orAbort } from '../runtime/or-abort.ts';
 import {
@@ -31,6 +31,7 @@ function start(peers: () => BootstrapPeer[], reachable = new Set<string>()) {
     dialed: [] as string[],
     known: [] as BootstrapPeer[],
     outcomes: [] as string[],
+    lines: [] as string[],
   };
   /** Peers that are gone, although others are connected. */
   const missing = new Set<string>();
@@ -51,7 +52,7 @@ function start(peers: () => BootstrapPeer[], reachable = new Set<string>()) {
   };
   const running = keepConnected(
     {
-      logger: silentLogger,
+      logger: createLogger({ level: 'info', write: (line) => state.lines.push(line) }),
       clock,
       onReady: () => state.readyCount++,
       onOutcome: (outcome) => state.outcomes.push(outcome),
@@ -104,6 +105,27 @@ describe('keepConnected()', () => {
     const { state } = start(() => [SELF]);
     await until(() => state.readyCount === 1);
     expect(state.dialed).toEqual([]);
+  });
+
+  test('is ready at once when the domain names no node, and warns of it once until that changes', async () => {
+    let isNamed = false;
+    const { state } = start(() => {
+      if (isNamed) return [SELF];
+      throw new NoNodeNamedError('typo.example.');
+    });
+    const reports = () => state.lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+    await until(() => state.rounds > 3);
+    expect(state.readyCount).toBe(1);
+    expect(new Set(state.outcomes)).toEqual(new Set(['unnamed']));
+    expect(reports()).toMatchObject([{ level: 'WARN', domain: 'typo.example.' }]);
+    isNamed = true;
+    await until(() => state.outcomes.at(-1) === 'alone');
+    expect(reports().slice(1)).toMatchObject([
+      { level: 'INFO', msg: 'Bootstrap names nobody but this node' },
+    ]);
+    isNamed = false;
+    await until(() => state.outcomes.at(-1) === 'unnamed');
+    expect(reports().slice(2)).toMatchObject([{ level: 'WARN', domain: 'typo.example.' }]);
   });
 
   test('is ready when it has joined', async () => {

@@ -1,7 +1,8 @@
 import type { Logger } from '../observe/log.ts';
 import { createBackoff } from '../runtime/backoff.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { BootstrapError, type Bootstrapper, type BootstrapPeer } from './bootstrapper.ts';
+import type { BootstrapOutcome } from '../routing/router.ts';
+import { BootstrapError, type Bootstrapper, type BootstrapPeer, NoNodeNamedError } from './bootstrapper.ts';
 import {
   BOOTSTRAP_DIALS,
   BOOTSTRAP_GRACE_MS,
@@ -41,14 +42,11 @@ export interface StayingConnectedDeps {
   readonly clock: Clock;
   /** Called once, when peers are known or there is nobody but this node. */
   readonly onReady: () => void;
-  /** Told how each round of bootstrapping has ended, for metrics. */
-  readonly onOutcome?: (outcome: BootstrapOutcome) => void;
+  /** Told how each round of bootstrapping has ended, with the error of `unnamed` and `failed`. */
+  readonly onOutcome?: (outcome: BootstrapOutcome, error: unknown) => void;
   /** A number from 0 up to, not including, 1. Default Math.random. */
   readonly random?: () => number;
 }
-
-/** How one round of bootstrapping ended; `alone`: nobody but this node is named. */
-export type BootstrapOutcome = 'joined' | 'alone' | 'failed';
 
 /**
  * Bootstraps at the start, again when all peers are lost (with backoff), and every 30 minutes, until the signal
@@ -104,10 +102,10 @@ export async function keepConnected(deps: StayingConnectedDeps, signal: AbortSig
   while (!signal.aborted) {
     const { outcome, error, ranks } = await bootstrapOnce(deps, signal);
     if (signal.aborted) return;
-    deps.onOutcome?.(outcome);
+    deps.onOutcome?.(outcome, error);
     if (outcome !== last) logOutcome(logger, outcome, deps.bootstrapper.kind, error);
     last = outcome;
-    if (outcome === 'alone') setReady();
+    if (outcome === 'alone' || outcome === 'unnamed') setReady();
     if (network.hasPeers()) {
       setReady();
       backoff.reset();
@@ -131,16 +129,19 @@ async function bootstrapOnce(
   const { network } = deps;
   let ranks: BootstrapPeer[][] | undefined;
   let error: unknown;
+  let unnamed: NoNodeNamedError | undefined;
   try {
     ranks = byRank(await others(deps, signal));
   } catch (cause) {
-    error = cause;
+    if (cause instanceof NoNodeNamedError) unnamed = cause;
+    else error = cause;
   }
   const known = network.hasPeers() ? [] : await network.knownPeers().catch(() => []);
   const { isJoined, failure } = await dialByRank(deps, { ranks: ranks ?? [], known }, signal);
   if (isJoined) return { outcome: 'joined', ranks };
   error ??= failure;
-  return error === undefined ? { outcome: 'alone', ranks } : { outcome: 'failed', error, ranks };
+  if (error !== undefined) return { outcome: 'failed', error, ranks };
+  return unnamed === undefined ? { outcome: 'alone', ranks } : { outcome: 'unnamed', error: unnamed, ranks };
 }
 
 /** Whom bootstrap names, but for this node. Rejects as Bootstrapper.peers does. */
@@ -210,7 +211,12 @@ function chunks<T>(items: readonly T[], size: number): T[][] {
 function logOutcome(logger: Logger, outcome: BootstrapOutcome, kind: string, error: unknown): void {
   if (outcome === 'joined') logger.info('Joined the cluster', { bootstrap: kind });
   else if (outcome === 'alone') logger.info('Bootstrap names nobody but this node', { bootstrap: kind });
-  else logger.warn('Cannot bootstrap, trying again', { bootstrap: kind, error });
+  else if (error instanceof NoNodeNamedError) {
+    logger.warn(
+      'The domain names no node, not even this one, so none is found by it: check the name in --dns-bootstrap-domain, with Kubernetes that of the headless service',
+      { bootstrap: kind, domain: error.domain },
+    );
+  } else logger.warn('Cannot bootstrap, trying again', { bootstrap: kind, error });
 }
 
 /** Waits until the time is over or one of the conditions holds. */

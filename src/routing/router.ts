@@ -32,6 +32,21 @@ export interface SelfState {
   readonly multiaddrs: readonly string[];
 }
 
+/**
+ * How a round of looking for the first peers has ended. `alone`: no node but this one is named. `unnamed`: a domain names no
+ * node, not even this one.
+ */
+export type BootstrapOutcome = 'joined' | 'alone' | 'unnamed' | 'failed';
+
+/** The last round of looking for the first peers. */
+export interface BootstrapState {
+  /** Where it looks: `dns`, `http` or `static`. */
+  readonly kind: string;
+  readonly outcome: BootstrapOutcome;
+  /** Why, with `unnamed` and `failed`. */
+  readonly reason: string | undefined;
+}
+
 /** Options of a lookup. */
 export interface LookupOptions {
   /** Ends the lookup; the iteration then ends without throwing. */

@@ -80,6 +80,7 @@ function setUp({
       ],
       transfers,
       router,
+      bootstrap: () => ({ kind: 'dns', outcome: 'joined', reason: undefined }),
       hasLocally: async () => true,
       clock: systemClock,
       logger: silentLogger,
@@ -104,6 +105,7 @@ describe('createMetricsApp()', () => {
     expect(await (await setUp().get('/debug/peers')).json()).toEqual({
       self: { id: EVIL, addresses: ['/ip4/10.0.0.1/tcp/5001'] },
       ready: true,
+      bootstrap: { kind: 'dns', outcome: 'joined' },
       counts: { connected: 1, doubtful: 0, dead: 0, known: 0, members: 1 },
       peers: [STATE],
     });

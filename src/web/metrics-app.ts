@@ -5,7 +5,7 @@ import type { Metrics } from '../observe/metrics.ts';
 import { isDigest } from '../oci/digest.ts';
 import { parseReference } from '../oci/reference.ts';
 import { countPeers } from '../routing/peer-counts.ts';
-import type { Router } from '../routing/router.ts';
+import type { BootstrapState, Router } from '../routing/router.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { createDeadline } from '../runtime/deadline.ts';
 import { createDebugRoutes, type DebugRoutesDeps } from './debug-routes.ts';
@@ -23,6 +23,8 @@ const MAX_CONCURRENT_FINDS = 4;
 export interface MetricsAppDeps extends DebugRoutesDeps {
   readonly metrics: Pick<Metrics, 'expose' | 'peersKnown' | 'advertised'>;
   readonly router: Router;
+  /** Undefined while that is not known. */
+  readonly bootstrap: () => BootstrapState | undefined;
   /** True if this node has the key itself. */
   readonly hasLocally: (key: string) => Promise<boolean>;
   readonly clock: Clock;
@@ -38,7 +40,7 @@ export interface MetricsAppOptions {
 
 /** The HTTP of --metrics-addr: Prometheus metrics, and what `spegel peers` asks for. */
 export function createMetricsApp(deps: MetricsAppDeps, options: MetricsAppOptions): RequestHandler {
-  const { metrics, advertised, router, hasLocally, clock, logger } = deps;
+  const { metrics, advertised, router, bootstrap, hasLocally, clock, logger } = deps;
   const app = new Hono();
   let finds = 0;
 
@@ -57,6 +59,7 @@ export function createMetricsApp(deps: MetricsAppDeps, options: MetricsAppOption
     return c.json({
       self: { id, addresses: multiaddrs },
       ready: router.ready(),
+      bootstrap: bootstrap(),
       counts: countPeers(peers),
       peers,
     });

@@ -94,6 +94,7 @@ await listen(
       advertisedTags: () => advertiser.tags(),
       transfers,
       router,
+      bootstrap: () => router.bootstrapState(),
       hasLocally,
       clock,
       logger,
