@@ -25,24 +25,28 @@ const GENERAL_OPTIONS = new Set([
   'nsdelegate',
 ]);
 
-/** The control group hierarchies of this machine. */
+/** The control group hierarchies of this machine, as they are mounted below /sys/fs/cgroup: chroots may have them elsewhere, too. */
 export function listCgroupMounts(): readonly CgroupMount[] {
   return readFileSync('/proc/mounts', 'utf8')
     .split('\n')
     .flatMap((line): CgroupMount[] => {
       const [, mount = '', type = '', options = ''] = line.split(' ');
       if (type !== 'cgroup' && type !== 'cgroup2') return [];
+      if (mount !== CGROUP_ROOT && !mount.startsWith(`${CGROUP_ROOT}/`)) return [];
       const controllers = options.split(',').filter((option) => !GENERAL_OPTIONS.has(option));
       return [{ mount, type, controllers: type === 'cgroup' ? controllers.join(',') : '' }];
     });
 }
 
 /**
- * Mounts the machine's control groups where a process sees none: `ip netns exec` gives what it runs another /sys,
- * without them, and containers cannot be started there. Ends with the process's mount namespace.
+ * Makes a process's mount namespace, which nothing else may be in, one that containers can be started in: `ip netns exec`
+ * gives what it runs another /sys, without control groups. In a chroot it also becomes the namespace's root, because
+ * whatever enters a namespace (nsenter, `runc exec`) starts at that, and would be outside of the chroot.
  */
 export async function showCgroups(pid: number): Promise<void> {
-  const script = ['set -e'];
+  // pivot_root puts the old root on top of the new one.
+  const leaveOldRoot = `cd /proc/${pid}/root && pivot_root . . && umount --lazy . && cd /`;
+  const script = ['set -e', `if [ "$(readlink /proc/${pid}/root)" != / ]; then ${leaveOldRoot}; fi`];
   const mounts = listCgroupMounts();
   // v1 has its hierarchies side by side on a tmpfs; v2 alone is mounted there itself.
   if (mounts.some(({ mount }) => mount !== CGROUP_ROOT)) {
