@@ -19,6 +19,7 @@ const documented = (await readBlocks()).flatMap(({ file, line, language, text })
   const isValues = typeof parsed === 'object' && parsed !== null && 'spegel' in parsed;
   return isValues ? [[`${file}:${line}`, parsed] as const] : [];
 });
+if (documented.length === 0) throw new Error('No block of the documents has values for the chart');
 
 /** Without what only this chart has defaults for. */
 function withoutSecurity(manifests: readonly Manifest[]): unknown {
@@ -138,6 +139,7 @@ describe.skipIf(found === undefined)('the chart (needs helm)', () => {
     const manifests = parseManifests(
       await renderChanged(helm, { 'values.yaml': values }, { values: OWN_IMAGE }),
     );
+    expect(manifests).not.toEqual([]);
     expect(manifests.flatMap(validateManifest)).toEqual([]);
     const golden = await Bun.file(
       join(GOLDEN_FOLDER, `untouched-${name.slice('spegel-'.length)}.yaml`),

@@ -142,6 +142,7 @@ describe('the rendered chart', () => {
     const containers = (await read(name)).flatMap((manifest) =>
       containersOf(manifest['spec'] as Spec | undefined),
     );
+    expect(containers.flatMap(({ args = [] }) => args)).not.toEqual([]);
     const unknown = containers.flatMap(({ args = [] }) => {
       const [command = '', ...rest] = args;
       const flags = new Set(['log-level', ...Object.keys(tables[command] ?? {}).map(flagName)]);
@@ -183,6 +184,7 @@ describe('what doctor sees in the pod', () => {
       containersOf(manifest['spec'] as Spec | undefined),
     );
     const names = containers.flatMap(({ env = [] }) => env.map(({ name }) => name));
+    expect(names).not.toEqual([]);
     expect(names.filter((name) => !known.has(name))).toEqual([]);
   });
 

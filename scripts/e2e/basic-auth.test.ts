@@ -153,6 +153,7 @@ test.each([
 test('the log tells nobody the password', async () => {
   for (const { mirror } of lab().nodes) {
     const log = await mirror.log();
+    expect(log).toContain('"level":"DEBUG"');
     expect(log).not.toContain('pass:w');
     expect(log).not.toContain(AUTHORIZATION.slice('Basic '.length));
   }

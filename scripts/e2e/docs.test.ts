@@ -52,6 +52,8 @@ async function run({ file, line, text }: DocBlock, prefix: readonly string[], be
 
 const of = (runner: DocBlock['runner']) => {
   const found = blocks.filter((block) => block.runner === runner);
+  // No test at all would be a success.
+  if (found.length === 0) throw new Error(`No block of the documents is marked with "run: ${runner}"`);
   return found.map((block) => [`${block.file}:${block.line}`, block] as const);
 };
 

@@ -73,6 +73,9 @@ const at = <T>(items: readonly T[], n: number): T => {
   return item;
 };
 
+/** The mirror of each node. Throws unless all of them were started. */
+const startedMirrors = (): Container[] => NODES.map((n) => at(mirrors, n));
+
 /** Paths, owners, modes and contents of all below a folder. */
 async function readTree(path: string): Promise<string> {
   const find = ['find', '.', '-printf', '%P %M %U:%G\\n', '-type', 'f', '-exec', 'sha256sum', '{}', ';'];
@@ -198,7 +201,7 @@ test('the mirror runs as a container of the chart does, finds the others by DNS,
 });
 
 test('nothing is writable, no capability is left, and seccomp filters', async () => {
-  for (const { pid } of mirrors) {
+  for (const { pid } of startedMirrors()) {
     const status = await readFile(`/proc/${pid}/status`, 'utf8');
     const field = (name: string) => new RegExp(`^${name}:\\s*(\\S+)`, 'm').exec(status)?.[1];
     expect(['CapPrm', 'CapEff', 'CapBnd', 'CapAmb'].map(field)).toEqual(Array(4).fill('0'.repeat(16)));
@@ -261,14 +264,15 @@ test('the page at /debug/web/ names the transfer and the peer that it came from'
 });
 
 test('the program in a running container is found by its name, as documented', async () => {
-  const { exitCode, stdout } = await at(mirrors, 2).exec(['spegel', 'peers', '--json']);
-  expect(exitCode).toBe(0);
+  const { exitCode, stdout, stderr } = await at(mirrors, 2).exec(['spegel', 'peers', '--json']);
+  expect({ exitCode, stderr }).toMatchObject({ exitCode: 0 });
   expect((JSON.parse(stdout) as { peers: unknown[] }).peers).toHaveLength(2);
 });
 
 test('doctor in a running container sees the node: nothing is wrong, then what somebody has broken', async () => {
   const doctor = async () => {
-    const { exitCode, stdout } = await at(mirrors, 2).exec(['spegel', 'doctor', '--json']);
+    const { exitCode, stdout, stderr } = await at(mirrors, 2).exec(['spegel', 'doctor', '--json']);
+    if (stdout === '') throw new Error(`doctor ended with ${exitCode}: ${stderr}`);
     return { exitCode, ...(JSON.parse(stdout) as { findings: { id: string }[]; unknown: string[] }) };
   };
   expect(await doctor()).toMatchObject({
@@ -290,7 +294,7 @@ const LIMIT_TEST = 'the mirrors stayed within 128 MiB';
 test.skipIf(!HAS_MEMORY_CONTROLLER)(
   HAS_MEMORY_CONTROLLER ? LIMIT_TEST : `${LIMIT_TEST}: NOT TESTED, this machine has no memory controller`,
   () => {
-    for (const [index, mirror] of mirrors.entries()) {
+    for (const [index, mirror] of startedMirrors().entries()) {
       const v1 = isVersion1(mirror);
       const limit = mirror.readCgroup('memory', v1 ? 'memory.limit_in_bytes' : 'memory.max');
       const events = mirror.readCgroup('memory', v1 ? 'memory.oom_control' : 'memory.events');
@@ -313,7 +317,7 @@ function isVersion1(mirror: Container): boolean {
 }
 
 test('SIGTERM ends a mirror with exit code 0', async () => {
-  for (const mirror of mirrors.splice(0)) {
+  for (const mirror of startedMirrors()) {
     expect({ exitCode: await mirror.stop(), log: (await mirror.log()).slice(-2000) }).toMatchObject({
       exitCode: 0,
     });

@@ -9,6 +9,7 @@ describe('a simulated cluster', () => {
     '$name: $question',
     async ({ run }) => {
       const { goals } = await run(SHORT);
+      expect(goals).not.toEqual([]);
       expect(goals.filter(({ isMet }) => !isMet)).toEqual([]);
     },
     TIMEOUT_MS,

@@ -69,7 +69,7 @@ describe('check()', () => {
     node.check(A);
     await until(() => (node.lookups.at(-1)?.atMs ?? 0) >= COMMIT_WAIT_MS);
     expect(node.lookups.length).toBeLessThan(40);
-    expect(node.told.every(([what]) => what === 'absent')).toBe(true);
+    expect(new Set(node.told.map(([what]) => what))).toEqual(new Set(['absent']));
   });
 
   test('check() tells of a file that is gone without asking', async () => {
@@ -86,7 +86,7 @@ describe('check()', () => {
     node.lookup = () => 7;
     node.check(A);
     await until(() => (node.lookups.at(-1)?.atMs ?? 0) >= COMMIT_WAIT_MS);
-    expect(node.told.every(([what]) => what === 'absent')).toBe(true);
+    expect(new Set(node.told.map(([what]) => what))).toEqual(new Set(['absent']));
   });
 
   test('check() looks again if the file changes while it asks', async () => {

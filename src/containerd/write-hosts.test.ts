@@ -52,6 +52,7 @@ describe('writeHosts()', () => {
     const kept = Object.entries(before)
       .filter(([path]) => /^certs\.d\/./.test(path))
       .map(([path, text]) => [path.replace('certs.d/', 'certs.d/_backup/'), text]);
+    expect(kept).not.toEqual([]);
     expect(after).toMatchObject(Object.fromEntries(kept) as HostsTree);
     const ours = new Set(['docker.io/hosts.toml', 'ghcr.io', 'ghcr.io/', 'ghcr.io/hosts.toml']);
     for (const [path, text] of Object.entries(before)) {
