@@ -2,7 +2,7 @@ import { beforeAll, expect, test } from 'bun:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { LabNode } from '../lab/lab-node.ts';
 import { MIRROR_PORTS } from '../lab/mirror.ts';
-import { type BlobReader, type BlobReading, readBlobs } from '../lab/read-blobs.ts';
+import { type BlobReader, type BlobReading, readBlobs, startReaders } from '../lab/read-blobs.ts';
 import { createImage } from '../lab/test-image.ts';
 import { contentPath, untilFound } from '../lab/until-found.ts';
 import { REGISTRY } from '../lab/upstream.ts';
@@ -49,6 +49,7 @@ function mixedReaders(target: LabNode, aborting: boolean): BlobReader[] {
 }
 
 function expectExact(readings: readonly BlobReading[], readers: readonly BlobReader[]): void {
+  expect(readings).toHaveLength(READERS);
   const sizes = readers.map(({ path }) => layers.find(({ digest }) => path.includes(digest))?.sizeBytes ?? 0);
   readings.forEach(({ ended, wrongAt, receivedBytes, status }, n) => {
     const { offset = 0, abortAfterBytes } = readers[n] as BlobReader;
@@ -85,7 +86,7 @@ test('every byte is right while holders are killed and hang in turn', async () =
         await mirror.launch();
         await mirror.ready();
       } else {
-        mirror.hang();
+        await mirror.hang();
         await sleep(BREAK_EVERY_MS * 2);
         mirror.resume();
       }
@@ -110,10 +111,11 @@ test('what a reader gets is a right beginning when the only way to a holder is l
   const readers = mixedReaders(target, false).map((reader): BlobReader =>
     Object.assign(reader, { bytesPerSecond: 4 * MB, resumes: false }),
   );
-  const running = readBlobs(lab().hub, readers);
-  await sleep(2 * BREAK_EVERY_MS);
+  const { underWay, readings: running } = startReaders(lab().hub, readers);
+  await underWay;
   await lab().node(1).mirror.kill();
   const readings = await running;
+  expect(readings).toHaveLength(READERS);
   for (const { ended, wrongAt, receivedBytes } of readings) {
     // Neither a clean end nor a reset: containerd goes on from here only after a FIN.
     expect({ ended, wrongAt }).toEqual({ ended: 'short', wrongAt: undefined });

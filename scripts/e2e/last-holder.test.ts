@@ -21,7 +21,7 @@ test.each(['kill', 'hang'] as const)(
     await untilFound(asker, image, how, 'v1');
     for (const { mirror } of holders.slice(0, -1)) {
       if (how === 'kill') await mirror.kill();
-      else mirror.hang();
+      else await mirror.hang();
     }
     const layers = image.blobs.filter(({ kind }) => kind === 'layer');
     const statuses: number[] = [];

@@ -62,6 +62,7 @@ test('50 readers at 1 MB/s are served within 128 MiB through a node that lacks t
   const readings = await readBlobs(hub, readers);
   const durations = readings.map(({ durationMs }) => durationMs / 1000).sort((a, b) => a - b);
   console.log(`${READERS} readers: ${durations[0]?.toFixed(1)} to ${durations.at(-1)?.toFixed(1)} s`);
+  expect(readings).toHaveLength(READERS);
   for (const { ended, wrongAt, receivedBytes } of readings) {
     expect({ ended, wrongAt }).toEqual({ ended: 'complete', wrongAt: undefined });
     expect(receivedBytes).toBeGreaterThanOrEqual(READ_BYTES);

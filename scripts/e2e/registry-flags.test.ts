@@ -195,7 +195,7 @@ const ROWS: FlagRows<typeof registryFlags, Row> = {
     effect: async (run) => {
       await findsFar(run);
       const { mirror } = lab().node(2);
-      mirror.hang();
+      await mirror.hang();
       try {
         const startedMs = performance.now();
         expect(await run.status(missing)).toBe(404);

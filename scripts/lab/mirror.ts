@@ -9,6 +9,7 @@ import { type Metrics, parseMetrics } from './metrics.ts';
 import type { Endpoint } from './network.ts';
 import type { ProcessUsage } from './process-usage.ts';
 import { type CommandResult, runCommand, tryCommand } from './run-command.ts';
+import { untilStopped } from './until-stopped.ts';
 
 /** Ports of every mirror; each node has an address of its own. */
 export const MIRROR_PORTS = { registry: 5000, router: 5001, metrics: 9090, bootstrap: 8080 } as const;
@@ -28,8 +29,8 @@ export interface Mirror {
   stop(): Promise<number>;
   /** SIGKILL. */
   kill(): Promise<void>;
-  /** SIGSTOP: connections stay open, nothing moves. */
-  hang(): void;
+  /** SIGSTOP: connections stay open, nothing moves. Returns once it has stopped. */
+  hang(): Promise<void>;
   /** SIGCONT. */
   resume(): void;
   /** stop(), launch() and ready(). */
@@ -156,7 +157,10 @@ export async function createMirror(deps: MirrorDeps, options: MirrorOptions): Pr
       waitUntilReady(started(), async () => isOk(`${url}/readyz`), { timeoutMs: READY_TIMEOUT_MS }),
     stop: async () => started().stop(),
     kill: async () => started().kill(),
-    hang: () => started().signal('SIGSTOP'),
+    hang: async () => {
+      started().signal('SIGSTOP');
+      await untilStopped(started().pid);
+    },
     resume: () => started().signal('SIGCONT'),
     restart: async () => {
       await started().stop();

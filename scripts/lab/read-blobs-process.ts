@@ -1,11 +1,12 @@
 /**
- * The readers of readBlobs(), started inside a namespace: an array of BlobReader on standard input, one of
- * BlobReading on standard output. Raw sockets, so that what is read is what came, and no sooner than it is wanted.
+ * The readers of startReaders(), started inside a namespace: an array of BlobReader on standard input; on standard
+ * output a line once each of them has the first byte of a body or has ended, then one with an array of BlobReading. Raw
+ * sockets, so that what is read is what came, and no sooner than it is wanted.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { BlobReader, BlobReading } from './read-blobs.ts';
+import { type BlobReader, type BlobReading, UNDER_WAY } from './read-blobs.ts';
 
 /** A slow reader takes its share so many times a second. */
 const TAKES_PER_SECOND = 20;
@@ -26,10 +27,16 @@ interface Response {
 writeFileSync('/proc/sys/net/ipv4/tcp_rmem', '4096 65536 131072');
 
 const readers = (await Bun.stdin.json()) as BlobReader[];
+/** Readers that have no byte of a body yet. */
+const waiting = new Set(readers);
 const files = new Map<string, Buffer>();
 for (const { file } of readers) if (!files.has(file)) files.set(file, readFileSync(file));
 console.log(JSON.stringify(await Promise.all(readers.map(run))));
 process.exit(0);
+
+function noteUnderWay(reader: BlobReader): void {
+  if (waiting.delete(reader) && waiting.size === 0) console.log(UNDER_WAY);
+}
 
 async function run(reader: BlobReader): Promise<BlobReading> {
   const { file, offset = 0, resumes = false } = reader;
@@ -45,6 +52,7 @@ async function run(reader: BlobReader): Promise<BlobReading> {
     const { ended, status, wrongAt } = response;
     const over = ended === 'complete' || ended === 'aborted' || wrongAt !== undefined;
     if (over || !resumes || fruitless > MAX_FRUITLESS) {
+      noteUnderWay(reader);
       return { ended, receivedBytes, wrongAt, requests, status, durationMs: performance.now() - startedMs };
     }
     await sleep(RETRY_PAUSE_MS);
@@ -52,11 +60,12 @@ async function run(reader: BlobReader): Promise<BlobReading> {
 }
 
 async function request(
-  { host, port, path, bytesPerSecond, abortAfterBytes = Infinity }: BlobReader,
+  reader: BlobReader,
   expected: Buffer,
   from: number,
   readBefore: number,
 ): Promise<Response> {
+  const { host, port, path, bytesPerSecond, abortAfterBytes = Infinity } = reader;
   const socket = connect({ host, port });
   const range = from === 0 ? '' : `Range: bytes=${from}-\r\n`;
   socket.write(`GET ${path} HTTP/1.1\r\nHost: ${host}:${port}\r\n${range}Connection: close\r\n\r\n`);
@@ -90,6 +99,7 @@ async function request(
         body = head.subarray(end + 4);
       }
       take(body);
+      if (receivedBytes > 0) noteUnderWay(reader);
       if (wrongAt !== undefined || readBefore + receivedBytes >= abortAfterBytes) {
         // With unread bytes left this sends a reset.
         socket.resetAndDestroy();

@@ -1,6 +1,7 @@
+import { createInterface } from 'node:readline';
+import { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import type { NetworkNamespace } from './network-namespace.ts';
-import { runCommand } from './run-command.ts';
 
 /** One client that reads a blob, as slowly as it is told to. */
 export interface BlobReader {
@@ -34,12 +35,45 @@ export interface BlobReading {
 
 const SCRIPT = fileURLToPath(import.meta.resolve('./read-blobs-process.ts'));
 
-/** Runs the readers side by side in a namespace, whose TCP receive buffers it makes small for good. */
-export async function readBlobs(
+/** The line that says that all readers are under way. */
+export const UNDER_WAY = 'under way';
+
+/** Readers that were started. */
+export interface StartedReaders {
+  /** Resolves once each reader has the first byte of a body, or has ended. */
+  readonly underWay: Promise<void>;
+  readonly readings: Promise<BlobReading[]>;
+}
+
+/** Starts the readers side by side in a namespace, whose TCP receive buffers it makes small for good. */
+export function startReaders(
   namespace: NetworkNamespace,
   readers: readonly BlobReader[],
   { timeoutMs = 120_000 }: { readonly timeoutMs?: number } = {},
+): StartedReaders {
+  const child = Bun.spawn([...namespace.enter, 'setpriv', '--pdeathsig', 'KILL', process.execPath, SCRIPT], {
+    stdin: new TextEncoder().encode(JSON.stringify(readers)),
+    stdout: 'pipe',
+    stderr: 'inherit',
+    timeout: timeoutMs,
+    killSignal: 'SIGKILL',
+  });
+  const lines = createInterface({ input: Readable.fromWeb(child.stdout as never) })[Symbol.asyncIterator]();
+  const readLine = async (): Promise<string> => {
+    const { value, done } = await lines.next();
+    if (done === true) throw new Error(`The readers ended too early, with ${await child.exited}`);
+    return value;
+  };
+  const underWay = readLine().then((line) => {
+    if (line !== UNDER_WAY) throw new Error(`The readers said "${line}" in place of "${UNDER_WAY}"`);
+  });
+  return { underWay, readings: underWay.then(async () => JSON.parse(await readLine()) as BlobReading[]) };
+}
+
+/** Runs the readers of startReaders() to their end. */
+export async function readBlobs(
+  namespace: NetworkNamespace,
+  readers: readonly BlobReader[],
 ): Promise<BlobReading[]> {
-  const argv = [...namespace.enter, 'setpriv', '--pdeathsig', 'KILL', process.execPath, SCRIPT];
-  return JSON.parse(await runCommand(argv, { stdin: JSON.stringify(readers), timeoutMs })) as BlobReading[];
+  return startReaders(namespace, readers).readings;
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { digestOf, splitDigest } from '../../../src/oci/digest.ts';
 import { MEDIA_TYPE } from '../../../src/oci/media-type.ts';
 import { runCommand } from '../../lab/run-command.ts';
+import { untilStopped } from '../../lab/until-stopped.ts';
 import { waitFor } from '../../lab/wait-for.ts';
 
 /** A containerd without CRI, for tests of the store: it starts in some 100 ms and needs no network. */
@@ -24,8 +25,10 @@ export interface PlainContainerd extends AsyncDisposable {
   ingest(bytes: Uint8Array, options?: CtrOptions): Promise<void>;
   /** Starts it, and waits until it answers. */
   start(): Promise<void>;
-  /** Sends it a signal. */
-  signal(signal: 'SIGSTOP' | 'SIGCONT'): void;
+  /** SIGSTOP; returns once it answers nothing any more. */
+  hang(): Promise<void>;
+  /** SIGCONT. */
+  resume(): void;
   /** Kills it with SIGKILL and waits for its end. */
   kill(): Promise<void>;
 }
@@ -108,8 +111,13 @@ disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.cri.v1.images", 
       child = Bun.spawn([program('containerd'), '--config', configPath], { stdout: log, stderr: log });
       await waitFor(`containerd in ${folder}`, async () => (await containerd.ctr(['version'])) !== '');
     },
-    signal(signal) {
-      child?.kill(signal);
+    async hang() {
+      if (child === undefined) throw new Error('containerd was not started');
+      child.kill('SIGSTOP');
+      await untilStopped(child.pid);
+    },
+    resume() {
+      child?.kill('SIGCONT');
     },
     async kill() {
       child?.kill('SIGKILL');
