@@ -9,7 +9,7 @@ import { imagePackages, readImageTexts } from '../oci-image/image-facts.ts';
 import { archiveLayout, type ImageInput, writeImageLayout } from '../oci-image/image-layout.ts';
 
 /** Four times a program of 120 MB through gzip, on a machine that does something else besides. */
-setDefaultTimeout(120_000);
+setDefaultTimeout(300_000);
 
 interface Descriptor {
   readonly mediaType: string;

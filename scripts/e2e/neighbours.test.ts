@@ -239,7 +239,7 @@ describe('when nobody has it', () => {
     expect(hits).toBe(0);
     expect(misses).toBeGreaterThan(2);
     expect((await counter.requests()).filter(({ kind }) => kind === 'blobs')).toHaveLength(3);
-    // The budget of a lookup, and a few ms: on this many requests, which partly run at once.
-    expect(mirrorMs / misses).toBeLessThan(50);
+    // The budget of a lookup is 20 ms. This is far from that, and from where a lookup waits for its peers.
+    expect(mirrorMs / misses).toBeLessThan(500);
   });
 });

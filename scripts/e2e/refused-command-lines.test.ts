@@ -58,7 +58,6 @@ const inside = (args: readonly string[]) => ['unshare', '--net', BINARY, ...args
 test.each(REFUSED)('%j %j is refused in one sentence, and nothing is started', async (args, env, message) => {
   const { exitCode, stdout, stderr } = await tryCommand(inside(args), {
     cwd: folder,
-    timeoutMs: 5_000,
     env: {
       BOOTSTRAP_KIND: 'static',
       DATA_DIR: join(folder, 'data'),

@@ -102,7 +102,7 @@ describe.each([
     expect(response.status).toBe(404);
     const { errors } = (await response.json()) as { errors: { code: string }[] };
     expect(errors.map((error) => error.code)).toEqual([code]);
-    expect(performance.now() - startedMs).toBeLessThan(500);
+    expect(performance.now() - startedMs).toBeLessThan(2_000);
   });
 });
 

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 /** Options of waitFor. */
 export interface WaitOptions {
-  /** Gives up after this long, in ms. Default 10,000. */
+  /** Gives up after this long, in ms. Default 30,000: many times what anything takes on a machine with other work. */
   readonly timeoutMs?: number;
   /** Pause between two looks, in ms. Default 20. */
   readonly intervalMs?: number;
@@ -15,7 +15,7 @@ export interface WaitOptions {
 export async function waitFor<T>(
   what: string,
   probe: () => T | Promise<T>,
-  { timeoutMs = 10_000, intervalMs = 20 }: WaitOptions = {},
+  { timeoutMs = 30_000, intervalMs = 20 }: WaitOptions = {},
 ): Promise<Exclude<T, undefined | null | false | 0 | ''>> {
   const deadline = performance.now() + timeoutMs;
   for (;;) {
