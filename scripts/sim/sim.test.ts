@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test';
 
 import { SCENARIOS, SHORT } from './run-scenario.ts';
 
-const TIMEOUT_MS = 60_000;
+const TIMEOUT_MS = 300_000;
 
 describe('a simulated cluster', () => {
   test.each(SCENARIOS)(
