@@ -14,9 +14,8 @@ const MB = 1e6;
 const CRASHES = 20;
 const READERS = 8;
 /** Bodies that end within the grace of 5 s, and some that do not. */
-const FAST_BYTES_PER_SECOND = 10 * MB;
-const SLOW_BYTES_PER_SECOND = 0.5 * MB;
-const LAYER_BYTES = 20 * MB;
+const FAST = { sizeBytes: 4 * MB, bytesPerSecond: 4 * MB };
+const SLOW = { sizeBytes: 20 * MB, bytesPerSecond: 0.5 * MB };
 
 const lab = useLab({ nodes: 2 });
 
@@ -50,19 +49,20 @@ describe.each([
 ])('SIGTERM during transfers of %s', (_, n) => {
   test('lets them finish within the grace, breaks off the rest, and ends with 0', async () => {
     const { node, hub } = lab();
-    const image = createImage({ seed: `end${n}`, layers: [{ sizeBytes: LAYER_BYTES }] });
-    const [layer] = image.blobs;
-    if (layer === undefined) throw new Error('The image has no layer');
+    const image = createImage({ seed: `end${n}`, layers: [FAST, SLOW] });
+    const [fastLayer, slowLayer] = image.blobs.filter(({ kind }) => kind === 'layer');
+    if (fastLayer === undefined || slowLayer === undefined) throw new Error('The image has no two layers');
     await node(1).importImage(image, `${REGISTRY}/end${n}:v1`);
     await untilFound(node(2), image, `end${n}`);
     const { mirror } = node(n);
     const readers = Array.from({ length: READERS }, (_, index): BlobReader => {
+      const [{ bytesPerSecond }, layer] = index % 2 === 0 ? [FAST, fastLayer] : [SLOW, slowLayer];
       return {
         host: node(n).endpoint.ipv4,
         port: MIRROR_PORTS.registry,
         path: contentPath(`end${n}`, layer),
         file: blobPath(node(1).containerd, layer.digest),
-        bytesPerSecond: index % 2 === 0 ? FAST_BYTES_PER_SECOND : SLOW_BYTES_PER_SECOND,
+        bytesPerSecond,
       };
     });
     const { underWay, readings: reading } = startReaders(hub, readers);

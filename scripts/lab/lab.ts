@@ -8,6 +8,7 @@ import { startNameServer, type Zone } from './name-server.ts';
 import { reserveNeighbourTable } from './neighbour-table.ts';
 import type { NetworkNamespace } from './network-namespace.ts';
 import { createLabNetwork, ipv4Of, type LabNetwork } from './network.ts';
+import { createLabId } from './lab-id.ts';
 import { sweepDeadLabs } from './sweep.ts';
 import { startUpstream, type Upstream, UPSTREAM_HOST } from './upstream.ts';
 
@@ -63,7 +64,7 @@ async function start(cleanup: Cleanup, options: LabOptions): Promise<Lab> {
   const { nodes: nodeOptions, upstreamMbit, zone, roomBytes = DEFAULT_ROOM_BYTES, ...defaults } = options;
   const specs =
     typeof nodeOptions === 'number' ? Array.from({ length: nodeOptions }, () => ({})) : nodeOptions;
-  const id = `lab${process.pid}-${Math.random().toString(36).slice(2, 6)}`;
+  const id = createLabId();
   const directory = makeDirectory(cleanup, id, roomBytes);
   reserveNeighbourTable(cleanup, specs.length);
 

@@ -1,9 +1,7 @@
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { listCgroupMounts, removeCgroups } from './cgroup-mounts.ts';
-
-/** Labs carry the pid of the process that made them in their name. */
-const LAB_NAME = /^lab(\d+)-[a-z0-9]+/;
+import { isOfDeadLab } from './lab-id.ts';
 
 /**
  * Removes what labs left behind whose process was killed with SIGKILL, which leaves no time to clean up.
@@ -14,18 +12,13 @@ export function sweepDeadLabs(folders: readonly string[]): void {
   for (const line of stdout.toString().split('\n')) {
     const [name = ''] = line.split(' ');
     // Another lab that starts right now may be faster.
-    if (isDead(name)) Bun.spawnSync(['ip', 'netns', 'del', name]);
+    if (isOfDeadLab(name)) Bun.spawnSync(['ip', 'netns', 'del', name]);
   }
   for (const folder of [...folders, '/etc/netns'].filter((path) => existsSync(path))) {
-    for (const name of readdirSync(folder).filter(isDead)) {
+    for (const name of readdirSync(folder).filter(isOfDeadLab)) {
       rmSync(join(folder, name), { recursive: true, force: true });
     }
   }
   const cgroups = listCgroupMounts().flatMap(({ mount }) => readdirSync(mount));
-  for (const name of new Set(cgroups.filter(isDead))) removeCgroups(name);
-}
-
-function isDead(name: string): boolean {
-  const pid = LAB_NAME.exec(name)?.[1];
-  return pid !== undefined && !existsSync(`/proc/${pid}`);
+  for (const name of new Set(cgroups.filter(isOfDeadLab))) removeCgroups(name);
 }

@@ -9,6 +9,7 @@ import { type Daemon, startDaemon } from '../../lab/daemon.ts';
 import { reserveNeighbourTable } from '../../lab/neighbour-table.ts';
 import { createLabNetwork, type Endpoint } from '../../lab/network.ts';
 import { readCpuSeconds } from '../../lab/process-usage.ts';
+import { createLabId } from '../../lab/lab-id.ts';
 import { sweepDeadLabs } from '../../lab/sweep.ts';
 import { waitFor } from '../../lab/wait-for.ts';
 import { buildProgram } from '../build-program.ts';
@@ -85,7 +86,7 @@ async function start(
   cleanup: Cleanup,
   { nodes: count, keysPerNode, startGapMs, isMinified, say }: BenchClusterOptions,
 ): Promise<BenchCluster> {
-  const id = `lab${process.pid}-${Math.random().toString(36).slice(2, 6)}`;
+  const id = createLabId();
   const folder = join(FOLDER, id);
   mkdirSync(folder);
   cleanup.defer(folder, () => rmSync(folder, { recursive: true, force: true }));
