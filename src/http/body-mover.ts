@@ -110,6 +110,10 @@ export interface ResponseHead {
 
 /** The response to one request of one client. */
 export interface ClientResponse {
+  /** The client's IP address, as the connection has it. */
+  readonly remoteAddress: string;
+  /** For how long the client has taken no byte although there were some, in ms; 0 while it takes what comes. */
+  readonly stalledMs: number;
   /** Aborts when the client's connection is gone before its response was complete. */
   readonly gone: AbortSignal;
   /** True once begin() was called. */
@@ -124,6 +128,8 @@ export interface ClientResponse {
    * Never rejects otherwise: failures are ends.
    */
   move(source: BodySource, options: MoveOptions): Promise<MoveEnd>;
+  /** Moves bytes from memory, which must not change meanwhile; like move() otherwise. */
+  moveBytes(bytes: Uint8Array): Promise<MoveEnd>;
   /**
    * Ends a response that is short of bytes so that the client can tell: what was moved is flushed, then FIN, with
    * Content-Length still owing. Never a RST, never a clean end (containerd resumes after the first and

@@ -5,7 +5,8 @@ import type { ClientResponse } from './body-mover.ts';
  * itself moves the body before it resolves; what it returns is then ignored.
  * HEAD: the Response's headers are sent as they are (Content-Length included) and its body is not.
  * The Request's URL has the path and query exactly as sent, behind an origin that means nothing (the client's is in
- * the Host header); paths that URL parsing would change never get here. Its signal is `client.gone`; its body is not there.
+ * the Host header); paths that URL parsing would change never get here. Its body is not there, and its signal never
+ * aborts: that the client is gone is told by `client.gone`.
  * A handler that began a response and resolves before it is complete has broken it off.
  */
 export type RequestHandler = (request: Request, client: ClientResponse) => Promise<Response> | Response;

@@ -27,8 +27,8 @@ export const MAX_CONNECTIONS = 1024;
 /** Most requests on one connection. It bounds what is left behind by one, and what one burst of pipelined requests can ask for. */
 export const MAX_REQUESTS_PER_CONNECTION = 1000;
 
-/** Most requests that wait for their turn on one connection. Nobody here pipelines; who sends more is cut off. */
-export const MAX_PIPELINED_REQUESTS = 16;
+/** Most bytes that wait for their turn on a connection: two heads. No client of a registry sends requests ahead; what sends more is cut off. */
+export const MAX_PIPELINED_BYTES = 32 * KIB;
 
 /** A client that takes no byte of a body for this long is gone. The time after which kubelet gives up on a pull without progress. */
 export const CLIENT_STALL_TIMEOUT_MS = 5 * MINUTE_MS;
@@ -39,14 +39,14 @@ export const LINGER_MS = 2 * SECOND_MS;
 /** How long the last bytes of broken-off responses get when a server closes. */
 export const CLOSE_FLUSH_MS = 250;
 
-/** How much a response buffers before the source must wait, in bytes: enough to refill the kernel's buffer. */
-export const RESPONSE_HIGH_WATER_BYTES = 64 * KIB;
-
-/** Memory for reading files, shared by all moves, in bytes: with 50 slow readers it is an eighth of the chart's 128 MiB. */
-export const FILE_BUFFER_BUDGET_BYTES = 16 * MIB;
+/** Memory for reading files, shared by all bodies, in bytes, where the daemon's plan says nothing else. */
+export const FILE_BUFFER_BUDGET_BYTES = 6 * MIB;
 
 /** Largest read of a file: above 1 MiB the throughput of one reader does not grow. */
 export const MAX_FILE_CHUNK_BYTES = 1 * MIB;
+
+/** How long buffers are kept that no body uses. */
+export const FILE_BUFFER_KEEP_MS = 5 * SECOND_MS;
 
 /** Smallest read of a file: below 64 KiB the calls cost more than the bytes. */
 export const MIN_FILE_CHUNK_BYTES = 64 * KIB;
@@ -79,8 +79,12 @@ export const MAX_PEER_RECEIVE_BUFFER_BYTES = 512 * KIB;
 export const MIN_PEER_RECEIVE_BUFFER_BYTES = 64 * KIB;
 
 /**
- * Kernel buffer for what a client has not taken yet, per connection, in bytes; the kernel counts twice as much. With
- * 50 slow readers it is a tenth of the chart's 128 MiB, and 256 KiB is no faster to a fast one. The client is on the
- * same machine, or a peer: 128 MB/s at 1 ms round trip.
+ * Kernel buffers for what a client has not taken yet, per connection with a body, in bytes of payload; the kernel counts
+ * twice as much. Up to `bodies` at once get `bytes`, the next ones less, so that 400 clients that do not read hold 20 MiB
+ * together. 128 KiB are 128 MB/s at 1 ms round trip, and 256 KiB are no faster to a client on the same machine.
  */
-export const CLIENT_SEND_BUFFER_BYTES = 128 * KIB;
+export const CLIENT_SEND_BUFFERS: readonly { readonly bodies: number; readonly bytes: number }[] = [
+  { bodies: 32, bytes: 128 * KIB },
+  { bodies: 96, bytes: 32 * KIB },
+  { bodies: Number.POSITIVE_INFINITY, bytes: 8 * KIB },
+];

@@ -30,6 +30,8 @@ export function createPeerSource({
   let reader: ((read: SourceRead) => void) | undefined;
   /** Given to the reader, who is done with it when it reads again. */
   let lent: Uint8Array | undefined;
+  /** A part of what was lent stands in the queue again. */
+  let isKept = false;
   let broken: SourceRead | undefined;
   let receivedBytes = 0;
   let discarding: Timer | undefined;
@@ -73,7 +75,8 @@ export function createPeerSource({
   return registerPlainSource({
     sizeBytes,
     read(onRead) {
-      if (lent !== undefined) freeChunk(lent);
+      if (lent !== undefined && !isKept) freeChunk(lent);
+      isKept = false;
       const chunk = queue.shift();
       lent = chunk;
       if (chunk !== undefined) onRead({ chunk });
@@ -86,10 +89,18 @@ export function createPeerSource({
         connection.resume();
       }
     },
+    unread(bytes) {
+      if (lent === undefined) return;
+      // A view of the same memory, which is freed when its last part was used.
+      queue.unshift(lent.subarray(lent.length - bytes));
+      isKept = true;
+    },
     close() {
       if (closed) return;
       closed = true;
       onClosed();
+      for (const chunk of lent === undefined ? queue : [lent, ...queue]) freeChunk(chunk);
+      lent = undefined;
       queue.length = 0;
       reader = undefined;
       if (receivedBytes === sizeBytes) return;
@@ -105,8 +116,10 @@ export function createPeerSource({
 
 /**
  * Frees a chunk's memory now, by detaching it. Left to the garbage collector, the chunks of fast bodies add up to
- * 100 MiB and more before they go. Only a chunk that is all of its buffer: others share theirs.
+ * 100 MiB and more before they go. Only a chunk that is the end of a buffer that it does not share: what came with a
+ * head does.
  */
-function freeChunk({ buffer, byteLength }: Uint8Array): void {
-  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0);
+function freeChunk({ buffer, byteOffset, byteLength }: Uint8Array): void {
+  const isEnd = byteLength > 0 && buffer.byteLength === byteOffset + byteLength;
+  if (isEnd && buffer instanceof ArrayBuffer) buffer.transfer(0);
 }

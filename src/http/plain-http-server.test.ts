@@ -3,7 +3,7 @@ import { networkInterfaces } from 'node:os';
 import type { HttpServer, RequestHandler } from './http-server.ts';
 import { MAX_HEADER_COUNT, MAX_HEAD_BYTES } from './limits.ts';
 import { createHttpServer, type PlainHttpServerLimits } from './plain-http-server.ts';
-import { connectRaw, getRequest } from './testing/raw-client.ts';
+import { connectRaw, getRequest, type RawClient } from './testing/raw-client.ts';
 import { rejectionOf } from './testing/rejection-of.ts';
 import { until } from './testing/until.ts';
 
@@ -197,19 +197,27 @@ describe('createHttpServer()', () => {
   });
 
   test('takes no more than the most connections, and new ones once others are gone', async () => {
-    const server = await start(hello, { maxConnections: 2 });
+    let running = 0;
+    const server = await start(
+      async (request, client) => {
+        if (request.url.endsWith('/free')) return new Response();
+        running += 1;
+        await until('the client is gone', () => client.gone.aborted);
+        return new Response();
+      },
+      { maxConnections: 2 },
+    );
     const first = await connectRaw(server.port);
     first.send(getRequest());
-    await first.head();
     using second = await connectRaw(server.port);
     second.send(getRequest());
-    await second.head();
+    await until('both are being answered', () => running === 2);
     using third = await connectRaw(server.port);
     await until('the third is refused', () => third.end !== 'open');
     first[Symbol.dispose]();
     const tryAgain = async () => {
       using fourth = await connectRaw(server.port);
-      fourth.send(getRequest());
+      fourth.send(getRequest('/free'));
       await until('an answer or the end', () => fourth.received.length > 0 || fourth.end !== 'open');
       return fourth.received.length > 0;
     };
@@ -217,6 +225,20 @@ describe('createHttpServer()', () => {
     let taken = false;
     for (let attempt = 0; attempt < 100 && !taken; attempt++) taken = await tryAgain();
     expect(taken).toBe(true);
+  });
+
+  test('closes the connection that was idle for the longest time when a new connection finds no place', async () => {
+    const server = await start(hello, { maxConnections: 2 });
+    const clients: RawClient[] = [];
+    for (let n = 0; n < 4; n++) {
+      const client = await connectRaw(server.port);
+      clients.push(client);
+      client.send(getRequest());
+      await client.head();
+    }
+    await until('the oldest two are closed', () => clients.slice(0, 2).every(({ end }) => end !== 'open'));
+    expect(clients.slice(2).map(({ end }) => end)).toEqual(['open', 'open']);
+    for (const client of clients) client[Symbol.dispose]();
   });
 
   test('gives up a client that takes no bytes', async () => {

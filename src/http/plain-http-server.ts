@@ -1,40 +1,20 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
-import { answerRequest } from './answer-request.ts';
+import { parseListenAddress } from '../runtime/listen-address.ts';
 import type { HttpServer, HttpServerOptions } from './http-server.ts';
 import {
-  CLIENT_SEND_BUFFER_BYTES,
+  CLIENT_STALL_TIMEOUT_MS,
   CLOSE_FLUSH_MS,
   CONNECTIONS_CHECK_INTERVAL_MS,
   HEAD_RECEIVE_TIMEOUT_MS,
   KEEP_ALIVE_TIMEOUT_MS,
   MAX_CONNECTIONS,
-  MAX_HEADER_COUNT,
-  MAX_HEAD_BYTES,
-  MAX_PIPELINED_REQUESTS,
   MAX_REQUESTS_PER_CONNECTION,
-  RESPONSE_HIGH_WATER_BYTES,
 } from './limits.ts';
-import { lingerClose } from './linger-close.ts';
-import { listen } from './listen.ts';
-import { parseListenAddress } from '../runtime/listen-address.ts';
-import { boundSendBuffers } from './socket-buffers.ts';
-import { createTlsListener } from './tls-listener.ts';
-import type { PlainClientResponse } from './plain-client-response.ts';
-
-/** What is known of one client connection. */
-interface Connection {
-  /** Requests that wait for the one before them, or are being answered. */
-  queued: number;
-  /** Settles when the last of them is answered. */
-  tail: Promise<void>;
-  /** The response that is under way. */
-  current: PlainClientResponse | undefined;
-  /** Requests so far. */
-  requests: number;
-  /** Ended with FIN: further requests on it are dropped. */
-  closing: boolean;
-}
+import type { ByteConnection } from './server/byte-connection.ts';
+import { createConnectionTable } from './server/connection-table.ts';
+import { createHttpConnection } from './server/http-connection.ts';
+import { createSendBuffers } from './server/send-buffers.ts';
+import { listenTcp } from './server/tcp-listener.ts';
+import { listenTls } from './server/tls-listener.ts';
 
 /** Limits that tests shorten; the defaults with their reasons are in limits.ts. */
 export interface PlainHttpServerLimits {
@@ -46,7 +26,7 @@ export interface PlainHttpServerLimits {
   readonly clientStallTimeoutMs?: number | undefined;
 }
 
-/** Listens and answers over node:http; moves the sources of createPlainMover. Rejects if the address is malformed (TypeError) or cannot be had. */
+/** Listens and answers; moves the sources of createPlainMover. Rejects if the address is malformed (TypeError) or cannot be had. */
 export async function createHttpServer({
   address,
   handler,
@@ -57,139 +37,78 @@ export async function createHttpServer({
   connectionsCheckIntervalMs = CONNECTIONS_CHECK_INTERVAL_MS,
   maxConnections = MAX_CONNECTIONS,
   maxRequestsPerConnection = MAX_REQUESTS_PER_CONNECTION,
-  clientStallTimeoutMs,
+  clientStallTimeoutMs = CLIENT_STALL_TIMEOUT_MS,
 }: HttpServerOptions & PlainHttpServerLimits): Promise<HttpServer> {
   const listenAddress = parseListenAddress(address);
-  const connections = new Map<Socket, Connection>();
+  const table = createConnectionTable({
+    maxConnections,
+    headReceiveTimeoutMs,
+    keepAliveTimeoutMs,
+    checkIntervalMs: Math.min(connectionsCheckIntervalMs, headReceiveTimeoutMs, keepAliveTimeoutMs),
+  });
+  const bodies = createSendBuffers();
   let stopping = false;
 
-  const server = createServer({
-    maxHeaderSize: MAX_HEAD_BYTES,
-    headersTimeout: headReceiveTimeoutMs,
-    requestTimeout: headReceiveTimeoutMs,
-    keepAliveTimeout: keepAliveTimeoutMs,
-    connectionsCheckingInterval: connectionsCheckIntervalMs,
-    highWaterMark: RESPONSE_HIGH_WATER_BYTES,
-    noDelay: true,
-    insecureHTTPParser: false,
-  });
-  server.maxHeadersCount = MAX_HEADER_COUNT;
-
-  server.on('connection', (socket: Socket) => {
-    if (connections.size >= maxConnections) {
-      socket.destroy();
+  const onConnection = (connection: ByteConnection) => {
+    if (stopping || !table.admits(connection.remoteAddress)) {
+      connection.close();
       return;
     }
-    connections.set(socket, {
-      requests: 0,
-      queued: 0,
-      tail: Promise.resolve(),
-      current: undefined,
-      closing: false,
+    const http = createHttpConnection(connection, {
+      handler,
+      onError,
+      onClose: () => table.delete(http),
+      bodies,
+      maxRequests: maxRequestsPerConnection,
+      clientStallTimeoutMs,
     });
-    socket.on('error', () => {});
-    socket.once('close', () => connections.delete(socket));
-  });
-
-  const onRequest = (request: IncomingMessage, response: ServerResponse) => {
-    const { socket } = request;
-    const connection = connections.get(socket);
-    if (connection === undefined || connection.closing) return;
-    connection.requests += 1;
-    const last = connection.requests >= maxRequestsPerConnection;
-    connection.queued += 1;
-    if (connection.queued > MAX_PIPELINED_REQUESTS) {
-      connection.closing = true;
-      socket.destroy();
-      return;
-    }
-    connection.tail = connection.tail.then(async () => {
-      if (!connection.closing && !socket.destroyed) {
-        const { reusable } = await answerRequest(request, response, {
-          handler,
-          onError,
-          clientStallTimeoutMs,
-          lastOnConnection: stopping || last,
-          onBegin: (client) => {
-            connection.current = client;
-          },
-        });
-        connection.current = undefined;
-        connection.closing ||= !reusable;
-      }
-      connection.queued -= 1;
-    });
-  };
-  server.on('request', onRequest);
-  // Without these listeners node would send "100 Continue", or switch protocols, on its own.
-  server.on('checkContinue', onRequest);
-  server.on('checkExpectation', onRequest);
-  server.on('clientError', (error: NodeJS.ErrnoException, stream) =>
-    refuseMalformed(error, stream as Socket),
-  );
-
-  const refuseMalformed = (error: NodeJS.ErrnoException, socket: Socket) => {
-    const connection = connections.get(socket);
-    const busy = connection !== undefined && connection.queued > 0;
-    if (connection !== undefined) connection.closing ||= !busy;
-    if (busy || !socket.writable) {
-      // In the middle of a response nothing else may be said on this connection.
-      socket.destroy();
-      return;
-    }
-    socket.write(`HTTP/1.1 ${statusOf(error)}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
-    lingerClose(socket, CLOSE_FLUSH_MS);
+    table.add(http);
   };
 
   const secure =
     tls === undefined
       ? undefined
-      : createTlsListener(server, {
-          tls,
-          maxConnections,
-          handshakeTimeoutMs: headReceiveTimeoutMs,
-          idleTimeoutMs: keepAliveTimeoutMs,
-        });
-  const listener = secure?.listener ?? server;
-  await listen(listener, listenAddress);
-  listener.on('error', onError);
-  const { port } = listener.address() as AddressInfo;
-  boundSendBuffers(port, CLIENT_SEND_BUFFER_BYTES);
+      : await listenTls(
+          listenAddress,
+          {
+            tls,
+            handshakeTimeoutMs: headReceiveTimeoutMs,
+            idleTimeoutMs: keepAliveTimeoutMs,
+            maxConnections,
+            onError,
+          },
+          onConnection,
+        );
+  const listener = secure ?? (await listenTcp(listenAddress, onConnection));
 
   const close = async (graceMs: number) => {
     stopping = true;
-    const closed = new Promise<void>((resolve) => {
-      listener.close(() => resolve());
-    });
-    for (const [socket, { queued }] of connections) if (queued === 0) socket.destroy();
-    const within = (ms: number) =>
-      Promise.race([
-        Promise.all(Array.from(connections.values(), ({ tail }) => tail)),
+    listener.stop();
+    for (const connection of table) connection.endWhenIdle();
+    const within = async (ms: number) => {
+      let timer: Timer | undefined;
+      await Promise.race([
+        Promise.all(Array.from(table, (connection) => connection.idle())),
         new Promise((resolve) => {
-          setTimeout(resolve, ms).unref();
+          timer = setTimeout(resolve, ms);
         }),
       ]);
+      clearTimeout(timer);
+    };
     await within(graceMs);
-    for (const { current } of connections.values()) current?.breakOff();
+    for (const connection of table) connection.breakOff();
     await within(CLOSE_FLUSH_MS);
-    for (const socket of connections.keys()) socket.destroy();
+    for (const connection of table) connection.close();
     secure?.destroyConnections();
-    await closed;
   };
 
   return {
-    port,
+    port: listener.port,
     close,
     replaceTls(other) {
       if (secure === undefined) throw new Error('Cannot replace the certificates of a listener without TLS');
-      secure.listener.setSecureContext(other);
+      secure.replaceTls(other);
     },
     [Symbol.asyncDispose]: () => close(0),
   };
-}
-
-function statusOf({ code }: NodeJS.ErrnoException): string {
-  if (code === 'HPE_HEADER_OVERFLOW') return '431 Request Header Fields Too Large';
-  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return '408 Request Timeout';
-  return '400 Bad Request';
 }

@@ -2,9 +2,11 @@ import { isIP } from 'node:net';
 import type { BodyMover, BodySource, PeerAnswer, PeerRequest, PeerRequestLimits } from './body-mover.ts';
 import { PeerRequestError } from './body-mover.ts';
 import { createChunkBudget } from './chunk-budget.ts';
+import { createChunkPool } from './chunk-pool.ts';
 import { openFileSource } from './file-source.ts';
 import {
   FILE_BUFFER_BUDGET_BYTES,
+  FILE_BUFFER_KEEP_MS,
   MAX_FILE_CHUNK_BYTES,
   MIN_FILE_CHUNK_BYTES,
   PEER_RECEIVE_BUDGET_BYTES,
@@ -31,10 +33,11 @@ export function createPlainMover({
   idleTimeoutMs,
 }: PlainMoverOptions = {}): BodyMover {
   const pool = createPeerConnectionPool({ idleTimeoutMs });
-  const budget = createChunkBudget({
+  const chunks = createChunkPool({
     totalBytes: fileBufferBudgetBytes,
     minChunkBytes: MIN_FILE_CHUNK_BYTES,
     maxChunkBytes: MAX_FILE_CHUNK_BYTES,
+    keepMs: FILE_BUFFER_KEEP_MS,
   });
   const receiveBudget = createChunkBudget({
     totalBytes: PEER_RECEIVE_BUDGET_BYTES,
@@ -89,7 +92,7 @@ export function createPlainMover({
   };
 
   return {
-    openFile: (path, range) => openFileSource(path, range, () => budget.take()),
+    openFile: (path, range) => openFileSource(path, range, chunks),
     request,
     async requestSmall(peerRequest, { maxBytes, ...limits }) {
       const answer = await request(peerRequest, limits);

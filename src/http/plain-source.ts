@@ -12,6 +12,8 @@ export type SourceRead =
 export interface PlainSource extends BodySource {
   /** Asks for the next bytes; calls back once, at once or later. Never more bytes in all than sizeBytes. One read at a time. */
   read(onRead: (read: SourceRead) => void): void;
+  /** The last so many bytes of the chunk that was read last were not used: the next read begins with them. Once per read. */
+  unread(bytes: number): void;
 }
 
 const plainSources = new WeakSet<BodySource>();

@@ -1,5 +1,4 @@
 import { dlopen, type Library } from 'bun:ffi';
-import { readdirSync } from 'node:fs';
 
 /*
  * Left to itself the kernel grows the buffers of each socket to several MiB when one end is slow. With 50 slow
@@ -9,8 +8,6 @@ import { readdirSync } from 'node:fs';
 
 const SYMBOLS = {
   setsockopt: { args: ['i32', 'i32', 'i32', 'ptr', 'u32'], returns: 'i32' },
-  getsockopt: { args: ['i32', 'i32', 'i32', 'ptr', 'ptr'], returns: 'i32' },
-  getsockname: { args: ['i32', 'ptr', 'ptr'], returns: 'i32' },
 } as const;
 type Libc = Library<typeof SYMBOLS>['symbols'];
 
@@ -20,11 +17,7 @@ const LIBC_NAMES = ['libc.so.6', `libc.musl-${process.arch === 'arm64' ? 'aarch6
 const SOL_SOCKET = 1;
 const SO_SNDBUF = 7;
 const SO_RCVBUF = 8;
-const SO_ACCEPTCONN = 30;
 const INT_BYTES = 4;
-/** struct sockaddr_storage; in sockaddr_in and sockaddr_in6 the port is at byte 2, big-endian. */
-const SOCKADDR_BYTES = 128;
-const PORT_OFFSET = 2;
 
 let libc: Libc | undefined | 'unavailable';
 
@@ -33,38 +26,14 @@ export function boundReceiveBuffer(fd: number, sizeBytes: number): boolean {
   return setOption(fd, SO_RCVBUF, sizeBytes);
 }
 
-/**
- * Sets the send buffer of the connections that will be accepted on a port, in bytes of payload; tells whether it
- * could. They inherit it from the listening socket, whose descriptor node:http keeps to itself: it is looked for.
- */
-export function boundSendBuffers(listeningPort: number, sizeBytes: number): boolean {
-  const listening = openDescriptors().filter((fd) => isListeningOn(fd, listeningPort));
-  return listening.map((fd) => setOption(fd, SO_SNDBUF, sizeBytes)).includes(true);
-}
-
-function openDescriptors(): readonly number[] {
-  try {
-    return readdirSync('/proc/self/fd').map(Number);
-  } catch {
-    // No /proc: then nothing is found, and the kernel decides.
-    return [];
-  }
+/** Sets the send buffer of a socket, in bytes of payload; tells whether it could. */
+export function boundSendBuffer(fd: number, sizeBytes: number): boolean {
+  return setOption(fd, SO_SNDBUF, sizeBytes);
 }
 
 /** The kernel doubles the value to make room for its own bookkeeping (socket(7)). */
 function setOption(fd: number, option: number, value: number): boolean {
   return libcOrUndefined()?.setsockopt(fd, SOL_SOCKET, option, new Int32Array([value]), INT_BYTES) === 0;
-}
-
-function isListeningOn(fd: number, port: number): boolean {
-  const symbols = libcOrUndefined();
-  const accepting = new Int32Array(1);
-  const isSocket =
-    symbols?.getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, accepting, new Uint32Array([INT_BYTES])) === 0;
-  if (!isSocket || accepting[0] !== 1) return false;
-  const name = Buffer.alloc(SOCKADDR_BYTES);
-  const named = symbols.getsockname(fd, name, new Uint32Array([SOCKADDR_BYTES])) === 0;
-  return named && name.readUInt16BE(PORT_OFFSET) === port;
 }
 
 function libcOrUndefined(): Libc | undefined {

@@ -147,6 +147,8 @@ export function createScriptedClient(leavesAfter = Number.POSITIVE_INFINITY) {
   let brokenOff = false;
   const client: ClientResponse = {
     gone: gone.signal,
+    remoteAddress: '127.0.0.1',
+    stalledMs: 0,
     get begun() {
       return head !== undefined;
     },
@@ -168,6 +170,11 @@ export function createScriptedClient(leavesAfter = Number.POSITIVE_INFINITY) {
       }
       if (breaks !== undefined) return { how: 'source-broken', movedBytes: taken.length, reason: breaks };
       return { how: 'complete', movedBytes: taken.length };
+    },
+    async moveBytes(bytes) {
+      received.push(bytes);
+      movedBytes += bytes.length;
+      return { how: 'complete', movedBytes: bytes.length };
     },
     breakOff() {
       brokenOff = true;

@@ -1,0 +1,165 @@
+import type { ClientResponse, MoveEnd, MoveOptions, ResponseHead } from '../body-mover.ts';
+import { createBytesSource } from '../bytes-source.ts';
+import { asPlainSource, type PlainSource } from '../plain-source.ts';
+import { moveSource } from './move-source.ts';
+import { formatResponseHead } from './response-head.ts';
+import type { ResponseWriter } from './response-writer.ts';
+
+/** A ClientResponse over a byte connection, with what its connection needs of it. */
+export interface HttpClientResponse extends ClientResponse {
+  /** Everything that is owed was taken by the kernel, or waits there to be. */
+  readonly complete: boolean;
+  /** breakOff() was called in time: FIN follows what was sent. */
+  readonly brokenOff: boolean;
+  /** The connection is gone. */
+  lost(): void;
+}
+
+/** Options of createClientResponse. */
+export interface ClientResponseOptions {
+  readonly writer: ResponseWriter;
+  readonly remoteAddress: string;
+  /** The request was a HEAD: the head is all that is owed. */
+  readonly bodyless: boolean;
+  /** Another request may follow on the connection. */
+  readonly keepAlive: boolean;
+  readonly nowMs: () => number;
+  /** Called once, before the first byte of a body that is owed. */
+  readonly onBody: () => void;
+  /** Ends the connection with FIN, once what was sent is out. */
+  readonly onBreakOff: () => void;
+}
+
+/** A head and the first chunk go out in a single write up to this size together, in bytes. */
+const JOINED_BYTES = 80 * 1024;
+/** Where they are joined: writes are done when they return, so all responses share it. */
+let joined: Uint8Array | undefined;
+
+/** The response to one request. */
+export function createClientResponse({
+  writer,
+  remoteAddress,
+  bodyless,
+  keepAlive,
+  nowMs,
+  onBody,
+  onBreakOff,
+}: ClientResponseOptions): HttpClientResponse {
+  let gone: AbortController | undefined;
+  let isGone: Error | undefined;
+  let begun = false;
+  let moving = false;
+  let brokenOff = false;
+  let owedBytes = 0;
+  let movedBytes = 0;
+  /** The head, until the first bytes follow it. */
+  let head: Uint8Array | undefined;
+
+  const goneSignal = (): AbortSignal => {
+    if (gone === undefined) {
+      gone = new AbortController();
+      if (isGone !== undefined) gone.abort(isGone);
+    }
+    return gone.signal;
+  };
+  const loseClient = (message: string) => {
+    if (isGone !== undefined) return;
+    isGone = new Error(message);
+    gone?.abort(isGone);
+  };
+  const sendHead = () => {
+    if (head !== undefined) writer.send(head);
+    head = undefined;
+  };
+  const write = (chunk: Uint8Array): number => {
+    let written: number;
+    if (head === undefined) written = writer.offer(chunk);
+    else if (head.length + chunk.length > JOINED_BYTES || !writer.idle) {
+      sendHead();
+      written = writer.offer(chunk);
+    } else {
+      joined ??= new Uint8Array(JOINED_BYTES);
+      joined.set(head);
+      joined.set(chunk, head.length);
+      const taken = writer.offer(joined.subarray(0, head.length + chunk.length));
+      written = Math.max(0, taken - head.length);
+      if (taken < head.length) writer.send(head.subarray(taken));
+      head = undefined;
+    }
+    movedBytes += written;
+    return written;
+  };
+
+  const move = async (source: PlainSource, options: MoveOptions): Promise<MoveEnd> => {
+    const refusal = moving
+      ? new Error('Cannot move two sources at once')
+      : !begun || brokenOff
+        ? new Error('Cannot move a source before begin() or after breakOff()')
+        : source.sizeBytes > owedBytes - movedBytes
+          ? new RangeError(`Cannot move ${source.sizeBytes} bytes: ${owedBytes - movedBytes} are owed`)
+          : undefined;
+    if (refusal !== undefined) {
+      source.close();
+      throw refusal;
+    }
+    moving = true;
+    const whenWritable = (onWritable: (() => void) | undefined) => writer.whenWritable(onWritable);
+    try {
+      return await moveSource(source, { ...options, gone: goneSignal(), write, whenWritable });
+    } finally {
+      moving = false;
+    }
+  };
+
+  return {
+    remoteAddress,
+    get gone() {
+      return goneSignal();
+    },
+    get begun() {
+      return begun;
+    },
+    get movedBytes() {
+      return movedBytes;
+    },
+    get stalledMs() {
+      return writer.blockedSinceMs === undefined ? 0 : nowMs() - writer.blockedSinceMs;
+    },
+    get complete() {
+      return begun && !brokenOff && head === undefined && movedBytes === owedBytes;
+    },
+    get brokenOff() {
+      return brokenOff;
+    },
+    lost() {
+      if (!(begun && movedBytes === owedBytes && head === undefined)) {
+        loseClient('The client closed its connection');
+      }
+    },
+    begin({ status, headers, contentLength }: ResponseHead) {
+      if (begun) throw new Error('Cannot begin a response twice');
+      if (!Number.isSafeInteger(contentLength) || contentLength < 0) {
+        throw new RangeError(`Cannot begin a response of ${contentLength} bytes`);
+      }
+      const all = [...Object.entries(headers), ['Content-Length', String(contentLength)] as const];
+      head = formatResponseHead(status, all, { keepAlive });
+      begun = true;
+      owedBytes = bodyless ? 0 : contentLength;
+      if (owedBytes === 0) sendHead();
+      else onBody();
+    },
+    move: async (body, options) => move(asPlainSource(body), options),
+    // The source is never waited for.
+    moveBytes: async (bytes) =>
+      move(createBytesSource(bytes), { stallTimeoutMs: Number.MAX_SAFE_INTEGER, signal: goneSignal() }),
+    breakOff() {
+      if (brokenOff || isGone !== undefined) return;
+      if (begun && movedBytes === owedBytes && head === undefined) return;
+      brokenOff = true;
+      sendHead();
+      // Also before begin(): nobody waits for what the handler may still be looking for.
+      if (moving || !begun) loseClient('The response was broken off');
+      onBreakOff();
+    },
+  };
+}

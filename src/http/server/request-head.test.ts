@@ -1,0 +1,78 @@
+import { describe, expect, test } from 'bun:test';
+import { MAX_HEADER_COUNT } from '../limits.ts';
+import { parseRequestHead } from './request-head.ts';
+
+const head = (...lines: readonly string[]) => parseRequestHead(lines.join('\r\n'));
+
+describe('parseRequestHead()', () => {
+  test('parseRequestHead() gives method, target and headers as sent', () => {
+    expect(head('GET /v2/?ns=a%3A1 HTTP/1.1', 'Host: x', 'A:\tb c \t', 'a: d')).toEqual({
+      method: 'GET',
+      target: '/v2/?ns=a%3A1',
+      headers: [
+        ['Host', 'x'],
+        ['A', 'b c'],
+        ['a', 'd'],
+      ],
+      keepAlive: true,
+      hasBody: false,
+    });
+  });
+
+  test.each<[lines: string[], keepAlive: boolean, hasBody: boolean]>([
+    [['GET / HTTP/1.1', 'Host: x', 'Connection: keep-alive, close'], false, false],
+    [['GET / HTTP/1.1', 'Host: x', 'Connection: upgrade', 'Connection: CLOSE'], false, false],
+    [['GET / HTTP/1.1', 'Host:'], true, false],
+    [['GET / HTTP/1.0'], false, false],
+    [['GET / HTTP/1.0', 'Connection: Keep-Alive'], true, false],
+    [['POST / HTTP/1.1', 'Host: x', 'Content-Length: 0'], true, false],
+    [['POST / HTTP/1.1', 'Host: x', 'Content-Length: 7'], true, true],
+    [['POST / HTTP/1.1', 'Host: x', 'Transfer-Encoding: Chunked'], true, true],
+  ])('parseRequestHead() of %p: keep-alive %p, body %p', (lines, keepAlive, hasBody) => {
+    expect(head(...lines)).toMatchObject({ keepAlive, hasBody });
+  });
+
+  test.each<[what: string, lines: string[], status: number]>([
+    ['nothing', [''], 400],
+    ['no target', ['GET  HTTP/1.1', 'Host: x'], 400],
+    ['a space in the target', ['GET /a b HTTP/1.1', 'Host: x'], 400],
+    ['HTTP/0.9', ['GET /'], 400],
+    ['HTTP/2', ['PRI * HTTP/2.0'], 400],
+    ['HTTP/3', ['GET / HTTP/3.0', 'Host: x'], 505],
+    ['no Host', ['GET / HTTP/1.1'], 400],
+    ['two Hosts', ['GET / HTTP/1.1', 'Host: x', 'host: x'], 400],
+    ['a space before the colon', ['GET / HTTP/1.1', 'Host: x', 'A : b'], 400],
+    ['a folded line', ['GET / HTTP/1.1', 'Host: x', 'A: b', ' c'], 400],
+    ['a line without a colon', ['GET / HTTP/1.1', 'Host: x', 'A'], 400],
+    ['a lone CR', ['GET / HTTP/1.1', 'Host: x', 'A: b\rc'], 400],
+    ['a NUL', ['GET / HTTP/1.1', 'Host: x', 'A: \0'], 400],
+    ['two lengths', ['GET / HTTP/1.1', 'Host: x', 'Content-Length: 1', 'Content-Length: 1'], 400],
+    ['a signed length', ['GET / HTTP/1.1', 'Host: x', 'Content-Length: +1'], 400],
+    ['a length beyond 2^53', ['GET / HTTP/1.1', 'Host: x', 'Content-Length: 99999999999999999'], 400],
+    [
+      'a length and chunks',
+      ['GET / HTTP/1.1', 'Host: x', 'Content-Length: 1', 'Transfer-Encoding: chunked'],
+      400,
+    ],
+    ['another coding', ['GET / HTTP/1.1', 'Host: x', 'Transfer-Encoding: gzip, chunked'], 400],
+    [
+      'chunks twice',
+      ['GET / HTTP/1.1', 'Host: x', 'Transfer-Encoding: chunked', 'Transfer-Encoding: chunked'],
+      400,
+    ],
+    ['many headers', ['GET / HTTP/1.1', 'Host: x', ...Array<string>(MAX_HEADER_COUNT).fill('A: b')], 431],
+  ])('parseRequestHead() refuses %s', (_what, lines, status) => {
+    expect(head(...lines)).toMatchObject({ status });
+  });
+
+  test('parseRequestHead() takes a line of spaces in time that grows with its length only', () => {
+    const spaces = ' '.repeat(16_000);
+    const result = head('GET / HTTP/1.1', 'Host: x', `A: ${spaces}b${spaces}`);
+    expect(result).toMatchObject({
+      headers: [
+        ['Host', 'x'],
+        ['A', 'b'],
+      ],
+    });
+  });
+});

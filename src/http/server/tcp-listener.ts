@@ -1,0 +1,76 @@
+import type { Socket } from 'bun';
+import type { ListenAddress } from '../../runtime/listen-address.ts';
+import { boundSendBuffer } from '../socket-buffers.ts';
+import type { ByteConnection, ByteConnectionOwner, ByteListener } from './byte-connection.ts';
+import { listenAt } from './listen-at.ts';
+
+type Accepted = Socket<{ connection: TcpConnection | undefined }>;
+
+/** A connection with what its socket's events need. */
+interface TcpConnection extends ByteConnection {
+  closed(): void;
+}
+
+/** An owner that does nothing, until there is another. */
+const NO_OWNER: ByteConnectionOwner = { onData() {}, onWritable() {}, onClose() {} };
+
+/**
+ * Listens for TCP connections. Rejects, with a sentence that names the address, if the address cannot be had.
+ * Written on the runtime's own sockets: those of node:http hide their descriptors and buffer what a client does not take.
+ */
+export async function listenTcp(
+  address: ListenAddress,
+  onConnection: (connection: ByteConnection) => void,
+): Promise<ByteListener> {
+  const server = await listenAt(address, async (host) =>
+    Bun.listen<{ connection: TcpConnection | undefined }>({
+      hostname: host,
+      port: address.port,
+      exclusive: true,
+      socket: {
+        binaryType: 'uint8array',
+        open(socket) {
+          const connection = createConnection(socket);
+          socket.data = { connection };
+          socket.setNoDelay(true);
+          onConnection(connection);
+        },
+        data: (socket, bytes) => socket.data.connection?.owner.onData(bytes),
+        drain: (socket) => socket.data.connection?.owner.onWritable(),
+        close: (socket) => socket.data?.connection?.closed(),
+        // Followed by its close, which is what counts.
+        error() {},
+      },
+    }),
+  );
+  return { port: server.port, stop: () => server.stop() };
+}
+
+function createConnection(socket: Accepted): TcpConnection {
+  const { remoteAddress } = socket;
+  let isClosed = false;
+  return {
+    owner: NO_OWNER,
+    remoteAddress,
+    write(bytes) {
+      return isClosed ? 0 : Math.max(0, socket.write(bytes));
+    },
+    finish() {
+      if (!isClosed) socket.shutdown();
+    },
+    close() {
+      if (!isClosed) socket.close();
+    },
+    boundSendBuffer(sizeBytes) {
+      if (!isClosed) boundSendBuffer((socket as Accepted & { readonly fd: number }).fd, sizeBytes);
+    },
+    closed() {
+      if (isClosed) return;
+      isClosed = true;
+      socket.data.connection = undefined;
+      const { owner } = this;
+      this.owner = NO_OWNER;
+      owner.onClose();
+    },
+  };
+}
