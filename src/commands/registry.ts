@@ -15,12 +15,15 @@ import { loadIdentity } from '../p2p/identity.ts';
 import { createP2pRouter, type P2pRouter } from '../p2p/p2p-router.ts';
 import { readSwarmKey } from '../p2p/swarm-key.ts';
 import { createRegistryApp } from '../registry/registry-app.ts';
+import { createRegistryShares, fileChunkBytes, manifestCacheBytes } from '../registry/registry-shares.ts';
 import { createAdvertiser } from '../routing/advertiser.ts';
 import { createPrefetch } from '../routing/prefetch.ts';
 import { readBasicAuth } from '../runtime/basic-auth.ts';
 import { build } from '../runtime/build.ts';
 import { systemClock as clock } from '../runtime/clock.ts';
-import { parseIp } from '../runtime/ip-address.ts';
+import { canonicalIp, parseIp } from '../runtime/ip-address.ts';
+import { readMemoryLimit } from '../runtime/memory/memory-limit.ts';
+import { planMemory } from '../runtime/memory/memory-plan.ts';
 import { aborted } from '../runtime/or-abort.ts';
 import { parseListenAddress } from '../runtime/listen-address.ts';
 import { createTaskGroup } from '../runtime/task-group.ts';
@@ -88,7 +91,7 @@ async function compose(shared: Process): Promise<void> {
   const { mirroredRegistries } = options;
   // Transfers need the router; what failed before them is not held against anybody.
   let transfer: Transfer | undefined;
-  const router = await startRouter(shared, (peerId) => transfer?.peerReturned(peerId));
+  const { router, isFavoured } = await startRouter(shared, (peerId) => transfer?.peerReturned(peerId));
   metrics.routing.figuresFrom(() => router.stats());
   const doctor = createDoctorWatch({ logger, metrics, clock }, options);
   const onConnectionChange = (up: boolean) => {
@@ -117,7 +120,8 @@ async function compose(shared: Process): Promise<void> {
         item.kind === 'tag' ? policy.sharesName(item.tag) : policy.sharesDigest(item.key),
     },
   );
-  const mover = createPlainMover();
+  const plan = planMemory(await readMemoryLimit());
+  const mover = createPlainMover({ fileBufferBudgetBytes: fileChunkBytes(plan) });
   running.defer(() => mover.close());
   transfer = createTransfer(
     { mover, router, clock, logger, observer: metrics },
@@ -163,11 +167,13 @@ async function compose(shared: Process): Promise<void> {
       contentMissing: (key) => advertiser.contentMissing(key),
       prefetch: createPrefetch({ router, clock }, signal),
       transfers: options.debugWebEnabled ? transfers : undefined,
+      shares: createRegistryShares(clock, plan),
+      isFavoured,
       metrics,
       logger,
       clock,
     },
-    { mirroredRegistries, authorization },
+    { mirroredRegistries, authorization, manifestCacheBytes: manifestCacheBytes(plan) },
   );
   await listen(
     shared,
@@ -183,7 +189,7 @@ async function compose(shared: Process): Promise<void> {
   await tasks.wait();
 }
 
-async function startRouter(shared: Process, onPeerReturned: (peerId: string) => void): Promise<P2pRouter> {
+async function startRouter(shared: Process, onPeerReturned: (peerId: string) => void) {
   const { options, logger, metrics, signal, isPod, running } = shared;
   // The bootstrap listener comes first: nodes that start together ask each other there while they start.
   let router: P2pRouter | undefined;
@@ -231,7 +237,14 @@ async function startRouter(shared: Process, onPeerReturned: (peerId: string) => 
   void followAnnounceAddresses({ clock, logger }, { nodeIp, listenHost, first, onChange, signal });
   // The chart gives a pod with a network of its own the address of its host.
   if (nodeIp !== undefined && !isPod) void checkNodeIp({ clock, logger }, { nodeIp, signal });
-  return router;
+  /** This node itself, or another node: strangers do not get what is kept for these. */
+  const isFavoured = (address: string): boolean => {
+    const ip = canonicalIp(address) ?? address;
+    const bytes = parseIp(ip);
+    const isOwn = bytes !== undefined && isLoopbackIp(bytes);
+    return isOwn || ip === nodeIp || announceAddresses.includes(ip) || membership.standing(ip) === 'member';
+  };
+  return { router, isFavoured };
 }
 
 async function listen(

@@ -3,8 +3,10 @@ import { silentLogger } from '../observe/log.ts';
 import { digestOf } from '../oci/digest.ts';
 import { parseDistributionPath } from '../oci/distribution-path.ts';
 import { systemClock } from '../runtime/clock.ts';
+import { planMemory } from '../runtime/memory/memory-plan.ts';
 import { createScriptedClient, createScriptedCluster } from '../transfer/testing/scripted-cluster.ts';
 import { createContentHandlers } from './content-handlers.ts';
+import { createRegistryShares } from './registry-shares.ts';
 import type { AdmittedRequest } from './content-request.ts';
 
 const MANIFEST = new TextEncoder().encode(JSON.stringify({ config: {}, layers: [] }));
@@ -31,13 +33,15 @@ test.each<[string, Given, string[]]>([
     const handlers = createContentHandlers({
       store: {
         resolve: async () => undefined,
-        stat: async () => undefined,
+        stat: async (digest) => (has ? { digest, sizeBytes: MANIFEST.length, path: 'file' } : undefined),
         read: async () => (has ? MANIFEST : undefined),
       },
       policy: { sharesDigest: () => true },
       transfer: createScriptedCluster(MANIFEST, atPeer ? [{}] : []).transfer,
       logger: silentLogger,
       clock: systemClock,
+      shares: createRegistryShares(systemClock, planMemory()),
+      manifestCacheBytes: 1_000_000,
       contentMissing: () => {},
       mirrored: () => {},
       responseBroken: () => {},

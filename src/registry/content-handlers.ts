@@ -1,10 +1,11 @@
 import type { ClientResponse } from '../http/body-mover.ts';
 import type { Logger } from '../observe/log.ts';
 import { parseRange } from '../oci/byte-range.ts';
-import { type Digest, matchesDigest } from '../oci/digest.ts';
+import type { Digest } from '../oci/digest.ts';
 import { type RoutablePath, routingKey } from '../oci/distribution-path.ts';
-import { MAX_MANIFEST_BYTES } from '../oci/media-type.ts';
+import { addressShare } from '../runtime/address-share.ts';
 import { createDeadline } from '../runtime/deadline.ts';
+import type { FairShares, HeldShare } from '../runtime/fair-shares.ts';
 import {
   type Blob,
   type ContentStore,
@@ -12,13 +13,27 @@ import {
   StoreUnavailableError,
 } from '../store/content-store.ts';
 import type { SharingPolicy } from '../store/sharing-policy.ts';
-import { type FetchedManifest, manifestMediaType } from '../transfer/fetch-manifest.ts';
+import type { FetchedManifest } from '../transfer/fetch-manifest.ts';
 import { blobHeaders } from '../transfer/serve-blob.ts';
 import type { Transfer } from '../transfer/transfer.ts';
 import type { AdmittedRequest, BlobContentRequest, ContentAnswer } from './content-request.ts';
 import { followTransfer, type TransferFollowerDeps } from './follow-transfer.ts';
+import { createLocalManifests } from './local-manifests.ts';
 import { createManifestCache } from './manifest-cache.ts';
-import { manifestResponse, storeUnavailable, unknownContent, unsatisfiableResponse } from './responses.ts';
+import {
+  FILE_BODY_BYTES,
+  PEER_BODY_BYTES,
+  type RegistryShares,
+  SHORT_BODY_BYTES,
+} from './registry-shares.ts';
+import {
+  manifestHeaders,
+  manifestResponse,
+  overloaded,
+  storeUnavailable,
+  unknownContent,
+  unsatisfiableResponse,
+} from './responses.ts';
 
 /** Status in the metrics for a client that left before the head was sent (as nginx counts it). */
 const CLIENT_GONE_STATUS = 499;
@@ -41,14 +56,19 @@ export interface ContentDeps extends TransferFollowerDeps {
   readonly mirrored: (registry: string, cache: 'hit' | 'miss') => void;
   /** Told of a body that was broken off. */
   readonly responseBroken: () => void;
+  /** What requests share. */
+  readonly shares: Pick<RegistryShares, 'bodies' | 'manifests'>;
+  /** How many bytes of manifests are kept. */
+  readonly manifestCacheBytes: number;
   /** Told of a manifest that this node's own client was given, see createLookAhead. */
   readonly lookAhead: (manifest: FetchedManifest) => void;
 }
 
 /** Answers manifests and blobs from the store, else from peers. Throws DistributionError. */
 export function createContentHandlers(deps: ContentDeps) {
-  const { store, policy, transfer, logger, clock } = deps;
-  const cache = createManifestCache();
+  const { store, policy, transfer, logger, clock, shares } = deps;
+  const cache = createManifestCache(deps.manifestCacheBytes);
+  const local = createLocalManifests({ store, cache, logger });
 
   /** Undefined while containerd is away, too: peers may have it, and upstream does. Then nothing is known to be missing. */
   const orAway = async <T>(
@@ -66,33 +86,28 @@ export function createContentHandlers(deps: ContentDeps) {
     }
   };
 
-  const readManifest = async (
-    digest: Digest,
-    options: StoreCallOptions,
-  ): Promise<FetchedManifest | undefined> => {
-    let bytes: Uint8Array | undefined;
-    try {
-      bytes = await store.read(digest, MAX_MANIFEST_BYTES, options);
-    } catch (error) {
-      if (error instanceof RangeError) return undefined;
-      throw error;
-    }
-    if (bytes === undefined) return undefined;
-    if (!matchesDigest(bytes, digest)) {
-      logger.error('manifest in the store does not have its digest; it is not served', { digest });
-      return undefined;
-    }
-    const mediaType = manifestMediaType(bytes, undefined);
-    return mediaType === undefined ? undefined : { digest, bytes, mediaType, origin: 'local' };
+  /** Throws 503 if there is no share in time. */
+  const enter = async (
+    shares: FairShares,
+    weight: number,
+    { client, favoured }: AdmittedRequest,
+  ): Promise<HeldShare> => {
+    const share = await shares.enter({
+      key: addressShare(client.remoteAddress),
+      weight,
+      favoured,
+      signal: client.gone,
+      stalledMs: () => client.stalledMs,
+      evict: () => client.breakOff(),
+    });
+    if (share === undefined) throw overloaded();
+    return share;
   };
 
-  const localManifest = async (
-    path: RoutablePath,
-    options: StoreCallOptions,
-  ): Promise<FetchedManifest | undefined> => {
+  const localDigest = async (path: RoutablePath, options: StoreCallOptions): Promise<Digest | undefined> => {
     const digest =
       'digest' in path ? path.digest : await store.resolve(path.registry, path.repository, path.tag, options);
-    return digest !== undefined && policy.sharesDigest(digest) ? readManifest(digest, options) : undefined;
+    return digest !== undefined && policy.sharesDigest(digest) ? digest : undefined;
   };
 
   const localBlob = async (digest: Digest, options: StoreCallOptions): Promise<Blob | undefined> =>
@@ -109,24 +124,63 @@ export function createContentHandlers(deps: ContentDeps) {
   const mirrored = ({ registry }: RoutablePath, cached: 'hit' | 'miss') =>
     deps.mirrored(registry ?? '', cached);
 
+  /** The local manifest with what it holds until it is sent; undefined if it is not here. */
+  const openLocalManifest = async (request: AdmittedRequest) => {
+    const { client, path } = request;
+    const found = await orAway(client, async (options) => {
+      const digest = await localDigest(path, options);
+      const sizeBytes = digest === undefined ? undefined : await local.stat(digest, options);
+      return digest === undefined || sizeBytes === undefined ? undefined : { digest, sizeBytes };
+    });
+    if (found.value === undefined) return { away: found.away, manifest: undefined };
+    const { digest, sizeBytes } = found.value;
+    const share =
+      sizeBytes > SHORT_BODY_BYTES ? await enter(shares.manifests, sizeBytes, request) : undefined;
+    try {
+      const { value, away } = await orAway(client, (options) => local.read(digest, options));
+      const release = () => share?.[Symbol.dispose]();
+      if (value !== undefined) return { away, manifest: { value, [Symbol.dispose]: release } };
+      release();
+      return { away, manifest: undefined };
+    } catch (error) {
+      share?.[Symbol.dispose]();
+      throw error;
+    }
+  };
+
+  /** Small manifests are a Response; larger ones are moved, never faster than the client reads, from the bytes that all share. */
+  const sendManifest = async (
+    found: FetchedManifest,
+    { path, method, client }: AdmittedRequest,
+  ): Promise<Response> => {
+    const { bytes } = found;
+    if (method === 'HEAD' || bytes.length <= SHORT_BODY_BYTES) return manifestResponse(found, path, method);
+    client.begin({ status: 200, headers: manifestHeaders(found, path), contentLength: bytes.length });
+    await client.moveBytes(bytes);
+    return new Response(null);
+  };
+
   const manifest = async (request: AdmittedRequest): Promise<ContentAnswer> => {
     const { method, path, client } = request;
     const followed = followTransfer(deps, request);
-    const local = await orAway(client, (options) => localManifest(path, options));
-    if (local.value !== undefined) {
-      if (!request.forwarded) deps.lookAhead(local.value);
+    const opened = await openLocalManifest(request);
+    if (opened.manifest !== undefined) {
+      using here = opened.manifest;
+      const { value } = here;
+      if (!request.forwarded) deps.lookAhead(value);
       // A HEAD that is answered from the store moves nothing.
       if (method === 'GET') {
-        followed.movedManifest(local.value);
-        followed.ended(local.value.digest, 'served');
+        followed.movedManifest(value);
+        followed.ended(value.digest, 'served');
       }
-      return { response: manifestResponse(local.value, path, method), handler: 'registry' };
+      return { response: await sendManifest(value, request), handler: 'registry' };
     }
     const key = routingKey(path);
-    notHere(key, local.away, request);
+    notHere(key, opened.away, request);
     const cached = 'digest' in path ? cache.get(path.digest) : undefined;
     const { repository, registry } = path;
     const reference = 'digest' in path ? path.digest : path.tag;
+    using _share = await enter(shares.manifests, cached?.bytes.length ?? SHORT_BODY_BYTES, request);
     const fetched =
       cached ?? (await transfer.fetchManifest({ key, repository, registry, reference }, client.gone));
     if (!('bytes' in fetched)) {
@@ -147,30 +201,34 @@ export function createContentHandlers(deps: ContentDeps) {
     deps.lookAhead(fetched);
     const { digest, origin } = fetched;
     logger.debug('manifest served', { key, digest, source: origin, cached: cached !== undefined });
-    return { response: manifestResponse(fetched, path, method), handler: 'mirror' };
+    return { response: await sendManifest(fetched, request), handler: 'mirror' };
   };
 
   const blob = async (request: BlobContentRequest): Promise<ContentAnswer> => {
     const { method, path, rangeHeader, forwarded, client } = request;
     const { digest, repository, registry } = path;
     const followed = followTransfer(deps, request);
-    const local = await orAway(client, (options) => localBlob(digest, options));
-    if (local.value === undefined) notHere(digest, local.away, request);
-    if (method === 'HEAD') return blobHead(request, local.value);
+    const here = await orAway(client, (options) => localBlob(digest, options));
+    if (here.value === undefined) notHere(digest, here.away, request);
+    if (method === 'HEAD') return blobHead(request, here.value);
     const range = parseRange(rangeHeader);
+    // Short answers from the disk are not behind long ones.
+    const isShort = here.value !== undefined && here.value.sizeBytes <= SHORT_BODY_BYTES;
+    const weight = here.value === undefined ? PEER_BODY_BYTES : FILE_BODY_BYTES;
+    using _share = isShort ? undefined : await enter(shares.bodies, weight, request);
     const outcome = await transfer.serveBlob(
       {
         digest,
         repository,
         registry,
         range,
-        local: local.value,
+        local: here.value,
         mayAskPeers: !forwarded,
         onMoved: (origin, end) => followed.moved(origin, end),
       },
       client,
     );
-    const handler = local.value === undefined ? 'mirror' : 'registry';
+    const handler = here.value === undefined ? 'mirror' : 'registry';
     switch (outcome.how) {
       case 'missing':
         if (outcome.localVanished) deps.contentMissing(digest);

@@ -10,6 +10,8 @@ export interface ContentRequest {
   /** Another node forwarded it: only this node's store counts. */
   readonly forwarded: boolean;
   readonly client: ClientResponse;
+  /** It comes from this node itself or from another node, not from a stranger. */
+  readonly favoured: boolean;
 }
 
 /** A request whose registry is known as far as it has to be, and whose name is shared. */

@@ -4,12 +4,14 @@ import type { EndedTransfer } from '../observe/transfer-log.ts';
 import { digestOf } from '../oci/digest.ts';
 import { parseDistributionPath } from '../oci/distribution-path.ts';
 import { systemClock } from '../runtime/clock.ts';
+import { planMemory } from '../runtime/memory/memory-plan.ts';
 import {
   createScriptedClient,
   createScriptedCluster,
   type PeerScript,
 } from '../transfer/testing/scripted-cluster.ts';
 import { createContentHandlers } from './content-handlers.ts';
+import { createRegistryShares } from './registry-shares.ts';
 import type { AdmittedRequest, BlobContentRequest } from './content-request.ts';
 import { followTransfer } from './follow-transfer.ts';
 
@@ -43,6 +45,8 @@ async function told(...requests: readonly Asked[]): Promise<Omit<EndedTransfer, 
     transfer: createScriptedCluster(MANIFEST, peers).transfer,
     logger: silentLogger,
     clock: systemClock,
+    shares: createRegistryShares(systemClock, planMemory()),
+    manifestCacheBytes: 1_000_000,
     contentMissing: () => {},
     mirrored: () => {},
     responseBroken: () => {},

@@ -1,11 +1,8 @@
 import type { Digest } from '../oci/digest.ts';
 import type { FetchedManifest } from '../transfer/fetch-manifest.ts';
 
-/** All manifests that are kept, in bytes: a few hundred usual ones, two of the largest allowed. */
-const MAX_CACHED_BYTES = 8 * 1024 * 1024;
-
 /**
- * Manifests that came from peers a moment ago, by digest, least recently used out first. containerd asks
+ * Manifests that came from peers or were read a moment ago, by digest, least recently used out first. containerd asks
  * HEAD by tag, then GET by digest: the second is answered with what the first has fetched, so a tag that
  * was answered has a manifest. The bytes were verified, so they never go stale.
  */
@@ -14,8 +11,8 @@ export interface ManifestCache {
   put(manifest: FetchedManifest): void;
 }
 
-/** Creates a cache of at most 8 MiB. */
-export function createManifestCache(maxBytes = MAX_CACHED_BYTES): ManifestCache {
+/** Creates a cache of at most so many bytes. */
+export function createManifestCache(maxBytes: number): ManifestCache {
   const entries = new Map<Digest, FetchedManifest>();
   let cachedBytes = 0;
   const remove = (manifest: FetchedManifest) => {

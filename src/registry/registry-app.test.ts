@@ -5,6 +5,7 @@ import { type Digest, digestOf } from '../oci/digest.ts';
 import { MEDIA_TYPE } from '../oci/media-type.ts';
 import { parseReference } from '../oci/reference.ts';
 import { systemClock } from '../runtime/clock.ts';
+import { planMemory } from '../runtime/memory/memory-plan.ts';
 import { StoreUnavailableError } from '../store/content-store.ts';
 import { parseImageFilter } from '../store/image-filter.ts';
 import { createSharingPolicy } from '../store/sharing-policy.ts';
@@ -14,6 +15,7 @@ import {
   type PeerScript,
 } from '../transfer/testing/scripted-cluster.ts';
 import { createRegistryApp } from './registry-app.ts';
+import { createRegistryShares } from './registry-shares.ts';
 
 const encode = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
 const MANIFEST = encode({ schemaVersion: 2, config: {}, layers: [] });
@@ -82,8 +84,10 @@ function setUp(given: SetUp) {
       logger: silentLogger,
       clock: systemClock,
       policy,
+      shares: createRegistryShares(systemClock, planMemory()),
+      isFavoured: () => false,
     },
-    { mirroredRegistries, authorization },
+    { mirroredRegistries, authorization, manifestCacheBytes: 1_000_000 },
   );
   const request = async (path: string, init: RequestInit = {}) => {
     const client = createScriptedClient();

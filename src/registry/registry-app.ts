@@ -6,6 +6,7 @@ import type { Metrics } from '../observe/metrics.ts';
 import type { TransferLog } from '../observe/transfer-log.ts';
 import { DistributionError } from '../oci/distribution-error.ts';
 import { parseDistributionPath } from '../oci/distribution-path.ts';
+import { addressShare } from '../runtime/address-share.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { ContentStore } from '../store/content-store.ts';
 import type { SharingPolicy } from '../store/sharing-policy.ts';
@@ -15,7 +16,8 @@ import { admitRequest } from './admit-request.ts';
 import { checkAuthorization } from './check-authorization.ts';
 import { createContentHandlers } from './content-handlers.ts';
 import { createLookAhead } from './look-ahead.ts';
-import { errorResponse } from './responses.ts';
+import { REQUEST_BYTES, type RegistryShares } from './registry-shares.ts';
+import { errorResponse, overloaded } from './responses.ts';
 
 /** What the registry needs. */
 export interface RegistryDeps {
@@ -24,6 +26,10 @@ export interface RegistryDeps {
   readonly transfer: Transfer;
   readonly ready: () => boolean;
   readonly contentMissing: (key: string) => void;
+  /** What requests share. */
+  readonly shares: RegistryShares;
+  /** Whether an address is this node's own or that of another node. */
+  readonly isFavoured: (address: string) => boolean;
   /** Starts to look up who has content that will be asked for; returns at once. */
   readonly prefetch: (keys: readonly string[]) => void;
   readonly metrics: Pick<Metrics, 'mirrorRequest' | 'responseBroken' | 'httpStarted' | 'httpEnded'>;
@@ -39,11 +45,13 @@ export interface RegistryOptions {
   readonly mirroredRegistries: ReadonlySet<string> | undefined;
   /** The Authorization header that every request below /v2/ must have; undefined: none. */
   readonly authorization: string | undefined;
+  /** How many bytes of manifests are kept. */
+  readonly manifestCacheBytes: number;
 }
 
 interface Env {
   readonly Bindings: { readonly client: ClientResponse };
-  readonly Variables: { handler: string };
+  readonly Variables: { handler: string; favoured: boolean };
 }
 
 /** The registry's HTTP: the distribution spec's pull endpoints, readiness and liveness. */
@@ -55,6 +63,7 @@ export function createRegistryApp(deps: RegistryDeps, options: RegistryOptions):
     responseBroken: () => metrics.responseBroken(),
     transferEnded: (transfer) => deps.transfers?.ended(transfer),
     lookAhead: createLookAhead(deps),
+    manifestCacheBytes: options.manifestCacheBytes,
   });
   const { mirroredRegistries } = options;
   const admission = { store: deps.store, policy: deps.policy, mirroredRegistries };
@@ -100,6 +109,19 @@ export function createRegistryApp(deps: RegistryDeps, options: RegistryOptions):
   };
   app.use('/v2', authorize);
   app.use('/v2/*', authorize);
+  app.use('/v2/*', async (c, next) => {
+    const { client } = c.env;
+    const favoured = deps.isFavoured(client.remoteAddress);
+    c.set('favoured', favoured);
+    using share = await deps.shares.requests.enter({
+      key: addressShare(client.remoteAddress),
+      weight: REQUEST_BYTES,
+      favoured,
+      // Bodies have shares of their own: a client that stalls is told from there.
+    });
+    if (share === undefined) throw overloaded();
+    await next();
+  });
   app.on('GET', ['/v2', '/v2/'], () =>
     Response.json({}, { headers: { 'docker-distribution-api-version': 'registry/2.0' } }),
   );
@@ -111,6 +133,7 @@ export function createRegistryApp(deps: RegistryDeps, options: RegistryOptions):
       rangeHeader: c.req.raw.headers.get('range') ?? undefined,
       forwarded: c.req.raw.headers.get(MIRRORED_HEADER) === 'true',
       client: c.env.client,
+      favoured: c.get('favoured'),
     });
     const { path } = request;
     const answer =

@@ -3,20 +3,28 @@ import { DistributionError, formatDistributionError } from '../oci/distribution-
 import { type DistributionPath, type RoutablePath, routingKey } from '../oci/distribution-path.ts';
 import type { FetchedManifest } from '../transfer/fetch-manifest.ts';
 
+/** Headers of an answer with a manifest, but for its length. */
+export function manifestHeaders(
+  { mediaType, digest, origin }: FetchedManifest,
+  { registry }: DistributionPath,
+): Record<string, string> {
+  return {
+    'content-type': mediaType,
+    'docker-content-digest': digest,
+    ...namespaceHeader(registry),
+    'x-spegel-source': origin,
+  };
+}
+
 /** The answer with a manifest; HEAD has the same headers and no body. */
 export function manifestResponse(
   manifest: FetchedManifest,
-  { registry }: DistributionPath,
+  path: DistributionPath,
   method: 'GET' | 'HEAD',
 ): Response {
-  return new Response(method === 'HEAD' ? null : manifest.bytes.slice(), {
-    headers: {
-      'content-type': manifest.mediaType,
-      'content-length': String(manifest.bytes.byteLength),
-      'docker-content-digest': manifest.digest,
-      ...namespaceHeader(registry),
-      'x-spegel-source': manifest.origin,
-    },
+  const { bytes } = manifest;
+  return new Response(method === 'HEAD' ? null : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length), {
+    headers: { ...manifestHeaders(manifest, path), 'content-length': String(bytes.byteLength) },
   });
 }
 
@@ -61,6 +69,11 @@ export function unknownContent(
     ...(why.attempts === undefined ? {} : { attempts: why.attempts }),
     ...(why.skipped === undefined ? {} : { skipped: why.skipped }),
   });
+}
+
+/** 503 for a request that found no share of this node in time: the client goes on to the next host, at best to upstream. */
+export function overloaded(): DistributionError {
+  return new DistributionError(503, 'UNAVAILABLE', 'This node serves as much as it may; try another');
 }
 
 /** 503 for a request of another node while containerd does not answer. */

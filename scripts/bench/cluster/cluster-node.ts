@@ -15,6 +15,8 @@ import { findAnnounceAddresses } from '../../../src/p2p/find-announce-addresses.
 import { loadIdentity } from '../../../src/p2p/identity.ts';
 import { createP2pRouter, type P2pRouter } from '../../../src/p2p/p2p-router.ts';
 import { createRegistryApp } from '../../../src/registry/registry-app.ts';
+import { createRegistryShares, manifestCacheBytes } from '../../../src/registry/registry-shares.ts';
+import { planMemory } from '../../../src/runtime/memory/memory-plan.ts';
 import { createAdvertiser } from '../../../src/routing/advertiser.ts';
 import { createPrefetch } from '../../../src/routing/prefetch.ts';
 import { build } from '../../../src/runtime/build.ts';
@@ -84,6 +86,7 @@ transfer = createTransfer(
 );
 const listen = async (port: number, handler: RequestHandler) =>
   createHttpServer({ address: `:${port}`, handler, onError: (error) => logger.error('listener', { error }) });
+const plan = planMemory();
 const transfers = createTransferLog();
 await listen(
   NODE_PORTS.metrics,
@@ -113,11 +116,17 @@ await listen(
       contentMissing: (key) => advertiser.contentMissing(key),
       prefetch: createPrefetch({ router, clock }, running.signal),
       transfers,
+      shares: createRegistryShares(clock, plan),
+      isFavoured: () => true,
       metrics,
       logger,
       clock,
     },
-    { mirroredRegistries: undefined, authorization: undefined },
+    {
+      mirroredRegistries: undefined,
+      authorization: undefined,
+      manifestCacheBytes: manifestCacheBytes(plan),
+    },
   ),
 );
 serveControl<NodeCommands>(config.controlSocket, createNodeOrders({ store, router, advertiser }, config));

@@ -1,0 +1,73 @@
+import type { Logger } from '../observe/log.ts';
+import { type Digest, matchesDigest } from '../oci/digest.ts';
+import { MAX_MANIFEST_BYTES } from '../oci/media-type.ts';
+import { orAbort } from '../runtime/or-abort.ts';
+import { setNewest } from '../runtime/set-newest.ts';
+import type { ContentStore, StoreCallOptions } from '../store/content-store.ts';
+import { type FetchedManifest, manifestMediaType } from '../transfer/fetch-manifest.ts';
+import type { ManifestCache } from './manifest-cache.ts';
+
+/** Digests that are remembered for being no manifests: the layers of some hundred images. */
+const MAX_OTHERS = 5000;
+
+/** What createLocalManifests needs. */
+export interface LocalManifestsDeps {
+  readonly store: Pick<ContentStore, 'stat' | 'read'>;
+  readonly cache: ManifestCache;
+  readonly logger: Logger;
+}
+
+/** The manifests that this node has on disk. */
+export interface LocalManifests {
+  /**
+   * How large it is, in bytes; undefined for what is not here, is larger than a manifest may be, or is known to be
+   * something else (a layer, a config).
+   */
+  stat(digest: Digest, options: StoreCallOptions): Promise<number | undefined>;
+  /**
+   * The manifest, checked against its digest; undefined for what is not here or is something else. However many ask, a
+   * digest is read once at a time.
+   */
+  read(digest: Digest, options: StoreCallOptions): Promise<FetchedManifest | undefined>;
+}
+
+/** Reads manifests from the store, and keeps the last in the cache. */
+export function createLocalManifests({ store, cache, logger }: LocalManifestsDeps): LocalManifests {
+  const others = new Map<Digest, true>();
+  const reading = new Map<Digest, Promise<FetchedManifest | undefined>>();
+
+  const load = async (digest: Digest): Promise<FetchedManifest | undefined> => {
+    const bytes = await store.read(digest, MAX_MANIFEST_BYTES);
+    if (bytes === undefined) return undefined;
+    if (!matchesDigest(bytes, digest)) {
+      logger.error('manifest in the store does not have its digest; it is not served', { digest });
+      return undefined;
+    }
+    const mediaType = manifestMediaType(bytes, undefined);
+    if (mediaType === undefined) {
+      setNewest(others, digest, true, MAX_OTHERS);
+      return undefined;
+    }
+    const manifest = { digest, bytes, mediaType, origin: 'local' };
+    cache.put(manifest);
+    return manifest;
+  };
+
+  return {
+    async stat(digest, options) {
+      if (others.has(digest)) return undefined;
+      const blob = await store.stat(digest, options);
+      return blob === undefined || blob.sizeBytes > MAX_MANIFEST_BYTES ? undefined : blob.sizeBytes;
+    },
+    async read(digest, { signal }) {
+      const kept = cache.get(digest);
+      if (kept !== undefined) return { ...kept, origin: 'local' };
+      let read = reading.get(digest);
+      if (read === undefined) {
+        read = load(digest).finally(() => reading.delete(digest));
+        reading.set(digest, read);
+      }
+      return orAbort(read, signal);
+    },
+  };
+}

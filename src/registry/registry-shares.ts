@@ -1,0 +1,64 @@
+import type { Clock } from '../runtime/clock.ts';
+import { createFairShares, type FairShares } from '../runtime/fair-shares.ts';
+import type { MemoryPlan } from '../runtime/memory/memory-plan.ts';
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+const SECOND_MS = 1000;
+
+/** What a request that is being answered holds besides its body, in bytes: its objects, its head, what it waits for. */
+export const REQUEST_BYTES = 12 * KIB;
+/** What a body from this node's disk holds, in bytes: the kernel's buffer for its client. Chunks are counted by their pool. */
+export const FILE_BODY_BYTES = 96 * KIB;
+/** What a body from a peer holds, in bytes: the kernel's buffers on both sides, and a chunk between them. */
+export const PEER_BODY_BYTES = 224 * KIB;
+/** A body or a manifest up to this size is answered without waiting for a share: it is gone when it was sent. */
+export const SHORT_BODY_BYTES = 64 * KIB;
+/** The part of each share that only this node itself and other nodes may take. */
+const RESERVED = 0.2;
+/** How long a request waits for its share: longer, and upstream is the better way. */
+const WAIT_MS = 2 * SECOND_MS;
+/** A client that has taken no byte for this long gives way to clients that wait. */
+const STALL_MS = 1 * SECOND_MS;
+/** The least that manifests may hold, in bytes: a manifest of the largest size. */
+const MIN_MANIFESTS_BYTES = 4 * MIB;
+/** The part of the bodies' memory that is for the chunks of files. */
+const FILE_CHUNKS_PART = 0.2;
+
+/** What requests share, see docs/SECURITY.md. Weights are bytes. */
+export interface RegistryShares {
+  /** Requests below /v2/ that are being answered. */
+  readonly requests: FairShares;
+  /** Bodies that move. */
+  readonly bodies: FairShares;
+  /** Manifests above SHORT_BODY_BYTES that are read or sent. */
+  readonly manifests: FairShares;
+}
+
+/** The parts of a memory plan that the registry's requests may hold. */
+export function createRegistryShares(clock: Clock, plan: MemoryPlan): RegistryShares {
+  const create = (total: number) =>
+    createFairShares({
+      clock,
+      total,
+      reserved: Math.floor(RESERVED * total),
+      waitMs: WAIT_MS,
+      maxWaiting: Math.max(64, Math.floor(plan.clientsBytes / REQUEST_BYTES / 2)),
+      stallMs: STALL_MS,
+    });
+  return {
+    requests: create(plan.clientsBytes),
+    bodies: create(plan.bodiesBytes - fileChunkBytes(plan)),
+    manifests: create(Math.max(MIN_MANIFESTS_BYTES, plan.manifestsBytes / 2)),
+  };
+}
+
+/** The part of a memory plan that is for the chunks of files, in bytes. */
+export function fileChunkBytes(plan: MemoryPlan): number {
+  return Math.floor(FILE_CHUNKS_PART * plan.bodiesBytes);
+}
+
+/** The part of a memory plan that is for manifests that are kept, in bytes. */
+export function manifestCacheBytes(plan: MemoryPlan): number {
+  return Math.floor(plan.manifestsBytes / 2);
+}

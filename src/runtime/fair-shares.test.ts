@@ -1,0 +1,117 @@
+import { describe, expect, test } from 'bun:test';
+import { createFairShares, type HeldShare } from './fair-shares.ts';
+import { createVirtualClock } from './testing/virtual-clock.ts';
+
+function create(options: { total: number; reserved?: number; maxWaiting?: number }) {
+  const clock = createVirtualClock();
+  const shares = createFairShares({
+    clock,
+    reserved: 0,
+    waitMs: 1000,
+    maxWaiting: 10,
+    stallMs: 3000,
+    ...options,
+  });
+  return { clock, shares };
+}
+
+/** How many shares of weight 1 a key gets at once. */
+async function takeAll(shares: ReturnType<typeof create>['shares'], key: string, favoured = false) {
+  const held: HeldShare[] = [];
+  for (let n = 0; n < 100; n++) {
+    const over = new AbortController();
+    const entering = shares.enter({ key, weight: 1, favoured, signal: over.signal });
+    over.abort();
+    const share = await entering;
+    if (share === undefined) break;
+    held.push(share);
+  }
+  return held;
+}
+
+describe('createFairShares()', () => {
+  test('a key gets three quarters, and each key that comes later gets three quarters of what is left', async () => {
+    const { shares } = create({ total: 64 });
+    expect((await takeAll(shares, 'a')).length).toBe(48);
+    expect((await takeAll(shares, 'b')).length).toBe(12);
+    expect((await takeAll(shares, 'c')).length).toBe(3);
+    expect((await takeAll(shares, 'd')).length).toBe(1);
+    expect((await takeAll(shares, 'e')).length).toBe(0);
+    expect(shares.held).toBe(64);
+  });
+
+  test('what is reserved goes to favoured requests only', async () => {
+    const { shares } = create({ total: 12, reserved: 8 });
+    expect((await takeAll(shares, 'a')).length).toBe(3);
+    expect((await takeAll(shares, 'b')).length).toBe(1);
+    expect((await takeAll(shares, 'c')).length).toBe(0);
+    expect((await takeAll(shares, 'own', true)).length).toBe(6);
+  });
+
+  test('a request that finds nothing waits, and the key that holds the least is next', async () => {
+    const { shares } = create({ total: 4 });
+    const first = await takeAll(shares, 'a');
+    const [other] = await takeAll(shares, 'b');
+    expect([first.length, shares.held]).toEqual([3, 4]);
+    const order: string[] = [];
+    const enter = async (key: string) => {
+      const share = await shares.enter({ key, weight: 1 });
+      if (share !== undefined) order.push(key);
+    };
+    const entering = [enter('b'), enter('c')];
+    first[0]?.[Symbol.dispose]();
+    await entering[1];
+    expect(order).toEqual(['c']);
+    first[1]?.[Symbol.dispose]();
+    first[2]?.[Symbol.dispose]();
+    other?.[Symbol.dispose]();
+    await entering[0];
+    expect(order).toEqual(['c', 'b']);
+    expect(shares.waiting).toBe(0);
+  });
+
+  test('a wait ends after its time, at the signal, and at once when too many wait', async () => {
+    const { clock, shares } = create({ total: 1, maxWaiting: 4 });
+    using _held = await shares.enter({ key: 'a', weight: 1 });
+    const late = shares.enter({ key: 'b', weight: 1 });
+    const over = new AbortController();
+    const aborted = shares.enter({ key: 'b', weight: 1, signal: over.signal });
+    expect(await shares.enter({ key: 'b', weight: 1 })).toBeUndefined();
+    over.abort();
+    expect(await aborted).toBeUndefined();
+    expect(shares.waiting).toBe(1);
+    await clock.advance(1000);
+    expect(await late).toBeUndefined();
+    expect([shares.waiting, shares.held]).toEqual([0, 1]);
+  });
+
+  test('a holder that stalls gives way to a request that waits, and only then', async () => {
+    const { clock, shares } = create({ total: 2 });
+    const evicted: string[] = [];
+    const enter = async (key: string, stalledMs: number) => {
+      let share: HeldShare | undefined;
+      const evict = () => {
+        evicted.push(key);
+        share?.[Symbol.dispose]();
+      };
+      share = await shares.enter({ key, weight: 1, stalledMs: () => stalledMs, evict });
+      return share;
+    };
+    await enter('stalled', 3000);
+    await enter('slow', 2999);
+    await clock.advance(10_000);
+    expect(evicted).toEqual([]);
+    const share = await shares.enter({ key: 'new', weight: 1 });
+    expect(share).toBeDefined();
+    expect(evicted).toEqual(['stalled']);
+  });
+
+  test('more weight than there is counts as all there is', async () => {
+    const { shares } = create({ total: 4 });
+    const share = await shares.enter({ key: 'a', weight: 100 });
+    expect(shares.held).toBe(4);
+    share?.[Symbol.dispose]();
+    share?.[Symbol.dispose]();
+    expect(shares.held).toBe(0);
+  });
+});

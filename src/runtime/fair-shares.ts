@@ -1,0 +1,169 @@
+import type { Clock } from './clock.ts';
+
+/** What is asked for a share. */
+export interface ShareRequest {
+  /** What is counted together, such as addressShare() of a client. */
+  readonly key: string;
+  /** How much of the total it takes, in its unit; more than the total counts as the total. */
+  readonly weight: number;
+  /** May take what is reserved. Default false. */
+  readonly favoured?: boolean | undefined;
+  /** Gives the wait up. */
+  readonly signal?: AbortSignal | undefined;
+  /** For how long the holder has made no progress by its own fault, in ms. Default never. */
+  readonly stalledMs?: (() => number) | undefined;
+  /** Makes a holder that is stalled give its share back, soon. Called when others wait for it. */
+  readonly evict?: (() => void) | undefined;
+}
+
+/** A share that is held. Disposing it gives it back; harmless twice. */
+export type HeldShare = Disposable;
+
+/** Something limited that many share, and of which none may take everything. */
+export interface FairShares {
+  /** A share, waiting for it if there is none; undefined if there was none in time, if too many wait, or if the signal aborts. */
+  enter(request: ShareRequest): Promise<HeldShare | undefined>;
+  /** How much is held. */
+  readonly held: number;
+  /** How many wait. */
+  readonly waiting: number;
+}
+
+/** Options of createFairShares. */
+export interface FairSharesOptions {
+  readonly clock: Clock;
+  /** All there is, in the unit of the weights. */
+  readonly total: number;
+  /** Part of the total that only favoured requests may take. */
+  readonly reserved: number;
+  /** How long a request waits at most. */
+  readonly waitMs: number;
+  /** How many wait at most; half of them for the same key. */
+  readonly maxWaiting: number;
+  /** A holder that has made no progress for this long gives way to those that wait. */
+  readonly stallMs: number;
+}
+
+/**
+ * A key may hold so many times what is free: three quarters for the only key, and something is left for a key that comes
+ * later, however many came before (dynamic thresholds, as switches share their buffers).
+ */
+const SHARE_OF_FREE = 3;
+/** How often stalled holders are looked for while others wait. */
+const EVICT_INTERVAL_MS = 250;
+
+/** A holder. */
+interface Holder extends Disposable {
+  readonly request: ShareRequest;
+}
+
+/** A request that waits. */
+interface Waiting {
+  readonly request: ShareRequest;
+  readonly grant: (share: HeldShare) => void;
+}
+
+/** Divides `total` fairly between keys: whatever is free goes to the key that holds the least of those that wait. */
+export function createFairShares({
+  clock,
+  total,
+  reserved,
+  waitMs,
+  maxWaiting,
+  stallMs,
+}: FairSharesOptions): FairShares {
+  const heldByKey = new Map<string, number>();
+  const holders = new Set<Holder>();
+  const waiting = new Set<Waiting>();
+  let held = 0;
+  let isEvicting = false;
+
+  const heldBy = (key: string) => heldByKey.get(key) ?? 0;
+  const weightOf = ({ weight, favoured }: ShareRequest) =>
+    Math.min(weight, favoured === true ? total : total - reserved);
+  const fits = (request: ShareRequest) => {
+    const weight = weightOf(request);
+    const free = total - held - (request.favoured === true ? 0 : reserved);
+    const ofKey = heldBy(request.key);
+    // What holds nothing gets what there is, so that a weight of nearly everything has its turn, too.
+    return weight <= free && (ofKey === 0 || ofKey + weight <= SHARE_OF_FREE * free);
+  };
+  const hold = (request: ShareRequest): HeldShare => {
+    const { key } = request;
+    const weight = weightOf(request);
+    held += weight;
+    heldByKey.set(key, heldBy(key) + weight);
+    const holder: Holder = {
+      request,
+      [Symbol.dispose]() {
+        if (!holders.delete(holder)) return;
+        held -= weight;
+        const left = heldBy(key) - weight;
+        if (left > 0) heldByKey.set(key, left);
+        else heldByKey.delete(key);
+        serveWaiting();
+      },
+    };
+    holders.add(holder);
+    return holder;
+  };
+  const serveWaiting = () => {
+    while (waiting.size > 0) {
+      let next: Waiting | undefined;
+      for (const each of waiting) {
+        if (!fits(each.request)) continue;
+        if (next === undefined || heldBy(each.request.key) < heldBy(next.request.key)) next = each;
+      }
+      if (next === undefined) return;
+      waiting.delete(next);
+      next.grant(hold(next.request));
+    }
+  };
+  /** While requests wait: those that stall give way, first those of the key that holds the most. */
+  const evictStalled = async () => {
+    if (isEvicting) return;
+    isEvicting = true;
+    while (waiting.size > 0) {
+      const stalled = [...holders].filter(({ request }) => (request.stalledMs?.() ?? 0) >= stallMs);
+      stalled.sort((a, b) => heldBy(b.request.key) - heldBy(a.request.key));
+      for (const { request } of stalled.slice(0, waiting.size)) request.evict?.();
+      await clock.sleep(EVICT_INTERVAL_MS);
+    }
+    isEvicting = false;
+  };
+
+  return {
+    get held() {
+      return held;
+    },
+    get waiting() {
+      return waiting.size;
+    },
+    async enter(request) {
+      const { key, signal } = request;
+      if (signal?.aborted === true) return undefined;
+      // Those that wait come first, but not those that wait because their own key has enough.
+      let sameKey = 0;
+      for (const each of waiting) if (each.request.key === key) sameKey += 1;
+      if (sameKey === 0 && fits(request)) return hold(request);
+      if (waiting.size >= maxWaiting || sameKey >= maxWaiting / 2) return undefined;
+
+      const { promise, resolve } = Promise.withResolvers<HeldShare | undefined>();
+      const entry: Waiting = { request, grant: resolve };
+      waiting.add(entry);
+      const giveUp = () => {
+        if (waiting.delete(entry)) resolve(undefined);
+      };
+      const over = new AbortController();
+      signal?.addEventListener('abort', giveUp, { once: true });
+      clock.sleep(waitMs, over.signal).then(giveUp, () => {});
+      void evictStalled();
+      try {
+        return await promise;
+      } finally {
+        signal?.removeEventListener('abort', giveUp);
+        over.abort();
+      }
+    },
+  };
+}
