@@ -175,6 +175,8 @@ export function createContentHandlers(deps: ContentDeps) {
       }
       return { response: await sendManifest(value, request), handler: 'registry' };
     }
+    // No node has a manifest of that digest.
+    if ('digest' in path && local.isOther(path.digest)) throw unknownContent(path);
     const key = routingKey(path);
     notHere(key, opened.away, request);
     const cached = 'digest' in path ? cache.get(path.digest) : undefined;

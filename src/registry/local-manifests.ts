@@ -19,6 +19,8 @@ export interface LocalManifestsDeps {
 
 /** The manifests that this node has on disk. */
 export interface LocalManifests {
+  /** True for content that was read here and is no manifest, wherever it is: a layer, a config. */
+  isOther(digest: Digest): boolean;
   /**
    * How large it is, in bytes; undefined for what is not here, is larger than a manifest may be, or is known to be
    * something else (a layer, a config).
@@ -54,6 +56,7 @@ export function createLocalManifests({ store, cache, logger }: LocalManifestsDep
   };
 
   return {
+    isOther: (digest) => others.has(digest),
     async stat(digest, options) {
       if (others.has(digest)) return undefined;
       const blob = await store.stat(digest, options);

@@ -1,9 +1,9 @@
+import { MAX_MANIFEST_BYTES } from '../oci/media-type.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { createFairShares, type FairShares } from '../runtime/fair-shares.ts';
 import type { MemoryPlan } from '../runtime/memory/memory-plan.ts';
 
 const KIB = 1024;
-const MIB = 1024 * KIB;
 const SECOND_MS = 1000;
 
 /** What a request that is being answered holds besides its body, in bytes: its objects, its head, what it waits for. */
@@ -20,8 +20,6 @@ const RESERVED = 0.2;
 const WAIT_MS = 2 * SECOND_MS;
 /** A client that has taken no byte for this long gives way to clients that wait. */
 const STALL_MS = 1 * SECOND_MS;
-/** The least that manifests may hold, in bytes: a manifest of the largest size. */
-const MIN_MANIFESTS_BYTES = 4 * MIB;
 /** The part of the bodies' memory that is for the chunks of files. */
 const FILE_CHUNKS_PART = 0.2;
 
@@ -49,7 +47,7 @@ export function createRegistryShares(clock: Clock, plan: MemoryPlan): RegistrySh
   return {
     requests: create(plan.clientsBytes),
     bodies: create(plan.bodiesBytes - fileChunkBytes(plan)),
-    manifests: create(Math.max(MIN_MANIFESTS_BYTES, plan.manifestsBytes / 2)),
+    manifests: create(plan.manifestsBytes - manifestCacheBytes(plan)),
   };
 }
 
@@ -58,7 +56,7 @@ export function fileChunkBytes(plan: MemoryPlan): number {
   return Math.floor(FILE_CHUNKS_PART * plan.bodiesBytes);
 }
 
-/** The part of a memory plan that is for manifests that are kept, in bytes. */
+/** The part of a memory plan that is for manifests that are kept, in bytes: half of what a manifest of the largest size leaves. */
 export function manifestCacheBytes(plan: MemoryPlan): number {
-  return Math.floor(plan.manifestsBytes / 2);
+  return Math.floor(Math.max(0, plan.manifestsBytes - MAX_MANIFEST_BYTES) / 2);
 }

@@ -31,13 +31,42 @@ describe('readMemoryLimit()', () => {
       limit: 128,
     },
     {
-      name: 'of cgroups v1',
+      name: 'of the slice around a unit, which is less',
+      files: {
+        '/proc/self/cgroup': UNIT,
+        [UNIT_LIMIT]: `${256 * MIB}\n`,
+        '/sys/fs/cgroup/system.slice/memory.max': `${128 * MIB}\n`,
+        [CONTAINER_LIMIT]: 'max\n',
+      },
+      limit: 128,
+    },
+    {
+      name: 'of the slice around a unit without a limit',
+      files: {
+        '/proc/self/cgroup': UNIT,
+        [UNIT_LIMIT]: 'max\n',
+        '/sys/fs/cgroup/system.slice/memory.max': `${128 * MIB}\n`,
+      },
+      limit: 128,
+    },
+    {
+      name: 'of a container in cgroups v1, which sees the path of the host',
       files: { '/proc/self/cgroup': '4:memory:/a\n0::/a\n', [OLD_LIMIT]: '134217728\n' },
       limit: 128,
     },
     {
+      name: 'of cgroups v1, and of a group around it',
+      files: {
+        '/proc/self/cgroup': '5:cpu,cpuacct:/\n4:hugetlb,memory:/kubepods/pod1\n',
+        '/sys/fs/cgroup/memory/kubepods/pod1/memory.limit_in_bytes': '9223372036854771712\n',
+        '/sys/fs/cgroup/memory/kubepods/memory.limit_in_bytes': '134217728\n',
+        [OLD_LIMIT]: '9223372036854771712\n',
+      },
+      limit: 128,
+    },
+    {
       name: 'none of a unit',
-      files: { '/proc/self/cgroup': UNIT, [UNIT_LIMIT]: 'max\n', [CONTAINER_LIMIT]: '1000' },
+      files: { '/proc/self/cgroup': UNIT, [UNIT_LIMIT]: 'max\n' },
       limit: undefined,
     },
     { name: 'none in v1', files: { [OLD_LIMIT]: '9223372036854771712\n' }, limit: undefined },

@@ -2,22 +2,39 @@ import { readFile } from 'node:fs/promises';
 
 /** A number without a limit in cgroups v1, and more than a machine has. */
 const NO_LIMIT_BYTES = 2 ** 60;
+const V2_MOUNT = '/sys/fs/cgroup';
+const V1_MOUNT = '/sys/fs/cgroup/memory';
 
 /**
- * How much memory the process's cgroup may have, in bytes; undefined when there is no limit or none that can be read.
- * Limits of the cgroups around it are not looked at. See cgroups(7). `root` is another `/`, for tests.
+ * How much memory the process may have, in bytes: the least of the limits of its control group and of the groups around
+ * it, as far as they can be seen; undefined when there is no limit or none that can be read. See cgroups(7). `root` is
+ * another `/`, for tests.
  */
 export async function readMemoryLimit(root = ''): Promise<number | undefined> {
-  const read = async (path: string) => readFile(`${root}${path}`, 'utf8').catch(() => '');
+  const read = async (path: string) => (await readFile(`${root}${path}`, 'utf8').catch(() => '')).trim();
   const groups = await read('/proc/self/cgroup');
-  const own = /^0::(\/.*)$/m.exec(groups)?.[1] ?? '/';
-  // In a container the second is the first one's, or the first is a path of the host that is not there.
-  const paths = [`/sys/fs/cgroup${own}/memory.max`, '/sys/fs/cgroup/memory.max'];
-  for (const path of [...paths, '/sys/fs/cgroup/memory/memory.limit_in_bytes']) {
-    const text = (await read(path)).trim();
-    if (text === '') continue;
+  const limits: number[] = [];
+  const note = (text: string) => {
     const bytes = Number(text);
-    return bytes > 0 && bytes < NO_LIMIT_BYTES ? bytes : undefined;
+    if (text !== '' && bytes > 0 && bytes < NO_LIMIT_BYTES) limits.push(bytes);
+  };
+  // In a container the path may be one of the host that is not there: the mount itself is then the own group.
+  for (const path of withAncestors(/^0::(\/.*)$/m.exec(groups)?.[1])) {
+    note(await read(`${V2_MOUNT}${path}/memory.max`));
   }
-  return undefined;
+  for (const path of withAncestors(/^\d+:(?:[^:]*,)?memory(?:,[^:]*)?:(\/.*)$/m.exec(groups)?.[1])) {
+    note(await read(`${V1_MOUNT}${path}/memory.limit_in_bytes`));
+  }
+  return limits.length === 0 ? undefined : Math.min(...limits);
+}
+
+/** `/a/b` gives `/a/b`, `/a` and the empty path of the mount itself. */
+function withAncestors(path = '/'): readonly string[] {
+  const parts = path.split('/').filter((part) => part !== '');
+  return Array.from({ length: parts.length + 1 }, (_, count) =>
+    parts
+      .slice(0, parts.length - count)
+      .map((part) => `/${part}`)
+      .join(''),
+  );
 }

@@ -13,10 +13,13 @@ const LARGEST_LIMIT_BYTES = 512 * MIB;
  */
 const RUNTIME_BYTES = 40 * MIB;
 
-/** Parts of what is left beside the program. Their sum is less than 1: the rest is for what nobody counts. */
+/** The least that manifests need whatever the limit, in bytes: one of the largest size, and some that are kept. */
+const MANIFESTS_BYTES = 5 * MIB;
+
+/** Parts of what is left beside these. Their sum is less than 1: the rest is for what nobody counts. */
 const SHARES = {
   bodiesBytes: 0.35,
-  manifestsBytes: 0.08,
+  manifestsBytes: 0.04,
   clientsBytes: 0.07,
   routerConnectionsBytes: 0.22,
   recordsBytes: 0.14,
@@ -46,12 +49,12 @@ export interface MemoryPlan {
 /** Divides a memory limit, in bytes; 128 MiB if there is none. */
 export function planMemory(limitBytes: number = DEFAULT_MEMORY_LIMIT_BYTES): MemoryPlan {
   const bounded = Math.min(LARGEST_LIMIT_BYTES, Math.max(SMALLEST_LIMIT_BYTES, limitBytes));
-  const share = (part: number) => Math.floor((bounded - RUNTIME_BYTES) * part);
+  const share = (part: number) => Math.floor((bounded - RUNTIME_BYTES - MANIFESTS_BYTES) * part);
   return {
     limitBytes: bounded,
     runtimeBytes: RUNTIME_BYTES,
     bodiesBytes: share(SHARES.bodiesBytes),
-    manifestsBytes: share(SHARES.manifestsBytes),
+    manifestsBytes: MANIFESTS_BYTES + share(SHARES.manifestsBytes),
     clientsBytes: share(SHARES.clientsBytes),
     routerConnectionsBytes: share(SHARES.routerConnectionsBytes),
     recordsBytes: share(SHARES.recordsBytes),
