@@ -36,6 +36,8 @@ export interface NodeOptions {
   /** Registries whose pulls go through the mirror; empty is all. Default: upstream's two http names. */
   readonly mirroredRegistries?: readonly string[];
   readonly link?: LinkShape;
+  /** Other nodes reach the mirror through a front whose pace can be set, see Mirror. */
+  readonly hasFront?: boolean;
   /** Runs the mirror in a memory cgroup of this size, TCP's buffers included. Default: no limit. */
   readonly memoryLimitBytes?: number;
 }
@@ -113,6 +115,7 @@ export async function startLabNode(
         env: { ...env, ...options.mirrorEnv },
         mirroredRegistries,
         bootstrapHost: options.bootstrapHost,
+        hasFront: options.hasFront,
         memory:
           options.memoryLimitBytes === undefined
             ? undefined

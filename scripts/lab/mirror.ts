@@ -1,5 +1,6 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { Cleanup } from './cleanup.ts';
 import type { Containerd } from './containerd.ts';
 import { type Daemon, startDaemon, waitUntilReady } from './daemon.ts';
@@ -37,6 +38,8 @@ export interface Mirror {
   restart(): Promise<void>;
   /** Asks the mirror over HTTP; the path starts with a slash. */
   fetch(path: string, init?: RequestInit): Promise<Response>;
+  /** From now on each connection of another node gets so many bytes each so many ms of a layer. Throws for a mirror without a front. */
+  setPace(pace: Pace): void;
   metrics(): Promise<Metrics>;
   usage(): Promise<ProcessUsage>;
   /** Throws for a mirror without a memory limit. */
@@ -45,6 +48,9 @@ export interface Mirror {
   /** Runs the binary on the node with other arguments, such as `peers --json`. */
   run(args: readonly string[], options?: { readonly cwd?: string }): Promise<CommandResult>;
 }
+
+/** How slowly a front hands bytes on; without one as fast as it goes. */
+export type Pace = { readonly bytes: number; readonly everyMs: number } | undefined;
 
 /** Options of createMirror. */
 export interface MirrorOptions {
@@ -57,6 +63,8 @@ export interface MirrorOptions {
   readonly mirroredRegistries: readonly string[];
   /** Address of a mirror to join; asked at each start. */
   readonly bootstrapHost: () => string;
+  /** Other nodes reach the mirror through a front whose pace can be set. Default false. */
+  readonly hasFront?: boolean | undefined;
   /** Bounds the mirror's memory; default none. */
   readonly memory?: MemoryCgroup | undefined;
 }
@@ -69,13 +77,16 @@ export interface MirrorDeps {
   readonly containerd: Containerd;
 }
 
+const FRONT = fileURLToPath(import.meta.resolve('./paced-front-process.ts'));
+
 /** A cluster of 40 on two cores takes a while. */
 const READY_TIMEOUT_MS = 60_000;
 
 /** Writes the node's hosts.toml files with the binary's own command. The mirror is not started yet. */
 export async function createMirror(deps: MirrorDeps, options: MirrorOptions): Promise<Mirror> {
   const { http, endpoint, containerd } = deps;
-  const { binary, directory, args = [], env = {}, mirroredRegistries, bootstrapHost, memory } = options;
+  const { binary, directory, args = [], env = {}, mirroredRegistries, bootstrapHost } = options;
+  const { hasFront = false, memory } = options;
   mkdirSync(directory, { recursive: true });
   const url = `http://${endpoint.ipv4}:${MIRROR_PORTS.registry}`;
 
@@ -88,6 +99,22 @@ export async function createMirror(deps: MirrorDeps, options: MirrorOptions): Pr
     '--mirror-targets',
     `http://127.0.0.1:${MIRROR_PORTS.registry}`,
   ]);
+
+  const paceFile = join(directory, 'pace');
+  // The node's own containerd asks at the loopback, everybody else at the node's address.
+  const registryAddr = `${hasFront ? '127.0.0.1' : ''}:${MIRROR_PORTS.registry}`;
+  if (hasFront) {
+    writeFileSync(paceFile, '');
+    const port = String(MIRROR_PORTS.registry);
+    startDaemon(
+      { cleanup: deps.cleanup, namespace: endpoint.namespace },
+      {
+        name: `front of ${endpoint.name}`,
+        logPath: join(directory, 'front.log'),
+        argv: [process.execPath, FRONT, endpoint.ipv4, port, port, paceFile],
+      },
+    );
+  }
 
   const enter = [...(memory?.enter ?? []), ...endpoint.namespace.enter];
   const start = (): Daemon =>
@@ -105,7 +132,7 @@ export async function createMirror(deps: MirrorDeps, options: MirrorOptions): Pr
           '--log-level',
           'DEBUG',
           '--registry-addr',
-          `:${MIRROR_PORTS.registry}`,
+          registryAddr,
           '--router-addr',
           `:${MIRROR_PORTS.router}`,
           '--metrics-addr',
@@ -168,6 +195,10 @@ export async function createMirror(deps: MirrorDeps, options: MirrorOptions): Pr
       await mirror.ready();
     },
     fetch: async (path, init) => http.fetch(`${url}${path}`, init),
+    setPace: (pace) => {
+      if (!hasFront) throw new Error(`The mirror of ${endpoint.name} has no front`);
+      writeFileSync(paceFile, pace === undefined ? '' : `${pace.bytes} ${pace.everyMs}`);
+    },
     metrics: async () => {
       const response = await http.fetch(`http://${endpoint.ipv4}:${MIRROR_PORTS.metrics}/metrics`);
       if (!response.ok) throw new Error(`The metrics of ${endpoint.name} answer ${response.status}`);

@@ -109,6 +109,7 @@ async function compose(shared: Process): Promise<void> {
       },
     ),
   );
+  metrics.registriesFrom((name) => mirroredRegistries?.has(name) === true || store.hasRegistry(name));
   const policy = createSharingPolicy(
     { store, clock },
     { registries: mirroredRegistries, filters: options.registryFilters.map(parseImageFilter) },

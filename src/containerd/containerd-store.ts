@@ -96,6 +96,7 @@ export function createContainerdStore(
     },
     references: (digest) => state.references(digest),
     registriesOf: (repository, tag) => state.registriesOf(repository, tag),
+    hasRegistry: (registry) => state.hasRegistry(registry),
     async list({ signal } = {}) {
       signal?.throwIfAborted();
       await orAbort(follower.list(), signal);

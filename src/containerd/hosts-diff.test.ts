@@ -33,6 +33,24 @@ describe('formatDiff()', () => {
       "authorization = 'Bearer abc.def'\nx = 'Basic YTpi'\n",
       `--- ${path}\n+++ ${path}\n@@ -1,1 +1,2 @@\n-Authorization = '(not shown)'\n+authorization = '(not shown)'\n+x = 'Basic (not shown)'\n`,
     ],
+    [
+      'no value of a header table, and no password of a URL',
+      "[host.'http://m']\nca = 'x'\n[host.'http://m'.header]\nX-Token = ['s3cret',\n'more']\n",
+      "server = 'https://u:s3cret@r'\nheader = { X-Token = 's3cret' }\n[host.'http://m']\nca = 'x'\n",
+      `--- ${path}\n+++ ${path}\n@@ -1,5 +1,4 @@\n+server = 'https://(not shown)@r'\n+header = '(not shown)'\n [host.'http://m']\n ca = 'x'\n-[host.'http://m'.header]\n-X-Token = '(not shown)'\n-(not shown)\n`,
+    ],
+    [
+      'the start of a long line',
+      undefined,
+      `a = '${'x'.repeat(500_000)}'\n`,
+      `--- /dev/null\n+++ ${path}\n@@ -0,0 +1,1 @@\n+a = '${'x'.repeat(295)}… (500006 characters)\n`,
+    ],
+    [
+      'how long a file is that is far too long',
+      'x\n'.repeat(100_000),
+      'y\n',
+      `--- ${path}\n+++ ${path}\n# 100000 lines before, 1 after: too many to show\n`,
+    ],
   ])('formatDiff() shows %s', (_what, before, after, diff) => {
     expect(formatDiff({ path, before, after })).toBe(diff);
   });

@@ -1,6 +1,11 @@
 /** Lines around a change, as diff -u has them. */
 const CONTEXT = 3;
 
+/** Lines of a hosts.toml that are compared; a file of more is no hosts.toml that is worth reading. */
+const MAX_LINES = 2000;
+/** Longest line that is shown whole, in characters: a URL and a list of capabilities. */
+const MAX_SHOWN = 300;
+
 /** Names and texts of the two sides; an undefined text is a file that is not there. */
 export interface DiffSides {
   readonly path: string;
@@ -16,14 +21,19 @@ interface Line {
 /** A unified diff of one small text file, empty if the texts are equal. Credentials in it are not shown. */
 export function formatDiff({ path, before, after }: DiffSides): string {
   if (before === after) return '';
-  const lines = compare(splitLines(before), splitLines(after));
+  const [left, right] = [splitLines(before), splitLines(after)];
   const head = [
     `--- ${before === undefined ? '/dev/null' : path}`,
     `+++ ${after === undefined ? '/dev/null' : path}`,
   ];
+  if (left.length > MAX_LINES || right.length > MAX_LINES) {
+    return `${[...head, `# ${left.length} lines before, ${right.length} after: too many to show`].join('\n')}\n`;
+  }
+  const lines = compare(left, right);
+  const hidden = new Set([...secretLines(left), ...secretLines(right)]);
   const hunks = findHunks(lines).flatMap(([start, end]) =>
     [hunkHead(lines, start, end)].concat(
-      lines.slice(start, end).map(({ sign, text }) => `${sign}${hideSecrets(text)}`),
+      lines.slice(start, end).map(({ sign, text }) => `${sign}${shown(text, hidden.has(text))}`),
     ),
   );
   return `${[...head, ...hunks].join('\n')}\n`;
@@ -90,9 +100,29 @@ function hunkHead(lines: readonly Line[], start: number, end: number): string {
   return `@@ -${range('+')} +${range('-')} @@`;
 }
 
+/** The lines in `header` tables, where any value may be a password. */
+function secretLines(lines: readonly string[]): readonly string[] {
+  let isHeader = false;
+  return lines.filter((line) => {
+    if (/^\s*\[/.test(line)) isHeader = /\bheader["']?\s*\]/i.test(line);
+    else if (isHeader || isInHeader(line)) return true;
+    return false;
+  });
+}
+
+/** A header in the form of a dotted key or of an inline table. */
+function isInHeader(line: string): boolean {
+  return /^\s*(?:\S*\.)?["']?header["']?\s*[.=]/i.test(line);
+}
+
 /** What is printed ends up in logs. */
-function hideSecrets(line: string): string {
-  return line
+function shown(line: string, isSecret: boolean): string {
+  const key = /^\s*[^=\n]*=/.exec(line)?.[0];
+  const text =
+    !isSecret || line.trim() === '' ? line : key === undefined ? '(not shown)' : `${key} '(not shown)'`;
+  const safe = text
     .replace(/^(\s*["']?authorization["']?\s*=\s*).*?(?=\n|$)/i, "$1'(not shown)'")
-    .replaceAll(/\b(Basic|Bearer) [\w+/=.~-]+/gi, '$1 (not shown)');
+    .replaceAll(/\b(Basic|Bearer) [\w+/=.~-]+/gi, '$1 (not shown)')
+    .replaceAll(/:\/\/[^\s/"'@]+@/g, '://(not shown)@');
+  return safe.length > MAX_SHOWN ? `${safe.slice(0, MAX_SHOWN)}… (${safe.length} characters)` : safe;
 }

@@ -1,4 +1,5 @@
 import { TomlError, parse, stringify } from 'smol-toml';
+import { describeTomlError } from './toml-problem.ts';
 
 /** Settings of a host or of the server, in their order, with whatever containerd or a later one knows. */
 export type HostSettings = Readonly<Record<string, unknown>>;
@@ -26,6 +27,9 @@ export class InvalidHostsTomlError extends Error {
   readonly code = 'INVALID_HOSTS_TOML';
 }
 
+/** Longest quotation in a message, in characters. */
+const MAX_QUOTED = 200;
+
 /** Parses a hosts.toml or throws InvalidHostsTomlError. Integers become bigint, so that floats stay floats. */
 export function parseHostsToml(text: string): HostsToml {
   const { server, host = {}, ...settings } = parseToml(text);
@@ -33,7 +37,7 @@ export function parseHostsToml(text: string): HostsToml {
   if (!isText) throw new InvalidHostsTomlError('server is no text');
   if (!isTable(host)) throw new InvalidHostsTomlError('host is no table');
   const hosts = Object.entries(host).map(([url, table]) => {
-    if (!isTable(table)) throw new InvalidHostsTomlError(`host ${JSON.stringify(url)} is no table`);
+    if (!isTable(table)) throw new InvalidHostsTomlError(`host ${quoteShort(url)} is no table`);
     return { url, settings: table };
   });
   return { server: server === '' ? undefined : server, settings, hosts };
@@ -54,10 +58,7 @@ function parseToml(text: string) {
     return parse(text, { integersAsBigInt: true, unsafeKeyBehaviour: 'throw' });
   } catch (error) {
     if (!(error instanceof TomlError)) throw error;
-    const [reason = ''] = error.message.replace(/^Invalid TOML document: /, '').split('\n');
-    throw new InvalidHostsTomlError(`line ${error.line}, column ${error.column}: ${reason}`, {
-      cause: error,
-    });
+    throw new InvalidHostsTomlError(describeTomlError(error));
   }
 }
 
@@ -92,6 +93,11 @@ function formatValue(value: unknown): string {
 function quote(text: string): string {
   if (/^[^'\p{Cc}]*$/u.test(text)) return `'${text}'`;
   return stringify({ text }).trim().slice('text = '.length);
+}
+
+/** What a message quotes of a file: a name, not half a megabyte. */
+function quoteShort(text: string): string {
+  return JSON.stringify(text.length > MAX_QUOTED ? `${text.slice(0, MAX_QUOTED)}…` : text);
 }
 
 /** A table, and none of the classes that dates have. */

@@ -1,4 +1,5 @@
 import { TomlError, parse } from 'smol-toml';
+import { describeTomlError } from './toml-problem.ts';
 
 /** Where a value was written. */
 export interface TomlOrigin {
@@ -28,8 +29,7 @@ export function parseTomlTree(text: string, file: string): TomlTree {
     return toTree(parse(text, { integersAsBigInt: 'asNeeded' }), file, []);
   } catch (error) {
     if (!(error instanceof TomlError)) throw error;
-    const [reason = ''] = error.message.replace(/^Invalid TOML document: /, '').split('\n');
-    throw new InvalidTomlError(`line ${error.line}, column ${error.column}: ${reason}`, { cause: error });
+    throw new InvalidTomlError(describeTomlError(error));
   }
 }
 

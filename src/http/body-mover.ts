@@ -73,10 +73,27 @@ export interface SmallPeerAnswer {
   readonly bytes: Uint8Array;
 }
 
+/** How far a move has come, and how much of its time was the source's. */
+export interface MoveProgress {
+  readonly movedBytes: number;
+  /** For how long the client would have taken bytes and the source gave none, in ms. Grows while the source is waited for. */
+  readonly waitedMs: number;
+}
+
+/** Decides whether a source gives too little, or nothing for too long. */
+export interface PaceJudge {
+  /** How often it is asked while bytes are moved, in ms. */
+  readonly everyMs: number;
+  /** A reason breaks the source with it, at the byte where it is. Must not throw. */
+  judge(progress: MoveProgress): 'slow' | 'stalled' | undefined;
+}
+
 /** Limits of one move. */
 export interface MoveOptions {
   /** The source is broken ("stalled") if it gives no byte for this long while the client would take some. Time spent waiting for the client does not count. */
   readonly stallTimeoutMs: number;
+  /** Judges the source's pace within that; without it, a source may be as slow as it likes as long as it does not stall. */
+  readonly pace?: PaceJudge | undefined;
   /** Stops the move at the byte where it is. The response stays open for another source. */
   readonly signal: AbortSignal;
   /** Called with the bytes moved so far by this move, at most once per chunk. Must not throw. */
@@ -84,7 +101,7 @@ export interface MoveOptions {
 }
 
 /** Why a source broke. */
-export type BrokenReason = 'stalled' | 'ended-early' | 'connection-lost' | 'read-failed';
+export type BrokenReason = 'stalled' | 'slow' | 'ended-early' | 'connection-lost' | 'read-failed';
 
 /** How a move ended. `movedBytes` were handed to the client's connection, in order, and will not be taken back. */
 export type MoveEnd =
@@ -146,6 +163,16 @@ export interface BodyMover {
    * the file is shorter than the range. `{start: n, end: n - 1}` is no bytes: the whole of an empty file.
    */
   openFile(path: string, range: ByteRange): Promise<BodySource>;
+  /** Bytes in memory as a source. They must not change until its move has ended. */
+  openBytes(bytes: Uint8Array): BodySource;
+  /**
+   * Reads a body that request() gave into memory and closes it. Rejects with PeerRequestError: TOO_LARGE above maxBytes,
+   * CANCELLED when the signal aborts, CONNECTION_LOST if it breaks.
+   */
+  readBody(
+    body: BodySource,
+    limits: { readonly maxBytes: number; readonly signal: AbortSignal },
+  ): Promise<Uint8Array>;
   /** Sends a request and resolves at the answer's head; rejects with PeerRequestError. */
   request(request: PeerRequest, limits: PeerRequestLimits): Promise<PeerAnswer>;
   /**

@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import type { BodyMover, BodySource, PeerAnswer, PeerRequest, PeerRequestLimits } from './body-mover.ts';
 import { PeerRequestError } from './body-mover.ts';
+import { createBytesSource } from './bytes-source.ts';
 import { createChunkBudget } from './chunk-budget.ts';
 import { createChunkPool } from './chunk-pool.ts';
 import { openFileSource } from './file-source.ts';
@@ -17,7 +18,7 @@ import { connectPeer, type PeerConnection } from './peer-connection.ts';
 import { createPeerConnectionPool } from './peer-connection-pool.ts';
 import { exchangeWithPeer, formatPeerRequest, NoAnswerError } from './peer-exchange.ts';
 import { takeBody } from './take-body.ts';
-import { readSmallBody } from './read-small-body.ts';
+import { readSmallBody, readWholeBody } from './read-small-body.ts';
 
 /** Limits of createPlainMover; the defaults with their reasons are in limits.ts. */
 export interface PlainMoverOptions {
@@ -93,6 +94,8 @@ export function createPlainMover({
 
   return {
     openFile: (path, range) => openFileSource(path, range, chunks),
+    openBytes: createBytesSource,
+    readBody: (body, { maxBytes, signal }) => readWholeBody(body, maxBytes, signal),
     request,
     async requestSmall(peerRequest, { maxBytes, ...limits }) {
       const answer = await request(peerRequest, limits);

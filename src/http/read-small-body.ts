@@ -1,23 +1,26 @@
-import { PeerRequestError, type PeerAnswer, type PeerRequest } from './body-mover.ts';
+import { type BodySource, PeerRequestError, type PeerAnswer, type PeerRequest } from './body-mover.ts';
 import { asPlainSource } from './plain-source.ts';
 
 /**
- * Reads an answer's body into memory. Rejects with PeerRequestError: TOO_LARGE above maxBytes, CANCELLED when the
- * signal aborts, CONNECTION_LOST if it breaks, INVALID_RESPONSE for a 2xx whose body cannot be read. The
- * unreadable body of another status is empty: the status is what counts there.
+ * Reads an answer's body into memory. Rejects with PeerRequestError as readWholeBody() does, and with INVALID_RESPONSE
+ * for a 2xx whose body cannot be read. The unreadable body of another status is empty: the status is what counts there.
  */
-export function readSmallBody(
+export async function readSmallBody(
   { method }: PeerRequest,
   { status, body }: PeerAnswer,
   maxBytes: number,
   signal: AbortSignal,
 ): Promise<Uint8Array> {
-  if (body === undefined) {
-    if (method === 'HEAD' || status === 204 || status >= 300) return Promise.resolve(new Uint8Array());
-    return Promise.reject(
-      new PeerRequestError('INVALID_RESPONSE', 'The peer sent a body without a usable Content-Length'),
-    );
-  }
+  if (body !== undefined) return readWholeBody(body, maxBytes, signal);
+  if (method === 'HEAD' || status === 204 || status >= 300) return new Uint8Array();
+  throw new PeerRequestError('INVALID_RESPONSE', 'The peer sent a body without a usable Content-Length');
+}
+
+/**
+ * Reads all of a body into memory and closes it. Rejects with PeerRequestError: TOO_LARGE above maxBytes, CANCELLED when
+ * the signal aborts, CONNECTION_LOST if it breaks.
+ */
+export function readWholeBody(body: BodySource, maxBytes: number, signal: AbortSignal): Promise<Uint8Array> {
   const source = asPlainSource(body);
   return new Promise((resolve, reject) => {
     // At most maxBytes, which is checked below before anything is read.

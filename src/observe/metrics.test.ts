@@ -47,6 +47,28 @@ describe('createMetrics()', () => {
     expect(await text(metrics)).not.toContain('registry="a"');
   });
 
+  test('counts requests under the name of a registry that this node has when it is asked, others as other', async () => {
+    const metrics = setUp();
+    const own = new Set(['docker.io']);
+    metrics.registriesFrom((name) => own.has(name));
+    for (const name of ['docker.io', 'new.lab', '', 'stranger.lab', 'stranger.lab']) {
+      metrics.mirrorRequest(name, 'miss');
+    }
+    // The first pull from it has ended.
+    own.add('new.lab');
+    const lines = async () => (await text(metrics)).match(/^spegel_mirror_requests_total{.*$/gm)?.toSorted();
+    const counted = (other: number) => [
+      'spegel_mirror_requests_total{registry="",cache="miss"} 1',
+      'spegel_mirror_requests_total{registry="docker.io",cache="miss"} 1',
+      'spegel_mirror_requests_total{registry="new.lab",cache="miss"} 1',
+      `spegel_mirror_requests_total{registry="other",cache="miss"} ${other}`,
+    ];
+    expect(await lines()).toEqual(counted(2));
+    expect(await lines()).toEqual(counted(2));
+    for (let n = 0; n < 1000; n++) metrics.mirrorRequest(`stranger-${n}.lab`, 'miss');
+    expect(await lines()).toEqual(counted(1002));
+  });
+
   test('counts a reconnection once containerd was away', async () => {
     const metrics = setUp();
     metrics.storeConnection(true);

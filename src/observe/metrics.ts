@@ -1,5 +1,6 @@
 import { createLabelCap } from './label-cap.ts';
 import { createMetricFactory } from './metric-factory.ts';
+import { createRegistryCounts } from './registry-counts.ts';
 import { createRoutingMetrics } from './routing-metrics.ts';
 
 /** Distinct `registry` label values: a node pulls from a handful of registries; the name comes from a request. */
@@ -42,7 +43,7 @@ export function createMetrics(build: { readonly version: string; readonly commit
 
   const mirrorRequests = counter(
     'spegel_mirror_requests_total',
-    'Requests that this node could not serve itself: hit if a peer served, miss if none did.',
+    'Requests that this node could not serve itself: hit if a peer served, miss if none did. Registries of no image here are other.',
     ['registry', 'cache'],
   );
   const lastSuccess = gauge(
@@ -119,6 +120,10 @@ export function createMetrics(build: { readonly version: string; readonly commit
   );
   storeConnected.set(0);
   let storeWasAway = false;
+  let isOwnRegistry = (_registry: string) => true;
+  const requestsByRegistry = createRegistryCounts((label, cache, requests) =>
+    mirrorRequests.inc({ registry: registryLabel(label), cache }, requests),
+  );
 
   return {
     /** All of them, in the order in which they are exposed. */
@@ -126,12 +131,17 @@ export function createMetrics(build: { readonly version: string; readonly commit
     /** The content type and text of GET /metrics. */
     async expose() {
       routing.refresh();
+      requestsByRegistry.settle(isOwnRegistry);
       return factory.expose();
     },
     /** What the router does. */
     routing,
+    /** Says which registries are this node's own: requests for others are counted as `other`. Without it, all are. */
+    registriesFrom(isOwn: (registry: string) => boolean): void {
+      isOwnRegistry = isOwn;
+    },
     mirrorRequest(registryName: string, cache: 'hit' | 'miss'): void {
-      mirrorRequests.inc({ registry: registryLabel(registryName), cache });
+      requestsByRegistry.add(registryName, cache);
       if (cache === 'hit') lastSuccess.set(Date.now() / 1000);
     },
     lookupEnded(durationMs: number): void {

@@ -18,7 +18,8 @@ describe('parseRange()', () => {
     ['bytes=-5', { suffixLength: 5 }],
     ['BYTES=1-2', { start: 1, end: 2 }],
     ['bytes= 1-2 ', { start: 1, end: 2 }],
-    ['bytes=1-99999999999999999999', { start: 1 }],
+    ['bytes=1-99999999999999999999', { start: 1, end: Number.MAX_SAFE_INTEGER }],
+    ['bytes=00000000000000000000001-0002', { start: 1, end: 2 }],
     [undefined, undefined],
     ['', undefined],
     ['bytes', undefined],
@@ -33,8 +34,14 @@ describe('parseRange()', () => {
     ['bytes=1.5-2', undefined],
     ['bytes=0x1-2', undefined],
     ['items=1-2', undefined],
-    ['bytes=99999999999999999999-', undefined],
-    ['bytes=-99999999999999999999', undefined],
+    ['bytes=99999999999999999999-', { start: Number.MAX_SAFE_INTEGER }],
+    [
+      'bytes=99999999999999999998-99999999999999999999',
+      { start: Number.MAX_SAFE_INTEGER, end: Number.MAX_SAFE_INTEGER },
+    ],
+    ['bytes=99999999999999999999-99999999999999999998', undefined],
+    [`bytes=${'9'.repeat(400)}-`, { start: Number.MAX_SAFE_INTEGER }],
+    ['bytes=-99999999999999999999', { suffixLength: Number.MAX_SAFE_INTEGER }],
   ];
   test.each(cases)('reads %j', (header, expected) => expect(parseRange(header)).toEqual(expected as never));
 });
@@ -47,6 +54,9 @@ describe('resolveRange()', () => {
     [{ start: 2, end: 4 }, 10, [2, 4]],
     [{ start: 2, end: 99 }, 10, [2, 9]],
     [{ start: 0, end: 0 }, 0, undefined],
+    [{ start: 0, end: Number.MAX_SAFE_INTEGER }, 10, [0, 9]],
+    [{ start: Number.MAX_SAFE_INTEGER }, 10, undefined],
+    [{ suffixLength: Number.MAX_SAFE_INTEGER }, 10, [0, 9]],
     [{ suffixLength: 3 }, 10, [7, 9]],
     [{ suffixLength: 30 }, 10, [0, 9]],
     [{ suffixLength: 0 }, 10, undefined],

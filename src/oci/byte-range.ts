@@ -16,17 +16,15 @@ export function parseRange(header: string | undefined): RangeSpec | undefined {
   if (match === null) return undefined;
   const [, first = '', last = ''] = match;
   if (first === '' && last === '') return undefined;
-  if (first === '') {
-    const suffixLength = Number(last);
-    return Number.isSafeInteger(suffixLength) ? { suffixLength } : undefined;
-  }
-  const start = Number(first);
-  if (!Number.isSafeInteger(start)) return undefined;
-  if (last === '') return { start };
-  // An end that no number holds is beyond any body: it means "to the end", like RFC 9110's last-pos past the end.
-  const end = Number(last);
-  if (!Number.isSafeInteger(end)) return { start };
-  return end < start ? undefined : { start, end };
+  // Positions may have any number of digits. Beyond what a number holds exactly all mean the same: past the end of any body.
+  if (first === '') return { suffixLength: clamped(last) };
+  if (last === '') return { start: clamped(first) };
+  return BigInt(last) < BigInt(first) ? undefined : { start: clamped(first), end: clamped(last) };
+}
+
+/** The number of the digits, or the largest one that is exact. */
+function clamped(digits: string): number {
+  return Math.min(Number(digits), Number.MAX_SAFE_INTEGER);
 }
 
 /** The bytes that the spec means in a body of this size, or undefined if it is unsatisfiable (416). */

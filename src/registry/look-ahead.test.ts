@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'bun:test';
 import { silentLogger } from '../observe/log.ts';
 import { type Digest, digestOf } from '../oci/digest.ts';
+import type { Descriptor } from '../oci/manifest.ts';
 import { MEDIA_TYPE } from '../oci/media-type.ts';
 import { until } from '../runtime/conditions.fixture.ts';
 import { createVirtualClock } from '../runtime/testing/virtual-clock.ts';
@@ -25,6 +26,7 @@ function setUp({
 }: { readonly here?: readonly Digest[]; readonly isAway?: boolean } = {}) {
   const clock = createVirtualClock();
   const prefetched: (readonly string[])[] = [];
+  const learned: Descriptor[] = [];
   let asked = 0;
   const lookAhead = createLookAhead({
     store: {
@@ -34,11 +36,12 @@ function setUp({
         return here.includes(digest) ? { digest, sizeBytes: 1, path: '' } : undefined;
       },
     },
+    transfer: { learnSizes: (references) => void learned.push(...references) },
     prefetch: (keys) => void prefetched.push(keys),
     clock,
     logger: silentLogger,
   });
-  return { clock, lookAhead, prefetched, asked: () => asked };
+  return { clock, lookAhead, prefetched, learned, asked: () => asked };
 }
 
 /** Gives what is under way its turn: nothing here waits for anything but turns. */
@@ -64,6 +67,16 @@ describe('createLookAhead()', () => {
     lookAhead(manifest);
     await settle();
     expect(prefetched).toEqual([]);
+  });
+
+  test('learns the sizes of config and layers, also while containerd is away, and not those that an index says', async () => {
+    const { lookAhead, learned } = setUp({ isAway: true });
+    lookAhead(manifestOf({ manifests: [descriptor(9)] }));
+    lookAhead(image(2));
+    await settle();
+    expect(learned.map(({ digest, sizeBytes }) => [digest, sizeBytes])).toEqual(
+      [0, 1, 2].map((index) => [digest(index), 1]),
+    );
   });
 
   test('looks nothing up while containerd is away', async () => {

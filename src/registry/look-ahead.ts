@@ -6,6 +6,7 @@ import { createDeadline } from '../runtime/deadline.ts';
 import { setNewest } from '../runtime/set-newest.ts';
 import type { ContentStore } from '../store/content-store.ts';
 import type { FetchedManifest } from '../transfer/fetch-manifest.ts';
+import type { Transfer } from '../transfer/transfer.ts';
 
 /** Most pieces of content of one manifest: an image has ten layers, seldom fifty. */
 const MAX_KEYS = 64;
@@ -19,6 +20,7 @@ const STORE_TIMEOUT_MS = 300;
 /** What createLookAhead needs. */
 export interface LookAheadDeps {
   readonly store: Pick<ContentStore, 'stat'>;
+  readonly transfer: Pick<Transfer, 'learnSizes'>;
   /** Starts to look up who has the content; returns at once. */
   readonly prefetch: (keys: readonly string[]) => void;
   readonly clock: Clock;
@@ -26,12 +28,13 @@ export interface LookAheadDeps {
 }
 
 /**
- * Looks up the config and the layers of a manifest that this node's containerd was given, before it asks for them one
- * after the other. Not what an index names: which of its manifests is wanted, the client will say. Takes no time of the
+ * Learns how large the config and the layers of a manifest are that this node's containerd was given, and looks them up
+ * before it asks for them one after the other. Not what an index names: which of its manifests is wanted, the client will say. Takes no time of the
  * caller's.
  */
 export function createLookAhead({
   store,
+  transfer,
   prefetch,
   clock,
   logger,
@@ -50,6 +53,7 @@ export function createLookAhead({
     await new Promise(setImmediate);
     const { kind, references } = parseManifest(bytes);
     if (kind === 'index') return;
+    transfer.learnSizes(references);
     const digests = [...new Set(references.map(({ digest }) => digest))].slice(0, MAX_KEYS);
     using deadline = createDeadline(clock, STORE_TIMEOUT_MS);
     const absent = await Promise.all(

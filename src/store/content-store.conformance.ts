@@ -123,6 +123,9 @@ export function testContentStore(name: string, create: () => Promise<StoreUnderT
       expect(subject.store.references(digestOf(loose))).toEqual([]);
       expect(subject.store.registriesOf('listed', 'v1')).toEqual(['registry.test']);
       expect(subject.store.registriesOf('listed', 'v2')).toEqual([]);
+      expect(
+        ['registry.test', 'registry.test:5000', ''].map((name) => subject.store.hasRegistry(name)),
+      ).toEqual([true, false, false]);
     });
 
     test('calls reject with the reason of an aborted signal', async () => {

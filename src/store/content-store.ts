@@ -65,6 +65,8 @@ export interface ContentStore {
   references(digest: Digest): readonly Reference[];
   /** The registries of which this node has the tag in that repository, from memory. */
   registriesOf(repository: string, tag: string): readonly string[];
+  /** True if an image of this node is of the registry, from memory. */
+  hasRegistry(registry: string): boolean;
   /** Everything at this moment. */
   list(options?: StoreCallOptions): Promise<StoreSnapshot>;
   /** Yields a `resync` first, then changes as they happen, until the signal aborts (then it ends without throwing). */

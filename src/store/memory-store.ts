@@ -93,6 +93,7 @@ export async function createMemoryStore(): Promise<MemoryStore> {
     },
     references: (digest) => state.references(digest),
     registriesOf: (repository, tag) => state.registriesOf(repository, tag),
+    hasRegistry: (registry) => state.hasRegistry(registry),
     async list({ signal } = {}) {
       signal?.throwIfAborted();
       if (!available) throw new StoreUnavailableError('The store was made unavailable');

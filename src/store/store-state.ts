@@ -28,6 +28,8 @@ export interface StoreState {
   references(digest: Digest): readonly Reference[];
   /** See ContentStore.registriesOf. */
   registriesOf(repository: string, tag: string): readonly string[];
+  /** See ContentStore.hasRegistry. */
+  hasRegistry(registry: string): boolean;
   /** Starts a listing; one at a time. Blobs that change from now on count as newer than what it finds. */
   startListing(): StateListing;
   snapshot(): StoreSnapshot;
@@ -131,6 +133,7 @@ export function createStoreState(onChange: (change: StoreChange) => void): Store
         known.repository === repository && known.tag === tag ? known.registry : [],
       );
     },
+    hasRegistry: (registry) => [...images.values()].some(({ reference }) => reference?.registry === registry),
     startListing() {
       const newer = new Set<Digest>();
       touched = newer;

@@ -9,13 +9,13 @@ const SECOND_MS = 1000;
 export const CONNECT_TIMEOUT_MS = 200;
 /** From a connection to the head of the answer: a stat and an open on the other side. */
 export const HEAD_TIMEOUT_MS = 500;
-/** No byte for this long, while the client would take some: another peer takes over. */
+/** No byte for this long, while the client would take some: another peer takes over. On a slow link that several bodies share it is CONGESTED_WINDOW_MS. */
 export const STALL_TIMEOUT_MS = 1 * SECOND_MS;
 /** A file on local disk may be slower than a peer for a moment (a spinning disk under load), and nobody else is nearer. */
 export const LOCAL_STALL_TIMEOUT_MS = 10 * SECOND_MS;
 /** All of a manifest or a HEAD, over all peers (containerd waits for these before it starts anything else). */
 export const SMALL_REQUEST_TIMEOUT_MS = 3 * SECOND_MS;
-/** A manifest from one peer, body included, so that a peer that stalls leaves time for another. */
+/** A manifest from one peer, body included, so that a peer that stalls leaves time for another; a small blob beside the time that its bytes take at twice the floor. */
 export const SMALL_ANSWER_TIMEOUT_MS = 1 * SECOND_MS;
 /**
  * A body has started and its peer broke, a provider turned out to be gone, or nodes were lost a moment ago: finding
@@ -38,3 +38,54 @@ export const PEER_SKIP_INITIAL_MS = 1 * SECOND_MS;
 export const PEER_SKIP_MAX_MS = 60 * SECOND_MS;
 /** Failed peers that are remembered; more than a cluster's nodes, so that only a flood of invented peers is forgotten. */
 export const PEER_HEALTH_ENTRIES = 10_000;
+
+/** Over how much waiting for a source its throughput is judged: long enough for a lost packet or two, short enough that the pull is late by seconds only. */
+export const FLOOR_WINDOW_MS = 1.5 * SECOND_MS;
+/** Bodies that get less than so many bytes per second each, 4 Mbit/s, but enough together, share a link that is slow. */
+export const CONGESTED_BYTES_PER_SECOND = 4_000_000 / 8;
+/** The window on such a link, in which one of several connections may get nothing for seconds: TCP then waits ever longer. */
+export const CONGESTED_WINDOW_MS = 5 * SECOND_MS;
+/** How often it is judged. */
+export const FLOOR_CHECK_MS = SECOND_MS / 4;
+/**
+ * The least that all bodies from peers must get together to be of use, in bytes per second: 1 Mbit/s. A layer of
+ * 10 MB takes 80 s at that, and any way to the registry is faster.
+ */
+export const FLOOR_BYTES_PER_SECOND = 1_000_000 / 8;
+/** Bodies that share a link do not get the same: while they get enough together, each may have so much less than its share. */
+export const FLOOR_UNEVENNESS = 4;
+/** The least of one body, however many share: 64 kbit/s. */
+export const FLOOR_LEAST_BYTES_PER_SECOND = 64_000 / 8;
+/** A source that gives so much less than what others gave lately is broken: 16 times slower is no neighbour. */
+export const FLOOR_RATIO = 16;
+/** What is never too little, whatever others gave, in bytes per second: 8 Mbit/s, a node in another place. */
+export const FLOOR_ENOUGH_BYTES_PER_SECOND = 8_000_000 / 8;
+/** How long what a source gave counts for the others: links change. */
+export const FLOOR_MEMORY_MS = 120 * SECOND_MS;
+/** A shorter body tells nothing of its source's throughput, in bytes. */
+export const FLOOR_SAMPLE_BYTES = 1024 * 1024;
+/** Hosts whose throughput is remembered. */
+export const FLOOR_HOSTS = 100;
+/** How long a host that gave too little is left alone: a pull's other layers must not meet it again. Doubles each time. */
+export const SLOW_SKIP_INITIAL_MS = 30 * SECOND_MS;
+/** The longest that it is left alone. */
+export const SLOW_SKIP_MAX_MS = 600 * SECOND_MS;
+/** Sources of one blob that may be slow, over all its requests of a minute: then containerd goes to upstream with it. */
+export const MAX_SLOW_SOURCES = 3;
+/** How long slow sources of a blob are counted. */
+export const SLOW_BLOB_MEMORY_MS = 60 * SECOND_MS;
+/** Blobs of which that is remembered. */
+export const SLOW_BLOBS = 1000;
+
+/** A blob of at most so many bytes is got whole and verified before its first byte goes on, like a manifest: small ones are what decides what a layer is. */
+export const SMALL_BLOB_BYTES = 64 * 1024;
+/** The same for the config of an image: a few KiB, more with a long history. */
+export const CONFIG_BYTES = 256 * 1024;
+/** Small blobs that are held at once, in bytes: the configs of 32 pulls side by side, or of more usual ones 500. */
+export const SMALL_BLOBS_HELD_BYTES = 2 * 1024 * 1024;
+/** How long to wait for a place for a small blob: each is held for the time of its own transfer. */
+export const SMALL_BLOB_WAIT_MS = SECOND_MS / 2;
+/** What is remembered of the sizes in manifests, in bytes: the layers of the last few hundred images. */
+export const KNOWN_SIZES_BYTES = 1024 * 1024;
+/** Different sizes of one digest that are remembered; of more, none is believed. */
+export const SIZES_PER_DIGEST = 4;

@@ -33,8 +33,8 @@ function setUp(
     },
   };
   const health = {
-    skips: ({ id }: Peer) => skipped.includes(id) || slow.includes(id),
-    isSlow: ({ id }: Peer) => slow.includes(id),
+    skips: ({ id }: Peer) => skipped.includes(id),
+    goesLast: ({ id }: Peer) => slow.includes(id),
   };
   const signal = new AbortController().signal;
   const own: Clock = {
@@ -136,7 +136,11 @@ describe('createCandidates()', () => {
         throw new Error('lookup failed');
       },
     };
-    const deps = { router, health: { skips: () => false, isSlow: () => false }, clock: createVirtualClock() };
+    const deps = {
+      router,
+      health: { skips: () => false, goesLast: () => false },
+      clock: createVirtualClock(),
+    };
     const candidates = createCandidates(deps, 'key', {
       signal: new AbortController().signal,
       tried: new Set(),

@@ -25,7 +25,7 @@ const MAX_LATE_WAITS = 3;
 /** What createCandidates needs. */
 export interface CandidatesDeps {
   readonly router: Pick<Router, 'lookup'>;
-  readonly health: Pick<PeerHealth, 'skips' | 'isSlow'>;
+  readonly health: Pick<PeerHealth, 'skips' | 'goesLast'>;
   readonly clock: Clock;
 }
 
@@ -40,7 +40,7 @@ export function createCandidates(
   const signal = AbortSignal.any([lifetime.signal, stop.signal]);
   const found: Peer[] = [];
   /** Everybody may ask the last holder at once: that it is late then does not make it useless. */
-  const slow: Peer[] = [];
+  const last: Peer[] = [];
   let skipped = 0;
   let exhausted = false;
   let wake: (() => void) | undefined;
@@ -57,8 +57,11 @@ export function createCandidates(
         if (done === true) break;
         if (options.tried.has(peer.id)) continue;
         if (health.skips(peer)) {
-          if (health.isSlow(peer)) slow.push(peer);
-          else skipped++;
+          skipped++;
+          continue;
+        }
+        if (health.goesLast(peer)) {
+          last.push(peer);
           continue;
         }
         found.push(peer);
@@ -103,9 +106,9 @@ export function createCandidates(
           if (found.length > 0 || exhausted || options.signal.aborted || !isLate) break;
         }
       }
-      return found.shift() ?? slow.shift();
+      return found.shift() ?? last.shift();
     },
-    later: (peer) => void slow.push(peer),
+    later: (peer) => void last.push(peer),
     [Symbol.dispose]() {
       stop.abort();
       lifetime[Symbol.dispose]();

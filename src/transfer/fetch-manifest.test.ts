@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'bun:test';
 import { digestOf } from '../oci/digest.ts';
 import { MEDIA_TYPE } from '../oci/media-type.ts';
+import { createVirtualClock } from '../runtime/testing/virtual-clock.ts';
+import { PEER_SKIP_INITIAL_MS, SMALL_ANSWER_TIMEOUT_MS } from './budgets.ts';
 import { manifestMediaType } from './fetch-manifest.ts';
 import { createScriptedCluster, type PeerScript } from './testing/scripted-cluster.ts';
 
@@ -113,4 +115,18 @@ describe('manifestMediaType()', () => {
   test.each(cases)('is %s', (_name, manifest, sent, expected) => {
     expect(manifestMediaType(encode(manifest), sent)).toBe(expected as never);
   });
+});
+
+test('a peer whose manifest drips is given up after a second, and left alone by the requests that follow', async () => {
+  const clock = createVirtualClock();
+  const { transfer, asked } = createScriptedCluster(MANIFEST, [{ drips: true }, {}], { clock });
+  const request = { key: 'r.lab/a:v1', repository: 'a', registry: 'r.lab', reference: 'v1' };
+  const fetch = () => transfer.fetchManifest(request, never);
+  const first = fetch();
+  await clock.advance(SMALL_ANSWER_TIMEOUT_MS);
+  expect(await first).toMatchObject({ origin: '10.0.0.2' });
+  transfer.peerReturned('p1');
+  await clock.advance(2 * PEER_SKIP_INITIAL_MS);
+  expect(await fetch()).toMatchObject({ origin: '10.0.0.2' });
+  expect(asked).toEqual(['p1 all', 'p2 all', 'p2 all']);
 });

@@ -9,13 +9,15 @@ import {
   SMALL_ANSWER_TIMEOUT_MS,
   SMALL_REQUEST_TIMEOUT_MS,
 } from './budgets.ts';
-import { peerHeaders, peerPath, refusalOf } from './peer-requests.ts';
+import type { KnownSizes } from './known-sizes.ts';
+import { isKnownSize, peerHeaders, peerPath, refusalOf } from './peer-requests.ts';
 import { createPeerSession, type PeerSession, type PeerSessionDeps } from './peer-session.ts';
 import type { TransferOptions } from './blob-sources.ts';
 
 /** What the small requests to peers need. */
 export interface SmallRequestDeps extends PeerSessionDeps {
   readonly mover: Pick<BodyMover, 'request' | 'requestSmall'>;
+  readonly sizes: Pick<KnownSizes, 'sizesOf'>;
 }
 
 /** A manifest whose bytes have the digest. */
@@ -55,7 +57,7 @@ export async function fetchManifest(
   const path = peerPath({ kind: 'manifest', repository, reference, registry });
   const accepted = await askSmall(session, options, async (host) => {
     using perPeer = createDeadline(deps.clock, SMALL_ANSWER_TIMEOUT_MS, deadline.signal);
-    const answer = await deps.mover.requestSmall(
+    const requested = deps.mover.requestSmall(
       { method: 'GET', host, port: options.registryPort, path, headers: peerHeaders(options) },
       {
         connectTimeoutMs: CONNECT_TIMEOUT_MS,
@@ -64,8 +66,13 @@ export async function fetchManifest(
         signal: perPeer.signal,
       },
     );
+    const answer = await requested.catch((error: unknown) => {
+      // It has begun to answer, or the head would have been late.
+      if (perPeer.signal.aborted && !deadline.signal.aborted) deps.health.wasSlow(host);
+      throw error;
+    });
     const refusal = refusalOf(answer.status);
-    if (refusal !== undefined) return refusal;
+    if (refusal !== undefined) return refusal === 'unsatisfiable' ? 'wrong' : refusal;
     const digest = answer.header('docker-content-digest') ?? '';
     const asked = isDigest(reference) ? reference : digest;
     if (answer.status !== 200 || digest !== asked || !isDigest(digest)) return 'wrong';
@@ -101,11 +108,16 @@ export async function statBlobAtPeers(
     );
     answer.body?.close();
     const refusal = refusalOf(answer.status);
-    if (refusal !== undefined) return refusal;
+    // A HEAD asks for no range.
+    if (refusal !== undefined) return refusal === 'unsatisfiable' ? 'wrong' : refusal;
     const length = answer.header('content-length') ?? '';
     const sizeBytes = Number(length);
     const valid = answer.status === 200 && /^\d+$/.test(length) && Number.isSafeInteger(sizeBytes);
-    return valid && answer.header('docker-content-digest') === digest ? { sizeBytes, origin: host } : 'wrong';
+    const knownSizes = deps.sizes.sizesOf(digest);
+    if (!valid || answer.header('docker-content-digest') !== digest) return 'wrong';
+    return isKnownSize({ sizeBytes: undefined, knownSizes }, sizeBytes)
+      ? { sizeBytes, origin: host }
+      : 'wrong';
   });
   if (accepted === undefined) return { attempts: session.attempts, skipped: session.skipped };
   deps.observer.peerAsked('served');

@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test';
 import { createVirtualClock } from '../runtime/testing/virtual-clock.ts';
-import { PEER_SKIP_INITIAL_MS, PEER_SKIP_MAX_MS } from './budgets.ts';
+import { PEER_SKIP_INITIAL_MS, PEER_SKIP_MAX_MS, SLOW_SKIP_INITIAL_MS } from './budgets.ts';
 import { createPeerHealth } from './peer-health.ts';
 
 const A = { id: 'a', addresses: ['10.0.0.1'] };
@@ -20,19 +20,36 @@ test('createPeerHealth() skips a failed peer for a while that doubles up to the 
   expect(health.skips(B)).toBe(false);
 });
 
-test('createPeerHealth() tells slow peers from broken ones', async () => {
+test('createPeerHealth() tells late peers from broken ones', async () => {
   const clock = createVirtualClock();
   const health = createPeerHealth(clock);
-  health.failed(A, 'slow');
+  health.failed(A, 'late');
   health.failed(B);
-  expect([A, B].map((peer) => [health.skips(peer), health.isSlow(peer)])).toEqual([
-    [true, true],
+  expect([A, B].map((peer) => [health.skips(peer), health.goesLast(peer)])).toEqual([
+    [false, true],
     [true, false],
   ]);
   // Worse things happen in parallel.
   health.failed(A);
-  health.failed(A, 'slow');
-  expect(health.isSlow(A)).toBe(false);
+  health.failed(A, 'late');
+  expect([health.skips(A), health.goesLast(A)]).toEqual([true, false]);
+  await clock.advance(PEER_SKIP_INITIAL_MS);
+  expect([health.skips(A), health.goesLast(A)]).toEqual([false, false]);
+});
+
+test('createPeerHealth() skips a slow address under whatever name, also when the peer returns, and then lets it be the last', async () => {
+  const clock = createVirtualClock();
+  const health = createPeerHealth(clock);
+  health.wasSlow('10.0.0.1');
+  health.succeeded(A);
+  health.returned('a');
+  const renamed = { id: 'x', addresses: ['10.0.0.9', '10.0.0.1'] };
+  expect([A, renamed, B].map((peer) => health.skips(peer))).toEqual([true, true, false]);
+  await clock.advance(SLOW_SKIP_INITIAL_MS);
+  expect([A, renamed, B].map((peer) => health.skips(peer))).toEqual([false, false, false]);
+  expect([A, renamed, B].map((peer) => health.goesLast(peer))).toEqual([true, true, false]);
+  health.keptUp('10.0.0.1');
+  expect(health.goesLast(A)).toBe(false);
 });
 
 test('createPeerHealth() counts failures of requests in parallel once', async () => {

@@ -2,6 +2,7 @@ import {
   type ByteRange,
   formatRange,
   parseContentRange,
+  parseUnsatisfiedRange,
   type RangeSpec,
   resolveRange,
 } from '../oci/byte-range.ts';
@@ -63,20 +64,28 @@ export function refusalOf(status: number): Refusal | undefined {
   return 'wrong';
 }
 
-/**
- * Checks the head of an answer to a blob request against what was asked.
- * With `sizeBytes` the blob's size is known already, and must be the same.
- */
+/** What an answer to a blob request is checked against. */
+export interface ExpectedBlob {
+  readonly digest: Digest;
+  /** The range that was asked for; undefined: the whole. */
+  readonly range: RangeSpec | undefined;
+  /** The blob's size, if a body of it is under way: no other may be mixed in. */
+  readonly sizeBytes: number | undefined;
+  /** The sizes that manifests say, if any does: one of them it must be. */
+  readonly knownSizes: readonly number[] | undefined;
+}
+
+/** Checks the head of an answer to a blob request against what was asked, and what is known of the blob. */
 export function checkBlobAnswer(
   answer: Pick<PeerAnswer, 'status' | 'header'>,
   contentLength: number | undefined,
-  expected: {
-    readonly digest: Digest;
-    readonly range: RangeSpec | undefined;
-    readonly sizeBytes: number | undefined;
-  },
+  expected: ExpectedBlob,
 ): AcceptedBlob | Refusal {
   const refusal = refusalOf(answer.status);
+  if (refusal === 'unsatisfiable') {
+    const said = parseUnsatisfiedRange(answer.header('content-range'));
+    return isSatisfiable(expected, said) ? 'wrong' : 'unsatisfiable';
+  }
   if (refusal !== undefined) return refusal;
   if (contentLength === undefined) return 'wrong';
   if (answer.header('docker-content-digest') !== expected.digest) return 'wrong';
@@ -85,10 +94,25 @@ export function checkBlobAnswer(
   if (accepted === undefined) return 'wrong';
   const { start, end, sizeBytes } = accepted;
   if (end - start + 1 !== contentLength) return 'wrong';
-  if (expected.sizeBytes !== undefined && expected.sizeBytes !== sizeBytes) return 'wrong';
+  if (!isKnownSize(expected, sizeBytes)) return 'wrong';
   const asked = expected.range === undefined ? whole(sizeBytes) : resolveRange(expected.range, sizeBytes);
   if (asked === undefined || asked.start !== start || asked.end !== end) return 'wrong';
   return { range: { start, end }, sizeBytes };
+}
+
+/** True unless what is known of the blob says another size. */
+export function isKnownSize(
+  { sizeBytes, knownSizes }: Pick<ExpectedBlob, 'sizeBytes' | 'knownSizes'>,
+  said: number,
+): boolean {
+  return sizeBytes === undefined ? knownSizes?.includes(said) !== false : sizeBytes === said;
+}
+
+/** True if the range that was asked for is within the blob: no range always is, others by its known size or the one said. */
+function isSatisfiable({ range, sizeBytes, knownSizes }: ExpectedBlob, said: number | undefined): boolean {
+  if (range === undefined) return true;
+  const sizes = sizeBytes === undefined ? (knownSizes ?? []) : [sizeBytes];
+  return [...sizes, said ?? 0].some((size) => resolveRange(range, size) !== undefined);
 }
 
 /** Asks a peer at its first addresses, the next one only when a connection to the last could not be made. */

@@ -66,7 +66,7 @@ export function createPeerSession(deps: PeerSessionDeps, key: string, signal: Ab
   const tried = new Set<string>();
   const refusals = new Set<Refusal>();
   /** Peers that were late with their answer: each is asked once more if nobody else is left. */
-  const slow = new Set<string>();
+  const late = new Set<string>();
   let attempts = 0;
   let skippedBefore = 0;
   const startedMs = clock.nowMs();
@@ -118,9 +118,9 @@ export function createPeerSession(deps: PeerSessionDeps, key: string, signal: Ab
           observer.peerAsked(error.code);
           // A manifest over the limit is the image's doing, not the peer's.
           if (error.code === 'HEAD_TIMEOUT') {
-            health.failed(peer, 'slow');
-            if (!slow.has(peer.id)) candidates.later(peer);
-            slow.add(peer.id);
+            health.failed(peer, 'late');
+            if (!late.has(peer.id)) candidates.later(peer);
+            late.add(peer.id);
           } else if (error.code !== 'TOO_LARGE') health.failed(peer);
           if (GONE.has(error.code)) {
             counted--;

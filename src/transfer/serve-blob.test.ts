@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'bun:test';
 import type { RangeSpec } from '../oci/byte-range.ts';
 import type { Digest } from '../oci/digest.ts';
+import { createVirtualClock } from '../runtime/testing/virtual-clock.ts';
 import type { Blob } from '../store/content-store.ts';
 import { createScriptedClient, createScriptedCluster, type PeerScript } from './testing/scripted-cluster.ts';
 
@@ -236,6 +237,184 @@ describe('serveBlob() when a source breaks in mid-body', () => {
   test('stops when the client leaves', async () => {
     const { outcome, asked } = await serve([{}, {}], { leavesAfter: 500 });
     expect(outcome).toMatchObject({ how: 'client-gone', movedBytes: 500 });
+    expect(asked).toEqual(['p1 all']);
+  });
+});
+
+describe('serveBlob() when a source is slow', () => {
+  const slow = { breaksAfter: 300, breaks: 'slow' } as const;
+  const request = (digest: Digest, range?: RangeSpec) => ({
+    digest,
+    repository: 'a',
+    registry: 'r.lab',
+    range,
+    local: undefined,
+    mayAskPeers: true,
+  });
+
+  test('goes on at its byte with another, which the next requests ask first', async () => {
+    const { transfer, digest, asked, results } = createScriptedCluster(BLOB, [slow, {}]);
+    const client = createScriptedClient();
+    expect(await transfer.serveBlob(request(digest), client.client)).toMatchObject({
+      how: 'served',
+      sources: 2,
+    });
+    expect(client.body()).toEqual(Buffer.from(BLOB));
+    await transfer.serveBlob(request(digest), createScriptedClient().client);
+    expect(asked).toEqual(['p1 all', 'p2 bytes=300-999', 'p2 all']);
+    expect(results).toEqual(['slow', 'served', 'served']);
+  });
+
+  test('says missing at once to the request for the rest when only that peer has it, also when it returns', async () => {
+    const { transfer, digest, asked } = createScriptedCluster(BLOB, [slow]);
+    const broken = createScriptedClient();
+    expect(await transfer.serveBlob(request(digest), broken.client)).toMatchObject({ how: 'broken-off' });
+    expect(broken.brokenOff()).toBe(true);
+    transfer.peerReturned('p1');
+    const rest = createScriptedClient();
+    expect(await transfer.serveBlob(request(digest, { start: 300 }), rest.client)).toEqual({
+      how: 'missing',
+      localVanished: false,
+      attempts: 0,
+      skipped: 1,
+    });
+    expect(rest.head()).toBeUndefined();
+    expect(asked).toEqual(['p1 all']);
+  });
+
+  test('asks three of many, over all requests of a blob', async () => {
+    const { transfer, digest, asked } = createScriptedCluster(BLOB, [slow, slow, slow, slow, {}]);
+    const client = createScriptedClient();
+    expect(await transfer.serveBlob(request(digest), client.client)).toMatchObject({
+      how: 'broken-off',
+      movedBytes: 900,
+    });
+    const rest = createScriptedClient();
+    expect(await transfer.serveBlob(request(digest, { start: 900 }), rest.client)).toMatchObject({
+      how: 'missing',
+      skipped: 3,
+    });
+    expect(asked).toEqual(['p1 all', 'p2 bytes=300-999', 'p3 bytes=600-999']);
+  });
+});
+
+describe('serveBlob() when it knows better than a peer', () => {
+  /** What a manifest has said of the blob. */
+  const descriptor = (digest: Digest, sizeBytes = BLOB.length) => ({
+    digest,
+    sizeBytes,
+    mediaType: 'application/vnd.oci.image.layer.v1.tar',
+  });
+  const longer = { bytes: new Uint8Array(2000) };
+  const ask = async (
+    scripts: readonly PeerScript[],
+    said: readonly number[],
+    range?: RangeSpec,
+  ): Promise<{ how: string; results: readonly string[] }> => {
+    const { transfer, digest, results } = createScriptedCluster(BLOB, scripts);
+    for (const sizeBytes of said) transfer.learnSizes([descriptor(digest, sizeBytes)]);
+    const names = { digest, repository: 'a', registry: 'r.lab', range };
+    const request = { ...names, local: undefined, mayAskPeers: true };
+    const { how } = await transfer.serveBlob(request, createScriptedClient().client);
+    return { how, results };
+  };
+
+  test.each<
+    [string, readonly PeerScript[], readonly number[], RangeSpec | undefined, string, readonly string[]]
+  >([
+    ['another size than the manifest', [longer, {}], [1000], undefined, 'served', ['wrong', 'served']],
+    ['another size in Content-Range', [longer, {}], [1000], { start: 5 }, 'served', ['wrong', 'served']],
+    ['one of the sizes of two manifests', [{}], [77, 1000], undefined, 'served', ['served']],
+    ['416 without a range', [{ status: 416 }, {}], [], undefined, 'served', ['wrong', 'served']],
+    ['416 to a range within the known size', [{ status: 416 }], [1000], { start: 999 }, 'missing', ['wrong']],
+    [
+      '416 to a range within the size that it says',
+      [{ status: 416 }],
+      [],
+      { start: 999 },
+      'missing',
+      ['wrong'],
+    ],
+    [
+      '416 to a range beyond what is known',
+      [{}],
+      [1000],
+      { start: 1000 },
+      'unsatisfiable',
+      ['unsatisfiable'],
+    ],
+    ['416 to a range beyond what it says', [{}], [], { start: 1000 }, 'unsatisfiable', ['unsatisfiable']],
+  ])('%s', async (_what, scripts, said, range, how, results) => {
+    expect(await ask(scripts, said, range)).toEqual({ how, results });
+  });
+
+  test('a size that no peer has is forgotten: a manifest may have been wrong', async () => {
+    const clock = createVirtualClock();
+    const { transfer, digest } = createScriptedCluster(BLOB, [{}, {}, {}, {}], { clock });
+    transfer.learnSizes([descriptor(digest, 77)]);
+    const names = { digest, repository: 'a', registry: 'r.lab', range: undefined };
+    const request = { ...names, local: undefined, mayAskPeers: true };
+    const signal = new AbortController().signal;
+    expect(
+      await transfer.statBlob({ digest, repository: 'a', registry: 'r.lab' }, signal),
+    ).not.toHaveProperty('sizeBytes');
+    for (const id of ['p1', 'p2', 'p3', 'p4']) transfer.peerReturned(id);
+    await clock.advance(150);
+    expect(await transfer.serveBlob(request, createScriptedClient().client)).toMatchObject({
+      how: 'missing',
+    });
+    for (const id of ['p1', 'p2', 'p3', 'p4']) transfer.peerReturned(id);
+    await clock.advance(150);
+    expect(await transfer.serveBlob(request, createScriptedClient().client)).toMatchObject({ how: 'served' });
+  });
+});
+
+describe('serveBlob() of a small blob', () => {
+  const serveSmall = async (scripts: readonly PeerScript[], range?: RangeSpec, learn = false) => {
+    const cluster = createScriptedCluster(BLOB, scripts, { wholeBytes: BLOB.length });
+    const { transfer, digest } = cluster;
+    if (learn) transfer.learnSizes([{ digest, sizeBytes: BLOB.length, mediaType: 'a/b' }]);
+    const client = createScriptedClient();
+    const names = { digest, repository: 'a', registry: 'r.lab', range };
+    const outcome = await transfer.serveBlob(
+      { ...names, local: undefined, mayAskPeers: true },
+      client.client,
+    );
+    return { ...cluster, ...client, outcome };
+  };
+
+  test('sends no byte of one that does not have its digest', async () => {
+    const { outcome, body, head, results } = await serveSmall([{ bytes: new Uint8Array(1000) }, {}]);
+    expect(outcome).toMatchObject({ how: 'served', sources: 1, movedBytes: 1000 });
+    expect(body()).toEqual(Buffer.from(BLOB));
+    expect(head()?.headers['x-spegel-source']).toBe('10.0.0.2');
+    expect(results).toEqual(['wrong', 'served']);
+    const alone = await serveSmall([{ bytes: new Uint8Array(1000) }]);
+    expect(alone.outcome).toMatchObject({ how: 'missing' });
+    expect(alone.head()).toBeUndefined();
+  });
+
+  test('asks the next peer when the first breaks in its middle, and nothing was sent', async () => {
+    const { outcome, asked, results } = await serveSmall([{ breaksAfter: 300 }, {}]);
+    expect(outcome).toMatchObject({ how: 'served', sources: 1 });
+    expect(asked).toEqual(['p1 all', 'p2 all']);
+    expect(results).toEqual(['CONNECTION_LOST', 'served']);
+  });
+
+  test.each([
+    ['whose size is known', true, ['p1 all']],
+    ['whose size is not known', false, ['p1 bytes=100-199', 'p1 all']],
+  ])('verifies the whole for a range of one %s', async (_what, learn, requests) => {
+    const { outcome, head, body, asked } = await serveSmall([{}], { start: 100, end: 199 }, learn);
+    expect(outcome).toMatchObject({ how: 'served', movedBytes: 100 });
+    expect(head()).toMatchObject({ status: 206, headers: { 'content-range': 'bytes 100-199/1000' } });
+    expect(body()).toEqual(Buffer.from(BLOB.subarray(100, 200)));
+    expect(asked).toEqual(requests);
+  });
+
+  test('says unsatisfiable of a range beyond what it has verified', async () => {
+    const { outcome, asked } = await serveSmall([{}], { start: 1000 }, true);
+    expect(outcome).toEqual({ how: 'unsatisfiable', sizeBytes: 1000 });
     expect(asked).toEqual(['p1 all']);
   });
 });

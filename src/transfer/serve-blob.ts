@@ -58,8 +58,8 @@ export async function serveBlob(
   let opened: OpenedBlob | undefined = first;
   let fruitless = 0;
   for (let sources = 1; ; sources++) {
-    const { source, stallTimeoutMs, peer } = opened;
-    const end = await client.move(source, { stallTimeoutMs, signal: client.gone });
+    const { source, stallTimeoutMs, pace, peer } = opened;
+    const end = await client.move(source, { stallTimeoutMs, pace, signal: client.gone });
     blobs.moved(opened, end);
     const { movedBytes } = client;
     if (end.how === 'complete') {
@@ -100,8 +100,12 @@ function responseHead(
   return { status: 206, headers: { ...headers, 'content-range': contentRange }, contentLength } as const;
 }
 
-function notBegun({ peers, sizeSaid, localVanished }: BlobSources, client: ClientResponse): BlobOutcome {
+function notBegun(
+  { peers, sizeSaid, localVanished, slowSources }: BlobSources,
+  client: ClientResponse,
+): BlobOutcome {
   if (client.gone.aborted) return { how: 'client-gone', movedBytes: 0, sources: 0 };
   if (peers?.refusals.has('unsatisfiable') === true) return { how: 'unsatisfiable', sizeBytes: sizeSaid };
-  return { how: 'missing', localVanished, attempts: peers?.attempts ?? 0, skipped: peers?.skipped ?? 0 };
+  const skipped = (peers?.skipped ?? 0) + slowSources;
+  return { how: 'missing', localVanished, attempts: peers?.attempts ?? 0, skipped };
 }

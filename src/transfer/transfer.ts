@@ -1,5 +1,8 @@
 import type { BodyMover, ClientResponse } from '../http/body-mover.ts';
 import type { Digest } from '../oci/digest.ts';
+import type { Descriptor } from '../oci/manifest.ts';
+import { createByteBudget } from '../runtime/memory/byte-budget.ts';
+import { SMALL_BLOBS_HELD_BYTES } from './budgets.ts';
 import type { BlobRequest, TransferOptions } from './blob-sources.ts';
 import {
   type FetchedManifest,
@@ -8,10 +11,13 @@ import {
   type NotFetched,
   statBlobAtPeers,
 } from './fetch-manifest.ts';
+import { createKnownSizes } from './known-sizes.ts';
 import { createMissMemory } from './miss-memory.ts';
 import { createPeerHealth } from './peer-health.ts';
 import type { PeerSessionDeps } from './peer-session.ts';
 import { type BlobOutcome, serveBlob } from './serve-blob.ts';
+import { createSlowBlobs } from './slow-blobs.ts';
+import { createThroughputFloor } from './throughput-floor.ts';
 
 /** The engine: decides which peer serves what, when to give up on one, and how to go on. */
 export interface Transfer {
@@ -24,19 +30,29 @@ export interface Transfer {
     request: { readonly digest: Digest; readonly repository: string; readonly registry: string | undefined },
     signal: AbortSignal,
   ): Promise<{ readonly sizeBytes: number; readonly origin: string } | NotFetched>;
+  /** Learns how large content is, from a manifest that a client of this node was given. */
+  learnSizes(references: readonly Descriptor[]): void;
   /** Tells of a peer that is there (again): if it failed lately, that is of the past. */
   peerReturned(peerId: string): void;
 }
 
 /** What the engine needs: contracts and a clock. */
 export type TransferDeps = Omit<PeerSessionDeps, 'health'> & {
-  readonly mover: Pick<BodyMover, 'openFile' | 'request' | 'requestSmall'>;
+  readonly mover: Pick<BodyMover, 'openFile' | 'openBytes' | 'request' | 'readBody' | 'requestSmall'>;
 };
 
 /** Creates the engine; it owns no resources. */
 export function createTransfer(deps: TransferDeps, options: TransferOptions): Transfer {
-  const shared = { ...deps, health: createPeerHealth(deps.clock) };
-  const misses = createMissMemory(deps.clock);
+  const { clock } = deps;
+  const shared = {
+    ...deps,
+    health: createPeerHealth(clock),
+    floor: createThroughputFloor(clock),
+    slowBlobs: createSlowBlobs(clock),
+    sizes: createKnownSizes(),
+    smallBlobs: createByteBudget(clock, SMALL_BLOBS_HELD_BYTES),
+  };
+  const misses = createMissMemory(clock);
 
   /** Answers a miss of a moment ago at once, and remembers a new one. */
   const remembering = async <T extends object>(
@@ -66,6 +82,7 @@ export function createTransfer(deps: TransferDeps, options: TransferOptions): Tr
       remembering(request.key, signal, () => fetchManifest(shared, options, request, signal)),
     statBlob: (request, signal) =>
       remembering(request.digest, signal, () => statBlobAtPeers(shared, options, request, signal)),
+    learnSizes: (references) => shared.sizes.learn(references),
     peerReturned: (peerId) => shared.health.returned(peerId),
   };
 }

@@ -33,6 +33,7 @@ export async function createBenchStore(path: string, digests: readonly Digest[])
     read: async (digest) => (state.blobs.has(digest) ? BYTES : undefined),
     references: (digest) => state.references(digest),
     registriesOf: (repository, tag) => state.registriesOf(repository, tag),
+    hasRegistry: (registry) => state.hasRegistry(registry),
     list: async () => state.snapshot(),
     async *watch(signal) {
       const queue = createStoreEventQueue(() => state.snapshot());

@@ -1,11 +1,17 @@
 import { describe, expect, test } from 'bun:test';
 import { truncate } from 'node:fs/promises';
-import type { MoveEnd } from '../body-mover.ts';
+import type { MoveEnd, MoveProgress } from '../body-mover.ts';
 import { pattern } from '../testing/pattern.ts';
 import { getRequest } from '../testing/raw-client.ts';
 import { okHead } from '../testing/scripted-peer.ts';
 import { until } from '../testing/until.ts';
 import { NEVER, PATIENT, TOO_MUCH, MIB, type Rig } from './rig.ts';
+
+/** A condition that holds after some ms. */
+function later(ms: number): () => boolean {
+  const atMs = performance.now() + ms;
+  return () => performance.now() > atMs;
+}
 
 /** Sources that break, stall or lie, and what follows them. */
 export function testBrokenMoves({
@@ -125,6 +131,69 @@ export function testBrokenMoves({
       client.send(getRequest());
       expect((await bodyOf(client, 1000)).equals(pattern(400))).toBe(true);
       expect(ends).toMatchObject([{ how: 'source-broken', movedBytes: 400, reason: 'stalled' }]);
+    });
+
+    test('breaks a source that is judged slow, at the exact byte, and another goes on there', async () => {
+      const bytes = pattern(2000);
+      const { port } = await peer((socket) => {
+        socket.write(okHead(bytes.length));
+        socket.write(bytes.subarray(0, 400));
+      });
+      const asked: MoveProgress[] = [];
+      const pace = {
+        everyMs: 2,
+        judge: (progress: MoveProgress) => {
+          asked.push(progress);
+          return progress.movedBytes === 400 && progress.waitedMs >= 40 ? 'slow' : undefined;
+        },
+      };
+      const { server, ends } = await serveSources(
+        bytes.length,
+        [() => askBody(port), () => openAll(bytes, 400)],
+        { ...PATIENT, pace },
+      );
+      const client = await raw(server);
+      client.send(getRequest());
+      expect((await bodyOf(client, bytes.length)).equals(bytes)).toBe(true);
+      await until('both ends', () => ends.length === 2);
+      expect(ends[0]).toEqual({ how: 'source-broken', movedBytes: 400, reason: 'slow' });
+      expect(asked.map(({ waitedMs }) => waitedMs)).toEqual(
+        asked.map(({ waitedMs }) => waitedMs).toSorted((a, b) => a - b),
+      );
+      // Nobody asks about a move that has ended.
+      const { length } = asked;
+      await until('what comes later has run', later(20));
+      expect(asked).toHaveLength(length);
+    });
+
+    test('does not count the time of a client that does not read', async () => {
+      const bytes = pattern(TOO_MUCH / 3);
+      const { port } = await peer((socket) => {
+        socket.write(okHead(bytes.length));
+        socket.write(bytes);
+      });
+      let held: { readonly first: MoveProgress; readonly sinceMs: number } | undefined;
+      let last: MoveProgress | undefined;
+      const pace = {
+        everyMs: 5,
+        judge: (progress: MoveProgress) => {
+          if (held?.first.movedBytes !== progress.movedBytes) {
+            held = { first: progress, sinceMs: performance.now() };
+          }
+          last = progress;
+          return undefined;
+        },
+      };
+      const { server, ends } = await serveSources(bytes.length, [() => askBody(port)], { ...PATIENT, pace });
+      const client = await raw(server);
+      client.socket.pause();
+      client.send(getRequest());
+      await until(
+        'the move waits for the client for long',
+        () => held !== undefined && held.first.movedBytes > 0 && performance.now() - held.sinceMs > 200,
+      );
+      expect(last).toEqual(held?.first);
+      expect(ends).toEqual([]);
     });
 
     test.each(['file', 'peer'] as const)('does not blame a %s for a slow client', async (kind) => {

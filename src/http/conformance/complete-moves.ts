@@ -6,7 +6,16 @@ import { until } from '../testing/until.ts';
 import { PATIENT, MIB, type Rig } from './rig.ts';
 
 /** Bodies that arrive as a whole. */
-export function testCompleteMoves({ serve, raw, peer, openAll, askBody, serveSources, bodyOf }: Rig): void {
+export function testCompleteMoves({
+  serve,
+  raw,
+  peer,
+  openAll,
+  askBody,
+  serveSources,
+  bodyOf,
+  mover,
+}: Rig): void {
   describe('move() of a whole body', () => {
     test('moves a file range and reports progress up to its size', async () => {
       const bytes = pattern(3 * MIB + 17);
@@ -23,6 +32,16 @@ export function testCompleteMoves({ serve, raw, peer, openAll, askBody, serveSou
       expect(progress.at(-1)).toBe(bytes.length - 5);
       expect(progress.toSorted((a, b) => a - b)).toEqual(progress);
       expect((await client.head()).text).toContain(`${bytes.length - 5}`);
+    });
+
+    test.each([0, 1, 65_536])('moves %d bytes in memory', async (length) => {
+      const bytes = pattern(length);
+      const { server, ends } = await serveSources(length, [async () => mover().openBytes(bytes)]);
+      const client = await raw(server);
+      client.send(getRequest());
+      expect((await bodyOf(client, length)).equals(bytes)).toBe(true);
+      await until('the end', () => ends.length === 1);
+      expect(ends).toEqual([{ how: 'complete', movedBytes: length }]);
     });
 
     test('moves a peer body and sends Content-Length, not chunks', async () => {

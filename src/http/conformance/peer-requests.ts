@@ -117,6 +117,20 @@ export function testPeerRequests({ raw, peer, ask, askBody, serveSources, bodyOf
       expect(await rejectionOf(asked)).toMatchObject({ code: 'HEAD_TIMEOUT' });
     });
 
+    test('rejects with HEAD_TIMEOUT when the head comes byte by byte, however long that takes', async () => {
+      const { port, connections } = await peer((socket) => {
+        const drip = setInterval(() => socket.write('x'), 5);
+        socket.once('close', () => clearInterval(drip));
+        socket.write('HTTP/1.1 200 OK\r\nX: ');
+      });
+      const asked = mover().request(
+        { method: 'HEAD', host: '127.0.0.1', port, path: '/', headers: {} },
+        { ...ASK, headTimeoutMs: 50 },
+      );
+      expect(await rejectionOf(asked)).toMatchObject({ code: 'HEAD_TIMEOUT' });
+      await until('the connection is closed', () => connections[0]?.destroyed === true);
+    });
+
     test('rejects with CONNECTION_LOST when the peer closes without an answer', async () => {
       const { port, connections } = await peer((socket) => socket.destroy());
       expect(await rejectionOf(ask(port))).toMatchObject({ code: 'CONNECTION_LOST' });

@@ -2,10 +2,42 @@ import { describe, expect, test } from 'bun:test';
 import { pattern } from '../testing/pattern.ts';
 import { rejectionOf } from '../testing/rejection-of.ts';
 import { okHead } from '../testing/scripted-peer.ts';
+import { until } from '../testing/until.ts';
 import { ASK, NEVER, type Rig } from './rig.ts';
 
-/** Requests whose body is read into memory. */
-export function testSmallPeerRequests({ peer, mover }: Rig): void {
+/** Bodies that are read into memory. */
+export function testSmallPeerRequests({ peer, mover, askBody }: Rig): void {
+  describe('readBody()', () => {
+    test('reads the whole body that request() gave, and lets the connection be used again', async () => {
+      const { port, connections } = await peer((socket) => {
+        socket.write(Buffer.concat([Buffer.from(okHead(1000)), pattern(1000)]));
+      });
+      for (let i = 0; i < 2; i++) {
+        const bytes = await mover().readBody(await askBody(port), { maxBytes: 1000, signal: NEVER });
+        expect(pattern(1000).equals(bytes)).toBe(true);
+      }
+      expect(connections).toHaveLength(1);
+    });
+
+    test('rejects a body that drips with CANCELLED when the time is over, and one that is too large', async () => {
+      const { port, connections } = await peer((socket) => {
+        const drip = setInterval(() => socket.write('x'), 5);
+        socket.once('close', () => clearInterval(drip));
+        socket.write(okHead(100_000));
+      });
+      const limits = { maxBytes: 100_000, signal: AbortSignal.timeout(50) };
+      expect(await rejectionOf(mover().readBody(await askBody(port), limits))).toMatchObject({
+        code: 'CANCELLED',
+      });
+      const small = { maxBytes: 99_999, signal: NEVER };
+      expect(await rejectionOf(mover().readBody(await askBody(port), small))).toMatchObject({
+        code: 'TOO_LARGE',
+      });
+      await until('both connections are closed', () => connections.every(({ destroyed }) => destroyed));
+      expect(connections).toHaveLength(2);
+    });
+  });
+
   describe('requestSmall()', () => {
     const askSmall = (port: number, maxBytes = 1000, signal = NEVER) =>
       mover().requestSmall(

@@ -19,7 +19,7 @@ const READ_FIRST_MS = 5;
  */
 export function moveSource(
   source: PlainSource,
-  { stallTimeoutMs, signal, onProgress, gone, write, whenWritable }: MoveOptions & MoveTarget,
+  { stallTimeoutMs, pace, signal, onProgress, gone, write, whenWritable }: MoveOptions & MoveTarget,
 ): Promise<MoveEnd> {
   return new Promise((resolve) => {
     let movedBytes = 0;
@@ -27,11 +27,15 @@ export function moveSource(
     let stall: Timer | undefined;
     /** Since when the source is waited for; undefined while the client is. */
     let waitingSinceMs: number | undefined;
+    /** For how long the source was waited for before that. */
+    let waitedMs = 0;
+    let judging: Timer | undefined;
 
     const finish = (end: MoveEnd) => {
       if (ended) return;
       ended = true;
       clearTimeout(stall);
+      clearInterval(judging);
       whenWritable(undefined);
       signal.removeEventListener('abort', onCancel);
       gone.removeEventListener('abort', onGone);
@@ -58,6 +62,12 @@ export function moveSource(
         else checkStall();
       }, READ_FIRST_MS);
     };
+    const waitedUntilNowMs = () =>
+      waitingSinceMs === undefined ? waitedMs : waitedMs + performance.now() - waitingSinceMs;
+    const judge = () => {
+      const reason = pace?.judge({ movedBytes, waitedMs: waitedUntilNowMs() });
+      if (reason !== undefined) finish({ how: 'source-broken', movedBytes, reason });
+    };
     const next = () => {
       if (ended) return;
       if (movedBytes === source.sizeBytes) {
@@ -67,6 +77,7 @@ export function moveSource(
       waitingSinceMs = performance.now();
       stall ??= setTimeout(checkStall, stallTimeoutMs);
       source.read((read) => {
+        waitedMs = waitedUntilNowMs();
         waitingSinceMs = undefined;
         if (ended) return;
         if (!('chunk' in read)) {
@@ -91,6 +102,7 @@ export function moveSource(
     else {
       signal.addEventListener('abort', onCancel, { once: true });
       gone.addEventListener('abort', onGone, { once: true });
+      if (pace !== undefined) judging = setInterval(judge, pace.everyMs);
       next();
     }
   });

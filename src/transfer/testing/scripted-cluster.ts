@@ -17,13 +17,16 @@ import {
 import { digestOf } from '../../oci/digest.ts';
 import { silentLogger } from '../../observe/log.ts';
 import type { Router } from '../../routing/router.ts';
-import { systemClock } from '../../runtime/clock.ts';
+import { type Clock, systemClock } from '../../runtime/clock.ts';
+import { aborted } from '../../runtime/or-abort.ts';
 import { createTransfer } from '../transfer.ts';
 
 /** How a scripted peer behaves when it is asked for the blob. */
 export interface PeerScript {
   /** The request fails like this, without an answer. */
   readonly fails?: PeerRequestErrorCode;
+  /** Its small answers never come to their end. */
+  readonly drips?: boolean;
   /** Answers this status and no body. */
   readonly status?: number;
   /** The body breaks after this many of the answer's bytes. */
@@ -46,7 +49,11 @@ interface ScriptedSource extends BodySource {
 export function createScriptedCluster(
   blob: Uint8Array,
   scripts: readonly PeerScript[],
-  { authorization }: { readonly authorization?: string } = {},
+  {
+    authorization,
+    wholeBytes = 0,
+    clock = systemClock,
+  }: { readonly authorization?: string; readonly wholeBytes?: number; readonly clock?: Clock } = {},
 ) {
   const digest = digestOf(blob);
   const peers = scripts.map((script, index) => ({
@@ -83,8 +90,8 @@ export function createScriptedCluster(
     const status = script.status ?? (range === undefined ? 416 : spec === undefined ? 200 : 206);
     if (range === undefined || status >= 400) {
       const header = (name: string) =>
-        name === 'content-range' ? formatUnsatisfiedRange(all.length) : undefined;
-      return { status, header, body: undefined, bytes: all };
+        name === 'content-range' ? (script.headers?.[name] ?? formatUnsatisfiedRange(all.length)) : undefined;
+      return { status, header, body: undefined, bytes: all, drips: script.drips };
     }
     const part = all.subarray(range.start, range.end + 1);
     const given = part.subarray(0, script.breaksAfter ?? part.length);
@@ -98,10 +105,10 @@ export function createScriptedCluster(
     };
     const breaks = given.length < said ? (script.breaks ?? 'ended-early') : undefined;
     const body = isHead ? undefined : source(host, given, said, breaks);
-    return { status, header: (name: string) => sent[name], body, bytes: all };
+    return { status, header: (name: string) => sent[name], body, bytes: all, drips: script.drips };
   };
 
-  const mover: Pick<BodyMover, 'openFile' | 'request' | 'requestSmall'> = {
+  const mover: Pick<BodyMover, 'openFile' | 'openBytes' | 'request' | 'readBody' | 'requestSmall'> = {
     openFile: async (path, range) => {
       if (path === 'gone') throw Object.assign(new Error('no such file'), { code: 'ENOENT' });
       const part = blob.subarray(range.start, range.end + 1);
@@ -110,8 +117,19 @@ export function createScriptedCluster(
       const given = part.subarray(0, limit);
       return source('file', given, part.length, given.length < part.length ? 'read-failed' : undefined);
     },
+    openBytes: (bytes) => source('memory', bytes, bytes.length),
+    readBody: async (body) => {
+      const { bytes, breaks } = body as ScriptedSource;
+      if (breaks !== undefined) throw new PeerRequestError('CONNECTION_LOST', `scripted ${breaks}`);
+      return bytes;
+    },
     request: async ({ host, headers, method }) => answerOf(host, headers, method === 'HEAD'),
-    requestSmall: async ({ host, headers }) => answerOf(host, headers, false),
+    requestSmall: async ({ host, headers }, { signal }) => {
+      const answer = answerOf(host, headers, false);
+      if (answer.drips !== true) return answer;
+      await aborted(signal);
+      throw new PeerRequestError('CANCELLED', 'scripted drip');
+    },
   };
 
   const router: Pick<Router, 'lookup' | 'isUnsettled'> = {
@@ -125,7 +143,7 @@ export function createScriptedCluster(
     {
       mover,
       router,
-      clock: systemClock,
+      clock,
       logger: silentLogger,
       observer: {
         peerAsked: (result) => void results.push(result),
@@ -133,7 +151,7 @@ export function createScriptedCluster(
         lookupEnded: () => {},
       },
     },
-    { registryPort: 5000, resolveTimeoutMs: 1000, resolveRetries: 3, authorization },
+    { registryPort: 5000, resolveTimeoutMs: 1000, resolveRetries: 3, authorization, wholeBytes },
   );
   return { digest, transfer, asked, closed, results };
 }

@@ -1,0 +1,42 @@
+import type { Clock } from '../runtime/clock.ts';
+import { setNewest } from '../runtime/set-newest.ts';
+import { PEER_HEALTH_ENTRIES, SLOW_SKIP_INITIAL_MS, SLOW_SKIP_MAX_MS } from './budgets.ts';
+
+/** What becomes of a host that was slow: left alone for a while, then asked when nobody else is left. */
+export type HostStanding = 'good' | 'last' | 'skipped';
+
+/**
+ * Remembers which hosts gave too little. By the address that the bytes came from, since that was seen: whoever is said to
+ * be there, under however many names, and whether its router comes back, changes nothing.
+ */
+export interface SlowHosts {
+  standing(host: string): HostStanding;
+  /** The host gave too little. */
+  wasSlow(host: string): void;
+  /** The host kept up with a body that was long enough to tell. */
+  keptUp(host: string): void;
+}
+
+/** Each time that a host is slow doubles the time for which it is left alone, from 30 s to 10 min. */
+export function createSlowHosts(clock: Clock): SlowHosts {
+  const hosts = new Map<string, { readonly skipMs: number; readonly untilMs: number }>();
+  return {
+    standing(host) {
+      const slow = hosts.get(host);
+      if (slow === undefined) return 'good';
+      return clock.nowMs() < slow.untilMs ? 'skipped' : 'last';
+    },
+    wasSlow(host) {
+      const before = hosts.get(host);
+      // Layers that come side by side are slow together: that is once.
+      if (before !== undefined && clock.nowMs() < before.untilMs) return;
+      const skipMs =
+        before === undefined ? SLOW_SKIP_INITIAL_MS : Math.min(before.skipMs * 2, SLOW_SKIP_MAX_MS);
+      setNewest(hosts, host, { skipMs, untilMs: clock.nowMs() + skipMs }, PEER_HEALTH_ENTRIES);
+    },
+    keptUp(host) {
+      // One body that is fast must not lead the others back to a host that drips.
+      if (this.standing(host) === 'last') hosts.delete(host);
+    },
+  };
+}
