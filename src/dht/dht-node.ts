@@ -14,6 +14,7 @@ import {
   CONNECTION_TARGET,
   CRAWL_AFTER_LOSS_MS,
   GOODBYE_TIMEOUT_MS,
+  MAX_PROVIDER_RECORDS,
   MAX_SUSPECTS_PER_NOTICE,
   MAX_WITHDRAWN_PER_NOTICE,
   PING_ALONE_AFTER_MS,
@@ -133,11 +134,18 @@ export interface DhtNode extends AsyncDisposable {
   lifeOf(name: string): { readonly life: PeerLife; readonly forMs: number | undefined };
 }
 
+/** Settings of createDhtNode. */
+export interface DhtNodeOptions {
+  /** Provider records that it holds at most. Default MAX_PROVIDER_RECORDS. */
+  readonly maxRecords?: number;
+}
+
 /** Puts a node together. Dispose it to say goodbye and stop. */
-export function createDhtNode(deps: DhtNodeDeps): DhtNode {
+export function createDhtNode(deps: DhtNodeDeps, options: DhtNodeOptions = {}): DhtNode {
   const { self, network, logger, clock, random = Math.random } = deps;
   const selfName = self.toHex();
-  const records = createProviderRecords(clock);
+  const { maxRecords = MAX_PROVIDER_RECORDS } = options;
+  const records = createProviderRecords(clock, { maxRecords, self: selfName });
   const peers = createPeerTable(self);
   const liveness = createLiveness(clock);
   const stopped = new AbortController();
@@ -234,7 +242,7 @@ export function createDhtNode(deps: DhtNodeDeps): DhtNode {
       providersOf: (multihash) => records.providersOf(multihash),
       add: (multihash, name) =>
         (peers.get(name) !== undefined || deps.gate.mayRecord(Uint8Array.fromHex(name))) &&
-        records.add(multihash, name),
+        records.add(multihash, name, () => deps.gate.originOf?.(Uint8Array.fromHex(name))),
     },
     peers,
     describe: (name) => directory.describe(name),

@@ -43,10 +43,10 @@ export const SEND_RETRY_INITIAL_MS = 250;
 export const SEND_RETRY_MAX_MS = 5 * SECOND_MS;
 /** New peers are gathered for this long before they get records, so that a starting cluster costs few rounds. */
 export const NEW_PEER_DELAY_MS = 300;
-/** Provider records that a node holds for others: 20 nodes of 10,000 blobs, about 30 MB. */
+/** Provider records that a node holds, where its memory says nothing else: 20 nodes of 10,000 blobs, 12 MB. */
 export const MAX_PROVIDER_RECORDS = 200_000;
-/** Records of one peer: no single peer can fill the store. */
-export const MAX_RECORDS_PER_PROVIDER = 40_000;
+/** One address gets a record table's room divided by this, so that no single address can fill it. */
+export const RECORD_SHARES = 5;
 /** Nodes that are remembered: a cluster of 5,000 and those of it that were replaced lately, some 5 MB. */
 export const MAX_KNOWN_PEERS = 6000;
 /** Most bytes of a message that others send: 20 peers of 16 addresses have a tenth of that. */

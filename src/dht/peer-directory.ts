@@ -10,6 +10,11 @@ export interface PeerGate {
   isMember(id: Uint8Array): boolean;
   /** True if a connected peer that is no member yet may leave records: they count when it is one. */
   mayRecord(id: Uint8Array): boolean;
+  /**
+   * What the peer has in common with all others of its address, in any spelling; undefined if it is not connected. Peers of
+   * one origin share what an address may have here.
+   */
+  originOf?(id: Uint8Array): string | undefined;
   /** True if others may be sent to the address (4 or 16 bytes). */
   isUsable(ip: Uint8Array): boolean;
 }

@@ -92,24 +92,55 @@ describe('createProviderRecords()', () => {
   });
 
   test('holds no peer to more than its bound, and renews within it', () => {
-    const { records } = setUp({ maxRecordsPerProvider: 2 });
+    const { records } = setUp({ maxRecordsPerOwner: 2 });
     const added = ['a', 'b', 'c', 'a'].map((name) => records.add(contentMultihash(name), 'greedy'));
     expect(added).toEqual([true, true, false, true]);
     expect(records.add(contentMultihash('c'), 'modest')).toBe(true);
   });
 
-  test('when it is full it refuses those who hold much, and takes from those who hold little', () => {
-    const { records } = setUp({ maxRecords: 100 });
+  test('when it is full it takes from owners that hold most, and gives to those that hold little', () => {
+    const { records } = setUp({ maxRecords: 100, maxRecordsPerOwner: 100 });
     for (let index = 0; index < 150; index++) records.add(contentMultihash(`g${index}`), 'greedy');
     expect(records.recordCount).toBe(100);
     expect(records.add(contentMultihash('m'), 'modest')).toBe(true);
-    expect(records.add(contentMultihash('more'), 'greedy')).toBe(false);
-    for (let index = 0; index < 100; index++) records.add(contentMultihash(`n${index}`), `new ${index}`);
-    expect(records.recordCount).toBe(125);
+    expect(records.recordCount).toBe(51);
+    for (let index = 0; index < 200; index++) records.add(contentMultihash(`n${index}`), `new ${index % 4}`);
+    expect(records.recordCount).toBeLessThanOrEqual(100);
+    expect(records.providersOf(contentMultihash('m'))).toEqual(['modest']);
+    // Each owner has an equal part, as far as it has anything.
+    expect(records.add(contentMultihash('g-more'), 'greedy')).toBe(false);
+    expect(records.refusedCount).toBeGreaterThan(50);
+  });
+
+  test('gives one share to all peers of an owner', () => {
+    const { records } = setUp({ maxRecords: 100 });
+    const added = Array.from({ length: 50 }, (_, index) =>
+      records.add(contentMultihash(`${index}`), `identity ${index % 5}`, () => '10.0.0.1'),
+    );
+    expect(added.filter(Boolean)).toHaveLength(20);
+    expect(records.add(contentMultihash('m'), 'identity 9', () => '10.0.0.2')).toBe(true);
+    // Those that leave make room for those that come, no more.
+    for (let index = 0; index < 5; index++) records.removeProvider(`identity ${index}`);
+    const again = Array.from({ length: 50 }, (_, index) =>
+      records.add(contentMultihash(`again ${index}`), `later ${index % 5}`, () => '10.0.0.1'),
+    );
+    expect(again.filter(Boolean)).toHaveLength(20);
+    expect(records.recordCount).toBe(21);
+  });
+
+  test('bounds records of the node itself by all that there is room for', () => {
+    const { records } = setUp({ maxRecords: 100, self: 'self' });
+    for (let index = 0; index < 90; index++) records.add(contentMultihash(`${index}`), 'self');
+    for (let index = 0; index < 50; index++) records.add(contentMultihash(`o${index}`), 'other');
+    expect(records.recordCount).toBe(100);
+    for (let index = 0; index < 10; index++) {
+      expect(records.add(contentMultihash(`late ${index}`), 'self')).toBe(true);
+    }
+    expect(records.providersOf(contentMultihash('0'))).toEqual(['self']);
   });
 
   test('holds no more for a peer that fills its share and leaves, over and over', () => {
-    const { records } = setUp({ maxRecords: 100, maxRecordsPerProvider: 60 });
+    const { records } = setUp({ maxRecords: 100, maxRecordsPerOwner: 60 });
     records.add(contentMultihash('round 0, 0'), 'modest');
     for (let round = 0; round < 50; round++) {
       for (let index = 0; index < 60; index++) {

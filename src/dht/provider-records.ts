@@ -1,5 +1,6 @@
 import { isContentMultihash } from './content-key.ts';
-import { MAX_PROVIDER_RECORDS, MAX_RECORDS_PER_PROVIDER, PROVIDER_VALIDITY_MS } from './limits.ts';
+import { MAX_PROVIDER_RECORDS, PROVIDER_VALIDITY_MS, RECORD_SHARES } from './limits.ts';
+import { createRecordTable } from './record-table.ts';
 
 /** What createProviderRecords needs. */
 export interface ProviderRecordsDeps {
@@ -7,11 +8,15 @@ export interface ProviderRecordsDeps {
   readonly nowMs: () => number;
 }
 
-/** Bounds, for tests. */
+/** Bounds. */
 export interface ProviderRecordsOptions {
+  /** Records in all. */
   readonly maxRecords?: number;
-  readonly maxRecordsPerProvider?: number;
+  /** Records of one owner, see add(). Default: a fifth of all. */
+  readonly maxRecordsPerOwner?: number;
   readonly validityMs?: number;
+  /** The peer that this node is: its records are bounded by maxRecords only. */
+  readonly self?: string;
 }
 
 /** Who provides what, as this node was told. Peers are named by any string, the same one each time. */
@@ -22,10 +27,14 @@ export interface ProviderRecords {
   readonly contentCount: number;
   /** Peers that provide anything. */
   readonly providerCount: number;
-  /** Records that were refused, for want of room or because their key is none. */
+  /** Records that were refused or dropped, for want of room or because their key is none. */
   readonly refusedCount: number;
-  /** Keeps the record that the peer provides the content, as of now. False when it is refused. */
-  add(multihash: Uint8Array, peer: string): boolean;
+  /**
+   * Keeps the record that the peer provides the content, as of now. False when it is refused. The owner is what all peers of
+   * one address have in common, which get one share together; the peer itself if it is not given. It is asked for with the
+   * first record of a peer.
+   */
+  add(multihash: Uint8Array, peer: string, ownerOf?: () => string | undefined): boolean;
   /** Forgets that record. */
   remove(multihash: Uint8Array, peer: string): void;
   /** Forgets all records of a peer, at once. */
@@ -38,103 +47,122 @@ export interface ProviderRecords {
   sweep(): void;
 }
 
+/** Peers that share one part of the room. */
+interface Owner {
+  readonly name: string;
+  /** Records of its peers, those of peers that are gone included until the next sweep. */
+  count: number;
+}
+
 /** A peer that provides something. */
 interface Provider {
   readonly peer: string;
   readonly index: number;
+  readonly owner: Owner;
   count: number;
   /** Its records are to be forgotten, at the next sweep at the latest. */
   isGone: boolean;
 }
 
-/** A record is one number: the provider's index times this, plus seconds since the store was made. */
-const SECONDS_RANGE = 2 ** 30;
-/** Providers at a time: what is left of the 53 bits of a number, and far more than a cluster has. */
-const MAX_PROVIDERS = 2 ** 20;
-/** Beyond its bound the store still takes records of peers that hold less than their fair share, up to so much more. */
-const FAIR_SHARE_ROOM = 1.25;
 const SECOND_MS = 1000;
+/** Time between two looks for records that have faded while there is no room. */
+const SWEEP_PAUSE_MS = 10 * SECOND_MS;
+/** Part of the room that is made at a time for records of the node itself. */
+const OWN_STEP = 0.01;
 
 /**
- * A record costs one number, and its key, which all records of a content share, a string of 34 characters: most
- * content of a cluster has few providers and some has all nodes. Bounded in all and per peer, so that no peer can
- * fill it: when it is full, those who hold less than their share are served before those who hold more.
+ * Bounded in all and per owner, so that no address can fill it. When it is full, owners that hold less than an equal part
+ * still get theirs: those that hold most lose records for that.
  */
 export function createProviderRecords(
   { nowMs }: ProviderRecordsDeps,
   {
     maxRecords = MAX_PROVIDER_RECORDS,
-    maxRecordsPerProvider = MAX_RECORDS_PER_PROVIDER,
+    maxRecordsPerOwner = Math.ceil(maxRecords / RECORD_SHARES),
     validityMs = PROVIDER_VALIDITY_MS,
+    self,
   }: ProviderRecordsOptions = {},
 ): ProviderRecords {
   const startMs = nowMs();
-  /** Multihash, a character per byte -> its records. One record is kept without an array around it. */
-  const records = new Map<string, number | number[]>();
+  const table = createRecordTable(maxRecords);
   const providers = new Map<string, Provider>();
+  const owners = new Map<string, Owner>();
   const byIndex: (Provider | undefined)[] = [];
   const freeIndexes: number[] = [];
-  let recordCount = 0;
   /** Records of peers that are gone: not counted any more, but there until the next sweep. */
   let leftoverCount = 0;
   let refusedCount = 0;
 
   const seconds = () => Math.floor((nowMs() - startMs) / SECOND_MS);
-  const hasFaded = (record: number) => (record % SECONDS_RANGE) * SECOND_MS + validityMs < nowMs() - startMs;
-  const ownerOf = (record: number) => byIndex[Math.floor(record / SECONDS_RANGE)];
+  const hasFaded = (time: number) => time * SECOND_MS + validityMs < nowMs() - startMs;
 
-  const isRoomFor = (count: number) => {
-    if (count >= maxRecordsPerProvider) return false;
-    // One that comes, fills its share and leaves, over and over, must not take more than that.
-    if (leftoverCount > 0 && recordCount + leftoverCount >= maxRecords) sweep();
-    if (recordCount < maxRecords) return true;
-    return recordCount < maxRecords * FAIR_SHARE_ROOM && count < maxRecords / (providers.size + 1);
-  };
-  const providerNamed = (peer: string) => {
-    const known = providers.get(peer);
-    if (known !== undefined) return known;
-    const index = freeIndexes.pop() ?? byIndex.length;
-    const provider: Provider = { peer, index, count: 0, isGone: false };
-    byIndex[index] = provider;
-    providers.set(peer, provider);
-    return provider;
-  };
   /** Says that a record of the provider is not there any more. */
   const release = (provider: Provider) => {
     provider.count--;
+    provider.owner.count--;
     if (provider.isGone) leftoverCount--;
-    else recordCount--;
+    if (provider.owner.count === 0) owners.delete(provider.owner.name);
     if (provider.count > 0) return;
     if (!provider.isGone) providers.delete(provider.peer);
     byIndex[provider.index] = undefined;
     freeIndexes.push(provider.index);
   };
-  /** Keeps those records of a key that the test says yes to. */
-  const retain = (key: string, held: number | number[], keeps: (record: number) => boolean) => {
-    const all = typeof held === 'number' ? [held] : held;
-    const kept = all.filter((record) => {
-      if (keeps(record)) return true;
-      const owner = ownerOf(record);
-      if (owner !== undefined) release(owner);
+  const retain = (keeps: (provider: Provider, time: number) => boolean, multihash?: Uint8Array) =>
+    table.retain((index, time) => {
+      const provider = byIndex[index];
+      if (provider !== undefined && keeps(provider, time)) return true;
+      if (provider !== undefined) release(provider);
       return false;
-    });
-    if (kept.length === all.length) return;
-    const [only] = kept;
-    if (only === undefined) records.delete(key);
-    else records.set(key, kept.length === 1 ? only : kept);
-  };
+    }, multihash);
+  let sweptMs = -Infinity;
   const sweep = () => {
-    for (const [key, held] of records) {
-      retain(key, held, (record) => ownerOf(record)?.isGone === false && !hasFaded(record));
+    sweptMs = nowMs();
+    retain(({ isGone }, time) => !isGone && !hasFaded(time));
+  };
+  /** Makes room for an owner by taking from those that hold more than an equal part of what this node itself leaves. */
+  const makeRoom = (name: string): boolean => {
+    // To look through all records for each one that is refused would do a flood's work.
+    if (leftoverCount > 0 || nowMs() - sweptMs > SWEEP_PAUSE_MS) sweep();
+    if (table.recordCount < maxRecords) return true;
+    const isOwn = name === self;
+    const own = owners.get(self ?? '')?.count ?? 0;
+    const others = owners.size - (own > 0 ? 1 : 0) + (isOwn || owners.has(name) ? 0 : 1);
+    const ownStep = isOwn ? Math.ceil(maxRecords * OWN_STEP) : 0;
+    const share = Math.floor((maxRecords - own - ownStep) / Math.max(1, others));
+    if (!isOwn && (share < 1 || (owners.get(name)?.count ?? 0) >= share)) return false;
+    const before = table.recordCount;
+    retain(({ owner }) => owner.name === self || owner.count <= share);
+    refusedCount += before - table.recordCount;
+    return table.recordCount < maxRecords;
+  };
+  const isRoomFor = (ownerName: string) => {
+    const owner = owners.get(ownerName);
+    if (ownerName !== self && owner !== undefined && owner.count >= maxRecordsPerOwner) {
+      // Peers that fill the share and leave, over and over, must not take more than that, nor be kept from it.
+      if (leftoverCount === 0) return false;
+      sweep();
+      return (owners.get(ownerName)?.count ?? 0) < maxRecordsPerOwner;
     }
+    return table.recordCount < maxRecords || makeRoom(ownerName);
+  };
+  const providerNamed = (peer: string, ownerName: string) => {
+    const known = providers.get(peer);
+    if (known !== undefined) return known;
+    const index = freeIndexes.pop() ?? byIndex.length;
+    const owner = owners.get(ownerName) ?? { name: ownerName, count: 0 };
+    owners.set(ownerName, owner);
+    const provider: Provider = { peer, index, owner, count: 0, isGone: false };
+    byIndex[index] = provider;
+    providers.set(peer, provider);
+    return provider;
   };
 
   return {
     get recordCount() {
-      return recordCount;
+      return table.recordCount - leftoverCount;
     },
     get contentCount() {
-      return records.size;
+      return table.contentCount;
     },
     get providerCount() {
       return providers.size;
@@ -142,69 +170,48 @@ export function createProviderRecords(
     get refusedCount() {
       return refusedCount;
     },
-    add(multihash, peer) {
-      const known = providers.get(peer);
-      const key = isContentMultihash(multihash) ? keyOf(multihash) : undefined;
-      let held = key === undefined ? undefined : records.get(key);
-      if (known !== undefined && key !== undefined && held !== undefined) {
-        const record = known.index * SECONDS_RANGE + seconds();
-        const all = typeof held === 'number' ? [held] : held;
-        const place = all.findIndex((each) => Math.floor(each / SECONDS_RANGE) === known.index);
-        if (place >= 0) {
-          if (typeof held === 'number') records.set(key, record);
-          else held[place] = record;
-          return true;
-        }
-      }
-      if (
-        key === undefined ||
-        !isRoomFor(known?.count ?? 0) ||
-        (known === undefined && providers.size >= MAX_PROVIDERS)
-      ) {
+    add(multihash, peer, ownerOf = () => undefined) {
+      if (!isContentMultihash(multihash)) {
         refusedCount++;
         return false;
       }
-      // Making room may have changed it.
-      held = records.get(key);
-      const provider = providerNamed(peer);
+      const known = providers.get(peer);
+      if (known !== undefined && table.has(multihash, known.index)) {
+        return table.put(multihash, known.index, seconds());
+      }
+      const owner = known?.owner.name ?? ownerOf() ?? peer;
+      if (!isRoomFor(owner)) {
+        refusedCount++;
+        return false;
+      }
+      // Making room may have taken the last record of the peer.
+      const provider = providerNamed(peer, owner);
       provider.count++;
-      recordCount++;
-      const record = provider.index * SECONDS_RANGE + seconds();
-      if (held === undefined) records.set(key, record);
-      else if (typeof held === 'number') records.set(key, [held, record]);
-      else held.push(record);
-      return true;
+      provider.owner.count++;
+      return table.put(multihash, provider.index, seconds());
     },
     remove(multihash, peer) {
       const provider = providers.get(peer);
-      const key = keyOf(multihash);
-      const held = records.get(key);
-      if (provider === undefined || held === undefined) return;
-      retain(key, held, (record) => Math.floor(record / SECONDS_RANGE) !== provider.index);
+      if (provider === undefined || !isContentMultihash(multihash)) return;
+      retain((each) => each !== provider, multihash);
     },
     removeProvider(peer) {
       const provider = providers.get(peer);
       if (provider === undefined) return;
       providers.delete(peer);
       provider.isGone = true;
-      recordCount -= provider.count;
       leftoverCount += provider.count;
     },
     providersOf(multihash) {
-      const held = records.get(keyOf(multihash));
-      if (held === undefined) return [];
+      if (!isContentMultihash(multihash)) return [];
       const peers: string[] = [];
-      for (const record of typeof held === 'number' ? [held] : held) {
-        const owner = ownerOf(record);
-        if (owner !== undefined && !owner.isGone && !hasFaded(record)) peers.push(owner.peer);
-      }
+      table.visit(multihash, (index, time) => {
+        const provider = byIndex[index];
+        if (provider !== undefined && !provider.isGone && !hasFaded(time)) peers.push(provider.peer);
+      });
       return peers;
     },
     isProvider: (peer) => providers.has(peer),
     sweep,
   };
-}
-
-function keyOf(multihash: Uint8Array): string {
-  return Buffer.from(multihash.buffer, multihash.byteOffset, multihash.byteLength).toString('latin1');
 }

@@ -1,8 +1,7 @@
 import { boundPeerStore } from './bounded-peer-store.ts';
-import { yamux } from '@chainsafe/libp2p-yamux';
 import { identify } from '@libp2p/identify';
 import type { Libp2p, PeerId, PrivateKey, StreamHandler, StreamHandlerOptions } from '@libp2p/interface';
-import { type KadDHT, type KadDHTComponents, type KadDHTInit, kadDHT } from '@libp2p/kad-dht';
+import { type KadDHT, type KadDHTComponents, kadDHT } from '@libp2p/kad-dht';
 import { peerIdFromPrivateKey } from '@libp2p/peer-id';
 import { ping } from '@libp2p/ping';
 import { multiaddr } from '@multiformats/multiaddr';
@@ -22,15 +21,17 @@ import {
   KAD_PROTOCOL,
   MAX_CONNECTIONS,
   MAX_DHT_STREAMS,
+  MAX_OUTBOUND_STREAMS,
   MAX_PENDING_CONNECTIONS,
 } from './limits.ts';
+import { guardedYamux } from './guarded-yamux.ts';
 import { listenMultiaddrs, tcpMultiaddr } from './listen-multiaddrs.ts';
 import { everybody, type Membership } from './membership.ts';
 import { createMembershipGate, type MembershipGate } from './membership-gate.ts';
 import { noiseForBun } from './noise-for-bun.ts';
 import { privateNetwork } from './private-network.ts';
 import { quietKadDht } from './quiet-kad-dht.ts';
-import { spareWindowUpdates } from './spare-window-updates.ts';
+import { servePings } from './serve-pings.ts';
 
 /** The routing table of kad-dht 16, as far as it is used here. The package's types show its size only. */
 export interface RoutingTable extends EventTarget {
@@ -83,6 +84,8 @@ export interface KadNodeOptions {
   readonly announceAddresses: readonly string[];
   /** The key of the private network; undefined: there is none. */
   readonly swarmKey?: Uint8Array | undefined;
+  /** See createMembershipGate. */
+  readonly maxGuestRecords?: number;
 }
 
 /** Ages in the peer store. It never renews the age of an address that it hears of again, so any limit here makes live peers vanish. */
@@ -98,8 +101,7 @@ export async function createKadNode(
   { privateKey, onStream, membership = everybody, logger = silentLogger }: KadNodeDeps,
   options: KadNodeOptions,
 ): Promise<KadNode> {
-  spareWindowUpdates();
-  const gate = createMembershipGate(membership);
+  const gate = createMembershipGate(membership, options);
   const listen = parseListenAddress(options.listenAddress);
   let port = listen.port;
   let ips = options.announceAddresses;
@@ -119,8 +121,7 @@ export async function createKadNode(
     connectionGater: gate.connectionGater,
     ...(options.swarmKey === undefined ? {} : { connectionProtector: privateNetwork(options.swarmKey) }),
     connectionEncrypters: [noiseForBun()],
-    // The heartbeat finds out who is there, at a fraction of what libp2p's pings cost.
-    streamMuxers: [yamux({ enableKeepAlive: false })],
+    streamMuxers: [guardedYamux()],
     connectionMonitor: { enabled: false },
     connectionManager: {
       maxConnections: MAX_CONNECTIONS,
@@ -133,25 +134,28 @@ export async function createKadNode(
     peerStore: { maxAddressAge: NEVER_MS, maxPeerAge: NEVER_MS },
     services: {
       identify: identify({ runOnLimitedConnection: false, timeout: DIAL_TIMEOUT_MS }),
-      ping: ping(),
-      dht: answeredBy(onStream, {
-        protocol: KAD_PROTOCOL,
-        clientMode: false,
-        kBucketSize: REPLICATION,
-        // Peers that an answer names get into the routing table by a member's address only.
-        peerInfoMapper: (peer) => ({ ...peer, multiaddrs: gate.admitted(peer.multiaddrs) }),
-        // One path, few at a time: a stream to every close peer at once would delay the first answer.
-        alpha: LOOKUP_CONCURRENCY,
-        disjointPaths: 1,
-        // A node alone answers "nobody" at once.
-        allowQueryWithZeroPeers: true,
-        maxInboundStreams: MAX_DHT_STREAMS,
-        maxOutboundStreams: MAX_DHT_STREAMS,
-        networkDialTimeout: { minTimeout: DIAL_TIMEOUT_MS, maxTimeout: DIAL_TIMEOUT_MS },
-        querySelfInterval: DHT_INTERVAL_MS,
-        initialQuerySelfInterval: DHT_INTERVAL_MS,
-        reprovide: { interval: DHT_INTERVAL_MS, validity: PROVIDER_VALIDITY_MS, threshold: 0 },
-      }),
+      ping: answeredBy(servePings, ping()),
+      dht: answeredBy(
+        onStream,
+        kadDHT({
+          protocol: KAD_PROTOCOL,
+          clientMode: false,
+          kBucketSize: REPLICATION,
+          // Peers that an answer names get into the routing table by a member's address only.
+          peerInfoMapper: (peer) => ({ ...peer, multiaddrs: gate.admitted(peer.multiaddrs) }),
+          // One path, few at a time: a stream to every close peer at once would delay the first answer.
+          alpha: LOOKUP_CONCURRENCY,
+          disjointPaths: 1,
+          // A node alone answers "nobody" at once.
+          allowQueryWithZeroPeers: true,
+          maxInboundStreams: MAX_DHT_STREAMS,
+          maxOutboundStreams: MAX_OUTBOUND_STREAMS,
+          networkDialTimeout: { minTimeout: DIAL_TIMEOUT_MS, maxTimeout: DIAL_TIMEOUT_MS },
+          querySelfInterval: DHT_INTERVAL_MS,
+          initialQuerySelfInterval: DHT_INTERVAL_MS,
+          reprovide: { interval: DHT_INTERVAL_MS, validity: PROVIDER_VALIDITY_MS, threshold: 0 },
+        }),
+      ),
     },
   });
   libp2p.addEventListener('transport:listening', ({ detail }) => {
@@ -199,12 +203,15 @@ function keepMembersOnly(routingTable: RoutingTable, gate: MembershipGate): void
 }
 
 /**
- * kad-dht with its own handler of the protocol's streams replaced: the one that it comes with takes a millisecond of
- * CPU for each question and 0.2 for each record, most of them in the peer store and in parsing addresses.
+ * A service of libp2p with its own handler of its protocol's streams replaced. The one of kad-dht takes a millisecond of
+ * CPU for each question and 0.2 for each record, most of them in the peer store and in parsing addresses; that of ping
+ * keeps whatever a peer sends that does not read.
  */
-function answeredBy(onStream: StreamHandler, init: KadDHTInit) {
-  const create = kadDHT(init);
-  return (components: KadDHTComponents): KadDHT => {
+function answeredBy<C extends { readonly registrar: KadDHTComponents['registrar'] }, S>(
+  onStream: StreamHandler,
+  create: (components: C) => S,
+) {
+  return (components: C): S => {
     const { registrar } = components;
     const replaced: typeof registrar = Object.create(registrar, {
       handle: {

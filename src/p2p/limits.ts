@@ -80,8 +80,22 @@ export const INBOUND_CONNECTIONS_PER_SECOND = 256;
 export const MAX_PENDING_CONNECTIONS = 256;
 /** A handshake that takes longer is a port scan or a broken peer; as long as who dials waits. */
 export const INBOUND_UPGRADE_TIMEOUT_MS = 20 * SECOND_MS;
-/** DHT streams per connection and direction: one is kept, and Go opens some more when it walks. */
-export const MAX_DHT_STREAMS = 64;
+/** DHT streams that a peer may have open here on one connection: our nodes and Go's keep one, and try a connection with another. */
+export const MAX_DHT_STREAMS = 8;
+/** The same for streams that this node opens: notices have one each. */
+export const MAX_OUTBOUND_STREAMS = 64;
+/** Streams that a peer may have open on one connection, of all protocols. */
+export const MAX_STREAMS_PER_CONNECTION = 32;
+/** Of these, those on which no protocol has been agreed on yet. */
+export const MAX_UNTOLD_STREAMS = 16;
+/** Bytes on such a stream: names of protocols, and the first message behind them. */
+export const MAX_UNTOLD_BYTES = 64 * 1024;
+/** Bytes that wait to be written to a peer that does not read: our own messages wait for room. */
+export const MAX_UNSENT_BYTES = 1024 * 1024;
+/** How often it is measured what waits on streams, while anything does. */
+export const FRAMES_LOOK_MS = 50;
+/** A peer that takes none of its answers for so long does not want them. */
+export const SLOW_READER_MS = 5 * SECOND_MS;
 
 /** Connections to one peer that are tried when it connects once more: the oldest ones and the latest. */
 export const MAX_CHECKED_CONNECTIONS = 8;

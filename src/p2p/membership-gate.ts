@@ -55,11 +55,14 @@ interface Claims {
   readonly dialled: Set<string>;
 }
 
-/** Records that all guests together may leave here: they count as soon as their provider is a member. */
+/** Records that all guests together may leave where nothing else is said. */
 const MAX_GUEST_RECORDS = 20_000;
 
-/** Makes the gate. */
-export function createMembershipGate(membership: Membership): MembershipGate {
+/** Makes the gate. `maxGuestRecords`: what all guests together may leave here; it counts as soon as its provider is a member. */
+export function createMembershipGate(
+  membership: Membership,
+  { maxGuestRecords = MAX_GUEST_RECORDS }: { readonly maxGuestRecords?: number } = {},
+): MembershipGate {
   const trusted = new Set<string>();
   /** Peer ID -> addresses at which it proved to be; the peer that was met last comes last. */
   const met = new Map<string, Set<string>>();
@@ -116,7 +119,7 @@ export function createMembershipGate(membership: Membership): MembershipGate {
     mayRecord(peer) {
       const guest = guests.get(peer.toString());
       if (guest === undefined) return isMember(peer);
-      if (guestRecords >= MAX_GUEST_RECORDS) return false;
+      if (guestRecords >= maxGuestRecords) return false;
       guestRecords++;
       guest.records++;
       return true;

@@ -16,9 +16,11 @@ import type { BootstrapOutcome, BootstrapState, PeerState, Router } from '../rou
 import type { Clock } from '../runtime/clock.ts';
 import { formatIp } from '../runtime/ip-address.ts';
 import { systemTimers } from '../runtime/timers.ts';
+import { planMemory } from '../runtime/memory/memory-plan.ts';
 import type { BootstrapDocuments } from './bootstrap-document.ts';
 import { createBootstrapNetwork } from './bootstrap-network.ts';
 import type { Bootstrapper } from './bootstrapper.ts';
+import { createInboundFrames } from './inbound-frames.ts';
 import { createKadNode, type KadNode } from './kad-node.ts';
 import {
   DIAL_TIMEOUT_MS,
@@ -31,11 +33,13 @@ import {
 } from './limits.ts';
 import { followMembership } from './follow-membership.ts';
 import type { Membership, MembershipStats } from './membership.ts';
+import { latestConnection } from './latest-connection.ts';
 import { createNeighbourhood, type Neighbourhood } from './neighbourhood.ts';
 import { createNetworkMembership } from './network-membership.ts';
 import { sendNotice, serveNoticeStreams } from './notice-streams.ts';
-import { peerIps } from './peer-addresses.ts';
+import { originOf, peerIps } from './peer-addresses.ts';
 import { createProviderQueries } from './provider-queries.ts';
+import { planRouter, type RouterMemory } from './router-budget.ts';
 import { serveDhtStreams } from './serve-dht-streams.ts';
 import { spareConnections } from './spare-connections.ts';
 import { keepConnected } from './staying-connected.ts';
@@ -73,6 +77,8 @@ export interface P2pRouterOptions {
   readonly allowLoopback?: boolean;
   /** See readSwarmKey: only nodes with the same key can join. Default: none is needed. */
   readonly swarmKey?: Uint8Array | undefined;
+  /** What connections, records and messages may hold. Default planMemory(). */
+  readonly memory?: RouterMemory;
 }
 
 /** The router over libp2p's DHT. */
@@ -106,39 +112,52 @@ export async function createP2pRouter(deps: P2pRouterDeps, options: P2pRouterOpt
     (isUnicastIp(ip) || (allowLoopback && isLoopbackIp(ip))) && membership.admits(formatIp(ip));
   const ownId = peerIdFromPrivateKey(privateKey);
   const self = ownId.toString();
+  const memory = options.memory ?? planMemory();
   const stopped = new AbortController();
   let isReady = false;
 
-  const onStream = serveDhtStreams({ answer: (from, message) => dht.answer(from, message) });
-  const node = await createKadNode({ privateKey, onStream, membership, logger }, options);
+  const frames = createInboundFrames(
+    { nowMs: () => clock.nowMs(), timers: systemTimers },
+    { maxBytes: memory.framesBytes },
+  );
+  const onStream = serveDhtStreams({ answer: (from, message) => dht.answer(from, message) }, frames);
+  const budget = planRouter(memory);
+  const node = await createKadNode({ privateKey, onStream, membership, logger }, { ...options, ...budget });
   const { libp2p, routingTable, gate } = node;
   const queries = createProviderQueries({ libp2p, allowLoopback, mayAsk: (peer) => gate.mayAsk(peer) });
-  const dht = createDhtNode({
-    self: ownId.toMultihash().bytes,
-    addresses: () => node.announced().map((address) => multiaddr(address).bytes),
-    network: {
-      ask: async (peer, multihash) => queries.ask(peer, multihash),
-      findNode: async (peer, key) => queries.findNode(peer, key),
-      connect: async (peer) => queries.connect(peer),
-      deliver: async (peer, messages) => queries.deliver(peer, messages),
-      isSilent: (peer) => queries.isSilent(peer),
-      heard: (name) => queries.heard(peerNamed(name)),
-      notify: async (peer, notice) => sendNotice(libp2p, peer, notice),
-      probe: ({ id, addresses }) => neighbourhood.probe(peerOf(id), addresses),
-      drop: (name) => neighbourhood.drop(peerNamed(name)),
+  const dht = createDhtNode(
+    {
+      self: ownId.toMultihash().bytes,
+      addresses: () => node.announced().map((address) => multiaddr(address).bytes),
+      network: {
+        ask: async (peer, multihash) => queries.ask(peer, multihash),
+        findNode: async (peer, key) => queries.findNode(peer, key),
+        connect: async (peer) => queries.connect(peer),
+        deliver: async (peer, messages) => queries.deliver(peer, messages),
+        isSilent: (peer) => queries.isSilent(peer),
+        heard: (name) => queries.heard(peerNamed(name)),
+        notify: async (peer, notice) => sendNotice(libp2p, peer, notice),
+        probe: ({ id, addresses }) => neighbourhood.probe(peerOf(id), addresses),
+        drop: (name) => neighbourhood.drop(peerNamed(name)),
+      },
+      gate: {
+        isMember: (id) => gate.isMember(peerOf(id)),
+        mayRecord: (id) => gate.mayRecord(peerOf(id)),
+        originOf(id) {
+          const connection = latestConnection(libp2p, peerOf(id));
+          return connection === undefined ? undefined : originOf(connection.remoteAddr);
+        },
+        isUsable,
+      },
+      toProvider: createToProvider(isUsable),
+      ...(deps.observer === undefined ? {} : { observer: deps.observer }),
+      onReturned: (name) => deps.onPeerReturned?.(peerNamed(name).toString()),
+      logger,
+      clock,
+      timers: systemTimers,
     },
-    gate: {
-      isMember: (id) => gate.isMember(peerOf(id)),
-      mayRecord: (id) => gate.mayRecord(peerOf(id)),
-      isUsable,
-    },
-    toProvider: createToProvider(isUsable),
-    ...(deps.observer === undefined ? {} : { observer: deps.observer }),
-    onReturned: (name) => deps.onPeerReturned?.(peerNamed(name).toString()),
-    logger,
-    clock,
-    timers: systemTimers,
-  });
+    budget,
+  );
   const neighbourhood = createNeighbourhood({
     node,
     logger,

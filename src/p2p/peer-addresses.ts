@@ -1,5 +1,7 @@
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr';
 
+import { canonicalIp, parseIp } from '../runtime/ip-address.ts';
+
 /** Multiaddr protocol codes (multicodec table). */
 const IP4 = 4;
 const IP6 = 41;
@@ -36,6 +38,26 @@ export function ipOf(address: Multiaddr): string | undefined {
   const [ip, transport, peer, ...rest] = address.getComponents();
   if (ip === undefined || (ip.code !== IP4 && ip.code !== IP6) || transport?.code !== TCP) return undefined;
   return (peer === undefined || peer.code === P2P) && rest.length === 0 ? ip.value : undefined;
+}
+
+/** Bytes of an IPv6 address that a network or a machine gets; it chooses the other half as it likes. */
+const IP6_NETWORK_BYTES = 8;
+
+/**
+ * What all connections from one machine have in common, however many addresses it takes: its IPv4 address, or the first
+ * half of its IPv6 address. Text, one spelling of each; the whole multiaddr of what is not an IP.
+ */
+export function originOf(address: Multiaddr): string {
+  const ip = ipOf(address);
+  return ip === undefined ? address.toString() : originOfIp(ip);
+}
+
+/** The same of an IP, in any spelling; the text itself of what is not an IP. */
+export function originOfIp(text: string): string {
+  const ip = canonicalIp(text);
+  const bytes = ip === undefined ? undefined : parseIp(ip);
+  if (ip === undefined || bytes === undefined) return text;
+  return bytes.length > IP6_NETWORK_BYTES ? `${bytes.subarray(0, IP6_NETWORK_BYTES).toHex()}/64` : ip;
 }
 
 /** Parses a multiaddr in binary; undefined if it is none. */

@@ -10,7 +10,7 @@ import { bytesField, concat, frame, numberField } from '../dht/protocol-buffers.
 import { until } from '../runtime/conditions.fixture.ts';
 import { KAD_PROTOCOL } from './limits.ts';
 import { serveDhtStreams } from './serve-dht-streams.ts';
-import { startKadNode, type TestKadNode } from './testing/start-kad-node.ts';
+import { createTestFrames, startKadNode, type TestKadNode } from './testing/start-kad-node.ts';
 
 const KEY = contentMultihash('sha256:x');
 
@@ -111,12 +111,11 @@ describe('serveDhtStreams()', () => {
     const answerBytes = 5000;
     const questions = 5000;
     let answered = 0;
-    const handler = serveDhtStreams({
-      answer() {
-        answered++;
-        return new Uint8Array(answerBytes);
-      },
-    });
+    const answer = () => {
+      answered++;
+      return new Uint8Array(answerBytes);
+    };
+    const handler = serveDhtStreams({ answer }, createTestFrames());
     await node.libp2p.handle('/test', handler);
     const stream = await other.libp2p.dialProtocol(multiaddr(addressOf(node)), '/test');
     let readBytes = 0;

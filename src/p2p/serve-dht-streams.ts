@@ -2,85 +2,133 @@ import type { Connection, Stream, StreamHandler } from '@libp2p/interface';
 
 import type { DhtNode } from '../dht/dht-node.ts';
 import { MAX_MESSAGE_BYTES } from '../dht/limits.ts';
-import { createMessageSplitter } from '../dht/message-splitter.ts';
+import { createMessageReader } from '../dht/message-reader.ts';
 import { concat } from '../dht/protocol-buffers.ts';
+import type { InboundFrames, WaitingStream } from './inbound-frames.ts';
+import { originOf } from './peer-addresses.ts';
 
 /**
  * Answers that are made before it is looked at whether the peer takes them: a question has 40 bytes and its answer up
  * to 10,000, so that what fits into one frame of questions would be answered with 17 MB.
  */
-const MAX_BYTES_AT_ONCE = 64 * 1024;
+const MAX_BYTES_AT_ONCE = 32 * 1024;
+/** How long messages of one stream are handled before others have their turn, in ms. */
+const TURN_MS = 4;
 
 /**
  * Handles the streams that other nodes open for the DHT's protocol: messages are answered in the order in which they
- * come, those that come together in one go. A stream with a message that makes no sense is reset, with what it has sent
- * before in effect; the connection stays. While the peer does not read, nothing more is answered, nor read from it.
+ * come. A stream with a message that makes no sense is reset, with what it has sent before in effect; the connection
+ * stays. While the peer does not read, or has sent more than it gets answered at once, nothing more is read from it.
  */
-export function serveDhtStreams({ answer }: Pick<DhtNode, 'answer'>): StreamHandler {
+export function serveDhtStreams(
+  { answer }: Pick<DhtNode, 'answer'>,
+  frames: Pick<InboundFrames, 'waits' | 'ended'>,
+): StreamHandler {
   return (stream: Stream, connection: Connection) => {
     const from = connection.remotePeer.toMultihash().bytes;
-    const splitter = createMessageSplitter(MAX_MESSAGE_BYTES);
-    /** Messages that are not answered yet. */
-    const waiting: Uint8Array[] = [];
-    let isHeld = false;
+    const reader = createMessageReader(MAX_MESSAGE_BYTES);
+    let stalledSinceMs: number | undefined;
     let isAskedAll = false;
-    const answerNext = () => {
+    let isResuming = false;
+    let hasEnded = false;
+
+    const stop = (error: unknown) => {
+      if (hasEnded) return;
+      hasEnded = true;
+      frames.ended(waiting);
+      stream.removeEventListener('message', onMessage);
+      stream.abort(error instanceof Error ? error : new Error(String(error)));
+    };
+    const attempt = <T>(work: () => T): T | undefined => {
+      try {
+        return work();
+      } catch (error) {
+        stop(error);
+        return undefined;
+      }
+    };
+    /** False when there is no complete message left. */
+    const answerSome = () => {
       const answers: Uint8Array[] = [];
-      for (let sizeBytes = 0; sizeBytes < MAX_BYTES_AT_ONCE;) {
-        const message = waiting.shift();
+      let isMore = true;
+      let sizeBytes = 0;
+      const endMs = performance.now() + TURN_MS;
+      while (sizeBytes < MAX_BYTES_AT_ONCE && performance.now() < endMs) {
+        const message = reader.next();
+        isMore = message !== undefined;
         if (message === undefined) break;
         const bytes = answer(from, message);
         if (bytes === undefined) continue;
         answers.push(bytes);
         sizeBytes += bytes.length;
       }
-      return concat(answers);
+      if (sizeBytes > 0 && !stream.send(concat(answers))) stall();
+      return isMore;
     };
-    const goOn = () => {
-      while (!isHeld && waiting.length > 0) {
-        const answers = answerNext();
-        if (answers.length === 0 || stream.send(answers)) continue;
-        isHeld = true;
+    const stall = () => {
+      stalledSinceMs = performance.now();
+      stream.onDrain().then(
+        () => {
+          stalledSinceMs = undefined;
+          if (!hasEnded) frames.waits(waiting);
+        },
+        (error: unknown) => stop(error),
+      );
+    };
+    const waiting: WaitingStream = {
+      origin: originOf(connection.remoteAddr),
+      stream,
+      get heldBytes() {
+        return reader.heldBytes;
+      },
+      get stalledSinceMs() {
+        return stalledSinceMs;
+      },
+      work: () => attempt(work) ?? false,
+      reset: () => stop(new Error('There is no room for what waits on this stream')),
+    };
+    const work = () => {
+      if (hasEnded || stalledSinceMs !== undefined) return false;
+      const isMore = answerSome();
+      if (hasEnded || stream.status !== 'open') return false;
+      if (isMore || stalledSinceMs !== undefined) {
         stream.pause();
-        stream.onDrain().then(
-          () => {
-            isHeld = false;
-            attempt(goOn);
-            if (isHeld || stream.status !== 'open') return;
-            stream.resume();
-            if (isAskedAll) close();
-          },
-          (error: unknown) => stop(error),
-        );
+        return isMore && stalledSinceMs === undefined;
       }
-    };
-    const attempt = (work: () => void) => {
-      try {
-        work();
-      } catch (error) {
-        stop(error);
+      if (stream.readStatus === 'paused') {
+        const heldBytes = reader.heldBytes;
+        isResuming = true;
+        stream.resume();
+        isResuming = false;
+        if (reader.heldBytes > heldBytes) return true;
       }
+      if (isAskedAll && reader.heldBytes === 0 && stream.readBufferLength === 0) close();
+      return false;
     };
     const onMessage = ({ data }: { readonly data: Uint8Array | { subarray(): Uint8Array } }) => {
-      attempt(() => {
-        for (const message of splitter.push(data instanceof Uint8Array ? data : data.subarray())) {
-          waiting.push(message);
-        }
-        goOn();
-      });
-    };
-    const stop = (error: unknown) => {
-      waiting.length = 0;
-      stream.removeEventListener('message', onMessage);
-      stream.abort(error instanceof Error ? error : new Error(String(error)));
+      attempt(() => reader.add(data instanceof Uint8Array ? data : data.subarray()));
+      // What has come meanwhile. A stream that is paused while it is resumed would be neither.
+      if (isResuming) return;
+      // Most of the time it is one question, which is answered at once.
+      if (waiting.work() || (!hasEnded && (reader.heldBytes > 0 || stalledSinceMs !== undefined))) {
+        frames.waits(waiting);
+      }
     };
     stream.addEventListener('message', onMessage);
     const close = () => void stream.close().catch(stop);
     // The peer has no more questions.
     const onAskedAll = () => {
       isAskedAll = true;
-      if (!isHeld) close();
+      if (stalledSinceMs === undefined && reader.heldBytes === 0 && stream.readBufferLength === 0) close();
     };
     stream.addEventListener('remoteCloseWrite', onAskedAll, { once: true });
+    stream.addEventListener(
+      'close',
+      () => {
+        hasEnded = true;
+        frames.ended(waiting);
+      },
+      { once: true },
+    );
   };
 }

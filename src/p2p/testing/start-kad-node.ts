@@ -6,9 +6,16 @@ import { encodePeer } from '../../dht/dht-message.ts';
 import { createPeerTable, type PeerTable } from '../../dht/peer-table.ts';
 import { createProviderRecords, type ProviderRecords } from '../../dht/provider-records.ts';
 import { systemClock } from '../../runtime/clock.ts';
+import { systemTimers } from '../../runtime/timers.ts';
 import { loadIdentity } from '../identity.ts';
 import { createKadNode, type KadNode } from '../kad-node.ts';
+import { createInboundFrames, type InboundFrames } from '../inbound-frames.ts';
 import { serveDhtStreams } from '../serve-dht-streams.ts';
+
+/** What streams may hold where that is not looked at. */
+export function createTestFrames(maxBytes = 16 * 1024 * 1024): InboundFrames {
+  return createInboundFrames({ nowMs: () => performance.now(), timers: systemTimers }, { maxBytes });
+}
 
 /** A host that answers the DHT's protocol from what the test puts in. */
 export interface TestKadNode extends KadNode {
@@ -37,7 +44,7 @@ export async function startKadNode(cleanup: AsyncDisposableStack): Promise<TestK
     introduce: (from, addresses) => peers.put(from, { addresses }),
   });
   const node = await createKadNode(
-    { privateKey, onStream: serveDhtStreams(responder) },
+    { privateKey, onStream: serveDhtStreams(responder, createTestFrames()) },
     { listenAddress: '127.0.0.1:0', announceAddresses: ['127.0.0.1'] },
   );
   cleanup.defer(async () => node.libp2p.stop());
