@@ -3,6 +3,7 @@ import { generateKeyPair } from '@libp2p/crypto/keys';
 import { peerIdFromPrivateKey } from '@libp2p/peer-id';
 import { multiaddr } from '@multiformats/multiaddr';
 import { createKadNode } from './kad-node.ts';
+import { createTestDoor } from './testing/start-kad-node.ts';
 import { MAX_ADDRESSES_PER_PEER } from '../dht/limits.ts';
 
 const address = (n: number) => multiaddr(`/ip4/10.${n >> 8}.${n & 255}.1/tcp/5001`);
@@ -10,7 +11,7 @@ const addresses = (from: number, count: number) => Array.from({ length: count },
 
 test('boundPeerStore() keeps few addresses of a peer, the last ones that it claimed', async () => {
   const { libp2p } = await createKadNode(
-    { privateKey: await generateKeyPair('Ed25519'), onStream() {} },
+    { privateKey: await generateKeyPair('Ed25519'), onStream() {}, door: createTestDoor() },
     { listenAddress: '127.0.0.1:0', announceAddresses: ['127.0.0.1'] },
   );
   const id = peerIdFromPrivateKey(await generateKeyPair('Ed25519'));

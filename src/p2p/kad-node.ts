@@ -11,19 +11,18 @@ import { createLibp2p } from 'libp2p';
 import { type Logger, silentLogger } from '../observe/log.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { parseListenAddress } from '../runtime/listen-address.ts';
-import { abortableTcp } from './abortable-tcp.ts';
 import { createComponentLogger } from './component-logger.ts';
 import { LOOKUP_CONCURRENCY, PROVIDER_VALIDITY_MS, REPLICATION } from '../dht/limits.ts';
 import {
   DIAL_TIMEOUT_MS,
-  INBOUND_CONNECTIONS_PER_SECOND,
   INBOUND_UPGRADE_TIMEOUT_MS,
   KAD_PROTOCOL,
-  MAX_CONNECTIONS,
   MAX_DHT_STREAMS,
   MAX_OUTBOUND_STREAMS,
-  MAX_PENDING_CONNECTIONS,
+  NO_LIMIT,
 } from './limits.ts';
+import type { Door } from './door.ts';
+import { guardedTcp } from './guarded-tcp.ts';
 import { guardedYamux } from './guarded-yamux.ts';
 import { listenMultiaddrs, tcpMultiaddr } from './listen-multiaddrs.ts';
 import { everybody, type Membership } from './membership.ts';
@@ -71,6 +70,7 @@ export interface KadNodeDeps {
   readonly privateKey: PrivateKey;
   /** Handles the streams of the DHT's protocol, in place of kad-dht. */
   readonly onStream: StreamHandler;
+  readonly door: Door;
   /** Default: everybody may join. */
   readonly membership?: Membership;
   /** Gets what libp2p logs, at debug. Default: nobody. */
@@ -98,7 +98,7 @@ const DHT_INTERVAL_MS = 24 * 60 * 60 * 1000;
  * as they are given, limits that let a whole cluster start at once. Not started yet.
  */
 export async function createKadNode(
-  { privateKey, onStream, membership = everybody, logger = silentLogger }: KadNodeDeps,
+  { privateKey, onStream, door, membership = everybody, logger = silentLogger }: KadNodeDeps,
   options: KadNodeOptions,
 ): Promise<KadNode> {
   const gate = createMembershipGate(membership, options);
@@ -117,16 +117,16 @@ export async function createKadNode(
       listen: [...listenMultiaddrs(listen)],
       announceFilter: () => announced().map((address) => multiaddr(`${address}/p2p/${self}`)),
     },
-    transports: [abortableTcp()],
+    transports: [guardedTcp(door, membership)],
     connectionGater: gate.connectionGater,
     ...(options.swarmKey === undefined ? {} : { connectionProtector: privateNetwork(options.swarmKey) }),
     connectionEncrypters: [noiseForBun()],
     streamMuxers: [guardedYamux()],
     connectionMonitor: { enabled: false },
     connectionManager: {
-      maxConnections: MAX_CONNECTIONS,
-      inboundConnectionThreshold: INBOUND_CONNECTIONS_PER_SECOND,
-      maxIncomingPendingConnections: MAX_PENDING_CONNECTIONS,
+      maxConnections: NO_LIMIT,
+      inboundConnectionThreshold: NO_LIMIT,
+      maxIncomingPendingConnections: NO_LIMIT,
       inboundUpgradeTimeout: INBOUND_UPGRADE_TIMEOUT_MS,
       dialTimeout: DIAL_TIMEOUT_MS,
       addressDialTimeout: DIAL_TIMEOUT_MS,

@@ -72,14 +72,28 @@ export const DNS_PEERS_PER_FAMILY = 3;
 /** How often it goes on to the next so many: nodes that are down for long stay in DNS, and they may be the lowest ones. */
 export const MAX_DNS_RANKS = 10;
 
-/** Connections: each node talks to every other one in all but the largest clusters. */
-export const MAX_CONNECTIONS = 1000;
-/** Inbound connections per second and address. Behind NAT, and in a lab, many nodes share one. libp2p's 5 refuses them. */
-export const INBOUND_CONNECTIONS_PER_SECOND = 256;
-/** Handshakes at a time: a whole cluster may start in the same second and dial its bootstrap peer. libp2p's 10 refuses them. */
-export const MAX_PENDING_CONNECTIONS = 256;
-/** A handshake that takes longer is a port scan or a broken peer; as long as who dials waits. */
+/** What libp2p's own counts may come to: the door in front of it lets in less, see createDoor. */
+export const NO_LIMIT = 100_000;
+/** Connections of one address: a node has one or two, and stale ones for a while after its machine lost power. As Go's libp2p has it. */
+export const CONNECTIONS_PER_ADDRESS = 8;
+/** The same of an address that is not of a member. */
+export const GUEST_CONNECTIONS_PER_ADDRESS = 4;
+/** Handshakes of one address at a time. */
+export const HANDSHAKES_PER_ADDRESS = 8;
+/** Handshakes that an address may begin at once, when it had none for a while. */
+export const HANDSHAKE_BURST = 16;
+/** And per second in the long run: some 5 % of a core. */
+export const HANDSHAKES_PER_SECOND = 2;
+/** Handshakes that are done at a time. Together they take a second of CPU. */
+export const HANDSHAKE_PLACES = 32;
+/** Handshakes that wait for a place: a whole cluster may start in the same second and dial its bootstrap peer. */
+export const MAX_WAITING_HANDSHAKES = 256;
+/** A handshake that has its place and takes longer is a port scan or a broken peer. */
+export const HANDSHAKE_MS = 5 * SECOND_MS;
+/** A connection waits no longer for all of this: as long as who dials waits. */
 export const INBOUND_UPGRADE_TIMEOUT_MS = 20 * SECOND_MS;
+/** Bytes that a handshake and the first messages behind it take at most. */
+export const MAX_HANDSHAKE_BYTES = 128 * 1024;
 /** DHT streams that a peer may have open here on one connection: our nodes and Go's keep one, and try a connection with another. */
 export const MAX_DHT_STREAMS = 8;
 /** The same for streams that this node opens: notices have one each. */

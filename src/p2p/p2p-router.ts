@@ -20,7 +20,7 @@ import { planMemory } from '../runtime/memory/memory-plan.ts';
 import type { BootstrapDocuments } from './bootstrap-document.ts';
 import { createBootstrapNetwork } from './bootstrap-network.ts';
 import type { Bootstrapper } from './bootstrapper.ts';
-import { createInboundFrames } from './inbound-frames.ts';
+import { createInboundFrames, type FrameRefusal } from './inbound-frames.ts';
 import { createKadNode, type KadNode } from './kad-node.ts';
 import {
   DIAL_TIMEOUT_MS,
@@ -31,6 +31,7 @@ import {
   MAX_DHT_STREAMS,
   NOTICE_PROTOCOL,
 } from './limits.ts';
+import { type AddressLimits, createDoor, type DoorRefusal } from './door.ts';
 import { followMembership } from './follow-membership.ts';
 import type { Membership, MembershipStats } from './membership.ts';
 import { latestConnection } from './latest-connection.ts';
@@ -39,7 +40,13 @@ import { createNetworkMembership } from './network-membership.ts';
 import { sendNotice, serveNoticeStreams } from './notice-streams.ts';
 import { originOf, peerIps } from './peer-addresses.ts';
 import { createProviderQueries } from './provider-queries.ts';
-import { planRouter, type RouterMemory } from './router-budget.ts';
+import {
+  ADDRESS_LIMITS,
+  doorOptions,
+  planRouter,
+  type RouterMemory,
+  UNBOUND_ADDRESS,
+} from './router-budget.ts';
 import { serveDhtStreams } from './serve-dht-streams.ts';
 import { spareConnections } from './spare-connections.ts';
 import { keepConnected } from './staying-connected.ts';
@@ -79,6 +86,8 @@ export interface P2pRouterOptions {
   readonly swarmKey?: Uint8Array | undefined;
   /** What connections, records and messages may hold. Default planMemory(). */
   readonly memory?: RouterMemory;
+  /** What one address may have. Default ADDRESS_LIMITS; with allowLoopback no limits. */
+  readonly addressLimits?: AddressLimits;
 }
 
 /** The router over libp2p's DHT. */
@@ -86,7 +95,11 @@ export interface P2pRouter extends Router, AsyncDisposable {
   /** What to serve on --http-bootstrap-addr: this node at /id, this node and up to 19 live peers at /ids. */
   bootstrapDocuments(): Promise<BootstrapDocuments>;
   /** Figures for metrics and the debug page. */
-  stats(): DhtStats & { readonly membership: MembershipStats };
+  stats(): DhtStats & {
+    readonly membership: MembershipStats;
+    /** Connections that were not let in or kept, and streams that were reset, since the start. */
+    readonly refused: Readonly<Record<DoorRefusal | FrameRefusal, number>>;
+  };
   /** How bootstrapping has ended the last time; undefined while the first round is under way. */
   bootstrapState(): BootstrapState | undefined;
   /** This node is reached at these IPs from now on: at least one. See findAnnounceAddresses. */
@@ -122,7 +135,15 @@ export async function createP2pRouter(deps: P2pRouterDeps, options: P2pRouterOpt
   );
   const onStream = serveDhtStreams({ answer: (from, message) => dht.answer(from, message) }, frames);
   const budget = planRouter(memory);
-  const node = await createKadNode({ privateKey, onStream, membership, logger }, { ...options, ...budget });
+  const addressLimits = options.addressLimits ?? (allowLoopback ? UNBOUND_ADDRESS : ADDRESS_LIMITS);
+  const door = createDoor(
+    { nowMs: () => clock.nowMs(), timers: systemTimers },
+    doorOptions(budget.maxConnections, addressLimits),
+  );
+  const node = await createKadNode(
+    { privateKey, onStream, door, membership, logger },
+    { ...options, ...budget },
+  );
   const { libp2p, routingTable, gate } = node;
   const queries = createProviderQueries({ libp2p, allowLoopback, mayAsk: (peer) => gate.mayAsk(peer) });
   const dht = createDhtNode(
@@ -296,7 +317,11 @@ export async function createP2pRouter(deps: P2pRouterDeps, options: P2pRouterOpt
       node.announce(addresses);
       logger.info('This node has other addresses now', { addresses: node.announced() });
     },
-    stats: () => ({ ...dht.stats(), membership: membership.stats() }),
+    stats: () => ({
+      ...dht.stats(),
+      membership: membership.stats(),
+      refused: { ...door.refused, ...frames.refused },
+    }),
     bootstrapState: () => bootstrapState,
     recorded: (key) => dht.recorded(key).map((name) => peerNamed(name).toString()),
     async [Symbol.asyncDispose]() {

@@ -9,8 +9,18 @@ import { systemClock } from '../../runtime/clock.ts';
 import { systemTimers } from '../../runtime/timers.ts';
 import { loadIdentity } from '../identity.ts';
 import { createKadNode, type KadNode } from '../kad-node.ts';
+import { createDoor, type Door } from '../door.ts';
 import { createInboundFrames, type InboundFrames } from '../inbound-frames.ts';
+import { doorOptions, UNBOUND_ADDRESS } from '../router-budget.ts';
 import { serveDhtStreams } from '../serve-dht-streams.ts';
+
+/** A door that lets everybody in. */
+export function createTestDoor(): Door {
+  return createDoor(
+    { nowMs: () => performance.now(), timers: systemTimers },
+    doorOptions(1000, UNBOUND_ADDRESS),
+  );
+}
 
 /** What streams may hold where that is not looked at. */
 export function createTestFrames(maxBytes = 16 * 1024 * 1024): InboundFrames {
@@ -44,7 +54,7 @@ export async function startKadNode(cleanup: AsyncDisposableStack): Promise<TestK
     introduce: (from, addresses) => peers.put(from, { addresses }),
   });
   const node = await createKadNode(
-    { privateKey, onStream: serveDhtStreams(responder, createTestFrames()) },
+    { privateKey, onStream: serveDhtStreams(responder, createTestFrames()), door: createTestDoor() },
     { listenAddress: '127.0.0.1:0', announceAddresses: ['127.0.0.1'] },
   );
   cleanup.defer(async () => node.libp2p.stop());

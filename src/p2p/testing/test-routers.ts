@@ -4,9 +4,11 @@ import { createLogger, silentLogger } from '../../observe/log.ts';
 import type { Peer, Router } from '../../routing/router.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import type { Bootstrapper } from '../bootstrapper.ts';
+import type { AddressLimits } from '../door.ts';
 import { loadIdentity } from '../identity.ts';
 import type { Membership } from '../membership.ts';
 import { createP2pRouter, type P2pRouter, type RouterObserver } from '../p2p-router.ts';
+import type { RouterMemory } from '../router-budget.ts';
 import { createStaticBootstrapper } from '../static-bootstrapper.ts';
 
 /** What a router of a test has different from the others. */
@@ -23,6 +25,10 @@ export interface TestRouterOptions {
   readonly membership?: Membership;
   /** Default: none. */
   readonly swarmKey?: Uint8Array;
+  /** Default: no limits. */
+  readonly addressLimits?: AddressLimits;
+  /** Default: that of a node with 128 MiB. */
+  readonly memory?: RouterMemory;
   readonly observer?: RouterObserver;
   readonly onPeerReturned?: (peerId: string) => void;
 }
@@ -41,6 +47,8 @@ export function createTestRouters() {
         log,
         membership,
         swarmKey,
+        addressLimits,
+        memory,
         ...listeners
       }: TestRouterOptions = {},
     ): Promise<P2pRouter> {
@@ -56,7 +64,14 @@ export function createTestRouters() {
           ...(membership === undefined ? {} : { membership }),
           ...listeners,
         },
-        { listenAddress, announceAddresses, allowLoopback: true, swarmKey },
+        {
+          listenAddress,
+          announceAddresses,
+          allowLoopback: true,
+          swarmKey,
+          ...(addressLimits === undefined ? {} : { addressLimits }),
+          ...(memory === undefined ? {} : { memory }),
+        },
       );
       started.push(router);
       return router;

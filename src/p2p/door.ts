@@ -1,0 +1,203 @@
+import type { Timers } from '../runtime/timers.ts';
+import { setNewest } from '../runtime/set-newest.ts';
+import type { Standing } from './membership.ts';
+
+/** What one address may have. IPv6: a network of 64 bits. */
+export interface AddressLimits {
+  /** Connections, those that are in their handshake included. */
+  readonly connections: number;
+  /** The same where the address is not of a member. */
+  readonly guestConnections: number;
+  /** Handshakes at a time, those that wait for their turn included. */
+  readonly handshakes: number;
+  /** Handshakes at once after a while without any. */
+  readonly burst: number;
+  /** Handshakes per second in the long run. */
+  readonly perSecond: number;
+}
+
+/** Settings of createDoor. */
+export interface DoorOptions {
+  readonly address: AddressLimits;
+  /** Connections that others have made, in all. */
+  readonly connections: number;
+  /** Of these, connections from addresses that are not of members. */
+  readonly guestConnections: number;
+  /** Handshakes that are done at a time. Addresses that are not of members have half of them. */
+  readonly places: number;
+  /** Handshakes that wait for a place. */
+  readonly waiting: number;
+  /** Longest time that a handshake waits for its place, in ms. */
+  readonly waitMs: number;
+  /** Longest time that a handshake may have its place, in ms. */
+  readonly handshakeMs: number;
+}
+
+/** Why a connection was refused or ended before its handshake was done. */
+export type DoorRefusal =
+  | 'rate'
+  | 'address_handshakes'
+  | 'address_connections'
+  | 'handshakes'
+  | 'connections'
+  | 'slow_handshake';
+
+/** A connection on its way in. */
+export interface Visit {
+  /** Resolves when the handshake may begin. The signal tells that it takes too long. */
+  readonly turn: Promise<AbortSignal>;
+  /** The handshake is done. */
+  opened(): void;
+  /** The connection has ended, at whatever point. */
+  ended(): void;
+}
+
+/** Lets connections in, or not, before they cost anything. */
+export interface Door {
+  /** Somebody connects from the address; undefined if that is refused. */
+  knock(from: { readonly origin: string; readonly standing: Standing }): Visit | undefined;
+  readonly refused: Readonly<Record<DoorRefusal, number>>;
+}
+
+/** What createDoor needs. */
+export interface DoorDeps {
+  /** Milliseconds that never go back. */
+  readonly nowMs: () => number;
+  readonly timers: Timers;
+}
+
+/** Addresses whose last handshakes are remembered. */
+const MAX_ADDRESSES = 4096;
+
+interface Address {
+  connections: number;
+  handshakes: number;
+  /** Handshakes that it may begin at once. */
+  tokens: number;
+  filledMs: number;
+}
+
+/**
+ * A handshake takes 20 to 40 ms of CPU, and a connection some 0.15 MiB. So an address has a rate, a number of connections,
+ * and a number of handshakes; few handshakes are done at a time, so that each takes a moment only, and those of members come
+ * before those of others. What is half open is ended soon.
+ */
+export function createDoor({ nowMs, timers }: DoorDeps, options: DoorOptions): Door {
+  const { address: limits } = options;
+  /** The one that knocked last comes last. */
+  const addresses = new Map<string, Address>();
+  const waiting = { members: new Set<() => void>(), others: new Set<() => void>() };
+  const refused: Record<DoorRefusal, number> = {
+    rate: 0,
+    address_handshakes: 0,
+    address_connections: 0,
+    handshakes: 0,
+    connections: 0,
+    slow_handshake: 0,
+  };
+  let [places, guestPlaces] = [0, 0];
+  let [connections, guestConnections] = [0, 0];
+
+  const addressNamed = (origin: string): Address => {
+    const known = addresses.get(origin);
+    const address = known ?? { connections: 0, handshakes: 0, tokens: limits.burst, filledMs: nowMs() };
+    // Those that have a connection are held by it, and come back when another one knocks.
+    setNewest(addresses, origin, address, MAX_ADDRESSES);
+    const now = nowMs();
+    address.tokens = Math.min(
+      limits.burst,
+      address.tokens + ((now - address.filledMs) / 1000) * limits.perSecond,
+    );
+    address.filledMs = now;
+    return address;
+  };
+  const refusalOf = (address: Address, isMember: boolean): DoorRefusal | undefined => {
+    if (address.handshakes >= limits.handshakes) return 'address_handshakes';
+    if (address.connections >= (isMember ? limits.connections : limits.guestConnections))
+      return 'address_connections';
+    if (address.tokens < 1) return 'rate';
+    if (waiting.members.size + waiting.others.size >= options.waiting) return 'handshakes';
+    if (connections >= options.connections || (!isMember && guestConnections >= options.guestConnections)) {
+      return 'connections';
+    }
+    return undefined;
+  };
+  const next = () => {
+    while (places < options.places) {
+      const [member] = waiting.members;
+      const [other] = waiting.others;
+      if (member !== undefined) waiting.members.delete(member);
+      else if (other !== undefined && guestPlaces < options.places / 2) waiting.others.delete(other);
+      else return;
+      (member ?? other)?.();
+    }
+  };
+
+  return {
+    refused,
+    knock({ origin, standing }) {
+      const address = addressNamed(origin);
+      const isMember = standing === 'member';
+      const refusal = refusalOf(address, isMember);
+      if (refusal !== undefined) {
+        refused[refusal]++;
+        return undefined;
+      }
+      address.tokens--;
+      address.connections++;
+      address.handshakes++;
+      connections++;
+      if (!isMember) guestConnections++;
+      let state: 'waiting' | 'shaking hands' | 'open' | 'ended' = 'waiting';
+      const late = new AbortController();
+      const turn = Promise.withResolvers<AbortSignal>();
+      const queue = isMember ? waiting.members : waiting.others;
+      let cancel = timers.after(options.waitMs, () => {
+        refused.handshakes++;
+        turn.reject(new Error('Too many others are waiting'));
+      });
+      const begin = () => {
+        cancel();
+        state = 'shaking hands';
+        places++;
+        if (!isMember) guestPlaces++;
+        cancel = timers.after(options.handshakeMs, () => {
+          refused.slow_handshake++;
+          late.abort(new Error('The handshake takes too long'));
+        });
+        turn.resolve(late.signal);
+      };
+      /** The handshake is over, one way or the other. */
+      const leavePlace = () => {
+        const before = state;
+        cancel();
+        if (before === 'waiting') queue.delete(begin);
+        if (before !== 'open' && before !== 'ended') address.handshakes--;
+        if (before !== 'shaking hands') return;
+        places--;
+        if (!isMember) guestPlaces--;
+      };
+      queue.add(begin);
+      next();
+      return {
+        turn: turn.promise,
+        opened() {
+          if (state === 'ended' || state === 'open') return;
+          leavePlace();
+          state = 'open';
+          next();
+        },
+        ended() {
+          if (state === 'ended') return;
+          turn.reject(new Error('The connection has ended'));
+          leavePlace();
+          state = 'ended';
+          address.connections--;
+          connections--;
+          if (!isMember) guestConnections--;
+          next();
+        },
+      };
+    },
+  };
+}
