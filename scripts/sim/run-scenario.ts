@@ -1,4 +1,5 @@
 import { churn } from './scenarios/churn.ts';
+import { crowded } from './scenarios/crowded.ts';
 import { erosion } from './scenarios/erosion.ts';
 import { holders } from './scenarios/holders.ts';
 import { joining } from './scenarios/joining.ts';
@@ -13,6 +14,7 @@ import type { Scenario, ScenarioOptions } from './scenario.ts';
 /** All stories, in the order in which they are run. */
 export const SCENARIOS: readonly Scenario[] = [
   quiet,
+  crowded,
   withdrawing,
   lies,
   holders,

@@ -75,6 +75,8 @@ const ID_PREFIX = [0x00, 0x24, 0x08, 0x01, 0x12, 0x20] as const;
 const KEY_BYTES = 32;
 /** Identify: what a node has to say of itself after a handshake takes one more round trip. */
 const IDENTIFY_MS = 1;
+/** Connections that are let in before others have ended for them. */
+const CONNECTIONS_ON_TOP = 16;
 /** Peers that bootstrapping goes back to when all are lost. */
 const MAX_REMEMBERED = 20;
 
@@ -90,6 +92,8 @@ export function startSimNode(
   const spares = new Map<string, Link[]>();
   const dialling = new Map<string, Promise<Link>>();
   const remembered = new Map<string, Uint8Array>();
+  /** IP -> who was met there last. */
+  const nameAt = new Map<string, string>();
   const ended = new AbortController();
   const { clock, timers } = time.ofProcess(() => node.isGone);
   const hops = new Map<string, { found: number | undefined; readonly depths: Map<string, number> }>();
@@ -175,7 +179,7 @@ export function startSimNode(
     get dht() {
       return dht;
     },
-    hasRoom: () => links.size < maxConnections,
+    hasRoom: () => links.size < maxConnections + CONNECTIONS_ON_TOP,
     isConnectedTo: (to) => links.has(to),
     get mourners() {
       return mourners;
@@ -189,6 +193,7 @@ export function startSimNode(
       links.set(other.name, link);
       remembered.delete(other.name);
       remembered.set(other.name, other.host.ip);
+      nameAt.set(formatIp(other.host.ip), other.name);
       keeping.connected(other.name);
       timers.after(IDENTIFY_MS, () => {
         if (!links.has(other.name)) return;
@@ -197,6 +202,8 @@ export function startSimNode(
           takesNotices: true,
         });
         tellChanged();
+        const excess = links.size - maxConnections;
+        if (excess > 0) dht.makeRoom(excess, Math.ceil(maxConnections / CONNECTIONS_ON_TOP));
       });
     },
     closed(link) {
@@ -249,48 +256,55 @@ export function startSimNode(
     ended.abort(new Error('The node has ended'));
   };
   const streams = createSimStreams({ self: node, time, network, linkTo });
-  const dht = createDhtNode({
-    self: id,
-    addresses: () => [formatPeerAddress({ ip: host.ip, port: PORT })],
-    network: {
-      async ask(peer, multihash) {
-        const answer = await streams.ask(peer, 'lookup', encodeGetProviders(multihash));
-        const parsed = parseProvidersAnswer(answer, multihash);
-        noteDepth(multihash, peer.id.toHex(), parsed.closer, parsed.providers.length > 0);
-        return parsed;
+  const dht = createDhtNode(
+    {
+      self: id,
+      addresses: () => [formatPeerAddress({ ip: host.ip, port: PORT })],
+      network: {
+        async ask(peer, multihash) {
+          const answer = await streams.ask(peer, 'lookup', encodeGetProviders(multihash));
+          const parsed = parseProvidersAnswer(answer, multihash);
+          noteDepth(multihash, peer.id.toHex(), parsed.closer, parsed.providers.length > 0);
+          return parsed;
+        },
+        async findNode(peer, key) {
+          const question = { type: MESSAGE_TYPES.findNode, key };
+          const answer = await streams.ask(peer, 'crawl', encodeMessage(question));
+          return parseAnswer(answer, question, 0).closer.flatMap((each) => parsePeer(each) ?? []);
+        },
+        connect: async (peer) => void (await linkTo(peer)),
+        deliver: async (peer, messages) => streams.deliver(peer, messages),
+        isSilent: (peer) => streams.isSilent(peer),
+        heard: (to) => streams.heard(to),
+        notify: async (peer, notice) => notify(peer.id.toHex(), notice),
+        probe: (peer) => keeping.probe(peer.id.toHex(), peer.addresses),
+        drop: (to) => keeping.drop(to),
+        part(to, isOurs) {
+          keeping.parting(to);
+          if (isOurs) close(to);
+        },
       },
-      async findNode(peer, key) {
-        const question = { type: MESSAGE_TYPES.findNode, key };
-        const answer = await streams.ask(peer, 'crawl', encodeMessage(question));
-        return parseAnswer(answer, question, 0).closer.flatMap((each) => parsePeer(each) ?? []);
+      gate: { isMember: () => true, mayRecord: () => true, isUsable: isUnicastIp },
+      toProvider(peer) {
+        const addresses = peer.addresses.flatMap((bytes) => parsePeerAddress(bytes) ?? []);
+        const provider = peer.id.toHex();
+        return addresses.length === 0
+          ? undefined
+          : { id: provider, name: provider, addresses: addresses.map(({ ip }) => formatIp(ip)) };
       },
-      connect: async (peer) => void (await linkTo(peer)),
-      deliver: async (peer, messages) => streams.deliver(peer, messages),
-      isSilent: (peer) => streams.isSilent(peer),
-      heard: (to) => streams.heard(to),
-      notify: async (peer, notice) => notify(peer.id.toHex(), notice),
-      probe: (peer) => keeping.probe(peer.id.toHex(), peer.addresses),
-      drop: (to) => keeping.drop(to),
+      observer: {
+        walkEnded: ({ durationMs, asked }) => onWalk?.({ durationMs, asked }),
+        lookupEnded: () => {},
+        recordsSent: () => {},
+        sweepEnded: () => {},
+      },
+      logger: silentLogger,
+      clock,
+      timers,
+      random: () => random.next(),
     },
-    gate: { isMember: () => true, mayRecord: () => true, isUsable: isUnicastIp },
-    toProvider(peer) {
-      const addresses = peer.addresses.flatMap((bytes) => parsePeerAddress(bytes) ?? []);
-      const provider = peer.id.toHex();
-      return addresses.length === 0
-        ? undefined
-        : { id: provider, name: provider, addresses: addresses.map(({ ip }) => formatIp(ip)) };
-    },
-    observer: {
-      walkEnded: ({ durationMs, asked }) => onWalk?.({ durationMs, asked }),
-      lookupEnded: () => {},
-      recordsSent: () => {},
-      sweepEnded: () => {},
-    },
-    logger: silentLogger,
-    clock,
-    timers,
-    random: () => random.next(),
-  });
+    { maxConnections },
+  );
   const keeping = createPeerKeeping({
     network: {
       isConnected: (to) => links.has(to),
@@ -316,7 +330,11 @@ export function startSimNode(
       return true;
     },
     isConnected: ({ multiaddrs }) =>
-      [...links.values()].some((link) => multiaddrs.includes(formatIp(otherEnd(link).host.ip))),
+      [...links.values()].some((link) => multiaddrs.includes(formatIp(otherEnd(link).host.ip))) ||
+      multiaddrs.some((address) => {
+        const to = nameAt.get(address);
+        return to !== undefined && dht.hasParted(to);
+      }),
     knownPeers: async () =>
       [...remembered.values()].slice(-MAX_REMEMBERED).map((ip) => ({ multiaddrs: [formatIp(ip)] })),
     hasPeers: () => links.size > 0,

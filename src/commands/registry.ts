@@ -25,6 +25,8 @@ import { canonicalIp, parseIp } from '../runtime/ip-address.ts';
 import { readMemoryLimit } from '../runtime/memory/memory-limit.ts';
 import { planMemory } from '../runtime/memory/memory-plan.ts';
 import { aborted } from '../runtime/or-abort.ts';
+import { readMemoryLimit } from '../runtime/memory/memory-limit.ts';
+import { planMemory } from '../runtime/memory/memory-plan.ts';
 import { parseListenAddress } from '../runtime/listen-address.ts';
 import { createTaskGroup } from '../runtime/task-group.ts';
 import { trimMemory } from '../runtime/trim-memory.ts';
@@ -227,7 +229,12 @@ async function startRouter(shared: Process, onPeerReturned: (peerId: string) => 
         observer: metrics.routing,
         onPeerReturned,
       },
-      { listenAddress: options.routerAddr, announceAddresses, swarmKey },
+      {
+        listenAddress: options.routerAddr,
+        announceAddresses,
+        swarmKey,
+        memory: planMemory(await readMemoryLimit()),
+      },
     ),
   );
   const onChange = (next: readonly string[]) => {

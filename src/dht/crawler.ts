@@ -41,6 +41,8 @@ export interface CrawlerDeps {
   readonly onNamed: (peer: NamedPeer) => boolean;
   /** A peer that was only named cannot be reached. */
   readonly onUnreachable: (name: string) => void;
+  /** Connections up to which it dials whoever it hears of. Default CONNECTION_TARGET. */
+  readonly connectionTarget?: () => number;
   readonly logger: Logger;
   readonly clock: Clock;
   /** A number from 0 up to, not including, 1. Default Math.random. */
@@ -80,6 +82,7 @@ export function createCrawler({
   network,
   onNamed,
   onUnreachable,
+  connectionTarget = () => CONNECTION_TARGET,
   logger,
   clock,
   random = Math.random,
@@ -161,7 +164,7 @@ export function createCrawler({
   const connect = async (signal: AbortSignal) => {
     dialling++;
     try {
-      while (!signal.aborted && peers.connectedCount < CONNECTION_TARGET) {
+      while (!signal.aborted && peers.connectedCount < connectionTarget()) {
         const peer = nextToDial();
         if (peer === undefined) {
           if (namedMs.size === 0 || dialling > 1) return;

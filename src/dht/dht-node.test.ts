@@ -32,6 +32,7 @@ function setUp() {
       heard() {},
       probe() {},
       drop() {},
+      part() {},
     },
     gate: { isMember: () => true, mayRecord: () => true, isUsable: () => true },
     toProvider: () => undefined,

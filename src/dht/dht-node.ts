@@ -2,6 +2,7 @@ import type { Logger } from '../observe/log.ts';
 import type { LookupOptions, Peer } from '../routing/router.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { orAbort } from '../runtime/or-abort.ts';
+import { setNewest } from '../runtime/set-newest.ts';
 import type { Timers } from '../runtime/timers.ts';
 import { encodeAddProviders } from './add-provider-message.ts';
 import { contentMultihash, keyspacePosition } from './content-key.ts';
@@ -13,14 +14,20 @@ import {
   CLOSER_TO_OUR_NODES,
   CONNECTION_TARGET,
   CRAWL_AFTER_LOSS_MS,
+  DIALLED_SHARE,
   GOODBYE_TIMEOUT_MS,
+  JUST_PARTED_MS,
+  MAX_KNOWN_PEERS,
   MAX_PROVIDER_RECORDS,
   MAX_SUSPECTS_PER_NOTICE,
   MAX_WITHDRAWN_PER_NOTICE,
+  MESHED_SHARE,
+  PARTED_MS,
   PING_ALONE_AFTER_MS,
   QUIET_AFTER_MS,
   REPLICATION,
   SWEEP_RECORDS_INTERVAL_MS,
+  TELL_PARTING_MS,
 } from './limits.ts';
 import { createLiveness, type PeerLife } from './liveness.ts';
 import { encodeNotice, parseNotice } from './notice-message.ts';
@@ -50,6 +57,8 @@ export interface DhtNetwork extends LookupNetwork, CrawlNetwork {
   heard(name: string): void;
   /** Tries to connect to a peer that counts as gone and that somebody names, in the background and not often: it may have come back. */
   probe(peer: NamedPeer): void;
+  /** The connection to the peer is about to end, which is not a loss. `isOurs`: this node is to end it. */
+  part(name: string, isOurs: boolean): void;
   /** Ends the connections to a peer that has left or does not answer, and leaves it alone until it comes by itself. */
   drop(name: string): void;
 }
@@ -95,6 +104,8 @@ export interface DhtStats {
   readonly providedKeys: number;
   /** Records that wait to be sent. */
   readonly waitingRecords: number;
+  /** Other nodes that it knows, connected or not. */
+  readonly knownPeers: number;
   /** Each in one state only: one that is connected and does not answer is dead. */
   readonly peers: { readonly connected: number; readonly doubtful: number; readonly dead: number };
 }
@@ -115,6 +126,16 @@ export interface DhtNode extends AsyncDisposable {
   unreachable(id: Uint8Array): void;
   /** The peer is no member any more: nothing that it said counts. */
   dismissed(id: Uint8Array): void;
+  /** True while a member that speaks the protocol is connected, by its name. */
+  isMemberConnected(name: string): boolean;
+  /**
+   * Ends connections to `count` peers that are needed least, those that are ending already among them, after telling them:
+   * they stay known, and neither end dials the other until it is needed. Where it has to begin with any, it takes `step` more.
+   * Returns how many it has begun with.
+   */
+  makeRoom(count: number, step?: number): number;
+  /** True for a peer that has parted from this node, or this node from it, a while ago at most, and that is not connected. */
+  hasParted(name: string): boolean;
   /** Asks the gate again about everybody: who is a member has changed. */
   reconsider(): void;
   /** See Router. */
@@ -138,19 +159,36 @@ export interface DhtNode extends AsyncDisposable {
 export interface DhtNodeOptions {
   /** Provider records that it holds at most. Default MAX_PROVIDER_RECORDS. */
   readonly maxRecords?: number;
+  /** Connections that it has at most. Default: no more than it needs. */
+  readonly maxConnections?: number;
 }
+
+/** A message that asks whether a node is there, or says so, is no longer than this. */
+const PING_BYTES = 4;
 
 /** Puts a node together. Dispose it to say goodbye and stop. */
 export function createDhtNode(deps: DhtNodeDeps, options: DhtNodeOptions = {}): DhtNode {
   const { self, network, logger, clock, random = Math.random } = deps;
   const selfName = self.toHex();
-  const { maxRecords = MAX_PROVIDER_RECORDS } = options;
+  const { maxRecords = MAX_PROVIDER_RECORDS, maxConnections = Infinity } = options;
   const records = createProviderRecords(clock, { maxRecords, self: selfName });
   const peers = createPeerTable(self);
   const liveness = createLiveness(clock);
   const stopped = new AbortController();
   /** Peers that understand notices. */
   const listeners = new Set<string>();
+  /** Peer -> when something was last asked on its connection, or sent, by either end. */
+  const usedMs = new Map<string, number>();
+  const used = (name: string) => void usedMs.set(name, clock.nowMs());
+  /** Peer -> when one of the two parted from the other. */
+  const parted = new Map<string, number>();
+  const connectionTarget = () => {
+    const meshed = Math.floor(maxConnections * MESHED_SHARE);
+    return Math.min(
+      CONNECTION_TARGET,
+      peers.size <= meshed ? meshed : Math.floor(maxConnections * DIALLED_SHARE),
+    );
+  };
   const encodedSelf = () => encodePeer(self, deps.addresses());
 
   const isConnected = (name: string) => peers.get(name)?.isConnected === true;
@@ -171,6 +209,7 @@ export function createDhtNode(deps: DhtNodeDeps, options: DhtNodeOptions = {}): 
     network: {
       async ask(peer, multihash) {
         const name = peer.id.toHex();
+        used(name);
         try {
           const answer = await network.ask(peer, multihash);
           heartbeat.heard(name);
@@ -205,6 +244,7 @@ export function createDhtNode(deps: DhtNodeDeps, options: DhtNodeOptions = {}): 
         isConnected,
         connect: async (name) => dials.connect(knownPeer(name)),
         async send(name, multihashes, signal) {
+          used(name);
           const sent = network.deliver(knownPeer(name), encodeAddProviders(multihashes, encodedSelf()));
           await orAbort(sent, signal);
           heartbeat.heard(name);
@@ -228,8 +268,12 @@ export function createDhtNode(deps: DhtNodeDeps, options: DhtNodeOptions = {}): 
     onJoined(name, wasKnown) {
       dials.connected(name);
       network.heard(name);
-      lookups.peerJoined(name);
-      providing.peerJoined(name);
+      // One that parted a moment ago has not been started anew: it still has its records.
+      if (clock.nowMs() - (parted.get(name) ?? -Infinity) >= JUST_PARTED_MS) {
+        lookups.peerJoined(name);
+        providing.peerJoined(name);
+      }
+      parted.delete(name);
       deps.onReturned?.(name);
       crawler.heard(name);
       // Of one that was named before the one who did has told what there is to know.
@@ -292,7 +336,8 @@ export function createDhtNode(deps: DhtNodeDeps, options: DhtNodeOptions = {}): 
       network.heard(name);
       deps.onReturned?.(name);
     },
-    pingAloneAfterMs: () => (peers.size > CONNECTION_TARGET ? PING_ALONE_AFTER_MS : QUIET_AFTER_MS),
+    pingAloneAfterMs: () =>
+      peers.size > Math.min(CONNECTION_TARGET, maxConnections) ? PING_ALONE_AFTER_MS : QUIET_AFTER_MS,
     onSilent(name) {
       liveness.died(name);
       liveness.noteLoss();
@@ -322,6 +367,7 @@ export function createDhtNode(deps: DhtNodeDeps, options: DhtNodeOptions = {}): 
       findNode: async (peer, key) => network.findNode(peer, key),
       connect: async (peer) => dials.connect(peer),
     },
+    connectionTarget,
     onNamed({ id, addresses }) {
       const name = id.toHex();
       if (liveness.stateOf(name) === 'dead') {
@@ -369,18 +415,60 @@ export function createDhtNode(deps: DhtNodeDeps, options: DhtNodeOptions = {}): 
     }
   };
 
+  /** Whom this node needs most: its neighbours, of whom it hears of others that are close, and those to whom records go. */
+  const isNeeded = (name: string, closest: ReadonlySet<string>) =>
+    closest.has(name) || providing.isSendingTo(name);
+  const notePart = (name: string) => {
+    setNewest(parted, name, clock.nowMs(), MAX_KNOWN_PEERS);
+    providing.peerParted(name);
+  };
+  const makeRoom = (count: number, step = 0) => {
+    const all = [...peers.all()].filter((peer) => peer.isConnected);
+    const connected = all.filter(({ name }) => !parted.has(name));
+    const missing = count - (all.length - connected.length);
+    if (missing <= 0) return 0;
+    const closest = peers.closest(keyspacePosition(self), REPLICATION, ({ isConnected: is }) => is);
+    const neighbours = new Set(closest.map(({ name }) => name));
+    const { needed = [], others = [] } = Object.groupBy(connected, ({ name }) =>
+      isNeeded(name, neighbours) ? 'needed' : 'others',
+    );
+    // The one that was used last comes last.
+    const byUse = (a: KnownPeer, b: KnownPeer) => (usedMs.get(a.name) ?? 0) - (usedMs.get(b.name) ?? 0);
+    const least = [...others.sort(byUse), ...needed.sort(byUse)].slice(0, missing + step);
+    for (const peer of least) {
+      notePart(peer.name);
+      const told = Promise.withResolvers<void>();
+      // One that does not take it is ended all the same.
+      const cancel = deps.timers.after(TELL_PARTING_MS, told.resolve);
+      if (listeners.has(peer.name)) void tell(peer, encodeNotice({ parting: true })).then(told.resolve);
+      else told.resolve();
+      void told.promise.then(() => {
+        cancel();
+        network.part(peer.name, true);
+      });
+    }
+    return least.length;
+  };
+
   return {
     answer(from, message) {
-      heartbeat.heard(from.toHex());
+      const name = from.toHex();
+      heartbeat.heard(name);
+      // That somebody asks whether this node is there is not a use of the connection.
+      if (message.length > PING_BYTES) used(name);
       return responder.answer(from, message);
     },
     notice(from, message) {
       const name = from.toHex();
       heartbeat.heard(name);
-      const { withdrawn, leaving, suspects } = parseNotice(message);
+      const { withdrawn, leaving, suspects, parting } = parseNotice(message);
       for (const multihash of withdrawn) records.remove(multihash, name);
       // A guest has no say about others.
       if (peers.get(name) !== undefined) for (const suspect of suspects) heartbeat.suspect(suspect.toHex());
+      if (parting && isConnected(name)) {
+        notePart(name);
+        network.part(name, false);
+      }
       if (!leaving) return;
       records.removeProvider(name);
       lose(name);
@@ -390,6 +478,7 @@ export function createDhtNode(deps: DhtNodeDeps, options: DhtNodeOptions = {}): 
     connected(id, { addresses, takesNotices }) {
       const name = id.toHex();
       if (takesNotices) listeners.add(name);
+      used(name);
       directory.connected(id, addresses);
       // It has just said who it is; what it was asked before may wait where it was.
       heartbeat.heard(name);
@@ -403,10 +492,16 @@ export function createDhtNode(deps: DhtNodeDeps, options: DhtNodeOptions = {}): 
       providing.peerJoined(name);
     },
     disconnected(id) {
-      listeners.delete(id.toHex());
-      directory.disconnected(id);
-      askAfterLoss();
+      const name = id.toHex();
+      listeners.delete(name);
+      usedMs.delete(name);
+      const isAgreed = parted.has(name);
+      directory.disconnected(id, isAgreed);
+      if (!isAgreed) askAfterLoss();
     },
+    isMemberConnected: isConnected,
+    makeRoom,
+    hasParted: (name) => clock.nowMs() - (parted.get(name) ?? -Infinity) < PARTED_MS,
     unreachable: (id) => lose(id.toHex()),
     dismissed(id) {
       const name = id.toHex();
@@ -436,6 +531,7 @@ export function createDhtNode(deps: DhtNodeDeps, options: DhtNodeOptions = {}): 
         refusedRecords: records.refusedCount,
         providedKeys: keys,
         waitingRecords: waiting,
+        knownPeers: peers.size,
         peers: { connected: alive, doubtful, dead },
       };
     },

@@ -124,6 +124,16 @@ export const GOODBYE_TIMEOUT_MS = 500;
 export const SWEEP_RECORDS_INTERVAL_MS = 2 * MINUTE_MS;
 /** Connections up to which a node dials whoever it hears of: with those that are dialled to it, about twice as many. */
 export const CONNECTION_TARGET = 128;
+/** In a cluster of so many nodes, as a part of the connections that a node may have, each is connected to all. */
+export const MESHED_SHARE = 0.9;
+/** In a larger one a node dials up to this part of them: with those that are dialled to it it has twice as many, and some room. */
+export const DIALLED_SHARE = 0.4;
+/** For so long a peer that has parted is not looked for: it is there, and is dialled when it is needed. */
+export const PARTED_MS = 30 * MINUTE_MS;
+/** Time to tell a peer that its connection will end. */
+export const TELL_PARTING_MS = SECOND_MS;
+/** A peer that comes back so soon after it parted has not been started anew. */
+export const JUST_PARTED_MS = 5 * SECOND_MS;
 /** Dials at a time. */
 export const CONCURRENT_DIALS = 3;
 /** One that takes longer leaves its place to the next: those who accept connections and hang must not keep all others away. */
@@ -171,6 +181,8 @@ export const PEERS_PER_REGION = REPLICATION / 2;
 export const RECONNECT_INITIAL_MS = 2 * SECOND_MS;
 /** Peers that are dialled again at a time: a node whose own network was away has lost all of them. */
 export const CONCURRENT_RECONNECTS = 8;
+/** Peers that are dialled again, or wait for it: whoever comes and goes with many identities must not fill this. */
+export const MAX_RECONNECTING = 512;
 /** Longest wait between two tries. */
 export const RECONNECT_MAX_MS = 10 * SECOND_MS;
 /** Tries before it is given up: about 30 s, what a restart takes. It dials us when it is back. */

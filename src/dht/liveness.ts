@@ -13,6 +13,8 @@ export interface Liveness {
   connected(peer: string): void;
   /** The last connection to the peer has ended; unless it is a guest's, that is a loss. */
   lost(peer: string, isMember?: boolean): void;
+  /** The connection to the peer has ended because there was no need for it: there is nothing to know of it. */
+  parted(peer: string): void;
   /** A member has turned out not to be there. */
   noteLoss(): void;
   /** The peer cannot be reached, or has said that it leaves. */
@@ -84,6 +86,7 @@ export function createLiveness(
       if (isMember) noteLoss();
       set(peer, 'doubtful');
     },
+    parted: (peer) => void states.delete(peer),
     died: (peer) => set(peer, 'dead'),
     isUnsettled: () => nowMs() - lastLossMs < UNSETTLED_MS,
     counts() {

@@ -10,10 +10,17 @@ const KEY = contentMultihash('x');
 
 describe('parseNotice()', () => {
   test.each([
-    ['nothing', { withdrawn: [], leaving: false, suspects: [] }],
-    ['withdrawn content', { withdrawn: [KEY, contentMultihash('y')], leaving: false, suspects: [] }],
-    ['a goodbye', { withdrawn: [], leaving: true, suspects: [] }],
-    ['all of it', { withdrawn: [KEY], leaving: true, suspects: [Uint8Array.of(1), Uint8Array.of(2)] }],
+    ['nothing', { withdrawn: [], leaving: false, suspects: [], parting: false }],
+    [
+      'withdrawn content',
+      { withdrawn: [KEY, contentMultihash('y')], leaving: false, suspects: [], parting: false },
+    ],
+    ['a goodbye', { withdrawn: [], leaving: true, suspects: [], parting: false }],
+    ['that others need the room', { withdrawn: [], leaving: false, suspects: [], parting: true }],
+    [
+      'all of it',
+      { withdrawn: [KEY], leaving: true, suspects: [Uint8Array.of(1), Uint8Array.of(2)], parting: true },
+    ],
   ])('reads what encodeNotice() wrote: %s', (_name, notice) => {
     const [message = new Uint8Array(1)] = createMessageSplitter(1000).push(encodeNotice(notice));
     expect(parseNotice(message)).toEqual(notice);
@@ -24,6 +31,7 @@ describe('parseNotice()', () => {
       withdrawn: [],
       leaving: false,
       suspects: [],
+      parting: false,
     });
   });
 

@@ -14,10 +14,14 @@ function start() {
   const peers = createPeerTable(id(0));
   const members = new Set([name(1), name(2)]);
   const ips = new Set(['10.0.0.1', '10.0.0.2', '10.0.0.3']);
-  const seen = { joined: [] as string[], lost: [] as string[] };
+  const seen = { joined: [] as string[], lost: [] as string[], parted: [] as string[] };
   const directory = createPeerDirectory({
     peers,
-    liveness: { connected() {}, lost: (peer) => seen.lost.push(peer) },
+    liveness: {
+      connected() {},
+      lost: (peer) => seen.lost.push(peer),
+      parted: (peer) => seen.parted.push(peer),
+    },
     gate: {
       isMember: (bytes) => members.has(bytes.toHex()),
       mayRecord: () => true,
@@ -29,6 +33,15 @@ function start() {
 }
 
 describe('createPeerDirectory()', () => {
+  test('keeps a peer whose connection both ends did not need, and counts it as no loss', () => {
+    const { directory, peers, seen } = start();
+    directory.connected(id(1), [at(10, 0, 0, 1)]);
+    directory.disconnected(id(1), true);
+    expect([seen.lost, seen.parted]).toEqual([[], [name(1)]]);
+    expect(peers.get(name(1))?.isConnected).toBe(false);
+    expect(directory.describe(name(1))?.addresses).toEqual([at(10, 0, 0, 1)]);
+  });
+
   test('takes a member in that connects, with those of its addresses that are a member’s', () => {
     const { directory, peers, seen } = start();
     directory.connected(id(1), [at(127, 0, 0, 1), at(10, 0, 0, 1), at(169, 254, 169, 254), at(8, 8, 8, 8)]);

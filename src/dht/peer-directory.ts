@@ -22,7 +22,7 @@ export interface PeerGate {
 /** What createPeerDirectory needs. */
 export interface PeerDirectoryDeps {
   readonly peers: PeerTable;
-  readonly liveness: Pick<Liveness, 'connected' | 'lost'>;
+  readonly liveness: Pick<Liveness, 'connected' | 'lost' | 'parted'>;
   readonly gate: PeerGate;
   /** Called for each peer that connects, also when it comes back; `wasKnown`: it was in the table before. */
   readonly onJoined: (name: string, wasKnown: boolean) => void;
@@ -43,8 +43,8 @@ export interface PeerDirectory {
    * address that a member can have.
    */
   named(id: Uint8Array, addresses: readonly Uint8Array[]): boolean;
-  /** The last connection to the peer has ended. */
-  disconnected(id: Uint8Array): void;
+  /** The last connection to the peer has ended; `isAgreed`: one of the two has said that it needs the room, the peer is still there. */
+  disconnected(id: Uint8Array, isAgreed?: boolean): void;
   /**
    * Takes note of the addresses that a connected peer gives of itself. True if one of them makes sense; whether others
    * may be sent there is decided when they are.
@@ -121,11 +121,12 @@ export function createPeerDirectory({ peers, liveness, gate, onJoined }: PeerDir
       if (ours.length === 0 || present.has(name) || peers.get(name) !== undefined) return false;
       return peers.put(id, { addresses: ours });
     },
-    disconnected(id) {
+    disconnected(id, isAgreed = false) {
       const name = id.toHex();
       if (!present.delete(name)) return;
       const isMember = peers.get(name) !== undefined;
-      liveness.lost(name, isMember);
+      if (isAgreed) liveness.parted(name);
+      else liveness.lost(name, isMember);
       if (isMember) peers.put(id, { isConnected: false });
     },
     introduce(id, addresses) {

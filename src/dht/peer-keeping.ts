@@ -6,6 +6,7 @@ import { createSlots } from '../runtime/slots.ts';
 import {
   CONCURRENT_RECONNECTS,
   MAX_KNOWN_PEERS,
+  MAX_RECONNECTING,
   PROBE_INITIAL_MS,
   PROBE_MAX_MS,
   RECONNECT_ATTEMPTS,
@@ -48,6 +49,8 @@ export interface PeerKeeping extends AsyncDisposable {
   probe(peer: string, addresses: readonly Uint8Array[]): void;
   /** Takes a peer that has said that it leaves, or does not answer, for gone: it is not dialled until it is probed. */
   drop(peer: string): void;
+  /** The connection to the peer is about to end, which is not a loss: the peer is dialled when it is needed. */
+  parting(peer: string): void;
 }
 
 /**
@@ -100,6 +103,8 @@ export function createPeerKeeping({
   };
   const inBackground = (peer: string, work: () => Promise<void>) => {
     if (stopped.signal.aborted || reconnecting.has(peer)) return;
+    // Each takes half a minute at most, and more of them come by themselves, or do not matter.
+    if (reconnecting.size >= MAX_RECONNECTING) return;
     const running = work()
       .catch(() => {})
       .finally(() => {
@@ -140,6 +145,9 @@ export function createPeerKeeping({
       // Its goodbye may come after the end of its connection.
       if (isConnected || reconnecting.has(peer)) leaving.add(peer);
       if (isConnected) network.close(peer);
+    },
+    parting(peer) {
+      if (network.isConnected(peer)) leaving.add(peer);
     },
     async [Symbol.asyncDispose]() {
       stopped.abort(new Error('The router has stopped'));

@@ -98,6 +98,10 @@ export interface Providing extends AsyncDisposable {
   peerNamed(peerId: string): void;
   /** Tells of a peer that is gone: if it does not come back soon, those next to it get the records that it had. */
   peerLeft(peerId: string, position: Uint8Array): void;
+  /** Tells of a peer that has no connection to this node any more, and is there: it is not connected to for being new. */
+  peerParted(peerId: string): void;
+  /** True while records wait to be sent to the peer, or are being sent. */
+  isSendingTo(peerId: string): boolean;
   /** How many keys are provided, and how many records wait to be sent. */
   stats(): { readonly keys: number; readonly waiting: number };
 }
@@ -434,6 +438,8 @@ export function createProviding(
       leftPeers.set(peerId, position);
       replaceLeftPeers();
     },
+    peerParted: (peerId) => void newPeers.delete(peerId),
+    isSendingTo: (peerId) => outboxes.has(peerId) || newPeers.has(peerId),
     stats() {
       let waiting = 0;
       for (const outbox of outboxes.values()) waiting += outbox.size;

@@ -21,6 +21,7 @@ const FIGURES: RoutingFigures = {
   waitingRecords: 5,
   peers: { connected: 3, doubtful: 1, dead: 2 },
   membership: { members: 3, guests: 1, refused: 4 },
+  refused: { rate: 7, slow_reader: 0 },
 };
 
 describe('createRoutingMetrics()', () => {
@@ -42,6 +43,8 @@ describe('createRoutingMetrics()', () => {
         'spegel_router_refused_records_total 2',
         'spegel_router_provided_keys 7',
         'spegel_router_waiting_records 5',
+        'spegel_router_limited_total{reason="rate"} 7',
+        'spegel_router_limited_total{reason="slow_reader"} 0',
       ]),
     );
     figures = { ...FIGURES, records: 0, refusedRecords: 3, peers: { connected: 0, doubtful: 0, dead: 6 } };

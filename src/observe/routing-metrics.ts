@@ -24,6 +24,8 @@ export interface RoutingFigures {
   readonly waitingRecords: number;
   readonly peers: Readonly<Record<'connected' | 'doubtful' | 'dead', number>>;
   readonly membership: MembershipFigures;
+  /** Reason -> connections and streams that a limit has cost since the start. */
+  readonly refused: Readonly<Record<string, number>>;
 }
 
 /** Where the first provider of a lookup came from; see docs/REFERENCE.md. */
@@ -66,6 +68,11 @@ export function createRoutingMetrics({ counter, gauge, histogram }: MetricFactor
   const refusedRecords = counter(
     'spegel_router_refused_records_total',
     'Records that were refused because there was no room for them.',
+  );
+  const limited = counter(
+    'spegel_router_limited_total',
+    'Connections that were refused or ended, and streams that were reset, because of a limit. Of an address: rate, address_handshakes, address_connections; of all: handshakes, connections; slow_handshake; streams: frames (too much waits), slow_reader; ended for others: shed_peer, shed_stranger.',
+    ['reason'],
   );
   const providedKeys = gauge('spegel_router_provided_keys', 'Tags and digests that this node provides.');
   const waitingRecords = gauge('spegel_router_waiting_records', 'Own records that wait to be sent to peers.');
@@ -112,6 +119,8 @@ export function createRoutingMetrics({ counter, gauge, histogram }: MetricFactor
       recordedKeys.set(figures.recordedKeys);
       providedKeys.set(figures.providedKeys);
       waitingRecords.set(figures.waitingRecords);
+      limited.reset();
+      for (const [reason, count] of Object.entries(figures.refused)) limited.inc({ reason }, count);
       for (const [metric, total] of [
         [refusedConnections, membership.refused],
         [refusedRecords, figures.refusedRecords],

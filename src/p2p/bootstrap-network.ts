@@ -17,6 +17,8 @@ const MAX_MET = 128;
 export function createBootstrapNetwork(
   { libp2p, routingTable, gate, announced }: KadNode,
   logger: Logger,
+  /** True for a peer that is there and not needed now, see DhtNode.hasParted. */
+  hasParted: (peer: PeerId) => boolean = () => false,
 ): BootstrapNetwork {
   const self = libp2p.peerId.toString();
   /** Addresses that were found to be this node's own, or its double's: that is said once. */
@@ -61,7 +63,7 @@ export function createBootstrapNetwork(
     },
     isConnected({ id, multiaddrs }) {
       const peer = id === undefined ? metAt.get(nameOf(multiaddrs)) : peerIdFromString(id);
-      return peer === undefined || libp2p.getConnections(peer).length > 0;
+      return peer === undefined || libp2p.getConnections(peer).length > 0 || hasParted(peer);
     },
     async knownPeers() {
       const peers = await libp2p.peerStore.all({

@@ -112,6 +112,18 @@ describe('createDoor()', () => {
     expect(door.refused.slow_handshake).toBe(4);
   });
 
+  test('gives a handshake that goes on more time, but not for ever', async () => {
+    const { late, knock, pass } = setUp();
+    const visit = await knock('10.0.0.1');
+    for (let ms = 0; ms < 14_000; ms += 1000) {
+      pass(1000);
+      visit?.heard();
+    }
+    expect(late.size).toBe(0);
+    pass(1000);
+    expect(late.size).toBe(1);
+  });
+
   test('keeps half of the places for members, who come first', async () => {
     const { begun, knock } = setUp();
     const guests: (Visit | undefined)[] = [];

@@ -29,7 +29,7 @@ export interface DoorOptions {
   readonly waiting: number;
   /** Longest time that a handshake waits for its place, in ms. */
   readonly waitMs: number;
-  /** Longest time that a handshake may have its place, in ms. */
+  /** Longest time that a handshake may have its place and say nothing, in ms; three times as long in all. */
   readonly handshakeMs: number;
 }
 
@@ -46,6 +46,8 @@ export type DoorRefusal =
 export interface Visit {
   /** Resolves when the handshake may begin. The signal tells that it takes too long. */
   readonly turn: Promise<AbortSignal>;
+  /** Something has come on the connection. */
+  heard(): void;
   /** The handshake is done. */
   opened(): void;
   /** The connection has ended, at whatever point. */
@@ -68,6 +70,9 @@ export interface DoorDeps {
 
 /** Addresses whose last handshakes are remembered. */
 const MAX_ADDRESSES = 4096;
+
+/** A handshake that goes on may have its place so many times longer than one that is silent. */
+const SLOW_HANDSHAKE = 3;
 
 interface Address {
   connections: number;
@@ -113,8 +118,8 @@ export function createDoor({ nowMs, timers }: DoorDeps, options: DoorOptions): D
   };
   const refusalOf = (address: Address, isMember: boolean): DoorRefusal | undefined => {
     if (address.handshakes >= limits.handshakes) return 'address_handshakes';
-    if (address.connections >= (isMember ? limits.connections : limits.guestConnections))
-      return 'address_connections';
+    const most = isMember ? limits.connections : limits.guestConnections;
+    if (address.connections >= most) return 'address_connections';
     if (address.tokens < 1) return 'rate';
     if (waiting.members.size + waiting.others.size >= options.waiting) return 'handshakes';
     if (connections >= options.connections || (!isMember && guestConnections >= options.guestConnections)) {
@@ -146,7 +151,6 @@ export function createDoor({ nowMs, timers }: DoorDeps, options: DoorOptions): D
       address.tokens--;
       address.connections++;
       address.handshakes++;
-      connections++;
       if (!isMember) guestConnections++;
       let state: 'waiting' | 'shaking hands' | 'open' | 'ended' = 'waiting';
       const late = new AbortController();
@@ -156,15 +160,22 @@ export function createDoor({ nowMs, timers }: DoorDeps, options: DoorOptions): D
         refused.handshakes++;
         turn.reject(new Error('Too many others are waiting'));
       });
-      const begin = () => {
+      let beganMs = 0;
+      const watch = () => {
         cancel();
-        state = 'shaking hands';
-        places++;
-        if (!isMember) guestPlaces++;
-        cancel = timers.after(options.handshakeMs, () => {
+        const leftMs = beganMs + SLOW_HANDSHAKE * options.handshakeMs - nowMs();
+        cancel = timers.after(Math.max(0, Math.min(options.handshakeMs, leftMs)), () => {
           refused.slow_handshake++;
           late.abort(new Error('The handshake takes too long'));
         });
+      };
+      const begin = () => {
+        state = 'shaking hands';
+        places++;
+        connections++;
+        if (!isMember) guestPlaces++;
+        beganMs = nowMs();
+        watch();
         turn.resolve(late.signal);
       };
       /** The handshake is over, one way or the other. */
@@ -181,6 +192,9 @@ export function createDoor({ nowMs, timers }: DoorDeps, options: DoorOptions): D
       next();
       return {
         turn: turn.promise,
+        heard() {
+          if (state === 'shaking hands' && !late.signal.aborted) watch();
+        },
         opened() {
           if (state === 'ended' || state === 'open') return;
           leavePlace();
@@ -190,10 +204,10 @@ export function createDoor({ nowMs, timers }: DoorDeps, options: DoorOptions): D
         ended() {
           if (state === 'ended') return;
           turn.reject(new Error('The connection has ended'));
+          if (state !== 'waiting') connections--;
           leavePlace();
           state = 'ended';
           address.connections--;
-          connections--;
           if (!isMember) guestConnections--;
           next();
         },

@@ -34,7 +34,7 @@ export function guardedTcp(
       connection.pause();
       const late = await visit.turn;
       connection.resume();
-      const unbound = boundHandshake(connection);
+      const unbound = boundHandshake(connection, () => visit.heard());
       const signal = AbortSignal.any([late, ...(options.signal === undefined ? [] : [options.signal])]);
       await upgrader.upgradeInbound(connection, { ...options, signal });
       unbound();
@@ -62,13 +62,14 @@ export function guardedTcp(
 }
 
 /** Ends a connection that sends more than a handshake needs. Call the result when it is done. */
-function boundHandshake(connection: MultiaddrConnection): () => void {
+function boundHandshake(connection: MultiaddrConnection, onHeard: () => void): () => void {
   const receiving = connection as unknown as Receiving;
   const onData = receiving.onData?.bind(connection);
   if (onData === undefined) return () => {};
   let bytes = 0;
   receiving.onData = (data) => {
     bytes += data.byteLength;
+    onHeard();
     if (bytes > MAX_HANDSHAKE_BYTES) connection.abort(new Error('This is more than a handshake'));
     else onData(data);
   };

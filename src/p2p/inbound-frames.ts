@@ -102,8 +102,8 @@ export function createInboundFrames(
     isLooking = false;
     for (const each of waiting) {
       const { stalledSinceMs } = each;
-      if (stalledSinceMs !== undefined && nowMs() - stalledSinceMs >= SLOW_READER_MS)
-        reset(each, 'slow_reader');
+      const stalledMs = stalledSinceMs === undefined ? 0 : nowMs() - stalledSinceMs;
+      if (stalledMs >= SLOW_READER_MS) reset(each, 'slow_reader');
       else if (sizeOf(each) === 0) forget(each);
     }
     measure();
@@ -116,7 +116,9 @@ export function createInboundFrames(
   };
   const turn = () => {
     isTurning = false;
-    for (const origin of [...queues.keys()]) {
+    // Those that come meanwhile have their turn the next time.
+    const origins = [...queues.keys()];
+    for (const origin of origins) {
       const [first] = queues.get(origin) ?? [];
       if (first === undefined) continue;
       // Behind the others of its address.

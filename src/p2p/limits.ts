@@ -120,10 +120,15 @@ export const CHECK_ATTEMPTS = 3;
 /** How often peers that are gone are forgotten and spare connections end. To look through them costs a millisecond a peer. */
 export const HOUSEKEEPING_INTERVAL_MS = 10 * MINUTE_MS;
 
+/** Time to end a connection in an orderly way. */
+export const PARTING_MS = SECOND_MS;
 /** How long a peer that was lost is remembered: it may be the only way back when all are lost. */
 export const KEEP_LOST_PEER_MS = 60 * MINUTE_MS;
 /** Lost peers that are remembered: somebody who comes with an identity after the other must not fill the peer store. */
 export const MAX_LOST_PEERS = 1000;
+
+/** Of these, peers whose addresses and keys are kept: to be dialled where nobody else says where they are. */
+export const MAX_STORED_PEERS = 256;
 
 /** How long two nodes must show one identity at a time before that is said: the connection of a node that restarted elsewhere ends before. */
 export const TWIN_CONFIRM_MS = 30 * SECOND_MS;

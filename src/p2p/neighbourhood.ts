@@ -9,7 +9,7 @@ import type { Logger } from '../observe/log.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { setNewest } from '../runtime/set-newest.ts';
 import type { KadNode } from './kad-node.ts';
-import { DIAL_TIMEOUT_MS, MAX_LOST_PEERS } from './limits.ts';
+import { DIAL_TIMEOUT_MS, MAX_LOST_PEERS, MAX_STORED_PEERS, PARTING_MS } from './limits.ts';
 
 /** What createNeighbourhood needs. */
 export interface NeighbourhoodDeps {
@@ -28,6 +28,8 @@ export interface Neighbourhood extends AsyncDisposable {
   probe(peer: PeerId, addresses: readonly Uint8Array[]): void;
   /** Takes a peer that has said that it leaves, or does not answer, for gone: it is not dialled until it is probed. */
   drop(peer: PeerId): void;
+  /** The connections to the peer are about to end, which is not a loss. `isOurs`: this node ends them. */
+  part(peer: PeerId, isOurs: boolean): void;
   /** Forgets the last contact with peers that `keep` says no to. */
   forget(keep: (peerId: string) => boolean): void;
 }
@@ -48,6 +50,8 @@ export function createNeighbourhood({
     );
   };
   const lastContact = new Map<string, number>();
+  /** Peers that have lost their last connection, the latest last. */
+  const lost = new Map<string, PeerId>();
   const keeping = createPeerKeeping({
     network: {
       isConnected: (id) => libp2p.getConnections(peerIdFromString(id)).length > 0,
@@ -80,6 +84,10 @@ export function createNeighbourhood({
   const onDisconnect = ({ detail: peer }: CustomEvent<PeerId>) => {
     const id = peer.toString();
     setNewest(lastContact, id, Date.now(), MAX_LOST_PEERS);
+    setNewest(lost, id, peer, MAX_STORED_PEERS, (_, oldest) => {
+      // Whoever comes with one identity after the other must not fill the peer store until it is tidied up.
+      if (libp2p.getConnections(oldest).length === 0) void libp2p.peerStore.delete(oldest).catch(() => {});
+    });
     keeping.disconnected(id);
   };
   libp2p.addEventListener('peer:connect', onConnect);
@@ -89,6 +97,16 @@ export function createNeighbourhood({
     lastContactMs: (peerId) => lastContact.get(peerId),
     probe: (peer, addresses) => keeping.probe(peer.toString(), addresses),
     drop: (peer) => keeping.drop(peer.toString()),
+    part(peer, isOurs) {
+      keeping.parting(peer.toString());
+      if (!isOurs) return;
+      for (const connection of libp2p.getConnections(peer)) {
+        // Not reset: what has been said is still to arrive.
+        connection.close({ signal: AbortSignal.timeout(PARTING_MS) }).catch((error: unknown) => {
+          connection.abort(error as Error);
+        });
+      }
+    },
     forget(keep) {
       for (const peerId of lastContact.keys()) if (!keep(peerId)) lastContact.delete(peerId);
     },

@@ -1,5 +1,4 @@
 import { describe, expect, test } from 'bun:test';
-import net from 'node:net';
 import { multiaddr } from '@multiformats/multiaddr';
 
 import { until } from '../runtime/conditions.fixture.ts';
@@ -11,22 +10,26 @@ import { addressOf, createTestRouters, portOf, stopAfterEach } from './testing/t
 const routers = createTestRouters();
 stopAfterEach(routers);
 
-/** Opens TCP connections from the address that say nothing; resolves once each of them is connected. */
-async function openSockets(
-  cleanup: AsyncDisposableStack,
-  {
-    port,
-    localAddress,
-    count,
-  }: { readonly port: number; readonly localAddress: string; readonly count: number },
-): Promise<net.Socket[]> {
+/** A connection that says nothing. */
+interface Silent {
+  isOpen: boolean;
+}
+
+/** Opens TCP connections from 127.0.0.1. */
+async function openSilent(cleanup: AsyncDisposableStack, port: number, count: number): Promise<Silent[]> {
   return Promise.all(
     Array.from({ length: count }, async () => {
-      const socket = net.connect({ host: '127.0.0.1', port, localAddress });
-      cleanup.defer(() => void socket.destroy());
-      socket.on('error', () => {});
-      await new Promise((resolve) => socket.once('connect', resolve));
-      return socket;
+      const silent: Silent = { isOpen: true };
+      const end = () => {
+        silent.isOpen = false;
+      };
+      const socket = await Bun.connect({
+        hostname: '127.0.0.1',
+        port,
+        socket: { close: end, end, error: end, data() {} },
+      });
+      cleanup.defer(() => socket.terminate());
+      return silent;
     }),
   );
 }
@@ -35,19 +38,15 @@ describe('createP2pRouter()', () => {
   test('lets a node join while another address has as many half-open connections as it likes', async () => {
     await using cleanup = new AsyncDisposableStack();
     const router = await routers.start(undefined, { addressLimits: ADDRESS_LIMITS });
-    const sockets = await openSockets(cleanup, {
-      port: portOf(router),
-      localAddress: '127.0.0.3',
-      count: 100,
-    });
-    const isOpen = (socket: net.Socket) => !socket.destroyed && socket.readyState === 'open';
-    await until(() => sockets.filter(isOpen).length <= HANDSHAKES_PER_ADDRESS);
+    const silent = await openSilent(cleanup, portOf(router), 100);
+    const open = () => silent.filter(({ isOpen }) => isOpen);
+    await until(() => open().length <= HANDSHAKES_PER_ADDRESS);
     const client = await startClient(cleanup, '127.0.0.4');
     await client.dial(multiaddr(addressOf(router)));
     await until(() => router.stats().peers.connected === 1);
     // The others still wait for a word.
-    expect(sockets.filter(isOpen)).toHaveLength(HANDSHAKES_PER_ADDRESS);
-    await until(() => sockets.every((socket) => !isOpen(socket)));
+    expect(open()).toHaveLength(HANDSHAKES_PER_ADDRESS);
+    await until(() => open().length === 0);
     expect(router.stats().refused).toMatchObject({ slow_handshake: HANDSHAKES_PER_ADDRESS });
   });
 

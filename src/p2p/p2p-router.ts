@@ -31,6 +31,7 @@ import {
   MAX_DHT_STREAMS,
   NOTICE_PROTOCOL,
 } from './limits.ts';
+import { capConnections, type CapReason } from './cap-connections.ts';
 import { type AddressLimits, createDoor, type DoorRefusal } from './door.ts';
 import { followMembership } from './follow-membership.ts';
 import type { Membership, MembershipStats } from './membership.ts';
@@ -98,7 +99,7 @@ export interface P2pRouter extends Router, AsyncDisposable {
   stats(): DhtStats & {
     readonly membership: MembershipStats;
     /** Connections that were not let in or kept, and streams that were reset, since the start. */
-    readonly refused: Readonly<Record<DoorRefusal | FrameRefusal, number>>;
+    readonly refused: Readonly<Record<DoorRefusal | FrameRefusal | CapReason, number>>;
   };
   /** How bootstrapping has ended the last time; undefined while the first round is under way. */
   bootstrapState(): BootstrapState | undefined;
@@ -160,6 +161,7 @@ export async function createP2pRouter(deps: P2pRouterDeps, options: P2pRouterOpt
         notify: async (peer, notice) => sendNotice(libp2p, peer, notice),
         probe: ({ id, addresses }) => neighbourhood.probe(peerOf(id), addresses),
         drop: (name) => neighbourhood.drop(peerNamed(name)),
+        part: (name, isOurs) => neighbourhood.part(peerNamed(name), isOurs),
       },
       gate: {
         isMember: (id) => gate.isMember(peerOf(id)),
@@ -216,7 +218,12 @@ export async function createP2pRouter(deps: P2pRouterDeps, options: P2pRouterOpt
   }
   logger.info('Router listens', { id: self, addresses: node.announced() });
 
-  const network = createBootstrapNetwork(node, logger);
+  const network = createBootstrapNetwork(node, logger, (peer) => dht.hasParted(nameOf(peer)));
+  const cap = capConnections(
+    { libp2p, dht, nowMs: () => Date.now() },
+    { maxConnections: budget.maxConnections },
+    stopped.signal,
+  );
   watchForTwins({ libp2p, logger, clock }, stopped.signal);
   watchConnections(
     {
@@ -320,7 +327,7 @@ export async function createP2pRouter(deps: P2pRouterDeps, options: P2pRouterOpt
     stats: () => ({
       ...dht.stats(),
       membership: membership.stats(),
-      refused: { ...door.refused, ...frames.refused },
+      refused: { ...door.refused, ...frames.refused, ...cap.ended },
     }),
     bootstrapState: () => bootstrapState,
     recorded: (key) => dht.recorded(key).map((name) => peerNamed(name).toString()),

@@ -35,8 +35,8 @@ export interface RouterBudget {
 export const CONNECTION_BYTES = 160 * 1024;
 /** Connections that a node with more memory than most has at most. */
 const MOST_CONNECTIONS = 1000;
-/** Connections that may come in before others have ended for them. */
-const CONNECTIONS_ON_TOP = 16;
+/** Connections that may come in before others have ended for them, which are told first, or that are in their handshake. */
+const CONNECTIONS_ON_TOP = 64;
 /** Addresses that are not of members get the connections divided by this. */
 const GUEST_CONNECTION_SHARES = 4;
 /** Guests' part of the records, a number that divides the whole. */

@@ -1,0 +1,51 @@
+import type { Connection, Libp2p } from '@libp2p/interface';
+
+import type { DhtNode } from '../dht/dht-node.ts';
+import { DIAL_TIMEOUT_MS } from './limits.ts';
+
+/** What capConnections needs. */
+export interface CapConnectionsDeps {
+  readonly libp2p: Pick<Libp2p, 'addEventListener' | 'removeEventListener' | 'getConnections'>;
+  readonly dht: Pick<DhtNode, 'makeRoom' | 'isMemberConnected'>;
+  /** Unix ms, as in the time line of a connection. */
+  readonly nowMs: () => number;
+}
+
+/** Whose connections were ended for others: peers of the DHT that were needed least, or those that are not known as such. */
+export type CapReason = 'shed_peer' | 'shed_stranger';
+
+/** How many more are ended than must be, as a part of all: to look for them takes some milliseconds. */
+const STEP = 0.03;
+
+/**
+ * Ends connections when there are more than `maxConnections`, until the signal aborts: first those that do not lead to a
+ * member that speaks the DHT's protocol and have had time to say so, the oldest first; then those of peers that are
+ * needed least, see DhtNode.makeRoom.
+ */
+export function capConnections(
+  { libp2p, dht, nowMs }: CapConnectionsDeps,
+  { maxConnections }: { readonly maxConnections: number },
+  signal: AbortSignal,
+): { readonly ended: Readonly<Record<CapReason, number>> } {
+  const ended: Record<CapReason, number> = { shed_peer: 0, shed_stranger: 0 };
+  const isStranger = ({ remotePeer }: Connection) =>
+    !dht.isMemberConnected(remotePeer.toMultihash().bytes.toHex());
+  const look = () => {
+    const open = libp2p.getConnections().filter(({ status }) => status === 'open');
+    const excess = open.length - maxConnections;
+    if (excess <= 0) return;
+    const strangers = open
+      .filter((each) => nowMs() - each.timeline.open >= DIAL_TIMEOUT_MS && isStranger(each))
+      .sort((a, b) => a.timeline.open - b.timeline.open)
+      .slice(0, excess);
+    for (const connection of strangers) {
+      ended.shed_stranger++;
+      connection.abort(new Error('Others need the room'));
+    }
+    const left = excess - strangers.length;
+    if (left > 0) ended.shed_peer += dht.makeRoom(left, Math.ceil(maxConnections * STEP));
+  };
+  libp2p.addEventListener('connection:open', look);
+  signal.addEventListener('abort', () => libp2p.removeEventListener('connection:open', look), { once: true });
+  return { ended };
+}
