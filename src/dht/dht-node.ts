@@ -23,6 +23,7 @@ import {
   MAX_WITHDRAWN_PER_NOTICE,
   MESHED_SHARE,
   PARTED_MS,
+  PARTING_MS,
   PING_ALONE_AFTER_MS,
   QUIET_AFTER_MS,
   REPLICATION,
@@ -182,6 +183,10 @@ export function createDhtNode(deps: DhtNodeDeps, options: DhtNodeOptions = {}): 
   const used = (name: string) => void usedMs.set(name, clock.nowMs());
   /** Peer -> when one of the two parted from the other. */
   const parted = new Map<string, number>();
+  /** Peers whose connections this node is about to end. */
+  const ending = new Set<string>();
+  /** True for a peer whose connection is about to end, or may be. */
+  const isParting = (name: string) => clock.nowMs() - (parted.get(name) ?? -Infinity) < PARTING_MS;
   const connectionTarget = () => {
     const meshed = Math.floor(maxConnections * MESHED_SHARE);
     return Math.min(
@@ -273,7 +278,7 @@ export function createDhtNode(deps: DhtNodeDeps, options: DhtNodeOptions = {}): 
         lookups.peerJoined(name);
         providing.peerJoined(name);
       }
-      parted.delete(name);
+      if (!isParting(name)) parted.delete(name);
       deps.onReturned?.(name);
       crawler.heard(name);
       // Of one that was named before the one who did has told what there is to know.
@@ -424,7 +429,7 @@ export function createDhtNode(deps: DhtNodeDeps, options: DhtNodeOptions = {}): 
   };
   const makeRoom = (count: number, step = 0) => {
     const all = [...peers.all()].filter((peer) => peer.isConnected);
-    const connected = all.filter(({ name }) => !parted.has(name));
+    const connected = all.filter(({ name }) => !ending.has(name));
     const missing = count - (all.length - connected.length);
     if (missing <= 0) return 0;
     const closest = peers.closest(keyspacePosition(self), REPLICATION, ({ isConnected: is }) => is);
@@ -437,6 +442,7 @@ export function createDhtNode(deps: DhtNodeDeps, options: DhtNodeOptions = {}): 
     const least = [...others.sort(byUse), ...needed.sort(byUse)].slice(0, missing + step);
     for (const peer of least) {
       notePart(peer.name);
+      ending.add(peer.name);
       const told = Promise.withResolvers<void>();
       // One that does not take it is ended all the same.
       const cancel = deps.timers.after(TELL_PARTING_MS, told.resolve);
@@ -445,6 +451,8 @@ export function createDhtNode(deps: DhtNodeDeps, options: DhtNodeOptions = {}): 
       void told.promise.then(() => {
         cancel();
         network.part(peer.name, true);
+        // It may be there again, on a connection that is not to end.
+        deps.timers.after(TELL_PARTING_MS, () => ending.delete(peer.name));
       });
     }
     return least.length;
@@ -465,7 +473,8 @@ export function createDhtNode(deps: DhtNodeDeps, options: DhtNodeOptions = {}): 
       for (const multihash of withdrawn) records.remove(multihash, name);
       // A guest has no say about others.
       if (peers.get(name) !== undefined) for (const suspect of suspects) heartbeat.suspect(suspect.toHex());
-      if (parting && isConnected(name)) {
+      // It may not have said yet what it is.
+      if (parting) {
         notePart(name);
         network.part(name, false);
       }
@@ -495,7 +504,8 @@ export function createDhtNode(deps: DhtNodeDeps, options: DhtNodeOptions = {}): 
       const name = id.toHex();
       listeners.delete(name);
       usedMs.delete(name);
-      const isAgreed = parted.has(name);
+      ending.delete(name);
+      const isAgreed = isParting(name);
       directory.disconnected(id, isAgreed);
       if (!isAgreed) askAfterLoss();
     },

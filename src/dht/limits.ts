@@ -51,6 +51,8 @@ export const RECORD_SHARES = 5;
 export const MAX_KNOWN_PEERS = 6000;
 /** Most bytes of a message that others send: 20 peers of 16 addresses have a tenth of that. */
 export const MAX_MESSAGE_BYTES = 64 * 1024;
+/** Peers that are not connected and whose own word of where they are is kept: it has up to 16 addresses, of which the table has 4. */
+export const MAX_ABSENT_CLAIMS = 1000;
 /** How long a peer that is gone is remembered as that: until its records have faded everywhere. */
 export const DEAD_FOR_MS = 19 * MINUTE_MS;
 /**
@@ -130,6 +132,8 @@ export const MESHED_SHARE = 0.9;
 export const DIALLED_SHARE = 0.4;
 /** For so long a peer that has parted is not looked for: it is there, and is dialled when it is needed. */
 export const PARTED_MS = 30 * MINUTE_MS;
+/** When a connection has ended at the latest, after one end has said that it will; long on any machine. */
+export const PARTING_MS = 10 * SECOND_MS;
 /** Time to tell a peer that its connection will end. */
 export const TELL_PARTING_MS = SECOND_MS;
 /** A peer that comes back so soon after it parted has not been started anew. */

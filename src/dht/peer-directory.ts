@@ -1,5 +1,5 @@
 import { encodePeer, type NamedPeer } from './dht-message.ts';
-import { MAX_ADDRESSES_PER_PEER, MAX_IPS_PER_PEER, MAX_KNOWN_PEERS } from './limits.ts';
+import { MAX_ABSENT_CLAIMS, MAX_ADDRESSES_PER_PEER, MAX_IPS_PER_PEER } from './limits.ts';
 import type { Liveness } from './liveness.ts';
 import { parsePeerAddress } from './peer-address.ts';
 import type { PeerTable } from './peer-table.ts';
@@ -89,7 +89,7 @@ export function createPeerDirectory({ peers, liveness, gate, onJoined }: PeerDir
       name,
       addresses.slice(0, MAX_ADDRESSES_PER_PEER).map((bytes) => Uint8Array.from(bytes)),
     );
-    if (claimed.size <= MAX_KNOWN_PEERS) return;
+    if (claimed.size <= present.size + MAX_ABSENT_CLAIMS) return;
     for (const each of claimed.keys()) {
       if (present.has(each)) continue;
       claimed.delete(each);

@@ -98,7 +98,7 @@ export interface Providing extends AsyncDisposable {
   peerNamed(peerId: string): void;
   /** Tells of a peer that is gone: if it does not come back soon, those next to it get the records that it had. */
   peerLeft(peerId: string, position: Uint8Array): void;
-  /** Tells of a peer that has no connection to this node any more, and is there: it is not connected to for being new. */
+  /** Tells of a peer that has no connection to this node any more, and is there: what belongs to it, and was not sent yet, is sent later. */
   peerParted(peerId: string): void;
   /** True while records wait to be sent to the peer, or are being sent. */
   isSendingTo(peerId: string): boolean;
@@ -318,6 +318,11 @@ export function createProviding(
     () => namedPeers.size > 0,
     async () => tellThem(namedPeers),
   );
+  const peerNamed = (peerId: string) => {
+    if (entries.size === 0) return;
+    namedPeers.add(peerId);
+    tellNamedPeers();
+  };
   const replaceLeftPeers = createRounds(
     leftPeerDelayMs,
     () => leftPeers.size > 0,
@@ -427,18 +432,16 @@ export function createProviding(
       newPeers.add(peerId);
       tellNewPeers();
     },
-    peerNamed(peerId) {
-      if (entries.size === 0) return;
-      namedPeers.add(peerId);
-      tellNamedPeers();
-    },
+    peerNamed,
     peerLeft(peerId, position) {
       newPeers.delete(peerId);
       namedPeers.delete(peerId);
       leftPeers.set(peerId, position);
       replaceLeftPeers();
     },
-    peerParted: (peerId) => void newPeers.delete(peerId),
+    peerParted(peerId) {
+      if (newPeers.delete(peerId)) peerNamed(peerId);
+    },
     isSendingTo: (peerId) => outboxes.has(peerId) || newPeers.has(peerId),
     stats() {
       let waiting = 0;

@@ -175,6 +175,22 @@ describe('createP2pRouter()', () => {
     await isWell();
   });
 
+  test('ends streams of a peer that reads none of its answers, and keeps what it holds for it within bounds', async () => {
+    await using cleanup = new AsyncDisposableStack();
+    const { victim, open, isWell } = await startVictim(cleanup);
+    const question = encodeMessage({ type: MESSAGE_TYPES.getProviders, key: contentMultihash(KEY) });
+    const flood = concat(Array.from({ length: 1500 }, () => question));
+    const streams = await Promise.all(Array.from({ length: 60 }, async () => open().catch(() => undefined)));
+    for (const stream of streams) {
+      if (stream?.status !== 'open' || stream.readStatus !== 'readable') continue;
+      stream.pause();
+      for (let round = 0; round < 6; round++) if (stream.status === 'open') stream.send(flood);
+    }
+    await until(() => victim.stats().refused.slow_reader > 0);
+    await until(() => streams.every((stream) => stream?.status !== 'open'));
+    await isWell();
+  });
+
   test('takes notices of nobody but of the sender, and survives a flood of them', async () => {
     await using cleanup = new AsyncDisposableStack();
     const { open, isWell } = await startVictim(cleanup);

@@ -220,7 +220,7 @@ export async function createP2pRouter(deps: P2pRouterDeps, options: P2pRouterOpt
 
   const network = createBootstrapNetwork(node, logger, (peer) => dht.hasParted(nameOf(peer)));
   const cap = capConnections(
-    { libp2p, dht, nowMs: () => Date.now() },
+    { libp2p, dht, timers: systemTimers, nowMs: () => Date.now() },
     { maxConnections: budget.maxConnections },
     stopped.signal,
   );

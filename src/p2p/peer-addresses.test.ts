@@ -1,7 +1,17 @@
 import { describe, expect, test } from 'bun:test';
 import { multiaddr } from '@multiformats/multiaddr';
 
-import { ipOf, peerIps } from './peer-addresses.ts';
+import { ipOf, originOf, peerIps } from './peer-addresses.ts';
+
+test.each([
+  ['/ip4/10.0.0.1/tcp/5001', '10.0.0.1'],
+  ['/ip6/::ffff:10.0.0.1/tcp/40000', '10.0.0.1'],
+  ['/ip6/fd00:0:0:7::1/tcp/5001', 'fd00000000000007/64'],
+  ['/ip6/fd00:0:0:7:ffff:1:2:3/tcp/9', 'fd00000000000007/64'],
+  ['/ip6/fd00:0:0:8::1/tcp/5001', 'fd00000000000008/64'],
+])('originOf() %s is %s', (address, origin) => {
+  expect(originOf(multiaddr(address))).toBe(origin);
+});
 
 describe('peerIps()', () => {
   const cases: [string, string[], string[]][] = [

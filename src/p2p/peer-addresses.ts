@@ -48,15 +48,9 @@ const IP6_NETWORK_BYTES = 8;
  * half of its IPv6 address. Text, one spelling of each; the whole multiaddr of what is not an IP.
  */
 export function originOf(address: Multiaddr): string {
-  const ip = ipOf(address);
-  return ip === undefined ? address.toString() : originOfIp(ip);
-}
-
-/** The same of an IP, in any spelling; the text itself of what is not an IP. */
-export function originOfIp(text: string): string {
-  const ip = canonicalIp(text);
+  const ip = canonicalIp(ipOf(address) ?? '');
   const bytes = ip === undefined ? undefined : parseIp(ip);
-  if (ip === undefined || bytes === undefined) return text;
+  if (ip === undefined || bytes === undefined) return address.toString();
   return bytes.length > IP6_NETWORK_BYTES ? `${bytes.subarray(0, IP6_NETWORK_BYTES).toHex()}/64` : ip;
 }
 
