@@ -36,8 +36,9 @@ function setUp(options: Partial<DoorOptions> = {}) {
     }
   };
   /** Turns begin a microtask later. */
-  const knock = async (origin: string, standing: Standing = 'member') => {
+  const knock = async (origin: string, standing: Standing = 'member', isHeard = true) => {
     const visit = door.knock({ origin, standing });
+    if (isHeard) visit?.heard();
     visit?.turn.then(
       (signal) => {
         begun.add(visit);
@@ -122,6 +123,19 @@ describe('createDoor()', () => {
     expect(late.size).toBe(0);
     pass(1000);
     expect(late.size).toBe(1);
+  });
+
+  test('keeps no place for connections that say nothing, and ends them', async () => {
+    const { door, begun, knock, pass } = setUp();
+    const silent: (Visit | undefined)[] = [];
+    for (let host = 0; host < 7; host++) silent.push(await knock(`10.0.0.${host}`, 'member', false));
+    const outcomes = silent.map(async (visit) => visit?.turn.then(() => 'begun').catch(() => 'ended'));
+    const other = await knock('10.0.1.1');
+    expect(begun.size).toBe(1);
+    expect(other !== undefined && begun.has(other)).toBe(true);
+    pass(5000);
+    expect(await Promise.all(outcomes)).toEqual(silent.map(() => 'ended'));
+    expect(door.refused.slow_handshake).toBe(7 + 1);
   });
 
   test('keeps half of the places for members, who come first', async () => {

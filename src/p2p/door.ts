@@ -25,7 +25,7 @@ export interface DoorOptions {
   readonly guestConnections: number;
   /** Handshakes that are done at a time. Addresses that are not of members have half of them. */
   readonly places: number;
-  /** Handshakes that wait for a place. */
+  /** Connections that wait for a place, or have not said anything yet. */
   readonly waiting: number;
   /** Longest time that a handshake waits for its place, in ms. */
   readonly waitMs: number;
@@ -46,7 +46,7 @@ export type DoorRefusal =
 export interface Visit {
   /** Resolves when the handshake may begin. The signal tells that it takes too long. */
   readonly turn: Promise<AbortSignal>;
-  /** Something has come on the connection. */
+  /** Something has come on the connection. Before that it waits for no place: it needs no time of this node's. */
   heard(): void;
   /** The handshake is done. */
   opened(): void;
@@ -92,6 +92,7 @@ export function createDoor({ nowMs, timers }: DoorDeps, options: DoorOptions): D
   /** The one that knocked last comes last. */
   const addresses = new Map<string, Address>();
   const waiting = { members: new Set<() => void>(), others: new Set<() => void>() };
+  let pending = 0;
   const refused: Record<DoorRefusal, number> = {
     rate: 0,
     address_handshakes: 0,
@@ -121,7 +122,7 @@ export function createDoor({ nowMs, timers }: DoorDeps, options: DoorOptions): D
     const most = isMember ? limits.connections : limits.guestConnections;
     if (address.connections >= most) return 'address_connections';
     if (address.tokens < 1) return 'rate';
-    if (waiting.members.size + waiting.others.size >= options.waiting) return 'handshakes';
+    if (pending >= options.waiting / (isMember ? 1 : 2)) return 'handshakes';
     if (connections >= options.connections || (!isMember && guestConnections >= options.guestConnections)) {
       return 'connections';
     }
@@ -152,13 +153,14 @@ export function createDoor({ nowMs, timers }: DoorDeps, options: DoorOptions): D
       address.connections++;
       address.handshakes++;
       if (!isMember) guestConnections++;
-      let state: 'waiting' | 'shaking hands' | 'open' | 'ended' = 'waiting';
+      pending++;
+      let state: 'silent' | 'waiting' | 'shaking hands' | 'open' | 'ended' = 'silent';
       const late = new AbortController();
       const turn = Promise.withResolvers<AbortSignal>();
       const queue = isMember ? waiting.members : waiting.others;
-      let cancel = timers.after(options.waitMs, () => {
-        refused.handshakes++;
-        turn.reject(new Error('Too many others are waiting'));
+      let cancel = timers.after(options.handshakeMs, () => {
+        refused.slow_handshake++;
+        turn.reject(new Error('Nothing comes on the connection'));
       });
       let beganMs = 0;
       const watch = () => {
@@ -171,6 +173,7 @@ export function createDoor({ nowMs, timers }: DoorDeps, options: DoorOptions): D
       };
       const begin = () => {
         state = 'shaking hands';
+        pending--;
         places++;
         connections++;
         if (!isMember) guestPlaces++;
@@ -182,17 +185,27 @@ export function createDoor({ nowMs, timers }: DoorDeps, options: DoorOptions): D
       const leavePlace = () => {
         const before = state;
         cancel();
-        if (before === 'waiting') queue.delete(begin);
+        queue.delete(begin);
+        if (before === 'silent' || before === 'waiting') pending--;
         if (before !== 'open' && before !== 'ended') address.handshakes--;
         if (before !== 'shaking hands') return;
         places--;
         if (!isMember) guestPlaces--;
       };
-      queue.add(begin);
-      next();
       return {
         turn: turn.promise,
         heard() {
+          if (state === 'silent') {
+            state = 'waiting';
+            cancel();
+            cancel = timers.after(options.waitMs, () => {
+              refused.handshakes++;
+              turn.reject(new Error('Too many others are waiting'));
+            });
+            queue.add(begin);
+            next();
+            return;
+          }
           if (state === 'shaking hands' && !late.signal.aborted) watch();
         },
         opened() {
@@ -204,7 +217,7 @@ export function createDoor({ nowMs, timers }: DoorDeps, options: DoorOptions): D
         ended() {
           if (state === 'ended') return;
           turn.reject(new Error('The connection has ended'));
-          if (state !== 'waiting') connections--;
+          if (state === 'shaking hands' || state === 'open') connections--;
           leavePlace();
           state = 'ended';
           address.connections--;

@@ -30,11 +30,15 @@ export function guardedTcp(
     if (visit === undefined) throw new Error('There is no room for the connection');
     connection.addEventListener('close', () => visit.ended(), { once: true });
     try {
-      // What it sends meanwhile waits in the kernel.
-      connection.pause();
+      let isWaiting = true;
+      const unbound = boundHandshake(connection, () => {
+        // What it sends while it waits stays in the kernel.
+        if (isWaiting) connection.pause();
+        visit.heard();
+      });
       const late = await visit.turn;
+      isWaiting = false;
       connection.resume();
-      const unbound = boundHandshake(connection, () => visit.heard());
       const signal = AbortSignal.any([late, ...(options.signal === undefined ? [] : [options.signal])]);
       await upgrader.upgradeInbound(connection, { ...options, signal });
       unbound();
