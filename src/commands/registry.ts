@@ -23,10 +23,8 @@ import { build } from '../runtime/build.ts';
 import { systemClock as clock } from '../runtime/clock.ts';
 import { canonicalIp, parseIp } from '../runtime/ip-address.ts';
 import { readMemoryLimit } from '../runtime/memory/memory-limit.ts';
-import { planMemory } from '../runtime/memory/memory-plan.ts';
+import { type MemoryPlan, planMemory } from '../runtime/memory/memory-plan.ts';
 import { aborted } from '../runtime/or-abort.ts';
-import { readMemoryLimit } from '../runtime/memory/memory-limit.ts';
-import { planMemory } from '../runtime/memory/memory-plan.ts';
 import { parseListenAddress } from '../runtime/listen-address.ts';
 import { createTaskGroup } from '../runtime/task-group.ts';
 import { trimMemory } from '../runtime/trim-memory.ts';
@@ -59,6 +57,8 @@ interface Process {
   readonly isPod: boolean;
   /** Released in reverse order at the end: listeners first. */
   readonly running: AsyncDisposableStack;
+  /** What the parts may hold. */
+  readonly plan: MemoryPlan;
 }
 
 /**
@@ -79,7 +79,8 @@ export async function runRegistry(
   const metrics = createMetrics(build);
   logger.info('starting', { ...build });
   try {
-    await compose({ options, logger, metrics, signal, isPod, running });
+    const plan = planMemory(await readMemoryLimit());
+    await compose({ options, logger, metrics, signal, isPod, running, plan });
   } catch (error) {
     // Stopped while it was starting.
     if (error !== signal.reason || !signal.aborted) throw error;
@@ -88,7 +89,7 @@ export async function runRegistry(
 }
 
 async function compose(shared: Process): Promise<void> {
-  const { options, logger, metrics, signal, running } = shared;
+  const { options, logger, metrics, signal, running, plan } = shared;
   const authorization = await readBasicAuth(options.basicAuthDir);
   const { mirroredRegistries } = options;
   // Transfers need the router; what failed before them is not held against anybody.
@@ -123,7 +124,6 @@ async function compose(shared: Process): Promise<void> {
         item.kind === 'tag' ? policy.sharesName(item.tag) : policy.sharesDigest(item.key),
     },
   );
-  const plan = planMemory(await readMemoryLimit());
   const mover = createPlainMover({ fileBufferBudgetBytes: fileChunkBytes(plan) });
   running.defer(() => mover.close());
   transfer = createTransfer(
@@ -193,7 +193,7 @@ async function compose(shared: Process): Promise<void> {
 }
 
 async function startRouter(shared: Process, onPeerReturned: (peerId: string) => void) {
-  const { options, logger, metrics, signal, isPod, running } = shared;
+  const { options, logger, metrics, signal, isPod, running, plan } = shared;
   // The bootstrap listener comes first: nodes that start together ask each other there while they start.
   let router: P2pRouter | undefined;
   if (options.httpBootstrapAddr !== undefined) {
@@ -229,12 +229,7 @@ async function startRouter(shared: Process, onPeerReturned: (peerId: string) => 
         observer: metrics.routing,
         onPeerReturned,
       },
-      {
-        listenAddress: options.routerAddr,
-        announceAddresses,
-        swarmKey,
-        memory: planMemory(await readMemoryLimit()),
-      },
+      { listenAddress: options.routerAddr, announceAddresses, swarmKey, memory: plan },
     ),
   );
   const onChange = (next: readonly string[]) => {
