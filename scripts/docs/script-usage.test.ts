@@ -2,9 +2,12 @@ import { expect, test } from 'bun:test';
 import { REPOSITORY } from '../chart/render-chart.ts';
 import { tryCommand } from '../lab/run-command.ts';
 
-/** Scripts that people type, and whether they need root. scripts/setup and scripts/test are not among them. */
+/** Scripts that people type, and whether they say in one sentence that they need root: scripts/test leaves that to setup. */
 const SCRIPTS: readonly { readonly argv: readonly string[]; readonly needsRoot?: boolean }[] = [
+  { argv: ['scripts/setup'], needsRoot: true },
   { argv: ['scripts/demo'], needsRoot: true },
+  { argv: ['scripts/test'] },
+  { argv: ['scripts/bare-machine'], needsRoot: true },
   { argv: ['bun', 'scripts/lab-up.ts'], needsRoot: true },
   { argv: ['scripts/bench/run'], needsRoot: true },
   { argv: ['scripts/bench/run', '--scenario', 'cluster'], needsRoot: true },
@@ -68,6 +71,8 @@ test.each(SCRIPTS.filter(({ needsRoot }) => needsRoot).map(({ argv }) => [argv.j
 );
 
 test.each([
+  ['scripts/bare-machine 0', 'it takes a number of rounds from 1 to 99'],
+  ['scripts/bare-machine 1 2', 'it takes a number of rounds from 1 to 99'],
   ['bun scripts/lab-up.ts 0', "NODES is a whole number from 1 on, not '0'"],
   ['bun scripts/lab-up.ts three', "NODES is a whole number from 1 on, not 'three'"],
   ['bun scripts/lab-up.ts 3 4', "Unexpected argument '4'"],
