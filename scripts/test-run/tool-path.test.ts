@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createToolPath, parsePackages } from './tool-path.ts';
@@ -35,6 +35,51 @@ describe('createToolPath()', () => {
     }
     for (const name of ['curl', 'containerd', 'no-such-command', 'node', 'gcc', 'python3']) {
       expect({ name, found: which(path, name) }).toEqual({ name, found: null });
+    }
+  });
+
+  test('createToolPath() takes a package of two architectures, and none that is not installed', async () => {
+    const [admin, before] = [join(folder, 'dpkg'), process.env['DPKG_ADMINDIR']];
+    const packages = [
+      ['twice', 'amd64', 'installed', '/bin/sh'],
+      ['twice', 'i386', 'installed', '/bin/sh'],
+      ['gone', 'amd64', 'not-installed', '/bin/cat'],
+    ] as const;
+    await mkdir(join(admin, 'info'), { recursive: true });
+    await writeFile(join(admin, 'info/format'), '1\n');
+    const stanzas = packages.map(
+      ([name, architecture, status]) =>
+        `Package: ${name}\nArchitecture: ${architecture}\nStatus: install ok ${status}\nPriority: required\n` +
+        'Multi-Arch: same\nVersion: 1\nMaintainer: a\nDescription: b\n',
+    );
+    await writeFile(join(admin, 'status'), stanzas.join('\n'));
+    for (const [name, architecture, status, file] of packages) {
+      if (status === 'installed') {
+        await writeFile(join(admin, `info/${name}:${architecture}.list`), `${file}\n`);
+      }
+    }
+    process.env['DPKG_ADMINDIR'] = admin;
+    try {
+      const path = await createToolPath({ folder: join(folder, 'path'), packages: '', optional: [] });
+      expect([which(path, 'sh'), which(path, 'cat')]).toEqual([join(path, 'sh'), null]);
+    } finally {
+      if (before === undefined) delete process.env['DPKG_ADMINDIR'];
+      else process.env['DPKG_ADMINDIR'] = before;
+    }
+  });
+
+  test('createToolPath() finds a command for root without a PATH that leads there', async () => {
+    const before = process.env['PATH'];
+    process.env['PATH'] = '/usr/bin:/bin';
+    try {
+      const path = await createToolPath({
+        folder: join(folder, 'path'),
+        packages: 'iproute2 tc\n',
+        optional: [],
+      });
+      expect(which(path, 'tc')).toBe(join(path, 'tc'));
+    } finally {
+      process.env['PATH'] = before;
     }
   });
 

@@ -46,12 +46,12 @@ export async function createToolPath({ folder, packages, optional }: ToolPathOpt
   for (const [name, target] of alternatives(files)) targets.set(name, target);
   // A command from elsewhere than Debian's package is as good, and may be the only copy that there is.
   for (const name of named.flatMap(({ commands }) => commands)) {
-    const path = Bun.which(name);
+    const path = find(name);
     if (path === null) throw new Error(`${name} is not on the PATH: run scripts/setup`);
     targets.set(name, path);
   }
   for (const name of optional) {
-    const path = Bun.which(name);
+    const path = find(name);
     if (path !== null) targets.set(name, path);
   }
   targets.set('bun', process.execPath);
@@ -60,13 +60,21 @@ export async function createToolPath({ folder, packages, optional }: ToolPathOpt
   return folder;
 }
 
+/** Also where Debian puts commands for root, which are not on the PATH of other users. */
+function find(name: string): string | null {
+  return Bun.which(name, { PATH: `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin` });
+}
+
 /** What Debian has on every machine, the smallest too. */
 async function essentialPackages(): Promise<readonly string[]> {
-  const list = await runCommand(['dpkg-query', '-W', '-f', '${Package} ${Essential} ${Priority}\n']);
+  // Its name with its architecture, if there may be several: dpkg-query does not choose between them.
+  const format = '${binary:Package} ${db:Status-Status} ${Essential} ${Priority}\n';
+  const list = await runCommand(['dpkg-query', '-W', '-f', format]);
   return list
     .split('\n')
     .map((line) => line.split(' '))
-    .filter(([, essential, priority]) => essential === 'yes' || priority === 'required')
+    .filter(([, status]) => status === 'installed')
+    .filter(([, , essential, priority]) => essential === 'yes' || priority === 'required')
     .map(([name = '']) => name);
 }
 
