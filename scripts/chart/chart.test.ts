@@ -124,6 +124,16 @@ describe.skipIf(found === undefined)('the chart (needs helm)', () => {
     expect(message.includes('--set image.tag= --set image.digest=')).toBe(hasTag);
   });
 
+  test.each(['', ':0.1.0'])(
+    'the former default of this chart is refused, because it was never published: %p',
+    (tag) => {
+      const message = refusal(image({ repository: `ghcr.io/spegel-ts/spegel${tag}` }));
+      expect(message).toContain('a former default that was never published');
+      expect(message).toContain('--set image.repository=registry.example/spegel');
+      expect(refusal(image({ repository: 'registry.example/spegel-ts/spegel' }))).toBe('');
+    },
+  );
+
   test.each(['spegel-v0.7.4', 'spegel-successor'])('values of %s are refused without an image', (name) => {
     const message = refusal({}, [join(GOLDEN_FOLDER, `values-${name}.json`)]);
     expect(message).toContain(`image.repository is ghcr.io/spegel-org/spegel${FOREIGN}`);

@@ -47,6 +47,11 @@ name, and would run as root on the nodes. Spegel (Go)'s own image, wherever it i
 {{- $image := .Values.image | default dict -}}
 {{- $repository := $image.repository | default "" -}}
 {{- $isForeign := regexMatch "(^|/)(spegel-org|xenitab)/spegel(:[^/]*)?$" $repository -}}
+{{/* What was the default here before: helm upgrade --reuse-values keeps it. */}}
+{{- $isFormer := regexMatch "^ghcr[.]io/spegel-ts/spegel(:[^/]*)?$" $repository -}}
+{{- if $isFormer -}}
+{{- fail (printf "image.repository is %s, a former default that was never published, so that a stranger could register it: build an image with scripts/image, push it to a registry of yours (docs/IMAGE.md), and name it with --set image.repository=registry.example/spegel" $repository) -}}
+{{- end -}}
 {{- if or (eq $repository "") $isForeign -}}
 {{- $what := ternary (printf "image.repository is %s, which is the image of Spegel (Go), another program" $repository) "image.repository is not set" $isForeign -}}
 {{- $clear := ternary ", and take out a tag or digest of Spegel (Go)'s image with --set image.tag= --set image.digest=" "" (or $isForeign (not (empty $image.tag)) (not (empty $image.digest))) -}}
