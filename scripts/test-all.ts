@@ -46,7 +46,11 @@ const folder = await mkdtemp(join(tmpdir(), 'spegel-test-'));
 const results: StepResult[] = [];
 try {
   const packages = await readFile(join(import.meta.dir, 'packages'), 'utf8');
-  const path = await createToolPath({ folder: join(folder, 'path'), packages, optional: ['helm'] });
+  const path = await createToolPath({
+    folder: join(folder, 'path'),
+    packages,
+    optional: [['helm', 'version']],
+  });
   for (const step of STEPS) results.push(await runStep(step, { folder, path }));
 } finally {
   await rm(folder, { recursive: true, force: true });

@@ -28,7 +28,7 @@ describe('createToolPath()', () => {
     const path = await createToolPath({
       folder: join(folder, 'path'),
       packages: 'iproute2 ip tc\n',
-      optional: ['no-such-command', 'skopeo'],
+      optional: [['no-such-command'], ['skopeo', '--version']],
     });
     for (const name of ['sh', 'bash', 'mount', 'unshare', 'tar', 'awk', 'ip', 'tc', 'bun', 'skopeo']) {
       expect({ name, found: which(path, name) !== null }).toEqual({ name, found: true });
@@ -78,6 +78,27 @@ describe('createToolPath()', () => {
         optional: [],
       });
       expect(which(path, 'tc')).toBe(join(path, 'tc'));
+    } finally {
+      process.env['PATH'] = before;
+    }
+  });
+
+  test('createToolPath() leaves out an optional command that does not work with that PATH alone', async () => {
+    const bin = join(folder, 'bin');
+    await mkdir(bin);
+    await writeFile(join(bin, 'elsewhere'), '#!/bin/sh\nexit 0\n', { mode: 0o755 });
+    await writeFile(join(bin, 'wrapper'), '#!/bin/sh\nexec elsewhere "$@"\n', { mode: 0o755 });
+    await writeFile(join(bin, 'other'), '#!/bin/sh\n[ "$1" = version ]\n', { mode: 0o755 });
+    const before = process.env['PATH'];
+    process.env['PATH'] = `${bin}:${before}`;
+    try {
+      const path = await createToolPath({
+        folder: join(folder, 'path'),
+        packages: '',
+        optional: [['wrapper', 'version'], ['other', 'version'], ['elsewhere'], ['sh', '-c', 'exit 1']],
+      });
+      const names = ['wrapper', 'other', 'elsewhere', 'sh'].filter((name) => which(path, name) !== null);
+      expect(names).toEqual(['other', 'elsewhere', 'sh']);
     } finally {
       process.env['PATH'] = before;
     }

@@ -1,6 +1,6 @@
-import { existsSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, symlinkSync, unlinkSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { runCommand } from '../lab/run-command.ts';
+import { runCommand, tryCommand } from '../lab/run-command.ts';
 
 /** A package of Debian that scripts/setup installs, and the commands it is installed for. */
 interface NamedPackage {
@@ -14,8 +14,11 @@ export interface ToolPathOptions {
   readonly folder: string;
   /** The text of scripts/packages. */
   readonly packages: string;
-  /** Commands that are linked if they are on the PATH, and do without otherwise. */
-  readonly optional: readonly string[];
+  /**
+   * Commands that are linked if they are on the PATH and work with the new one, and left out otherwise: each with arguments with
+   * which it ends with 0. A script around a program elsewhere does not, nor does another program of that name.
+   */
+  readonly optional: readonly (readonly [name: string, ...args: string[]])[];
 }
 
 /** The lines of scripts/packages: a package, then its commands. Lines that start with # are comments. */
@@ -50,13 +53,20 @@ export async function createToolPath({ folder, packages, optional }: ToolPathOpt
     if (path === null) throw new Error(`${name} is not on the PATH: run scripts/setup`);
     targets.set(name, path);
   }
-  for (const name of optional) {
-    const path = find(name);
-    if (path !== null) targets.set(name, path);
-  }
   targets.set('bun', process.execPath);
   mkdirSync(folder);
   for (const [name, target] of targets) symlinkSync(target, join(folder, name));
+  for (const [name, ...args] of optional) {
+    const path = find(name);
+    if (path === null || targets.has(name)) continue;
+    const link = join(folder, name);
+    symlinkSync(path, link);
+    const works = await tryCommand([link, ...args], { env: { PATH: folder } }).then(
+      ({ exitCode }) => exitCode === 0,
+      () => false,
+    );
+    if (!works) unlinkSync(link);
+  }
   return folder;
 }
 
