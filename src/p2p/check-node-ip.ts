@@ -5,7 +5,7 @@ import type { AnnounceFacts } from './announceable-addresses.ts';
 import { readNetworkFacts } from './network-facts.ts';
 
 /** Bun lists a new interface up to 2 s after it was set up, and a network may be set up while this program starts. */
-const PATIENCE_MS = 5000;
+const GRACE_MS = 5000;
 const PAUSE_MS = 1000;
 
 /** What checkNodeIp needs. */
@@ -32,7 +32,7 @@ export async function checkNodeIp(
       const { interfaces } = await readFacts(nodeIp);
       const found = Object.values(interfaces).flatMap((addresses) => addresses ?? []);
       if (found.some(({ address }) => canonicalIp(address) === wanted)) return;
-      if (clock.nowMs() - startMs >= PATIENCE_MS) {
+      if (clock.nowMs() - startMs >= GRACE_MS) {
         const others = found.filter(({ internal }) => !internal).map(({ address }) => address);
         logger.warn(
           'No interface of this machine has the address in NODE_IP, so another one is announced: correct it, or leave it out',
