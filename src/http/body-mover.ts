@@ -36,6 +36,13 @@ export interface PeerRequestLimits {
   readonly signal: AbortSignal;
 }
 
+/** How long the parts of a small peer request may take, and how much it may bring. */
+export interface SmallRequestLimits extends PeerRequestLimits {
+  readonly maxBytes: number;
+  /** Asked with the body's size before it is read: whether there is room for it. If not, that is TOO_LARGE. */
+  readonly admit?: ((sizeBytes: number) => Promise<boolean>) | undefined;
+}
+
 /** The head of a peer's answer. Its body has not been read. */
 export interface PeerAnswer {
   readonly status: number;
@@ -179,10 +186,7 @@ export interface BodyMover {
    * Sends a request and reads the whole body, at most maxBytes (PeerRequestError TOO_LARGE) and, once the head is
    * there, until the signal aborts. A body that request() could not give is INVALID_RESPONSE with a 2xx, empty with another status.
    */
-  requestSmall(
-    request: PeerRequest,
-    limits: PeerRequestLimits & { readonly maxBytes: number },
-  ): Promise<SmallPeerAnswer>;
+  requestSmall(request: PeerRequest, limits: SmallRequestLimits): Promise<SmallPeerAnswer>;
   /** Closes idle connections and refuses further requests. */
   close(): Promise<void>;
 }

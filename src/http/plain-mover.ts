@@ -97,8 +97,16 @@ export function createPlainMover({
     openBytes: createBytesSource,
     readBody: (body, { maxBytes, signal }) => readWholeBody(body, maxBytes, signal),
     request,
-    async requestSmall(peerRequest, { maxBytes, ...limits }) {
+    async requestSmall(peerRequest, { maxBytes, admit, ...limits }) {
       const answer = await request(peerRequest, limits);
+      const { body } = answer;
+      if (body !== undefined && body.sizeBytes <= maxBytes && (await admit?.(body.sizeBytes)) === false) {
+        body.close();
+        throw new PeerRequestError(
+          'TOO_LARGE',
+          `There is no room for an answer of ${body.sizeBytes} bytes now`,
+        );
+      }
       const bytes = await readSmallBody(peerRequest, answer, maxBytes, limits.signal);
       return { status: answer.status, header: (name) => answer.header(name), bytes };
     },

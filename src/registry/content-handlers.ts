@@ -86,13 +86,9 @@ export function createContentHandlers(deps: ContentDeps) {
     }
   };
 
-  /** Throws 503 if there is no share in time. */
-  const enter = async (
-    shares: FairShares,
-    weight: number,
-    { client, favoured }: AdmittedRequest,
-  ): Promise<HeldShare> => {
-    const share = await shares.enter({
+  /** Undefined if there is no share in time. */
+  const tryEnter = async (shares: FairShares, weight: number, { client, favoured }: AdmittedRequest) =>
+    shares.enter({
       key: addressShare(client.remoteAddress),
       weight,
       favoured,
@@ -100,6 +96,9 @@ export function createContentHandlers(deps: ContentDeps) {
       stalledMs: () => client.stalledMs,
       evict: () => client.breakOff(),
     });
+  /** Throws 503 if there is no share in time. */
+  const enter = async (shares: FairShares, weight: number, request: AdmittedRequest): Promise<HeldShare> => {
+    const share = await tryEnter(shares, weight, request);
     if (share === undefined) throw overloaded();
     return share;
   };
@@ -182,9 +181,22 @@ export function createContentHandlers(deps: ContentDeps) {
     const cached = 'digest' in path ? cache.get(path.digest) : undefined;
     const { repository, registry } = path;
     const reference = 'digest' in path ? path.digest : path.tag;
-    using _share = await enter(shares.manifests, cached?.bytes.length ?? SHORT_BODY_BYTES, request);
+    // Enough for most; what turns out to be larger gets another share before it is read.
+    const held: { share: HeldShare | undefined } & Disposable = {
+      share: await enter(shares.manifests, cached?.bytes.length ?? SHORT_BODY_BYTES, request),
+      [Symbol.dispose]() {
+        this.share?.[Symbol.dispose]();
+      },
+    };
+    using _held = held;
+    const admit = async (sizeBytes: number): Promise<boolean> => {
+      if (sizeBytes <= SHORT_BODY_BYTES) return true;
+      held.share?.[Symbol.dispose]();
+      held.share = await tryEnter(shares.manifests, sizeBytes, request);
+      return held.share !== undefined;
+    };
     const fetched =
-      cached ?? (await transfer.fetchManifest({ key, repository, registry, reference }, client.gone));
+      cached ?? (await transfer.fetchManifest({ key, repository, registry, reference, admit }, client.gone));
     if (!('bytes' in fetched)) {
       if (client.gone.aborted) {
         return { response: new Response(null, { status: CLIENT_GONE_STATUS }), handler: 'mirror' };

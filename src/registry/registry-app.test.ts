@@ -5,6 +5,7 @@ import { type Digest, digestOf } from '../oci/digest.ts';
 import { MEDIA_TYPE } from '../oci/media-type.ts';
 import { parseReference } from '../oci/reference.ts';
 import { systemClock } from '../runtime/clock.ts';
+import type { FairShares } from '../runtime/fair-shares.ts';
 import { planMemory } from '../runtime/memory/memory-plan.ts';
 import { StoreUnavailableError } from '../store/content-store.ts';
 import { parseImageFilter } from '../store/image-filter.ts';
@@ -15,7 +16,7 @@ import {
   type PeerScript,
 } from '../transfer/testing/scripted-cluster.ts';
 import { createRegistryApp } from './registry-app.ts';
-import { createRegistryShares } from './registry-shares.ts';
+import { createRegistryShares, type RegistryShares } from './registry-shares.ts';
 
 const encode = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
 const MANIFEST = encode({ schemaVersion: 2, config: {}, layers: [] });
@@ -32,6 +33,8 @@ interface SetUp {
   readonly filters?: readonly string[];
   readonly mirroredRegistries?: readonly string[];
   readonly authorization?: string;
+  /** Default: those of a limit of 128 MiB. */
+  readonly shares?: RegistryShares;
   /** Names of the images that lead to the content. */
   readonly images?: readonly string[];
 }
@@ -84,7 +87,7 @@ function setUp(given: SetUp) {
       logger: silentLogger,
       clock: systemClock,
       policy,
-      shares: createRegistryShares(systemClock, planMemory()),
+      shares: given.shares ?? createRegistryShares(systemClock, planMemory()),
       isFavoured: () => false,
     },
     { mirroredRegistries, authorization, manifestCacheBytes: 1_000_000 },
@@ -390,5 +393,38 @@ describe('what is no pull request', () => {
     const { response, json } = await setUp({ has: true }).request(path, { method });
     expect(response.status).toBe(status);
     expect(await json()).toMatchObject({ errors: [{ code }] });
+  });
+});
+
+describe('shares', () => {
+  /** Shares of which nothing is left. */
+  const none: FairShares = { enter: async () => undefined, held: 1, waiting: 0 };
+  const all = createRegistryShares(systemClock, planMemory());
+
+  test.each<[string, Partial<RegistryShares>, string, number]>([
+    ['requests', { requests: none }, manifestUrl(DIGEST), 503],
+    ['manifests, for one that peers have', { manifests: none }, manifestUrl(DIGEST), 503],
+    ['bodies', { bodies: none }, blobUrl(DIGEST), 503],
+    ['bodies, for a manifest', { bodies: none }, manifestUrl(DIGEST), 200],
+    ['requests, for a probe', { requests: none }, '/readyz', 200],
+  ])('without a share of %s: %#', async (_what, shares, url, status) => {
+    const { request } = setUp({ peers: [{}], shares: { ...all, ...shares } });
+    const { response, json } = await request(url);
+    expect(response.status).toBe(status);
+    if (status === 503) expect(await json()).toMatchObject({ errors: [{ code: 'UNAVAILABLE' }] });
+  });
+
+  test('a short blob of this node needs no share of the bodies', async () => {
+    const { request } = setUp({ has: true, shares: { ...all, bodies: none } });
+    expect((await request(blobUrl(DIGEST))).response.status).toBe(200);
+  });
+
+  test('shares are given back, whatever becomes of the request', async () => {
+    const shares = createRegistryShares(systemClock, planMemory());
+    for (const given of [{ has: true }, { peers: [{}] }, { peers: [] }, { away: true }]) {
+      const { request } = setUp({ ...given, shares });
+      for (const url of [manifestUrl(DIGEST), manifestUrl('v1'), blobUrl(DIGEST)]) await request(url);
+    }
+    expect([shares.requests.held, shares.bodies.held, shares.manifests.held]).toEqual([0, 0, 0]);
   });
 });

@@ -37,6 +37,8 @@ export interface ManifestRequest {
   readonly registry: string | undefined;
   /** The digest or tag. */
   readonly reference: string;
+  /** Asked with a manifest's size before it is read: whether there is room for it. Default: there is. */
+  readonly admit?: ((sizeBytes: number) => Promise<boolean>) | undefined;
 }
 
 /** Nobody gave an answer; why. */
@@ -49,7 +51,7 @@ export interface NotFetched {
 export async function fetchManifest(
   deps: SmallRequestDeps,
   options: TransferOptions,
-  { key, repository, registry, reference }: ManifestRequest,
+  { key, repository, registry, reference, admit }: ManifestRequest,
   signal: AbortSignal,
 ): Promise<FetchedManifest | NotFetched> {
   using deadline = createDeadline(deps.clock, SMALL_REQUEST_TIMEOUT_MS, signal);
@@ -63,6 +65,7 @@ export async function fetchManifest(
         connectTimeoutMs: CONNECT_TIMEOUT_MS,
         headTimeoutMs: HEAD_TIMEOUT_MS,
         maxBytes: MAX_MANIFEST_BYTES,
+        admit,
         signal: perPeer.signal,
       },
     );

@@ -57,6 +57,29 @@ export function testSmallPeerRequests({ peer, mover, askBody }: Rig): void {
       expect(pattern(1000).equals(answer.bytes)).toBe(true);
     });
 
+    test('asks whether there is room before it reads, and takes no byte if there is none', async () => {
+      const { port } = await peer((socket) => {
+        socket.write(okHead(1000));
+        socket.write(pattern(1000));
+      });
+      const asked: number[] = [];
+      const ask = (isRoom: boolean) =>
+        mover().requestSmall(
+          { method: 'GET', host: '127.0.0.1', port, path: '/', headers: {} },
+          {
+            ...ASK,
+            maxBytes: 1000,
+            admit: async (sizeBytes) => {
+              asked.push(sizeBytes);
+              return isRoom;
+            },
+          },
+        );
+      expect(await rejectionOf(ask(false))).toMatchObject({ code: 'TOO_LARGE' });
+      expect(pattern(1000).equals((await ask(true)).bytes)).toBe(true);
+      expect(asked).toEqual([1000, 1000]);
+    });
+
     test('reads a body that comes in many pieces', async () => {
       const sizeBytes = 3_000_000;
       const { port } = await peer((socket) => {
