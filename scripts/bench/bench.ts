@@ -26,12 +26,16 @@ Routing, with processes compiled from this folder (no containerd, no binary need
 
   scripts/bench/run --scenario cluster [--nodes 40] [--keys 100] [--measure idle,lookups,...] [--json]
   scripts/bench/run --scenario records [--records 20000,100000] [--json]
-  scripts/bench/run --scenario sim [--nodes 1000] [--json]`;
+  scripts/bench/run --scenario sim [--nodes 1000] [--json]
+
+What hostile and heavy loads do to a node with a memory limit, with the binary, among real containerds:
+
+  scripts/bench/run --scenario hostile [--loads many-layers,...] [--seconds 60] [--limit-mib 128] [--json]`;
 
 const SCRIPT = 'bench';
 const SCENARIOS = ['warm', 'miss', 'all'];
 /** Programs of their own, which scripts/bench/run starts. */
-const OTHER_SCENARIOS = ['cluster', 'records', 'sim'];
+const OTHER_SCENARIOS = ['cluster', 'records', 'sim', 'hostile'];
 const MB = 1e6;
 /** Upstream, the holder and the puller have it once each as content and, unpacked, once more; and some slack. */
 const COPIES = 6;

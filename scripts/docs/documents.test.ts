@@ -54,6 +54,8 @@ const FLAGS_OF_OTHERS = new Set([
   '--node',
   '--nodes',
   '--other',
+  '--binary',
+  '--limit-view',
   '--platform',
   '--reset-then-reuse-values',
   '--reuse-values',

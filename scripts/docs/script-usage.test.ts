@@ -11,6 +11,7 @@ const SCRIPTS: readonly { readonly argv: readonly string[]; readonly needsRoot?:
   { argv: ['bun', 'scripts/lab-up.ts'], needsRoot: true },
   { argv: ['scripts/bench/run'], needsRoot: true },
   { argv: ['scripts/bench/run', '--scenario', 'cluster'], needsRoot: true },
+  { argv: ['scripts/bench/run', '--scenario', 'hostile'], needsRoot: true },
   { argv: ['scripts/bench/run', '--scenario', 'records'] },
   { argv: ['scripts/bench/run', '--scenario', 'sim'] },
   { argv: ['scripts/build'] },
@@ -80,8 +81,9 @@ test.each([
   ['scripts/bench/run --size-mb=-1', "--size-mb is a number above zero, not '-1'"],
   [
     'scripts/bench/run --scenario hot',
-    "--scenario has no 'hot', only warm, miss, all, cluster, records, sim",
+    "--scenario has no 'hot', only warm, miss, all, cluster, records, sim, hostile",
   ],
+  ['scripts/bench/run --scenario hostile --loads all,x', "--loads has no 'x', only many-layers, "],
   ['scripts/bench/run --scenario cluster --measure idle,x', "--measure has no 'x', only idle, "],
 ])('%s is refused with its reason', async (command, reason) => {
   const { exitCode, stderr } = await runAsAUser(command.split(' '));

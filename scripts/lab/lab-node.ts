@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Containerd, type CtrOptions, startContainerd } from './containerd.ts';
-import { createMemoryCgroup } from './memory-cgroup.ts';
+import { createMemoryCgroup, type LimitView } from './memory-cgroup.ts';
 import { createMirror, type Mirror, type MirrorDeps } from './mirror.ts';
 import { type Endpoint, ipv4Of, type LinkShape } from './network.ts';
 import { writeImageArchive } from './image-archive.ts';
@@ -40,6 +40,8 @@ export interface NodeOptions {
   readonly hasFront?: boolean;
   /** Runs the mirror in a memory cgroup of this size, TCP's buffers included. Default: no limit. */
   readonly memoryLimitBytes?: number;
+  /** Whether the mirror can find that limit. Default hidden. */
+  readonly limitView?: LimitView;
 }
 
 /** A machine with a containerd and, unless it was made without, a mirror. */
@@ -122,6 +124,7 @@ export async function startLabNode(
             : createMemoryCgroup(deps, {
                 name: endpoint.namespace.name,
                 limitBytes: options.memoryLimitBytes,
+                view: options.limitView,
               }),
       },
     );

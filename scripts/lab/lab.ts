@@ -7,7 +7,7 @@ import { type LabNode, nodeHost, type NodeOptions, NO_MIRROR, startLabNode } fro
 import { startNameServer, type Zone } from './name-server.ts';
 import { reserveNeighbourTable } from './neighbour-table.ts';
 import type { NetworkNamespace } from './network-namespace.ts';
-import { createLabNetwork, ipv4Of, type LabNetwork } from './network.ts';
+import { createLabNetwork, type Endpoint, ipv4Of, type LabNetwork } from './network.ts';
 import { createLabId } from './lab-id.ts';
 import { sweepDeadLabs } from './sweep.ts';
 import { startUpstream, type Upstream, UPSTREAM_HOST } from './upstream.ts';
@@ -38,11 +38,15 @@ export interface Lab extends AsyncDisposable {
   setZone(zone: Zone): void;
   /** Node n, counted from 1. Throws when there is none. */
   readonly node: (n: number) => LabNode;
+  /** Connects a machine that is not a node. The name has at most 15 characters, as network links have. */
+  attach(name: string): Promise<Endpoint>;
   /** Starts one more node, which joins the others; returns when its mirror is ready. */
   addNode(options?: NodeOptions): Promise<LabNode>;
 }
 
 const UPSTREAM_ADDRESS = 2;
+/** Machines that are neither nodes nor upstream have addresses from here on. */
+const FIRST_MACHINE_ADDRESS = 3;
 /** Two containerds per core start about as fast as one after the other, more only time out. */
 const STARTS_AT_ONCE = 4;
 const DEFAULT_ROOM_BYTES = 4 * 1024 ** 3;
@@ -102,6 +106,7 @@ async function start(cleanup: Cleanup, options: LabOptions): Promise<Lab> {
   await Promise.all(others.map(async (mirror) => mirror.launch()));
   await Promise.all([seed, ...others].map(async (mirror) => mirror?.ready()));
 
+  let machines = 0;
   return {
     id,
     directory,
@@ -118,6 +123,7 @@ async function start(cleanup: Cleanup, options: LabOptions): Promise<Lab> {
       if (node === undefined) throw new RangeError(`There is no node ${n}, only 1 to ${nodes.length}`);
       return node;
     },
+    attach: async (name) => network.attach(name, FIRST_MACHINE_ADDRESS + machines++),
     addNode: async (spec = {}) => {
       const node = await startNode(nodes.length + 1, { ...defaults, ...spec });
       if (node.hasMirror) {

@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Cleanup } from './cleanup.ts';
 
 /** What the processes of a cgroup used so far. */
@@ -8,11 +8,22 @@ export interface MemoryUse {
   readonly peakBytes: number;
   /** Largest charge of TCP's buffers on v1; on v2, what they are now. In bytes. */
   readonly peakTcpBytes: number;
+  /** Whether TCP's buffers are counted apart from the rest, as v1 does. */
+  readonly isTcpApart: boolean;
   /** How often a charge met the limit: the kernel then took page cache back, or killed. */
   readonly atLimit: number;
   /** How often TCP met its own limit, which only v1 has. */
   readonly tcpAtLimit: number;
   readonly oomKills: number;
+}
+
+/** What the processes of a cgroup are charged for now. In bytes. */
+export interface MemoryCharge {
+  /** Everything, that of TCP included. */
+  readonly totalBytes: number;
+  readonly tcpBytes: number;
+  /** Page cache in it, which the kernel takes back before it kills. */
+  readonly cacheBytes: number;
 }
 
 /** A control group that bounds memory. */
@@ -23,7 +34,15 @@ export interface MemoryCgroup {
    * namespace, since `ip netns exec` mounts another /sys.
    */
   readonly enter: readonly string[];
+  /**
+   * Prefix that shows a command its control group, if it is to be seen. It has to stand behind what enters a network
+   * namespace: it needs the mount namespace that `ip netns exec` makes.
+   */
+  readonly show: readonly string[];
   use(): MemoryUse;
+  charge(): MemoryCharge;
+  /** Counts anew: the group is removed and made again. Throws while a process is in it. */
+  reset(): void;
 }
 
 /** Options of createMemoryCgroup. */
@@ -31,7 +50,16 @@ export interface MemoryCgroupOptions {
   readonly name: string;
   /** For everything, TCP's buffers included, which v1 counts apart and bounds by the same number. */
   readonly limitBytes: number;
+  /** Default hidden. */
+  readonly view?: LimitView | undefined;
 }
+
+/**
+ * Whether a process can find its limit: `seen` as in a container, whose own group is all that it sees; `hidden` as
+ * where the limit is one of a group around its own. Bun's engine looks for it, and collects garbage much sooner when it
+ * finds a small one: hidden is the harder case.
+ */
+export type LimitView = 'hidden' | 'seen';
 
 /** Where the memory controller is. */
 interface Controller {
@@ -45,12 +73,12 @@ const REMOVE_WAIT_MS = 2_000;
 /** Makes a control group, of v2 where the memory controller is there, else of v1. Needs root. */
 export function createMemoryCgroup(
   { cleanup }: { readonly cleanup: Cleanup },
-  { name, limitBytes }: MemoryCgroupOptions,
+  { name, limitBytes, view = 'hidden' }: MemoryCgroupOptions,
 ): MemoryCgroup {
-  const { version, mount } = findController();
+  const controller = findController();
+  const { version, mount } = controller;
   if (version === 2) writeFileSync(join(mount, 'cgroup.subtree_control'), '+memory');
   const path = join(mount, name);
-  mkdirSync(path);
   cleanup.defer(`memory cgroup ${name}`, () => removeCgroup(path));
   const limits =
     version === 2
@@ -61,15 +89,38 @@ export function createMemoryCgroup(
           // Without a limit v1 does not count TCP's buffers at all.
           'memory.kmem.tcp.limit_in_bytes': limitBytes,
         };
-  for (const [file, value] of Object.entries(limits)) {
-    // Kernels without swap accounting lack its files.
-    if (existsSync(join(path, file))) writeFileSync(join(path, file), String(value));
-  }
+  const make = (): void => {
+    mkdirSync(path);
+    for (const [file, value] of Object.entries(limits)) {
+      // Kernels without swap accounting lack its files.
+      if (existsSync(join(path, file))) writeFileSync(join(path, file), String(value));
+    }
+  };
+  make();
   return {
     limitBytes,
     enter: ['sh', '-c', 'echo $$ >"$0/cgroup.procs" && exec "$@"', path],
+    show: view === 'seen' ? ['sh', '-c', `${showCommands(controller)} && exec "$@"`, name] : [],
     use: () => (version === 2 ? readV2(path) : readV1(path)),
+    charge: () => (version === 2 ? chargeV2(path) : chargeV1(path)),
+    reset: () => {
+      removeCgroup(path);
+      make();
+    },
   };
+}
+
+/** Shell commands that show the group $0 where a container has its own, in a mount namespace with a /sys of its own. */
+function showCommands({ version, mount }: Controller): string {
+  const commands =
+    version === 2
+      ? [`mount -t cgroup2 cgroup ${mount}`]
+      : [
+          `mount -t tmpfs cgroup ${dirname(mount)}`,
+          `mkdir ${mount}`,
+          `mount -t cgroup -o memory cgroup ${mount}`,
+        ];
+  return [...commands, `mount --bind "${mount}/$0" ${mount}`].join(' && ');
 }
 
 /** Removes a control group as soon as the last of its processes is gone. */
@@ -114,6 +165,7 @@ function readV1(path: string): MemoryUse {
   return {
     peakBytes: readNumber(path, 'memory.max_usage_in_bytes'),
     peakTcpBytes: readNumber(path, 'memory.kmem.tcp.max_usage_in_bytes'),
+    isTcpApart: true,
     atLimit: readNumber(path, 'memory.failcnt'),
     tcpAtLimit: readNumber(path, 'memory.kmem.tcp.failcnt'),
     oomKills: readField(path, 'memory.oom_control', 'oom_kill'),
@@ -124,9 +176,27 @@ function readV2(path: string): MemoryUse {
   return {
     peakBytes: readNumber(path, 'memory.peak'),
     peakTcpBytes: readField(path, 'memory.stat', 'sock'),
+    isTcpApart: false,
     atLimit: readField(path, 'memory.events', 'max'),
     tcpAtLimit: 0,
     oomKills: readField(path, 'memory.events', 'oom_kill'),
+  };
+}
+
+function chargeV1(path: string): MemoryCharge {
+  const tcpBytes = readNumber(path, 'memory.kmem.tcp.usage_in_bytes');
+  return {
+    totalBytes: readNumber(path, 'memory.usage_in_bytes') + tcpBytes,
+    tcpBytes,
+    cacheBytes: readField(path, 'memory.stat', 'cache'),
+  };
+}
+
+function chargeV2(path: string): MemoryCharge {
+  return {
+    totalBytes: readNumber(path, 'memory.current'),
+    tcpBytes: readField(path, 'memory.stat', 'sock'),
+    cacheBytes: readField(path, 'memory.stat', 'file'),
   };
 }
 

@@ -44,6 +44,8 @@ export interface Mirror {
   usage(): Promise<ProcessUsage>;
   /** Throws for a mirror without a memory limit. */
   memoryUse(): MemoryUse;
+  /** What bounds its memory; undefined for a mirror without a limit. */
+  readonly memory: MemoryCgroup | undefined;
   log(): Promise<string>;
   /** Runs the binary on the node with other arguments, such as `peers --json`. */
   run(args: readonly string[], options?: { readonly cwd?: string }): Promise<CommandResult>;
@@ -116,7 +118,7 @@ export async function createMirror(deps: MirrorDeps, options: MirrorOptions): Pr
     );
   }
 
-  const enter = [...(memory?.enter ?? []), ...endpoint.namespace.enter];
+  const enter = [...(memory?.enter ?? []), ...endpoint.namespace.enter, ...(memory?.show ?? [])];
   const start = (): Daemon =>
     startDaemon(
       { cleanup: deps.cleanup, namespace: { enter } },
@@ -168,6 +170,7 @@ export async function createMirror(deps: MirrorDeps, options: MirrorOptions): Pr
   const mirror: Mirror = {
     binary,
     url,
+    memory,
     get pid() {
       return started().pid;
     },

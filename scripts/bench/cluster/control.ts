@@ -1,5 +1,5 @@
 /** Commands of one process of a bench to another one. Both are of the same commit and trust each other. */
-type Handlers<C> = { readonly [K in keyof C]: (options: never) => Promise<unknown> };
+export type Handlers<C> = { readonly [K in keyof C]: (options: never) => Promise<unknown> };
 
 /** Asks a process. */
 export type Control<C extends Handlers<C>> = {

@@ -20,6 +20,11 @@ export function multihashOf(text: string): Uint8Array {
   return Buffer.concat([MULTIHASH_HEAD, createHash('sha256').update(text).digest()]);
 }
 
+/** An IPv4 address with a TCP port as a multiaddr in binary (multiaddr specification, protocol table). */
+export function ipv4Multiaddr(ipv4: string, port: number): Uint8Array {
+  return Uint8Array.of(0x04, ...ipv4.split('.').map(Number), 0x06, port >> 8, port & 0xff);
+}
+
 /** ADD_PROVIDER with its length in front. It has no answer. */
 export function encodeAddProvider(key: Uint8Array, peerId: Uint8Array, address: Uint8Array): Uint8Array {
   const peer = Buffer.concat([bytes(PEER_ID, peerId), bytes(PEER_ADDRESSES, address)]);
