@@ -97,7 +97,7 @@ export async function runHostile(options: HostileOptions): Promise<HostileResult
 }
 
 /** Puts a load on the victim, which is started anew. */
-async function runLoad(
+export async function runLoad(
   cluster: HostileCluster,
   load: Load,
   { lastsMs, calmMs }: { readonly lastsMs: number; readonly calmMs: number },
