@@ -78,8 +78,9 @@ export function createChunkPool({
     return new Uint8Array(size);
   };
   const sizeFor = (wantedBytes: number) => {
-    // Each body may hold a chunk that goes out and a chunk that is read, and as much is left for bodies that come.
-    const share = totalBytes / (4 * (usedChunks + 1));
+    // An equal share, with room for another body, which holds a chunk that goes out and a chunk that is read; and never
+    // more than half of what is left, so that the next body finds something at once.
+    const share = Math.min(totalBytes / (usedChunks + 2), (totalBytes - usedBytes) / 2);
     const most = Math.min(
       maxChunkBytes,
       Math.max(minChunkBytes, share),

@@ -40,7 +40,7 @@ export const LINGER_MS = 2 * SECOND_MS;
 export const CLOSE_FLUSH_MS = 250;
 
 /** Memory for reading files, shared by all bodies, in bytes, where the daemon's plan says nothing else. */
-export const FILE_BUFFER_BUDGET_BYTES = 6 * MIB;
+export const FILE_BUFFER_BUDGET_BYTES = 8 * MIB;
 
 /** Largest read of a file: above 1 MiB the throughput of one reader does not grow. */
 export const MAX_FILE_CHUNK_BYTES = 1 * MIB;

@@ -21,7 +21,7 @@ const WAIT_MS = 2 * SECOND_MS;
 /** A client that has taken no byte for this long gives way to clients that wait. */
 const STALL_MS = 1 * SECOND_MS;
 /** The part of the bodies' memory that is for the chunks of files. */
-const FILE_CHUNKS_PART = 0.2;
+const FILE_CHUNKS_PART = 0.3;
 
 /** What requests share, see docs/SECURITY.md. Weights are bytes. */
 export interface RegistryShares {

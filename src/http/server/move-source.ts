@@ -74,11 +74,13 @@ export function moveSource(
         finish({ how: 'complete', movedBytes });
         return;
       }
-      waitingSinceMs = performance.now();
-      stall ??= setTimeout(checkStall, stallTimeoutMs);
+      let isRead = false;
       source.read((read) => {
-        waitedMs = waitedUntilNowMs();
-        waitingSinceMs = undefined;
+        isRead = true;
+        if (waitingSinceMs !== undefined) {
+          waitedMs = waitedUntilNowMs();
+          waitingSinceMs = undefined;
+        }
         if (ended) return;
         if (!('chunk' in read)) {
           finish({ how: 'source-broken', movedBytes, ...read });
@@ -95,6 +97,9 @@ export function moveSource(
         if (written > 0) onProgress?.(movedBytes);
         if (unsentBytes === 0) next();
       });
+      if (isRead || ended) return;
+      waitingSinceMs = performance.now();
+      stall ??= setTimeout(checkStall, stallTimeoutMs);
     };
 
     if (gone.aborted) onGone();
