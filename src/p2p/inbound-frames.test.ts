@@ -101,6 +101,15 @@ describe('createInboundFrames()', () => {
     expect([slow.resets, other.resets]).toEqual([['slow_reader'], []]);
   });
 
+  test('gives a stream its turn that holds nothing by then', () => {
+    const { frames, stream, worked, turn, pass } = setUp(1000);
+    const empty = Object.assign(stream('10.0.0.1', 0, 1), { heldBytes: 0 });
+    frames.waits(empty);
+    pass(FRAMES_LOOK_MS);
+    turn();
+    expect(worked).toEqual(['10.0.0.1']);
+  });
+
   test('gives each address one turn after the other, however many streams it has', () => {
     const { frames, stream, worked, turn } = setUp(1000);
     for (let count = 0; count < 50; count++) frames.waits(stream('10.0.0.1', 0, 3));

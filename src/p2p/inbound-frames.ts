@@ -104,7 +104,8 @@ export function createInboundFrames(
       const { stalledSinceMs } = each;
       const stalledMs = stalledSinceMs === undefined ? 0 : nowMs() - stalledSinceMs;
       if (stalledMs >= SLOW_READER_MS) reset(each, 'slow_reader');
-      else if (sizeOf(each) === 0) forget(each);
+      // One that waits for its turn may have to be read from again.
+      else if (sizeOf(each) === 0 && queues.get(each.origin)?.has(each) !== true) waiting.delete(each);
     }
     measure();
     lookSoon();

@@ -28,6 +28,8 @@ export function serveDhtStreams(
     const from = connection.remotePeer.toMultihash().bytes;
     const reader = createMessageReader(MAX_MESSAGE_BYTES);
     let stalledSinceMs: number | undefined;
+    /** What waited to be sent when that was last looked at. */
+    let unsentBytes = 0;
     let isAskedAll = false;
     let isResuming = false;
     let hasEnded = false;
@@ -66,14 +68,23 @@ export function serveDhtStreams(
       return isMore;
     };
     const stall = () => {
-      stalledSinceMs = performance.now();
-      stream.onDrain().then(
-        () => {
-          stalledSinceMs = undefined;
-          if (!hasEnded) frames.waits(waiting);
-        },
-        (error: unknown) => stop(error),
-      );
+      // Each stream is told when its connection has drained; that is not a sign that the peer takes anything of this one.
+      const isProgress = stalledSinceMs === undefined || stream.writeBufferLength < unsentBytes;
+      if (isProgress) stalledSinceMs = performance.now();
+      unsentBytes = stream.writeBufferLength;
+      // Not onDrain(): its promise stays resolved from the first time on.
+      stream.addEventListener('drain', onDrain, { once: true });
+    };
+    // What waits is sent first.
+    const onDrain = () => queueMicrotask(() => queueMicrotask(goOn));
+    const goOn = () => {
+      if (hasEnded || stalledSinceMs === undefined) return;
+      if (stream.writableNeedsDrain) {
+        stall();
+        return;
+      }
+      stalledSinceMs = undefined;
+      frames.waits(waiting);
     };
     const waiting: WaitingStream = {
       origin: originOf(connection.remoteAddr),
