@@ -156,7 +156,7 @@ const HOSTILE: readonly [string, string, readonly number[]][] = [
   ['no Host', 'GET /livez HTTP/1.1\r\n\r\n', [400]],
   ['two Hosts', get('/livez', `Host: y\r\n${CLOSE}`), [400]],
   ['a target in absolute form', get('http://x/livez', CLOSE), [400]],
-  ['a target in authority form', `CONNECT x:443 HTTP/1.1\r\nHost: x\r\n${CLOSE}\r\n`, []],
+  ['a target in authority form', `CONNECT x:443 HTTP/1.1\r\nHost: x\r\n${CLOSE}\r\n`, [400]],
   ['a target without a slash', get('livez', CLOSE), [400]],
   ['an encoded ..', get('/v2/%2e%2e/livez', CLOSE), [400]],
   ['a plain ..', get('/v2/../livez', CLOSE), [400]],
@@ -222,8 +222,9 @@ test('more connections than fit are refused, and those that are there go on', as
   const answers: RawAnswer[] = await idle;
   const refused = answers.filter(({ end }) => end !== 'open').length;
   console.log(`${refused} of ${answers.length} connections refused`);
-  expect(refused).toBeGreaterThan(100);
-  expect(refused).toBeLessThan(300);
+  // Of 1024, an address that is alone gets three quarters; probes of the lab may have some.
+  expect(refused).toBeGreaterThanOrEqual(432);
+  expect(refused).toBeLessThan(500);
   expect(await ask(2, 'registry', ['GET', '/livez'])).toEqual([200]);
 });
 

@@ -75,6 +75,12 @@ export const PEER_RECEIVE_BUDGET_BYTES = 8 * MIB;
 /** Largest such buffer: 512 MB/s at 1 ms round trip. */
 export const MAX_PEER_RECEIVE_BUFFER_BYTES = 512 * KIB;
 
+/**
+ * A body's buffer has the smallest size until so many bytes have come: what clients leave early, or do not read, is little
+ * then.
+ */
+export const PEER_RECEIVE_GROWS_AFTER_BYTES = 256 * KIB;
+
 /** Smallest such buffer: 64 MB/s at 1 ms round trip, when 33 bodies or more share the link. */
 export const MIN_PEER_RECEIVE_BUFFER_BYTES = 64 * KIB;
 

@@ -11,8 +11,8 @@ export interface PeerBody {
   readonly first: Uint8Array;
   /** Takes the connection once the whole body has come and nothing more. */
   readonly onReusable: (connection: PeerConnection) => void;
-  /** This body's share of the memory for receiving, in bytes: it shrinks while others come. */
-  readonly receiveBytes: () => number;
+  /** This body's share of the memory for receiving, in bytes, when so many bytes have come: it shrinks while others come. */
+  readonly receiveBytes: (receivedBytes: number) => number;
   /** Called once, when the source is closed. */
   readonly onClosed: () => void;
 }
@@ -36,7 +36,8 @@ export function createPeerSource({
   let receivedBytes = 0;
   let discarding: Timer | undefined;
   let closed = false;
-  let boundBytes = Infinity;
+  /** As large as it was made for the head. */
+  let boundBytes = receiveBytes(0);
 
   const onData = (chunk: Uint8Array) => {
     const owed = sizeBytes - receivedBytes;
@@ -83,9 +84,9 @@ export function createPeerSource({
       else if (broken !== undefined) onRead(broken);
       else {
         reader = onRead;
-        const share = receiveBytes();
-        if (share < boundBytes) connection.boundReceiveBuffer(share);
-        boundBytes = Math.min(boundBytes, share);
+        const share = receiveBytes(receivedBytes);
+        if (share !== boundBytes) connection.boundReceiveBuffer(share);
+        boundBytes = share;
         connection.resume();
       }
     },

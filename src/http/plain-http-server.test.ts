@@ -191,6 +191,15 @@ describe('createHttpServer()', () => {
     expect((await exchange(server, text)).end).toBe('fin');
   });
 
+  test('closes a connection on which a head comes byte by byte', async () => {
+    const server = await start(hello, { headReceiveTimeoutMs: 50, connectionsCheckIntervalMs: 10 });
+    using client = await connectRaw(server.port);
+    client.send('GET / HTTP/1.1\r\nHost: x\r\nA: ');
+    const drip = setInterval(() => client.send('b'), 5);
+    await until('the server closes', () => client.end !== 'open').finally(() => clearInterval(drip));
+    expect(client.received.length).toBe(0);
+  });
+
   test('closes an idle connection', async () => {
     const server = await start(hello, { keepAliveTimeoutMs: 30 });
     expect((await exchange(server, getRequest())).text).toEndWith('hello');

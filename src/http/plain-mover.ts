@@ -11,6 +11,7 @@ import {
   MAX_FILE_CHUNK_BYTES,
   MIN_FILE_CHUNK_BYTES,
   PEER_RECEIVE_BUDGET_BYTES,
+  PEER_RECEIVE_GROWS_AFTER_BYTES,
   MIN_PEER_RECEIVE_BUFFER_BYTES,
   MAX_PEER_RECEIVE_BUFFER_BYTES,
 } from './limits.ts';
@@ -57,7 +58,9 @@ export function createPlainMover({
     const peer = `${host} ${port}`;
     const ask = async (connection: PeerConnection): Promise<PeerAnswer> => {
       const share = receiveBudget.take();
-      connection.boundReceiveBuffer(share.chunkBytes());
+      const receiveBytes = (receivedBytes: number) =>
+        receivedBytes < PEER_RECEIVE_GROWS_AFTER_BYTES ? MIN_PEER_RECEIVE_BUFFER_BYTES : share.chunkBytes();
+      connection.boundReceiveBuffer(receiveBytes(0));
       let body: BodySource | undefined;
       try {
         return await exchangeWithPeer(connection, text, {
@@ -70,7 +73,7 @@ export function createPlainMover({
               connection,
               bodyless: method === 'HEAD',
               onReusable: (done) => pool.put(peer, done),
-              receiveBytes: () => share.chunkBytes(),
+              receiveBytes,
               onClosed: () => share.release(),
             });
             return { status: head.status, header: (name) => head.headers.get(name), body };

@@ -13,8 +13,8 @@ export interface AnswerStart {
   readonly bodyless: boolean;
   /** Takes the connection when it is free for the next request. */
   readonly onReusable: (connection: PeerConnection) => void;
-  /** The body's share of the memory for receiving, in bytes. */
-  readonly receiveBytes: () => number;
+  /** The body's share of the memory for receiving, in bytes, when so many bytes of it have come. */
+  readonly receiveBytes: (receivedBytes: number) => number;
   /** Called once, when the body is closed; never if there is none. */
   readonly onClosed: () => void;
 }

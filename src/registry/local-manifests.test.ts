@@ -25,7 +25,8 @@ function create(
       read: async (digest) => {
         reads.push(digest);
         await new Promise(setImmediate);
-        return blobs.get(digest);
+        // The caller's, as the contract says.
+        return blobs.get(digest)?.slice();
       },
     },
     cache: createManifestCache(cacheBytes),

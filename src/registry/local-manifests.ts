@@ -43,6 +43,12 @@ export function createLocalManifests({ store, cache, logger }: LocalManifestsDep
     if (bytes === undefined) return undefined;
     if (!matchesDigest(bytes, digest)) {
       logger.error('manifest in the store does not have its digest; it is not served', { digest });
+      free(bytes);
+      return undefined;
+    }
+    if (!mayBeJson(bytes)) {
+      setNewest(others, digest, true, MAX_OTHERS);
+      free(bytes);
       return undefined;
     }
     const mediaType = manifestMediaType(bytes, undefined);
@@ -73,4 +79,18 @@ export function createLocalManifests({ store, cache, logger }: LocalManifestsDep
       return orAbort(read, signal);
     },
   };
+}
+
+/** Space, tab, line feed, carriage return, and the byte order mark. */
+const BEFORE_JSON = new Set([0x20, 0x09, 0x0a, 0x0d, 0xef, 0xbb, 0xbf]);
+const OPENING_BRACE = 0x7b;
+
+/** False for what no manifest starts with: layers are archives, packed or not. */
+function mayBeJson(bytes: Uint8Array): boolean {
+  return bytes.find((byte) => !BEFORE_JSON.has(byte)) === OPENING_BRACE;
+}
+
+/** Frees what is all of its buffer now: garbage of a few MiB a request adds up before it is collected. */
+function free({ buffer, byteLength }: Uint8Array): void {
+  if (buffer instanceof ArrayBuffer && buffer.byteLength - byteLength <= 1) buffer.transfer(0);
 }

@@ -59,7 +59,7 @@ export interface ContentStore {
   ): Promise<Digest | undefined>;
   /** The blob, or undefined if this node does not have it. */
   stat(digest: Digest, options?: StoreCallOptions): Promise<Blob | undefined>;
-  /** The bytes of a small blob (a manifest), or undefined if absent; RangeError if larger than maxBytes. */
+  /** The bytes of a small blob (a manifest), which are the caller's; undefined if absent, RangeError if larger than maxBytes. */
   read(digest: Digest, maxBytes: number, options?: StoreCallOptions): Promise<Uint8Array | undefined>;
   /** The names of the images that lead to the digest, from memory: empty for content that no image names (yet). */
   references(digest: Digest): readonly Reference[];

@@ -206,12 +206,12 @@ export function createHttpConnection(
       const head = closed || ending ? undefined : takeHead();
       if (head === undefined) break;
       await answer(head);
+      waitingSinceMs = now();
       current = undefined;
       if (hasBody) bodies.end();
       hasBody = false;
     }
     answering = false;
-    waitingSinceMs = now();
     if (noMore) end();
     for (const wake of whenIdle.splice(0)) wake();
   };
@@ -228,6 +228,7 @@ export function createHttpConnection(
         if (received.length > MAX_PIPELINED_BYTES) connection.close();
         return;
       }
+      // From its first byte on, however many follow.
       if (received.length === bytes.length) waitingSinceMs = now();
       void run().catch((error: unknown) => {
         onError(error);
