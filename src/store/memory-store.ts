@@ -89,7 +89,7 @@ export async function createMemoryStore(): Promise<MemoryStore> {
           `Cannot read blob "${digest}": ${bytes.byteLength} bytes are over the limit of ${maxBytes}`,
         );
       }
-      return bytes;
+      return bytes?.slice();
     },
     references: (digest) => state.references(digest),
     registriesOf: (repository, tag) => state.registriesOf(repository, tag),
