@@ -54,6 +54,8 @@ export interface HostileOptions {
   readonly say: (text: string) => void;
 }
 
+/** Starts what is said of well-behaved clients that got another status: on a machine that is too busy they go upstream. */
+export const REFUSED = 'requests of well-behaved clients that were refused:';
 const MIB = 1024 * 1024;
 /** What a node with the chart's limit may be charged for at most; with another limit, that itself. */
 const CHART_LIMIT_BYTES = 128 * MIB;
@@ -176,13 +178,14 @@ function missedGoals(result: Omit<HostileResult, 'missed'>, hasStopped: boolean)
     const refused = Object.entries(statuses)
       .filter(([status]) => !RIGHT.has(status) && !(result.load === ALL_LOAD && SHED.has(status)))
       .reduce((sum, [, count]) => sum + count, 0);
-    const counts = { wrong, short, reset, refused };
+    const counts = { wrong, short, reset };
     const bad = Object.entries(counts).filter(([, count]) => count > 0);
     if (bad.length > 0) {
       missed.push(
         `answers of well-behaved clients: ${bad.map(([name, count]) => `${count} ${name}`).join(', ')}`,
       );
     }
+    if (refused > 0) missed.push(`${REFUSED} ${refused}`);
   }
   if (loaded.pullFailures.length > 0) {
     missed.push(`${loaded.pullFailures.length} pulls failed: ${loaded.pullFailures[0]}`);
