@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
-import { chmod, cp, mkdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, cp, mkdir, mkdtemp, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Finding } from '../../src/doctor/finding.ts';
@@ -209,6 +210,9 @@ describe('spegel doctor', () => {
 
   test('tells what another user than root may not look at from what is not there', async () => {
     const { containerd, endpoint, mirror } = node();
+    // The repository may be below /root, which that user may not enter.
+    const programs = await mkdtemp(join(tmpdir(), 'spegel-doctor-'));
+    const binary = join(programs, 'spegel');
     const asNobody = ['setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups'];
     const look = async (socket: string) => {
       const paths = {
@@ -217,7 +221,7 @@ describe('spegel doctor', () => {
         '--containerd-config': configFile(),
         '--containerd-registry-config-path': containerd.paths.certsDir,
       };
-      const command = [mirror.binary, 'doctor', '--json', ...Object.entries(paths).flat()];
+      const command = [binary, 'doctor', '--json', ...Object.entries(paths).flat()];
       const { stdout } = await tryCommand([...endpoint.namespace.enter, ...asNobody, ...command]);
       const { findings, unknown } = JSON.parse(stdout) as Report;
       return { ids: findings.map(({ id }) => id), unknown: unknown.join('\n') };
@@ -227,6 +231,8 @@ describe('spegel doctor', () => {
     // As with the usual /etc/containerd and /var/lib/containerd of a host, which only root may read.
     await chmod(folder, 0o700);
     try {
+      await chmod(programs, 0o755);
+      await copyFile(mirror.binary, binary);
       const { ids, unknown } = await look(containerd.paths.socket);
       expect(ids).toEqual([]);
       expect(unknown).toContain(`this user may not connect to ${containerd.paths.socket}; run as root`);
@@ -236,6 +242,7 @@ describe('spegel doctor', () => {
       expect((await look('/nonexistent.sock')).ids).toContain('containerd-unreachable');
     } finally {
       await chmod(folder, mode);
+      await rm(programs, { recursive: true, force: true });
     }
   });
 

@@ -13,6 +13,8 @@ export interface CgroupMount {
 
 /** Where everything of a machine's control groups is mounted. */
 const CGROUP_ROOT = '/sys/fs/cgroup';
+/** Where mount and the like are on any Linux. */
+const SYSTEM_PATH = '/usr/sbin:/usr/bin:/sbin:/bin';
 /** Mount options that name no controller. */
 const GENERAL_OPTIONS = new Set([
   'rw',
@@ -46,7 +48,12 @@ export function listCgroupMounts(): readonly CgroupMount[] {
 export async function showCgroups(pid: number): Promise<void> {
   // pivot_root puts the old root on top of the new one.
   const leaveOldRoot = `cd /proc/${pid}/root && pivot_root . . && umount --lazy . && cd /`;
-  const script = ['set -e', `if [ "$(readlink /proc/${pid}/root)" != / ]; then ${leaveOldRoot}; fi`];
+  // The PATH of this process may lead to a folder that the other root does not have.
+  const script = [
+    'set -e',
+    `PATH=${SYSTEM_PATH}`,
+    `if [ "$(readlink /proc/${pid}/root)" != / ]; then ${leaveOldRoot}; fi`,
+  ];
   const mounts = listCgroupMounts();
   // v1 has its hierarchies side by side on a tmpfs; v2 alone is mounted there itself.
   if (mounts.some(({ mount }) => mount !== CGROUP_ROOT)) {
@@ -56,7 +63,7 @@ export async function showCgroups(pid: number): Promise<void> {
     const options = controllers === '' ? '' : `-o ${controllers}`;
     script.push(`mkdir -p ${mount}`, `mount -t ${type} ${options} cgroup ${mount}`);
   }
-  await runCommand(['nsenter', '--target', String(pid), '--mount', 'sh', '-c', script.join('\n')]);
+  await runCommand(['nsenter', '--target', String(pid), '--mount', '/bin/sh', '-c', script.join('\n')]);
 }
 
 /** Kills what is left in the control groups of that name, in all hierarchies, and removes them. */
