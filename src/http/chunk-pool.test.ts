@@ -99,4 +99,19 @@ describe('createChunkPool()', () => {
     first?.park(() => {});
     expect(got).toBe(true);
   });
+
+  test('what was called off because a parked chunk was taken for it gets nothing, and the next in line does', () => {
+    const { pool, takeAll } = create(2 * MIN);
+    const [first, second] = takeAll(MIN);
+    const got: string[] = [];
+    const callOff = pool.take(MIN, () => got.push('called off'));
+    pool.take(MIN, (chunk) => {
+      got.push('next');
+      chunk.release();
+    });
+    first?.park(callOff);
+    expect(got).toEqual(['next']);
+    second?.release();
+    expect(pool.usedBytes).toBe(0);
+  });
 });

@@ -117,8 +117,10 @@ export function createChunkPool({
     for (const each of waiting) {
       const buffer = findWithin(each.wantedBytes);
       if (buffer === undefined) return;
-      waiting.delete(each);
-      each.onChunk(lend(buffer));
+      const chunk = lend(buffer);
+      // The holder of a chunk that was taken just now may have called off what it waited for.
+      if (waiting.delete(each)) each.onChunk(chunk);
+      else chunk.release();
     }
   };
   const lend = (bytes: Uint8Array<ArrayBuffer>): Chunk => {
