@@ -174,6 +174,42 @@ describe('createHttpServer()', () => {
     expect(handled).toBeLessThan(50);
   });
 
+  test('cuts off a client that sends too many requests ahead at once', async () => {
+    let handled = 0;
+    const server = await start(async () => {
+      handled += 1;
+      await new Promise(() => {});
+      return new Response();
+    });
+    using client = await connectRaw(server.port);
+    client.send(getRequest().repeat(2000));
+    // The server, which is in this process, reads all of it at once.
+    await until('the end', () => client.end !== 'open');
+    expect(handled).toBe(1);
+  });
+
+  test('answers the next request when the client has taken the answer before', async () => {
+    let handled = 0;
+    const server = await start(() => {
+      handled += 1;
+      return new Response(new Uint8Array(60 * 1024));
+    });
+    const requests = 600;
+    using client = await connectRaw(server.port);
+    client.socket.pause();
+    client.send(getRequest().repeat(requests));
+    let seen = -1;
+    await until('no further request is answered', () => {
+      const isStill = seen === handled && handled > 0;
+      seen = handled;
+      return isStill;
+    });
+    expect(handled).toBeLessThan(requests / 2);
+    client.socket.resume();
+    await until('all is answered', () => handled === requests);
+    expect(client.end).toBe('open');
+  });
+
   test('closes after the most requests per connection, and says so', async () => {
     const server = await start(hello, { maxRequestsPerConnection: 2 });
     const { text } = await exchange(server, getRequest().repeat(2));
@@ -312,6 +348,32 @@ describe('HttpServer.close()', () => {
     await closed;
     await until('the busy connection is closed', () => busy.end !== 'open');
     expect(busy.received.toString()).toEndWith('hello');
+  });
+
+  test('lets a slow client have the rest of a small answer', async () => {
+    let handled = 0;
+    const body = new Uint8Array(60 * 1024);
+    const server = await start(() => {
+      handled += 1;
+      return new Response(body);
+    });
+    using client = await connectRaw(server.port);
+    client.socket.pause();
+    client.send(getRequest().repeat(600));
+    let seen = -1;
+    await until('no further request is answered', () => {
+      const isStill = seen === handled && handled > 0;
+      seen = handled;
+      return isStill;
+    });
+    const closed = server.close(5000);
+    client.socket.resume();
+    await closed;
+    await until('the end', () => client.end !== 'open');
+    const lastHead = client.received.lastIndexOf('HTTP/1.1 200 ');
+    const bodyStart = client.received.indexOf('\r\n\r\n', lastHead) + 4;
+    expect(client.received.length - bodyStart).toBe(body.length);
+    expect(client.end).toBe('fin');
   });
 
   test('breaks off what runs longer than the grace', async () => {

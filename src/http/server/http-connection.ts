@@ -24,7 +24,7 @@ export interface HttpConnection {
   /** Breaks off the response that is under way, short, with FIN. */
   breakOff(): void;
   close(): void;
-  /** Settles when no request is being answered. */
+  /** Settles when no request is being answered, and the kernel has all of the last answer. */
   idle(): Promise<void>;
 }
 
@@ -104,6 +104,7 @@ export function createHttpConnection(
     }
     requests += 1;
     unread = head.hasBody;
+    if (unread) received = EMPTY;
     const keepAlive = head.keepAlive && !head.hasBody && !noMore && requests < maxRequests;
     const bodyless = head.method === 'HEAD';
     const client = createClientResponse({
@@ -174,6 +175,14 @@ export function createHttpConnection(
       whenIdle.push(resolve);
       go();
     });
+  /** Settles when nothing waits in the writer: before that the next request is not answered, or answers would pile up there. */
+  const sent = async () => {
+    if (writer.idle || closed) return;
+    await new Promise<void>((resolve) => {
+      whenIdle.push(resolve);
+      writer.whenWritable(resolve);
+    });
+  };
 
   /** The next head of what was received, or undefined if it is not whole or was refused. */
   const takeHead = (): RequestHead | undefined => {
@@ -206,6 +215,7 @@ export function createHttpConnection(
       const head = closed || ending ? undefined : takeHead();
       if (head === undefined) break;
       await answer(head);
+      await sent();
       waitingSinceMs = now();
       current = undefined;
       if (hasBody) bodies.end();
@@ -223,17 +233,16 @@ export function createHttpConnection(
         received.length === 0
           ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
           : Buffer.concat([received, bytes]);
-      if (answering) {
-        // No client of a registry sends requests ahead: more than a few is a flood.
-        if (received.length > MAX_PIPELINED_BYTES) connection.close();
-        return;
+      if (!answering) {
+        // From its first byte on, however many follow.
+        if (received.length === bytes.length) waitingSinceMs = now();
+        void run().catch((error: unknown) => {
+          onError(error);
+          connection.close();
+        });
       }
-      // From its first byte on, however many follow.
-      if (received.length === bytes.length) waitingSinceMs = now();
-      void run().catch((error: unknown) => {
-        onError(error);
-        connection.close();
-      });
+      // No client of a registry sends requests ahead: more than a few is a flood.
+      if (answering && received.length > MAX_PIPELINED_BYTES) connection.close();
     },
     onWritable: () => writer.writable(),
     onClose() {
