@@ -36,6 +36,12 @@ export const CLIENT_STALL_TIMEOUT_MS = 5 * MINUTE_MS;
 /** How long a connection that ended with FIN is still read from. Closing it at once while the client's bytes are unread would send RST. */
 export const LINGER_MS = 2 * SECOND_MS;
 
+/**
+ * How long a client that sent FIN after its request waits for the next bytes of its answer. Some half-close and read on (nc,
+ * socat): what is sent to the others comes back as RST. While there is nothing to send, only this tells that they have left.
+ */
+export const HALF_CLOSED_WAIT_MS = 250;
+
 /** How long the last bytes of broken-off responses get when a server closes. */
 export const CLOSE_FLUSH_MS = 250;
 

@@ -4,6 +4,8 @@ export interface ByteConnectionOwner {
   onData(bytes: Uint8Array): void;
   /** The connection takes bytes again, after a write that it did not take in full. */
   onWritable(): void;
+  /** The client sent FIN: it sends no more, and may read on. Not told where the runtime ends such a connection by itself. */
+  onEnd(): void;
   /** The connection is gone, whichever end closed it. Called once, also after close(). */
   onClose(): void;
 }

@@ -1,6 +1,6 @@
 import { addressShare } from '../../runtime/address-share.ts';
 import type { RequestHandler } from '../http-server.ts';
-import { LINGER_MS, MAX_HEAD_BYTES, MAX_PIPELINED_BYTES } from '../limits.ts';
+import { HALF_CLOSED_WAIT_MS, LINGER_MS, MAX_HEAD_BYTES, MAX_PIPELINED_BYTES } from '../limits.ts';
 import { requestUrl } from '../request-url.ts';
 import type { ByteConnection } from './byte-connection.ts';
 import { createClientResponse, type HttpClientResponse } from './client-response.ts';
@@ -69,7 +69,13 @@ export function createHttpConnection(
   let hasBody = false;
   let sendBufferBytes: number | undefined;
   let noMore = false;
+  /** The client sent FIN. */
+  let clientEnded = false;
+  /** The handler has not given an answer yet. */
+  let handling = false;
   let waitingSinceMs = now();
+  let finished = false;
+  /** Ends the wait for the client's FIN, or that of a client that sent FIN for its answer. */
   let linger: Timer | undefined;
   let whenIdle: (() => void)[] = [];
 
@@ -79,8 +85,21 @@ export function createHttpConnection(
     ending = true;
     received = EMPTY;
     writer.finishWhenSent(() => {
-      linger = setTimeout(() => connection.close(), LINGER_MS);
+      finished = true;
+      clearTimeout(linger);
+      if (clientEnded) connection.close();
+      else linger = setTimeout(() => connection.close(), LINGER_MS);
     });
+  };
+  /** For a client that sent FIN: closes when the handler has nothing for it for a while. */
+  const closeIfNothingComes = () => {
+    const was = current;
+    const movedBytes = was?.movedBytes;
+    linger = setTimeout(() => {
+      const isWaiting = handling && current === was && was?.movedBytes === movedBytes && was?.stalledMs === 0;
+      if (isWaiting) connection.close();
+      else if (!ending) closeIfNothingComes();
+    }, HALF_CLOSED_WAIT_MS);
   };
   const refuse = (status: number, message: string) => {
     const body = Buffer.from(message);
@@ -117,6 +136,7 @@ export function createHttpConnection(
       onBreakOff: end,
     });
     current = client;
+    handling = true;
     let response: Response;
     try {
       const { method, headers } = head;
@@ -128,6 +148,8 @@ export function createHttpConnection(
       }
       onError(error);
       response = new Response(null, { status: 500 });
+    } finally {
+      handling = false;
     }
     if (!client.begun && !ending && !closed) await sendResponse(response, { bodyless, keepAlive });
     // A handler that leaves a body short means to break it off.
@@ -222,7 +244,7 @@ export function createHttpConnection(
       hasBody = false;
     }
     answering = false;
-    if (noMore) end();
+    if (noMore || clientEnded) end();
     for (const wake of whenIdle.splice(0)) wake();
   };
 
@@ -245,6 +267,11 @@ export function createHttpConnection(
       if (answering && received.length > MAX_PIPELINED_BYTES) connection.close();
     },
     onWritable: () => writer.writable(),
+    onEnd() {
+      clientEnded = true;
+      if (ending ? finished : !answering) connection.close();
+      else if (!ending) closeIfNothingComes();
+    },
     onClose() {
       closed = true;
       clearTimeout(linger);

@@ -12,7 +12,7 @@ interface TcpConnection extends ByteConnection {
 }
 
 /** An owner that does nothing, until there is another. */
-const NO_OWNER: ByteConnectionOwner = { onData() {}, onWritable() {}, onClose() {} };
+const NO_OWNER: ByteConnectionOwner = { onData() {}, onWritable() {}, onEnd() {}, onClose() {} };
 
 /**
  * Listens for TCP connections. Rejects, with a sentence that names the address, if the address cannot be had.
@@ -27,6 +27,7 @@ export async function listenTcp(
       hostname: host,
       port: address.port,
       exclusive: true,
+      allowHalfOpen: true,
       socket: {
         binaryType: 'uint8array',
         open(socket) {
@@ -37,6 +38,7 @@ export async function listenTcp(
         },
         data: (socket, bytes) => socket.data.connection?.owner.onData(bytes),
         drain: (socket) => socket.data.connection?.owner.onWritable(),
+        end: (socket) => socket.data.connection?.owner.onEnd(),
         close: (socket) => socket.data?.connection?.closed(),
         // Followed by its close, which is what counts.
         error() {},

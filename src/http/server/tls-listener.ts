@@ -25,7 +25,7 @@ export interface TlsListener extends ByteListener {
   destroyConnections(): void;
 }
 
-const NO_OWNER: ByteConnectionOwner = { onData() {}, onWritable() {}, onClose() {} };
+const NO_OWNER: ByteConnectionOwner = { onData() {}, onWritable() {}, onEnd() {}, onClose() {} };
 
 /**
  * Listens, and lets in who shows a certificate of tls.ca. Rejects like listenTcp, and for certificates that cannot be
