@@ -1,11 +1,12 @@
 import { describe, expect, test } from 'bun:test';
+import type { ClientResponse } from '../http/body-mover.ts';
 import { silentLogger } from '../observe/log.ts';
 import { createMetrics } from '../observe/metrics.ts';
 import { type Digest, digestOf } from '../oci/digest.ts';
 import { MEDIA_TYPE } from '../oci/media-type.ts';
 import { parseReference } from '../oci/reference.ts';
 import { systemClock } from '../runtime/clock.ts';
-import type { FairShares } from '../runtime/fair-shares.ts';
+import { createFairShares, type FairShares } from '../runtime/fair-shares.ts';
 import { planMemory } from '../runtime/memory/memory-plan.ts';
 import { StoreUnavailableError } from '../store/content-store.ts';
 import { parseImageFilter } from '../store/image-filter.ts';
@@ -16,7 +17,7 @@ import {
   type PeerScript,
 } from '../transfer/testing/scripted-cluster.ts';
 import { createRegistryApp } from './registry-app.ts';
-import { createRegistryShares, type RegistryShares } from './registry-shares.ts';
+import { createRegistryShares, REQUEST_BYTES, type RegistryShares } from './registry-shares.ts';
 
 const encode = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
 const MANIFEST = encode({ schemaVersion: 2, config: {}, layers: [] });
@@ -97,7 +98,7 @@ function setUp(given: SetUp) {
     const response = await app(new Request(`http://node:5000${path}`, init), client.client);
     return { response, client, json: async (): Promise<unknown> => response.json() };
   };
-  return { request, missing, metricsText: async () => (await metrics.expose()).body, ...cluster };
+  return { app, request, missing, metricsText: async () => (await metrics.expose()).body, ...cluster };
 }
 
 const manifestUrl = (reference: string, ns = 'registry.lab:5000') =>
@@ -417,6 +418,39 @@ describe('shares', () => {
   test('a short blob of this node needs no share of the bodies', async () => {
     const { request } = setUp({ has: true, shares: { ...all, bodies: none } });
     expect((await request(blobUrl(DIGEST))).response.status).toBe(200);
+  });
+
+  test('a client that does not read a short blob gives way to a request that waits', async () => {
+    const requests = createFairShares({
+      clock: systemClock,
+      total: REQUEST_BYTES,
+      reserved: 0,
+      waitMs: 10_000,
+      maxWaiting: 10,
+      stallMs: 1,
+    });
+    const { app } = setUp({ has: true, shares: { ...all, requests } });
+    const brokenOff = Promise.withResolvers<void>();
+    const moving = Promise.withResolvers<void>();
+    const { client: reader } = createScriptedClient();
+    const stalled: ClientResponse = {
+      ...reader,
+      stalledMs: 1000,
+      async move() {
+        moving.resolve();
+        await brokenOff.promise;
+        return { how: 'client-gone', movedBytes: 0 };
+      },
+      breakOff: () => brokenOff.resolve(),
+    };
+    const ask = async (client: ClientResponse) =>
+      app(new Request(`http://node:5000${blobUrl(DIGEST)}`), client);
+    const first = ask(stalled);
+    await moving.promise;
+    const second = await ask(createScriptedClient().client);
+    expect(second.status).toBe(200);
+    await first;
+    expect(requests.held).toBe(0);
   });
 
   test('shares are given back, whatever becomes of the request', async () => {

@@ -117,7 +117,10 @@ export function createRegistryApp(deps: RegistryDeps, options: RegistryOptions):
       key: addressShare(client.remoteAddress),
       weight: REQUEST_BYTES,
       favoured,
-      // Bodies have shares of their own: a client that stalls is told from there.
+      signal: client.gone,
+      // Short bodies have no other share.
+      stalledMs: () => client.stalledMs,
+      evict: () => client.breakOff(),
     });
     if (share === undefined) throw overloaded();
     await next();

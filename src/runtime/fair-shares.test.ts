@@ -106,6 +106,15 @@ describe('createFairShares()', () => {
     expect(evicted).toEqual(['stalled']);
   });
 
+  test('a request that fits does not wait behind a heavier request of its key', async () => {
+    const { shares } = create({ total: 10 });
+    await shares.enter({ key: 'other', weight: 4 });
+    void shares.enter({ key: 'a', weight: 8 });
+    const light = await Promise.race([shares.enter({ key: 'a', weight: 1 }), Bun.sleep(50)]);
+    expect(light).toBeDefined();
+    expect(shares.waiting).toBe(1);
+  });
+
   test('more weight than there is counts as all there is', async () => {
     const { shares } = create({ total: 4 });
     const share = await shares.enter({ key: 'a', weight: 100 });

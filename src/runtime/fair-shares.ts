@@ -142,10 +142,10 @@ export function createFairShares({
     async enter(request) {
       const { key, signal } = request;
       if (signal?.aborted === true) return undefined;
-      // Those that wait come first, but not those that wait because their own key has enough.
+      // What is free and fits was offered to those that wait: they need more than that.
+      if (fits(request)) return hold(request);
       let sameKey = 0;
       for (const each of waiting) if (each.request.key === key) sameKey += 1;
-      if (sameKey === 0 && fits(request)) return hold(request);
       if (waiting.size >= maxWaiting || sameKey >= maxWaiting / 2) return undefined;
 
       const { promise, resolve } = Promise.withResolvers<HeldShare | undefined>();
