@@ -157,8 +157,8 @@ export interface ClientResponse {
   /**
    * Ends a response that is short of bytes so that the client can tell: what was moved is flushed, then FIN, with
    * Content-Length still owing. Never a RST, never a clean end (containerd resumes after the first and
-   * fails the pull after the second). Harmless if the response is complete or the client
-   * gone. A move that is under way ends as if the client were gone.
+   * fails the pull after the second). Harmless if the response is complete or the client gone. A move that is under way,
+   * or is begun later, ends as if the client were gone: `gone` aborts.
    */
   breakOff(): void;
 }

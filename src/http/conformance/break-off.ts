@@ -85,6 +85,29 @@ export function testBreakOff({ peer, askBody, serve, raw, openAll, bodyOf }: Rig
       expect(ends).toEqual([{ how: 'client-gone', movedBytes: 400 }]);
     });
 
+    test('between two moves: the next ends as if the client were gone', async () => {
+      const bytes = pattern(400);
+      const ends: MoveEnd[] = [];
+      let isGone = false;
+      const server = await serve(async (client) => {
+        client.begin({ status: 200, headers: {}, contentLength: 1000 });
+        ends.push(await client.move(await openAll(bytes), PATIENT));
+        client.breakOff();
+        isGone = client.gone.aborted;
+        ends.push(await client.move(await openAll(bytes), PATIENT));
+      });
+      const client = await raw(server);
+      client.send(getRequest());
+      expect((await bodyOf(client, 1000)).equals(bytes)).toBe(true);
+      expect(client.end).toBe('fin');
+      await until('the second move has ended', () => ends.length === 2);
+      expect(isGone).toBe(true);
+      expect(ends).toEqual([
+        { how: 'complete', movedBytes: 400 },
+        { how: 'client-gone', movedBytes: 0 },
+      ]);
+    });
+
     test('sends the head when no byte was moved', async () => {
       const server = await serve(async (client) => {
         client.begin({ status: 206, headers: {}, contentLength: 10 });

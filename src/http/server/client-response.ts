@@ -93,8 +93,8 @@ export function createClientResponse({
   const move = async (source: PlainSource, options: MoveOptions): Promise<MoveEnd> => {
     const refusal = moving
       ? new Error('Cannot move two sources at once')
-      : !begun || brokenOff
-        ? new Error('Cannot move a source before begin() or after breakOff()')
+      : !begun
+        ? new Error('Cannot move a source before begin()')
         : source.sizeBytes > owedBytes - movedBytes
           ? new RangeError(`Cannot move ${source.sizeBytes} bytes: ${owedBytes - movedBytes} are owed`)
           : undefined;
@@ -157,8 +157,8 @@ export function createClientResponse({
       if (begun && movedBytes === owedBytes && head === undefined) return;
       brokenOff = true;
       sendHead();
-      // Also before begin(): nobody waits for what the handler may still be looking for.
-      if (moving || !begun) loseClient('The response was broken off');
+      // Also between two moves: nobody waits for what the handler may still be looking for.
+      loseClient('The response was broken off');
       onBreakOff();
     },
   };
