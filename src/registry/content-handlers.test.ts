@@ -4,13 +4,46 @@ import { digestOf } from '../oci/digest.ts';
 import { parseDistributionPath } from '../oci/distribution-path.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { planMemory } from '../runtime/memory/memory-plan.ts';
-import { createScriptedClient, createScriptedCluster } from '../transfer/testing/scripted-cluster.ts';
+import {
+  createScriptedClient,
+  createScriptedCluster,
+  type PeerScript,
+} from '../transfer/testing/scripted-cluster.ts';
 import { createContentHandlers } from './content-handlers.ts';
 import { createRegistryShares } from './registry-shares.ts';
 import type { AdmittedRequest } from './content-request.ts';
 
 const MANIFEST = new TextEncoder().encode(JSON.stringify({ config: {}, layers: [] }));
 const DIGEST = digestOf(MANIFEST);
+
+interface SetUp {
+  /** What the store has. */
+  readonly manifest: Uint8Array | undefined;
+  readonly peers?: readonly PeerScript[];
+  /** Gets the digests of manifests that were looked ahead of. */
+  readonly looked?: string[];
+}
+
+const create = ({ manifest, peers = [], looked = [] }: SetUp) =>
+  createContentHandlers({
+    store: {
+      resolve: async () => undefined,
+      stat: async (digest) =>
+        manifest === undefined ? undefined : { digest, sizeBytes: manifest.length, path: 'file' },
+      read: async () => manifest,
+    },
+    policy: { sharesDigest: () => true },
+    transfer: createScriptedCluster(MANIFEST, peers).transfer,
+    logger: silentLogger,
+    clock: systemClock,
+    shares: createRegistryShares(systemClock, planMemory()),
+    manifestCacheBytes: 1_000_000,
+    contentMissing: () => {},
+    mirrored: () => {},
+    responseBroken: () => {},
+    transferEnded: () => {},
+    lookAhead: ({ digest }) => void looked.push(digest),
+  });
 
 interface Given {
   readonly has?: boolean;
@@ -30,29 +63,35 @@ test.each<[string, Given, string[]]>([
   async (_what, given, expected) => {
     const { has = false, atPeer = false, forwarded = false, method = 'GET' } = given;
     const looked: string[] = [];
-    const handlers = createContentHandlers({
-      store: {
-        resolve: async () => undefined,
-        stat: async (digest) => (has ? { digest, sizeBytes: MANIFEST.length, path: 'file' } : undefined),
-        read: async () => (has ? MANIFEST : undefined),
-      },
-      policy: { sharesDigest: () => true },
-      transfer: createScriptedCluster(MANIFEST, atPeer ? [{}] : []).transfer,
-      logger: silentLogger,
-      clock: systemClock,
-      shares: createRegistryShares(systemClock, planMemory()),
-      manifestCacheBytes: 1_000_000,
-      contentMissing: () => {},
-      mirrored: () => {},
-      responseBroken: () => {},
-      transferEnded: () => {},
-      lookAhead: ({ digest }) => void looked.push(digest),
-    });
+    const peers = atPeer ? [{}] : [];
+    const handlers = create({ manifest: has ? MANIFEST : undefined, peers, looked });
     const path = parseDistributionPath(`/v2/lab/a/manifests/${DIGEST}`, 'registry.lab:5000');
     const { client } = createScriptedClient();
     const request = { method, path, rangeHeader: undefined, forwarded, client } as AdmittedRequest;
     // A 404 is an error that the app answers.
     await handlers.manifest(request).catch(() => {});
     expect(looked).toEqual(expected);
+  },
+);
+
+test.each([
+  { sizeBytes: 7 * 1024, isMoved: false },
+  { sizeBytes: 20 * 1024, isMoved: true },
+  { sizeBytes: 100 * 1024, isMoved: true },
+])(
+  'createContentHandlers() copies no manifest of $sizeBytes bytes for its client: $isMoved',
+  async ({ sizeBytes, isMoved }) => {
+    const manifest = new TextEncoder().encode(
+      JSON.stringify({ config: {}, layers: [], annotations: { padding: 'x'.repeat(sizeBytes) } }),
+    );
+    const digest = digestOf(manifest);
+    const path = parseDistributionPath(`/v2/lab/a/manifests/${digest}`, 'registry.lab:5000');
+    const { client, body, head } = createScriptedClient();
+    const request = { method: 'GET', path, rangeHeader: undefined, forwarded: false, client };
+    const { response } = await create({ manifest }).manifest(request as unknown as AdmittedRequest);
+    expect(client.begun).toBe(isMoved);
+    const sent = isMoved ? body() : new Uint8Array(await response.arrayBuffer());
+    expect(Buffer.compare(sent, manifest)).toBe(0);
+    expect(head()?.contentLength).toBe(isMoved ? manifest.length : undefined);
   },
 );

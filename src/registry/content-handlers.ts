@@ -21,6 +21,7 @@ import { followTransfer, type TransferFollowerDeps } from './follow-transfer.ts'
 import { createLocalManifests } from './local-manifests.ts';
 import { createManifestCache } from './manifest-cache.ts';
 import {
+  COPIED_ANSWER_BYTES,
   FILE_BODY_BYTES,
   PEER_BODY_BYTES,
   type RegistryShares,
@@ -153,7 +154,9 @@ export function createContentHandlers(deps: ContentDeps) {
     { path, method, client }: AdmittedRequest,
   ): Promise<Response> => {
     const { bytes } = found;
-    if (method === 'HEAD' || bytes.length <= SHORT_BODY_BYTES) return manifestResponse(found, path, method);
+    if (method === 'HEAD' || bytes.length <= COPIED_ANSWER_BYTES) {
+      return manifestResponse(found, path, method);
+    }
     client.begin({ status: 200, headers: manifestHeaders(found, path), contentLength: bytes.length });
     await client.moveBytes(bytes);
     return new Response(null);

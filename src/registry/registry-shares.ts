@@ -14,6 +14,8 @@ export const FILE_BODY_BYTES = 96 * KIB;
 export const PEER_BODY_BYTES = 224 * KIB;
 /** A body or a manifest up to this size is answered without waiting for a share: it is gone when it was sent. */
 export const SHORT_BODY_BYTES = 64 * KIB;
+/** An answer up to this size may wait for its client as a copy of its own. Of larger ones, what the client has not taken is not copied. */
+export const COPIED_ANSWER_BYTES = 8 * KIB;
 /** The part of each share that only this node itself and other nodes may take. */
 const RESERVED = 0.2;
 /** How long a request waits for its share: longer, and upstream is the better way. */
