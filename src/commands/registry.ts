@@ -47,6 +47,8 @@ import { serveBootstrap } from './serve-bootstrap.ts';
 const SHUTDOWN_GRACE_MS = 5 * 1000;
 /** The same for the listeners that only give short answers. */
 const SHORT_SHUTDOWN_GRACE_MS = 1000;
+/** An answer with the metrics has some 100 KB, a copy for each client: clients that do not read it would hold 100 MiB. */
+const MAX_METRICS_CONNECTIONS = 64;
 
 /** What the parts of the process share. */
 interface Process {
@@ -152,7 +154,12 @@ async function compose(shared: Process): Promise<void> {
   );
   await listen(
     shared,
-    { name: 'metrics', address: options.metricsAddr, graceMs: SHORT_SHUTDOWN_GRACE_MS },
+    {
+      name: 'metrics',
+      address: options.metricsAddr,
+      graceMs: SHORT_SHUTDOWN_GRACE_MS,
+      maxConnections: MAX_METRICS_CONNECTIONS,
+    },
     metricsApp,
   );
   const registry = createRegistryApp(
@@ -250,13 +257,21 @@ async function startRouter(shared: Process, onPeerReturned: (peerId: string) => 
   return { router, isFavoured };
 }
 
+interface ListenOptions {
+  readonly name: string;
+  readonly address: string;
+  readonly graceMs: number;
+  /** Default MAX_CONNECTIONS. */
+  readonly maxConnections?: number;
+}
+
 async function listen(
   { logger, running }: Process,
-  { name, address, graceMs }: { readonly name: string; readonly address: string; readonly graceMs: number },
+  { name, address, graceMs, maxConnections }: ListenOptions,
   handler: RequestHandler,
 ): Promise<void> {
   const onError = (error: unknown) => logger.error('listener failed', { listener: name, error });
-  const server = await createHttpServer({ address, handler, onError });
+  const server = await createHttpServer({ address, handler, onError, maxConnections });
   running.defer(() => server.close(graceMs));
   logger.info('listening', { listener: name, address, port: server.port });
 }
