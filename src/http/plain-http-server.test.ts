@@ -227,11 +227,14 @@ describe('createHttpServer()', () => {
     expect((await exchange(server, text)).end).toBe('fin');
   });
 
-  test('closes a connection on which a head comes byte by byte', async () => {
+  test.each([
+    { what: 'a head comes byte by byte', start: 'GET / HTTP/1.1\r\nHost: x\r\nA: ', more: 'b' },
+    { what: 'empty lines come', start: '\r\n', more: '\r\n' },
+  ])('closes a connection on which $what', async ({ start: first, more }) => {
     const server = await start(hello, { headReceiveTimeoutMs: 50, connectionsCheckIntervalMs: 10 });
     using client = await connectRaw(server.port);
-    client.send('GET / HTTP/1.1\r\nHost: x\r\nA: ');
-    const drip = setInterval(() => client.send('b'), 5);
+    client.send(first);
+    const drip = setInterval(() => client.send(more), 5);
     await until('the server closes', () => client.end !== 'open').finally(() => clearInterval(drip));
     expect(client.received.length).toBe(0);
   });

@@ -256,12 +256,13 @@ export function createHttpConnection(
           ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
           : Buffer.concat([received, bytes]);
       if (!answering) {
-        // From its first byte on, however many follow.
-        if (received.length === bytes.length) waitingSinceMs = now();
+        const isFirst = received.length === bytes.length;
         void run().catch((error: unknown) => {
           onError(error);
           connection.close();
         });
+        // From its first byte on, however many follow; empty lines are not a part of it.
+        if (isFirst && received.length > 0 && !answering) waitingSinceMs = now();
       }
       // No client of a registry sends requests ahead: more than a few is a flood.
       if (answering && received.length > MAX_PIPELINED_BYTES) connection.close();
