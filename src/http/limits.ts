@@ -24,6 +24,9 @@ export const KEEP_ALIVE_TIMEOUT_MS = 75 * SECOND_MS;
 /** Most connections at once: containerd opens a few per pull, each peer a few more. Each idle one costs some KiB. */
 export const MAX_CONNECTIONS = 1024;
 
+/** With few descriptors there is room for so many connections all the same: a pull of this node's and its probes. */
+export const MIN_CONNECTIONS = 16;
+
 /** Most requests on one connection. It bounds what is left behind by one, and what one burst of pipelined requests can ask for. */
 export const MAX_REQUESTS_PER_CONNECTION = 1000;
 

@@ -1,4 +1,5 @@
 import { parseListenAddress } from '../runtime/listen-address.ts';
+import { readDescriptorLimit } from '../runtime/descriptor-limit.ts';
 import type { HttpServer, HttpServerOptions } from './http-server.ts';
 import {
   CLIENT_STALL_TIMEOUT_MS,
@@ -8,6 +9,7 @@ import {
   KEEP_ALIVE_TIMEOUT_MS,
   MAX_CONNECTIONS,
   MAX_REQUESTS_PER_CONNECTION,
+  MIN_CONNECTIONS,
 } from './limits.ts';
 import type { ByteConnection } from './server/byte-connection.ts';
 import { createConnectionTable } from './server/connection-table.ts';
@@ -35,7 +37,7 @@ export async function createHttpServer({
   headReceiveTimeoutMs = HEAD_RECEIVE_TIMEOUT_MS,
   keepAliveTimeoutMs = KEEP_ALIVE_TIMEOUT_MS,
   connectionsCheckIntervalMs = CONNECTIONS_CHECK_INTERVAL_MS,
-  maxConnections = MAX_CONNECTIONS,
+  maxConnections = roomForConnections(readDescriptorLimit()),
   maxRequestsPerConnection = MAX_REQUESTS_PER_CONNECTION,
   clientStallTimeoutMs = CLIENT_STALL_TIMEOUT_MS,
 }: HttpServerOptions & PlainHttpServerLimits): Promise<HttpServer> {
@@ -111,4 +113,12 @@ export async function createHttpServer({
     },
     [Symbol.asyncDispose]: () => close(0),
   };
+}
+
+/**
+ * How many connections leave descriptors for the rest: a quarter of all, because a body takes another descriptor or two,
+ * and other listeners and the router have theirs. When none is left the runtime asks for the next connection without end.
+ */
+function roomForConnections(descriptors: number): number {
+  return Math.min(MAX_CONNECTIONS, Math.max(MIN_CONNECTIONS, Math.floor(descriptors / 4)));
 }

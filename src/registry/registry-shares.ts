@@ -19,9 +19,12 @@ export const COPIED_ANSWER_BYTES = 8 * KIB;
 /** The part of each share that only this node itself and other nodes may take. */
 const RESERVED = 0.2;
 /** How long a request waits for its share: longer, and upstream is the better way. */
-const WAIT_MS = 2 * SECOND_MS;
-/** A client that has taken no byte for this long gives way to clients that wait. */
-const STALL_MS = 1 * SECOND_MS;
+const WAIT_MS = 4 * SECOND_MS;
+/**
+ * A client that has taken no byte for this long gives way to clients that wait. The kernel says that there is room once a
+ * third of its buffer is free: a client that reads 30 KB/s seems to take nothing for 3 s.
+ */
+const STALL_MS = 3 * SECOND_MS;
 /** The part of the bodies' memory that is for the chunks of files. */
 const FILE_CHUNKS_PART = 0.3;
 
