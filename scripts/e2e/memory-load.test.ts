@@ -42,8 +42,11 @@ describe.each(['http', 'dns'] as const)(
         console.log(
           `${load.name}: peak ${(memory.peakBytes / MIB).toFixed(1)} MiB, of TCP ${(memory.peakTcpBytes / MIB).toFixed(1)} MiB`,
         );
-        // A store that answers late, because other tests have the cores, sends clients upstream: that is not this test's.
-        expect(missed.filter((goal) => !goal.startsWith(REFUSED))).toEqual([]);
+        // What the bench aims at is not this test's: how far the peak stays below the limit, and that no request is sent
+        // upstream because a store answers late while other tests have the cores.
+        const goals = missed.filter((goal) => !goal.startsWith(REFUSED) && !goal.startsWith('peak '));
+        expect(goals).toEqual([]);
+        expect(memory.peakBytes).toBeLessThanOrEqual(LIMIT_BYTES);
       },
     );
   },
