@@ -210,7 +210,7 @@ describe('spegel doctor', () => {
 
   test('tells what another user than root may not look at from what is not there', async () => {
     const { containerd, endpoint, mirror } = node();
-    // The repository may be below /root, which that user may not enter.
+    // The repository may be below /root, which that user may not enter, and the runtime wants to know where it is.
     const programs = await mkdtemp(join(tmpdir(), 'spegel-doctor-'));
     const binary = join(programs, 'spegel');
     const asNobody = ['setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups'];
@@ -222,7 +222,8 @@ describe('spegel doctor', () => {
         '--containerd-registry-config-path': containerd.paths.certsDir,
       };
       const command = [binary, 'doctor', '--json', ...Object.entries(paths).flat()];
-      const { stdout } = await tryCommand([...endpoint.namespace.enter, ...asNobody, ...command]);
+      const entered = [...endpoint.namespace.enter, ...asNobody, ...command];
+      const { stdout } = await tryCommand(entered, { cwd: programs });
       const { findings, unknown } = JSON.parse(stdout) as Report;
       return { ids: findings.map(({ id }) => id), unknown: unknown.join('\n') };
     };
