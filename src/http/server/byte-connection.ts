@@ -10,6 +10,9 @@ export interface ByteConnectionOwner {
   onClose(): void;
 }
 
+/** Does nothing: the owner of a connection before it has another, and after it is gone. */
+export const NO_OWNER: ByteConnectionOwner = { onData() {}, onWritable() {}, onEnd() {}, onClose() {} };
+
 /**
  * A client's connection as a stream of bytes. Nothing is buffered here: what a write does not take stays with the
  * caller, so that memory for slow clients is counted where it is allocated.

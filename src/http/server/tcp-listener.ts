@@ -1,7 +1,7 @@
 import type { Socket } from 'bun';
 import type { ListenAddress } from '../../runtime/listen-address.ts';
 import { boundSendBuffer } from '../socket-buffers.ts';
-import type { ByteConnection, ByteConnectionOwner, ByteListener } from './byte-connection.ts';
+import { type ByteConnection, type ByteListener, NO_OWNER } from './byte-connection.ts';
 import { listenAt } from './listen-at.ts';
 
 type Accepted = Socket<{ connection: TcpConnection | undefined }>;
@@ -10,9 +10,6 @@ type Accepted = Socket<{ connection: TcpConnection | undefined }>;
 interface TcpConnection extends ByteConnection {
   closed(): void;
 }
-
-/** An owner that does nothing, until there is another. */
-const NO_OWNER: ByteConnectionOwner = { onData() {}, onWritable() {}, onEnd() {}, onClose() {} };
 
 /**
  * Listens for TCP connections. Rejects, with a sentence that names the address, if the address cannot be had.

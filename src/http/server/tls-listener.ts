@@ -2,7 +2,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import { createServer, type TLSSocket } from 'node:tls';
 import type { ListenAddress } from '../../runtime/listen-address.ts';
 import type { ServerTls } from '../http-server.ts';
-import type { ByteConnection, ByteConnectionOwner, ByteListener } from './byte-connection.ts';
+import { type ByteConnection, type ByteListener, NO_OWNER } from './byte-connection.ts';
 import { listenAt } from './listen-at.ts';
 
 /** Options of listenTls. */
@@ -24,8 +24,6 @@ export interface TlsListener extends ByteListener {
   /** Ends all connections, also those in their handshake. */
   destroyConnections(): void;
 }
-
-const NO_OWNER: ByteConnectionOwner = { onData() {}, onWritable() {}, onEnd() {}, onClose() {} };
 
 /**
  * Listens, and lets in who shows a certificate of tls.ca. Rejects like listenTcp, and for certificates that cannot be
