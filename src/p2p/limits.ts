@@ -94,6 +94,8 @@ export const HANDSHAKE_MS = 5 * SECOND_MS;
 export const INBOUND_UPGRADE_TIMEOUT_MS = 20 * SECOND_MS;
 /** Bytes that a handshake and the first messages behind it take at most. */
 export const MAX_HANDSHAKE_BYTES = 128 * 1024;
+/** Bytes of it that whoever dials sends before it has heard anything: the names of two protocols and a key. */
+export const MAX_EARLY_BYTES = 4 * 1024;
 /** DHT streams that a peer may have open here on one connection: our nodes and Go's keep one, and try a connection with another. */
 export const MAX_DHT_STREAMS = 8;
 /** The same for streams that this node opens: notices have one each. */

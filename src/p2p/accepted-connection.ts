@@ -1,0 +1,80 @@
+import type { AbortOptions } from '@libp2p/interface';
+import {
+  AbstractMultiaddrConnection,
+  type AbstractMultiaddrConnectionInit,
+  type SendResult,
+} from '@libp2p/utils';
+import type { Socket } from 'bun';
+
+/** Settings of an AcceptedConnection. */
+export type AcceptedConnectionInit = Pick<
+  AbstractMultiaddrConnectionInit,
+  'log' | 'localAddr' | 'remoteAddr'
+>;
+
+/**
+ * A TCP connection that another node has opened, for libp2p: on the runtime's own socket, which takes a fraction of the
+ * memory of one of node:net. What the kernel does not take stays with libp2p, which has limits for it.
+ * Whoever listens to the socket calls onData(), onWritable() and onSocketClosed().
+ */
+export class AcceptedConnection extends AbstractMultiaddrConnection {
+  /** Named as in @libp2p/tcp's connections. */
+  readonly socket: Socket<unknown>;
+  readonly #closed = Promise.withResolvers<void>();
+  #isClosed = false;
+
+  constructor(socket: Socket<unknown>, init: AcceptedConnectionInit) {
+    super({ ...init, direction: 'inbound' });
+    this.socket = socket;
+  }
+
+  /** Hands bytes to the kernel. After fewer than all, onWritable() tells when it takes more. */
+  sendData(data: Parameters<AbstractMultiaddrConnection['sendData']>[0]): SendResult {
+    let sentBytes = 0;
+    for (const part of data) {
+      const taken = this.#isClosed ? 0 : Math.max(0, this.socket.write(part));
+      sentBytes += taken;
+      if (taken < part.byteLength) return { sentBytes, canSendMore: false };
+    }
+    return { sentBytes, canSendMore: true };
+  }
+
+  /** Closes the socket; what the kernel has taken is sent before its FIN. Resolves when it is closed. */
+  async sendClose({ signal }: AbortOptions = {}): Promise<void> {
+    if (!this.#isClosed) this.socket.close();
+    const aborted = Promise.withResolvers<never>();
+    const onAbort = () => aborted.reject(signal?.reason);
+    signal?.addEventListener('abort', onAbort, { once: true });
+    if (signal?.aborted === true) onAbort();
+    try {
+      await Promise.race([this.#closed.promise, aborted.promise]);
+    } finally {
+      signal?.removeEventListener('abort', onAbort);
+    }
+  }
+
+  /** Ends the socket with an RST: the kernel keeps nothing of it. */
+  sendReset(): void {
+    if (!this.#isClosed) this.socket.terminate();
+  }
+
+  sendPause(): void {
+    if (!this.#isClosed) this.socket.pause();
+  }
+
+  sendResume(): void {
+    if (!this.#isClosed) this.socket.resume();
+  }
+
+  /** The kernel takes bytes again. */
+  onWritable(): void {
+    this.safeDispatchEvent('drain');
+  }
+
+  /** The socket is gone, whichever end closed it. Called once. */
+  onSocketClosed(): void {
+    this.#isClosed = true;
+    this.#closed.resolve();
+    this.onTransportClosed();
+  }
+}
