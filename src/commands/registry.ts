@@ -24,6 +24,7 @@ import { systemClock as clock } from '../runtime/clock.ts';
 import { canonicalIp, parseIp } from '../runtime/ip-address.ts';
 import { readMemoryLimit } from '../runtime/memory/memory-limit.ts';
 import { type MemoryPlan, planMemory } from '../runtime/memory/memory-plan.ts';
+import { createMemoryRoom, memoryReader, type MemoryRoom } from '../runtime/memory/memory-room.ts';
 import { aborted } from '../runtime/or-abort.ts';
 import { parseListenAddress } from '../runtime/listen-address.ts';
 import { createTaskGroup } from '../runtime/task-group.ts';
@@ -61,6 +62,8 @@ interface Process {
   readonly running: AsyncDisposableStack;
   /** What the parts may hold. */
   readonly plan: MemoryPlan;
+  /** How much of it may be handed out just now. */
+  readonly room: MemoryRoom;
 }
 
 /**
@@ -82,7 +85,9 @@ export async function runRegistry(
   logger.info('starting', { ...build });
   try {
     const plan = planMemory(await readMemoryLimit());
-    await compose({ options, logger, metrics, signal, isPod, running, plan });
+    const readUse = memoryReader(plan.limitBytes);
+    const room = createMemoryRoom({ nowMs: () => clock.nowMs(), readUse }, plan.limitBytes);
+    await compose({ options, logger, metrics, signal, isPod, running, plan, room });
   } catch (error) {
     // Stopped while it was starting.
     if (error !== signal.reason || !signal.aborted) throw error;
@@ -91,7 +96,7 @@ export async function runRegistry(
 }
 
 async function compose(shared: Process): Promise<void> {
-  const { options, logger, metrics, signal, running, plan } = shared;
+  const { options, logger, metrics, signal, running, plan, room } = shared;
   const authorization = await readBasicAuth(options.basicAuthDir);
   const { mirroredRegistries } = options;
   // Transfers need the router; what failed before them is not held against anybody.
@@ -126,7 +131,7 @@ async function compose(shared: Process): Promise<void> {
         item.kind === 'tag' ? policy.sharesName(item.tag) : policy.sharesDigest(item.key),
     },
   );
-  const mover = createPlainMover({ fileBufferBudgetBytes: fileChunkBytes(plan) });
+  const mover = createPlainMover({ fileBufferBudgetBytes: fileChunkBytes(plan), room });
   running.defer(() => mover.close());
   transfer = createTransfer(
     { mover, router, clock, logger, observer: metrics },
@@ -177,7 +182,7 @@ async function compose(shared: Process): Promise<void> {
       contentMissing: (key) => advertiser.contentMissing(key),
       prefetch: createPrefetch({ router, clock }, signal),
       transfers: options.debugWebEnabled ? transfers : undefined,
-      shares: createRegistryShares(clock, plan),
+      shares: createRegistryShares(clock, plan, room),
       isFavoured,
       metrics,
       logger,
@@ -200,7 +205,7 @@ async function compose(shared: Process): Promise<void> {
 }
 
 async function startRouter(shared: Process, onPeerReturned: (peerId: string) => void) {
-  const { options, logger, metrics, signal, isPod, running, plan } = shared;
+  const { options, logger, metrics, signal, isPod, running, plan, room } = shared;
   // The bootstrap listener comes first: nodes that start together ask each other there while they start.
   let router: P2pRouter | undefined;
   if (options.httpBootstrapAddr !== undefined) {
@@ -235,6 +240,7 @@ async function startRouter(shared: Process, onPeerReturned: (peerId: string) => 
         membership,
         observer: metrics.routing,
         onPeerReturned,
+        room,
       },
       { listenAddress: options.routerAddr, announceAddresses, swarmKey, memory: plan },
     ),

@@ -5,7 +5,15 @@ const KIB = 1024;
 const MIN = 64 * KIB;
 
 function create(totalBytes: number) {
-  const pool = createChunkPool({ totalBytes, minChunkBytes: MIN, maxChunkBytes: 1024 * KIB, keepMs: 60_000 });
+  const memory = { share: 1 };
+  const room = { share: () => memory.share };
+  const pool = createChunkPool({
+    totalBytes,
+    minChunkBytes: MIN,
+    maxChunkBytes: 1024 * KIB,
+    keepMs: 60_000,
+    room,
+  });
   /** What is there at once. */
   const take = (wantedBytes: number): Chunk | undefined => {
     let got: Chunk | undefined;
@@ -20,7 +28,7 @@ function create(totalBytes: number) {
     for (let chunk = take(wantedBytes); chunk !== undefined; chunk = take(wantedBytes)) chunks.push(chunk);
     return chunks;
   };
-  return { pool, take, takeAll };
+  return { pool, take, takeAll, memory };
 }
 
 describe('createChunkPool()', () => {
@@ -113,5 +121,23 @@ describe('createChunkPool()', () => {
     expect(got).toEqual(['next']);
     second?.release();
     expect(pool.usedBytes).toBe(0);
+  });
+
+  test('while memory is short less is given out, nothing is kept, and a single chunk can always be had', () => {
+    const { pool, take, takeAll, memory } = create(16 * MIN);
+    const all = takeAll(MIN);
+    expect(all.length).toBe(16);
+    memory.share = 0.25;
+    for (const chunk of all) chunk.release();
+    // Freed at once: their memory is no part of the heap any more.
+    expect(all.filter(({ bytes }) => bytes.length > 0).length).toBe(4);
+    expect(takeAll(MIN).length).toBe(4);
+    expect(pool.usedBytes).toBe(4 * MIN);
+    memory.share = 0.01;
+    const alone = create(16 * MIN);
+    alone.memory.share = 0.01;
+    expect(alone.takeAll(MIN).length).toBe(1);
+    memory.share = 1;
+    expect(take(MIN)).toBeDefined();
   });
 });

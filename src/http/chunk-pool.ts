@@ -1,3 +1,5 @@
+import { type MemoryRoom, PLENTY_OF_ROOM } from '../runtime/memory/memory-room.ts';
+
 /** A buffer of the pool, and what may become of it while its holder waits for a client. */
 export interface Chunk {
   readonly bytes: Uint8Array<ArrayBuffer>;
@@ -29,6 +31,8 @@ export interface ChunkPoolOptions {
   readonly maxChunkBytes: number;
   /** After so long without use what is kept is freed. */
   readonly keepMs: number;
+  /** How much of it may be used just now. Default all of it. */
+  readonly room?: MemoryRoom | undefined;
 }
 
 /** A chunk that is parked, with what is called when it is taken. */
@@ -46,6 +50,7 @@ export function createChunkPool({
   minChunkBytes,
   maxChunkBytes,
   keepMs,
+  room = PLENTY_OF_ROOM,
 }: ChunkPoolOptions): ChunkPool {
   /** Free buffers by size. */
   const free = new Map<number, Uint8Array<ArrayBuffer>[]>();
@@ -57,6 +62,8 @@ export function createChunkPool({
   const waiting = new Set<{ wantedBytes: number; onChunk: (chunk: Chunk) => void }>();
   let sweep: Timer | undefined;
 
+  /** One chunk can always be had, so that something moves. */
+  const mostBytes = () => Math.max(Math.floor(room.share() * totalBytes), minChunkBytes);
   const discard = (bytes: number) => {
     for (const [size, buffers] of free) {
       while (bytes > 0 && buffers.length > 0) {
@@ -73,14 +80,16 @@ export function createChunkPool({
       freeBytes -= size;
       return kept;
     }
-    if (usedBytes + size > totalBytes) return undefined;
-    discard(usedBytes + freeBytes + size - totalBytes);
+    const most = mostBytes();
+    if (usedBytes + size > most) return undefined;
+    discard(usedBytes + freeBytes + size - most);
     return new Uint8Array(size);
   };
   const sizeFor = (wantedBytes: number) => {
     // An equal share, with room for another body, which holds a chunk that goes out and a chunk that is read; and never
     // more than half of what is left, so that the next body finds something at once.
-    const share = Math.min(totalBytes / (usedChunks + 2), (totalBytes - usedBytes) / 2);
+    const total = mostBytes();
+    const share = Math.min(total / (usedChunks + 2), (total - usedBytes) / 2);
     const most = Math.min(
       maxChunkBytes,
       Math.max(minChunkBytes, share),
@@ -105,6 +114,7 @@ export function createChunkPool({
     buffers.push(buffer);
     free.set(buffer.length, buffers);
     freeBytes += buffer.length;
+    discard(usedBytes + freeBytes - mostBytes());
     if (usedChunks === 0) {
       sweep ??= setTimeout(() => {
         sweep = undefined;

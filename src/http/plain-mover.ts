@@ -19,6 +19,7 @@ import { connectPeer, type PeerConnection } from './peer-connection.ts';
 import { createPeerConnectionPool } from './peer-connection-pool.ts';
 import { exchangeWithPeer, formatPeerRequest, NoAnswerError } from './peer-exchange.ts';
 import { takeBody } from './take-body.ts';
+import type { MemoryRoom } from '../runtime/memory/memory-room.ts';
 import { readSmallBody, readWholeBody } from './read-small-body.ts';
 
 /** Limits of createPlainMover; the defaults with their reasons are in limits.ts. */
@@ -27,12 +28,15 @@ export interface PlainMoverOptions {
   readonly fileBufferBudgetBytes?: number | undefined;
   /** How long an idle connection to a peer is kept. */
   readonly idleTimeoutMs?: number | undefined;
+  /** How much of the memory may be used just now. Default all of it. */
+  readonly room?: MemoryRoom | undefined;
 }
 
 /** The body mover over plain reads and writes. Its sources are moved by the responses of createHttpServer. */
 export function createPlainMover({
   fileBufferBudgetBytes = FILE_BUFFER_BUDGET_BYTES,
   idleTimeoutMs,
+  room,
 }: PlainMoverOptions = {}): BodyMover {
   const pool = createPeerConnectionPool({ idleTimeoutMs });
   const chunks = createChunkPool({
@@ -40,6 +44,7 @@ export function createPlainMover({
     minChunkBytes: MIN_FILE_CHUNK_BYTES,
     maxChunkBytes: MAX_FILE_CHUNK_BYTES,
     keepMs: FILE_BUFFER_KEEP_MS,
+    room,
   });
   const receiveBudget = createChunkBudget({
     totalBytes: PEER_RECEIVE_BUDGET_BYTES,

@@ -2,6 +2,8 @@ import type { Connection, Libp2p } from '@libp2p/interface';
 
 import type { DhtNode } from '../dht/dht-node.ts';
 import type { Timers } from '../runtime/timers.ts';
+import { type MemoryRoom, PLENTY_OF_ROOM } from '../runtime/memory/memory-room.ts';
+import { connectionsWithin } from './door.ts';
 import { DIAL_TIMEOUT_MS } from './limits.ts';
 
 /** What capConnections needs. */
@@ -11,6 +13,8 @@ export interface CapConnectionsDeps {
   readonly timers: Timers;
   /** Unix ms, as in the time line of a connection. */
   readonly nowMs: () => number;
+  /** How much of them may be had just now, see connectionsWithin(). Default all of them. */
+  readonly room?: MemoryRoom | undefined;
 }
 
 /** Whose connections were ended for others: peers of the DHT that were needed least, or those that are not known as such. */
@@ -27,7 +31,7 @@ const STEP = 0.03;
  * needed least, see DhtNode.makeRoom.
  */
 export function capConnections(
-  { libp2p, dht, timers, nowMs }: CapConnectionsDeps,
+  { libp2p, dht, timers, nowMs, room = PLENTY_OF_ROOM }: CapConnectionsDeps,
   { maxConnections }: { readonly maxConnections: number },
   signal: AbortSignal,
 ): { readonly ended: Readonly<Record<CapReason, number>> } {
@@ -37,7 +41,7 @@ export function capConnections(
   let isLookDue = false;
   const look = () => {
     const open = libp2p.getConnections().filter(({ status }) => status === 'open');
-    const excess = open.length - maxConnections;
+    const excess = open.length - connectionsWithin(room, maxConnections);
     if (excess <= 0) return;
     // Those who are told may come back at once, and some have not said yet what they are.
     if (!isLookDue) {

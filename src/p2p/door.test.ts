@@ -24,7 +24,9 @@ function setUp(options: Partial<DoorOptions> = {}) {
       return () => due.delete(timer);
     },
   };
-  const door = createDoor({ nowMs: () => nowMs, timers }, { ...OPTIONS, ...options });
+  const memory = { share: 1 };
+  const room = { share: () => memory.share };
+  const door = createDoor({ nowMs: () => nowMs, timers, room }, { ...OPTIONS, ...options });
   const begun = new Set<Visit>();
   const late = new Set<Visit>();
   const pass = (ms: number) => {
@@ -49,7 +51,7 @@ function setUp(options: Partial<DoorOptions> = {}) {
     await Promise.resolve();
     return visit;
   };
-  return { door, begun, late, pass, knock };
+  return { door, begun, late, pass, knock, memory };
 }
 
 describe('createDoor()', () => {
@@ -80,6 +82,25 @@ describe('createDoor()', () => {
       expect(await knock(origin, standing)).toBeDefined();
     }
     expect(door.refused.address_connections).toBe(1 + 3);
+  });
+
+  test('while memory is short there are fewer connections, and still enough for a cluster', async () => {
+    for (const [share, most] of [
+      [1, 20],
+      [0.5, 14],
+      [0, 8],
+    ] as const) {
+      const { door, knock, memory } = setUp();
+      memory.share = share;
+      let opened = 0;
+      for (let host = 0; host < 30; host++) {
+        const visit = await knock(`10.0.0.${host}`);
+        visit?.opened();
+        if (visit !== undefined) opened++;
+      }
+      expect(opened).toBe(most);
+      expect(door.refused.connections).toBe(30 - most);
+    }
   });
 
   test('lets an address that dials all the time begin few handshakes a second', async () => {

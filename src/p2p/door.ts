@@ -1,4 +1,5 @@
 import type { Timers } from '../runtime/timers.ts';
+import { type MemoryRoom, PLENTY_OF_ROOM } from '../runtime/memory/memory-room.ts';
 import { setNewest } from '../runtime/set-newest.ts';
 import type { Standing } from './membership.ts';
 
@@ -66,6 +67,16 @@ export interface DoorDeps {
   /** Milliseconds that never go back. */
   readonly nowMs: () => number;
   readonly timers: Timers;
+  /** How much of the connections may be had just now, see connectionsWithin(). Default all of them. */
+  readonly room?: MemoryRoom | undefined;
+}
+
+/** Of all connections, those that a node has also when memory is short: fewer would cost it the cluster. */
+const FIRM_CONNECTIONS = 0.4;
+
+/** How many of `most` connections there is room for. */
+export function connectionsWithin(room: MemoryRoom, most: number): number {
+  return Math.floor(most * (FIRM_CONNECTIONS + (1 - FIRM_CONNECTIONS) * room.share()));
 }
 
 /** Addresses whose last handshakes are remembered. */
@@ -87,7 +98,7 @@ interface Address {
  * and a number of handshakes; few handshakes are done at a time, so that each takes a moment only, and those of members come
  * before those of others. What is half open is ended soon.
  */
-export function createDoor({ nowMs, timers }: DoorDeps, options: DoorOptions): Door {
+export function createDoor({ nowMs, timers, room = PLENTY_OF_ROOM }: DoorDeps, options: DoorOptions): Door {
   const { address: limits } = options;
   /** The one that knocked last comes last. */
   const addresses = new Map<string, Address>();
@@ -123,7 +134,10 @@ export function createDoor({ nowMs, timers }: DoorDeps, options: DoorOptions): D
     if (address.connections >= most) return 'address_connections';
     if (address.tokens < 1) return 'rate';
     if (pending >= options.waiting / (isMember ? 1 : 2)) return 'handshakes';
-    if (connections >= options.connections || (!isMember && guestConnections >= options.guestConnections)) {
+    if (
+      connections >= connectionsWithin(room, options.connections) ||
+      (!isMember && guestConnections >= connectionsWithin(room, options.guestConnections))
+    ) {
       return 'connections';
     }
     return undefined;

@@ -17,6 +17,7 @@ import type { Clock } from '../runtime/clock.ts';
 import { formatIp } from '../runtime/ip-address.ts';
 import { systemTimers } from '../runtime/timers.ts';
 import { planMemory } from '../runtime/memory/memory-plan.ts';
+import type { MemoryRoom } from '../runtime/memory/memory-room.ts';
 import type { BootstrapDocuments } from './bootstrap-document.ts';
 import { createBootstrapNetwork } from './bootstrap-network.ts';
 import type { Bootstrapper } from './bootstrapper.ts';
@@ -67,6 +68,8 @@ export interface P2pRouterDeps {
   readonly observer?: RouterObserver;
   /** Called with the ID of a member that connects, or answers again after a silence. May repeat itself. */
   readonly onPeerReturned?: (peerId: string) => void;
+  /** Connections are fewer while it says that memory is short. Default: it never is. */
+  readonly room?: MemoryRoom;
 }
 
 /** Gets what the router does, for metrics. */
@@ -138,7 +141,7 @@ export async function createP2pRouter(deps: P2pRouterDeps, options: P2pRouterOpt
   const budget = planRouter(memory);
   const addressLimits = options.addressLimits ?? (allowLoopback ? UNBOUND_ADDRESS : ADDRESS_LIMITS);
   const door = createDoor(
-    { nowMs: () => clock.nowMs(), timers: systemTimers },
+    { nowMs: () => clock.nowMs(), timers: systemTimers, room: deps.room },
     doorOptions(budget.maxConnections, addressLimits),
   );
   const node = await createKadNode(
@@ -220,7 +223,7 @@ export async function createP2pRouter(deps: P2pRouterDeps, options: P2pRouterOpt
 
   const network = createBootstrapNetwork(node, logger, (peer) => dht.hasParted(nameOf(peer)));
   const cap = capConnections(
-    { libp2p, dht, timers: systemTimers, nowMs: () => Date.now() },
+    { libp2p, dht, timers: systemTimers, nowMs: () => Date.now(), room: deps.room },
     { maxConnections: budget.maxConnections },
     stopped.signal,
   );

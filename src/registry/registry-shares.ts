@@ -2,6 +2,7 @@ import { MAX_MANIFEST_BYTES } from '../oci/media-type.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { createFairShares, type FairShares } from '../runtime/fair-shares.ts';
 import type { MemoryPlan } from '../runtime/memory/memory-plan.ts';
+import type { MemoryRoom } from '../runtime/memory/memory-room.ts';
 
 const KIB = 1024;
 const SECOND_MS = 1000;
@@ -38,8 +39,8 @@ export interface RegistryShares {
   readonly manifests: FairShares;
 }
 
-/** The parts of a memory plan that the registry's requests may hold. */
-export function createRegistryShares(clock: Clock, plan: MemoryPlan): RegistryShares {
+/** The parts of a memory plan that the registry's requests may hold, less of them while there is little room. */
+export function createRegistryShares(clock: Clock, plan: MemoryPlan, room?: MemoryRoom): RegistryShares {
   const create = (total: number) =>
     createFairShares({
       clock,
@@ -48,6 +49,7 @@ export function createRegistryShares(clock: Clock, plan: MemoryPlan): RegistrySh
       waitMs: WAIT_MS,
       maxWaiting: Math.max(64, Math.floor(plan.clientsBytes / REQUEST_BYTES / 2)),
       stallMs: STALL_MS,
+      room,
     });
   return {
     requests: create(plan.clientsBytes),

@@ -28,6 +28,7 @@ const NOTHING = { started: undefined, failure: undefined };
 const SETTINGS = {
   BUN_JSC_forceCodeBlockLiveness: '1',
   BUN_JSC_useDFGJIT: '0',
+  BUN_JSC_thresholdForJITAfterWarmUp: '4000',
   BUN_JSC_forceRAMSize: '67108864',
   MIMALLOC_PURGE_HOLES_MIN_INTERVAL: '5000',
 };
@@ -48,6 +49,7 @@ describe('startWithEngineSettings()', () => {
     const environment = {
       BUN_JSC_forceCodeBlockLiveness: '0',
       BUN_JSC_useDFGJIT: '1',
+      BUN_JSC_thresholdForJITAfterWarmUp: '500',
       BUN_JSC_forceRAMSize: '268435456',
       MIMALLOC_PURGE_HOLES_MIN_INTERVAL: '',
     };

@@ -11,6 +11,9 @@ export const ENGINE_SETTINGS: Readonly<Record<string, string>> = {
   // starts, when all have most to do. Slower are the closest of 1,000 peers (40 instead of 15 us for a key) and the cipher
   // of a private network (9 MB/s of the DHT's messages).
   BUN_JSC_useDFGJIT: '0',
+  // A function is compiled when it is called often. With the engine's own number that is 4 MiB of code, most of it for what
+  // happens once, when the daemon starts and meets its cluster.
+  BUN_JSC_thresholdForJITAfterWarmUp: '4000',
   // The engine lets garbage grow with the memory that it finds. In a control group without a limit of its own that is the
   // machine's, and a daemon that answers 1,000 requests a second grows by 50 MiB before it collects. In bytes.
   BUN_JSC_forceRAMSize: '67108864',

@@ -4,15 +4,17 @@ import { createVirtualClock } from './testing/virtual-clock.ts';
 
 function create(options: { total: number; reserved?: number; maxWaiting?: number }) {
   const clock = createVirtualClock();
+  const memory = { share: 1 };
   const shares = createFairShares({
     clock,
     reserved: 0,
     waitMs: 1000,
     maxWaiting: 10,
     stallMs: 3000,
+    room: { share: () => memory.share },
     ...options,
   });
-  return { clock, shares };
+  return { clock, shares, memory };
 }
 
 /** How many shares of weight 1 a key gets at once. */
@@ -122,5 +124,65 @@ describe('createFairShares()', () => {
     share?.[Symbol.dispose]();
     share?.[Symbol.dispose]();
     expect(shares.held).toBe(0);
+  });
+
+  test('while memory is short strangers get less, and those that are favoured what there is', async () => {
+    const { shares, memory } = create({ total: 80, reserved: 16 });
+    memory.share = 0.25;
+    expect((await takeAll(shares, 'a')).length).toBe(12);
+    expect((await takeAll(shares, 'b')).length).toBe(3);
+    expect((await takeAll(shares, 'own', true)).length).toBe(49);
+    memory.share = 1;
+    expect((await takeAll(shares, 'c')).length).toBe(0);
+  });
+
+  test('while memory is short fewer wait, and what waits is served when there is room again', async () => {
+    const { clock, shares, memory } = create({ total: 4, maxWaiting: 10 });
+    const first = await takeAll(shares, 'a');
+    expect(first.length).toBe(3);
+    memory.share = 0.5;
+    const enter = async (key: string, favoured = false) => {
+      const share = await shares.enter({ key, weight: 1, favoured });
+      return share === undefined ? 'refused' : 'served';
+    };
+    const outcomes = ['b', 'c', 'd', 'e', 'f', 'g'].map(async (key) => enter(key));
+    expect(await outcomes.at(-1)).toBe('refused');
+    expect(shares.waiting).toBe(5);
+    memory.share = 1;
+    await clock.advance(250);
+    expect(await outcomes[0]).toBe('served');
+    for (const share of first) share[Symbol.dispose]();
+    await clock.advance(1000);
+    expect(await Promise.all(outcomes)).toEqual([
+      'served',
+      'served',
+      'served',
+      'served',
+      'refused',
+      'refused',
+    ]);
+  });
+
+  test('while more is held than memory allows, strangers that stall give way sooner, also when nobody waits', async () => {
+    const { clock, shares, memory } = create({ total: 8 });
+    const evicted: string[] = [];
+    const enter = async (key: string, favoured: boolean, stalledMs: number) => {
+      let share: HeldShare | undefined;
+      const evict = () => {
+        evicted.push(key);
+        share?.[Symbol.dispose]();
+      };
+      share = await shares.enter({ key, weight: 1, favoured, stalledMs: () => stalledMs, evict });
+      return share;
+    };
+    await enter('stalled', false, 800);
+    await enter('own', true, 800);
+    await enter('reads', false, 200);
+    await clock.advance(1000);
+    expect(evicted).toEqual([]);
+    memory.share = 0.2;
+    await enter('own', true, 0);
+    await clock.advance(1000);
+    expect(evicted).toEqual(['stalled']);
   });
 });

@@ -1,4 +1,5 @@
 import type { Clock } from './clock.ts';
+import { type MemoryRoom, PLENTY_OF_ROOM } from './memory/memory-room.ts';
 
 /** What is asked for a share. */
 export interface ShareRequest {
@@ -38,10 +39,12 @@ export interface FairSharesOptions {
   readonly reserved: number;
   /** How long a request waits at most. */
   readonly waitMs: number;
-  /** How many wait at most; half of them for the same key. */
+  /** How many wait at most, fewer while memory is short; half of them for the same key. */
   readonly maxWaiting: number;
   /** A holder that has made no progress for this long gives way to those that wait. */
   readonly stallMs: number;
+  /** How much of what is not reserved may be handed out just now. Default all of it. */
+  readonly room?: MemoryRoom | undefined;
 }
 
 /**
@@ -49,7 +52,9 @@ export interface FairSharesOptions {
  * later, however many came before (dynamic thresholds, as switches share their buffers).
  */
 const SHARE_OF_FREE = 3;
-/** How often stalled holders are looked for while others wait. */
+/** When memory is short a holder gives way after this part of the time. */
+const SHORT_STALL = 0.25;
+/** How often stalled holders are looked for while others wait, or memory is short. */
 const EVICT_INTERVAL_MS = 250;
 
 /** A holder. */
@@ -71,6 +76,7 @@ export function createFairShares({
   waitMs,
   maxWaiting,
   stallMs,
+  room = PLENTY_OF_ROOM,
 }: FairSharesOptions): FairShares {
   const heldByKey = new Map<string, number>();
   const holders = new Set<Holder>();
@@ -78,12 +84,14 @@ export function createFairShares({
   let held = 0;
   let isEvicting = false;
 
+  const forStrangers = () => Math.floor(room.share() * (total - reserved));
+  const isShort = () => room.share() < 1 && held > forStrangers();
   const heldBy = (key: string) => heldByKey.get(key) ?? 0;
   const weightOf = ({ weight, favoured }: ShareRequest) =>
     Math.min(weight, favoured === true ? total : total - reserved);
   const fits = (request: ShareRequest) => {
     const weight = weightOf(request);
-    const free = total - held - (request.favoured === true ? 0 : reserved);
+    const free = request.favoured === true ? total - held : forStrangers() - held;
     const ofKey = heldBy(request.key);
     // What holds nothing gets what there is, so that a weight of nearly everything has its turn, too.
     return weight <= free && (ofKey === 0 || ofKey + weight <= SHARE_OF_FREE * free);
@@ -119,15 +127,24 @@ export function createFairShares({
       next.grant(hold(next.request));
     }
   };
-  /** While requests wait: those that stall give way, first those of the key that holds the most. */
+  /**
+   * While requests wait, or more is held than may be just now: those that stall give way, first those of the key that holds
+   * the most.
+   */
   const evictStalled = async () => {
     if (isEvicting) return;
     isEvicting = true;
-    while (waiting.size > 0) {
-      const stalled = [...holders].filter(({ request }) => (request.stalledMs?.() ?? 0) >= stallMs);
+    while (waiting.size > 0 || isShort()) {
+      const mustShrink = isShort();
+      const hasStalled = ({ request }: Holder) => {
+        const limitMs = mustShrink && request.favoured !== true ? SHORT_STALL * stallMs : stallMs;
+        return (request.stalledMs?.() ?? 0) >= limitMs;
+      };
+      const stalled = [...holders].filter(hasStalled);
       stalled.sort((a, b) => heldBy(b.request.key) - heldBy(a.request.key));
-      for (const { request } of stalled.slice(0, waiting.size)) request.evict?.();
+      for (const { request } of mustShrink ? stalled : stalled.slice(0, waiting.size)) request.evict?.();
       await clock.sleep(EVICT_INTERVAL_MS);
+      serveWaiting();
     }
     isEvicting = false;
   };
@@ -143,10 +160,16 @@ export function createFairShares({
       const { key, signal } = request;
       if (signal?.aborted === true) return undefined;
       // What is free and fits was offered to those that wait: they need more than that.
-      if (fits(request)) return hold(request);
+      if (fits(request)) {
+        const share = hold(request);
+        if (isShort()) void evictStalled();
+        return share;
+      }
       let sameKey = 0;
       for (const each of waiting) if (each.request.key === key) sameKey += 1;
-      if (waiting.size >= maxWaiting || sameKey >= maxWaiting / 2) return undefined;
+      const most =
+        request.favoured === true ? maxWaiting : Math.max(1, Math.floor(room.share() * maxWaiting));
+      if (waiting.size >= most || sameKey >= most / 2) return undefined;
 
       const { promise, resolve } = Promise.withResolvers<HeldShare | undefined>();
       const entry: Waiting = { request, grant: resolve };

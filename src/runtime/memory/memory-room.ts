@@ -1,0 +1,91 @@
+import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+
+/** How much of what is shared may be handed out just now. */
+export interface MemoryRoom {
+  /** 1: all of it; less when the process comes close to its limit, and never less than LEAST_SHARE. */
+  share(): number;
+}
+
+/** What createMemoryRoom needs. */
+export interface MemoryRoomDeps {
+  /** Milliseconds that never go back. */
+  readonly nowMs: () => number;
+  /** See memoryReader(). */
+  readonly readUse: () => number | undefined;
+}
+
+/** Room without end. */
+export const PLENTY_OF_ROOM: MemoryRoom = { share: () => 1 };
+
+/** How old the last look may be, in ms. It takes some 50 us. */
+const LOOK_MS = 100;
+/** Parts of the limit: up to the first all may be handed out, from the second on the least. */
+const [PLENTY, SHORT] = [0.7, 0.85];
+/** Not nothing: what is handed out is given back soon, and to refuse everything would not free it sooner. */
+const LEAST_SHARE = 0.1;
+
+/**
+ * Watches what the process really has, beside the budgets for what it hands out: those cannot count what the engine and the
+ * allocator keep. Looks when it is asked, so that nothing runs while nobody asks. `limitBytes` is in bytes.
+ */
+export function createMemoryRoom({ nowMs, readUse }: MemoryRoomDeps, limitBytes: number): MemoryRoom {
+  let lookedMs = -Infinity;
+  let share = 1;
+  return {
+    share() {
+      const now = nowMs();
+      if (now - lookedMs < LOOK_MS) return share;
+      lookedMs = now;
+      const used = (readUse() ?? 0) / limitBytes;
+      share = Math.min(
+        1,
+        Math.max(LEAST_SHARE, 1 - ((used - PLENTY) / (SHORT - PLENTY)) * (1 - LEAST_SHARE)),
+      );
+      return share;
+    },
+  };
+}
+
+/** Where the control group cannot be seen, that much of the limit counts as the kernel's buffers of sockets. */
+const UNSEEN_SOCKETS = 0.12;
+
+/**
+ * Returns what reads how much memory the process has that cannot be taken from it, in bytes: its own (RssAnon of
+ * proc_pid_status(5)), and the kernel's buffers of its sockets, as its control group counts them. Undefined where that
+ * cannot be told. `root` is another `/`, for tests.
+ */
+export function memoryReader(limitBytes: number, root = ''): () => number | undefined {
+  const read = (path: string): string => {
+    try {
+      return readFileSync(`${root}${path}`, 'utf8');
+    } catch {
+      return '';
+    }
+  };
+  const groups = read('/proc/self/cgroup');
+  const v2 = /^0::(\/.*)$/m.exec(groups)?.[1] ?? '/';
+  const v1 = /^\d+:(?:[^:]*,)?memory(?:,[^:]*)?:(\/.*)$/m.exec(groups)?.[1] ?? '/';
+  // In a container the path may be one of the host that is not there: the mount itself is then the own group.
+  const files = [
+    ...[v2, ''].map((path) => ({ path: `/sys/fs/cgroup${path}/memory.stat`, pattern: /^sock (\d+)$/m })),
+    ...[v1, ''].map((path) => ({
+      path: `/sys/fs/cgroup/memory${path}/memory.kmem.tcp.usage_in_bytes`,
+      pattern: /^(\d+)$/m,
+    })),
+  ];
+  // The group of the whole machine has no such file; its sockets are everybody's.
+  const isOwn = (path: string) => read(join(dirname(path), 'memory.current')) !== '';
+  const sockets = files.find(
+    ({ path, pattern }) => pattern.test(read(path)) && (!path.endsWith('.stat') || isOwn(path)),
+  );
+  return () => {
+    const kib = /^RssAnon:\s+(\d+) kB$/m.exec(read('/proc/self/status'))?.[1];
+    if (kib === undefined) return undefined;
+    const socketBytes =
+      sockets === undefined
+        ? UNSEEN_SOCKETS * limitBytes
+        : Number(sockets.pattern.exec(read(sockets.path))?.[1] ?? 0);
+    return Number(kib) * 1024 + socketBytes;
+  };
+}
