@@ -12,7 +12,11 @@ function start(bytes: number | undefined, limitBytes?: number) {
   const stop = new AbortController();
   const running = trimMemory(
     {
-      clock,
+      // A collection takes 60 ms.
+      clock: {
+        nowMs: () => clock.nowMs() + 60 * state.collections,
+        sleep: async (ms, signal) => clock.sleep(ms, signal),
+      },
       isIdle: () => state.isIdle,
       cpuMs: () => state.cpuMs,
       readMemory: async () =>
@@ -100,16 +104,18 @@ describe('trimMemory()', () => {
       const { clock, state, end } = start(60 * MIB, limit);
       state.isIdle = false;
       const share = (limit ?? 128 * MIB) / 128;
-      const grow = async (part: number) => {
-        // Of 128 parts; 8 MiB is what it may grow until it collects again.
-        state.bytes = part <= 96 ? part * share : 96 * share + (part - 96) * MIB;
-        state.cpuMs += 500;
-        await clock.advance(SECOND_MS);
+      const hold = async (part: number, seconds = 1) => {
+        state.bytes = part * share;
+        for (let second = 0; second < seconds; second++) {
+          state.cpuMs += 500;
+          await clock.advance(SECOND_MS);
+        }
         return state.collections;
       };
-      expect([await grow(95), await grow(96), await grow(103), await grow(104)]).toEqual([0, 1, 1, 2]);
-      // A collection that helped is not the last one.
-      expect([await grow(70), await grow(95), await grow(97)]).toEqual([2, 2, 3]);
+      expect([await hold(83), await hold(84)]).toEqual([0, 1]);
+      // It rests for fifty times as long as that took, and goes on: what piles up outside of the heap is not seen by it.
+      expect([await hold(84, 2), await hold(84), await hold(84, 30)]).toEqual([1, 2, 12]);
+      expect(await hold(83, 30)).toBe(12);
       expect(state.trims).toBe(0);
       await end();
     },

@@ -64,16 +64,15 @@ const CODE_BYTES = 8 * MIB;
 /** Time until memory is given back again. A collection takes some hundredths of a second. */
 const PAUSE_MS = 4 * MINUTE_MS;
 /**
- * From this share of its limit on garbage is collected whatever else there is to do. The engine knows of no limit and would
- * wait until there is as much garbage as there is else.
+ * From this share of its limit on garbage is collected whatever else there is to do. The engine knows of no limit, nor of
+ * what its objects hold outside of its heap (sockets, answers), and would wait until there is as much garbage as there is
+ * else.
  */
-const SOFT_LIMIT_SHARE = 0.75;
+const SOFT_LIMIT_SHARE = 0.65;
 /** What a process without a limit is held to: the chart's. It shares a node with a workload all the same. */
 const USUAL_LIMIT_BYTES = 128 * MIB;
-/** And again when it has grown by so much. */
-const SOFT_LIMIT_STEP_BYTES = 8 * MIB;
 /** Time until then, as a multiple of what it took: a process that needs more than it may have must get on nevertheless. */
-const SOFT_LIMIT_REST = 20;
+const SOFT_LIMIT_REST = 50;
 
 /**
  * Gives memory back that the process needed for a while, when it has grown and has nothing to do: garbage, the program's
@@ -102,8 +101,8 @@ export async function trimMemory(
   let shrunkBytes = 0;
   /** What was mapped of files when code had just been unloaded. That is done first when starting is over. */
   let unloadedBytes = 0;
-  /** What it had when it was last made to collect for its limit, and for how long it need not do that again. */
-  let [heldBytes, softRestMs] = [0, 0];
+  /** For how long it need not collect for its limit again. */
+  let softRestMs = 0;
   let restMs = 0;
   /** For how long it has been calm, and what it has needed of a core meanwhile. */
   let [calmMs, calmCpuMs] = [0, 0];
@@ -126,15 +125,12 @@ export async function trimMemory(
     const memory = await readMemory();
     if (memory === undefined) continue;
     const { anonymousBytes, fileBytes } = memory;
-    const isNearLimit = anonymousBytes >= Math.max(softLimitBytes, heldBytes + SOFT_LIMIT_STEP_BYTES);
-    if (isNearLimit && softRestMs === 0) {
+    if (!isDue && anonymousBytes >= softLimitBytes) {
       const startedMs = clock.nowMs();
       collect();
       softRestMs = SOFT_LIMIT_REST * (clock.nowMs() - startedMs);
-      heldBytes = (await readMemory())?.anonymousBytes ?? anonymousBytes;
       continue;
     }
-    heldBytes = Math.min(heldBytes, anonymousBytes);
     if (!isDue) continue;
     unloadedBytes = Math.min(unloadedBytes, fileBytes);
     leastBytes = Math.min(leastBytes, anonymousBytes);
