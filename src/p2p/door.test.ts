@@ -9,6 +9,8 @@ const OPTIONS: DoorOptions = {
   connections: 20,
   guestConnections: 10,
   places: 4,
+  pacedFrom: 1,
+  pacePerSecond: 10,
   waiting: 8,
   waitMs: 20_000,
   handshakeMs: 5000,
@@ -101,6 +103,40 @@ describe('createDoor()', () => {
       expect(opened).toBe(most);
       expect(door.refused.connections).toBe(30 - most);
     }
+  });
+
+  test('lets handshakes begin at a pace once there are many connections', async () => {
+    const { door, begun, knock, pass } = setUp({
+      connections: 20,
+      pacedFrom: 0.5,
+      pacePerSecond: 4,
+      waiting: 40,
+    });
+    const open = async (host: number) => {
+      const visit = await knock(`10.0.0.${host}`);
+      visit?.opened();
+      return visit;
+    };
+    for (let host = 0; host < 10; host++) await open(host);
+    expect(begun.size).toBe(10);
+    const guest = await knock('10.1.0.1', 'guest');
+    const waiting = [await knock('10.1.0.2'), await knock('10.1.0.3'), await knock('10.1.0.4')];
+    const count = () => waiting.filter((visit) => visit !== undefined && begun.has(visit)).length;
+    const hasGuest = () => guest !== undefined && begun.has(guest);
+    // The first of them begins at once: there was none for a while.
+    const seen: [number, boolean][] = [];
+    for (let quarter = 0; quarter < 4; quarter++) {
+      await Promise.resolve();
+      seen.push([count(), hasGuest()]);
+      pass(250);
+    }
+    expect(seen).toEqual([
+      [0, true],
+      [1, true],
+      [2, true],
+      [3, true],
+    ]);
+    expect(door.refused.handshakes).toBe(0);
   });
 
   test('lets an address that dials all the time begin few handshakes a second', async () => {

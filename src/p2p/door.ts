@@ -26,6 +26,10 @@ export interface DoorOptions {
   readonly guestConnections: number;
   /** Handshakes that are done at a time. Addresses that are not of members have half of them. */
   readonly places: number;
+  /** Handshakes begin at a pace while there are more connections than so many times `connections`. */
+  readonly pacedFrom: number;
+  /** The pace, in handshakes per second. */
+  readonly pacePerSecond: number;
   /** Connections that wait for a place, or have not said anything yet. */
   readonly waiting: number;
   /** Longest time that a handshake waits for its place, in ms. */
@@ -114,6 +118,8 @@ export function createDoor({ nowMs, timers, room = PLENTY_OF_ROOM }: DoorDeps, o
   };
   let [places, guestPlaces] = [0, 0];
   let [connections, guestConnections] = [0, 0];
+  let pacedMs = 0;
+  let cancelPace: (() => void) | undefined;
 
   const addressNamed = (origin: string): Address => {
     const known = addresses.get(origin);
@@ -142,14 +148,29 @@ export function createDoor({ nowMs, timers, room = PLENTY_OF_ROOM }: DoorDeps, o
     }
     return undefined;
   };
+  /** Whoever comes to a node that is full takes the place of another: that may not keep it from all else. */
+  const isPaced = () => {
+    if (connections < options.pacedFrom * connectionsWithin(room, options.connections)) return false;
+    const leftMs = pacedMs - nowMs();
+    if (leftMs <= 0) {
+      pacedMs = nowMs() + 1000 / options.pacePerSecond;
+      return false;
+    }
+    cancelPace ??= timers.after(leftMs, () => {
+      cancelPace = undefined;
+      next();
+    });
+    return true;
+  };
   const next = () => {
     while (places < options.places) {
       const [member] = waiting.members;
-      const [other] = waiting.others;
-      if (member !== undefined) waiting.members.delete(member);
-      else if (other !== undefined && guestPlaces < options.places / 2) waiting.others.delete(other);
-      else return;
-      (member ?? other)?.();
+      const [other] = guestPlaces < options.places / 2 ? waiting.others : [];
+      const first = member ?? other;
+      if (first === undefined || isPaced()) return;
+      waiting.members.delete(first);
+      waiting.others.delete(first);
+      first();
     }
   };
 

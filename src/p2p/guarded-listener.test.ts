@@ -14,6 +14,8 @@ const OPTIONS: DoorOptions = {
   connections: 100,
   guestConnections: 100,
   places: 8,
+  pacedFrom: 1,
+  pacePerSecond: 10,
   waiting: 100,
   waitMs: 20_000,
   handshakeMs: 20_000,

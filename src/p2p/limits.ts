@@ -86,6 +86,10 @@ export const HANDSHAKE_BURST = 16;
 export const HANDSHAKES_PER_SECOND = 2;
 /** Handshakes that are done at a time. Together they take a second of CPU. */
 export const HANDSHAKE_PLACES = 32;
+/** Handshakes begin at a pace while there are more connections than this part of all that there may be. */
+export const PACED_FROM = 0.5;
+/** The pace: some 20 % of a core, whatever knocks. */
+export const PACED_HANDSHAKES_PER_SECOND = 10;
 /** Handshakes that wait for a place: a whole cluster may start in the same second and dial its bootstrap peer. */
 export const MAX_WAITING_HANDSHAKES = 256;
 /** A handshake that has its place and takes longer is a port scan or a broken peer. */

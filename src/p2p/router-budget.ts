@@ -12,6 +12,8 @@ import {
   INBOUND_UPGRADE_TIMEOUT_MS,
   MAX_WAITING_HANDSHAKES,
   NO_LIMIT,
+  PACED_FROM,
+  PACED_HANDSHAKES_PER_SECOND,
 } from './limits.ts';
 import type { MemoryPlan } from '../runtime/memory/memory-plan.ts';
 
@@ -76,6 +78,8 @@ export function doorOptions(maxConnections: number, address: AddressLimits): Doo
     connections: maxConnections + CONNECTIONS_ON_TOP,
     guestConnections: Math.floor(maxConnections / GUEST_CONNECTION_SHARES),
     places: HANDSHAKE_PLACES,
+    pacedFrom: PACED_FROM,
+    pacePerSecond: PACED_HANDSHAKES_PER_SECOND,
     waiting: MAX_WAITING_HANDSHAKES,
     waitMs: INBOUND_UPGRADE_TIMEOUT_MS,
     handshakeMs: HANDSHAKE_MS,

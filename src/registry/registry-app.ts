@@ -8,6 +8,7 @@ import { DistributionError } from '../oci/distribution-error.ts';
 import { parseDistributionPath } from '../oci/distribution-path.ts';
 import { addressShare } from '../runtime/address-share.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { createTurnstile } from '../runtime/turnstile.ts';
 import type { ContentStore } from '../store/content-store.ts';
 import type { SharingPolicy } from '../store/sharing-policy.ts';
 import { MIRRORED_HEADER } from '../transfer/peer-requests.ts';
@@ -18,6 +19,12 @@ import { createContentHandlers } from './content-handlers.ts';
 import { createLookAhead } from './look-ahead.ts';
 import { REQUEST_BYTES, type RegistryShares } from './registry-shares.ts';
 import { errorResponse, overloaded } from './responses.ts';
+
+/**
+ * Requests of clients that are not this node's own, nor another node's, that begin in a turn of the event loop. To begin one
+ * takes up to a millisecond; a lookup for this node's own containerd waits for that several times.
+ */
+const STRANGERS_PER_TURN = 2;
 
 /** What the registry needs. */
 export interface RegistryDeps {
@@ -107,6 +114,7 @@ export function createRegistryApp(deps: RegistryDeps, options: RegistryOptions):
     checkAuthorization(options.authorization, c.req.raw.headers.get('authorization') ?? undefined);
     await next();
   };
+  const turnstile = createTurnstile(STRANGERS_PER_TURN);
   app.use('/v2', authorize);
   app.use('/v2/*', authorize);
   app.use('/v2/*', async (c, next) => {
@@ -123,6 +131,7 @@ export function createRegistryApp(deps: RegistryDeps, options: RegistryOptions):
       evict: () => client.breakOff(),
     });
     if (share === undefined) throw overloaded();
+    if (!favoured) await turnstile.pass();
     await next();
   });
   app.on('GET', ['/v2', '/v2/'], () =>
