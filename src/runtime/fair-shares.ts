@@ -39,7 +39,10 @@ export interface FairSharesOptions {
   readonly reserved: number;
   /** How long a request waits at most. */
   readonly waitMs: number;
-  /** How many wait at most, fewer while memory is short; half of them for the same key. */
+  /**
+   * How many wait at most; three quarters of them where they are not favoured, and fewer while memory is short. Half of that
+   * for the same key.
+   */
   readonly maxWaiting: number;
   /** A holder that has made no progress for this long gives way to those that wait. */
   readonly stallMs: number;
@@ -52,6 +55,8 @@ export interface FairSharesOptions {
  * later, however many came before (dynamic thresholds, as switches share their buffers).
  */
 const SHARE_OF_FREE = 3;
+/** Part of those that may wait that need not be favoured: others must not fill the queue before these. */
+const WAITING_FOR_ALL = 0.75;
 /** When memory is short a holder gives way after this part of the time. */
 const SHORT_STALL = 0.25;
 /** How often stalled holders are looked for while others wait, or memory is short. */
@@ -167,8 +172,8 @@ export function createFairShares({
       }
       let sameKey = 0;
       for (const each of waiting) if (each.request.key === key) sameKey += 1;
-      const most =
-        request.favoured === true ? maxWaiting : Math.max(1, Math.floor(room.share() * maxWaiting));
+      const forAll = Math.max(1, Math.floor(room.share() * WAITING_FOR_ALL * maxWaiting));
+      const most = request.favoured === true ? maxWaiting : forAll;
       if (waiting.size >= most || sameKey >= most / 2) return undefined;
 
       const { promise, resolve } = Promise.withResolvers<HeldShare | undefined>();
