@@ -22,6 +22,14 @@ interface PeersReport {
 const layered = (seed: string): TestImage =>
   createImage({ seed, layers: Array.from({ length: LAYERS }, () => ({ sizeBytes: 10_000 })) });
 
+function parseLogLine(line: string): Readonly<Record<string, unknown>> {
+  try {
+    return JSON.parse(line) as Readonly<Record<string, unknown>>;
+  } catch {
+    throw new Error(`This is not JSON: ${line}`);
+  }
+}
+
 async function peersOf(name: number): Promise<PeersReport> {
   const { stdout } = await lab().node(name).mirror.run(['peers', '--json']);
   return JSON.parse(stdout) as PeersReport;
@@ -96,7 +104,7 @@ test('what libp2p logs is in the log at DEBUG only, as lines of JSON', async () 
   const told = atDebug
     .trim()
     .split('\n')
-    .map((line) => JSON.parse(line) as Readonly<Record<string, unknown>>)
+    .map(parseLogLine)
     .filter(({ msg }) => String(msg).startsWith('libp2p '));
   expect(told.length).toBeGreaterThan(0);
   const others = told.filter(

@@ -1,3 +1,5 @@
+import { timerMs } from './timers.ts';
+
 /** Time as the deciding code sees it, so that tests and the simulation can hold it. */
 export interface Clock {
   /** Milliseconds since an arbitrary start, never going back. */
@@ -11,7 +13,7 @@ export const systemClock: Clock = {
   nowMs: () => performance.now(),
   sleep: (ms, signal) =>
     unlessAborted(signal, (resolve) => {
-      const timer = setTimeout(resolve, ms);
+      const timer = setTimeout(resolve, timerMs(ms));
       return () => clearTimeout(timer);
     }),
 };
