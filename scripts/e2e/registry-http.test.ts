@@ -47,6 +47,16 @@ describe.each([
     expect(body).toEqual(method === 'GET' ? manifest.content() : new Uint8Array());
   });
 
+  test.each([
+    [layerPath.replace('sha256:', 'sha256%3A'), layer.sizeBytes],
+    [contentPath('http', manifest).replace('sha256:', 'sha256%3a'), manifest.sizeBytes],
+    [tagPath('h%74tp', '%76%31'), manifest.sizeBytes],
+  ])('reads %s as its decoded form', async (path, sizeBytes) => {
+    const response = await ask(path);
+    expect(response.status).toBe(200);
+    expect((await response.arrayBuffer()).byteLength).toBe(sizeBytes);
+  });
+
   test.each(['GET', 'HEAD'])('%s of a layer', async (method) => {
     const response = await ask(layerPath, { method });
     expect(response.status).toBe(200);

@@ -144,7 +144,7 @@ export interface ClientResponse {
   readonly begun: boolean;
   /** Body bytes moved so far by all moves. */
   readonly movedBytes: number;
-  /** Sets the head, once; it may be sent together with the first bytes. Throws if called twice. A response of zero bytes, and one to a HEAD, is complete by this. */
+  /** Sets the head, once; it may be sent together with the first bytes. Throws if called twice, and after the handler has returned. A response of zero bytes, and one to a HEAD, is complete by this. */
   begin(head: ResponseHead): void;
   /**
    * Moves the source's bytes to the client, never faster than it reads. One move at a time, after begin().

@@ -3,9 +3,10 @@ import type { ClientResponse } from './body-mover.ts';
 /**
  * Answers one request. Small answers are the returned Response. A handler that began the client's response
  * itself moves the body before it resolves; what it returns is then ignored.
- * HEAD: the Response's headers are sent as they are (Content-Length included) and its body is not.
- * The Request's URL has the path and query exactly as sent, behind an origin that means nothing (the client's is in
- * the Host header); paths that URL parsing would change never get here. Its body is not there, and its signal never
+ * HEAD: the Response's headers are sent as they are (Content-Length included) and its body is not. Without a body and a
+ * Content-Length the answer has no length (RFC 9110, 8.6).
+ * The Request's URL has the path in one spelling (see requestUrl()) and the query as sent, behind an origin that means nothing
+ * (the client's is in the Host header). Its body is not there, and its signal never
  * aborts: that the client is gone is told by `client.gone`.
  * A handler that began a response and resolves before it is complete has broken it off.
  */

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test } from 'bun:test';
 import { networkInterfaces } from 'node:os';
+import type { ClientResponse } from './body-mover.ts';
 import type { HttpServer, RequestHandler } from './http-server.ts';
 import { MAX_HEADER_COUNT, MAX_HEAD_BYTES } from './limits.ts';
 import { createHttpServer, type PlainHttpServerLimits } from './plain-http-server.ts';
@@ -31,6 +32,9 @@ const exchange = async (server: HttpServer, text: string) => {
   await until('the server closes', () => client.end !== 'open');
   return { text: client.received.toString('latin1'), end: client.end };
 };
+/** Of all answers so far, in order. */
+const statuses = ({ received }: RawClient) =>
+  [...received.toString('latin1').matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status]) => status);
 const CLOSE = 'Connection: close\r\n';
 
 afterEach(async () => {
@@ -45,7 +49,7 @@ describe('createHttpServer()', () => {
       seen.push(request.method, request.url, request.headers.get('range'), request.headers.get('x-a'));
       return new Response();
     });
-    const target = '/v2/a%2Fb/blobs/sha256:0?ns=r%3A5000';
+    const target = '/v2/a%20b/blobs/sha256:0?ns=r%3A5000';
     await exchange(server, getRequest(target, `Range: bytes=1-\r\nX-A: 1\r\nX-A: 2\r\n${CLOSE}`));
     expect(seen).toEqual(['GET', `http://node.invalid${target}`, 'bytes=1-', '1, 2']);
   });
@@ -67,12 +71,65 @@ describe('createHttpServer()', () => {
       length: '5',
       body: 'hello',
     },
-  ])('always sends Content-Length: $method -> $length', async ({ method, response, length, body }) => {
-    const server = await start(response);
-    const { text } = await exchange(server, `${method} / HTTP/1.1\r\nHost: x\r\n${CLOSE}\r\n`);
-    expect(/\r\ncontent-length: (.*)\r\n/i.exec(text)?.[1]).toBe(length);
-    expect(text.toLowerCase()).not.toContain('transfer-encoding');
-    expect(text.slice(text.indexOf('\r\n\r\n') + 4)).toBe(body);
+    { method: 'HEAD', response: () => new Response(''), length: '0', body: '' },
+    { method: 'HEAD', response: () => new Response(null), length: undefined, body: '' },
+    { method: 'HEAD', response: () => new Response(null, { status: 404 }), length: undefined, body: '' },
+  ])(
+    'sends the Content-Length of a GET, or none: $method -> $length',
+    async ({ method, response, length, body }) => {
+      const server = await start(response);
+      const { text } = await exchange(server, `${method} / HTTP/1.1\r\nHost: x\r\n${CLOSE}\r\n`);
+      expect(/\r\ncontent-length: (.*)\r\n/i.exec(text)?.[1]).toBe(length);
+      expect(text.toLowerCase()).not.toContain('transfer-encoding');
+      expect(text.slice(text.indexOf('\r\n\r\n') + 4)).toBe(body);
+    },
+  );
+
+  test.each([
+    ['/v2/a%2Fb/blobs/sha256%3A0?ns=r%3A1', '/v2/a/b/blobs/sha256:0?ns=r%3A1'],
+    ['http://node/v2/a/manifests/v1?ns=r', '/v2/a/manifests/v1?ns=r'],
+  ])('gives the handler %s as %s', async (target, path) => {
+    const server = await start(({ url }) => new Response(url));
+    expect((await exchange(server, getRequest(target, CLOSE))).text).toEndWith(
+      `\r\n\r\nhttp://node.invalid${path}`,
+    );
+  });
+
+  test('passes over empty lines before a request, wherever packets split them', async () => {
+    const server = await start(hello);
+    using client = await connectRaw(server.port);
+    client.socket.setNoDelay(true);
+    const parts = [
+      '\r',
+      '\n\r',
+      '\n',
+      `\r\n${getRequest()}\r`,
+      `\n${getRequest()}`,
+      '\r',
+      `\n${getRequest('/', CLOSE)}`,
+    ];
+    for (const part of parts) {
+      client.send(part);
+      // Each comes by itself: the server, which is in this process, has read the part before.
+      await Bun.sleep(5);
+    }
+    await until('the server closes', () => client.end !== 'open');
+    expect(statuses(client)).toEqual(['200', '200', '200']);
+  });
+
+  test('refuses to begin a response after the handler has returned', async () => {
+    const clients: ClientResponse[] = [];
+    const server = await start((_request, client) => {
+      clients.push(client);
+      return new Response('hello');
+    });
+    using client = await connectRaw(server.port);
+    client.send(getRequest());
+    await until('the answer', () => client.received.includes('hello'));
+    expect(() => clients[0]?.begin({ status: 200, headers: {}, contentLength: 0 })).toThrow('has returned');
+    client.send(getRequest('/', CLOSE));
+    await until('the server closes', () => client.end !== 'open');
+    expect(statuses(client)).toEqual(['200', '200']);
   });
 
   test('answers 500 and reports when the handler throws', async () => {
@@ -110,7 +167,9 @@ describe('createHttpServer()', () => {
       status: 400,
     },
     { what: 'dot segments', text: getRequest('/v2/%2e%2e/x', CLOSE), status: 400 },
-    { what: 'an absolute target', text: getRequest('http://other/', CLOSE), status: 400 },
+    { what: 'the absolute target of another host', text: getRequest('http://other/', CLOSE), status: 400 },
+    { what: 'a percent sign that is encoded', text: getRequest('/v2/%253A', CLOSE), status: 400 },
+    { what: 'a CR that no LF follows', text: `\r${getRequest('/', CLOSE)}`, status: 400 },
     { what: 'a long target', text: getRequest(`/${'a'.repeat(4000)}`, CLOSE), status: 414 },
     { what: 'a large head', text: getRequest('/', `A: ${'a'.repeat(MAX_HEAD_BYTES)}\r\n`), status: 431 },
     { what: 'many headers', text: getRequest('/', 'A: b\r\n'.repeat(MAX_HEADER_COUNT + 1)), status: 431 },
@@ -230,6 +289,7 @@ describe('createHttpServer()', () => {
   test.each([
     { what: 'a head comes byte by byte', start: 'GET / HTTP/1.1\r\nHost: x\r\nA: ', more: 'b' },
     { what: 'empty lines come', start: '\r\n', more: '\r\n' },
+    { what: 'empty lines come byte by byte', start: '\r', more: '\n\r' },
   ])('closes a connection on which $what', async ({ start: first, more }) => {
     const server = await start(hello, { headReceiveTimeoutMs: 50, connectionsCheckIntervalMs: 10 });
     using client = await connectRaw(server.port);

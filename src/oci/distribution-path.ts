@@ -19,7 +19,7 @@ interface DigestPath {
 export type RoutablePath = DistributionPath & (DigestPath | { readonly registry: string });
 
 /**
- * Parses the path (percent-encoding not decoded: names need none) and the query's `ns` of a pull request.
+ * Parses the path (not decoded here: names need no percent-encoding, and the listener has decoded what came) and the query's `ns` of a pull request.
  * Without `ns`, a first component that is a host is the registry (`/v2/registry.example/lab/a/manifests/v1`).
  * Throws DistributionError: 404 for a path that is no pull endpoint or a tag that cannot be, 400 for another invalid part.
  */

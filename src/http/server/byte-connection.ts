@@ -21,6 +21,8 @@ export interface ByteConnection {
   owner: ByteConnectionOwner;
   /** The client's IP address; empty if the connection is gone already. */
   readonly remoteAddress: string;
+  /** Of the URLs that lead here. */
+  readonly scheme: 'http' | 'https';
   /**
    * Hands bytes to the kernel and returns how many it took. After fewer than all, onWritable() tells when to try again;
    * 0 for a connection that is gone. The caller may change the bytes when this returns.

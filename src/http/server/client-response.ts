@@ -13,6 +13,8 @@ export interface HttpClientResponse extends ClientResponse {
   readonly brokenOff: boolean;
   /** The connection is gone. */
   lost(): void;
+  /** The handler has returned: begin() throws from here on, because what it returned is sent, or the next answer. */
+  handled(): void;
 }
 
 /** Options of createClientResponse. */
@@ -49,6 +51,7 @@ export function createClientResponse({
   let isGone: Error | undefined;
   let begun = false;
   let moving = false;
+  let isHandled = false;
   let brokenOff = false;
   let owedBytes = 0;
   let movedBytes = 0;
@@ -131,6 +134,9 @@ export function createClientResponse({
     get brokenOff() {
       return brokenOff;
     },
+    handled() {
+      isHandled = true;
+    },
     lost() {
       if (!(begun && movedBytes === owedBytes && head === undefined)) {
         loseClient('The client closed its connection');
@@ -138,6 +144,7 @@ export function createClientResponse({
     },
     begin({ status, headers, contentLength }: ResponseHead) {
       if (begun) throw new Error('Cannot begin a response twice');
+      if (isHandled) throw new Error('Cannot begin a response after the handler has returned');
       if (!Number.isSafeInteger(contentLength) || contentLength < 0) {
         throw new RangeError(`Cannot begin a response of ${contentLength} bytes`);
       }

@@ -57,6 +57,8 @@ export function createHttpConnection(
   const { remoteAddress } = connection;
   const writer = createResponseWriter(connection, { stallTimeoutMs: clientStallTimeoutMs, nowMs: now });
   let received: Buffer = EMPTY;
+  /** The CR of an empty line came, its LF has not. */
+  let splitEmptyLine = false;
   let requests = 0;
   let current: HttpClientResponse | undefined;
   let answering = false;
@@ -116,7 +118,7 @@ export function createHttpConnection(
   };
 
   const answer = async (head: RequestHead) => {
-    const target = requestUrl(head.target);
+    const target = requestUrl(head.target, { scheme: connection.scheme, host: head.host });
     if (!('url' in target)) {
       refuse(target.status, target.message);
       return;
@@ -150,6 +152,7 @@ export function createHttpConnection(
       response = new Response(null, { status: 500 });
     } finally {
       handling = false;
+      client.handled();
     }
     if (!client.begun && !ending && !closed) await sendResponse(response, { bodyless, keepAlive });
     // A handler that leaves a body short means to break it off.
@@ -164,21 +167,19 @@ export function createHttpConnection(
     const body = response.body === null ? EMPTY : new Uint8Array(await response.arrayBuffer());
     if (ending || closed) return;
     const { status } = response;
-    const hasNoLength = status === 204 || status === 304;
+    const hasNoBody = status === 204 || status === 304;
     const headers: [string, string][] = [];
     let lengthGiven: string | undefined;
     response.headers.forEach((value, name) => {
       if (name === 'content-length') lengthGiven = value;
       else if (name !== 'transfer-encoding' && name !== 'connection') headers.push([name, value]);
     });
-    if (!hasNoLength) {
-      headers.push([
-        'Content-Length',
-        bodyless && lengthGiven !== undefined ? lengthGiven : `${body.length}`,
-      ]);
-    }
+    // A HEAD's is that of the GET, or none where nothing says what that would be (RFC 9110, 8.6).
+    const ownLength = bodyless && response.body === null ? undefined : `${body.length}`;
+    const length = bodyless ? (lengthGiven ?? ownLength) : ownLength;
+    if (!hasNoBody && length !== undefined) headers.push(['Content-Length', length]);
     const head = formatResponseHead(status, headers, { keepAlive });
-    if (bodyless || hasNoLength || body.length === 0) writer.send(head);
+    if (bodyless || hasNoBody || body.length === 0) writer.send(head);
     else if (head.length + body.length <= JOINED_BYTES) writer.send(Buffer.concat([head, body]));
     else {
       writer.send(head);
@@ -210,7 +211,19 @@ export function createHttpConnection(
   const takeHead = (): RequestHead | undefined => {
     // Empty lines before a request are passed over (RFC 9112, 2.2).
     let start = 0;
+    if (splitEmptyLine && received.length > 0) {
+      splitEmptyLine = false;
+      if (received[0] !== LF) {
+        refuse(400, 'Malformed request');
+        return undefined;
+      }
+      start = 1;
+    }
     while (received[start] === CR && received[start + 1] === LF) start += 2;
+    if (received[start] === CR && start + 1 === received.length) {
+      splitEmptyLine = true;
+      start += 1;
+    }
     if (start > 0) received = received.subarray(start);
     if (received.length === 0) return undefined;
     const found = received.subarray(0, MAX_HEAD_BYTES).indexOf(END_OF_HEAD);

@@ -51,6 +51,7 @@ function createConnection(socket: Accepted): TcpConnection {
   return {
     owner: NO_OWNER,
     remoteAddress,
+    scheme: 'http',
     write(bytes) {
       return isClosed ? 0 : Math.max(0, socket.write(bytes));
     },

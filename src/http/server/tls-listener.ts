@@ -80,6 +80,7 @@ function createConnection(socket: TLSSocket): ByteConnection {
   const connection: ByteConnection = {
     owner: NO_OWNER,
     remoteAddress: socket.remoteAddress ?? '',
+    scheme: 'https',
     write(bytes) {
       if (socket.destroyed || socket.writableNeedDrain) return 0;
       socket.write(bytes.slice());
