@@ -181,14 +181,16 @@ describe('runCli()', () => {
     const { code, error } = await run(['configuration'], {
       CONTAINERD_REGISTRY_CONFIG_PATH: folder,
       MIRRORED_REGISTRIES: 'https://a.example,_default',
-      MIRROR_TARGETS: 'http://fd00::1:30020',
+      MIRROR_TARGETS: 'http://fd00::1:30020,http://registry_mirror:5000',
       RESOLVE_TAGS: 'true',
       PREPEND_EXISTING: '',
       LOG_LEVEL: 'error',
     });
     expect([code, error]).toEqual([0, '']);
     expect((await readdir(folder)).sort()).toEqual(['_backup', '_default', 'a.example']);
-    expect(await readFile(join(folder, '_default/hosts.toml'), 'utf8')).toContain("'http://[fd00::1]:30020'");
+    expect(await readFile(join(folder, '_default/hosts.toml'), 'utf8')).toMatch(
+      /'http:\/\/\[fd00::1\]:30020'[^]*'http:\/\/registry_mirror:5000'/,
+    );
   });
 
   test('runCli() takes a wildcard twice for one, and an additional target for one registry', async () => {

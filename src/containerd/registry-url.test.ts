@@ -9,6 +9,9 @@ describe('parseRegistryUrl()', () => {
     ['https://registry.lab:443', 'https://registry.lab:443'],
     ['http://10.0.0.1:30020', 'http://10.0.0.1:30020'],
     ['http://localhost', 'http://localhost'],
+    ['http://registry_mirror:5000', 'http://registry_mirror:5000'],
+    ['http://_mirror-.lab_net', 'http://_mirror-.lab_net'],
+    ['http://mirror.svc.cluster.local.:5000', 'http://mirror.svc.cluster.local.:5000'],
     ['http://[fd00::1]:30020', 'http://[fd00::1]:30020'],
     ['http://[fd00::1]', 'http://[fd00::1]'],
     ['http://fd00::1:30020', 'http://[fd00::1]:30020'],
@@ -35,6 +38,12 @@ describe('parseRegistryUrl()', () => {
     'http://[fd00::1',
     'http://fd00:zz::1:5000',
     "http://a'b",
+    'http://a..b',
+    'http://.a',
+    'http://a_b:123456',
+    'http://[a_b]:5000',
+    'http://a%5fb',
+    'http://ä.lab',
     'http://../x',
   ])('parseRegistryUrl() throws when the URL is %p', (text) => {
     expect(() => parseRegistryUrl(text)).toThrow(InvalidRegistryUrlError);

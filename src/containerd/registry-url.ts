@@ -1,4 +1,4 @@
-import { isRegistry } from '../oci/reference.ts';
+import { isDomainName } from '../runtime/domain-name.ts';
 
 /** A registry or a mirror by its URL, which has nothing but these two parts. */
 export interface RegistryUrl {
@@ -18,7 +18,8 @@ const MAX_PORT = 65_535;
 /**
  * Parses `https://registry.lab:5000` or throws InvalidRegistryUrlError. The URL has no path, query or user.
  * IPv6 may stand without brackets (`http://fd00::1:30020`, as Helm charts write it from a node's IP):
- * what follows the last colon is then the port.
+ * what follows the last colon is then the port. A host name may have what a URL's may, also what no image name takes: an
+ * underscore (as names of Docker Compose have), a dot at its end.
  */
 export function parseRegistryUrl(text: string): RegistryUrl {
   const fail = (what: string) =>
@@ -30,7 +31,7 @@ export function parseRegistryUrl(text: string): RegistryUrl {
   if (authority.includes('@')) throw fail('it has a user or password; give those as basic auth');
   const host = bracketIpv6(authority);
   const port = /:(\d+)$/.exec(host)?.[1];
-  if (!isRegistry(host) || !URL.canParse(`http://${host}`)) throw fail('its host is invalid');
+  if (!isHost(host) || !URL.canParse(`http://${host}`)) throw fail('its host is invalid');
   if (port !== undefined && (Number(port) > MAX_PORT || Number(port) === 0)) {
     throw fail('its port is invalid');
   }
@@ -40,6 +41,12 @@ export function parseRegistryUrl(text: string): RegistryUrl {
 /** Writes a URL the way parseRegistryUrl reads it. */
 export function formatRegistryUrl({ scheme, host }: RegistryUrl): string {
   return `${scheme}://${host}`;
+}
+
+/** True for a host name, an IPv4 address or a bracketed IPv6 address, with an optional port. */
+function isHost(text: string): boolean {
+  const name = text.replace(/:\d{1,5}$/, '');
+  return /^\[[\da-f:.]+\]$/i.test(name) || isDomainName(name);
 }
 
 function bracketIpv6(authority: string): string {

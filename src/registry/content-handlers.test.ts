@@ -2,8 +2,9 @@ import { expect, test } from 'bun:test';
 import { silentLogger } from '../observe/log.ts';
 import { digestOf } from '../oci/digest.ts';
 import { parseDistributionPath } from '../oci/distribution-path.ts';
-import { systemClock } from '../runtime/clock.ts';
+import { type Clock, systemClock } from '../runtime/clock.ts';
 import { planMemory } from '../runtime/memory/memory-plan.ts';
+import { createVirtualClock } from '../runtime/testing/virtual-clock.ts';
 import {
   createScriptedClient,
   createScriptedCluster,
@@ -22,9 +23,11 @@ interface SetUp {
   readonly peers?: readonly PeerScript[];
   /** Gets the digests of manifests that were looked ahead of. */
   readonly looked?: string[];
+  /** Of what is kept. */
+  readonly clock?: Clock;
 }
 
-const create = ({ manifest, peers = [], looked = [] }: SetUp) =>
+const create = ({ manifest, peers = [], looked = [], clock = systemClock }: SetUp) =>
   createContentHandlers({
     store: {
       resolve: async () => undefined,
@@ -35,7 +38,7 @@ const create = ({ manifest, peers = [], looked = [] }: SetUp) =>
     policy: { sharesDigest: () => true },
     transfer: createScriptedCluster(MANIFEST, peers).transfer,
     logger: silentLogger,
-    clock: systemClock,
+    clock,
     shares: createRegistryShares(systemClock, planMemory()),
     manifestCacheBytes: 1_000_000,
     contentMissing: () => {},
@@ -93,5 +96,31 @@ test.each([
     const sent = isMoved ? body() : new Uint8Array(await response.arrayBuffer());
     expect(Buffer.compare(sent, manifest)).toBe(0);
     expect(head()?.contentLength).toBe(isMoved ? manifest.length : undefined);
+  },
+);
+
+test.each(['GET', 'HEAD'] as const)(
+  'createContentHandlers() answers 404 to a %s of a manifest that every holder has deleted, seconds after it was fetched',
+  async (method) => {
+    const clock = createVirtualClock();
+    const holder: { status?: number } = {};
+    const handlers = create({ manifest: undefined, peers: [holder], clock });
+    const path = parseDistributionPath(`/v2/lab/a/manifests/${DIGEST}`, 'registry.lab:5000');
+    const { client } = createScriptedClient();
+    const request = { method, path, rangeHeader: undefined, forwarded: false, client };
+    const ask = async () =>
+      handlers.manifest(request as unknown as AdmittedRequest).then(
+        ({ response }) => response.status,
+        (error: { readonly status: number }) => error.status,
+      );
+    expect(await ask()).toBe(200);
+    holder.status = 404;
+    // What was fetched for a HEAD is there for the GET that follows, and asking keeps it no longer.
+    const statuses: number[] = [];
+    for (let seconds = 0; seconds < 8; seconds++) {
+      statuses.push(await ask());
+      await clock.advance(1000);
+    }
+    expect(statuses).toEqual([200, 200, 200, 200, 200, 404, 404, 404]);
   },
 );

@@ -68,7 +68,7 @@ export interface ContentDeps extends TransferFollowerDeps {
 /** Answers manifests and blobs from the store, else from peers. Throws DistributionError. */
 export function createContentHandlers(deps: ContentDeps) {
   const { store, policy, transfer, logger, clock, shares } = deps;
-  const cache = createManifestCache(deps.manifestCacheBytes);
+  const cache = createManifestCache(clock, { maxBytes: deps.manifestCacheBytes });
   const local = createLocalManifests({ store, cache, logger });
 
   /** Undefined while containerd is away, too: peers may have it, and upstream does. Then nothing is known to be missing. */
@@ -214,7 +214,8 @@ export function createContentHandlers(deps: ContentDeps) {
       followed.movedManifest(fetched);
       followed.ended(fetched.digest, 'served');
     }
-    cache.put(fetched);
+    // Once: what is asked for again must not be kept for longer.
+    if (cached === undefined) cache.put(fetched);
     deps.lookAhead(fetched);
     const { digest, origin } = fetched;
     logger.debug('manifest served', { key, digest, source: origin, cached: cached !== undefined });

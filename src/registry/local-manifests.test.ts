@@ -2,6 +2,7 @@ import { describe, expect, test } from 'bun:test';
 import { silentLogger } from '../observe/log.ts';
 import { type Digest, digestOf } from '../oci/digest.ts';
 import { MAX_MANIFEST_BYTES } from '../oci/media-type.ts';
+import { createVirtualClock } from '../runtime/testing/virtual-clock.ts';
 import { createLocalManifests } from './local-manifests.ts';
 import { createManifestCache } from './manifest-cache.ts';
 
@@ -29,7 +30,7 @@ function create(
         return blobs.get(digest)?.slice();
       },
     },
-    cache: createManifestCache(cacheBytes),
+    cache: createManifestCache(createVirtualClock(), { maxBytes: cacheBytes }),
     logger: silentLogger,
   });
   return { local, reads, blobs };
