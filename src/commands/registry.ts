@@ -236,7 +236,7 @@ async function startRouter(shared: Process, onPeerReturned: (peerId: string) => 
         logger,
         clock,
         bootstrapper: createBootstrapper(options, addresses),
-        privateKey: await loadIdentity(options.dataDir),
+        privateKey: await loadIdentity(options.dataDir, { logger }),
         membership,
         observer: metrics.routing,
         onPeerReturned,

@@ -1,10 +1,22 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
 import { generateKeyPairSync } from 'node:crypto';
-import { chmod, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  readlink,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { peerIdFromPrivateKey } from '@libp2p/peer-id';
 
+import { createLogger } from '../observe/log.ts';
 import { failureOf } from '../runtime/conditions.fixture.ts';
 import { loadIdentity } from './identity.ts';
 
@@ -25,6 +37,13 @@ afterEach(async () => {
 
 async function peerIdIn(dataDir?: string): Promise<string> {
   return peerIdFromPrivateKey(await loadIdentity(dataDir)).toString();
+}
+
+/** A logger with what it has warned of. */
+function listening() {
+  const lines: string[] = [];
+  const logger = createLogger({ level: 'warn', write: (line) => lines.push(line) });
+  return { logger, warnings: () => lines.map((line): unknown => JSON.parse(line)) };
 }
 
 describe('loadIdentity()', () => {
@@ -72,15 +91,53 @@ describe('loadIdentity()', () => {
     expect(await readFile(join(dir, 'private.key'), 'utf8')).toBe(text);
   });
 
-  test('refuses a key that others can read', async () => {
-    await writeFile(join(dir, 'private.key'), GO_KEY, { mode: 0o600 });
-    await chmod(join(dir, 'private.key'), 0o644);
-    expect((await failureOf(loadIdentity(dir))).message).toContain('chmod 600');
+  test.each([
+    [0o600, []],
+    [0o400, []],
+    [0o644, ['0644']],
+    [0o440, ['0440']],
+    [0o666, ['0666']],
+  ])('reads a key with mode %o, with a warning if others can read it', async (mode, warned) => {
+    const path = join(dir, 'private.key');
+    await writeFile(path, GO_KEY);
+    await chmod(path, mode);
+    const { logger, warnings } = listening();
+    expect((await loadIdentity(dir, { logger })).publicKey.raw.toHex()).toBe(GO_PUBLIC_KEY);
+    expect(warnings()).toMatchObject(warned.map((text) => ({ level: 'WARN', path, mode: text })));
+    expect((await stat(path)).mode & 0o777).toBe(mode);
   });
 
-  test('refuses a symbolic link', async () => {
+  test('reads a key through a symbolic link', async () => {
     await writeFile(join(dir, 'other'), GO_KEY, { mode: 0o600 });
-    await symlink(join(dir, 'other'), join(dir, 'private.key'));
+    await symlink('other', join(dir, 'private.key'));
+    expect((await loadIdentity(dir)).publicKey.raw.toHex()).toBe(GO_PUBLIC_KEY);
+    expect(await readlink(join(dir, 'private.key'))).toBe('other');
+  });
+
+  test('reads a key of a mounted Secret, with a warning', async () => {
+    // As the kubelet lays one out.
+    await mkdir(join(dir, '..2026_07_01'));
+    await writeFile(join(dir, '..2026_07_01/private.key'), GO_KEY, { mode: 0o644 });
+    await symlink('..2026_07_01', join(dir, '..data'));
+    await symlink('..data/private.key', join(dir, 'private.key'));
+    await chmod(dir, 0o555);
+    const { logger, warnings } = listening();
+    expect((await loadIdentity(dir, { logger })).publicKey.raw.toHex()).toBe(GO_PUBLIC_KEY);
+    expect(warnings()).toHaveLength(1);
+    await chmod(dir, 0o755);
+  });
+
+  test('refuses a link that leads nowhere, and leaves it alone', async () => {
+    await symlink('gone', join(dir, 'private.key'));
+    expect((await failureOf(loadIdentity(dir))).message).toContain('leads nowhere');
+    expect(await readdir(dir)).toEqual(['private.key']);
+  });
+
+  test.each(['a FIFO', 'a folder', 'a link to a device'])('refuses %s', async (what) => {
+    const path = join(dir, 'private.key');
+    if (what === 'a FIFO') Bun.spawnSync(['mkfifo', path]);
+    else if (what === 'a folder') await mkdir(path);
+    else await symlink('/dev/zero', path);
     expect((await failureOf(loadIdentity(dir))).message).toContain('regular file');
   });
 
