@@ -28,6 +28,23 @@ function withoutSecurity(manifests: readonly Manifest[]): unknown {
   );
 }
 
+/** A DaemonSet, as far as its volumes. */
+interface PodOwner {
+  readonly spec: {
+    readonly template: {
+      readonly spec: {
+        readonly volumes?: ReadonlyArray<{
+          readonly hostPath?: { readonly path: string; readonly type?: string };
+        }>;
+      };
+    };
+  };
+}
+
+function isPodOwner(manifest: Manifest): manifest is Manifest & PodOwner {
+  return manifest.kind === 'DaemonSet';
+}
+
 /** Says what is wrong with values, or nothing. */
 function refusal(values: object, valuesFiles: readonly string[] = []): string {
   try {
@@ -76,6 +93,9 @@ describe.skipIf(found === undefined)('the chart (needs helm)', () => {
   test.each<[what: string, values: object, refused: string]>([
     ['a port in quotes', registry({ nodePort: '30021', hostPort: '30020' }), ''],
     ['no host port', registry({ hostPort: 0 }), ''],
+    ['a count in quotes', { revisionHistoryLimit: '3', spegel: { mirrorResolveRetries: '5' } }, ''],
+    ['a count that is none', { spegel: { mirrorResolveRetries: '-1' } }, '/spegel/mirrorResolveRetries'],
+    ['a word for a switch', { spegel: { resolveTags: 'no' } }, '/spegel/resolveTags'],
     ['a value of another chart', { spegel: { somethingElse: [1] }, more: { a: 'b' } }, ''],
     ['null for a default', { affinity: null, spegel: { registryFilters: null } }, ''],
     ['a port that is none', registry({ nodePort: 99_999 }), '/service/registry/nodePort'],
@@ -96,6 +116,92 @@ describe.skipIf(found === undefined)('the chart (needs helm)', () => {
     const message = refusal({ ...OWN_IMAGE, ...values });
     if (refused === '') expect(message).toBe('');
     else expect(message).toContain(refused);
+  });
+
+  // As --set-string gives them, and parameters of Argo CD.
+  test.each([true, false])('values as text render what they render as %s', (isOn) => {
+    const options = { apiVersions: ['autoscaling.k8s.io/v1'] };
+    const values = (on: unknown, count: unknown, port: unknown) => ({
+      ...OWN_IMAGE,
+      hostNetwork: on,
+      revisionHistoryLimit: count,
+      serviceAccount: { automountToken: on },
+      service: {
+        registry: {
+          port,
+          nodePort: port,
+          topologyAwareHintsEnabled: on,
+          usePreferSameNodeTrafficDistribution: on,
+          internalTrafficLocal: on,
+        },
+      },
+      networkPolicy: { enabled: on },
+      serviceMonitor: { enabled: on },
+      grafanaDashboard: {
+        enabled: on,
+        mode: 'GrafanaOperator',
+        grafanaOperator: { allowCrossNamespaceImport: on, matchLabels: { a: 'b' } },
+      },
+      spegel: {
+        persistence: { enabled: on },
+        doctor: { enabled: on },
+        containerdMirrorAdd: on,
+        resolveTags: on,
+        prependExisting: on,
+        debugWebEnabled: on,
+        membershipCheck: on,
+        mirrorResolveRetries: count,
+      },
+      verticalPodAutoscaler: { enabled: on },
+      livenessProbe: { enabled: on },
+    });
+    const asText = renderChart(helm, { ...options, values: values(String(isOn), '5', '30500') });
+    expect(parseManifests(asText)).toEqual(
+      parseManifests(renderChart(helm, { ...options, values: values(isOn, 5, 30_500) })),
+    );
+  });
+
+  test.each([
+    ['hostNetwork', 'hostNetwork: true'],
+    ['networkPolicy.enabled', 'kind: NetworkPolicy'],
+    ['serviceMonitor.enabled', 'kind: ServiceMonitor'],
+    ['grafanaDashboard.enabled', 'spegel.json: |'],
+    ['livenessProbe.enabled', 'livenessProbe:'],
+    ['spegel.containerdMirrorAdd', '- configuration'],
+    ['spegel.persistence.enabled', '--data-dir='],
+    ['spegel.doctor.enabled', 'HOST_ROOT'],
+    ['spegel.resolveTags', '--resolve-tags=true'],
+  ])('--set-string %s=true switches it on, =false off', (path, text) => {
+    const render = (value: string) =>
+      runHelm(helm, [
+        'template',
+        'spegel',
+        CHART,
+        '--set=image.repository=registry.example/spegel',
+        `--set-string=${path}=${value}`,
+      ]);
+    expect([render('true').includes(text), render('false').includes(text)]).toEqual([true, false]);
+  });
+
+  // A folder of the node that is missing would have to be made, which fails where /etc is read-only.
+  test.each<[what: string, spegel: object, folders: string[]]>([
+    ['as the chart writes hosts.toml', {}, ['/etc/containerd', '/etc/containerd/certs.d']],
+    ['without that', { containerdMirrorAdd: false }, []],
+    ['without that, as text', { containerdMirrorAdd: 'false' }, []],
+    [
+      'without that, with a folder that is named',
+      { containerdMirrorAdd: false, doctor: { hostPaths: ['/etc/containerd'] } },
+      ['/etc/containerd'],
+    ],
+  ])('mounts what it may have to make in /etc: %s', (_, spegel, folders) => {
+    const values = { ...OWN_IMAGE, spegel };
+    const pods = parseManifests(renderChart(helm, { values, noHooks: true })).filter(isPodOwner);
+    const made = pods.flatMap(({ spec }) =>
+      (spec.template.spec.volumes ?? []).flatMap(({ hostPath }) =>
+        hostPath?.type === 'DirectoryOrCreate' ? [hostPath.path] : [],
+      ),
+    );
+    expect(made.filter((path) => path.startsWith('/etc'))).toEqual(folders);
   });
 
   const UNSET = 'image.repository is not set. ';

@@ -24,7 +24,11 @@ interface Container {
   readonly image: string;
   readonly args?: readonly string[];
   readonly env?: ReadonlyArray<{ readonly name: string; readonly value?: string }>;
-  readonly volumeMounts?: ReadonlyArray<{ readonly name: string; readonly mountPath: string }>;
+  readonly volumeMounts?: ReadonlyArray<{
+    readonly name: string;
+    readonly mountPath: string;
+    readonly mountPropagation?: string;
+  }>;
 }
 interface Pod {
   readonly initContainers?: readonly Container[];
@@ -64,6 +68,20 @@ describe('the rendered chart', () => {
       validateManifest(manifest).map((message) => `${manifestKey(manifest)} ${message}`),
     );
     expect(wrong).toEqual([]);
+  });
+
+  // Where the node's / or /run is a private mount, a container that asks for any propagation is not created.
+  test.each([
+    ...cases.map((name) => join(GOLDEN_FOLDER, `${name}.yaml`)),
+    join(REPOSITORY, 'deploy/kustomize/spegel.yaml'),
+    join(REPOSITORY, 'deploy/kustomize/cleanup/cleanup.yaml'),
+  ])('%s asks for no mount propagation', async (path) => {
+    const manifests = parseManifests(await readFile(path, 'utf8'));
+    const mounts = manifests.flatMap(({ spec }) =>
+      containersOf(spec as Spec | undefined).flatMap(({ volumeMounts = [] }) => volumeMounts),
+    );
+    expect(mounts.length).toBeGreaterThan(0);
+    expect(mounts.filter(({ mountPropagation = 'None' }) => mountPropagation !== 'None')).toEqual([]);
   });
 
   // They cannot be changed, so an upgrade of a release of Spegel's chart needs the same.

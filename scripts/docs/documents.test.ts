@@ -54,6 +54,7 @@ const FLAGS_OF_OTHERS = new Set([
   '--node',
   '--nodes',
   '--other',
+  '--set-string',
   '--binary',
   '--limit-view',
   '--platform',

@@ -99,7 +99,8 @@ export async function createContainerHost(
       ...dropped.map((capability) => ['--cap-drop', capability] as const),
       ...Object.entries(env).map(([variable, value]) => ['--env', `${variable}=${value}`] as const),
       ...mounts.map(({ source, target, writable = false }) => {
-        const how = `rbind:${writable ? 'rw' : 'ro'}`;
+        // As containerd's CRI does for a volume without mountPropagation.
+        const how = `rbind:rprivate:${writable ? 'rw' : 'ro'}`;
         return ['--mount', `type=bind,src=${source},dst=${target},options=${how}`] as const;
       }),
     ];

@@ -3,6 +3,14 @@ Only values that Spegel (Go)'s chart v0.7.4 has are sure to be there: `helm upgr
 defaults in place of this chart's.
 */}}
 
+{{/*
+"true" for a value that is on, else empty. Values may come as text, from --set-string or a parameter of Argo CD, and to a template
+the text "false" is as good as true.
+*/}}
+{{- define "spegel.on" -}}
+{{- if eq (toString .) "true" -}}true{{- end -}}
+{{- end -}}
+
 {{/* The name in labels. It is part of selectors, which cannot be changed. */}}
 {{- define "spegel.name" -}}
 {{- .Values.nameOverride | default .Chart.Name | trunc 63 | trimSuffix "-" -}}
@@ -68,14 +76,14 @@ name, and would run as root on the nodes. Spegel (Go)'s own image, wherever it i
 {{- define "spegel.hostPort" -}}
 {{- $registry := .Values.service.registry -}}
 {{- $port := $registry.hostPort | default 0 | int -}}
-{{- if and (not .Values.hostNetwork) (not $registry.usePreferSameNodeTrafficDistribution) (gt $port 0) (ne $port (int $registry.nodePort)) -}}
+{{- if and (not (include "spegel.on" .Values.hostNetwork)) (not (include "spegel.on" $registry.usePreferSameNodeTrafficDistribution)) (gt $port 0) (ne $port (int $registry.nodePort)) -}}
 {{- $port -}}
 {{- end -}}
 {{- end -}}
 
 {{/* "true" if containerd has no other way to its own node's pod than the node port. */}}
 {{- define "spegel.nodePortOnly" -}}
-{{- if and (not .Values.hostNetwork) (eq (include "spegel.hostPort" .) "") -}}true{{- end -}}
+{{- if and (not (include "spegel.on" .Values.hostNetwork)) (eq (include "spegel.hostPort" .) "") -}}true{{- end -}}
 {{- end -}}
 
 {{- define "spegel.contentPath" -}}
@@ -93,8 +101,10 @@ folder that is mounted, unless that has everything in it.
 {{- end -}}
 
 {{/*
-The node's folders that `spegel doctor` looks into, by line; none if it is turned off. The one above the hosts.toml folders
+The node's folders that `spegel doctor` looks into, by line; none if it is turned off. The folder above the hosts.toml folders
 has containerd's configuration too, unless so much else is there that only the hosts.toml folders themselves are mounted.
+A mounted folder is made where it is missing. So where the chart does not write hosts.toml, which may be because /etc is
+read-only there, only the folders that the values name are mounted.
 */}}
 {{- define "spegel.doctorPaths" -}}
 {{- $doctor := .Values.spegel.doctor | default dict -}}
@@ -102,7 +112,8 @@ has containerd's configuration too, unless so much else is there that only the h
 {{- $hosts := clean .Values.spegel.containerdRegistryConfigPath -}}
 {{- $folder := dir $hosts -}}
 {{- $isShared := or (lt (len (splitList "/" $folder)) 3) (has $folder (list "/var/lib" "/usr/lib" "/usr/local" "/usr/share")) -}}
-{{- join "\n" (concat (list (ternary $hosts $folder $isShared)) ($doctor.hostPaths | default list) | uniq) -}}
+{{- $own := ternary (list (ternary $hosts $folder $isShared)) list (eq (include "spegel.on" .Values.spegel.containerdMirrorAdd) "true") -}}
+{{- join "\n" (concat $own ($doctor.hostPaths | default list) | uniq) -}}
 {{- end -}}
 {{- end -}}
 
