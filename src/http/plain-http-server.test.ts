@@ -85,6 +85,13 @@ describe('createHttpServer()', () => {
     },
   );
 
+  test.each(['GET', 'HEAD'])('a refusal has a body for a GET alone: %s', async (method) => {
+    const { text } = await exchange(await start(hello), `${method} /v2/../x HTTP/1.1\r\nHost: x\r\n\r\n`);
+    const [head = '', body = ''] = text.split('\r\n\r\n');
+    expect(head).toStartWith('HTTP/1.1 400 ');
+    expect(body.length > 0).toBe(method === 'GET');
+  });
+
   test.each([
     ['/v2/a%2Fb/blobs/sha256%3A0?ns=r%3A1', '/v2/a/b/blobs/sha256:0?ns=r%3A1'],
     ['http://node/v2/a/manifests/v1?ns=r', '/v2/a/manifests/v1?ns=r'],

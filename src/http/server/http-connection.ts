@@ -103,10 +103,11 @@ export function createHttpConnection(
       else if (!ending) closeIfNothingComes();
     }, HALF_CLOSED_WAIT_MS);
   };
-  const refuse = (status: number, message: string) => {
+  const refuse = (status: number, message: string, { bodyless = false } = {}) => {
     const body = Buffer.from(message);
     const headers = [['Content-Length', String(body.length)]] as const;
-    writer.send(Buffer.concat([formatResponseHead(status, headers, { keepAlive: false }), body]));
+    const head = formatResponseHead(status, headers, { keepAlive: false });
+    writer.send(bodyless ? head : Buffer.concat([head, body]));
     end();
   };
 
@@ -118,16 +119,16 @@ export function createHttpConnection(
   };
 
   const answer = async (head: RequestHead) => {
+    const bodyless = head.method === 'HEAD';
     const target = requestUrl(head.target, { scheme: connection.scheme, host: head.host });
     if (!('url' in target)) {
-      refuse(target.status, target.message);
+      refuse(target.status, target.message, { bodyless });
       return;
     }
     requests += 1;
     unread = head.hasBody;
     if (unread) received = EMPTY;
     const keepAlive = head.keepAlive && !head.hasBody && !noMore && requests < maxRequests;
-    const bodyless = head.method === 'HEAD';
     const client = createClientResponse({
       writer,
       remoteAddress,
@@ -145,7 +146,7 @@ export function createHttpConnection(
       response = await handler(makeRequest(target.url, method, headers), client);
     } catch (error) {
       if (error instanceof UnusableRequestError) {
-        refuse(400, error.message);
+        refuse(400, error.message, { bodyless });
         return;
       }
       onError(error);
