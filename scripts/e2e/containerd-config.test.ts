@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, test } from 'bun:test';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { CONFIG_CASES } from '../../src/containerd/config-cases.fixture.ts';
 import { type ContainerdVersion, parseContainerdVersion } from '../../src/containerd/containerd-version.ts';
 import { readCriSettings } from '../../src/containerd/cri-settings.ts';
 import { readEffectiveConfig } from '../../src/containerd/effective-config.ts';
@@ -128,6 +129,39 @@ test.each(CASES)('readEffectiveConfig() takes what containerd itself takes from 
   };
   expect(await read(path)).toEqual(await read(join(folder, 'dumped.toml')));
 });
+
+test.each(CONFIG_CASES.map((each) => [each.what, each.files, each[isNew ? 'new' : 'old']] as const))(
+  'containerd itself takes from %s what the table says',
+  async (_what, files, outcome) => {
+    for (const [name, text] of Object.entries(files)) {
+      await mkdir(dirname(join(folder, name)), { recursive: true });
+      await writeFile(join(folder, name), text);
+    }
+    const dump = runCommand([containerdBinary(), '--config', join(folder, 'config.toml'), 'config', 'dump']);
+    if (outcome === 'refused') {
+      const refusal = await dump.then(
+        () => undefined,
+        (error: unknown) => String(error),
+      );
+      expect(refusal).toContain('containerd: ');
+      return;
+    }
+    const dumped = (await dump).replaceAll("'", '"');
+    const section = isNew ? `[${IMAGES}.registry]` : `[${CRI}.registry]`;
+    const registry = dumped.slice(dumped.indexOf(section)).split('\n').slice(1);
+    const configPath = /^ *config_path = "(.*)"$/m.exec(registry.join('\n'))?.[1];
+    expect(dumped.includes(section) ? configPath : '').toBe(outcome.configPath ?? '');
+    const off = /^disabled_plugins = \[(.*)\]$/m.exec(dumped)?.[1] ?? '';
+    const hasSection = dumped.includes(`[${CRI}]`) || dumped.includes(`[${IMAGES}]`);
+    expect([off, hasSection]).toEqual([off, outcome.isOff !== true || isNew]);
+    const isOff = isNew ? /\.cri"|cri\.v1/.test(off) : !hasSection;
+    expect(isOff).toBe(outcome.isOff ?? false);
+    expect(/^ *address = "(\/z)"$/m.exec(dumped)?.[1]).toBe(outcome.socket);
+    const ofRuntimes = Array.from(dumped.matchAll(/^ *snapshotter = "(nydus)"$/gm), ([, name = '']) => name);
+    expect(new Set(ofRuntimes)).toEqual(new Set(outcome.ofRuntimes));
+    expect(/^ *discard_unpacked_layers = true$/m.test(dumped)).toBe(outcome.discards ?? false);
+  },
+);
 
 test.each([
   ['plain', 'registry', 'config_path', '"/a"'],

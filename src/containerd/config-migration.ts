@@ -1,9 +1,11 @@
-import { copyOf, leafAt, setAt, tableAt, treeAt, type TomlTree } from './toml-tree.ts';
+import { copyOf, setAt, tableAt, treeAt, type TomlTree } from './toml-tree.ts';
 
 /** The CRI plugin of containerd 1.x, and of configuration files up to version 2. */
 export const CRI_PLUGIN = 'io.containerd.grpc.v1.cri';
 /** What 2.x reads the CRI's image settings from. */
 export const IMAGES_PLUGIN = 'io.containerd.cri.v1.images';
+/** What 2.x reads the CRI's runtimes from. */
+export const RUNTIME_PLUGIN = 'io.containerd.cri.v1.runtime';
 
 /** Keys of the CRI plugin that its migration moves to the images plugin (migrateConfig in plugins/cri/images). */
 const MOVED_KEYS = [
@@ -25,9 +27,16 @@ export function renameVersion1Plugins(tree: TomlTree): void {
   plugins.set(CRI_PLUGIN, cri);
 }
 
+/** The name that a plugin of a version 1 file has from version 2 on, as far as it matters here (v1MigratePluginName). */
+export function fullPluginName(name: string): string {
+  if (name.includes('.')) return name;
+  return name === 'cri' ? CRI_PLUGIN : `io.containerd.grpc.v1.${name}`;
+}
+
 /**
- * Moves settings of the CRI plugin to the images plugin as containerd 2.x does for files of older versions. That
- * includes its flaw: without a `containerd.runtimes` table, what is in `containerd` is not moved, and is lost.
+ * Moves settings of the CRI plugin to the plugins of images and of runtimes as containerd 2.x does for files of older versions.
+ * That includes its flaw: without a `containerd.runtimes` table, what is in `containerd` is not moved, and is lost. Names count
+ * as they are written.
  */
 export function migrateCriPlugin(tree: TomlTree): void {
   const source = tableAt(tree, ['plugins', CRI_PLUGIN]);
@@ -40,9 +49,6 @@ export function migrateCriPlugin(tree: TomlTree): void {
   const runtimes = tableAt(source, ['containerd', 'runtimes']);
   if (runtimes === undefined) return;
   for (const key of MOVED_CONTAINERD_KEYS) move(['containerd', key], key);
-  for (const name of runtimes.keys()) {
-    const snapshotter = leafAt(runtimes, [name, 'snapshot']);
-    if (snapshotter === undefined || snapshotter.value === '') continue;
-    setAt(tree, ['plugins', IMAGES_PLUGIN, 'runtime_platform', name, 'snapshotter'], snapshotter);
-  }
+  const moved = ['plugins', RUNTIME_PLUGIN, 'containerd', 'runtimes'];
+  if (treeAt(tree, moved) === undefined) setAt(tree, moved, copyOf(runtimes));
 }

@@ -1,4 +1,4 @@
-import { CRI_PLUGIN, IMAGES_PLUGIN } from './config-migration.ts';
+import { CRI_PLUGIN, IMAGES_PLUGIN, RUNTIME_PLUGIN } from './config-migration.ts';
 import { isAtLeast, type ContainerdVersion } from './containerd-version.ts';
 import type { EffectiveConfig } from './effective-config.ts';
 import { leafAt, tableAt, type TomlLeaf, type TomlOrigin, type TomlTree } from './toml-tree.ts';
@@ -25,6 +25,8 @@ export interface CriSettings {
   readonly snapshotters: readonly Setting<string>[];
   /** True if pulls of the CRI go through the transfer service, which reads `config_path` as one folder. */
   readonly usesTransferService: boolean;
+  /** Where the CRI is switched off; empty: it is not. */
+  readonly disabledBy: EffectiveConfig['disabledPlugins'];
   /** The keys that lead to the tables; a mend is written with them. */
   readonly paths: {
     readonly registry: readonly string[];
@@ -70,6 +72,13 @@ export function readCriSettings(config: EffectiveConfig, version: ContainerdVers
     downloads !== 3 ||
     flag([...base, 'image_pull_with_sync_fs'], false).value;
 
+  const isCri = new Set(
+    isNew
+      ? [CRI_PLUGIN, IMAGES_PLUGIN, RUNTIME_PLUGIN]
+      : // 1.x knows plugins by their ID alone where no file has a version.
+        [config.configVersion < 2 ? 'cri' : CRI_PLUGIN],
+  );
+
   return {
     root: text(['root'], '/var/lib/containerd'),
     socket: text(['grpc', 'address'], '/run/containerd/containerd.sock'),
@@ -80,8 +89,12 @@ export function readCriSettings(config: EffectiveConfig, version: ContainerdVers
       (name) => tableAt(tree, [...registry, 'configs', name, 'tls']) !== undefined,
     ),
     discardUnpackedLayers: discard,
-    snapshotters: [text([...images, 'snapshotter'], 'overlayfs'), ...runtimeSnapshotters(tree, base, isNew)],
+    snapshotters: [
+      text([...images, 'snapshotter'], 'overlayfs'),
+      ...runtimeSnapshotters(tree, base, version),
+    ],
     usesTransferService: isAtLeast(version, 2, 1) && !forcesLocalPull,
+    disabledBy: config.disabledPlugins.filter(({ name }) => isCri.has(name)),
     paths: { registry, images },
     unused: findUnused(config, version, [written.origin, discard.origin]),
   };
@@ -94,12 +107,29 @@ export function describeOrigin(config: EffectiveConfig, { file, path }: TomlOrig
   return line === undefined ? file : `${file}:${line}`;
 }
 
-function runtimeSnapshotters(tree: TomlTree, base: readonly string[], isNew: boolean): Setting<string>[] {
-  const table = isNew ? [...base, 'runtime_platform'] : [...base, 'containerd', 'runtimes'];
-  return Array.from(tableAt(tree, table)?.keys() ?? []).flatMap((name) => {
-    const leaf = leafAt(tree, [...table, name, 'snapshotter']);
-    return isText(leaf?.value) && leaf.value !== '' ? [{ value: leaf.value, origin: leaf.origin }] : [];
-  });
+/** Those that pulls for a runtime use, from 1.7 on: 2.x has them by platform, and from 2.3 on takes those of the runtimes too (plugins/cri). */
+function runtimeSnapshotters(
+  tree: TomlTree,
+  base: readonly string[],
+  version: ContainerdVersion,
+): Setting<string>[] {
+  if (!isAtLeast(version, 1, 7)) return [];
+  const tables =
+    version.major < 2
+      ? [[...base, 'containerd', 'runtimes']]
+      : [
+          [...base, 'runtime_platforms'],
+          ...(isAtLeast(version, 2, 3) ? [['plugins', RUNTIME_PLUGIN, 'containerd', 'runtimes']] : []),
+        ];
+  const byRuntime = new Map<string, Setting<string>>();
+  for (const table of tables) {
+    for (const name of tableAt(tree, table)?.keys() ?? []) {
+      const leaf = leafAt(tree, [...table, name, 'snapshotter']);
+      if (!isText(leaf?.value) || leaf.value === '' || byRuntime.get(name)?.value === leaf.value) continue;
+      byRuntime.set(name, { value: leaf.value, origin: leaf.origin });
+    }
+  }
+  return Array.from(byRuntime.values());
 }
 
 /** Where the settings are in the sections of every version. */

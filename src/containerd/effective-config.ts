@@ -1,8 +1,10 @@
-import { dirname, isAbsolute, normalize } from 'node:path';
+import { dirname, isAbsolute, join, normalize } from 'node:path';
 import { hostPath, type HostRoot } from '../runtime/host-root.ts';
 import { isPermissionError } from '../runtime/permission-error.ts';
-import { migrateCriPlugin, renameVersion1Plugins } from './config-migration.ts';
-import { configVersionOf, type ContainerdVersion } from './containerd-version.ts';
+import { fullPluginName, migrateCriPlugin, renameVersion1Plugins } from './config-migration.ts';
+import { FILE_SCHEMA, findWrongTypes, foldKeys, PLUGIN_SCHEMAS, type WrongType } from './config-schema.ts';
+import { configVersionOf, type ContainerdVersion, isAtLeast } from './containerd-version.ts';
+import { BadGlobError, expandGoGlob } from './go-glob.ts';
 import {
   copyOf,
   InvalidTomlError,
@@ -10,6 +12,8 @@ import {
   mergeDeep,
   parseTomlTree,
   tableAt,
+  treeAt,
+  type TomlOrigin,
   type TomlTree,
 } from './toml-tree.ts';
 
@@ -29,6 +33,12 @@ export interface ConfigProblem {
   readonly isForbidden: boolean;
 }
 
+/** Something in a file for which containerd does not start. */
+export interface ConfigRefusal {
+  readonly origin: TomlOrigin;
+  readonly why: string;
+}
+
 /** containerd's configuration as one version of it makes it from the files. Paths are the host's. */
 export interface EffectiveConfig {
   /** The file that containerd was started with. */
@@ -39,6 +49,10 @@ export interface EffectiveConfig {
   readonly globs: readonly string[];
   /** Files that cannot be read or are no TOML; containerd does not start with such. */
   readonly problems: readonly ConfigProblem[];
+  /** What containerd does not start with, although it is TOML. */
+  readonly refusals: readonly ConfigRefusal[];
+  /** `disabled_plugins` of all files, as the version reads them. */
+  readonly disabledPlugins: ReadonlyArray<{ readonly name: string; readonly origin: TomlOrigin }>;
   /** Everything merged, and migrated to what the version reads. */
   readonly tree: TomlTree;
   /** The version by which plugins are looked up: 1 by ID, later by type and ID. */
@@ -62,11 +76,15 @@ export async function readEffectiveConfig(
 ): Promise<EffectiveConfig> {
   const files = new Map<string, string>();
   const problems: ConfigProblem[] = [];
+  const refusals: ConfigRefusal[] = [];
+  const disabled: Array<EffectiveConfig['disabledPlugins'][number]> = [];
   const lost: LostSection[] = [];
   const globs: string[] = [];
   const tree: TomlTree = new Map();
   const newest = configVersionOf(version);
   let configVersion = version.major < 2 ? 0 : newest;
+  let versionOrigin: TomlOrigin = { file: normalize(path), path: ['version'] };
+  let rootVersion = 0;
 
   const pending = [normalize(path)];
   for (let file = pending.shift(); file !== undefined && files.size < MAX_FILES; file = pending.shift()) {
@@ -84,14 +102,29 @@ export async function readEffectiveConfig(
     files.set(file, text);
     let own: TomlTree;
     try {
-      own = parseTomlTree(text, file);
+      own = parseConfigFile(text, file, version);
     } catch (error) {
       if (!(error instanceof InvalidTomlError)) throw error;
       problems.push({ file, reason: error.message, isForbidden: false });
       continue;
     }
-    let ownVersion = Number(leafAt(own, ['version'])?.value ?? 0);
-    if (version.major >= 2 && ownVersion < 2) {
+    foldKeys(own, FILE_SCHEMA, version);
+    refusals.push(...findWrongTypes(own, FILE_SCHEMA).map(refusalOf));
+    const written = leafAt(own, ['version']);
+    let ownVersion = Number(written?.value ?? 0);
+    if (written !== undefined && ownVersion !== 0) versionOrigin = written.origin;
+    if (rootVersion === 0) rootVersion = ownVersion;
+    // LoadConfigWithPlugins of 2.3 compares each file, before it migrates it.
+    if (newest >= 4 && ownVersion > rootVersion) {
+      const why = `version = ${ownVersion}, and the main file has version ${rootVersion}: from 2.3 on containerd does not start with a drop-in of a higher version`;
+      refusals.push({ origin: versionOrigin, why });
+    }
+    const isMigrated = version.major >= 2 && ownVersion < 2;
+    const off = leafAt(own, ['disabled_plugins']);
+    for (const name of off === undefined ? [] : textsOf(off.value)) {
+      disabled.push({ name: isMigrated ? fullPluginName(name) : name, origin: off?.origin ?? versionOrigin });
+    }
+    if (isMigrated) {
       renameVersion1Plugins(own);
       if (newest < 4) ownVersion = configVersion;
     }
@@ -103,11 +136,101 @@ export async function readEffectiveConfig(
     if (ownVersion !== 0) configVersion = ownVersion;
     if (version.major < 2) replacePlugins(tree, own, { file, lost });
     mergeDeep(tree, own);
-    const imports = await resolveImports(host, file, leafAt(own, ['imports'])?.value, globs);
+    const imports = await resolveImports(host, own, { version, file, globs, problems, refusals });
     pending.push(...imports);
   }
   if (version.major >= 2 && configVersion < newest) migrateCriPlugin(tree);
-  return { path: normalize(path), files, globs, problems, tree, configVersion: configVersion || 1, lost };
+  const plugins = tableAt(tree, ['plugins']) ?? new Map();
+  const schemas = PLUGIN_SCHEMAS[version.major < 2 ? 'old' : 'new'];
+  foldKeys(plugins, schemas, version);
+  refusals.push(
+    ...findWrongTypes(plugins, schemas).map(refusalOf),
+    ...refusedVersion({ configVersion, origin: versionOrigin, mainFile: normalize(path) }, version),
+    ...refusedNames(tree, disabled, { configVersion, version }),
+  );
+  return {
+    path: normalize(path),
+    files,
+    globs,
+    problems,
+    refusals,
+    disabledPlugins: disabled,
+    tree,
+    configVersion: configVersion || 1,
+    lost,
+  };
+}
+
+/** The TOML parser of containerd 2.x takes no byte order mark, that of 1.x does. */
+function parseConfigFile(text: string, file: string, { major }: ContainerdVersion): TomlTree {
+  const hasMark = text.startsWith('\u{feff}');
+  if (hasMark && major >= 2) {
+    throw new InvalidTomlError('line 1, column 1: a byte order mark, which containerd 2.x does not take');
+  }
+  return parseTomlTree(text, file);
+}
+
+function refusalOf({ leaf, why }: WrongType): ConfigRefusal {
+  return { origin: leaf.origin, why: `${why}: containerd does not start with that` };
+}
+
+/** ValidateV2 (1.7, not 1.6) and ValidateVersion (2.x). */
+function refusedVersion(
+  {
+    configVersion,
+    origin,
+    mainFile,
+  }: {
+    readonly configVersion: number;
+    readonly origin: TomlOrigin;
+    readonly mainFile: string;
+  },
+  version: ContainerdVersion,
+): ConfigRefusal[] {
+  const newest = configVersionOf(version);
+  if (configVersion <= newest || !isAtLeast(version, 1, 7)) return [];
+  const name = `${version.major}.${version.minor}`;
+  const ofDropIn =
+    origin.file === mainFile
+      ? ''
+      : '; from 2.3 on it does not start with a drop-in of a higher version than the main file has';
+  const why = `version = ${configVersion}: containerd ${name} does not start with more than ${newest}${ofDropIn}`;
+  return [{ origin, why }];
+}
+
+/** Names of plugins are `io.containerd.type.v1.id` from version 2 of the file on; containerd 2.x minds it in `disabled_plugins` alone. */
+function refusedNames(
+  tree: TomlTree,
+  disabled: EffectiveConfig['disabledPlugins'],
+  { configVersion, version }: { readonly configVersion: number; readonly version: ContainerdVersion },
+): ConfigRefusal[] {
+  const isNew = version.major >= 2;
+  if (!isNew && configVersion < 2) return [];
+  const isFull = (name: string) => (isNew ? name.includes('.') : /^io\.containerd\.[^.]*\../.test(name));
+  const why = (name: string) =>
+    `${JSON.stringify(name)} is not the full name of a plugin, such as io.containerd.grpc.v1.cri: containerd does not start with that in a file of version ${isNew ? 'two or later' : configVersion}`;
+  const sections = isNew ? [] : Array.from(tableAt(tree, ['plugins'])?.keys() ?? []);
+  return [
+    ...disabled.filter(({ name }) => !isFull(name)).map(({ name, origin }) => ({ origin, why: why(name) })),
+    ...sections
+      .filter((name) => !isFull(name))
+      .map((name) => ({ origin: originOf(tree, ['plugins', name]), why: why(name) })),
+  ];
+}
+
+/** Where a table was written, by what is in it. */
+function originOf(tree: TomlTree, path: readonly string[]): TomlOrigin {
+  const found = treeAt(tree, path);
+  if (!(found instanceof Map)) return found?.origin ?? { file: '', path };
+  for (const key of found.keys()) {
+    const { file, path: whole } = originOf(tree, [...path, key]);
+    if (file !== '') return { file, path: whole.slice(0, path.length) };
+  }
+  return { file: '', path };
+}
+
+function textsOf(value: unknown): readonly string[] {
+  return Array.isArray(value) ? value.filter((item) => typeof item === 'string') : [];
 }
 
 function replacePlugins(
@@ -126,42 +249,47 @@ function replacePlugins(
 
 async function resolveImports(
   host: HostRoot,
-  parent: string,
-  imports: unknown,
-  globs: string[],
+  own: TomlTree,
+  {
+    version,
+    file,
+    globs,
+    problems,
+    refusals,
+  }: {
+    readonly version: ContainerdVersion;
+    readonly file: string;
+    readonly globs: string[];
+    readonly problems: ConfigProblem[];
+    readonly refusals: ConfigRefusal[];
+  },
 ): Promise<string[]> {
   const found: string[] = [];
-  for (const entry of Array.isArray(imports) ? imports : []) {
-    if (typeof entry !== 'string' || entry === '') continue;
-    const path = isAbsolute(entry) ? normalize(entry) : hostPath(dirname(parent), entry);
-    if (!path.includes('*')) found.push(path);
-    else {
-      globs.push(path);
-      found.push(...(await expandGlob(host, path)));
+  const leaf = leafAt(own, ['imports']);
+  for (const entry of textsOf(leaf?.value)) {
+    if (entry === '') continue;
+    // Of 1.6 a pattern counts from the folder that it runs in, which a service has at `/`.
+    const isFromRoot = !isAtLeast(version, 1, 7) && entry.includes('*');
+    const path = isAbsolute(entry) ? normalize(entry) : hostPath(isFromRoot ? '/' : dirname(file), entry);
+    // containerd takes nothing else for a pattern.
+    if (!path.includes('*')) {
+      found.push(path);
+      continue;
+    }
+    globs.push(path);
+    try {
+      const { paths, forbidden } = await expandGoGlob(host, path);
+      found.push(...paths);
+      for (const folder of forbidden) {
+        problems.push({ file: join(folder, '*'), reason: 'this user may not list it', isForbidden: true });
+      }
+    } catch (error) {
+      if (!(error instanceof BadGlobError)) throw error;
+      refusals.push({
+        origin: leaf?.origin ?? { file, path: ['imports'] },
+        why: `imports has ${JSON.stringify(entry)}, which is not a pattern that can be read: containerd does not start with that`,
+      });
     }
   }
   return found;
-}
-
-/** Go's filepath.Glob with `*` alone, which matches within one name; sorted. What cannot be read matches nothing, as there. */
-async function expandGlob(host: HostRoot, glob: string): Promise<string[]> {
-  let paths = ['/'];
-  for (const part of glob.split('/').filter((name) => name !== '')) {
-    if (!part.includes('*')) {
-      paths = paths.map((path) => hostPath(path, part));
-      continue;
-    }
-    const pattern = new RegExp(`^${part.split('*').map(escapeRegExp).join('.*')}$`, 's');
-    const next: string[] = [];
-    for (const path of paths) {
-      const names = (await host.readNames(path).catch(() => undefined)) ?? [];
-      next.push(...names.filter((name) => pattern.test(name)).map((name) => hostPath(path, name)));
-    }
-    paths = next;
-  }
-  return paths;
-}
-
-function escapeRegExp(text: string): string {
-  return text.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`);
 }

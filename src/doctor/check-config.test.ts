@@ -64,7 +64,7 @@ describe('checkConfig()', () => {
     ],
     [
       '2.0.0',
-      `version = 3\n[${IMAGES}.registry]\nconfig_path = "${CERTS}"\n[${IMAGES}.runtime_platform.kata]\nsnapshotter = "nydus"\n`,
+      `version = 3\n[${IMAGES}.registry]\nconfig_path = "${CERTS}"\n[${IMAGES}.runtime_platforms.kata]\nsnapshotter = "nydus"\n`,
       ['lazy-snapshotter'],
     ],
     ['1.7.20', 'version = ', ['config-unreadable', 'config-path-unset']],

@@ -34,6 +34,8 @@ export function checkConfig(context: ConfigContext, expected: ConfigExpectations
     mend: [{ do: 'note', text: `correct ${file}, or name the right file with --containerd-config` }],
   }));
   findings.push(
+    ...checkRefusals(context),
+    ...checkCri(context),
     ...checkRegistryTables(context, expected),
     ...checkConfigPath(context, expected),
     ...checkLayers(context),
@@ -55,6 +57,45 @@ export function checkConfig(context: ConfigContext, expected: ConfigExpectations
     });
   }
   return { findings, unknown: [] };
+}
+
+function checkRefusals({ config, distribution }: ConfigContext): Finding[] {
+  if (config.refusals.length === 0) return [];
+  const files = Array.from(new Set(config.refusals.map(({ origin }) => origin.file)));
+  return [
+    {
+      id: 'config-refused',
+      severity: 'error',
+      what: 'containerd does not start with this configuration, or would not when it is started the next time',
+      seen: config.refusals.map(({ origin, why }) => `${describeOrigin(config, origin)}: ${why}`),
+      mend: [
+        { do: 'note', text: `correct ${files.join(' and ')}` },
+        { do: 'run', command: distribution.restart },
+      ],
+    },
+  ];
+}
+
+function checkCri({ config, settings, distribution }: ConfigContext): Finding[] {
+  if (settings.disabledBy.length === 0) return [];
+  const places = settings.disabledBy.map(({ origin }) => describeOrigin(config, origin));
+  return [
+    {
+      id: 'cri-disabled',
+      severity: distribution.isKubernetes ? 'error' : 'warning',
+      what: "disabled_plugins switches containerd's CRI plugin off: kubelet and crictl cannot use this containerd, and its config_path does not count",
+      seen: settings.disabledBy.map(
+        ({ name }, index) => `${places[index]}: disabled_plugins has ${JSON.stringify(name)}`,
+      ),
+      mend: [
+        {
+          do: 'note',
+          text: `take the CRI plugin out of disabled_plugins in ${places.join(' and ')}${distribution.isKubernetes ? '' : '; nothing, if only ctr or nerdctl pull here, which take the folder of hosts.toml files as --hosts-dir'}`,
+        },
+        { do: 'run', command: distribution.restart },
+      ],
+    },
+  ];
 }
 
 /** The folders of a config_path. */

@@ -1,9 +1,9 @@
-import { dirname } from 'node:path';
 import type { ContainerdVersion } from '../containerd/containerd-version.ts';
 import { readCriSettings } from '../containerd/cri-settings.ts';
 import { readEffectiveConfig } from '../containerd/effective-config.ts';
+import { folderOfGlob } from '../containerd/go-glob.ts';
 import { type HostsFolder, readHostsFolders } from '../containerd/read-hosts-folders.ts';
-import type { HostRoot } from '../runtime/host-root.ts';
+import { hostPath, type HostRoot } from '../runtime/host-root.ts';
 import { isPermissionError } from '../runtime/permission-error.ts';
 import { checkConfig, splitConfigPath } from './check-config.ts';
 import { checkHostSections } from './check-host-sections.ts';
@@ -127,29 +127,37 @@ interface ConfigQuestion {
 
 async function examineConfig(host: HostRoot, view: HostView, question: ConfigQuestion) {
   const { configFile, version, distribution, socket, hosts } = question;
-  const config = await readEffectiveConfig(host, configFile, version);
-  const configFiles = Array.from(config.files.keys());
-  const forbidden = config.problems.filter(({ isForbidden }) => isForbidden).map(({ file }) => file);
-  if (forbidden.length > 0) {
-    const unknown = `containerd's configuration was not looked at: this user may not read ${forbidden.join(' ')}; run as root`;
-    return { findings: [], unknown: [unknown], configFiles, configPath: '', isSeen: true, earlier: none };
-  }
+  const read = await readEffectiveConfig(host, configFile, version);
+  const configFiles = Array.from(read.files.keys());
+  const forbidden = read.problems.filter(({ isForbidden }) => isForbidden).map(({ file }) => file);
   const absent = await unseen(view, [
-    config.path,
-    ...config.problems.map(({ file }) => file),
-    ...config.globs.map((glob) => dirname(glob)),
+    read.path,
+    ...read.problems.filter(({ isForbidden }) => !isForbidden).map(({ file }) => file),
+    ...read.globs.map((glob) => hostPath(folderOfGlob(glob), 'any')),
   ]);
-  if (absent.length > 0) {
-    const unknown = `containerd's configuration was not looked at: ${absent.join(' ')} cannot be seen from here; mount what is there below --host-root, or name the right file with --containerd-config`;
-    const isSeen = configFiles.length > 0;
-    return { findings: [], unknown: [unknown], configFiles, configPath: '', isSeen, earlier: none };
+  const isMainMissing = forbidden.includes(read.path) || absent.includes(read.path);
+  const subject = isMainMissing ? "containerd's configuration" : "a part of containerd's configuration";
+  const unknown: string[] = [];
+  if (forbidden.length > 0) {
+    unknown.push(`${subject} was not looked at: this user may not read ${forbidden.join(' ')}; run as root`);
   }
-  const unknown =
-    config.files.has(config.path) || config.problems.length > 0
-      ? []
-      : [
-          `${config.path} is not there: containerd's defaults count, unless it was started with another file (--containerd-config)`,
-        ];
+  if (absent.length > 0) {
+    unknown.push(
+      `${subject} was not looked at: ${absent.join(' ')} cannot be seen from here; mount what is there below --host-root, or name the right file with --containerd-config`,
+    );
+  }
+  if (isMainMissing) {
+    const isSeen = configFiles.length > 0 || forbidden.length > 0;
+    return { findings: [], unknown, configFiles, configPath: '', isSeen, earlier: none };
+  }
+  // What cannot be seen is said above, and is not wrong for that.
+  const problems = read.problems.filter(({ file, isForbidden }) => !isForbidden && !absent.includes(file));
+  const config = { ...read, problems };
+  if (!config.files.has(config.path) && problems.length === 0) {
+    unknown.push(
+      `${config.path} is not there: containerd's defaults count, unless it was started with another file (--containerd-config)`,
+    );
+  }
   const settings = readCriSettings(config, version);
   const listed = splitConfigPath(settings.configPath.value);
   // Two names of one place are one: /var/run is a link to /run.
@@ -160,7 +168,10 @@ async function examineConfig(host: HostRoot, view: HostView, question: ConfigQue
   };
   const registryConfigPath = await sameAs(hosts.configPath, listed);
   const expected = { registryConfigPath, socket: await sameAs(socket, [settings.socket.value]) };
-  const { findings } = checkConfig({ config, settings, version, distribution }, expected);
+  const checked = checkConfig({ config, settings, version, distribution }, expected);
+  // It may be set in what was not looked at.
+  const isPathOpen = forbidden.length + absent.length > 0 && settings.configPath.origin === undefined;
+  const findings = checked.findings.filter(({ id }) => !isPathOpen || !id.startsWith('config-path-'));
   const ownIndex = settings.usesTransferService ? -1 : listed.indexOf(registryConfigPath);
   const earlier = [];
   for (const path of listed.slice(0, Math.max(0, ownIndex))) {

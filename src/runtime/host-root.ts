@@ -7,7 +7,10 @@ export interface HostRoot {
   readonly folder: string;
   /** Where the path is for this process, all links followed as the host follows them; it may not exist. */
   locate(path: string): Promise<string>;
-  /** The text of a file, undefined if there is none. Rejects for what cannot be read. */
+  /**
+   * The text of a file with its byte order mark, undefined if there is none. Rejects for what cannot be read, and for what
+   * is not a regular file: to open a FIFO would wait for a writer.
+   */
   readText(path: string): Promise<string | undefined>;
   /** Names in a folder, sorted; undefined if there is none. Rejects for what cannot be read. */
   readNames(path: string): Promise<readonly string[] | undefined>;
@@ -55,10 +58,12 @@ export function createHostRoot(folder: string): HostRoot {
     locate,
     async readText(path) {
       return unlessAbsent(async () => {
-        await using file = await open(await locate(path), 'r');
+        const place = await locate(path);
+        if (!(await stat(place)).isFile()) throw new Error(`${path} is not a regular file`);
+        await using file = await open(place, 'r');
         const { size } = await file.stat();
         if (size > MAX_TEXT_BYTES) throw new Error(`${path} has ${size} bytes, more than any configuration`);
-        return new TextDecoder('utf-8', { fatal: true }).decode(await file.readFile());
+        return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(await file.readFile());
       });
     },
     async readNames(path) {
