@@ -1,3 +1,4 @@
+import { nodeAddresses } from '../doctor/node-addresses.ts';
 import type { DoctorOptions } from '../commands/doctor.ts';
 import { parseContainerdVersion } from '../containerd/containerd-version.ts';
 import { formatRegistryUrl, parseRegistryUrl } from '../containerd/registry-url.ts';
@@ -63,6 +64,7 @@ export function doctorOptions(flags: FlagValues<typeof doctorFlags>): DoctorOpti
       ? []
       : flags.mirroredRegistries.filter((url) => url !== undefined),
     metricsAddr: addr,
+    nodeAddresses: nodeAddresses(),
     registryPort: parseListenAddress(flags.registryAddr).port,
   };
 }

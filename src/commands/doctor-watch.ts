@@ -3,6 +3,7 @@ import { parseContainerdVersion } from '../containerd/containerd-version.ts';
 import { checkContent } from '../doctor/check-content.ts';
 import { examineFiles } from '../doctor/examine-files.ts';
 import { joinFindings } from '../doctor/finding.ts';
+import { nodeAddresses } from '../doctor/node-addresses.ts';
 import { createFilesWatch, type FilesLook, type FilesWatch } from '../doctor/watch-files.ts';
 import type { Logger } from '../observe/log.ts';
 import type { Metrics } from '../observe/metrics.ts';
@@ -56,6 +57,7 @@ async function look(client: ContainerdClient, options: RegistryOptions): Promise
       socket,
       mirrorTargets: [],
       mirroredRegistries: options.mirroredRegistryUrls,
+      nodeAddresses: nodeAddresses(options.nodeIp),
       registryPort: parseListenAddress(options.registryAddr).port,
     },
     version === undefined ? undefined : parseContainerdVersion(version),

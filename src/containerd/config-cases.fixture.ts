@@ -237,6 +237,19 @@ export const CONFIG_CASES: readonly ConfigCase[] = [
     old: { configPath: '/x' },
     new: 'refused',
   },
+  {
+    what: 'an inline table of two lines',
+    files: {
+      'config.toml': 'version = 2\nproxy_plugins = { a = { type = "snapshot",\n address = "/a" } }\n',
+    },
+    old: {},
+    new: 'refused',
+  },
+  {
+    what: 'a comma at the end of an inline table',
+    files: { 'config.toml': 'version = 2\nproxy_plugins = { a = { type = "snapshot", } }\n' },
+    ...same('refused'),
+  },
 
   // Snapshotters of runtimes.
   {

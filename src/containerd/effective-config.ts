@@ -5,6 +5,7 @@ import { fullPluginName, migrateCriPlugin, renameVersion1Plugins } from './confi
 import { FILE_SCHEMA, findWrongTypes, foldKeys, PLUGIN_SCHEMAS, type WrongType } from './config-schema.ts';
 import { configVersionOf, type ContainerdVersion, isAtLeast } from './containerd-version.ts';
 import { BadGlobError, expandGoGlob } from './go-glob.ts';
+import { findUnreadToml } from './toml-dialect.ts';
 import {
   copyOf,
   InvalidTomlError,
@@ -161,13 +162,12 @@ export async function readEffectiveConfig(
   };
 }
 
-/** The TOML parser of containerd 2.x takes no byte order mark, that of 1.x does. */
 function parseConfigFile(text: string, file: string, { major }: ContainerdVersion): TomlTree {
-  const hasMark = text.startsWith('\u{feff}');
-  if (hasMark && major >= 2) {
-    throw new InvalidTomlError('line 1, column 1: a byte order mark, which containerd 2.x does not take');
-  }
-  return parseTomlTree(text, file);
+  const unread = findUnreadToml(text, major);
+  if (unread === undefined) return parseTomlTree(text, file);
+  throw new InvalidTomlError(
+    `line ${unread.line}: ${unread.what}, which containerd ${major}.x does not take`,
+  );
 }
 
 function refusalOf({ leaf, why }: WrongType): ConfigRefusal {

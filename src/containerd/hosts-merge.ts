@@ -1,4 +1,5 @@
 import { isAbsolute, join } from 'node:path';
+import { isSameHost } from './asked-url.ts';
 import type { FolderCertificates } from './host-folder.ts';
 import type { HostSettings, HostsToml, HostsTomlHost } from './hosts-toml.ts';
 import { formatRegistryUrl, parseRegistryUrl } from './registry-url.ts';
@@ -40,19 +41,24 @@ export function mergeHosts({
   }));
   const kept = new Map(keepHosts ? existingHosts.map((host) => [sameUrl(host.url), host]) : []);
   const first = mirrors.map(({ url, settings }) => {
-    const before = kept.get(sameUrl(url))?.settings;
+    const before = Array.from(kept.values()).find((host) => isSameHost(host.url, url))?.settings;
     return { url, settings: before === undefined ? settings : withMirror(before, settings) };
   });
-  const mirrored = new Set(mirrors.map(({ url }) => sameUrl(url)));
-  const rest = Array.from(kept).filter(([url]) => !mirrored.has(url));
+  const rest = Array.from(kept.values()).filter(
+    (host) => !mirrors.some(({ url }) => isSameHost(host.url, url)),
+  );
   return {
     server: realServer(existing?.server) ?? server,
     settings: own(existing?.settings ?? certificateSettings(certificates)),
-    hosts: [...first, ...rest.map(([, host]) => host)],
+    hosts: [...first, ...rest],
   };
 }
 
-function withMirror(before: HostSettings, { header, ...mirror }: HostSettings): HostSettings {
+/** The mirror is asked below /v2, however its URL was written before. */
+function withMirror(
+  { override_path: _path, ...before }: HostSettings,
+  { header, ...mirror }: HostSettings,
+): HostSettings {
   if (header === undefined) return { ...before, ...mirror };
   return { ...before, ...mirror, header: { ...(before['header'] as HostSettings | undefined), ...header } };
 }

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'bun:test';
 import { readHostsFolders } from '../containerd/read-hosts-folders.ts';
 import { createHostFolder } from '../runtime/testing/host-folder.ts';
 import { checkHostSections } from './check-host-sections.ts';
+import { DISTRIBUTIONS } from './distribution.ts';
 import { viewHost } from './host-view.ts';
 
 const CERTS = '/etc/containerd/certs.d';
@@ -13,16 +14,19 @@ async function check(
 ) {
   await using folder = await createHostFolder({ [`${CERTS}/a.io/hosts.toml`]: text, ...files });
   const { host } = folder;
+  const known = major === undefined ? undefined : { major, minor: 0 };
   return await checkHostSections(
     { host, view: await viewHost(host) },
     {
       configPath: CERTS,
-      folders: await readHostsFolders(host, CERTS),
+      folders: await readHostsFolders(host, CERTS, { major: 2, minor: 3, ...known }),
       targets: ['http://127.0.0.1:30020', 'http://127.0.0.1:30021'],
       mirroredRegistries: [],
       defaultTarget: 'http://127.0.0.1:5000',
+      nodeAddresses: [],
+      distribution: DISTRIBUTIONS.plain,
     },
-    major === undefined ? undefined : { major, minor: 0 },
+    known,
   );
 }
 
@@ -34,10 +38,20 @@ describe('checkHostSections()', () => {
     ['tags alone, which do not keep containerd from pulls', `${MIRROR}capabilities = ['resolve']\n`, []],
     ['another path', `${MIRROR}override_path = true\n`, ['hosts-mirror-unusable']],
     ['another path, and a second target', `${MIRROR}override_path = true\n${MIRROR.replace('20', '21')}`, []],
+    ['the API in the URL', MIRROR.replace('30020', '30020/v2'), []],
     [
-      'an unknown capability',
-      `${MIRROR}[host.'http://b']\ncapabilities = ['pul']\n`,
-      ['hosts-mirror-unusable'],
+      'the API in the URL, and no other path',
+      `${MIRROR.replace('30020', '30020/v2')}override_path = true\n`,
+      [],
+    ],
+    ['a slash at the end', MIRROR.replace('30020', '30020/'), ['hosts-mirror-unusable']],
+    ['a table in a table', "[host]\n'http://127.0.0.1:30020' = {}\n", ['hosts-mirror-unusable']],
+    ['a dotted key', "host.'http://127.0.0.1:30020' = {}\n", ['hosts-mirror-unusable']],
+    ['an inline table', "host = {'http://127.0.0.1:30020' = {}}\n", ['hosts-mirror-unusable']],
+    [
+      'a dotted key, and a second target',
+      `host.'http://127.0.0.1:30020' = {}\n${MIRROR.replace('20', '21')}`,
+      [],
     ],
     ['another host without pulls', `${MIRROR}[host.'http://b']\ncapabilities = ['push']\n`, []],
     [
@@ -63,6 +77,11 @@ describe('checkHostSections()', () => {
   ])('looks at %s', async (_what, text, ids) => {
     const { findings } = await check(text, { files: { [`${CERTS}/a.io/c.crt`]: 'PEM' } });
     expect(findings.map(({ id }) => id)).toEqual(ids);
+  });
+
+  test('takes any form of a host where containerd 1.x does', async () => {
+    const { findings } = await check("host.'http://127.0.0.1:30020' = {}\n", { major: 1 });
+    expect(findings).toEqual([]);
   });
 
   test('sees an IPv6 address that containerd 1.x cannot read, in the name of a section', async () => {

@@ -1,3 +1,4 @@
+import { isSameHost, parseAskedUrl } from '../containerd/asked-url.ts';
 import type { ContainerdVersion } from '../containerd/containerd-version.ts';
 import type { HostSettings } from '../containerd/hosts-toml.ts';
 import type { HostsFolder } from '../containerd/read-hosts-folders.ts';
@@ -7,11 +8,7 @@ import type { HostRoot } from '../runtime/host-root.ts';
 import { configureStep, effectiveFolders, type HostsFacts, mirrorTargets } from './check-hosts.ts';
 import type { Finding, Findings } from './finding.ts';
 import type { HostView } from './host-view.ts';
-import { isSameTarget } from './is-same-target.ts';
 import { readTargetTls, TargetTlsError } from './target-tls.ts';
-
-/** What containerd knows; with another one it takes no notice of the whole file (parseHostConfig). */
-const CAPABILITIES = new Set(['pull', 'resolve', 'push', 'referrers']);
 
 /** Finds sections of hosts.toml files with which containerd does not ask the mirror, or cannot pull at all. */
 export async function checkHostSections(
@@ -23,7 +20,7 @@ export async function checkHostSections(
   const findings: Finding[] = [];
   const unknown: string[] = [];
   for (const folder of effectiveFolders(facts.folders)) {
-    const { hosts, path, registry } = folder;
+    const { hosts, path, registry, problem, passedOver } = folder;
     if (hosts === undefined) continue;
     const brackets = version !== undefined && version.major < 2 ? checkBrackets(folder) : [];
     if (brackets.length > 0) {
@@ -31,28 +28,21 @@ export async function checkHostSections(
       findings.push(...brackets);
       continue;
     }
-    const own = hosts.hosts.filter(({ url }) => targets.some((target) => isSameTarget(target, url)));
-    const unusable = own.flatMap(({ url, settings }) =>
-      unusableBecause(settings).map((why) => ({ url, why })),
-    );
+    // The look at the folders says so.
+    if (problem !== undefined) continue;
+    const own = hosts.hosts.filter(({ url }) => targets.some((target) => isSameHost(target, url)));
+    const reasons = own.map(({ url, settings }) => ({
+      url,
+      why: unusableBecause(url, settings, passedOver),
+    }));
     // One target that containerd can use is enough.
-    const isUsable = own.some(({ settings }) => unusableBecause(settings).length === 0);
-    const isIgnored = hosts.hosts.some(({ settings }) => unknownCapability(settings) !== undefined);
-    if (isIgnored || (own.length > 0 && !isUsable)) {
-      const ignored = hosts.hosts.flatMap(({ url, settings }) => {
-        const name = unknownCapability(settings);
-        return name === undefined ? [] : [{ url, why: `no capability is named ${JSON.stringify(name)}` }];
-      });
+    if (own.length > 0 && reasons.every(({ why }) => why !== undefined)) {
       findings.push({
         id: 'hosts-mirror-unusable',
         severity: 'error',
-        what: isIgnored
-          ? `the hosts.toml of ${registry} has a setting that containerd does not take: it goes on as if the file was not there`
-          : `the hosts.toml of ${registry} names the mirror with settings by which containerd cannot pull from it`,
-        seen: (isIgnored ? ignored : unusable).map(({ url, why }) => `${path}: [host.'${url}']: ${why}`),
-        mend: isIgnored
-          ? [{ do: 'note', text: `correct ${path}, then` }, configureStep(facts, facts.configPath)]
-          : [configureStep(facts, facts.configPath)],
+        what: `the hosts.toml of ${registry} names the mirror in a way by which containerd cannot pull from it`,
+        seen: reasons.map(({ url, why }) => `${path}: [host.'${url}']: ${why}`),
+        mend: configureStep(facts, facts.configPath),
       });
     }
     const certificates = await checkCertificates(node, folder);
@@ -120,15 +110,16 @@ async function checkCertificates(
 }
 
 /** Capabilities do not matter: as long as any host may be pulled from, containerd asks all of them for content (dockerFetcher.Fetch). */
-function unusableBecause({ override_path: overridePath }: HostSettings): readonly string[] {
-  return overridePath === true ? ['override_path is true: the mirror is asked without /v2'] : [];
-}
-
-function unknownCapability({ capabilities }: HostSettings): string | undefined {
-  return namesOf(capabilities).find((name) => !CAPABILITIES.has(name));
-}
-
-function namesOf(capabilities: unknown): readonly string[] {
-  const list: readonly unknown[] = Array.isArray(capabilities) ? capabilities : [];
-  return list.filter((name) => typeof name === 'string').map((name) => name.toLowerCase());
+function unusableBecause(
+  url: string,
+  { override_path: overridePath }: HostSettings,
+  passedOver: readonly string[],
+): string | undefined {
+  if (passedOver.includes(url)) {
+    return `containerd 2.x asks only hosts that are written as such a line of their own`;
+  }
+  const { path } = parseAskedUrl(url, overridePath === true);
+  if (path === '/v2') return undefined;
+  if (overridePath === true) return 'override_path is true: the mirror is asked without /v2';
+  return `the mirror is asked at ${path} instead of /v2`;
 }

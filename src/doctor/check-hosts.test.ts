@@ -2,21 +2,36 @@ import { describe, expect, test } from 'bun:test';
 import { seal } from '../containerd/hosts-toml-seal.ts';
 import { readHostsFolders } from '../containerd/read-hosts-folders.ts';
 import { createHostFolder } from '../runtime/testing/host-folder.ts';
-import { checkEarlierFolders, checkHosts, mirrorTargets } from './check-hosts.ts';
+import {
+  checkEarlierFolders,
+  checkHosts,
+  type HostsFacts,
+  isTargetAssumed,
+  mirrorTargets,
+} from './check-hosts.ts';
+import { type DistributionId, DISTRIBUTIONS } from './distribution.ts';
 
 const CERTS = '/etc/containerd/certs.d';
 const OURS = seal("[host.'http://127.0.0.1:30020']\ncapabilities = ['pull', 'resolve']\n");
+const STATIC = '[host."http://127.0.0.1:30020"]\n';
 const THEIRS = "server = 'https://registry.example'\n";
 
-async function factsOf(files: Readonly<Record<string, string>>, targets: readonly string[] = []) {
+async function factsOf(
+  files: Readonly<Record<string, string>>,
+  targets: readonly string[] = [],
+  more: Partial<HostsFacts> = {},
+): Promise<HostsFacts> {
   const entries = Object.entries(files).map(([name, text]) => [`${CERTS}/${name}`, text] as const);
   await using folder = await createHostFolder(Object.fromEntries(entries));
   return {
     configPath: CERTS,
-    folders: await readHostsFolders(folder.host, CERTS),
+    folders: await readHostsFolders(folder.host, CERTS, { major: 2, minor: 3 }),
     targets,
     mirroredRegistries: [],
     defaultTarget: 'http://127.0.0.1:5000',
+    nodeAddresses: [],
+    distribution: DISTRIBUTIONS.plain,
+    ...more,
   };
 }
 
@@ -69,6 +84,157 @@ describe('checkHosts()', () => {
   ])('finds in %s what hides the mirror', async (_what, files, ids) => {
     const { findings } = checkHosts(await factsOf(files));
     expect(findings.map(({ id }) => id)).toEqual(ids);
+  });
+
+  test.each<[what: string, files: Readonly<Record<string, string>>, ids: string[]]>([
+    ['one registry', { 'docker.io/hosts.toml': STATIC }, []],
+    ['all', { '_default/hosts.toml': STATIC, 'a.io/hosts.toml': STATIC }, []],
+    ['another form of the URL', { '_default/hosts.toml': STATIC.replace('30020', '30020/v2') }, []],
+    [
+      'all, beside a registry without it',
+      { '_default/hosts.toml': STATIC, 'a.io/hosts.toml': THEIRS },
+      ['hosts-without-mirror'],
+    ],
+    ['one registry, beside another one', { 'docker.io/hosts.toml': STATIC, 'a.io/hosts.toml': THEIRS }, []],
+    ['an IPv6 address', { '_default/hosts.toml': '[host."http://[::1]:30020"]\n' }, []],
+    ['an address of the node', { '_default/hosts.toml': '[host."http://10.0.0.7:30020"]\n' }, []],
+    ['no host of the node', { '_default/hosts.toml': '[host."http://10.0.0.8:30020"]\n' }, ['hosts-missing']],
+    ['no host at all', { 'a.io/hosts.toml': THEIRS }, ['hosts-missing']],
+  ])('judges files that something else writes by their hosts: %s', async (_what, files, ids) => {
+    const { findings } = checkHosts(await factsOf(files, [], { nodeAddresses: ['10.0.0.7'] }));
+    expect(findings.map(({ id }) => id)).toEqual(ids);
+  });
+
+  test('takes the target from files that something else writes, and asks to be told where none is on the node', async () => {
+    const known = await factsOf({ 'docker.io/hosts.toml': STATIC });
+    expect([mirrorTargets(known), isTargetAssumed(known)]).toEqual([['http://127.0.0.1:30020'], false]);
+    const open = await factsOf({ '_default/hosts.toml': '[host."http://u:secret@10.0.0.8:30020"]\n' });
+    const [finding] = checkHosts(open).findings;
+    expect(finding).toMatchObject({
+      id: 'hosts-missing',
+      severity: 'warning',
+      seen: [`${CERTS}: folders of _default`, `${CERTS}/_default/hosts.toml: http://…@10.0.0.8:30020`],
+    });
+    expect(finding?.mend.at(-1)).toMatchObject({
+      command: expect.stringContaining('--mirror-targets http://127.0.0.1:<port>'),
+    });
+  });
+
+  test.each<[DistributionId, readonly string[], unknown]>([
+    [
+      'plain',
+      ['http://10.0.0.1:30020'],
+      { do: 'run', command: expect.stringContaining('http://10.0.0.1:30020') },
+    ],
+    [
+      'bottlerocket',
+      [],
+      { do: 'note', lines: expect.arrayContaining(['endpoint = ["http://127.0.0.1:<port>"]']) },
+    ],
+    [
+      'bottlerocket',
+      ['http://127.0.0.1:30020'],
+      { do: 'note', lines: expect.arrayContaining(['endpoint = ["http://127.0.0.1:30020"]']) },
+    ],
+  ])('tells %s with targets %j what writes the files there', async (id, targets, step) => {
+    const { findings } = checkHosts(await factsOf({}, targets, { distribution: DISTRIBUTIONS[id] }));
+    expect(findings[0]?.mend).toMatchObject([step]);
+  });
+
+  test.each<[what: string, files: Readonly<Record<string, string>>, ids: string[]]>([
+    ['a file in place of a folder', { 'docker.io': OURS }, ['hosts-unopenable']],
+    ['a folder in place of a file', { 'docker.io/hosts.toml/x': '' }, ['hosts-unopenable']],
+    ['files that lie beside the folders', { 'README.md': '', 'ca.crt': '', 'a.io.bak': '', '.keep': '' }, []],
+    ['a link to nothing', { 'docker.io': '-> nowhere' }, []],
+    ['the host of Docker Hub', { 'registry-1.docker.io/hosts.toml': THEIRS }, ['hosts-folder-unread']],
+    ['the index of Docker Hub', { 'index.docker.io/hosts.toml': OURS }, ['hosts-folder-unread']],
+    ['the default without its line', { 'default/hosts.toml': OURS }, ['hosts-folder-unread']],
+    ['a name without a dot', { 'docker/hosts.toml': THEIRS }, ['hosts-folder-unread']],
+    ['this machine', { 'localhost/hosts.toml': OURS }, []],
+    ['a port that names need not have', { 'reg.example:443/hosts.toml': OURS }, ['hosts-folder-unread']],
+    ['that port in the other form', { 'reg.example_443_/hosts.toml': OURS }, ['hosts-folder-unread']],
+    ['both', { 'reg.example:443/hosts.toml': OURS, 'reg.example/hosts.toml': OURS }, []],
+    ['another port', { 'reg.example:5000/hosts.toml': OURS }, []],
+    [
+      'the registry before the mirror',
+      { 'a.io/hosts.toml': `[host."https://a.io"]\n${STATIC}` },
+      ['hosts-mirror-late'],
+    ],
+    [
+      'the server before the mirror',
+      { 'a.io/hosts.toml': `server = "https://b.io"\n[host."https://b.io/v2"]\n${STATIC}` },
+      ['hosts-mirror-late'],
+    ],
+    [
+      'Docker Hub before the mirror',
+      { 'docker.io/hosts.toml': `[host."https://registry-1.docker.io"]\n${STATIC}` },
+      ['hosts-mirror-late'],
+    ],
+    ['a cache before the mirror', { 'a.io/hosts.toml': `[host."https://cache.example"]\n${STATIC}` }, []],
+    ['the registry after the mirror', { 'a.io/hosts.toml': `${STATIC}[host."https://a.io"]\n` }, []],
+    [
+      'the mirror as server',
+      { 'a.io/hosts.toml': 'server = "http://127.0.0.1:30020"\n' },
+      ['hosts-server-is-mirror'],
+    ],
+    [
+      'the mirror as server and host',
+      { 'a.io/hosts.toml': `server = "http://127.0.0.1:30020/v2"\n${STATIC}` },
+      ['hosts-server-is-mirror'],
+    ],
+    [
+      'a duration without a unit',
+      { 'a.io/hosts.toml': `${STATIC}dial_timeout = "200"\n` },
+      ['hosts-invalid'],
+    ],
+    ['a byte order mark', { 'a.io/hosts.toml': `\u{feff}${STATIC}` }, ['hosts-invalid']],
+    ['an unknown capability', { 'a.io/hosts.toml': `${STATIC}capabilities = ["pul"]\n` }, ['hosts-invalid']],
+    ['a flag as text', { 'a.io/hosts.toml': `skip_verify = "true"\n${STATIC}` }, ['hosts-invalid']],
+    ['a URL that is none', { 'a.io/hosts.toml': `server = "https://a b"\n${STATIC}` }, ['hosts-invalid']],
+  ])('finds, beside ours for all, of %s', async (_what, files, ids) => {
+    const { findings } = checkHosts(await factsOf({ '_default/hosts.toml': OURS, ...files }));
+    expect(findings.map(({ id }) => id)).toEqual(ids);
+  });
+
+  test('finds a file in place of the folder for all', async () => {
+    const { findings } = checkHosts(await factsOf({ _default: STATIC }));
+    expect(findings.map(({ id }) => id)).toEqual(['hosts-unopenable', 'hosts-missing']);
+  });
+
+  test('finds that containerd takes no notice of the only file, and not that it is missing', async () => {
+    const { findings } = checkHosts(await factsOf({ '_default/hosts.toml': `\u{feff}${STATIC}` }));
+    expect(findings.map(({ id, seen }) => [id, seen])).toEqual([
+      [
+        'hosts-invalid',
+        [`${CERTS}/_default/hosts.toml: line 1: a byte order mark, which containerd 2.x does not take`],
+      ],
+    ]);
+  });
+
+  test('goes on without a file that may not be read, and does not say that the mirror is nowhere', async () => {
+    const files = { '_default/hosts.toml': OURS, 'a.io/hosts.toml': THEIRS, 'b.io/hosts.toml': OURS };
+    await using folder = await createHostFolder(
+      Object.fromEntries(Object.entries(files).map(([name, text]) => [`${CERTS}/${name}`, text])),
+    );
+    const { host } = folder;
+    const denying = (denied: readonly string[]) => ({
+      ...host,
+      readText: async (path: string) => {
+        if (!denied.some((name) => path.startsWith(`${CERTS}/${name}/`))) return host.readText(path);
+        throw Object.assign(new Error('denied'), { code: 'EACCES' });
+      },
+    });
+    const facts = await factsOf({});
+    const checkWithout = async (...denied: readonly string[]) => {
+      const folders = await readHostsFolders(denying(denied), CERTS, { major: 2, minor: 3 });
+      const { findings, unknown } = checkHosts({ ...facts, folders });
+      return { ids: findings.map(({ id }) => id), unknown };
+    };
+    expect(await checkWithout('b.io')).toEqual({
+      ids: ['hosts-without-mirror'],
+      unknown: [`${CERTS}/b.io/hosts.toml was not looked at: this user may not read it; run as root`],
+    });
+    expect((await checkWithout('_default', 'b.io')).ids).toEqual([]);
   });
 
   test('finds files that were written for another target than the one that is given', async () => {

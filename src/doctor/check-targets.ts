@@ -1,9 +1,9 @@
+import { isSameHost } from '../containerd/asked-url.ts';
 import type { HostsFolder } from '../containerd/read-hosts-folders.ts';
 import type { HostRoot } from '../runtime/host-root.ts';
 import type { Finding, Findings } from './finding.ts';
 import type { HostView } from './host-view.ts';
 import type { HttpAsk } from './http-ask.ts';
-import { isSameTarget } from './is-same-target.ts';
 import { readSystemCa, readTargetTls, type TargetTls, TargetTlsError } from './target-tls.ts';
 import { isLoopback } from './uses-proxy.ts';
 
@@ -45,7 +45,7 @@ export async function checkTargets(
       continue;
     }
     const isTls = url.protocol === 'https:';
-    const isWritten = sectionsOf(folders).some(({ url }) => isSameTarget(url, target));
+    const isWritten = sectionsOf(folders).some(({ url }) => isSameHost(url, target));
     const endpoint = `${url.hostname}:${url.port || (isTls ? '443' : '80')}`;
     try {
       const askable = {
@@ -73,7 +73,7 @@ async function tlsOf(
 ): Promise<TargetTls> {
   const system = await readSystemCa(node.host);
   for (const { path, hosts } of folders) {
-    const section = hosts?.hosts.find(({ url }) => isSameTarget(url, target));
+    const section = hosts?.hosts.find(({ url }) => isSameHost(url, target));
     if (section === undefined) continue;
     const tls = await readTargetTls(node, path, section.settings);
     return { ...tls, ca: system === undefined ? tls.ca : [system, ...tls.ca] };
@@ -87,7 +87,7 @@ function sectionsOf(folders: readonly HostsFolder[]) {
 
 /** What containerd sends to the target, by the first hosts.toml that has it. */
 function authorizationOf(folders: readonly HostsFolder[], target: string): string | undefined {
-  const header = sectionsOf(folders).find(({ url }) => isSameTarget(url, target))?.settings['header'];
+  const header = sectionsOf(folders).find(({ url }) => isSameHost(url, target))?.settings['header'];
   const entries: ReadonlyArray<readonly [string, unknown]> =
     typeof header === 'object' && header !== null ? Object.entries(header) : [];
   const value = entries.find(([name]) => name.toLowerCase() === 'authorization')?.[1];

@@ -18,6 +18,7 @@ const OPTIONS: FilesOptions = {
   socket: '/run/containerd/containerd.sock',
   mirrorTargets: ['http://127.0.0.1:30020'],
   mirroredRegistries: [],
+  nodeAddresses: [],
   registryPort: 5000,
 };
 

@@ -31,6 +31,8 @@ export interface FilesOptions {
   readonly mirrorTargets: readonly string[];
   /** URLs of the registries that are mirrored; empty: all. */
   readonly mirroredRegistries: readonly string[];
+  /** Addresses of this node, by which a hosts.toml may name the mirror. */
+  readonly nodeAddresses: readonly string[];
   /** The port of the mirror's target if nothing tells another one. */
   readonly registryPort: number;
 }
@@ -76,13 +78,15 @@ export async function examineFiles(
   const configPath = options.registryConfigPath ?? distribution.registryConfigPath;
   const version = known ?? (await guessVersion(host, configFile));
 
-  const seen = await readHosts(host, view, configPath);
+  const seen = await readHosts(host, view, { path: configPath, version });
   const hosts: HostsFacts = {
     configPath,
     folders: seen.folders,
     targets: options.mirrorTargets,
     mirroredRegistries: options.mirroredRegistries,
     defaultTarget: `http://127.0.0.1:${options.registryPort}`,
+    nodeAddresses: options.nodeAddresses,
+    distribution,
   };
   const targets = mirrorTargets(hosts);
   const config = await examineConfig(host, view, { configFile, version, distribution, socket, hosts });
@@ -175,7 +179,7 @@ async function examineConfig(host: HostRoot, view: HostView, question: ConfigQue
   const ownIndex = settings.usesTransferService ? -1 : listed.indexOf(registryConfigPath);
   const earlier = [];
   for (const path of listed.slice(0, Math.max(0, ownIndex))) {
-    earlier.push({ configPath: path, folders: (await readHosts(host, view, path)).folders });
+    earlier.push({ configPath: path, folders: (await readHosts(host, view, { path, version })).folders });
   }
   return {
     findings,
@@ -195,7 +199,7 @@ function systemPath(path: string): string {
 async function readHosts(
   host: HostRoot,
   view: HostView,
-  path: string,
+  { path, version }: { readonly path: string; readonly version: ContainerdVersion },
 ): Promise<{
   readonly folders: readonly HostsFolder[];
   readonly isSeen: boolean;
@@ -206,7 +210,7 @@ async function readHosts(
     return { folders: [], isSeen: false, unknown };
   }
   try {
-    return { folders: await readHostsFolders(host, path), isSeen: true, unknown: [] };
+    return { folders: await readHostsFolders(host, path, version), isSeen: true, unknown: [] };
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     const unknown = isPermissionError(error)

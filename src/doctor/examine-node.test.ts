@@ -16,6 +16,7 @@ const OPTIONS: ExamineOptions = {
   containerdVersion: undefined,
   mirrorTargets: ['http://127.0.0.1:30020'],
   mirroredRegistries: [],
+  nodeAddresses: [],
   metricsAddr: '127.0.0.1:9090',
   registryPort: 5000,
 };
@@ -125,9 +126,7 @@ test.each<[what: string, Readonly<Record<string, string>>, isPlain: boolean]>([
   const advice = report.findings.filter(({ mend }) =>
     /chart|helm|pod\b|NetworkPolicy|spegel:/.test(JSON.stringify(mend)),
   );
-  expect(advice.map(({ id }) => id)).toEqual(
-    isPlain ? [] : report.findings.map(({ id }) => id).filter((id) => id !== 'hosts-missing'),
-  );
+  expect(advice.map(({ id }) => id)).toEqual(isPlain ? [] : report.findings.map(({ id }) => id));
   expect(formatReport(report)).toMatch(
     isPlain ? /^node +plain containerd, without Kubernetes$/m : /^node +no distribution that is known here$/m,
   );
