@@ -98,6 +98,16 @@ describe('checkHosts()', () => {
     ['one registry, beside another one', { 'docker.io/hosts.toml': STATIC, 'a.io/hosts.toml': THEIRS }, []],
     ['an IPv6 address', { '_default/hosts.toml': '[host."http://[::1]:30020"]\n' }, []],
     ['an address of the node', { '_default/hosts.toml': '[host."http://10.0.0.7:30020"]\n' }, []],
+    [
+      'a registry on this node, which is not its own mirror',
+      { 'localhost:5001/hosts.toml': '[host."http://localhost:5001"]\n' },
+      ['hosts-missing'],
+    ],
+    [
+      'another program on this node, below a path',
+      { '_default/hosts.toml': '[host."http://127.0.0.1:5555/proxy"]\n' },
+      ['hosts-missing'],
+    ],
     ['no host of the node', { '_default/hosts.toml': '[host."http://10.0.0.8:30020"]\n' }, ['hosts-missing']],
     ['no host at all', { 'a.io/hosts.toml': THEIRS }, ['hosts-missing']],
   ])('judges files that something else writes by their hosts: %s', async (_what, files, ids) => {
@@ -108,6 +118,9 @@ describe('checkHosts()', () => {
   test('takes the target from files that something else writes, and asks to be told where none is on the node', async () => {
     const known = await factsOf({ 'docker.io/hosts.toml': STATIC });
     expect([mirrorTargets(known), isTargetAssumed(known)]).toEqual([['http://127.0.0.1:30020'], false]);
+    const below = await factsOf({ 'docker.io/hosts.toml': STATIC.replace('30020', '30020/v2/') });
+    expect(mirrorTargets(below)).toEqual(['http://127.0.0.1:30020']);
+    expect(mirrorTargets(await factsOf({}, ['http://a:30020/v2']))).toEqual(['http://a:30020']);
     const open = await factsOf({ '_default/hosts.toml': '[host."http://u:secret@10.0.0.8:30020"]\n' });
     const [finding] = checkHosts(open).findings;
     expect(finding).toMatchObject({

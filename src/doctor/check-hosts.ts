@@ -1,4 +1,4 @@
-import { isSameHost, parseAskedUrl } from '../containerd/asked-url.ts';
+import { InvalidAskedUrlError, isSameHost, parseAskedUrl } from '../containerd/asked-url.ts';
 import { DEFAULT_FOLDER, foldersOf, impliedServerOf } from '../containerd/host-folder.ts';
 import type { HostsFolder } from '../containerd/read-hosts-folders.ts';
 import { findKeyLine } from '../containerd/toml-lines.ts';
@@ -37,28 +37,38 @@ export function isTargetAssumed(facts: HostsFacts): boolean {
 }
 
 function toldTargets({ targets, folders, nodeAddresses }: HostsFacts): readonly string[] {
-  if (targets.length > 0) return targets;
+  if (targets.length > 0) return targets.map((url) => originOf(url) ?? url);
   const written = folders.filter(isWritten).flatMap(({ hosts }) => hosts?.hosts[0]?.url ?? []);
-  if (written.length > 0) return written;
-  return folders
-    .flatMap(({ hosts }) => hosts?.hosts ?? [])
-    .map(({ url }) => url)
-    .filter((url) => isOnNode(url, nodeAddresses));
+  if (written.length > 0) return written.map((url) => originOf(url) ?? url);
+  return folders.flatMap(({ registry, hosts }) =>
+    (hosts?.hosts ?? []).flatMap(({ url }) => {
+      const origin = originOf(url);
+      // A registry on this machine is not its own mirror.
+      const isMirror = origin !== undefined && new URL(origin).host !== registry;
+      return isMirror && isOnNode(origin, nodeAddresses) ? [origin] : [];
+    }),
+  );
 }
 
 function isWritten({ author }: HostsFolder): boolean {
   return author === 'spegel' || author === 'original';
 }
 
-function isOnNode(url: string, nodeAddresses: readonly string[]): boolean {
+/** The URL as configure takes it, without `/v2`; undefined for what cannot be a mirror's. */
+function originOf(url: string): string | undefined {
   try {
-    const { scheme, host } = parseAskedUrl(url, false);
-    const { hostname } = new URL(`${scheme}://${host}`);
-    const address = hostname.replace(/^\[(.*)\]$/, '$1');
-    return isLoopback(address) || nodeAddresses.includes(address);
-  } catch {
-    return false;
+    const { scheme, host, path } = parseAskedUrl(url, true);
+    const origin = `${scheme}://${host}`;
+    return ['', '/', '/v2'].includes(path) && URL.canParse(origin) ? origin : undefined;
+  } catch (error) {
+    if (!(error instanceof InvalidAskedUrlError)) throw error;
+    return undefined;
   }
+}
+
+function isOnNode(origin: string, nodeAddresses: readonly string[]): boolean {
+  const address = new URL(origin).hostname.replace(/^\[(.*)\]$/, '$1');
+  return isLoopback(address) || nodeAddresses.includes(address);
 }
 
 /** The folders that containerd takes: of the two that a registry may have, the first one. */
