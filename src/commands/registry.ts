@@ -84,9 +84,11 @@ export async function runRegistry(
   const metrics = createMetrics(build);
   logger.info('starting', { ...build });
   try {
-    const plan = planMemory(await readMemoryLimit());
-    const readUse = memoryReader(plan.limitBytes);
-    const room = createMemoryRoom({ nowMs: () => clock.nowMs(), readUse }, plan.limitBytes);
+    const limitBytes = await readMemoryLimit();
+    const plan = planMemory(limitBytes);
+    const roomBytes = limitBytes ?? plan.limitBytes;
+    const readUse = memoryReader(roomBytes);
+    const room = createMemoryRoom({ nowMs: () => clock.nowMs(), readUse }, roomBytes);
     await compose({ options, logger, metrics, signal, isPod, running, plan, room });
   } catch (error) {
     // Stopped while it was starting.

@@ -75,13 +75,13 @@ export function createChunkPool({
   };
   /** A buffer of that size from what is free, or undefined if there is no room. */
   const find = (size: number): Uint8Array<ArrayBuffer> | undefined => {
+    const most = mostBytes();
+    if (usedBytes + size > most) return undefined;
     const kept = free.get(size)?.pop();
     if (kept !== undefined) {
       freeBytes -= size;
       return kept;
     }
-    const most = mostBytes();
-    if (usedBytes + size > most) return undefined;
     discard(usedBytes + freeBytes + size - most);
     return new Uint8Array(size);
   };

@@ -14,8 +14,8 @@ export type AcceptedConnectionInit = Pick<
 
 /**
  * A TCP connection that another node has opened, for libp2p: on the runtime's own socket, which takes a fraction of the
- * memory of one of node:net. What the kernel does not take stays with libp2p, which has limits for it.
- * Whoever listens to the socket calls onData(), onWritable() and onSocketClosed().
+ * memory of a node:net socket. What the kernel does not take stays with libp2p, which has limits for it.
+ * The listener calls onData(), onWritable() and onSocketClosed().
  */
 export class AcceptedConnection extends AbstractMultiaddrConnection {
   /** Named as in @libp2p/tcp's connections. */
@@ -39,7 +39,10 @@ export class AcceptedConnection extends AbstractMultiaddrConnection {
     return { sentBytes, canSendMore: true };
   }
 
-  /** Closes the socket; what the kernel has taken is sent before its FIN. Resolves when it is closed. */
+  /**
+   * Closes the socket and resolves when it is closed. What the kernel has taken is sent before its FIN, unless the peer has
+   * sent bytes that are not read: the kernel then answers with RST.
+   */
   async sendClose({ signal }: AbortOptions = {}): Promise<void> {
     if (!this.#isClosed) this.socket.close();
     const aborted = Promise.withResolvers<never>();

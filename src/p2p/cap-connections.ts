@@ -3,7 +3,6 @@ import type { Connection, Libp2p } from '@libp2p/interface';
 import type { DhtNode } from '../dht/dht-node.ts';
 import type { Timers } from '../runtime/timers.ts';
 import { type MemoryRoom, PLENTY_OF_ROOM } from '../runtime/memory/memory-room.ts';
-import { connectionsWithin } from './door.ts';
 import { DIAL_TIMEOUT_MS } from './limits.ts';
 
 /** What capConnections needs. */
@@ -13,7 +12,7 @@ export interface CapConnectionsDeps {
   readonly timers: Timers;
   /** Unix ms, as in the time line of a connection. */
   readonly nowMs: () => number;
-  /** How much of them may be had just now, see connectionsWithin(). Default all of them. */
+  /** While it says that memory is short there are fewer connections. Default: it never is. */
   readonly room?: MemoryRoom | undefined;
 }
 
@@ -22,6 +21,8 @@ export type CapReason = 'shed_peer' | 'shed_stranger';
 
 /** Time until it is looked again whether there are too many, in ms. */
 const LOOK_AGAIN_MS = 3000;
+/** Of all connections, the part that a node keeps when memory is short: with fewer it would lose the cluster. */
+const FIRM_PART = 0.5;
 /** How many more are ended than must be, as a part of all: to look for them takes some milliseconds. */
 const STEP = 0.03;
 
@@ -41,7 +42,7 @@ export function capConnections(
   let isLookDue = false;
   const look = () => {
     const open = libp2p.getConnections().filter(({ status }) => status === 'open');
-    const excess = open.length - connectionsWithin(room, maxConnections);
+    const excess = open.length - within(room, maxConnections);
     if (excess <= 0) return;
     // Those who are told may come back at once, and some have not said yet what they are.
     if (!isLookDue) {
@@ -71,4 +72,9 @@ export function capConnections(
   };
   signal.addEventListener('abort', stop, { once: true });
   return { ended };
+}
+
+/** How many of `most` connections there is room for. */
+function within(room: MemoryRoom, most: number): number {
+  return Math.floor(most * (FIRM_PART + (1 - FIRM_PART) * room.share()));
 }

@@ -9,7 +9,7 @@ const OPTIONS: DoorOptions = {
   connections: 20,
   guestConnections: 10,
   places: 4,
-  pacedFrom: 1,
+  pacedFrom: 1000,
   pacePerSecond: 10,
   waiting: 8,
   waitMs: 20_000,
@@ -26,9 +26,7 @@ function setUp(options: Partial<DoorOptions> = {}) {
       return () => due.delete(timer);
     },
   };
-  const memory = { share: 1 };
-  const room = { share: () => memory.share };
-  const door = createDoor({ nowMs: () => nowMs, timers, room }, { ...OPTIONS, ...options });
+  const door = createDoor({ nowMs: () => nowMs, timers }, { ...OPTIONS, ...options });
   const begun = new Set<Visit>();
   const late = new Set<Visit>();
   const pass = (ms: number) => {
@@ -53,7 +51,7 @@ function setUp(options: Partial<DoorOptions> = {}) {
     await Promise.resolve();
     return visit;
   };
-  return { door, begun, late, pass, knock, memory };
+  return { door, begun, late, pass, knock };
 }
 
 describe('createDoor()', () => {
@@ -86,29 +84,10 @@ describe('createDoor()', () => {
     expect(door.refused.address_connections).toBe(1 + 3);
   });
 
-  test('while memory is short there are fewer connections, and still enough for a cluster', async () => {
-    for (const [share, most] of [
-      [1, 20],
-      [0.5, 14],
-      [0, 8],
-    ] as const) {
-      const { door, knock, memory } = setUp();
-      memory.share = share;
-      let opened = 0;
-      for (let host = 0; host < 30; host++) {
-        const visit = await knock(`10.0.0.${host}`);
-        visit?.opened();
-        if (visit !== undefined) opened++;
-      }
-      expect(opened).toBe(most);
-      expect(door.refused.connections).toBe(30 - most);
-    }
-  });
-
   test('lets handshakes begin at a pace once there are many connections', async () => {
     const { door, begun, knock, pass } = setUp({
       connections: 20,
-      pacedFrom: 0.5,
+      pacedFrom: 10,
       pacePerSecond: 4,
       waiting: 40,
     });
@@ -137,6 +116,34 @@ describe('createDoor()', () => {
       [3, true],
     ]);
     expect(door.refused.handshakes).toBe(0);
+  });
+
+  test('at the pace an address that has waited the longest for a handshake is next, however many others queue', async () => {
+    const { begun, knock, pass } = setUp({
+      address: { ...OPTIONS.address, burst: 100, handshakes: 8, connections: 100 },
+      pacedFrom: 0,
+      pacePerSecond: 10,
+      waiting: 100,
+    });
+    for (let round = 0; round < 6; round++) {
+      for (let host = 0; host < 8; host++) await knock(`10.9.0.${host}`);
+    }
+    // Each hostile address begins now and then, and fails.
+    const fail = () => {
+      for (const visit of begun) visit.ended();
+    };
+    for (let step = 0; step < 10; step++) {
+      fail();
+      pass(100);
+      await Promise.resolve();
+    }
+    const honest = await knock('10.0.0.1');
+    for (let step = 0; step < 2; step++) {
+      fail();
+      pass(100);
+      await Promise.resolve();
+    }
+    expect(honest !== undefined && begun.has(honest)).toBe(true);
   });
 
   test('lets an address that dials all the time begin few handshakes a second', async () => {

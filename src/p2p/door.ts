@@ -1,5 +1,4 @@
 import type { Timers } from '../runtime/timers.ts';
-import { type MemoryRoom, PLENTY_OF_ROOM } from '../runtime/memory/memory-room.ts';
 import { setNewest } from '../runtime/set-newest.ts';
 import type { Standing } from './membership.ts';
 
@@ -26,7 +25,7 @@ export interface DoorOptions {
   readonly guestConnections: number;
   /** Handshakes that are done at a time. Addresses that are not of members have half of them. */
   readonly places: number;
-  /** Handshakes begin at a pace while there are more connections than so many times `connections`. */
+  /** From this number of connections on, handshakes begin at a pace. */
   readonly pacedFrom: number;
   /** The pace, in handshakes per second. */
   readonly pacePerSecond: number;
@@ -71,16 +70,6 @@ export interface DoorDeps {
   /** Milliseconds that never go back. */
   readonly nowMs: () => number;
   readonly timers: Timers;
-  /** How much of the connections may be had just now, see connectionsWithin(). Default all of them. */
-  readonly room?: MemoryRoom | undefined;
-}
-
-/** Of all connections, those that a node has also when memory is short: fewer would cost it the cluster. */
-const FIRM_CONNECTIONS = 0.4;
-
-/** How many of `most` connections there is room for. */
-export function connectionsWithin(room: MemoryRoom, most: number): number {
-  return Math.floor(most * (FIRM_CONNECTIONS + (1 - FIRM_CONNECTIONS) * room.share()));
 }
 
 /** Addresses whose last handshakes are remembered. */
@@ -95,6 +84,8 @@ interface Address {
   /** Handshakes that it may begin at once. */
   tokens: number;
   filledMs: number;
+  /** When its last handshake began. */
+  begunMs: number;
 }
 
 /**
@@ -102,11 +93,11 @@ interface Address {
  * and a number of handshakes; few handshakes are done at a time, so that each takes a moment only, and those of members come
  * before those of others. What is half open is ended soon.
  */
-export function createDoor({ nowMs, timers, room = PLENTY_OF_ROOM }: DoorDeps, options: DoorOptions): Door {
+export function createDoor({ nowMs, timers }: DoorDeps, options: DoorOptions): Door {
   const { address: limits } = options;
   /** The one that knocked last comes last. */
   const addresses = new Map<string, Address>();
-  const waiting = { members: new Set<() => void>(), others: new Set<() => void>() };
+  const waiting = { members: new Map<() => void, Address>(), others: new Map<() => void, Address>() };
   let pending = 0;
   const refused: Record<DoorRefusal, number> = {
     rate: 0,
@@ -119,11 +110,17 @@ export function createDoor({ nowMs, timers, room = PLENTY_OF_ROOM }: DoorDeps, o
   let [places, guestPlaces] = [0, 0];
   let [connections, guestConnections] = [0, 0];
   let pacedMs = 0;
-  let cancelPace: (() => void) | undefined;
+  let isPaceDue = false;
 
   const addressNamed = (origin: string): Address => {
     const known = addresses.get(origin);
-    const address = known ?? { connections: 0, handshakes: 0, tokens: limits.burst, filledMs: nowMs() };
+    const address = known ?? {
+      connections: 0,
+      handshakes: 0,
+      tokens: limits.burst,
+      filledMs: nowMs(),
+      begunMs: -Infinity,
+    };
     // Those that have a connection are held by it, and come back when another one knocks.
     setNewest(addresses, origin, address, MAX_ADDRESSES);
     const now = nowMs();
@@ -134,43 +131,50 @@ export function createDoor({ nowMs, timers, room = PLENTY_OF_ROOM }: DoorDeps, o
     address.filledMs = now;
     return address;
   };
+  const isFull = () => connections >= options.connections;
   const refusalOf = (address: Address, isMember: boolean): DoorRefusal | undefined => {
     if (address.handshakes >= limits.handshakes) return 'address_handshakes';
     const most = isMember ? limits.connections : limits.guestConnections;
     if (address.connections >= most) return 'address_connections';
     if (address.tokens < 1) return 'rate';
     if (pending >= options.waiting / (isMember ? 1 : 2)) return 'handshakes';
-    if (
-      connections >= connectionsWithin(room, options.connections) ||
-      (!isMember && guestConnections >= connectionsWithin(room, options.guestConnections))
-    ) {
-      return 'connections';
-    }
+    if (isFull() || (!isMember && guestConnections >= options.guestConnections)) return 'connections';
     return undefined;
   };
-  /** Whoever comes to a node that is full takes the place of another: that may not keep it from all else. */
+  /** A new connection to a full node replaces another. The pace keeps handshakes from taking all of the CPU. */
   const isPaced = () => {
-    if (connections < options.pacedFrom * connectionsWithin(room, options.connections)) return false;
+    if (connections < options.pacedFrom) return false;
     const leftMs = pacedMs - nowMs();
     if (leftMs <= 0) {
       pacedMs = nowMs() + 1000 / options.pacePerSecond;
       return false;
     }
-    cancelPace ??= timers.after(leftMs, () => {
-      cancelPace = undefined;
-      next();
-    });
+    if (!isPaceDue) {
+      isPaceDue = true;
+      timers.after(leftMs, () => {
+        isPaceDue = false;
+        next();
+      });
+    }
     return true;
   };
+  /** Of those that wait, the handshake of the address that has not begun a handshake for the longest time. */
+  const firstOf = (queue: ReadonlyMap<() => void, Address>) => {
+    let first: { readonly begin: () => void; readonly address: Address } | undefined;
+    for (const [begin, address] of queue) {
+      if (first === undefined || address.begunMs < first.address.begunMs) first = { begin, address };
+    }
+    return first;
+  };
   const next = () => {
-    while (places < options.places) {
-      const [member] = waiting.members;
-      const [other] = guestPlaces < options.places / 2 ? waiting.others : [];
-      const first = member ?? other;
+    while (places < options.places && !isFull()) {
+      const first =
+        firstOf(waiting.members) ?? (guestPlaces < options.places / 2 ? firstOf(waiting.others) : undefined);
       if (first === undefined || isPaced()) return;
-      waiting.members.delete(first);
-      waiting.others.delete(first);
-      first();
+      waiting.members.delete(first.begin);
+      waiting.others.delete(first.begin);
+      first.address.begunMs = nowMs();
+      first.begin();
     }
   };
 
@@ -237,7 +241,7 @@ export function createDoor({ nowMs, timers, room = PLENTY_OF_ROOM }: DoorDeps, o
               refused.handshakes++;
               turn.reject(new Error('Too many others are waiting'));
             });
-            queue.add(begin);
+            queue.set(begin, address);
             next();
             return;
           }

@@ -14,7 +14,7 @@ const OPTIONS: DoorOptions = {
   connections: 100,
   guestConnections: 100,
   places: 8,
-  pacedFrom: 1,
+  pacedFrom: 1000,
   pacePerSecond: 10,
   waiting: 100,
   waitMs: 20_000,

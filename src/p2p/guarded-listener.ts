@@ -73,8 +73,8 @@ export class GuardedListener extends TypedEventEmitter<ListenerEvents> implement
         drain: (socket) => socket.data?.connection?.onWritable(),
         end: (socket) => socket.close(),
         close: (socket) => this.#closed(socket),
-        // Followed by its close, which is what counts.
-        error() {},
+        // Also what a handler of these throws: the socket would stay open.
+        error: (socket) => socket.terminate(),
       },
     });
     this.safeDispatchEvent('listening');
@@ -89,6 +89,7 @@ export class GuardedListener extends TypedEventEmitter<ListenerEvents> implement
 
   async close(): Promise<void> {
     this.#server?.stop();
+    this.#server = undefined;
     this.#stopped.abort(new Error('The listener is closed'));
     for (const socket of this.#sockets) socket.terminate();
     this.safeDispatchEvent('close');
@@ -128,6 +129,7 @@ export class GuardedListener extends TypedEventEmitter<ListenerEvents> implement
     const { visit, remoteAddr } = arrival;
     try {
       const late = await visit.turn;
+      if (socket.data !== arrival) throw new Error('The connection has ended');
       const connection = new AcceptedConnection(socket, {
         remoteAddr,
         ...(this.#address === undefined ? {} : { localAddr: this.#address }),

@@ -86,9 +86,9 @@ export const HANDSHAKE_BURST = 16;
 export const HANDSHAKES_PER_SECOND = 2;
 /** Handshakes that are done at a time. Together they take a second of CPU. */
 export const HANDSHAKE_PLACES = 32;
-/** Handshakes begin at a pace while there are more connections than this part of all that there may be. */
-export const PACED_FROM = 0.5;
-/** The pace: some 20 % of a core, whatever knocks. */
+/** From this part of the connections on that a node has room for, handshakes begin at a pace. */
+export const PACED_FROM = 0.75;
+/** The pace: some 20 % of a core. */
 export const PACED_HANDSHAKES_PER_SECOND = 10;
 /** Handshakes that wait for a place: a whole cluster may start in the same second and dial its bootstrap peer. */
 export const MAX_WAITING_HANDSHAKES = 256;
@@ -98,7 +98,7 @@ export const HANDSHAKE_MS = 5 * SECOND_MS;
 export const INBOUND_UPGRADE_TIMEOUT_MS = 20 * SECOND_MS;
 /** Bytes that a handshake and the first messages behind it take at most. */
 export const MAX_HANDSHAKE_BYTES = 128 * 1024;
-/** Bytes of it that whoever dials sends before it has heard anything: the names of two protocols and a key. */
+/** Bytes of it that the dialling peer sends before it has heard anything: the names of two protocols and a key. */
 export const MAX_EARLY_BYTES = 4 * 1024;
 /** DHT streams that a peer may have open here on one connection: our nodes and Go's keep one, and try a connection with another. */
 export const MAX_DHT_STREAMS = 8;

@@ -141,7 +141,7 @@ export async function createP2pRouter(deps: P2pRouterDeps, options: P2pRouterOpt
   const budget = planRouter(memory);
   const addressLimits = options.addressLimits ?? (allowLoopback ? UNBOUND_ADDRESS : ADDRESS_LIMITS);
   const door = createDoor(
-    { nowMs: () => clock.nowMs(), timers: systemTimers, room: deps.room },
+    { nowMs: () => clock.nowMs(), timers: systemTimers },
     doorOptions(budget.maxConnections, addressLimits),
   );
   const node = await createKadNode(

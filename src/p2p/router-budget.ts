@@ -78,7 +78,7 @@ export function doorOptions(maxConnections: number, address: AddressLimits): Doo
     connections: maxConnections + CONNECTIONS_ON_TOP,
     guestConnections: Math.floor(maxConnections / GUEST_CONNECTION_SHARES),
     places: HANDSHAKE_PLACES,
-    pacedFrom: PACED_FROM,
+    pacedFrom: Math.floor(PACED_FROM * maxConnections),
     pacePerSecond: PACED_HANDSHAKES_PER_SECOND,
     waiting: MAX_WAITING_HANDSHAKES,
     waitMs: INBOUND_UPGRADE_TIMEOUT_MS,

@@ -98,7 +98,9 @@ export function createFairShares({
     const weight = weightOf(request);
     const free = request.favoured === true ? total - held : forStrangers() - held;
     const ofKey = heldBy(request.key);
-    // What holds nothing gets what there is, so that a weight of nearly everything has its turn, too.
+    // When nothing is held the largest request has its turn, too, however short memory is.
+    if (held === 0) return true;
+    // A key that holds nothing gets what there is.
     return weight <= free && (ofKey === 0 || ofKey + weight <= SHARE_OF_FREE * free);
   };
   const hold = (request: ShareRequest): HeldShare => {
@@ -142,12 +144,19 @@ export function createFairShares({
     while (waiting.size > 0 || isShort()) {
       const mustShrink = isShort();
       const hasStalled = ({ request }: Holder) => {
-        const limitMs = mustShrink && request.favoured !== true ? SHORT_STALL * stallMs : stallMs;
-        return (request.stalledMs?.() ?? 0) >= limitMs;
+        const stalledMs = request.stalledMs?.() ?? 0;
+        // Favoured holders give way to requests that wait only.
+        if (request.favoured === true) return waiting.size > 0 && stalledMs >= stallMs;
+        return stalledMs >= (mustShrink ? SHORT_STALL * stallMs : stallMs);
       };
       const stalled = [...holders].filter(hasStalled);
       stalled.sort((a, b) => heldBy(b.request.key) - heldBy(a.request.key));
-      for (const { request } of mustShrink ? stalled : stalled.slice(0, waiting.size)) request.evict?.();
+      let count = 0;
+      for (const { request } of stalled) {
+        if (count >= waiting.size && !(isShort() && request.favoured !== true)) break;
+        count++;
+        request.evict?.();
+      }
       await clock.sleep(EVICT_INTERVAL_MS);
       serveWaiting();
     }
@@ -164,7 +173,8 @@ export function createFairShares({
     async enter(request) {
       const { key, signal } = request;
       if (signal?.aborted === true) return undefined;
-      // What is free and fits was offered to those that wait: they need more than that.
+      // What is free was offered to those that wait: they need more than that. There may be more room than a moment ago.
+      serveWaiting();
       if (fits(request)) {
         const share = hold(request);
         if (isShort()) void evictStalled();

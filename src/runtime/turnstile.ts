@@ -5,8 +5,8 @@ export interface Turnstile {
 }
 
 /**
- * Lets `perTurn` through in each turn of the event loop. What begins in a turn has the loop for itself: where a hundred
- * requests come with one look at the sockets, everything else would wait for all of them.
+ * Lets `perTurn` through in each turn of the event loop. Where a hundred requests come with one look at the sockets, everything
+ * else would wait for the start of all of them.
  */
 export function createTurnstile(perTurn: number): Turnstile {
   let left = perTurn;

@@ -48,7 +48,7 @@ describe('memoryReader()', () => {
       files: {
         '/proc/self/cgroup': '0::/system.slice/spegel.service\n',
         '/sys/fs/cgroup/system.slice/spegel.service/memory.current': '1\n',
-        '/sys/fs/cgroup/system.slice/spegel.service/memory.stat': `anon 1\nfile 2\nsock ${3 * MIB}\nshmem 4\n`,
+        '/sys/fs/cgroup/system.slice/spegel.service/memory.stat': `anon ${50 * MIB}\nfile 2\nkernel ${MIB}\nsock ${2 * MIB}\nshmem 0\nanon_thp 7\n`,
         '/sys/fs/cgroup/memory.stat': `sock ${99 * MIB}\n`,
       },
       mib: 53,
@@ -58,7 +58,7 @@ describe('memoryReader()', () => {
       files: {
         '/proc/self/cgroup': '0::/kubepods/pod1/a\n',
         '/sys/fs/cgroup/memory.current': '1\n',
-        '/sys/fs/cgroup/memory.stat': `anon 1\nsock ${4 * MIB}\n`,
+        '/sys/fs/cgroup/memory.stat': `anon ${45 * MIB}\nsock ${4 * MIB}\nshmem ${5 * MIB}\n`,
       },
       mib: 54,
     },

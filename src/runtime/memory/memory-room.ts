@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 
 /** How much of what is shared may be handed out just now. */
 export interface MemoryRoom {
@@ -20,7 +20,7 @@ export const PLENTY_OF_ROOM: MemoryRoom = { share: () => 1 };
 
 /** How old the last look may be, in ms. It takes some 50 us. */
 const LOOK_MS = 100;
-/** Parts of the limit: up to the first all may be handed out, from the second on the least. */
+/** Parts of the limit: below PLENTY everything may be handed out, above SHORT only LEAST_SHARE. */
 const [PLENTY, SHORT] = [0.7, 0.85];
 /** Not nothing: what is handed out is given back soon, and to refuse everything would not free it sooner. */
 const LEAST_SHARE = 0.1;
@@ -49,11 +49,14 @@ export function createMemoryRoom({ nowMs, readUse }: MemoryRoomDeps, limitBytes:
 
 /** Where the control group cannot be seen, that much of the limit counts as the kernel's buffers of sockets. */
 const UNSEEN_SOCKETS = 0.12;
+/** What a control group of v2 is charged for and cannot be made to give back (memory.stat of the kernel's documentation). */
+const FIRM_CHARGES = /^(?:anon|shmem|kernel|sock) (\d+)$/gm;
 
 /**
- * Returns what reads how much memory the process has that cannot be taken from it, in bytes: its own (RssAnon of
- * proc_pid_status(5)), and the kernel's buffers of its sockets, as its control group counts them. Undefined where that
- * cannot be told. `root` is another `/`, for tests.
+ * Returns what reads how much memory the process has that cannot be taken from it, in bytes: what its control group of v2 is
+ * charged for without page cache; else its own (RssAnon of proc_pid_status(5)) with what a group of v1 is charged for the
+ * kernel's buffers of sockets, which is nothing where v1 has no limit for these. Undefined where that cannot be told.
+ * `root` is another `/`, for tests.
  */
 export function memoryReader(limitBytes: number, root = ''): () => number | undefined {
   const read = (path: string): string => {
@@ -64,28 +67,26 @@ export function memoryReader(limitBytes: number, root = ''): () => number | unde
     }
   };
   const groups = read('/proc/self/cgroup');
-  const v2 = /^0::(\/.*)$/m.exec(groups)?.[1] ?? '/';
-  const v1 = /^\d+:(?:[^:]*,)?memory(?:,[^:]*)?:(\/.*)$/m.exec(groups)?.[1] ?? '/';
   // In a container the path may be one of the host that is not there: the mount itself is then the own group.
-  const files = [
-    ...[v2, ''].map((path) => ({ path: `/sys/fs/cgroup${path}/memory.stat`, pattern: /^sock (\d+)$/m })),
-    ...[v1, ''].map((path) => ({
-      path: `/sys/fs/cgroup/memory${path}/memory.kmem.tcp.usage_in_bytes`,
-      pattern: /^(\d+)$/m,
-    })),
-  ];
-  // The group of the whole machine has no such file; its sockets are everybody's.
-  const isOwn = (path: string) => read(join(dirname(path), 'memory.current')) !== '';
-  const sockets = files.find(
-    ({ path, pattern }) => pattern.test(read(path)) && (!path.endsWith('.stat') || isOwn(path)),
-  );
+  const v2 = [/^0::(\/.*)$/m.exec(groups)?.[1] ?? '', '']
+    .map((path) => `/sys/fs/cgroup${path}`)
+    // The group of the whole machine has no such file. What it counts is that of all processes.
+    .find(
+      (folder) => read(join(folder, 'memory.current')) !== '' && read(join(folder, 'memory.stat')) !== '',
+    );
+  if (v2 !== undefined) {
+    const stat = join(v2, 'memory.stat');
+    return () => {
+      const charges = [...read(stat).matchAll(FIRM_CHARGES)].map(([, bytes]) => Number(bytes));
+      return charges.length === 0 ? undefined : charges.reduce((sum, bytes) => sum + bytes, 0);
+    };
+  }
+  const v1 = [/^\d+:(?:[^:]*,)?memory(?:,[^:]*)?:(\/.*)$/m.exec(groups)?.[1] ?? '', '']
+    .map((path) => `/sys/fs/cgroup/memory${path}/memory.kmem.tcp.usage_in_bytes`)
+    .find((path) => read(path) !== '');
   return () => {
     const kib = /^RssAnon:\s+(\d+) kB$/m.exec(read('/proc/self/status'))?.[1];
     if (kib === undefined) return undefined;
-    const socketBytes =
-      sockets === undefined
-        ? UNSEEN_SOCKETS * limitBytes
-        : Number(sockets.pattern.exec(read(sockets.path))?.[1] ?? 0);
-    return Number(kib) * 1024 + socketBytes;
+    return Number(kib) * 1024 + (v1 === undefined ? UNSEEN_SOCKETS * limitBytes : Number(read(v1)));
   };
 }
