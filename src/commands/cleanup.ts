@@ -1,4 +1,5 @@
-import { restoreHosts } from '../containerd/hosts-restore.ts';
+import { lockHosts } from '../containerd/hosts-lock.ts';
+import { type RestoredHosts, restoreHosts } from '../containerd/hosts-restore.ts';
 import { createHttpServer } from '../http/plain-http-server.ts';
 import type { Logger } from '../observe/log.ts';
 import { aborted } from '../runtime/or-abort.ts';
@@ -27,7 +28,7 @@ export async function runCleanup(
   },
 ): Promise<void> {
   const { logger, signal, onListening } = context;
-  const { changes, hadBackup, conflicts } = await restoreHosts(configPath);
+  const { changes, hadBackup, conflicts } = await restoreLocked(configPath);
   for (const { what, path } of changes) logger.info('restored', { what, path });
   for (const path of conflicts) {
     logger.warn('cannot restore beside what is there now; _backup is kept', { path });
@@ -46,4 +47,9 @@ export async function runCleanup(
   onListening?.(server.port);
   await aborted(signal);
   await server.close(CLOSE_GRACE_MS);
+}
+
+async function restoreLocked(configPath: string): Promise<RestoredHosts> {
+  await using _lock = await lockHosts(configPath, { make: false });
+  return await restoreHosts(configPath);
 }

@@ -1,8 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { HostsConfigError } from '../containerd/hosts-config.ts';
 import { createHostsFolder, type HostsFolder } from '../containerd/hosts-folder.fixture.ts';
 import { originalConfiguration } from '../containerd/hosts-original.fixture.ts';
+import { restoreHosts } from '../containerd/hosts-restore.ts';
 import { createLogger } from '../observe/log.ts';
 import { type ConfigureOptions, runConfigure } from './configure.ts';
 
@@ -116,4 +118,51 @@ describe('runConfigure()', () => {
     expect(log).toContain('"msg":"hosts.toml is up to date"');
     expect(log).toContain('"what":"save","path":"late.txt"');
   });
+
+  test.each([
+    ['somebody has configured', { 'docker.io/hosts.toml': "server = 'https://registry-1.docker.io'\n" }],
+    ['is not there', undefined],
+  ])('runConfigure() waits for another run, where a folder %s', async (_what, tree) => {
+    for (let trial = 0; trial < 5; trial += 1) {
+      const configPath = join(folder.root, `${trial}`, 'certs.d');
+      if (tree !== undefined) {
+        for (const [name, text] of Object.entries(tree)) {
+          await folder.make({ [`../${trial}/certs.d/${name}`]: text });
+        }
+      }
+      const before = await folder.read();
+      await Promise.all([1, 2, 3].map(async () => configure({ configPath })));
+      const { log } = await configure({ configPath });
+      expect(log).not.toContain('"what":');
+      await restoreHosts(configPath);
+      const after = await folder.read();
+      delete (after as Record<string, string>)[`${trial}/`];
+      delete (after as Record<string, string>)[`${trial}/certs.d/`];
+      const { [`${trial}/`]: _folder, [`${trial}/certs.d/`]: _configPath, ...expected } = before;
+      expect(after).toEqual(expected);
+    }
+  });
+
+  test.each(['FIFO', 'socket', 'device'])(
+    'runConfigure() names a hosts.toml that is a %s, and does not wait',
+    async (kind) => {
+      await folder.make({ 'docker.io/': '0755', 'quay.io/': '0755' });
+      const path = join(folder.configPath, 'docker.io/hosts.toml');
+      const server = kind === 'socket' ? Bun.listen({ unix: path, socket: { data: () => {} } }) : undefined;
+      if (kind === 'FIFO') Bun.spawnSync(['mkfifo', path]);
+      if (kind === 'device') await symlink('/dev/zero', path);
+      try {
+        for (const dryRun of [true, false]) {
+          const error: unknown = await configure({ dryRun }).catch((error: unknown) => error);
+          expect(error).toBeInstanceOf(HostsConfigError);
+          expect((error as Error).message).toBe(
+            `Cannot read ${path}: it is a ${kind}, not a file; move it away. Nothing was changed`,
+          );
+        }
+        expect((await readdir(folder.configPath)).sort()).toEqual(['docker.io', 'quay.io']);
+      } finally {
+        server?.stop(true);
+      }
+    },
+  );
 });

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { planConfiguration } from '../containerd/hosts-configure.ts';
 import type { HostsConfig } from '../containerd/hosts-config.ts';
 import { describeChanges } from '../containerd/hosts-dry-run.ts';
+import { lockHosts } from '../containerd/hosts-lock.ts';
 import { writeHosts } from '../containerd/write-hosts.ts';
 import type { Logger } from '../observe/log.ts';
 import { readBasicAuth } from '../runtime/basic-auth.ts';
@@ -25,13 +26,14 @@ export async function runConfigure(
 ): Promise<void> {
   const { logger, writeOut } = context;
   const authorization = await readBasicAuth(options.basicAuthDir);
+  await using lock = await lockHosts(options.configPath, { make: !options.dryRun });
   const { state, changes } = await planConfiguration({ ...options, authorization });
   if (options.dryRun) {
     writeOut(await describeChanges(state, changes));
     return;
   }
   await writeHosts(state, changes);
-  if (!state.isThere) {
+  if (lock.made) {
     logger.warn(
       'this folder was not there and has been made: containerd reads it only if its config_path names it, see spegel doctor',
       { path: state.configPath },

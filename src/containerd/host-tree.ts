@@ -1,5 +1,5 @@
 import type { Stats } from 'node:fs';
-import { lstat, readFile, readdir, readlink } from 'node:fs/promises';
+import { lstat, readFile, readdir, readlink, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { type HostFiles, isTemporaryName, temporaryPath } from './host-files.ts';
 import { HostsConfigError } from './hosts-config.ts';
@@ -32,6 +32,15 @@ export async function readNames(path: string): Promise<readonly string[]> {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
     throw error;
+  }
+}
+
+/** The bytes of a file, links followed; undefined for anything else, which is not opened: a FIFO would wait for a writer. */
+export async function readRegularFile(path: string): Promise<Buffer | undefined> {
+  try {
+    return (await stat(path)).isFile() ? await readFile(path) : undefined;
+  } catch {
+    return undefined;
   }
 }
 
@@ -113,7 +122,7 @@ export async function isCopyOfOriginal(path: string, backup: string): Promise<bo
   if (!copy.isFile() || (copy.mode & MODE_BITS) !== ORIGINAL_COPY_MODE) return false;
   const kept = await lstat(backup);
   if (!kept.isFile() && !kept.isSymbolicLink()) return false;
-  const all = await readFile(backup).catch(() => undefined);
+  const all = await readRegularFile(backup);
   if (all === undefined) return false;
   const bytes = await readFile(path);
   if (bytes.length === all.length) {

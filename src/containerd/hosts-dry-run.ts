@@ -1,5 +1,5 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { readRegularFile } from './host-tree.ts';
 import type { HostsChange } from './hosts-changes.ts';
 import { formatDiff } from './hosts-diff.ts';
 import type { HostsState } from './hosts-state.ts';
@@ -45,5 +45,5 @@ function describe({ configPath, backupPath }: HostsState, { what, path }: HostsC
 }
 
 async function readText(path: string): Promise<string | undefined> {
-  return readFile(path, 'utf8').catch(() => undefined);
+  return (await readRegularFile(path))?.toString();
 }

@@ -1,4 +1,4 @@
-import type { Dirent } from 'node:fs';
+import type { Dirent, Stats } from 'node:fs';
 import { readFile, readdir, readlink, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { isTemporaryName } from './host-files.ts';
@@ -214,10 +214,21 @@ async function originalTarget(
   return (await lstatIfPresent(kept)) === undefined ? target : kept;
 }
 
-/** Undefined also for an empty file: containerd takes it for absent too. Throws HostsConfigError, also for a link to nothing. */
+/**
+ * Undefined also for an empty file: containerd takes it for absent too. Throws HostsConfigError, also for a link to nothing
+ * and for what is no file, which is not opened: a FIFO would wait for a writer for ever.
+ */
 async function readHostsToml(path: string): Promise<string | undefined> {
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(await readFile(path)) || undefined;
+    const stats = await stat(path);
+    if (!stats.isFile() && !stats.isDirectory()) {
+      throw new HostsConfigError(
+        `Cannot read ${path}: it is ${kindOf(stats)}, not a file; move it away. Nothing was changed`,
+      );
+    }
+    // With its byte order mark, which containerd 2.x does not take.
+    const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+    return decoder.decode(await readFile(path)) || undefined;
   } catch (error) {
     if (error instanceof TypeError) {
       throw new HostsConfigError(`Cannot read ${path}: it is no UTF-8 text`, { cause: error });
@@ -226,4 +237,9 @@ async function readHostsToml(path: string): Promise<string | undefined> {
     if (code === 'ENOENT' && (await lstatIfPresent(path)) === undefined) return undefined;
     throw hostsConfigFailure(`Cannot read ${path}`, error);
   }
+}
+
+function kindOf(stats: Stats): string {
+  if (stats.isFIFO()) return 'a FIFO';
+  return stats.isSocket() ? 'a socket' : 'a device';
 }

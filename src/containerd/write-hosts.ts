@@ -151,7 +151,8 @@ async function writeHostsToml(
   await files.syncFolder(configPath);
 }
 
-async function makeFolders(path: string, files: HostFiles): Promise<void> {
+/** Makes the folders of a path that are not there. */
+export async function makeFolders(path: string, files: HostFiles): Promise<void> {
   if ((await lstatIfPresent(path)) !== undefined) return;
   await makeFolders(dirname(path), files);
   await files.makeFolder(path, FOLDER_MODE);
