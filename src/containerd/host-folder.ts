@@ -1,6 +1,8 @@
+import { X509Certificate, createPrivateKey } from 'node:crypto';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isRegistry } from '../oci/reference.ts';
+import { readRegularFile } from './host-tree.ts';
 import type { RegistryUrl } from './registry-url.ts';
 
 /** The folder that counts for every registry without one of its own. */
@@ -60,6 +62,44 @@ export async function readFolderCertificates(folder: string): Promise<FolderCert
     return [certificate, (await exists(join(folder, key))) ? key : certificate] as const;
   });
   return { ca: names.filter((name) => name.endsWith('.crt')), client: await Promise.all(client) };
+}
+
+/**
+ * Those of readFolderCertificates that containerd can load. Any other makes every pull fail, which it must not where
+ * containerd has not looked at them so far.
+ */
+export async function usableCertificates(
+  folder: string,
+  { ca, client }: FolderCertificates,
+): Promise<FolderCertificates> {
+  const read = async (name: string) => String((await readRegularFile(join(folder, name))) ?? '');
+  const authorities = await Promise.all(ca.map(async (name) => hasCertificate(await read(name))));
+  const clients = await Promise.all(
+    client.map(async ([certificate, key]) => isPair(await read(certificate), await read(key))),
+  );
+  return {
+    ca: ca.filter((_name, index) => authorities[index]),
+    client: client.filter((_pair, index) => clients[index]),
+  };
+}
+
+function hasCertificate(pem: string): boolean {
+  const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
+  return blocks.some((block) => {
+    try {
+      return new X509Certificate(block).raw.length > 0;
+    } catch {
+      return false;
+    }
+  });
+}
+
+function isPair(certificate: string, key: string): boolean {
+  try {
+    return new X509Certificate(certificate).checkPrivateKey(createPrivateKey(key));
+  } catch {
+    return false;
+  }
 }
 
 async function exists(path: string): Promise<boolean> {

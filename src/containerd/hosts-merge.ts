@@ -1,14 +1,17 @@
 import { isAbsolute, join } from 'node:path';
 import { isSameHost } from './asked-url.ts';
 import type { FolderCertificates } from './host-folder.ts';
-import type { HostSettings, HostsToml, HostsTomlHost } from './hosts-toml.ts';
-import { formatRegistryUrl, parseRegistryUrl } from './registry-url.ts';
+import { settingOf, withoutSetting } from './hosts-settings.ts';
+import type { HostSettings, HostsToml, HostsTomlHost, ParsedHostsToml } from './hosts-toml.ts';
+import { isRegistryItself } from './registry-hosts.ts';
 
 /** What becomes of a registry's hosts.toml. */
 export interface HostsMerge {
+  /** The registry, or `_default`. */
+  readonly registry: string;
   /** What was there without spegel. */
-  readonly existing: HostsToml | undefined;
-  /** Certificates that containerd takes from the folder only as long as there is no hosts.toml. */
+  readonly existing: ParsedHostsToml | undefined;
+  /** Certificates of the folder that containerd takes without spegel and not with it. */
   readonly certificates: FolderCertificates;
   /** For a registry that names none itself. */
   readonly server: string | undefined;
@@ -21,11 +24,12 @@ export interface HostsMerge {
 }
 
 /**
- * Puts the mirror before what was there. Settings of the server itself stay in any case: without its ca, header or
- * skip_verify a registry could not be pulled from any more. A host that is the mirror too is asked once, as the mirror,
- * with what else was set for it.
+ * Puts the mirror before what was there. What is about the registry itself stays in any case, in whatever table it is:
+ * without its ca, header or skip_verify it could not be pulled from any more. A host that is the mirror too is asked once,
+ * as the mirror, with what else was set for it.
  */
 export function mergeHosts({
+  registry,
   existing,
   certificates,
   server,
@@ -35,32 +39,54 @@ export function mergeHosts({
 }: HostsMerge): HostsToml {
   const own = (settings: HostSettings) =>
     movedFrom === undefined ? settings : absolute(settings, movedFrom);
-  const existingHosts = (existing?.hosts ?? []).map(({ url, settings }) => ({
-    url,
-    settings: own(settings),
-  }));
-  const kept = new Map(keepHosts ? existingHosts.map((host) => [sameUrl(host.url), host]) : []);
-  const first = mirrors.map(({ url, settings }) => {
-    const before = Array.from(kept.values()).find((host) => isSameHost(host.url, url))?.settings;
-    return { url, settings: before === undefined ? settings : withMirror(before, settings) };
+  const existingServer =
+    existing === undefined ? undefined : settingOf(existing.root, 'server', { major: 2 });
+  const identity = { registry, server: typeof existingServer === 'string' ? existingServer : server };
+  const kept = (existing?.hosts ?? [])
+    .filter(({ url }) => url !== '' && (keepHosts || isRegistryItself(url, identity)))
+    .map(({ url, settings, form }) => ({ url, settings: own(settings), form }));
+  const first = mirrors.map((mirror) => {
+    const before = keepHosts ? kept.findLast(({ url }) => isSameHost(url, mirror.url)) : undefined;
+    return before === undefined
+      ? mirror
+      : { ...mirror, settings: withMirror(before.settings, mirror.settings) };
   });
-  const rest = Array.from(kept.values()).filter(
-    (host) => !mirrors.some(({ url }) => isSameHost(host.url, url)),
-  );
+  const isMirror = (url: string) => mirrors.some((mirror) => isSameHost(url, mirror.url));
+  const hosts = [...first, ...kept.filter(({ url }) => !isMirror(url))];
+  if (existing === undefined) return { server, settings: own(certificateSettings(certificates)), hosts };
+  // With any setting of TLS containerd would try HTTPS where the server is said to speak HTTP.
+  const isHttp = typeof existingServer === 'string' && existingServer.startsWith('http://');
+  const settings = own(isHttp ? existing.settings : withCertificates(existing.settings, certificates));
+  if (existingServer !== undefined && existingServer !== '') {
+    return { server: realServer(existing.server), settings, hosts };
+  }
+  // containerd derives https from the name of the registry. With a server it would heed what it has not heeded so far.
+  if (server?.startsWith('http://') !== true) return { server: undefined, settings, hosts };
+  return { server, settings: withoutSetting(settings, 'server', 'override_path', 'capabilities'), hosts };
+}
+
+function withMirror(before: HostSettings, { header, ...mirror }: HostSettings): HostSettings {
+  const others = withoutSetting(before, 'override_path', ...Object.keys(mirror));
+  if (header === undefined) return { ...others, ...mirror };
+  const headers = settingOf(before, 'header', { major: 2 }) as HostSettings | undefined;
   return {
-    server: realServer(existing?.server) ?? server,
-    settings: own(existing?.settings ?? certificateSettings(certificates)),
-    hosts: [...first, ...rest],
+    ...withoutSetting(others, 'header'),
+    ...mirror,
+    header: { ...headers, ...(header as HostSettings) },
   };
 }
 
-/** The mirror is asked below /v2, however its URL was written before. */
-function withMirror(
-  { override_path: _path, ...before }: HostSettings,
-  { header, ...mirror }: HostSettings,
-): HostSettings {
-  if (header === undefined) return { ...before, ...mirror };
-  return { ...before, ...mirror, header: { ...(before['header'] as HostSettings | undefined), ...header } };
+/** Those of the folder count beside what the file says, and not instead of it. */
+function withCertificates(settings: HostSettings, certificates: FolderCertificates): HostSettings {
+  const beside = Object.entries(certificateSettings(certificates)).map(([key, files]) => {
+    const said = settingOf(settings, key, { major: 2 });
+    const list: readonly unknown[] = Array.isArray(said) ? said : said === undefined ? [] : [said];
+    return [key, [...list, ...(files as readonly unknown[]).filter((file) => !list.includes(file))]];
+  });
+  return {
+    ...withoutSetting(settings, ...beside.map(([key]) => String(key))),
+    ...Object.fromEntries(beside),
+  };
 }
 
 function certificateSettings({ ca, client }: FolderCertificates): HostSettings {
@@ -72,16 +98,6 @@ function realServer(server: string | undefined): string | undefined {
   return server?.replace(/^https:\/\/docker\.io\/?$/, 'https://registry-1.docker.io');
 }
 
-/** One text for the ways to write one URL; containerd takes a host without a scheme as https. */
-function sameUrl(text: string): string {
-  const url = text.includes('://') ? text : `https://${text}`;
-  try {
-    return formatRegistryUrl(parseRegistryUrl(url)).toLowerCase();
-  } catch {
-    return url;
-  }
-}
-
 /** `ca` and `client` are file names, lists of them, or lists of certificate and key (containerd's docs/hosts.md). */
 function absolute(settings: HostSettings, folder: string): HostSettings {
   const move = (value: unknown): unknown => {
@@ -89,9 +105,6 @@ function absolute(settings: HostSettings, folder: string): HostSettings {
     return typeof value === 'string' && !isAbsolute(value) ? join(folder, value) : value;
   };
   return Object.fromEntries(
-    Object.entries(settings).map(([key, value]) => [
-      key,
-      key === 'ca' || key === 'client' ? move(value) : value,
-    ]),
+    Object.entries(settings).map(([key, value]) => [key, /^(?:ca|client)$/i.test(key) ? move(value) : value]),
   );
 }

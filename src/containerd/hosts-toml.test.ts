@@ -1,8 +1,12 @@
 import { describe, expect, test } from 'bun:test';
 import { parse } from 'smol-toml';
-import { formatHostsToml, InvalidHostsTomlError, parseHostsToml } from './hosts-toml.ts';
+import { formatHostsToml, type HostsToml, InvalidHostsTomlError, parseHostsToml } from './hosts-toml.ts';
 
-const bare = { server: undefined, settings: {}, hosts: [{ url: 'http://10.0.0.1:30020', settings: {} }] };
+const bare: HostsToml = {
+  server: undefined,
+  settings: {},
+  hosts: [{ url: 'http://10.0.0.1:30020', settings: {}, form: 'header' }],
+};
 
 describe('formatHostsToml()', () => {
   test('formatHostsToml() writes texts that need escapes so that a parser reads them back', () => {
@@ -17,7 +21,7 @@ describe('formatHostsToml()', () => {
   test.each([
     "server = 'https://a.example'\nskip_verify = true\n",
     "[header]\nx-a = ['1', '2']\n'x b' = '3'\n\n[host.'https://a.example']\nca = 'a'\n",
-    'level = 1\nratio = 1.0\nbig = 9007199254740993\nat = 2024-01-02T03:04:05.000Z\nday = 2024-01-02\n',
+    'level = 1\nratio = 1.0\nbig = 9007199254740993\nat = 2024-01-02T03:04:05.000Z\nday = 2024-01-02 \ndays = [2024-01-02 ]\n',
     "table = { a = { b = [1, 2] }, 'c d' = 'e' }\n",
     "[host.'https://b']\n\n[host.'https://a']\n\n[host.'https://a'.header]\nx = 'y'\n",
     "[host.'https://a']\nheader = {  }\n",

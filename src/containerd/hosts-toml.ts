@@ -1,5 +1,7 @@
 import { TomlError, parse, stringify } from 'smol-toml';
+import { isTable } from './hosts-settings.ts';
 import { describeTomlError } from './toml-problem.ts';
+import { scanToml } from './toml-scan.ts';
 
 /** Settings of a host or of the server, in their order, with whatever containerd or a later one knows. */
 export type HostSettings = Readonly<Record<string, unknown>>;
@@ -9,6 +11,8 @@ export interface HostsTomlHost {
   /** The key of the table, as it was written. */
   readonly url: string;
   readonly settings: HostSettings;
+  /** `[host."https://a"]`, or a key in a table of hosts, which only containerd 1.x takes for a host; 2.3 may even crash. */
+  readonly form: 'header' | 'key';
 }
 
 /** One hosts.toml (containerd's docs/hosts.md). */
@@ -21,29 +25,71 @@ export interface HostsToml {
   readonly hosts: readonly HostsTomlHost[];
 }
 
+/** A hosts.toml that was read. */
+export interface ParsedHostsToml extends HostsToml {
+  /** Everything but the hosts, with `server`. */
+  readonly root: HostSettings;
+  /** The hosts as containerd 2.x asks them: without those that are no tables, and one whose tables are apart from each other twice (getSortedHosts). */
+  readonly askedBy2x: readonly HostsTomlHost[];
+  /** False: containerd 1.x takes the file as if it was not there. */
+  readonly hasHostTable: boolean;
+}
+
 /** Thrown by parseHostsToml; the message says where and what. */
 export class InvalidHostsTomlError extends Error {
   override readonly name = 'InvalidHostsTomlError';
   readonly code = 'INVALID_HOSTS_TOML';
 }
 
+const EMPTY: HostSettings = {};
 /** Longest quotation in a message, in characters. */
 const MAX_QUOTED = 200;
 
 /** Parses a hosts.toml or throws InvalidHostsTomlError. Integers become bigint, so that floats stay floats. */
-export function parseHostsToml(text: string): HostsToml {
-  const { server, host = {}, ...settings } = parseToml(text);
+export function parseHostsToml(text: string): ParsedHostsToml {
+  const { host = EMPTY, ...root } = parseHostsTree(text);
+  const { server, ...others } = root;
+  // Written first, so another spelling that came before it would count after it (go-toml 2 takes the last).
+  const place = Object.keys(root).indexOf('server');
+  const settings = Object.fromEntries(
+    Object.entries(others).filter(([name], index) => name.toLowerCase() !== 'server' || index >= place),
+  );
   const isText = server === undefined || typeof server === 'string';
   if (!isText) throw new InvalidHostsTomlError('server is no text');
   if (!isTable(host)) throw new InvalidHostsTomlError('host is no table');
-  const hosts = Object.entries(host).map(([url, table]) => {
+  const headers = scanToml(text).headers.flatMap(({ path: [first, url] }) =>
+    first === 'host' && url !== undefined && url !== '' ? [url] : [],
+  );
+  // The keys of an object are in their order, but for those that are numbers.
+  const keys = Object.keys(host);
+  const inOrder = keys.every((url) => headers.includes(url))
+    ? Array.from(new Set(headers))
+    : inlineFirst(text, keys);
+  const hosts = inOrder.map((url): HostsTomlHost => {
+    const table = host[url];
     if (!isTable(table)) throw new InvalidHostsTomlError(`host ${quoteShort(url)} is no table`);
-    return { url, settings: table };
+    return { url, settings: table, form: headers.includes(url) ? 'header' : 'key' };
   });
-  return { server: server === '' ? undefined : server, settings, hosts };
+  const askedBy2x = headers
+    .filter((url, index) => url !== headers[index - 1])
+    .flatMap((url) => hosts.find((host) => host.url === url) ?? []);
+  const hasHostTable = host !== EMPTY;
+  return { server: server === '' ? undefined : server, settings, hosts, root, askedBy2x, hasHostTable };
 }
 
-/** Writes TOML in the form that Spegel has: literal strings, one table per host. Equal input gives equal text. */
+/** containerd 1.x sorts hosts by the line of their table, and inline tables have none (getSortedHosts). */
+function inlineFirst(text: string, urls: readonly string[]): readonly string[] {
+  const isInline = (url: string) =>
+    new RegExp(`(?:^|[\\s{,"'])${RegExp.escape(url)}["']?\\s*=\\s*\\{`, 'm').test(text);
+  return [...urls.filter((url) => isInline(url)), ...urls.filter((url) => !isInline(url))];
+}
+
+/** Parses a hosts.toml as TOML or throws InvalidHostsTomlError. */
+export function parseHostsTree(text: string): HostSettings {
+  return parseToml(text);
+}
+
+/** Writes TOML in the form that Spegel has: literal strings, one table per host, which every containerd reads. Equal input gives equal text. */
 export function formatHostsToml({ server, settings, hosts }: HostsToml): string {
   const root = server === undefined ? settings : { server, ...settings };
   const sections = [
@@ -84,9 +130,11 @@ function formatValue(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map((item) => formatValue(item)).join(', ')}]`;
   if (isTable(value)) {
     const pairs = Object.entries(value).map(([key, item]) => `${formatKey(key)} = ${formatValue(item)}`);
-    return `{ ${pairs.join(', ')} }`;
+    return `{ ${pairs.join(', ').trimEnd()} }`;
   }
-  return stringify({ value }, { numbersAsFloat: true }).trim().slice('value = '.length);
+  const text = stringify({ value }, { numbersAsFloat: true }).trim().slice('value = '.length);
+  // containerd 1.x takes no date without a space after it (go-toml 1).
+  return /^\d{4}-\d\d-\d\d$/.test(text) ? `${text} ` : text;
 }
 
 /** A literal string where the text allows it, else a basic one. */
@@ -98,13 +146,6 @@ function quote(text: string): string {
 /** What a message quotes of a file: a name, not half a megabyte. */
 function quoteShort(text: string): string {
   return JSON.stringify(text.length > MAX_QUOTED ? `${text.slice(0, MAX_QUOTED)}…` : text);
-}
-
-/** A table, and none of the classes that dates have. */
-function isTable(value: unknown): value is Readonly<Record<string, unknown>> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
-  const prototype: unknown = Object.getPrototypeOf(value);
-  return prototype === null || prototype === Object.prototype;
 }
 
 /** containerd reads a broken file as if it was not there and goes on without mirrors: better to fail here. */

@@ -239,9 +239,9 @@ describe('planHosts()', () => {
   });
 
   test.each([
-    ['server = 1', 'server is no text'],
-    ['host = "https://a.example"', 'host is no table'],
-    ['[host]\n"https://a.example" = true', 'host "https://a.example" is no table'],
+    ['server = 1', 'line 1: server: it has to be a text'],
+    ['host = "https://a.example"', 'line 1: host: it has to be a table'],
+    ['[host]\n"https://a.example" = true', "line 2: host.'https://a.example': it has to be a table"],
   ])('planHosts() throws when a hosts.toml says %p', async (text, message) => {
     await folder.make({ '_default/hosts.toml': text });
     expect(((await failureOf(plan({ allRegistries: true }))) as Error).message).toContain(message);

@@ -7,6 +7,7 @@ import {
   readFolderCertificates,
   registryOfFolder,
   serverOf,
+  usableCertificates,
 } from './host-folder.ts';
 import {
   type HostsConfig,
@@ -15,6 +16,8 @@ import {
   hostsConfigFailure,
 } from './hosts-config.ts';
 import { mergeHosts } from './hosts-merge.ts';
+import { findHostsProblem, formatHostsProblem } from './hosts-problem.ts';
+import { isTable, settingOf } from './hosts-settings.ts';
 import {
   type ExistingHostsToml,
   type HostsFolderState,
@@ -26,7 +29,7 @@ import {
 import {
   type HostsToml,
   type HostsTomlHost,
-  InvalidHostsTomlError,
+  type ParsedHostsToml,
   formatHostsToml,
   parseHostsToml,
 } from './hosts-toml.ts';
@@ -38,6 +41,8 @@ const DIAL_TIMEOUT = '200ms';
 const FILE_MODE = 0o644;
 /** With a password in it only containerd, which is root, may read it. */
 const SECRET_FILE_MODE = 0o600;
+/** Which containerd will read a file is not known here. The newest one takes the least. */
+const STRICTEST = { major: 2, minor: 3 };
 const NO_CERTIFICATES: FolderCertificates = { ca: [], client: [] };
 
 /**
@@ -115,12 +120,12 @@ async function planFolder(
     const isLink =
       folder?.kind === 'link' || (folder?.backup === 'link' && folder.current?.author !== 'other');
     const movedFrom = isLink ? await linkedFolder(state, name) : undefined;
+    const parsed = existing === undefined ? undefined : parseExisting(existing);
+    const files = folder === undefined ? undefined : (movedFrom ?? folderWithFiles(state, folder));
     const content = mergeHosts({
-      existing: existing === undefined ? undefined : parseExisting(existing),
-      certificates:
-        folder === undefined || existing !== undefined
-          ? NO_CERTIFICATES
-          : await readFolderCertificates(movedFrom ?? folderWithFiles(state, folder)),
+      registry,
+      existing: parsed,
+      certificates: files === undefined ? NO_CERTIFICATES : await readCertificates(files, parsed),
       server,
       mirrors: mirrorsOf(config, registry),
       keepHosts: config.prependExisting,
@@ -146,16 +151,23 @@ function folderWithFiles(
   return join(isTaken ? backupPath : configPath, folder.name);
 }
 
-function parseExisting({ path, text }: ExistingHostsToml): HostsToml {
-  try {
-    return parseHostsToml(text);
-  } catch (error) {
-    if (!(error instanceof InvalidHostsTomlError)) throw error;
-    throw new HostsConfigError(
-      `Cannot use ${path}: ${error.message}. Correct it or move it away; nothing was changed`,
-      { cause: error },
-    );
-  }
+/** With `[host]` tables no version of containerd looks at the files beside them, and without only 1.x. */
+async function readCertificates(
+  folder: string,
+  existing: ParsedHostsToml | undefined,
+): Promise<FolderCertificates> {
+  if (existing?.hasHostTable === true) return NO_CERTIFICATES;
+  const certificates = await readFolderCertificates(folder);
+  return existing === undefined ? certificates : usableCertificates(folder, certificates);
+}
+
+/** Throws for what containerd refuses: it would take it for absent, and after a run of ours the mirror with it. */
+function parseExisting({ path, text }: ExistingHostsToml): ParsedHostsToml {
+  const problem = findHostsProblem(text, STRICTEST, { isStrict: true });
+  if (problem === undefined) return parseHostsToml(text);
+  throw new HostsConfigError(
+    `Cannot use ${path}: ${formatHostsProblem(problem)}. Correct it or move it away; nothing was changed`,
+  );
 }
 
 function mirrorsOf(
@@ -172,11 +184,13 @@ function mirrorsOf(
     ...additional.map(({ target }) => [target, settings] as const),
   ]) {
     const url = formatRegistryUrl(target);
-    if (!mirrors.has(url)) mirrors.set(url, { url, settings: own });
+    if (!mirrors.has(url)) mirrors.set(url, { url, settings: own, form: 'header' });
   }
   return Array.from(mirrors.values());
 }
 
 function hasSecret({ settings, hosts }: HostsToml): boolean {
-  return [settings, ...hosts.map((host) => host.settings)].some(({ header }) => header !== undefined);
+  return [settings, ...hosts.map((host) => host.settings)].some((table) =>
+    isTable(settingOf(table, 'header', { major: 2 })),
+  );
 }
