@@ -33,7 +33,8 @@ describe('lockFolder()', () => {
 
   test('lockFolder() takes the lock of a process that was killed', async () => {
     const module = join(import.meta.dir, 'folder-lock.ts');
-    const script = `const { lockFolder } = await import(${JSON.stringify(module)}); await lockFolder(${JSON.stringify(folder)}); console.log('locked'); setInterval(() => {}, 1000);`;
+    // A lock that nothing refers to is given back with its handle.
+    const script = `const { lockFolder } = await import(${JSON.stringify(module)}); globalThis.held = await lockFolder(${JSON.stringify(folder)}); console.log('locked'); setInterval(() => {}, 1000);`;
     const child = Bun.spawn([process.execPath, '-e', script], { stdout: 'pipe' });
     try {
       const { value } = await child.stdout.getReader().read();
