@@ -186,4 +186,42 @@ describe('createFairShares()', () => {
     await clock.advance(1000);
     expect(evicted).toEqual(['stalled']);
   });
+
+  test('memory that is short ends no pull of favoured holders, and no more of strangers than it must', async () => {
+    const { clock, shares, memory } = create({ total: 10, reserved: 2 });
+    const evicted: string[] = [];
+    const enter = async (key: string, favoured: boolean, stalledMs = 60_000) => {
+      let share: HeldShare | undefined;
+      const evict = () => {
+        evicted.push(key);
+        share?.[Symbol.dispose]();
+      };
+      share = await shares.enter({ key, weight: 1, favoured, stalledMs: () => stalledMs, evict });
+    };
+    for (const key of ['a', 'b', 'c', 'd']) await enter(key, false);
+    await enter('own', true);
+    memory.share = 0.5;
+    await enter('own', true, 0);
+    await clock.advance(1000);
+    expect(evicted).toEqual(['a', 'b']);
+    memory.share = 0.1;
+    await clock.advance(1000);
+    expect(evicted).toEqual(['a', 'b']);
+  });
+
+  test('the largest request has its turn also while memory is short, and what waits is not overtaken', async () => {
+    const { shares, memory } = create({ total: 10, reserved: 2 });
+    memory.share = 0.1;
+    using large = await shares.enter({ key: 'a', weight: 7 });
+    expect(large).toBeDefined();
+    const over = new AbortController();
+    const first = shares.enter({ key: 'b', weight: 1 });
+    memory.share = 1;
+    const second = shares.enter({ key: 'c', weight: 1, signal: over.signal });
+    using served = await first;
+    expect(served).toBeDefined();
+    expect(shares.waiting).toBe(1);
+    over.abort();
+    expect(await second).toBeUndefined();
+  });
 });

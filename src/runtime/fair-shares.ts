@@ -152,9 +152,12 @@ export function createFairShares({
       const stalled = [...holders].filter(hasStalled);
       stalled.sort((a, b) => heldBy(b.request.key) - heldBy(a.request.key));
       let count = 0;
+      let excess = mustShrink ? held - forStrangers() : 0;
       for (const { request } of stalled) {
-        if (count >= waiting.size && !(isShort() && request.favoured !== true)) break;
-        count++;
+        const isInExcess = excess > 0 && request.favoured !== true;
+        if (count >= waiting.size && !isInExcess) continue;
+        count += 1;
+        excess -= weightOf(request);
         request.evict?.();
       }
       await clock.sleep(EVICT_INTERVAL_MS);
