@@ -87,7 +87,9 @@ const ROUTES: readonly [keyof typeof ports, string, string, withAuth: number, wi
   ['registry', 'TRACE', '/v2/', 405, 405],
   // An encoded letter is the letter (RFC 3986, 6.2.2.2), for the check of credentials, too.
   ['registry', 'GET', '/%762/', 401, 200],
-  ['registry', 'GET', manifest.replace('v2', '%762'), 401, 404],
+  ['registry', 'GET', manifest.replace('v2', '%762'), 401, 200],
+  ['registry', 'GET', '/v2%2f', 401, 200],
+  ['registry', 'GET', manifest.replace('lab/routes', 'lab%2Froutes'), 401, 200],
   ['registry', 'GET', '/%72eadyz', 200, 200],
   ['registry', 'GET', '/readyz', 200, 200],
   ['registry', 'GET', '/livez', 200, 200],
@@ -155,7 +157,10 @@ const HOSTILE: readonly [string, string, readonly number[]][] = [
   ['a NUL in a header', get('/livez', 'A: \0\r\n'), [400]],
   ['no Host', 'GET /livez HTTP/1.1\r\n\r\n', [400]],
   ['two Hosts', get('/livez', `Host: y\r\n${CLOSE}`), [400]],
-  ['a target in absolute form', get('http://x/livez', CLOSE), [400]],
+  ['a target in absolute form', get('http://x/livez', CLOSE), [200]],
+  ['the absolute form of another host', get('http://y/livez', CLOSE), [400]],
+  ['an absolute form that names a user', get('http://a@x/livez', CLOSE), [400]],
+  ['a slash that is encoded twice', get('/v2/a%252fb', CLOSE), [400]],
   ['a target in authority form', `CONNECT x:443 HTTP/1.1\r\nHost: x\r\n${CLOSE}\r\n`, [400]],
   ['a target without a slash', get('livez', CLOSE), [400]],
   ['an encoded ..', get('/v2/%2e%2e/livez', CLOSE), [400]],
@@ -185,8 +190,17 @@ describe.each(['registry', 'metrics', 'bootstrap', 'cleanup'] as const)('the %s 
     expect(got).toEqual(HOSTILE.map(([what, , statuses]) => [what, statuses.map(ok), true]));
   });
 
-  test('takes // and encoded slashes for other paths', async () => {
-    const targets = ['//v2/', '/v2//', '//metrics', '//id', '//readyz', '/v2%2f', '/readyz/', '/readyz;x'];
+  test('takes // and slashes at the end for other paths', async () => {
+    const targets = [
+      '//v2/',
+      '/v2//',
+      '//metrics',
+      '//id',
+      '//readyz',
+      '/readyz%2f',
+      '/readyz/',
+      '/readyz;x',
+    ];
     const statuses = await ask(2, listener, ...targets.map((target) => ['GET', target] as const));
     expect(statuses.filter((status) => status !== 404 && status !== 400)).toEqual([]);
   });
