@@ -1,4 +1,4 @@
-import { dlopen, type Library } from 'bun:ffi';
+import { openLibc } from '../runtime/libc.ts';
 
 /*
  * Left to itself the kernel grows the buffers of each socket to several MiB when one end is slow. With 50 slow
@@ -9,10 +9,8 @@ import { dlopen, type Library } from 'bun:ffi';
 const SYMBOLS = {
   setsockopt: { args: ['i32', 'i32', 'i32', 'ptr', 'u32'], returns: 'i32' },
 } as const;
-type Libc = Library<typeof SYMBOLS>['symbols'];
+type Libc = NonNullable<ReturnType<typeof openLibc<typeof SYMBOLS>>>;
 
-/** The C library by its names: glibc, then musl. */
-const LIBC_NAMES = ['libc.so.6', `libc.musl-${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}.so.1`];
 /** Linux, asm-generic/socket.h: the values of x86-64 and arm64. */
 const SOL_SOCKET = 1;
 const SO_SNDBUF = 7;
@@ -37,18 +35,6 @@ function setOption(fd: number, option: number, value: number): boolean {
 }
 
 function libcOrUndefined(): Libc | undefined {
-  libc ??= openLibc();
+  libc ??= openLibc(SYMBOLS) ?? 'unavailable';
   return libc === 'unavailable' ? undefined : libc;
-}
-
-function openLibc(): Libc | 'unavailable' {
-  if (process.platform !== 'linux') return 'unavailable';
-  for (const name of LIBC_NAMES) {
-    try {
-      return dlopen(name, SYMBOLS).symbols;
-    } catch {
-      // The next name.
-    }
-  }
-  return 'unavailable';
 }

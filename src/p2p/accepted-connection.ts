@@ -6,6 +6,8 @@ import {
 } from '@libp2p/utils';
 import type { Socket } from 'bun';
 
+import { orAbort } from '../runtime/or-abort.ts';
+
 /** Settings of an AcceptedConnection. */
 export type AcceptedConnectionInit = Pick<
   AbstractMultiaddrConnectionInit,
@@ -45,15 +47,7 @@ export class AcceptedConnection extends AbstractMultiaddrConnection {
    */
   async sendClose({ signal }: AbortOptions = {}): Promise<void> {
     if (!this.#isClosed) this.socket.close();
-    const aborted = Promise.withResolvers<never>();
-    const onAbort = () => aborted.reject(signal?.reason);
-    signal?.addEventListener('abort', onAbort, { once: true });
-    if (signal?.aborted === true) onAbort();
-    try {
-      await Promise.race([this.#closed.promise, aborted.promise]);
-    } finally {
-      signal?.removeEventListener('abort', onAbort);
-    }
+    await orAbort(this.#closed.promise, signal);
   }
 
   /** Ends the socket with an RST: the kernel keeps nothing of it. */

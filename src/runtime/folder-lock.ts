@@ -1,7 +1,7 @@
-import { dlopen, type Library } from 'bun:ffi';
 import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { type Clock, systemClock } from './clock.ts';
+import { openLibc } from './libc.ts';
 
 /*
  * flock(2) on the folder itself: the kernel gives it back when the process ends in whatever way, it leaves no file
@@ -9,10 +9,8 @@ import { type Clock, systemClock } from './clock.ts';
  */
 
 const SYMBOLS = { flock: { args: ['i32', 'i32'], returns: 'i32' } } as const;
-type Libc = Library<typeof SYMBOLS>['symbols'];
+type Libc = NonNullable<ReturnType<typeof openLibc<typeof SYMBOLS>>>;
 
-/** The C library by its names: glibc, then musl. */
-const LIBC_NAMES = ['libc.so.6', `libc.musl-${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}.so.1`];
 /** Linux, asm-generic/fcntl.h. */
 const LOCK_EX = 2;
 const LOCK_NB = 4;
@@ -81,19 +79,8 @@ async function isStill(path: string, handle: FileHandle): Promise<boolean> {
 
 /** True also where the file system has no locks or the C library cannot be called. */
 function tryLock(fd: number): boolean {
-  libc ??= openLibc();
+  libc ??= openLibc(SYMBOLS) ?? 'unavailable';
   if (libc === 'unavailable') return true;
   // Giving back what is not held succeeds wherever there are locks.
   return libc.flock(fd, LOCK_EX | LOCK_NB) === 0 || libc.flock(fd, LOCK_UN) !== 0;
-}
-
-function openLibc(): Libc | 'unavailable' {
-  for (const name of LIBC_NAMES) {
-    try {
-      return dlopen(name, SYMBOLS).symbols;
-    } catch {
-      // The next name.
-    }
-  }
-  return 'unavailable';
 }

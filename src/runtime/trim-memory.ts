@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 
 import type { Clock } from './clock.ts';
 import { readMemoryLimit } from './memory/memory-limit.ts';
+import { statusBytes } from './memory/process-status.ts';
 import { unloadCode } from './unload-code.ts';
 
 /** Memory of the process, in bytes. */
@@ -160,11 +161,11 @@ function readCpuMs(): number {
 /** From proc_pid_status(5). */
 async function readOwnMemory(): Promise<ProcessMemory | undefined> {
   const status = await readFile('/proc/self/status', 'utf8').catch(() => '');
-  const bytesOf = (name: string) =>
-    Number(new RegExp(String.raw`^${name}:\s+(\d+) kB$`, 'm').exec(status)?.[1]) * 1024;
-  const memory = {
-    anonymousBytes: bytesOf('RssAnon'),
-    fileBytes: bytesOf('RssFile') + bytesOf('RssShmem'),
-  };
-  return Number.isNaN(memory.anonymousBytes + memory.fileBytes) ? undefined : memory;
+  const anonymousBytes = statusBytes(status, 'RssAnon');
+  const mappedBytes = statusBytes(status, 'RssFile');
+  const sharedBytes = statusBytes(status, 'RssShmem');
+  if (anonymousBytes === undefined || mappedBytes === undefined || sharedBytes === undefined) {
+    return undefined;
+  }
+  return { anonymousBytes, fileBytes: mappedBytes + sharedBytes };
 }

@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { parseControlGroups, V1_MOUNT, V2_MOUNT } from './control-groups.ts';
+import { statusBytes } from './process-status.ts';
 
 /** How much of what is shared may be handed out just now. */
 export interface MemoryRoom {
@@ -66,10 +68,10 @@ export function memoryReader(limitBytes: number, root = ''): () => number | unde
       return '';
     }
   };
-  const groups = read('/proc/self/cgroup');
+  const groups = parseControlGroups(read('/proc/self/cgroup'));
   // In a container the path may be one of the host that is not there: the mount itself is then the own group.
-  const v2 = [/^0::(\/.*)$/m.exec(groups)?.[1] ?? '', '']
-    .map((path) => `/sys/fs/cgroup${path}`)
+  const v2 = [groups.v2 ?? '', '']
+    .map((path) => `${V2_MOUNT}${path}`)
     // The group of the whole machine has no such file. What it counts is that of all processes.
     .find(
       (folder) => read(join(folder, 'memory.current')) !== '' && read(join(folder, 'memory.stat')) !== '',
@@ -81,12 +83,12 @@ export function memoryReader(limitBytes: number, root = ''): () => number | unde
       return charges.length === 0 ? undefined : charges.reduce((sum, bytes) => sum + bytes, 0);
     };
   }
-  const v1 = [/^\d+:(?:[^:]*,)?memory(?:,[^:]*)?:(\/.*)$/m.exec(groups)?.[1] ?? '', '']
-    .map((path) => `/sys/fs/cgroup/memory${path}/memory.kmem.tcp.usage_in_bytes`)
+  const v1 = [groups.v1 ?? '', '']
+    .map((path) => `${V1_MOUNT}${path}/memory.kmem.tcp.usage_in_bytes`)
     .find((path) => read(path) !== '');
   return () => {
-    const kib = /^RssAnon:\s+(\d+) kB$/m.exec(read('/proc/self/status'))?.[1];
-    if (kib === undefined) return undefined;
-    return Number(kib) * 1024 + (v1 === undefined ? UNSEEN_SOCKETS * limitBytes : Number(read(v1)));
+    const ownBytes = statusBytes(read('/proc/self/status'), 'RssAnon');
+    if (ownBytes === undefined) return undefined;
+    return ownBytes + (v1 === undefined ? UNSEEN_SOCKETS * limitBytes : Number(read(v1)));
   };
 }
