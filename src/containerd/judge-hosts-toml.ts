@@ -1,9 +1,10 @@
 import { InvalidAskedUrlError, parseAskedUrl } from './asked-url.ts';
 import { type ContainerdVersion, isAtLeast } from './containerd-version.ts';
-import type { HostsToml } from './hosts-toml.ts';
+import { goDurationProblem } from './go-duration.ts';
+import { isTable } from './hosts-settings.ts';
+import type { HostsToml, ParsedHostsToml } from './hosts-toml.ts';
 import { findUnreadToml } from './toml-dialect.ts';
 import { findKeyLine, findTableLine } from './toml-lines.ts';
-import { parseTableHeader } from './toml-tree.ts';
 
 /** What containerd makes of a hosts.toml that is TOML. */
 export interface HostsVerdict {
@@ -17,20 +18,19 @@ export interface HostsVerdict {
  * Judges a hosts.toml by the rules of that version (parseHostsFile and parseHostConfig in core/remotes/docker/config, and
  * what go-toml makes of the types there). The text is the file's, the hosts are those that are written in it.
  */
-export function judgeHostsToml(text: string, hosts: HostsToml, version: ContainerdVersion): HostsVerdict {
+export function judgeHostsToml(
+  text: string,
+  hosts: ParsedHostsToml,
+  version: ContainerdVersion,
+): HostsVerdict {
   const unread = findUnreadToml(text, version.major);
   const problem =
     unread === undefined
       ? problemOf(text, hosts, version)
       : `line ${unread.line}: ${unread.what}, which containerd ${version.major}.x does not take`;
   if (version.major < 2) return { problem, passedOver: [] };
-  const headers = new Set(
-    text.split('\n').flatMap((line) => {
-      const [table, url] = parseTableHeader(line) ?? [];
-      return table === 'host' && url !== undefined ? [url] : [];
-    }),
-  );
-  return { problem, passedOver: hosts.hosts.map(({ url }) => url).filter((url) => !headers.has(url)) };
+  const passedOver = hosts.hosts.filter((host) => !hosts.askedBy2x.includes(host)).map(({ url }) => url);
+  return { problem, passedOver };
 }
 
 function problemOf(text: string, { server, settings, hosts }: HostsToml, version: ContainerdVersion) {
@@ -100,29 +100,18 @@ function wrongCapabilities(value: unknown, version: ContainerdVersion): string |
     : `containerd ${version.major}.${version.minor} knows no capability ${JSON.stringify(wrong.slice(0, 40))}`;
 }
 
-/** Nanoseconds of the units of Go's time.ParseDuration. */
-const UNITS: ReadonlyMap<string, number> = new Map([
-  ['ns', 1],
-  ['us', 1e3],
-  ['µs', 1e3],
-  ['μs', 1e3],
-  ['ms', 1e6],
-  ['s', 1e9],
-  ['m', 60e9],
-  ['h', 3600e9],
-]);
-
 function wrongDuration(value: unknown): string | undefined {
   if (typeof value !== 'string') return 'dial_timeout is not a text such as "200ms"';
   if (value === '') return undefined;
   const quoted = JSON.stringify(value.slice(0, 40));
-  const fail = `dial_timeout = ${quoted} is not a duration with its unit, such as "200ms"`;
-  const [, parts] = /^[+-]?(0|(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+)$/.exec(value) ?? [];
-  if (parts === undefined) return fail;
-  const total = Array.from(parts.matchAll(/([\d.]+)([a-zµμ]+)/g), ([, count, unit]) => {
-    return Number(count) * (UNITS.get(unit ?? '') ?? 0);
-  }).reduce((sum, part) => sum + part, 0);
-  return total < 2 ** 63 ? undefined : `dial_timeout = ${quoted} is longer than any duration`;
+  switch (goDurationProblem(value)) {
+    case undefined:
+      return undefined;
+    case 'is too long':
+      return `dial_timeout = ${quoted} is longer than any duration`;
+    default:
+      return `dial_timeout = ${quoted} is not a duration with its unit, such as "200ms"`;
+  }
 }
 
 function isTexts(value: unknown): boolean {
@@ -134,10 +123,4 @@ function isClient(value: unknown): boolean {
   return value.every(
     (item) => typeof item === 'string' || (Array.isArray(item) && item.length === 2 && isTexts(item)),
   );
-}
-
-function isTable(value: unknown): value is Readonly<Record<string, unknown>> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
-  const prototype: unknown = Object.getPrototypeOf(value);
-  return prototype === null || prototype === Object.prototype;
 }
