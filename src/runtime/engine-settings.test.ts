@@ -29,7 +29,8 @@ const SETTINGS = {
   BUN_JSC_forceCodeBlockLiveness: '1',
   BUN_JSC_useDFGJIT: '0',
   BUN_JSC_thresholdForJITAfterWarmUp: '4000',
-  BUN_JSC_forceRAMSize: '67108864',
+  BUN_JSC_forceRAMSize: '134217728',
+  BUN_JSC_minEdenToOldGenerationRatio: '0.05',
   MIMALLOC_PURGE_HOLES_MIN_INTERVAL: '5000',
 };
 
@@ -51,6 +52,7 @@ describe('startWithEngineSettings()', () => {
       BUN_JSC_useDFGJIT: '1',
       BUN_JSC_thresholdForJITAfterWarmUp: '500',
       BUN_JSC_forceRAMSize: '268435456',
+      BUN_JSC_minEdenToOldGenerationRatio: '0.3',
       MIMALLOC_PURGE_HOLES_MIN_INTERVAL: '',
     };
     expect(start({ environment })).toEqual(NOTHING);

@@ -15,8 +15,13 @@ export const ENGINE_SETTINGS: Readonly<Record<string, string>> = {
   // happens once, when the daemon starts and meets its cluster.
   BUN_JSC_thresholdForJITAfterWarmUp: '4000',
   // The engine lets garbage grow with the memory that it finds. In a control group without a limit of its own that is the
-  // machine's, and a daemon that answers 1,000 requests a second grows by 50 MiB before it collects. In bytes.
-  BUN_JSC_forceRAMSize: '67108864',
+  // machine's, and a daemon that answers 1,000 requests a second grows by 50 MiB before it collects. In bytes. With half of
+  // this every second collection is a full one while layers pass through, which doubles what a GB costs.
+  BUN_JSC_forceRAMSize: '134217728',
+  // Else a collection is a full one when what may be allocated until the next is below a third of the heap, which it is
+  // always when what layers come in counts as heap. A full one finds nothing more then, and takes ten times as long; close
+  // to the limit trimMemory makes them.
+  BUN_JSC_minEdenToOldGenerationRatio: '0.05',
   // In ms. Else a thread of the allocator looks ten times a second for memory to give back.
   MIMALLOC_PURGE_HOLES_MIN_INTERVAL: '5000',
 };
