@@ -343,6 +343,9 @@ describe('basic auth', () => {
     [blobUrl(DIGEST), 401],
     ['/v2/lab/a/tags/list', 401],
     ['/v2/anything', 401],
+    ['//v2', 401],
+    ['//v2/', 401],
+    [`//${manifestUrl('v1')}`, 401],
     ['/livez', 200],
     ['/readyz', 200],
     ['/', 404],
@@ -376,6 +379,16 @@ test('a miss is remembered for the second target, and content that appears here 
   const { request, asked } = setUp(given);
   for (let n = 0; n < 2; n++) expect((await request(blobUrl(DIGEST))).response.status).toBe(404);
   expect(asked).toHaveLength(1);
+});
+
+test('a path may begin with several slashes, as where the URL of a mirror ends in a slash', async () => {
+  const { request } = setUp({ has: true });
+  for (const path of ['//v2', '//v2/', `/${manifestUrl('v1')}`, `///${blobUrl(DIGEST)}`]) {
+    expect((await request(path)).response.status).toBe(200);
+  }
+  for (const path of ['//livez', '//v2x', '//x/v2/']) {
+    expect((await request(path)).response.status).toBe(404);
+  }
 });
 
 describe('what is no pull request', () => {

@@ -1,4 +1,5 @@
 import { Hono, type MiddlewareHandler } from 'hono';
+import { getPath } from 'hono/utils/url';
 import type { ClientResponse } from '../http/body-mover.ts';
 import type { RequestHandler } from '../http/http-server.ts';
 import type { Logger } from '../observe/log.ts';
@@ -74,7 +75,7 @@ export function createRegistryApp(deps: RegistryDeps, options: RegistryOptions):
   });
   const { mirroredRegistries } = options;
   const admission = { store: deps.store, policy: deps.policy, mirroredRegistries };
-  const app = new Hono<Env>();
+  const app = new Hono<Env>({ getPath: (request) => withoutEmptyStart(getPath(request)) });
 
   app.use(async (c, next) => {
     const startedMs = clock.nowMs();
@@ -141,7 +142,7 @@ export function createRegistryApp(deps: RegistryDeps, options: RegistryOptions):
     const url = new URL(c.req.url);
     const request = admitRequest(admission, {
       method: c.req.raw.method === 'HEAD' ? 'HEAD' : 'GET',
-      path: parseDistributionPath(url.pathname, url.searchParams.get('ns') ?? undefined),
+      path: parseDistributionPath(withoutEmptyStart(url.pathname), url.searchParams.get('ns') ?? undefined),
       rangeHeader: c.req.raw.headers.get('range') ?? undefined,
       forwarded: c.req.raw.headers.get(MIRRORED_HEADER) === 'true',
       client: c.env.client,
@@ -164,6 +165,11 @@ export function createRegistryApp(deps: RegistryDeps, options: RegistryOptions):
     );
   });
   return (request, client) => app.fetch(request, { client });
+}
+
+/** `//v2/…` is what containerd asks a mirror for whose URL in hosts.toml ends in a slash; it means `/v2/…`. */
+function withoutEmptyStart(path: string): string {
+  return path.replace(/^\/+(?=\/v2(?:\/|$))/, '');
 }
 
 /** Bytes of an answer that is not moved; those of HEAD tell of a body that is not sent. */
