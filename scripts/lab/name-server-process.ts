@@ -3,7 +3,7 @@
  * it reads anew for each question.
  */
 import { readFileSync } from 'node:fs';
-import { startDnsServer } from '../../src/p2p/testing/dns-server.ts';
+import { startDnsServer } from '../../src/bootstrap/testing/dns-server.ts';
 import type { Zone } from './name-server.ts';
 
 const [host, zonePath] = process.argv.slice(2);

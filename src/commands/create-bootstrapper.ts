@@ -1,9 +1,9 @@
-import type { Bootstrapper } from '../p2p/bootstrapper.ts';
-import { createDnsBootstrapper } from '../p2p/dns-bootstrapper.ts';
-import type { DomainAddresses } from '../p2p/domain-addresses.ts';
-import { createHttpBootstrapper } from '../p2p/http-bootstrapper.ts';
-import { createStaticBootstrapper } from '../p2p/static-bootstrapper.ts';
-import { readTlsFolder } from '../p2p/tls-folder.ts';
+import type { Bootstrapper } from '../bootstrap/bootstrapper.ts';
+import { createDnsBootstrapper } from '../bootstrap/dns-bootstrapper.ts';
+import type { DomainAddresses } from '../bootstrap/domain-addresses.ts';
+import { createHttpBootstrapper } from '../bootstrap/http-bootstrapper.ts';
+import { createStaticBootstrapper } from '../bootstrap/static-bootstrapper.ts';
+import { readTlsFolder } from '../bootstrap/tls-folder.ts';
 import { parseListenAddress } from '../runtime/listen-address.ts';
 import type { RegistryOptions } from './registry-options.ts';
 

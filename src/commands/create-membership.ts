@@ -1,8 +1,8 @@
 import type { Logger } from '../observe/log.ts';
-import { createDnsMembership } from '../p2p/dns-membership.ts';
-import { createDomainAddresses, type DomainAddresses } from '../p2p/domain-addresses.ts';
-import type { Membership } from '../p2p/membership.ts';
-import { createNetworkMembership } from '../p2p/network-membership.ts';
+import { createDnsMembership } from '../membership/dns-membership.ts';
+import { createDomainAddresses, type DomainAddresses } from '../bootstrap/domain-addresses.ts';
+import type { Membership } from '../membership/membership.ts';
+import { createNetworkMembership } from '../membership/network-membership.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { parseIpNetwork } from '../runtime/ip-network.ts';
 import type { RegistryOptions } from './registry-options.ts';

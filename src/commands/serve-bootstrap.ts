@@ -1,7 +1,7 @@
 import { createHttpServer } from '../http/plain-http-server.ts';
 import type { RequestHandler } from '../http/http-server.ts';
 import type { Logger } from '../observe/log.ts';
-import { type BootstrapTls, readTlsFolder } from '../p2p/tls-folder.ts';
+import { type BootstrapTls, readTlsFolder } from '../bootstrap/tls-folder.ts';
 import type { Clock } from '../runtime/clock.ts';
 
 /** How long running answers may take when the listener closes. They are a few KB. */

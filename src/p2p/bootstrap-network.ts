@@ -8,7 +8,7 @@ import { parseIp } from '../runtime/ip-address.ts';
 import { setNewest } from '../runtime/set-newest.ts';
 import { DIAL_TIMEOUT_MS, KAD_PROTOCOL, MAX_BOOTSTRAP_PEERS } from './limits.ts';
 import type { KadNode } from './kad-node.ts';
-import type { BootstrapNetwork } from './staying-connected.ts';
+import type { BootstrapNetwork } from '../bootstrap/bootstrap-loop.ts';
 
 /** Addresses of which it is remembered who was there: more than bootstrapping dials at a time. */
 const MAX_MET = 128;

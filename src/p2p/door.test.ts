@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test';
 
 import type { Timers } from '../runtime/timers.ts';
 import { createDoor, type DoorOptions, type Visit } from './door.ts';
-import type { Standing } from './membership.ts';
+import type { Standing } from '../membership/membership.ts';
 
 const OPTIONS: DoorOptions = {
   address: { connections: 4, guestConnections: 2, handshakes: 3, burst: 6, perSecond: 2 },

@@ -1,6 +1,6 @@
 import type { Timers } from '../runtime/timers.ts';
 import { setNewest } from '../runtime/set-newest.ts';
-import type { Standing } from './membership.ts';
+import type { Standing } from '../membership/membership.ts';
 
 /** What one address may have. IPv6: a network of 64 bits. */
 export interface AddressLimits {

@@ -1,6 +1,6 @@
 import type { PeerId } from '@libp2p/interface';
 
-import type { Membership } from './membership.ts';
+import type { Membership } from '../membership/membership.ts';
 import type { GuardedHost, MembershipGate } from './membership-gate.ts';
 
 /** What followMembership needs. */

@@ -13,7 +13,7 @@ import { canonicalIp } from '../runtime/ip-address.ts';
 import { AcceptedConnection } from './accepted-connection.ts';
 import type { Door, Visit } from './door.ts';
 import { MAX_EARLY_BYTES, MAX_HANDSHAKE_BYTES, TCP_KEEP_ALIVE_MS } from './limits.ts';
-import type { Membership } from './membership.ts';
+import type { Membership } from '../membership/membership.ts';
 import { originOf } from './peer-addresses.ts';
 
 /** What a GuardedListener needs. */

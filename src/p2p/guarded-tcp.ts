@@ -4,7 +4,7 @@ import type { TCPComponents } from '@libp2p/tcp';
 import { abortableTcp } from './abortable-tcp.ts';
 import type { Door } from './door.ts';
 import { GuardedListener } from './guarded-listener.ts';
-import type { Membership } from './membership.ts';
+import type { Membership } from '../membership/membership.ts';
 
 /** TCP with a door in front of what libp2p does with a new connection. */
 export function guardedTcp(

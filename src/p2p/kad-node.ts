@@ -24,8 +24,8 @@ import {
 import type { Door } from './door.ts';
 import { guardedTcp } from './guarded-tcp.ts';
 import { guardedYamux } from './guarded-yamux.ts';
-import { listenMultiaddrs, tcpMultiaddr } from './listen-multiaddrs.ts';
-import { everybody, type Membership } from './membership.ts';
+import { listenMultiaddrs, tcpMultiaddr } from '../bootstrap/listen-multiaddrs.ts';
+import { everybody, type Membership } from '../membership/membership.ts';
 import { createMembershipGate, type MembershipGate } from './membership-gate.ts';
 import { noiseForBun } from './noise-for-bun.ts';
 import { privateNetwork } from './private-network.ts';

@@ -3,7 +3,7 @@ import { CODE_P2P, type Multiaddr, multiaddr } from '@multiformats/multiaddr';
 
 import { setNewest } from '../runtime/set-newest.ts';
 import { DIAL_TIMEOUT_MS } from './limits.ts';
-import type { Membership } from './membership.ts';
+import type { Membership } from '../membership/membership.ts';
 import { ipOf } from './peer-addresses.ts';
 
 /** What the gate watches. */

@@ -4,13 +4,13 @@ import { createLogger } from '../observe/log.ts';
 import { parseIpNetwork } from '../runtime/ip-network.ts';
 import { createVirtualClock } from '../runtime/testing/virtual-clock.ts';
 import { until } from '../runtime/conditions.fixture.ts';
-import { createDnsMembership, type DnsMembershipOptions } from './dns-membership.ts';
+import { createDnsMembership, type DnsMembershipOptions } from '../membership/dns-membership.ts';
 import { loadIdentity } from './identity.ts';
-import { everybody, type Membership } from './membership.ts';
-import { createNetworkMembership } from './network-membership.ts';
+import { everybody, type Membership } from '../membership/membership.ts';
+import { createNetworkMembership } from '../membership/network-membership.ts';
 import type { P2pRouter } from './p2p-router.ts';
-import { createStaticBootstrapper } from './static-bootstrapper.ts';
-import { createDnsZone, type DnsZone } from './testing/dns-zone.ts';
+import { createStaticBootstrapper } from '../bootstrap/static-bootstrapper.ts';
+import { createDnsZone, type DnsZone } from '../bootstrap/testing/dns-zone.ts';
 import {
   addressOf,
   createTestRouters,

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'bun:test';
 
 import { failureOf, until } from '../runtime/conditions.fixture.ts';
-import { createHttpBootstrapper } from './http-bootstrapper.ts';
+import { createHttpBootstrapper } from '../bootstrap/http-bootstrapper.ts';
 import { loadIdentity } from './identity.ts';
 import type { P2pRouter } from './p2p-router.ts';
-import { createStaticBootstrapper } from './static-bootstrapper.ts';
+import { createStaticBootstrapper } from '../bootstrap/static-bootstrapper.ts';
 import { addressOf, createTestRouters, find, portOf, stopAfterEach } from './testing/test-routers.ts';
 
 const routers = createTestRouters();

@@ -11,7 +11,7 @@ import { encodeNotice } from '../dht/notice-message.ts';
 import { bytesField, concat, frame, numberField } from '../dht/protocol-buffers.ts';
 import { until } from '../runtime/conditions.fixture.ts';
 import { KAD_PROTOCOL, NOTICE_PROTOCOL } from './limits.ts';
-import { createStaticBootstrapper } from './static-bootstrapper.ts';
+import { createStaticBootstrapper } from '../bootstrap/static-bootstrapper.ts';
 import { planMemory } from '../runtime/memory/memory-plan.ts';
 import { planRouter } from './router-budget.ts';
 import { startKadNode, type TestKadNode } from './testing/start-kad-node.ts';

@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'bun:test';
 
-import type { BootstrapPeer } from './bootstrapper.ts';
+import type { BootstrapPeer } from '../bootstrap/bootstrapper.ts';
 import { until } from '../runtime/conditions.fixture.ts';
 import { loadIdentity } from './identity.ts';
-import { everybody } from './membership.ts';
+import { everybody } from '../membership/membership.ts';
 import type { P2pRouter } from './p2p-router.ts';
-import { createStaticBootstrapper } from './static-bootstrapper.ts';
+import { createStaticBootstrapper } from '../bootstrap/static-bootstrapper.ts';
 import { addressOf, createTestRouters, find, portOf, stopAfterEach } from './testing/test-routers.ts';
 
 const routers = createTestRouters();

@@ -6,7 +6,7 @@ import { contentMultihash } from '../dht/content-key.ts';
 import { encodeNotice } from '../dht/notice-message.ts';
 import { until } from '../runtime/conditions.fixture.ts';
 import { NOTICE_PROTOCOL } from './limits.ts';
-import { createStaticBootstrapper } from './static-bootstrapper.ts';
+import { createStaticBootstrapper } from '../bootstrap/static-bootstrapper.ts';
 import { startKadNode } from './testing/start-kad-node.ts';
 import { addressOf, createTestRouters, find, stopAfterEach } from './testing/test-routers.ts';
 

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'bun:test';
 import { until } from '../runtime/conditions.fixture.ts';
 import { loadIdentity } from './identity.ts';
 import type { RouterObserver } from './p2p-router.ts';
-import { createStaticBootstrapper } from './static-bootstrapper.ts';
+import { createStaticBootstrapper } from '../bootstrap/static-bootstrapper.ts';
 import { addressOf, createTestRouters, find, stopAfterEach } from './testing/test-routers.ts';
 
 const routers = createTestRouters();

@@ -1,10 +1,10 @@
 import { silentLogger } from '../observe/log.ts';
 import { describeRouter } from '../routing/router.conformance.ts';
 import { systemClock } from '../runtime/clock.ts';
-import type { Bootstrapper } from './bootstrapper.ts';
+import type { Bootstrapper } from '../bootstrap/bootstrapper.ts';
 import { loadIdentity } from './identity.ts';
 import { createP2pRouter, type P2pRouter } from './p2p-router.ts';
-import { createStaticBootstrapper } from './static-bootstrapper.ts';
+import { createStaticBootstrapper } from '../bootstrap/static-bootstrapper.ts';
 
 async function startRouter(bootstrapper: Bootstrapper): Promise<P2pRouter> {
   const deps = { logger: silentLogger, clock: systemClock, bootstrapper, privateKey: await loadIdentity() };

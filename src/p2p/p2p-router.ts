@@ -18,9 +18,9 @@ import { formatIp } from '../runtime/ip-address.ts';
 import { systemTimers } from '../runtime/timers.ts';
 import { planMemory } from '../runtime/memory/memory-plan.ts';
 import type { MemoryRoom } from '../runtime/memory/memory-room.ts';
-import type { BootstrapDocuments } from './bootstrap-document.ts';
+import type { BootstrapDocuments } from '../bootstrap/bootstrap-document.ts';
 import { createBootstrapNetwork } from './bootstrap-network.ts';
-import type { Bootstrapper } from './bootstrapper.ts';
+import type { Bootstrapper } from '../bootstrap/bootstrapper.ts';
 import { createInboundFrames, type FrameRefusal } from './inbound-frames.ts';
 import { createKadNode, type KadNode } from './kad-node.ts';
 import {
@@ -35,10 +35,10 @@ import {
 import { capConnections, type CapReason } from './cap-connections.ts';
 import { type AddressLimits, createDoor, type DoorRefusal } from './door.ts';
 import { followMembership } from './follow-membership.ts';
-import type { Membership, MembershipStats } from './membership.ts';
+import type { Membership, MembershipStats } from '../membership/membership.ts';
 import { latestConnection } from './latest-connection.ts';
 import { createNeighbourhood, type Neighbourhood } from './neighbourhood.ts';
-import { createNetworkMembership } from './network-membership.ts';
+import { createNetworkMembership } from '../membership/network-membership.ts';
 import { sendNotice, serveNoticeStreams } from './notice-streams.ts';
 import { originOf, peerIps } from './peer-addresses.ts';
 import { createProviderQueries } from './provider-queries.ts';
@@ -51,7 +51,7 @@ import {
 } from './router-budget.ts';
 import { serveDhtStreams } from './serve-dht-streams.ts';
 import { spareConnections } from './spare-connections.ts';
-import { keepConnected } from './staying-connected.ts';
+import { keepConnected } from '../bootstrap/bootstrap-loop.ts';
 import { createToProvider } from './to-provider.ts';
 import { watchConnections } from './watch-connections.ts';
 import { watchForTwins } from './watch-for-twins.ts';

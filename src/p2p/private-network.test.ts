@@ -2,7 +2,7 @@ import { afterEach, describe, expect, test } from 'bun:test';
 
 import { until } from '../runtime/conditions.fixture.ts';
 import { createKeyStream } from './private-network.ts';
-import { createStaticBootstrapper } from './static-bootstrapper.ts';
+import { createStaticBootstrapper } from '../bootstrap/static-bootstrapper.ts';
 import { addressOf, createTestRouters, find, stopAfterEach } from './testing/test-routers.ts';
 
 const KEY = crypto.getRandomValues(new Uint8Array(32));

@@ -12,7 +12,7 @@ import { silentLogger } from '../../../src/observe/log.ts';
 import { loadIdentity } from '../../../src/p2p/identity.ts';
 import { noiseForBun } from '../../../src/p2p/noise-for-bun.ts';
 import { createP2pRouter } from '../../../src/p2p/p2p-router.ts';
-import { createStaticBootstrapper } from '../../../src/p2p/static-bootstrapper.ts';
+import { createStaticBootstrapper } from '../../../src/bootstrap/static-bootstrapper.ts';
 import { systemClock } from '../../../src/runtime/clock.ts';
 import { serveControl } from '../cluster/control.ts';
 import type { StoreCommands } from './records-commands.ts';

@@ -3,13 +3,13 @@ import { afterEach, beforeEach, expect } from 'bun:test';
 import { createLogger, silentLogger } from '../../observe/log.ts';
 import type { Peer, Router } from '../../routing/router.ts';
 import { systemClock } from '../../runtime/clock.ts';
-import type { Bootstrapper } from '../bootstrapper.ts';
+import type { Bootstrapper } from '../../bootstrap/bootstrapper.ts';
 import type { AddressLimits } from '../door.ts';
 import { loadIdentity } from '../identity.ts';
-import type { Membership } from '../membership.ts';
+import type { Membership } from '../../membership/membership.ts';
 import { createP2pRouter, type P2pRouter, type RouterObserver } from '../p2p-router.ts';
 import type { RouterMemory } from '../router-budget.ts';
-import { createStaticBootstrapper } from '../static-bootstrapper.ts';
+import { createStaticBootstrapper } from '../../bootstrap/static-bootstrapper.ts';
 
 /** What a router of a test has different from the others. */
 export interface TestRouterOptions {

@@ -3,12 +3,12 @@ import type { Clock } from '../runtime/clock.ts';
 import { canonicalIp, isIpv4, isIpv6 } from '../runtime/ip-address.ts';
 import { setNewest } from '../runtime/set-newest.ts';
 import { createAddressRules, type AddressRulesOptions } from './address-rules.ts';
-import type { DomainAddresses, NamedAddresses } from './domain-addresses.ts';
-import { createGuestBook } from './guest-book.ts';
+import type { DomainAddresses, NamedAddresses } from '../bootstrap/domain-addresses.ts';
+import { createGuestBook } from './pending-peers.ts';
 import { createMemberSet } from './member-set.ts';
 import type { Membership, MembershipChange } from './membership.ts';
-import { createOwnNames } from './own-names.ts';
-import { createStrangerLog } from './stranger-log.ts';
+import { createOwnNames } from './endpoint-names.ts';
+import { createStrangerLog } from './denied-log.ts';
 
 const SECOND_MS = 1000;
 const MINUTE_MS = 60 * SECOND_MS;

@@ -2,8 +2,8 @@ import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
 
 import { createLogger } from '../observe/log.ts';
 import { createVirtualClock, type VirtualClock } from '../runtime/testing/virtual-clock.ts';
-import { createOwnNames, type OwnNames } from './own-names.ts';
-import { createDnsZone, type DnsZone } from './testing/dns-zone.ts';
+import { createOwnNames, type OwnNames } from './endpoint-names.ts';
+import { createDnsZone, type DnsZone } from '../bootstrap/testing/dns-zone.ts';
 
 let zone: DnsZone;
 let clock: VirtualClock;

@@ -4,9 +4,9 @@ import { createLogger } from '../observe/log.ts';
 import { parseIpNetwork } from '../runtime/ip-network.ts';
 import { createVirtualClock, type VirtualClock } from '../runtime/testing/virtual-clock.ts';
 import { createDnsMembership, type DnsMembershipOptions } from './dns-membership.ts';
-import type { NamedAddresses } from './domain-addresses.ts';
+import type { NamedAddresses } from '../bootstrap/domain-addresses.ts';
 import type { Membership, MembershipChange } from './membership.ts';
-import { createDnsZone, type DnsZone } from './testing/dns-zone.ts';
+import { createDnsZone, type DnsZone } from '../bootstrap/testing/dns-zone.ts';
 
 const SECOND_MS = 1000;
 const MINUTE_MS = 60 * SECOND_MS;

@@ -1,6 +1,6 @@
 import type { Clock } from '../runtime/clock.ts';
 import type { BootstrapPeer } from './bootstrapper.ts';
-import { MISSED_DOUBLINGS, MISSED_INITIAL_MS, MISSED_MAX_MS, MISSED_PER_PEER_MS } from './limits.ts';
+import { MISSED_DOUBLINGS, MISSED_INITIAL_MS, MISSED_MAX_MS, MISSED_PER_PEER_MS } from '../p2p/limits.ts';
 
 /** What createLookout needs. */
 export interface LookoutDeps {

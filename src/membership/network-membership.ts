@@ -3,7 +3,7 @@ import type { Clock } from '../runtime/clock.ts';
 import type { IpNetwork } from '../runtime/ip-network.ts';
 import { createAddressRules } from './address-rules.ts';
 import type { Membership } from './membership.ts';
-import { createStrangerLog } from './stranger-log.ts';
+import { createStrangerLog } from './denied-log.ts';
 
 /** What createNetworkMembership needs. */
 export interface NetworkMembershipDeps {

@@ -2,7 +2,7 @@ import type { Logger } from '../observe/log.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { isIpv4 } from '../runtime/ip-address.ts';
 import { createSlots } from '../runtime/slots.ts';
-import type { DomainAddresses } from './domain-addresses.ts';
+import type { DomainAddresses } from '../bootstrap/domain-addresses.ts';
 
 /** Questions about the names that addresses have of their own, see DomainAddresses.hasOwnName. */
 export interface OwnNames {

@@ -13,8 +13,8 @@ import {
   REBOOTSTRAP_INTERVAL_MS,
   REBOOTSTRAP_JITTER,
   TCP_TIMEOUT_MS,
-} from './limits.ts';
-import { createLookout } from './lookout.ts';
+} from '../p2p/limits.ts';
+import { createLookout } from './seed-rejoin.ts';
 
 /** The network as bootstrapping sees it. */
 export interface BootstrapNetwork {

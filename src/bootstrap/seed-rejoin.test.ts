@@ -3,7 +3,7 @@ import { describe, expect, test } from 'bun:test';
 import { orAbort } from '../runtime/or-abort.ts';
 import { createVirtualClock } from '../runtime/testing/virtual-clock.ts';
 import type { BootstrapPeer } from './bootstrapper.ts';
-import { createLookout } from './lookout.ts';
+import { createLookout } from './seed-rejoin.ts';
 
 const [SECOND_MS, MINUTE_MS] = [1000, 60_000];
 const HUB: BootstrapPeer = { id: 'hub', multiaddrs: ['/ip4/10.0.0.1/tcp/5001'] };

@@ -1,7 +1,7 @@
 import { compareIps, parseIp } from '../runtime/ip-address.ts';
 import { BootstrapError, type Bootstrapper, type BootstrapPeer, NoNodeNamedError } from './bootstrapper.ts';
 import type { DomainAddresses } from './domain-addresses.ts';
-import { DNS_PEERS_PER_FAMILY, MAX_DNS_RANKS } from './limits.ts';
+import { DNS_PEERS_PER_FAMILY, MAX_DNS_RANKS } from '../p2p/limits.ts';
 import { tcpMultiaddr } from './listen-multiaddrs.ts';
 
 /**

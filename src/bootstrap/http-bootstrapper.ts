@@ -1,6 +1,6 @@
 import { parseBootstrapDocument } from './bootstrap-document.ts';
 import { BootstrapError, type Bootstrapper } from './bootstrapper.ts';
-import { BOOTSTRAP_QUERY_TIMEOUT_MS, MAX_BOOTSTRAP_DOCUMENT_BYTES } from './limits.ts';
+import { BOOTSTRAP_QUERY_TIMEOUT_MS, MAX_BOOTSTRAP_DOCUMENT_BYTES } from '../p2p/limits.ts';
 import type { BootstrapTls } from './tls-folder.ts';
 
 /** Where to ask. */
