@@ -1,5 +1,5 @@
-import { contentMultihash, keyspacePosition } from '../../src/dht/content-key.ts';
-import { isCloserTo } from '../../src/dht/keyspace-distance.ts';
+import { contentMultihash, keyspacePosition } from '../../src/dht/wire/content-key.ts';
+import { isCloserTo } from '../../src/dht/wire/keyspace-distance.ts';
 import { quantile } from '../bench/statistics.ts';
 import { createSimCluster, type LookupOutcome, type SimCluster } from './sim-cluster.ts';
 import type { SimNode } from './sim-node.ts';

@@ -1,4 +1,4 @@
-import { contentMultihash } from '../../src/dht/content-key.ts';
+import { contentMultihash } from '../../src/dht/wire/content-key.ts';
 import { createRandom, type Random } from './random.ts';
 import { createSimNetwork, type Host, type SimNetwork } from './sim-network.ts';
 import { type SimNode, startSimNode } from './sim-node.ts';

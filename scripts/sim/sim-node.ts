@@ -4,13 +4,13 @@ import {
   type NamedPeer,
   parseAnswer,
   parsePeer,
-} from '../../src/dht/dht-message.ts';
+} from '../../src/dht/wire/dht-message.ts';
 import { createDhtNode, type DhtNode } from '../../src/dht/dht-node.ts';
-import { encodeGetProviders, parseProvidersAnswer } from '../../src/dht/get-providers-message.ts';
+import { encodeGetProviders, parseProvidersAnswer } from '../../src/dht/wire/get-providers-message.ts';
 import { MAX_MESSAGE_BYTES } from '../../src/dht/limits.ts';
-import { createMessageSplitter } from '../../src/dht/message-splitter.ts';
-import { formatPeerAddress, isUnicastIp, parsePeerAddress } from '../../src/dht/peer-address.ts';
-import { createPeerKeeping } from '../../src/dht/peer-keeping.ts';
+import { createMessageSplitter } from '../../src/dht/wire/message-splitter.ts';
+import { formatPeerAddress, isUnicastIp, parsePeerAddress } from '../../src/dht/wire/peer-address.ts';
+import { createPeerKeeping } from '../../src/dht/peers/reconnector.ts';
 import { silentLogger } from '../../src/observe/log.ts';
 import type { BootstrapNetwork } from '../../src/bootstrap/bootstrap-loop.ts';
 import { keepConnected } from '../../src/bootstrap/bootstrap-loop.ts';

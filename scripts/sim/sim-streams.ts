@@ -1,8 +1,8 @@
-import { encodePing } from '../../src/dht/add-provider-message.ts';
-import type { NamedPeer } from '../../src/dht/dht-message.ts';
+import { encodePing } from '../../src/dht/wire/add-provider-message.ts';
+import type { NamedPeer } from '../../src/dht/wire/dht-message.ts';
 import { MAX_MESSAGE_BYTES, SLOW_ANSWER_MS } from '../../src/dht/limits.ts';
-import { createMessageSplitter } from '../../src/dht/message-splitter.ts';
-import { concat } from '../../src/dht/protocol-buffers.ts';
+import { createMessageSplitter } from '../../src/dht/wire/message-splitter.ts';
+import { concat } from '../../src/dht/wire/protocol-buffers.ts';
 import {
   ANSWER_TIMEOUT_MS,
   KEEP_STREAM_MS,

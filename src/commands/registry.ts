@@ -5,7 +5,7 @@ import type { RequestHandler } from '../http/http-server.ts';
 import type { Logger } from '../observe/log.ts';
 import { createMetrics, type Metrics } from '../observe/metrics.ts';
 import { createTransferLog } from '../observe/transfer-log.ts';
-import { isLoopbackIp } from '../dht/peer-address.ts';
+import { isLoopbackIp } from '../dht/wire/peer-address.ts';
 import { isDigest } from '../oci/digest.ts';
 import { parseReference } from '../oci/reference.ts';
 import { checkNodeIp } from '../p2p/check-node-ip.ts';

@@ -4,12 +4,12 @@ import type { Clock } from '../runtime/clock.ts';
 import { orAbort } from '../runtime/or-abort.ts';
 import { setNewest } from '../runtime/set-newest.ts';
 import type { Timers } from '../runtime/timers.ts';
-import { encodeAddProviders } from './add-provider-message.ts';
-import { contentMultihash, keyspacePosition } from './content-key.ts';
-import { encodePeer, type NamedPeer } from './dht-message.ts';
-import { type CrawlNetwork, createCrawler } from './crawler.ts';
-import { createDhtResponder } from './dht-responder.ts';
-import { createHeartbeat } from './heartbeat.ts';
+import { encodeAddProviders } from './wire/add-provider-message.ts';
+import { contentMultihash, keyspacePosition } from './wire/content-key.ts';
+import { encodePeer, type NamedPeer } from './wire/dht-message.ts';
+import { type CrawlNetwork, createCrawler } from './peers/crawler.ts';
+import { createDhtResponder } from './rpc-handler.ts';
+import { createHeartbeat } from './peers/failure-detector.ts';
 import {
   CLOSER_TO_OUR_NODES,
   CONNECTION_TARGET,
@@ -30,20 +30,20 @@ import {
   SWEEP_RECORDS_INTERVAL_MS,
   TELL_PARTING_MS,
 } from './limits.ts';
-import { createLiveness, type PeerLife } from './liveness.ts';
-import { encodeNotice, parseNotice } from './notice-message.ts';
-import { createPacedDials } from './paced-dials.ts';
-import { createPeerDirectory, type PeerGate } from './peer-directory.ts';
-import { createPeerTable, type KnownPeer } from './peer-table.ts';
+import { createLiveness, type PeerLife } from './peers/liveness.ts';
+import { encodeNotice, parseNotice } from './wire/notice-message.ts';
+import { createPacedDials } from './peers/dial-limiter.ts';
+import { createPeerDirectory, type PeerGate } from './peers/peer-directory.ts';
+import { createPeerTable, type KnownPeer } from './peers/peer-table.ts';
 import {
   createProviderLookups,
   type LookupNetwork,
   type LookupObserver,
   type Provider,
-} from './provider-lookups.ts';
-import { createProviderRecords } from './provider-records.ts';
-import { createProviding, type ProvidingObserver } from './providing.ts';
-import { createWatchTurns } from './watch-turns.ts';
+} from './lookup/provider-lookups.ts';
+import { createProviderRecords } from './provide/provider-records.ts';
+import { createProviding, type ProvidingObserver } from './provide/reprovider.ts';
+import { createWatchTurns } from './peers/probe-assignment.ts';
 
 /** How a node of the DHT reaches the others. Peers are named by their ID in hex. */
 export interface DhtNetwork extends LookupNetwork, CrawlNetwork {

@@ -1,7 +1,7 @@
 import { expect, spyOn, test } from 'bun:test';
 import { multiaddr } from '@multiformats/multiaddr';
 
-import { encodePing } from '../dht/add-provider-message.ts';
+import { encodePing } from '../dht/wire/add-provider-message.ts';
 import { joinWrites } from './join-writes.ts';
 import { KAD_PROTOCOL } from './limits.ts';
 import { createRequestStream } from './request-stream.ts';

@@ -3,8 +3,8 @@ import { peerIdFromString } from '@libp2p/peer-id';
 import { CODE_P2P, multiaddr } from '@multiformats/multiaddr';
 
 import { MAX_IPS_PER_PEER } from '../dht/limits.ts';
-import { formatPeerAddress, parsePeerAddress } from '../dht/peer-address.ts';
-import { createPeerKeeping } from '../dht/peer-keeping.ts';
+import { formatPeerAddress, parsePeerAddress } from '../dht/wire/peer-address.ts';
+import { createPeerKeeping } from '../dht/peers/reconnector.ts';
 import type { Logger } from '../observe/log.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { setNewest } from '../runtime/set-newest.ts';

@@ -2,10 +2,10 @@ import type { Connection, Libp2p, Stream, StreamHandler } from '@libp2p/interfac
 import { peerIdFromMultihash } from '@libp2p/peer-id';
 import { decode as decodeMultihash } from 'multiformats/hashes/digest';
 
-import type { NamedPeer } from '../dht/dht-message.ts';
+import type { NamedPeer } from '../dht/wire/dht-message.ts';
 import type { DhtNode } from '../dht/dht-node.ts';
 import { MAX_MESSAGE_BYTES } from '../dht/limits.ts';
-import { createMessageSplitter } from '../dht/message-splitter.ts';
+import { createMessageSplitter } from '../dht/wire/message-splitter.ts';
 import { latestConnection } from './latest-connection.ts';
 import { OPEN_STREAM_TIMEOUT_MS, NOTICE_PROTOCOL } from './limits.ts';
 

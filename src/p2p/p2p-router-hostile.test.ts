@@ -3,12 +3,12 @@ import type { Stream } from '@libp2p/interface';
 import { peerIdFromString } from '@libp2p/peer-id';
 import { multiaddr } from '@multiformats/multiaddr';
 
-import { encodeAddProviders } from '../dht/add-provider-message.ts';
-import { contentMultihash } from '../dht/content-key.ts';
-import { encodeMessage, encodePeer, MESSAGE_TYPES } from '../dht/dht-message.ts';
+import { encodeAddProviders } from '../dht/wire/add-provider-message.ts';
+import { contentMultihash } from '../dht/wire/content-key.ts';
+import { encodeMessage, encodePeer, MESSAGE_TYPES } from '../dht/wire/dht-message.ts';
 import { RECORD_SHARES } from '../dht/limits.ts';
-import { encodeNotice } from '../dht/notice-message.ts';
-import { bytesField, concat, frame, numberField } from '../dht/protocol-buffers.ts';
+import { encodeNotice } from '../dht/wire/notice-message.ts';
+import { bytesField, concat, frame, numberField } from '../dht/wire/protocol-buffers.ts';
 import { until } from '../runtime/conditions.fixture.ts';
 import { KAD_PROTOCOL, NOTICE_PROTOCOL } from './limits.ts';
 import { createStaticBootstrapper } from '../bootstrap/static-bootstrapper.ts';

@@ -2,8 +2,8 @@ import { describe, expect, test } from 'bun:test';
 import { peerIdFromString } from '@libp2p/peer-id';
 import { multiaddr } from '@multiformats/multiaddr';
 
-import { contentMultihash } from '../dht/content-key.ts';
-import { encodeNotice } from '../dht/notice-message.ts';
+import { contentMultihash } from '../dht/wire/content-key.ts';
+import { encodeNotice } from '../dht/wire/notice-message.ts';
 import { until } from '../runtime/conditions.fixture.ts';
 import { NOTICE_PROTOCOL } from './limits.ts';
 import { createStaticBootstrapper } from '../bootstrap/static-bootstrapper.ts';

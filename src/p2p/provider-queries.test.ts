@@ -3,12 +3,12 @@ import type { Stream } from '@libp2p/interface';
 import { multiaddr } from '@multiformats/multiaddr';
 
 import { failureOf, until } from '../runtime/conditions.fixture.ts';
-import { contentMultihash } from '../dht/content-key.ts';
-import { encodeAddProviders } from '../dht/add-provider-message.ts';
-import { encodePeer, type NamedPeer } from '../dht/dht-message.ts';
-import { encodeGetProviders } from '../dht/get-providers-message.ts';
+import { contentMultihash } from '../dht/wire/content-key.ts';
+import { encodeAddProviders } from '../dht/wire/add-provider-message.ts';
+import { encodePeer, type NamedPeer } from '../dht/wire/dht-message.ts';
+import { encodeGetProviders } from '../dht/wire/get-providers-message.ts';
 import { ANSWER_TIMEOUT_MS, KAD_PROTOCOL } from './limits.ts';
-import { bytesField, concat, frame, numberField } from '../dht/protocol-buffers.ts';
+import { bytesField, concat, frame, numberField } from '../dht/wire/protocol-buffers.ts';
 import { orAbort } from '../runtime/or-abort.ts';
 import { createProviderQueries } from './provider-queries.ts';
 import { openWay } from './testing/losing-way.ts';

@@ -3,14 +3,20 @@ import { peerIdFromMultihash } from '@libp2p/peer-id';
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr';
 import { decode as decodeMultihash } from 'multiformats/hashes/digest';
 
-import { encodePing } from '../dht/add-provider-message.ts';
-import { encodeMessage, MESSAGE_TYPES, type NamedPeer, parseAnswer, parsePeer } from '../dht/dht-message.ts';
+import { encodePing } from '../dht/wire/add-provider-message.ts';
+import {
+  encodeMessage,
+  MESSAGE_TYPES,
+  type NamedPeer,
+  parseAnswer,
+  parsePeer,
+} from '../dht/wire/dht-message.ts';
 import {
   encodeGetProviders,
   parseProvidersAnswer,
   type ProvidersAnswer,
-} from '../dht/get-providers-message.ts';
-import { concat } from '../dht/protocol-buffers.ts';
+} from '../dht/wire/get-providers-message.ts';
+import { concat } from '../dht/wire/protocol-buffers.ts';
 import { SLOW_ANSWER_MS } from '../dht/limits.ts';
 import { setNewest } from '../runtime/set-newest.ts';
 import { latestConnection } from './latest-connection.ts';

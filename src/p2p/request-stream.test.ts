@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test';
 import type { Stream } from '@libp2p/interface';
 
 import { failureOf, until } from '../runtime/conditions.fixture.ts';
-import { frame } from '../dht/protocol-buffers.ts';
+import { frame } from '../dht/wire/protocol-buffers.ts';
 import { createRequestStream, type RequestStreamOptions, StreamLostError } from './request-stream.ts';
 
 const OPTIONS: RequestStreamOptions = {

@@ -1,6 +1,6 @@
 import type { Stream } from '@libp2p/interface';
 
-import { createMessageSplitter } from '../dht/message-splitter.ts';
+import { createMessageSplitter } from '../dht/wire/message-splitter.ts';
 
 /** The stream ended before the answer came. It may have been too old; another one may do. */
 export class StreamLostError extends Error {

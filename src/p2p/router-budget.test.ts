@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test';
 import { readFileSync } from 'node:fs';
 
-import { RECORD_TABLE_BYTES } from '../dht/record-table.ts';
+import { RECORD_TABLE_BYTES } from '../dht/provide/record-table.ts';
 import { planMemory } from '../runtime/memory/memory-plan.ts';
 import { CONNECTION_BYTES, planRouter } from './router-budget.ts';
 

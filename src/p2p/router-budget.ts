@@ -1,5 +1,5 @@
 import { MAX_PROVIDER_RECORDS } from '../dht/limits.ts';
-import { RECORD_TABLE_BYTES } from '../dht/record-table.ts';
+import { RECORD_TABLE_BYTES } from '../dht/provide/record-table.ts';
 import type { AddressLimits, DoorOptions } from './door.ts';
 import {
   CONNECTIONS_PER_ADDRESS,

@@ -2,11 +2,11 @@ import { afterEach, describe, expect, test } from 'bun:test';
 import type { Stream } from '@libp2p/interface';
 import { multiaddr } from '@multiformats/multiaddr';
 
-import { encodeAddProviders, encodePing } from '../dht/add-provider-message.ts';
-import { contentMultihash } from '../dht/content-key.ts';
-import { encodeMessage, encodePeer, MESSAGE_TYPES } from '../dht/dht-message.ts';
+import { encodeAddProviders, encodePing } from '../dht/wire/add-provider-message.ts';
+import { contentMultihash } from '../dht/wire/content-key.ts';
+import { encodeMessage, encodePeer, MESSAGE_TYPES } from '../dht/wire/dht-message.ts';
 import { MAX_MESSAGE_BYTES } from '../dht/limits.ts';
-import { bytesField, concat, frame, numberField } from '../dht/protocol-buffers.ts';
+import { bytesField, concat, frame, numberField } from '../dht/wire/protocol-buffers.ts';
 import { until } from '../runtime/conditions.fixture.ts';
 import { KAD_PROTOCOL } from './limits.ts';
 import { serveDhtStreams } from './serve-dht-streams.ts';

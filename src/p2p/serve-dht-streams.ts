@@ -2,8 +2,8 @@ import type { Connection, Stream, StreamHandler } from '@libp2p/interface';
 
 import type { DhtNode } from '../dht/dht-node.ts';
 import { MAX_MESSAGE_BYTES } from '../dht/limits.ts';
-import { createMessageReader } from '../dht/message-reader.ts';
-import { concat } from '../dht/protocol-buffers.ts';
+import { createMessageReader } from '../dht/wire/message-reader.ts';
+import { concat } from '../dht/wire/protocol-buffers.ts';
 import type { InboundFrames, WaitingStream } from './inbound-frames.ts';
 import { originOf } from './peer-addresses.ts';
 

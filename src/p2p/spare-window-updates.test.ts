@@ -2,10 +2,10 @@ import { expect, test } from 'bun:test';
 import { YamuxStream } from '@chainsafe/libp2p-yamux/stream';
 import { multiaddr } from '@multiformats/multiaddr';
 
-import { encodePing } from '../dht/add-provider-message.ts';
-import { encodeMessage, MESSAGE_TYPES } from '../dht/dht-message.ts';
-import { contentMultihash } from '../dht/content-key.ts';
-import { concat } from '../dht/protocol-buffers.ts';
+import { encodePing } from '../dht/wire/add-provider-message.ts';
+import { encodeMessage, MESSAGE_TYPES } from '../dht/wire/dht-message.ts';
+import { contentMultihash } from '../dht/wire/content-key.ts';
+import { concat } from '../dht/wire/protocol-buffers.ts';
 import { until } from '../runtime/conditions.fixture.ts';
 import { KAD_PROTOCOL } from './limits.ts';
 import { createRequestStream } from './request-stream.ts';

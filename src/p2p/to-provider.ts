@@ -1,10 +1,10 @@
 import { peerIdFromMultihash } from '@libp2p/peer-id';
 import { decode as decodeMultihash } from 'multiformats/hashes/digest';
 
-import type { NamedPeer } from '../dht/dht-message.ts';
+import type { NamedPeer } from '../dht/wire/dht-message.ts';
 import { MAX_IPS_PER_PEER, MAX_KNOWN_PEERS } from '../dht/limits.ts';
-import { parsePeerAddress } from '../dht/peer-address.ts';
-import type { Provider } from '../dht/provider-lookups.ts';
+import { parsePeerAddress } from '../dht/wire/peer-address.ts';
+import type { Provider } from '../dht/lookup/provider-lookups.ts';
 import { formatIp } from '../runtime/ip-address.ts';
 import { setNewest } from '../runtime/set-newest.ts';
 

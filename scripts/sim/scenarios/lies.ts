@@ -1,8 +1,8 @@
-import { encodeAddProviders, encodePing } from '../../../src/dht/add-provider-message.ts';
-import { contentMultihash } from '../../../src/dht/content-key.ts';
-import { encodeMessage, encodePeer, MESSAGE_TYPES, parseMessage } from '../../../src/dht/dht-message.ts';
-import { formatPeerAddress } from '../../../src/dht/peer-address.ts';
-import { concat } from '../../../src/dht/protocol-buffers.ts';
+import { encodeAddProviders, encodePing } from '../../../src/dht/wire/add-provider-message.ts';
+import { contentMultihash } from '../../../src/dht/wire/content-key.ts';
+import { encodeMessage, encodePeer, MESSAGE_TYPES, parseMessage } from '../../../src/dht/wire/dht-message.ts';
+import { formatPeerAddress } from '../../../src/dht/wire/peer-address.ts';
+import { concat } from '../../../src/dht/wire/protocol-buffers.ts';
 import { goal, nearest, pairs, type Scenario, startCluster, successOf } from '../scenario.ts';
 
 const SETTLE_MS = 3000;

@@ -1,6 +1,6 @@
 import { MAX_PEERS_PER_ANSWER, REPLICATION } from '../../../src/dht/limits.ts';
-import { encodeGetProviders, parseProvidersAnswer } from '../../../src/dht/get-providers-message.ts';
-import { contentMultihash } from '../../../src/dht/content-key.ts';
+import { encodeGetProviders, parseProvidersAnswer } from '../../../src/dht/wire/get-providers-message.ts';
+import { contentMultihash } from '../../../src/dht/wire/content-key.ts';
 import type { SimCluster } from '../sim-cluster.ts';
 import {
   goal,

@@ -1,6 +1,6 @@
-import { contentMultihash } from '../../../src/dht/content-key.ts';
+import { contentMultihash } from '../../../src/dht/wire/content-key.ts';
 import { KEEP_FOUND_MS } from '../../../src/dht/limits.ts';
-import { encodeNotice } from '../../../src/dht/notice-message.ts';
+import { encodeNotice } from '../../../src/dht/wire/notice-message.ts';
 import { goal, nearest, type Scenario, startCluster, successOf } from '../scenario.ts';
 
 const KEYS = 20;

@@ -4,8 +4,8 @@ import type { Libp2p } from '@libp2p/interface';
 import { tcp } from '@libp2p/tcp';
 import { createLibp2p } from 'libp2p';
 
-import { encodeMessage, MESSAGE_TYPES } from '../../dht/dht-message.ts';
-import { createMessageReader } from '../../dht/message-reader.ts';
+import { encodeMessage, MESSAGE_TYPES } from '../../dht/wire/dht-message.ts';
+import { createMessageReader } from '../../dht/wire/message-reader.ts';
 import { MAX_MESSAGE_BYTES } from '../../dht/limits.ts';
 import { KAD_PROTOCOL } from '../limits.ts';
 import { noiseForBun } from '../noise-for-bun.ts';

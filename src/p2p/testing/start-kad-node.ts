@@ -1,10 +1,10 @@
 import { peerIdFromPrivateKey } from '@libp2p/peer-id';
 import { multiaddr } from '@multiformats/multiaddr';
 
-import { createDhtResponder } from '../../dht/dht-responder.ts';
-import { encodePeer } from '../../dht/dht-message.ts';
-import { createPeerTable, type PeerTable } from '../../dht/peer-table.ts';
-import { createProviderRecords, type ProviderRecords } from '../../dht/provider-records.ts';
+import { createDhtResponder } from '../../dht/rpc-handler.ts';
+import { encodePeer } from '../../dht/wire/dht-message.ts';
+import { createPeerTable, type PeerTable } from '../../dht/peers/peer-table.ts';
+import { createProviderRecords, type ProviderRecords } from '../../dht/provide/provider-records.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { systemTimers } from '../../runtime/timers.ts';
 import { loadIdentity } from '../identity.ts';

@@ -1,0 +1,249 @@
+import { describe, expect, test } from 'bun:test';
+
+import { until } from '../../runtime/conditions.fixture.ts';
+import { systemTimers } from '../../runtime/timers.ts';
+import { contentMultihash } from '../wire/content-key.ts';
+import type { NamedPeer } from '../wire/dht-message.ts';
+import type { ProvidersAnswer } from '../wire/get-providers-message.ts';
+import { KEEP_FOUND_MS, KEEP_MISS_MS } from '../limits.ts';
+import { createLiveness } from '../peers/liveness.ts';
+import { createPeerTable } from '../peers/peer-table.ts';
+import { createProviderLookups, type LookupOutcome } from './provider-lookups.ts';
+import { createProviderRecords } from '../provide/provider-records.ts';
+
+const NEVER = new AbortController().signal;
+const KEY = 'sha256:x';
+
+/** A peer whose ID and only address are the number. */
+const peer = (number: number): NamedPeer => ({
+  id: Uint8Array.of(number),
+  addresses: [Uint8Array.of(number)],
+});
+const nameOf = (number: number) => peer(number).id.toHex();
+
+/** Lookups of node 0, which knows `neighbours`. `answer` is what each of them says. */
+function setUp(neighbours: readonly number[]) {
+  let nowMs = 1000;
+  const clock = { nowMs: () => nowMs };
+  const [records, peers, liveness] = [
+    createProviderRecords(clock),
+    createPeerTable(Uint8Array.of(0)),
+    createLiveness(clock),
+  ];
+  for (const number of neighbours) {
+    const { id, addresses } = peer(number);
+    peers.put(id, { addresses, isConnected: true });
+  }
+  const state = {
+    asked: 0,
+    outcomes: [] as LookupOutcome[],
+    dead: [] as string[],
+    /** Those who were not heard for long, and whether they answer. */
+    quiet: new Map<string, Promise<boolean>>(),
+    answer: async (): Promise<ProvidersAnswer> => ({ providers: [], closer: [] }),
+  };
+  const lookups = createProviderLookups({
+    self: Uint8Array.of(0),
+    network: {
+      async ask() {
+        state.asked++;
+        return state.answer();
+      },
+      isSilent: () => false,
+    },
+    records,
+    peers,
+    describe: (name) => peers.get(name),
+    liveness,
+    heartbeat: {
+      isQuiet: (name) => state.quiet.has(name),
+      confirm: async (name) => state.quiet.get(name) ?? true,
+    },
+    toProvider: ({ id, addresses: [address] }) =>
+      address === undefined
+        ? undefined
+        : { id: `P${id[0]}`, name: id.toHex(), addresses: [`10.0.0.${address[0]}`] },
+    onDeadNamed: ({ id }) => state.dead.push(id.toHex()),
+    observer: { walkEnded() {}, lookupEnded: (outcome) => state.outcomes.push(outcome) },
+    clock,
+    timers: systemTimers,
+  });
+  const find = async (limit = 20, signal = NEVER) =>
+    (await Array.fromAsync(lookups.lookup(KEY, { signal, limit }))).map(({ id }) => id);
+  return {
+    state,
+    lookups,
+    records,
+    peers,
+    liveness,
+    find,
+    says: (...providers: number[]) => {
+      state.answer = async () => ({ providers: providers.map(peer), closer: [] });
+    },
+    pass: (ms: number) => void (nowMs += ms),
+  };
+}
+
+describe('createProviderLookups()', () => {
+  test('lookup() yields what neighbours say, each provider once and never this node', async () => {
+    const { find, says } = setUp([1, 2, 3]);
+    says(7, 0, 8);
+    expect((await find()).sort()).toEqual(['P7', 'P8']);
+    expect(await find(1)).toEqual(['P7']);
+    expect(await find(0)).toEqual([]);
+  });
+
+  test('lookup() yields what this node has recorded first, and asks nobody if that is enough', async () => {
+    const { find, says, records, state } = setUp([1, 2]);
+    for (const number of [1, 9, 0]) records.add(contentMultihash(KEY), nameOf(number));
+    says(7);
+    // 9 is not known, so that nobody can say where it is.
+    expect(await find(1)).toEqual(['P1']);
+    expect([state.asked, state.outcomes]).toEqual([0, ['record']]);
+    expect(await find()).toEqual(['P1', 'P7']);
+  });
+
+  test('lookup() yields at once what was found a moment ago, and goes on only when more is wanted', async () => {
+    const { find, says, state, pass, lookups } = setUp([1]);
+    says(7);
+    await find();
+    says(8);
+    const [first] = await Array.fromAsync(lookups.lookup(KEY, { signal: NEVER, limit: 1 }));
+    expect([first?.id, state.asked, state.outcomes]).toEqual(['P7', 1, ['network', 'kept']]);
+    expect(await find()).toEqual(['P7', 'P8']);
+    pass(KEEP_FOUND_MS + 1);
+    expect(await find()).toEqual(['P8']);
+  });
+
+  test('lookup() does not ask again for a moment when there was nobody', async () => {
+    const { find, says, state, pass } = setUp([1]);
+    expect(await find()).toEqual([]);
+    says(7);
+    expect([await find(), state.asked]).toEqual([[], 1]);
+    pass(KEEP_MISS_MS + 1);
+    expect([await find(), state.asked]).toEqual([['P7'], 2]);
+    expect(state.outcomes).toEqual(['nobody', 'nobody', 'network']);
+  });
+
+  test('lookup() leaves out who is dead, whatever the records say, and takes back who returns', async () => {
+    const { find, says, liveness, records, state } = setUp([1, 2]);
+    records.add(contentMultihash(KEY), nameOf(1));
+    says(7, 8);
+    liveness.connected(nameOf(7));
+    liveness.died(nameOf(7));
+    liveness.died(nameOf(1));
+    expect(await find()).toEqual(['P8']);
+    expect(state.dead).toEqual([nameOf(1), nameOf(7)]);
+    liveness.connected(nameOf(7));
+    liveness.connected(nameOf(1));
+    expect((await find()).sort()).toEqual(['P1', 'P7', 'P8']);
+  });
+
+  test('lookup() believes of who is connected what it says itself, not where others say that it is', async () => {
+    const { lookups, state, peers, liveness } = setUp([1]);
+    const addresses = async () =>
+      (await Array.fromAsync(lookups.lookup(KEY, { signal: NEVER, limit: 20 }))).map((each) =>
+        each.addresses.join(),
+      );
+    state.answer = async () => ({
+      providers: [7, 8].map((number) => ({ id: peer(number).id, addresses: [Uint8Array.of(66)] })),
+      closer: [],
+    });
+    peers.put(peer(7).id, { addresses: peer(7).addresses, isConnected: true });
+    liveness.connected(nameOf(7));
+    peers.put(peer(8).id, { addresses: peer(8).addresses });
+    expect(await addresses()).toEqual(['10.0.0.7', '10.0.0.66']);
+  });
+
+  test('lookup() yields those last whose connection has just ended', async () => {
+    const { find, says, liveness } = setUp([1]);
+    liveness.lost(nameOf(7));
+    says(7, 8);
+    expect(await find()).toEqual(['P8', 'P7']);
+  });
+
+  test('lookup() yields one that is quiet when it has answered, and leaves it out when it does not', async () => {
+    const { find, says, liveness, records, state, pass } = setUp([1, 2]);
+    const answer = Promise.withResolvers<boolean>();
+    for (const number of [1, 7]) liveness.connected(nameOf(number));
+    records.add(contentMultihash(KEY), nameOf(1));
+    state.quiet.set(nameOf(1), answer.promise);
+    state.quiet.set(nameOf(7), Promise.resolve(false));
+    says(7, 8);
+    const found = find();
+    await until(() => state.asked === 2);
+    answer.resolve(true);
+    expect(await found).toEqual(['P8', 'P1']);
+    // It may be quiet again: what was found a moment ago is no reason not to ask.
+    state.quiet.set(nameOf(1), Promise.resolve(false));
+    expect(await find()).toEqual(['P8']);
+    state.quiet.clear();
+    pass(KEEP_FOUND_MS + 1);
+    expect((await find()).sort()).toEqual(['P1', 'P7', 'P8']);
+  });
+
+  test('lookup() ends when the signal aborts while one that is quiet does not answer', async () => {
+    const { find, liveness, records, state } = setUp([1]);
+    liveness.connected(nameOf(1));
+    records.add(contentMultihash(KEY), nameOf(1));
+    const answer = Promise.withResolvers<boolean>();
+    state.quiet.set(nameOf(1), answer.promise);
+    const abort = new AbortController();
+    const found = find(20, abort.signal);
+    await until(() => state.asked === 1);
+    abort.abort();
+    expect(await found).toEqual([]);
+    answer.resolve(true);
+  });
+
+  test('lookup() asks nobody who is dead', async () => {
+    const { find, says, liveness, state } = setUp([1, 2]);
+    liveness.died(nameOf(1));
+    liveness.died(nameOf(2));
+    says(7);
+    expect([await find(), state.asked]).toEqual([[], 0]);
+  });
+
+  test('lookup() asks nobody who is dead when another one names it as close', async () => {
+    const { find, liveness, state } = setUp([1]);
+    liveness.died(nameOf(2));
+    state.answer = async () => ({ providers: [], closer: [peer(2), peer(3)] });
+    expect([await find(), state.asked]).toEqual([[], 2]);
+  });
+
+  test('lookup() of one key at a time is one walk', async () => {
+    const { find, says, state } = setUp([1]);
+    says(7);
+    expect(await Promise.all(Array.from({ length: 30 }, async () => find()))).toEqual(
+      Array.from({ length: 30 }, () => ['P7']),
+    );
+    expect(state.asked).toBe(1);
+  });
+
+  test('lookup() ends when the signal aborts while nobody answers, and at once', async () => {
+    const { find, state } = setUp([1]);
+    state.answer = async () => new Promise(() => {});
+    const abort = new AbortController();
+    const ended = find(20, abort.signal);
+    await until(() => state.asked === 1);
+    abort.abort();
+    expect(await ended).toEqual([]);
+  });
+
+  test('lookup() ends when nobody answers', async () => {
+    const { find, state } = setUp([1]);
+    state.answer = async () => new Promise(() => {});
+    expect(await find()).toEqual([]);
+  });
+
+  test('peerJoined() lets lookups ask further than a peer that may lack records', async () => {
+    const { find, lookups, state, pass } = setUp([1, 2, 3, 4, 5, 6]);
+    for (const number of [1, 2, 3]) lookups.peerJoined(nameOf(number));
+    await find();
+    expect(state.asked).toBeGreaterThan(3);
+    pass(4000);
+    state.asked = 0;
+    await find();
+    expect(state.asked).toBe(3);
+  });
+});

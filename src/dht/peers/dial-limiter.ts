@@ -1,0 +1,97 @@
+import type { Clock } from '../../runtime/clock.ts';
+import { orAbort } from '../../runtime/or-abort.ts';
+import { createSlots } from '../../runtime/slots.ts';
+import type { NamedPeer } from '../wire/dht-message.ts';
+import {
+  CONCURRENT_DIALS,
+  DIAL_PLACE_MS,
+  DIAL_REST,
+  DIAL_REST_MAX_MS,
+  EASY_DIAL_MS,
+  FAILED_DIAL_REST_MAX_MS,
+} from '../limits.ts';
+
+/** What createPacedDials needs. */
+export interface PacedDialsDeps {
+  /** Connects to the peer; rejects when it cannot be reached, or is somebody else. */
+  readonly connect: (peer: NamedPeer) => Promise<void>;
+  readonly isConnected: (peer: NamedPeer) => boolean;
+  readonly clock: Clock;
+  /** Ends the rests. */
+  readonly signal: AbortSignal;
+  /** A number from 0 up to, not including, 1. */
+  readonly random: () => number;
+}
+
+/** Connects to peers at a pace, see createPacedDials. */
+export interface PacedDials {
+  /** Resolves when there is a connection; rejects when the dial fails, or the signal aborts. */
+  connect(peer: NamedPeer): Promise<void>;
+  /** The peer of this name is connected, whoever dialled: who waits for that need not wait for its turn. */
+  connected(name: string): void;
+}
+
+/**
+ * Connects to peers a few at a time, each dial with a rest behind it that grows with what it took: a handshake costs both
+ * sides tens of milliseconds of CPU, and nodes that are busy with each other's would never be done.
+ */
+export function createPacedDials({
+  connect,
+  isConnected,
+  clock,
+  signal,
+  random,
+}: PacedDialsDeps): PacedDials {
+  const slots = createSlots(CONCURRENT_DIALS);
+  const waiting = new Map<string, Set<() => void>>();
+
+  const dial = async (
+    peer: NamedPeer,
+    { resolve, reject }: Pick<PromiseWithResolvers<void>, 'resolve' | 'reject'>,
+  ) => {
+    if (signal.aborted) return;
+    if (isConnected(peer)) {
+      resolve();
+      return;
+    }
+    const startedMs = clock.nowMs();
+    const ended = new AbortController();
+    let isThere = true;
+    const dialled = connect(peer).then(resolve, (error: unknown) => {
+      isThere = false;
+      reject(error instanceof Error ? error : new Error(String(error)));
+    });
+    void dialled.then(() => ended.abort());
+    await clock.sleep(DIAL_PLACE_MS, AbortSignal.any([signal, ended.signal])).catch(() => {});
+    if (!ended.signal.aborted) return;
+    const restMs = restAfter(clock.nowMs() - startedMs, isThere);
+    await clock.sleep(restMs * (1 - random() / 2), signal).catch(() => {});
+  };
+  return {
+    async connect(peer) {
+      if (isConnected(peer)) return;
+      signal.throwIfAborted();
+      const { promise, resolve, reject } = Promise.withResolvers<void>();
+      const name = peer.id.toHex();
+      const waiters = waiting.get(name) ?? new Set();
+      waiting.set(name, waiters.add(resolve));
+      void slots.use(async () => dial(peer, { resolve, reject }));
+      try {
+        await orAbort(promise, signal);
+      } finally {
+        waiters.delete(resolve);
+        if (waiters.size === 0 && waiting.get(name) === waiters) waiting.delete(name);
+      }
+    },
+    connected(name) {
+      for (const resolve of waiting.get(name) ?? []) resolve();
+    },
+  };
+}
+
+/** How long a dial that took so many ms is rested after. Who is not there is not busy. */
+function restAfter(tookMs: number, isThere: boolean): number {
+  const restMs = DIAL_REST * tookMs;
+  if (!isThere) return Math.min(restMs, FAILED_DIAL_REST_MAX_MS);
+  return Math.min(restMs * Math.max(1, tookMs / EASY_DIAL_MS), DIAL_REST_MAX_MS);
+}

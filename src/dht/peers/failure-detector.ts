@@ -1,0 +1,250 @@
+import type { Clock } from '../../runtime/clock.ts';
+import { createDeadline } from '../../runtime/deadline.ts';
+import { orAbort } from '../../runtime/or-abort.ts';
+import {
+  BUSY_TICK_MS,
+  GIVE_UP_AFTER_MS,
+  LATE_TICK_MS,
+  PING_AFTER_MS,
+  PING_LOOK_MIN_MS,
+  PING_TICK_MS,
+  PING_TIMEOUT_MS,
+  QUIET_AFTER_MS,
+  STRAIN_PATIENCE,
+  SUSPECT_AFTER_MS,
+  SUSPICION_PAUSE_MS,
+  USUAL_LATENESS_MS,
+} from '../limits.ts';
+
+/** What createHeartbeat needs. Peers are named by any string. */
+export interface HeartbeatDeps {
+  readonly clock: Clock;
+  /** The peers that are connected. */
+  readonly connected: () => Iterable<string>;
+  /**
+   * How long the peer may be quiet until this node asks it, in ms; Infinity if others do; undefined if nobody knows whose
+   * turn it is. Default PING_AFTER_MS.
+   */
+  readonly askAfterMs?: (peer: string) => number | undefined;
+  /** How long one may be quiet of whom that is not known, in ms. Default QUIET_AFTER_MS. */
+  readonly pingAloneAfterMs?: () => number;
+  /** Peers that this node watches do not answer: others may want to ask for themselves. */
+  readonly onSuspicion?: (peers: readonly string[]) => void;
+  /** Asks the peer whether it is there; resolves when it answers, whenever that is. */
+  readonly ping: (peer: string) => Promise<void>;
+  /** The peer answered again after it had been silent. */
+  readonly onBack: (peer: string) => void;
+  /** The peer is connected and does not answer. */
+  readonly onSilent: (peer: string) => void;
+  /** The peer has not answered for a minute. */
+  readonly onGivenUp: (peer: string) => void;
+}
+
+/** Tells which connected peers are there: one that hangs, or whose machine is gone, ends no connection. */
+export interface Heartbeat {
+  /** Something came from the peer. */
+  heard(peer: string): void;
+  /** Another node says that the peer does not answer: it is asked, unless it was heard just now. */
+  suspect(peer: string): void;
+  /** The same when it is this node that doubts: it had no answer, or has not heard it for long. The others do not know yet. */
+  doubt(peer: string): void;
+  /**
+   * True for one that nobody may have asked for a while, as far as this node knows: it is not connected to all nodes, and
+   * does not know whose turn it is.
+   */
+  isQuiet(peer: string): boolean;
+  /** Asks the peer now. False when it does not answer in time. */
+  confirm(peer: string): Promise<boolean>;
+  /** Looks after the peers until the signal aborts. */
+  run(signal: AbortSignal): Promise<void>;
+}
+
+interface Pulse {
+  heardMs: number;
+  /** When the question was asked that is still open. */
+  askedMs: number | undefined;
+  /** When the first one was asked that it has not answered. */
+  openMs: number;
+  /** Resolves to whether it was answered. */
+  answer: Promise<boolean>;
+  hasFailed: boolean;
+  /** The question was open while this node stood still: that it failed says nothing. */
+  isExcused: boolean;
+  isSuspected: boolean;
+  isSilent: boolean;
+}
+
+/**
+ * Asks only who was not heard for a while, and of those only whom it is this node's turn to ask, and whom others
+ * suspect. Each node believes its own eyes only: that others say that a peer does not answer makes it ask, no more.
+ */
+export function createHeartbeat({
+  clock,
+  connected,
+  askAfterMs = () => PING_AFTER_MS,
+  pingAloneAfterMs = () => QUIET_AFTER_MS,
+  onSuspicion = () => {},
+  ping,
+  onBack,
+  onSilent,
+  onGivenUp,
+}: HeartbeatDeps): Heartbeat {
+  const pulses = new Map<string, Pulse>();
+  /**
+   * How late this node's own timers were lately, in ms, half as much a second later. Where many share few cores the
+   * others' are as late.
+   */
+  let strainMs = 0;
+  /** How long to wait for what takes no longer than `ms` where nobody is busy. */
+  const patience = (ms: number) => ms + STRAIN_PATIENCE * strainMs;
+
+  const isWatched = (peer: string) => Number.isFinite(askAfterMs(peer) ?? Infinity);
+  const heard = (peer: string) => {
+    const pulse = pulses.get(peer);
+    if (pulse === undefined) return;
+    pulse.heardMs = clock.nowMs();
+    pulse.askedMs = undefined;
+    pulse.isSuspected = false;
+    if (!pulse.isSilent) return;
+    pulse.isSilent = false;
+    onBack(peer);
+  };
+  const ask = (peer: string, pulse: Pulse, nowMs: number) => {
+    if (pulse.askedMs === undefined) pulse.openMs = nowMs;
+    pulse.askedMs = nowMs;
+    pulse.hasFailed = false;
+    pulse.isExcused = false;
+    pulse.answer = ping(peer).then(
+      () => {
+        heard(peer);
+        return true;
+      },
+      // The next look decides.
+      () => {
+        pulse.hasFailed = true;
+        return false;
+      },
+    );
+  };
+  const look = (peer: string, nowMs: number) => {
+    let pulse = pulses.get(peer);
+    if (pulse === undefined) {
+      pulse = {
+        heardMs: nowMs,
+        askedMs: undefined,
+        openMs: nowMs,
+        answer: Promise.resolve(true),
+        hasFailed: false,
+        isExcused: false,
+        isSuspected: false,
+        isSilent: false,
+      };
+      pulses.set(peer, pulse);
+    }
+    if (pulse.askedMs === undefined) {
+      const quietMs = nowMs - pulse.heardMs;
+      if (quietMs < PING_AFTER_MS) return;
+      if (quietMs >= (askAfterMs(peer) ?? pingAloneAfterMs())) ask(peer, pulse, nowMs);
+      return;
+    }
+    if (pulse.isExcused && pulse.hasFailed) ask(peer, pulse, nowMs);
+    if (nowMs - pulse.askedMs < patience(PING_TIMEOUT_MS)) return;
+    if (!pulse.isSilent) {
+      pulse.isSilent = true;
+      onSilent(peer);
+    }
+    if (nowMs - pulse.openMs >= GIVE_UP_AFTER_MS) {
+      pulses.delete(peer);
+      onGivenUp(peer);
+    } else if (pulse.hasFailed) ask(peer, pulse, nowMs);
+  };
+  /** Once for each time that a peer falls silent, in one message for all. */
+  const alarm = (nowMs: number) => {
+    const suspects: string[] = [];
+    for (const [peer, pulse] of pulses) {
+      if (pulse.isSuspected || pulse.askedMs === undefined) continue;
+      if (nowMs - pulse.openMs < patience(SUSPECT_AFTER_MS) || !isWatched(peer)) continue;
+      pulse.isSuspected = true;
+      suspects.push(peer);
+    }
+    if (suspects.length > 0) onSuspicion(suspects);
+  };
+  const forgetOthers = () => {
+    const names = new Set(connected());
+    for (const peer of pulses.keys()) if (!names.has(peer)) pulses.delete(peer);
+  };
+  /** Time until the next look, in ms: a tick, or less when an answer is overdue before that. */
+  const untilNextLook = (nowMs: number) => {
+    let dueMs = Infinity;
+    for (const [peer, { askedMs, openMs, isSuspected, isSilent }] of pulses) {
+      if (askedMs === undefined) continue;
+      if (!isSilent) dueMs = Math.min(dueMs, askedMs + patience(PING_TIMEOUT_MS));
+      const isToBeTold = !isSuspected && strainMs < LATE_TICK_MS && isWatched(peer);
+      if (isToBeTold) dueMs = Math.min(dueMs, openMs + patience(SUSPECT_AFTER_MS));
+    }
+    const dueInMs = dueMs - nowMs;
+    // No tick so shortly before it that the next look would come too late for it.
+    if (dueInMs > PING_TICK_MS + PING_LOOK_MIN_MS) return PING_TICK_MS;
+    // Timers may come a part of a ms too early: then there would be nothing to see yet.
+    return Math.max(PING_LOOK_MIN_MS, Math.ceil(dueInMs) + 1);
+  };
+  /** Gives everybody who was asked another chance: it is this node that was not there. */
+  const excuse = (nowMs: number) => {
+    for (const pulse of pulses.values()) {
+      if (pulse.askedMs === undefined) continue;
+      pulse.askedMs = nowMs;
+      pulse.openMs = nowMs;
+      pulse.isExcused = true;
+    }
+  };
+
+  const check = (peer: string, othersKnow: boolean) => {
+    const pulse = pulses.get(peer);
+    const nowMs = clock.nowMs();
+    if (pulse === undefined || pulse.askedMs !== undefined) return;
+    if (nowMs - pulse.heardMs < SUSPICION_PAUSE_MS) return;
+    pulse.isSuspected = othersKnow;
+    ask(peer, pulse, nowMs);
+  };
+
+  return {
+    heard,
+    suspect: (peer) => check(peer, true),
+    doubt: (peer) => check(peer, false),
+    isQuiet(peer) {
+      const pulse = pulses.get(peer);
+      if (pulse === undefined || clock.nowMs() - pulse.heardMs < QUIET_AFTER_MS) return false;
+      return askAfterMs(peer) === undefined;
+    },
+    async confirm(peer) {
+      const pulse = pulses.get(peer);
+      if (pulse === undefined) return true;
+      // A question that could not even be put says nothing of the peer.
+      if (pulse.askedMs === undefined || pulse.hasFailed) ask(peer, pulse, clock.nowMs());
+      using deadline = createDeadline(clock, patience(PING_TIMEOUT_MS));
+      return await orAbort(pulse.answer, deadline.signal).catch(() => false);
+    },
+    async run(signal) {
+      while (!signal.aborted) {
+        const beforeMs = clock.nowMs();
+        const waitMs = untilNextLook(beforeMs);
+        await clock.sleep(waitMs, signal).catch(() => {});
+        if (signal.aborted) return;
+        const nowMs = clock.nowMs();
+        const lateMs = nowMs - beforeMs - waitMs;
+        const pastMs = strainMs * 0.5 ** ((nowMs - beforeMs) / PING_TICK_MS);
+        const isLate = lateMs > USUAL_LATENESS_MS;
+        // Longer pauses are excused, below.
+        strainMs = Math.max(isLate ? Math.min(lateMs, BUSY_TICK_MS) : 0, pastMs);
+        if (lateMs > BUSY_TICK_MS) excuse(nowMs);
+        let count = 0;
+        for (const peer of connected()) {
+          look(peer, nowMs);
+          count++;
+        }
+        if (pulses.size > count) forgetOthers();
+        if (strainMs < LATE_TICK_MS) alarm(nowMs);
+      }
+    },
+  };
+}

@@ -1,0 +1,67 @@
+import { isCloserTo } from '../wire/keyspace-distance.ts';
+import { PING_AFTER_MS, PING_NEXT_AFTER_MS, WATCH_TURNS_MS, WATCHERS_PER_PEER } from '../limits.ts';
+import type { PeerTable } from './peer-table.ts';
+
+/** Whose turn it is to ask a peer whether it is there. */
+export interface WatchTurns {
+  /**
+   * How long the peer may be quiet until this node asks it, in ms: Infinity where it is the turn of others, undefined where
+   * it cannot be told whose it is: everybody asks then, less often.
+   */
+  askAfterMs(peer: string): number | undefined;
+}
+
+/** What createWatchTurns needs. */
+export interface WatchTurnsDeps {
+  /** This node's place in the keyspace. */
+  readonly position: Uint8Array;
+  readonly peers: Pick<PeerTable, 'all' | 'size'>;
+  /** True for a peer that can say that another one does not answer, and is believed to be there. */
+  readonly canWatch: (peer: string) => boolean;
+  /** True for a peer whose connection has just ended: it will be connected again soon, or is gone. */
+  readonly isDoubtful: (peer: string) => boolean;
+  readonly nowMs: () => number;
+}
+
+/**
+ * Makes the turns: a peer is asked by the few nodes that are closest to it in the keyspace, who tell the others. All
+ * nodes that are connected to all others come to the same result without a word. One that is not connected to
+ * everybody cannot know who is.
+ */
+export function createWatchTurns({
+  position,
+  peers,
+  canWatch,
+  isDoubtful,
+  nowMs,
+}: WatchTurnsDeps): WatchTurns {
+  let mine: ReadonlyMap<string, number> | undefined;
+  let [countedMs, countedPeers] = [-Infinity, 0];
+
+  const count = (): ReadonlyMap<string, number> | undefined => {
+    const all = [...peers.all()];
+    if (all.some(({ name, isConnected }) => !isConnected && !isDoubtful(name))) return undefined;
+    const watchers = all.filter(({ name }) => canWatch(name));
+    const turns = new Map<string, number>();
+    for (const peer of all) {
+      let closer = 0;
+      for (const watcher of watchers) {
+        if (watcher === peer || !isCloserTo(peer.position, watcher.position, position)) continue;
+        closer++;
+        if (closer >= WATCHERS_PER_PEER) break;
+      }
+      if (closer < WATCHERS_PER_PEER) turns.set(peer.name, closer === 0 ? PING_AFTER_MS : PING_NEXT_AFTER_MS);
+    }
+    return turns;
+  };
+
+  return {
+    askAfterMs(peer) {
+      if (nowMs() - countedMs >= WATCH_TURNS_MS || peers.size !== countedPeers) {
+        mine = count();
+        [countedMs, countedPeers] = [nowMs(), peers.size];
+      }
+      return mine === undefined ? undefined : (mine.get(peer) ?? Infinity);
+    },
+  };
+}

@@ -1,0 +1,149 @@
+import { describe, expect, test } from 'bun:test';
+
+import { silentLogger } from '../../observe/log.ts';
+import { createVirtualClock } from '../../runtime/testing/virtual-clock.ts';
+import {
+  CONCURRENT_RECONNECTS,
+  PROBE_MAX_MS,
+  RECONNECT_ATTEMPTS,
+  RECONNECT_INITIAL_MS,
+  RECONNECT_MAX_MS,
+} from '../limits.ts';
+import { createPeerKeeping } from './reconnector.ts';
+
+/** Longer than all tries to reach one peer take. */
+const ALL_TRIES_MS = RECONNECT_ATTEMPTS * RECONNECT_MAX_MS;
+
+function start(dial: (peer: string) => Promise<void>) {
+  const clock = createVirtualClock();
+  const connected = new Set<string>();
+  const seen = {
+    dials: 0,
+    dialledAt: [] as number[],
+    unreachable: [] as string[],
+    closed: [] as string[],
+    unlisted: [] as string[],
+  };
+  const keeping = createPeerKeeping({
+    network: {
+      isConnected: (peer) => connected.has(peer),
+      async dial(peer, addresses) {
+        seen.dials++;
+        seen.dialledAt.push(addresses.length);
+        await dial(peer);
+        connected.add(peer);
+      },
+      close: (peer) => seen.closed.push(peer),
+      unlist: (peer) => seen.unlisted.push(peer),
+    },
+    logger: silentLogger,
+    clock,
+    onUnreachable: (peer) => seen.unreachable.push(peer),
+    random: () => 0,
+  });
+  return { clock, connected, keeping, seen };
+}
+
+const refuse = async () => {
+  throw new Error('Connection refused');
+};
+
+describe('createPeerKeeping()', () => {
+  test('dials a peer again that lost its connection, and takes it out of the table meanwhile', async () => {
+    const { clock, connected, keeping, seen } = start(async () => {});
+    keeping.disconnected('A');
+    expect(seen.unlisted).toEqual(['A']);
+    await clock.advance(ALL_TRIES_MS);
+    expect(connected.has('A')).toBe(true);
+    expect([seen.dials, seen.unreachable]).toEqual([1, []]);
+    await keeping[Symbol.asyncDispose]();
+  });
+
+  test('dials few at a time when all are lost together', async () => {
+    let dialling = 0;
+    let most = 0;
+    const { clock, connected, keeping } = start(async () => {
+      most = Math.max(most, ++dialling);
+      await clock.sleep(100);
+      dialling--;
+    });
+    for (let peer = 0; peer < 100; peer++) keeping.disconnected(String(peer));
+    await clock.advance(RECONNECT_INITIAL_MS + (100 / CONCURRENT_RECONNECTS + 1) * 100);
+    expect([connected.size, most]).toEqual([100, CONCURRENT_RECONNECTS]);
+    await keeping[Symbol.asyncDispose]();
+  });
+
+  test('says of one that cannot be dialled that it is unreachable, and stops after a while', async () => {
+    const { clock, keeping, seen } = start(refuse);
+    keeping.disconnected('A');
+    await clock.advance(2 * ALL_TRIES_MS);
+    expect(seen.dials).toBe(RECONNECT_ATTEMPTS);
+    expect(seen.unreachable).toHaveLength(RECONNECT_ATTEMPTS);
+    await keeping[Symbol.asyncDispose]();
+  });
+
+  test('says nothing of one that came by itself while it was dialled where it was before', async () => {
+    const { clock, connected, keeping, seen } = start(async (peer) => {
+      connected.add(peer);
+      await refuse();
+    });
+    keeping.disconnected('A');
+    await clock.advance(ALL_TRIES_MS);
+    expect([seen.dials, seen.unreachable]).toEqual([1, []]);
+    connected.clear();
+    keeping.probe('B', []);
+    await clock.advance(1);
+    expect(seen.unreachable).toEqual([]);
+    await keeping[Symbol.asyncDispose]();
+  });
+
+  test('dials a peer that is dialled again where others say meanwhile that it is', async () => {
+    const { clock, keeping, seen } = start(refuse);
+    keeping.disconnected('A');
+    await clock.advance(RECONNECT_INITIAL_MS);
+    keeping.probe('A', [Uint8Array.of(1)]);
+    await clock.advance(2 * ALL_TRIES_MS);
+    expect(seen.dialledAt).toEqual([0, ...Array.from({ length: RECONNECT_ATTEMPTS - 1 }, () => 1)]);
+    await keeping[Symbol.asyncDispose]();
+  });
+
+  test('stops dialling one that says that it leaves after its connection has ended', async () => {
+    const { clock, keeping, seen } = start(refuse);
+    keeping.disconnected('A');
+    keeping.drop('A');
+    await clock.advance(2 * ALL_TRIES_MS);
+    expect(seen.dials).toBe(0);
+    keeping.probe('A', []);
+    keeping.disconnected('B');
+    await clock.advance(RECONNECT_INITIAL_MS);
+    expect(seen.dials).toBe(2);
+    await keeping[Symbol.asyncDispose]();
+  });
+
+  test('probes a peer that is named all the time ever more rarely', async () => {
+    const { clock, keeping, seen } = start(refuse);
+    for (let second = 0; second < 600; second++) {
+      keeping.probe('A', []);
+      await clock.advance(1000);
+    }
+    const inTenMinutes = 600_000 / PROBE_MAX_MS;
+    expect(seen.dials).toBeGreaterThan(inTenMinutes);
+    expect(seen.dials).toBeLessThan(inTenMinutes + 10);
+    await keeping[Symbol.asyncDispose]();
+  });
+
+  test('does not dial one that has left, until it is probed', async () => {
+    const { clock, connected, keeping, seen } = start(async () => {});
+    connected.add('A');
+    keeping.drop('A');
+    expect(seen.closed).toEqual(['A']);
+    connected.delete('A');
+    keeping.disconnected('A');
+    await clock.advance(ALL_TRIES_MS);
+    expect(seen.dials).toBe(0);
+    keeping.probe('A', []);
+    await clock.advance(1);
+    expect(seen.dials).toBe(1);
+    await keeping[Symbol.asyncDispose]();
+  });
+});

@@ -1,0 +1,157 @@
+import type { Logger } from '../../observe/log.ts';
+import { type Backoff, createBackoff } from '../../runtime/backoff.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import { setNewest } from '../../runtime/set-newest.ts';
+import { createSlots } from '../../runtime/slots.ts';
+import {
+  CONCURRENT_RECONNECTS,
+  MAX_KNOWN_PEERS,
+  MAX_RECONNECTING,
+  PROBE_INITIAL_MS,
+  PROBE_MAX_MS,
+  RECONNECT_ATTEMPTS,
+  RECONNECT_INITIAL_MS,
+  RECONNECT_MAX_MS,
+} from '../limits.ts';
+
+/** The connections as keeping peers sees them. Peers are named by any string, the same one each time. */
+export interface PeerKeepingNetwork {
+  isConnected(peer: string): boolean;
+  /**
+   * Connects, at the addresses (multiaddrs in binary) that somebody names or where the peer was before; rejects when it
+   * cannot within the time that a connection may take.
+   */
+  dial(peer: string, addresses: readonly Uint8Array[], signal: AbortSignal): Promise<void>;
+  /** Ends the connections to a peer, without asking it. */
+  close(peer: string): void;
+  /** Takes a peer out of the table that bootstrapping goes by. */
+  unlist(peer: string): void;
+}
+
+/** What createPeerKeeping needs. */
+export interface PeerKeepingDeps {
+  readonly network: PeerKeepingNetwork;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  /** Called when a peer that has lost its connection, or was probed, cannot be dialled. */
+  readonly onUnreachable: (peer: string) => void;
+  /** A number from 0 up to, not including, 1. Default Math.random. */
+  readonly random?: () => number;
+}
+
+/** Keeps the connections true: dials again who was lost, and drops who has left. */
+export interface PeerKeeping extends AsyncDisposable {
+  /** There is a connection to the peer. */
+  connected(peer: string): void;
+  /** A connection to the peer has ended. */
+  disconnected(peer: string): void;
+  /** Tries to reach a peer that counts as gone and that somebody names, in the background and not often: it may have come back. */
+  probe(peer: string, addresses: readonly Uint8Array[]): void;
+  /** Takes a peer that has said that it leaves, or does not answer, for gone: it is not dialled until it is probed. */
+  drop(peer: string): void;
+  /** The connection to the peer is about to end, which is not a loss: the peer is dialled when it is needed. */
+  parting(peer: string): void;
+}
+
+/**
+ * Starts to look after the connections of the node.
+ * kad-dht keeps a peer that has left until its bucket is full, and every walk then waits for it; so a peer that
+ * loses its connection leaves the table at once, and comes back when it can be dialled again.
+ */
+export function createPeerKeeping({
+  network,
+  logger,
+  clock,
+  onUnreachable,
+  random = Math.random,
+}: PeerKeepingDeps): PeerKeeping {
+  const stopped = new AbortController();
+  const slots = createSlots(CONCURRENT_RECONNECTS);
+  const reconnecting = new Map<string, Promise<void>>();
+  /** Peers that are dialled again -> where others say meanwhile that they are. */
+  const named = new Map<string, readonly Uint8Array[]>();
+  /** When a peer may be probed again, and how long to wait after that. */
+  const probes = new Map<string, { readonly notBeforeMs: number; readonly backoff: Backoff }>();
+  /** Peers that said that they leave: the end of their connection is no loss. */
+  const leaving = new Set<string>();
+
+  const dial = async (peer: string, addresses: readonly Uint8Array[] = []) => {
+    try {
+      await slots.use(async () => {
+        stopped.signal.throwIfAborted();
+        if (network.isConnected(peer) || leaving.has(peer)) return;
+        // Where others say meanwhile that it is.
+        await network.dial(peer, named.get(peer) ?? addresses, stopped.signal);
+      });
+      return true;
+    } catch {
+      // It may have come by itself meanwhile, from where it is now.
+      if (network.isConnected(peer)) return true;
+      if (!stopped.signal.aborted) onUnreachable(peer);
+      return false;
+    }
+  };
+  const reconnect = async (peer: string) => {
+    const backoff = createBackoff({ initialMs: RECONNECT_INITIAL_MS, maxMs: RECONNECT_MAX_MS, random });
+    network.unlist(peer);
+    for (let attempt = 0; attempt < RECONNECT_ATTEMPTS; attempt++) {
+      await clock.sleep(backoff.nextMs(), stopped.signal);
+      if (network.isConnected(peer) || leaving.has(peer)) return;
+      if ((await dial(peer)) || stopped.signal.aborted) return;
+    }
+    logger.debug('A peer has left', { peer });
+  };
+  const inBackground = (peer: string, work: () => Promise<void>) => {
+    if (stopped.signal.aborted || reconnecting.has(peer)) return;
+    // Each takes half a minute at most, and more of them come by themselves, or do not matter.
+    if (reconnecting.size >= MAX_RECONNECTING) return;
+    const running = work()
+      .catch(() => {})
+      .finally(() => {
+        reconnecting.delete(peer);
+        named.delete(peer);
+        // Who is dialled has no connection whose end would be told.
+        if (!network.isConnected(peer)) leaving.delete(peer);
+      });
+    reconnecting.set(peer, running);
+  };
+
+  return {
+    connected(peer) {
+      probes.delete(peer);
+      leaving.delete(peer);
+    },
+    disconnected(peer) {
+      if (leaving.delete(peer)) network.unlist(peer);
+      else inBackground(peer, async () => reconnect(peer));
+    },
+    probe(peer, addresses) {
+      // It came back before it was given up.
+      if (reconnecting.has(peer)) {
+        named.set(peer, addresses);
+        return;
+      }
+      const before = probes.get(peer);
+      const nowMs = clock.nowMs();
+      if (before !== undefined && nowMs < before.notBeforeMs) return;
+      const backoff =
+        before?.backoff ?? createBackoff({ initialMs: PROBE_INITIAL_MS, maxMs: PROBE_MAX_MS, random });
+      setNewest(probes, peer, { notBeforeMs: nowMs + backoff.nextMs(), backoff }, MAX_KNOWN_PEERS);
+      inBackground(peer, async () => void (await dial(peer, addresses)));
+    },
+    drop(peer) {
+      network.unlist(peer);
+      const isConnected = network.isConnected(peer);
+      // Its goodbye may come after the end of its connection.
+      if (isConnected || reconnecting.has(peer)) leaving.add(peer);
+      if (isConnected) network.close(peer);
+    },
+    parting(peer) {
+      if (network.isConnected(peer)) leaving.add(peer);
+    },
+    async [Symbol.asyncDispose]() {
+      stopped.abort(new Error('The router has stopped'));
+      await Promise.allSettled(reconnecting.values());
+    },
+  };
+}

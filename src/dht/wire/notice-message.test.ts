@@ -1,0 +1,52 @@
+import { describe, expect, test } from 'bun:test';
+
+import { contentMultihash } from './content-key.ts';
+import { MAX_SUSPECTS_PER_NOTICE, MAX_WITHDRAWN_PER_NOTICE } from '../limits.ts';
+import { createMessageSplitter } from './message-splitter.ts';
+import { encodeNotice, parseNotice } from './notice-message.ts';
+import { bytesField, concat, numberField } from './protocol-buffers.ts';
+
+const KEY = contentMultihash('x');
+
+describe('parseNotice()', () => {
+  test.each([
+    ['nothing', { withdrawn: [], leaving: false, suspects: [], parting: false }],
+    [
+      'withdrawn content',
+      { withdrawn: [KEY, contentMultihash('y')], leaving: false, suspects: [], parting: false },
+    ],
+    ['a goodbye', { withdrawn: [], leaving: true, suspects: [], parting: false }],
+    ['that others need the room', { withdrawn: [], leaving: false, suspects: [], parting: true }],
+    [
+      'all of it',
+      { withdrawn: [KEY], leaving: true, suspects: [Uint8Array.of(1), Uint8Array.of(2)], parting: true },
+    ],
+  ])('reads what encodeNotice() wrote: %s', (_name, notice) => {
+    const [message = new Uint8Array(1)] = createMessageSplitter(1000).push(encodeNotice(notice));
+    expect(parseNotice(message)).toEqual(notice);
+  });
+
+  test('skips what it does not know', () => {
+    expect(parseNotice(concat([numberField(9, 1), bytesField(8, KEY), numberField(2, 0)]))).toEqual({
+      withdrawn: [],
+      leaving: false,
+      suspects: [],
+      parting: false,
+    });
+  });
+
+  test.each([
+    ['a field that is cut off', bytesField(1, KEY).subarray(0, 10)],
+    ['an endless number', new Uint8Array(20).fill(0xff)],
+    [
+      'more suspects than its bound',
+      concat(Array.from({ length: MAX_SUSPECTS_PER_NOTICE + 1 }, () => bytesField(3, KEY))),
+    ],
+    [
+      'more than its bound',
+      concat(Array.from({ length: MAX_WITHDRAWN_PER_NOTICE + 1 }, () => bytesField(1, KEY))),
+    ],
+  ])('throws MessageError for %s', (_name, bytes) => {
+    expect(() => parseNotice(bytes)).toThrow(expect.objectContaining({ name: 'MessageError' }));
+  });
+});
