@@ -20,7 +20,7 @@ export interface Answering extends Process {
   receive(from: Answering, message: Uint8Array): Uint8Array | undefined;
 }
 
-/** Questions to other nodes over kept streams, as src/p2p/provider-queries.ts asks them of libp2p. */
+/** Questions to other nodes over kept streams, as src/p2p/rpc/rpc-client.ts asks them of libp2p. */
 export interface SimStreams {
   /** Sends the messages and resolves to what the last of them is answered, without the length. */
   ask(peer: NamedPeer, kind: TrafficKind, messages: Uint8Array): Promise<Uint8Array>;

@@ -1,4 +1,4 @@
-import { boundPeerStore } from './bounded-peer-store.ts';
+import { boundPeerStore } from './patches/bounded-peer-store.ts';
 import { identify } from '@libp2p/identify';
 import type { Libp2p, PeerId, PrivateKey, StreamHandler, StreamHandlerOptions } from '@libp2p/interface';
 import { type KadDHT, type KadDHTComponents, kadDHT } from '@libp2p/kad-dht';
@@ -21,16 +21,16 @@ import {
   MAX_OUTBOUND_STREAMS,
   NO_LIMIT,
 } from './limits.ts';
-import type { Door } from './door.ts';
-import { guardedTcp } from './guarded-tcp.ts';
-import { guardedYamux } from './guarded-yamux.ts';
+import type { Door } from './connections/door.ts';
+import { guardedTcp } from './connections/guarded-tcp.ts';
+import { guardedYamux } from './patches/guarded-yamux.ts';
 import { listenMultiaddrs, tcpMultiaddr } from '../bootstrap/listen-multiaddrs.ts';
 import { everybody, type Membership } from '../membership/membership.ts';
-import { createMembershipGate, type MembershipGate } from './membership-gate.ts';
-import { noiseForBun } from './noise-for-bun.ts';
-import { privateNetwork } from './private-network.ts';
-import { quietKadDht } from './quiet-kad-dht.ts';
-import { servePings } from './serve-pings.ts';
+import { createMembershipGate, type MembershipGate } from './connections/membership-gate.ts';
+import { noiseForBun } from './patches/noise-for-bun.ts';
+import { privateNetwork } from './connections/private-network.ts';
+import { quietKadDht } from './patches/quiet-kad-dht.ts';
+import { servePings } from './rpc/serve-pings.ts';
 
 /** The routing table of kad-dht 16, as far as it is used here. The package's types show its size only. */
 export interface RoutingTable extends EventTarget {

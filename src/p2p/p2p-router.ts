@@ -21,7 +21,7 @@ import type { MemoryRoom } from '../runtime/memory/memory-room.ts';
 import type { BootstrapDocuments } from '../bootstrap/bootstrap-document.ts';
 import { createBootstrapNetwork } from './bootstrap-network.ts';
 import type { Bootstrapper } from '../bootstrap/bootstrapper.ts';
-import { createInboundFrames, type FrameRefusal } from './inbound-frames.ts';
+import { createInboundFrames, type FrameRefusal } from './rpc/inbound-frames.ts';
 import { createKadNode, type KadNode } from './kad-node.ts';
 import {
   DIAL_TIMEOUT_MS,
@@ -32,16 +32,16 @@ import {
   MAX_DHT_STREAMS,
   NOTICE_PROTOCOL,
 } from './limits.ts';
-import { capConnections, type CapReason } from './cap-connections.ts';
-import { type AddressLimits, createDoor, type DoorRefusal } from './door.ts';
-import { followMembership } from './follow-membership.ts';
+import { capConnections, type CapReason } from './connections/cap-connections.ts';
+import { type AddressLimits, createDoor, type DoorRefusal } from './connections/door.ts';
+import { followMembership } from './connections/follow-membership.ts';
 import type { Membership, MembershipStats } from '../membership/membership.ts';
-import { latestConnection } from './latest-connection.ts';
-import { createNeighbourhood, type Neighbourhood } from './neighbourhood.ts';
+import { latestConnection } from './connections/latest-connection.ts';
+import { createNeighbourhood, type Neighbourhood } from './connections/peer-connections.ts';
 import { createNetworkMembership } from '../membership/network-membership.ts';
-import { sendNotice, serveNoticeStreams } from './notice-streams.ts';
-import { originOf, peerIps } from './peer-addresses.ts';
-import { createProviderQueries } from './provider-queries.ts';
+import { sendNotice, serveNoticeStreams } from './rpc/notice-streams.ts';
+import { originOf, peerIps } from './addresses/peer-addresses.ts';
+import { createProviderQueries } from './rpc/rpc-client.ts';
 import {
   ADDRESS_LIMITS,
   doorOptions,
@@ -49,12 +49,12 @@ import {
   type RouterMemory,
   UNBOUND_ADDRESS,
 } from './router-budget.ts';
-import { serveDhtStreams } from './serve-dht-streams.ts';
-import { spareConnections } from './spare-connections.ts';
+import { serveDhtStreams } from './rpc/rpc-server.ts';
+import { spareConnections } from './connections/connection-pruner.ts';
 import { keepConnected } from '../bootstrap/bootstrap-loop.ts';
-import { createToProvider } from './to-provider.ts';
-import { watchConnections } from './watch-connections.ts';
-import { watchForTwins } from './watch-for-twins.ts';
+import { createToProvider } from './addresses/to-provider.ts';
+import { watchConnections } from './connections/watch-connections.ts';
+import { watchForTwins } from './connections/duplicate-identity-detector.ts';
 
 /** What createP2pRouter needs. */
 export interface P2pRouterDeps {

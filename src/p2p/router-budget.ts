@@ -1,6 +1,6 @@
 import { MAX_PROVIDER_RECORDS } from '../dht/limits.ts';
 import { RECORD_TABLE_BYTES } from '../dht/provide/record-table.ts';
-import type { AddressLimits, DoorOptions } from './door.ts';
+import type { AddressLimits, DoorOptions } from './connections/door.ts';
 import {
   CONNECTIONS_PER_ADDRESS,
   GUEST_CONNECTIONS_PER_ADDRESS,

@@ -11,7 +11,7 @@ import { createLogger } from '../../../src/observe/log.ts';
 import { createMetrics } from '../../../src/observe/metrics.ts';
 import { createTransferLog } from '../../../src/observe/transfer-log.ts';
 import { isDigest } from '../../../src/oci/digest.ts';
-import { findAnnounceAddresses } from '../../../src/p2p/find-announce-addresses.ts';
+import { findAnnounceAddresses } from '../../../src/p2p/addresses/find-announce-addresses.ts';
 import { loadIdentity } from '../../../src/p2p/identity.ts';
 import { createP2pRouter, type P2pRouter } from '../../../src/p2p/p2p-router.ts';
 import { createRegistryApp } from '../../../src/registry/registry-app.ts';

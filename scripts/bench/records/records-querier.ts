@@ -6,7 +6,7 @@ import { ping } from '@libp2p/ping';
 import { tcp } from '@libp2p/tcp';
 import { multiaddr } from '@multiformats/multiaddr';
 import { createLibp2p } from 'libp2p';
-import { noiseForBun } from '../../../src/p2p/noise-for-bun.ts';
+import { noiseForBun } from '../../../src/p2p/patches/noise-for-bun.ts';
 import { serveControl } from '../cluster/control.ts';
 import {
   createSplitter,

@@ -10,7 +10,7 @@ import { tcp } from '@libp2p/tcp';
 import { createLibp2p } from 'libp2p';
 import { silentLogger } from '../../../src/observe/log.ts';
 import { loadIdentity } from '../../../src/p2p/identity.ts';
-import { noiseForBun } from '../../../src/p2p/noise-for-bun.ts';
+import { noiseForBun } from '../../../src/p2p/patches/noise-for-bun.ts';
 import { createP2pRouter } from '../../../src/p2p/p2p-router.ts';
 import { createStaticBootstrapper } from '../../../src/bootstrap/static-bootstrapper.ts';
 import { systemClock } from '../../../src/runtime/clock.ts';

@@ -8,7 +8,7 @@ import { encodeMessage, MESSAGE_TYPES } from '../../dht/wire/dht-message.ts';
 import { createMessageReader } from '../../dht/wire/message-reader.ts';
 import { MAX_MESSAGE_BYTES } from '../../dht/limits.ts';
 import { KAD_PROTOCOL } from '../limits.ts';
-import { noiseForBun } from '../noise-for-bun.ts';
+import { noiseForBun } from '../patches/noise-for-bun.ts';
 
 /** What node:net gets as it is; the types of @libp2p/tcp do not show it. */
 interface DialOptions {

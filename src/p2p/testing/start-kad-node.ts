@@ -9,10 +9,10 @@ import { systemClock } from '../../runtime/clock.ts';
 import { systemTimers } from '../../runtime/timers.ts';
 import { loadIdentity } from '../identity.ts';
 import { createKadNode, type KadNode } from '../kad-node.ts';
-import { createDoor, type Door } from '../door.ts';
-import { createInboundFrames, type InboundFrames } from '../inbound-frames.ts';
+import { createDoor, type Door } from '../connections/door.ts';
+import { createInboundFrames, type InboundFrames } from '../rpc/inbound-frames.ts';
 import { doorOptions, UNBOUND_ADDRESS } from '../router-budget.ts';
-import { serveDhtStreams } from '../serve-dht-streams.ts';
+import { serveDhtStreams } from '../rpc/rpc-server.ts';
 
 /** A door that lets everybody in. */
 export function createTestDoor(): Door {

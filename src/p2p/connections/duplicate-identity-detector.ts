@@ -1,0 +1,62 @@
+import type { Connection, IdentifyResult, Libp2p } from '@libp2p/interface';
+import { CODE_P2P } from '@multiformats/multiaddr';
+
+import type { Logger } from '../../observe/log.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import { MAX_TWINS_REPORTED, TWIN_CONFIRM_MS } from '../limits.ts';
+
+/** What watchForTwins needs. */
+export interface WatchForTwinsDeps {
+  readonly libp2p: Pick<Libp2p, 'addEventListener' | 'removeEventListener' | 'getConnections'>;
+  readonly logger: Logger;
+  readonly clock: Clock;
+}
+
+/**
+ * Warns when two nodes are connected that show one identity: machines that were cloned with their private.key.
+ * The others then take them for one node, and ask one for what the other has. They are told apart by the addresses
+ * that they announce, since those that a connection comes from may be translated on the way.
+ * Ends when the signal aborts.
+ */
+export function watchForTwins({ libp2p, logger, clock }: WatchForTwinsDeps, signal: AbortSignal): void {
+  /** What the node at the other end of each connection announces. */
+  const announced = new WeakMap<Connection, ReadonlySet<string>>();
+  const seen = new Set<string>();
+
+  const twinOf = (connection: Connection) => {
+    const own = announced.get(connection);
+    return libp2p.getConnections(connection.remotePeer).find((other) => {
+      const theirs = announced.get(other);
+      return own !== undefined && theirs !== undefined && own.isDisjointFrom(theirs);
+    });
+  };
+  const confirm = async (connection: Connection) => {
+    const id = connection.remotePeer.toString();
+    await clock.sleep(TWIN_CONFIRM_MS, signal);
+    const twin = connection.status === 'open' ? twinOf(connection) : undefined;
+    if (twin === undefined) {
+      seen.delete(id);
+      return;
+    }
+    const addresses = [connection, twin].map((each) => Array.from(announced.get(each) ?? []).join(' '));
+    logger.warn('Two nodes have the same identity: remove private.key from one of them and restart it', {
+      id,
+      addresses,
+    });
+  };
+  const onIdentify = ({ detail: { connection, listenAddrs } }: CustomEvent<IdentifyResult>) => {
+    if (listenAddrs.length === 0) return;
+    announced.set(
+      connection,
+      new Set(listenAddrs.map((address) => address.decapsulateCode(CODE_P2P).toString())),
+    );
+    const id = connection.remotePeer.toString();
+    if (seen.has(id) || seen.size >= MAX_TWINS_REPORTED || twinOf(connection) === undefined) return;
+    seen.add(id);
+    confirm(connection).catch(() => {});
+  };
+  libp2p.addEventListener('peer:identify', onIdentify);
+  signal.addEventListener('abort', () => libp2p.removeEventListener('peer:identify', onIdentify), {
+    once: true,
+  });
+}

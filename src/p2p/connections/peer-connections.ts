@@ -1,0 +1,119 @@
+import type { PeerId } from '@libp2p/interface';
+import { peerIdFromString } from '@libp2p/peer-id';
+import { CODE_P2P, multiaddr } from '@multiformats/multiaddr';
+
+import { MAX_IPS_PER_PEER } from '../../dht/limits.ts';
+import { formatPeerAddress, parsePeerAddress } from '../../dht/wire/peer-address.ts';
+import { createPeerKeeping } from '../../dht/peers/reconnector.ts';
+import type { Logger } from '../../observe/log.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import { setNewest } from '../../runtime/set-newest.ts';
+import type { KadNode } from '../kad-node.ts';
+import { DIAL_TIMEOUT_MS, MAX_LOST_PEERS, MAX_STORED_PEERS, PARTING_MS } from '../limits.ts';
+
+/** What createNeighbourhood needs. */
+export interface NeighbourhoodDeps {
+  readonly node: KadNode;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  /** Called when a peer that has lost its connection, or was probed, cannot be dialled. */
+  readonly onUnreachable: (peer: PeerId) => void;
+}
+
+/** Keeps the connections true: dials again who was lost, and drops who has left. */
+export interface Neighbourhood extends AsyncDisposable {
+  /** Unix ms of the last contact with a peer that is not connected now. */
+  lastContactMs(peerId: string): number | undefined;
+  /** Tries to reach a peer that counts as gone and that somebody names, in the background and not often: it may have come back. */
+  probe(peer: PeerId, addresses: readonly Uint8Array[]): void;
+  /** Takes a peer that has said that it leaves, or does not answer, for gone: it is not dialled until it is probed. */
+  drop(peer: PeerId): void;
+  /** The connections to the peer are about to end, which is not a loss. `isOurs`: this node ends them. */
+  part(peer: PeerId, isOurs: boolean): void;
+  /** Forgets the last contact with peers that `keep` says no to. */
+  forget(keep: (peerId: string) => boolean): void;
+}
+
+/** Starts to look after the connections of the node, see createPeerKeeping. */
+export function createNeighbourhood({
+  node,
+  logger,
+  clock,
+  onUnreachable,
+}: NeighbourhoodDeps): Neighbourhood {
+  const { libp2p, routingTable } = node;
+  /** Where the peer was before, its ID included. */
+  const stored = async (peer: PeerId) => {
+    const known = await libp2p.peerStore.get(peer).catch(() => undefined);
+    return (known?.addresses ?? []).map((address) =>
+      address.multiaddr.decapsulateCode(CODE_P2P).encapsulate(`/p2p/${peer.toString()}`),
+    );
+  };
+  const lastContact = new Map<string, number>();
+  /** Peers that have lost their last connection, the latest last. */
+  const lost = new Map<string, PeerId>();
+  const keeping = createPeerKeeping({
+    network: {
+      isConnected: (id) => libp2p.getConnections(peerIdFromString(id)).length > 0,
+      async dial(id, addresses, stopped) {
+        const signal = AbortSignal.any([stopped, AbortSignal.timeout(DIAL_TIMEOUT_MS)]);
+        const peer = peerIdFromString(id);
+        // An IP and a port; libp2p checks that the peer answers there, and the gate that a member may be there.
+        const named = addresses
+          .flatMap((bytes) => parsePeerAddress(bytes) ?? [])
+          .map((address) => multiaddr(formatPeerAddress(address)).encapsulate(`/p2p/${id}`));
+        if (named.length === 0) await libp2p.dial(peer, { signal });
+        else await libp2p.dial([...named.slice(0, MAX_IPS_PER_PEER), ...(await stored(peer))], { signal });
+      },
+      close(id) {
+        for (const connection of libp2p.getConnections(peerIdFromString(id))) {
+          connection.abort(new Error('The peer has left, or does not answer'));
+        }
+      },
+      unlist(id) {
+        routingTable.remove(peerIdFromString(id)).catch((error: unknown) => {
+          logger.debug('Cannot drop a peer', { peer: id, error });
+        });
+      },
+    },
+    logger,
+    clock,
+    onUnreachable: (id) => onUnreachable(peerIdFromString(id)),
+  });
+  const onConnect = ({ detail: peer }: CustomEvent<PeerId>) => keeping.connected(peer.toString());
+  const onDisconnect = ({ detail: peer }: CustomEvent<PeerId>) => {
+    const id = peer.toString();
+    setNewest(lastContact, id, Date.now(), MAX_LOST_PEERS);
+    setNewest(lost, id, peer, MAX_STORED_PEERS, (_, oldest) => {
+      // Whoever comes with one identity after the other must not fill the peer store until it is tidied up.
+      if (libp2p.getConnections(oldest).length === 0) void libp2p.peerStore.delete(oldest).catch(() => {});
+    });
+    keeping.disconnected(id);
+  };
+  libp2p.addEventListener('peer:connect', onConnect);
+  libp2p.addEventListener('peer:disconnect', onDisconnect);
+
+  return {
+    lastContactMs: (peerId) => lastContact.get(peerId),
+    probe: (peer, addresses) => keeping.probe(peer.toString(), addresses),
+    drop: (peer) => keeping.drop(peer.toString()),
+    part(peer, isOurs) {
+      keeping.parting(peer.toString());
+      if (!isOurs) return;
+      for (const connection of libp2p.getConnections(peer)) {
+        // Not reset: what has been said is still to arrive.
+        connection.close({ signal: AbortSignal.timeout(PARTING_MS) }).catch((error: unknown) => {
+          connection.abort(error as Error);
+        });
+      }
+    },
+    forget(keep) {
+      for (const peerId of lastContact.keys()) if (!keep(peerId)) lastContact.delete(peerId);
+    },
+    async [Symbol.asyncDispose]() {
+      libp2p.removeEventListener('peer:connect', onConnect);
+      libp2p.removeEventListener('peer:disconnect', onDisconnect);
+      await keeping[Symbol.asyncDispose]();
+    },
+  };
+}

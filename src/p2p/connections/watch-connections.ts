@@ -1,0 +1,104 @@
+import type { Connection, Libp2p, PeerId } from '@libp2p/interface';
+
+import type { Clock } from '../../runtime/clock.ts';
+import { createDeadline } from '../../runtime/deadline.ts';
+import {
+  ANSWER_TIMEOUT_MS,
+  CHECK_ATTEMPTS,
+  KAD_PROTOCOL,
+  LATE_CHECK_MS,
+  MAX_CHECKED_CONNECTIONS,
+} from '../limits.ts';
+
+/** What watchConnections needs. */
+export interface WatchConnectionsDeps {
+  readonly libp2p: Pick<Libp2p, 'addEventListener' | 'removeEventListener' | 'getConnections'>;
+  readonly clock: Clock;
+  /** Called for each connection that opens. */
+  readonly onOpen: (connection: Connection) => void;
+  /** Called when a connection to the peer leads nowhere, or has ended when it was tried, while another one leads to it. */
+  readonly onReplaced: (peer: PeerId) => void;
+}
+
+/** What trying a connection shows. */
+type Outcome = 'answered' | 'refused' | 'silent' | 'unknown';
+
+/**
+ * When a peer connects once more its connections are tried, and those end on which nobody answers while somebody does on
+ * another one. A peer that came back with another address left them open at this end: TCP goes on for a quarter of an hour
+ * with what it sends to nobody. Until the signal aborts.
+ */
+export function watchConnections(
+  { libp2p, clock, onOpen, onReplaced }: WatchConnectionsDeps,
+  signal: AbortSignal,
+): void {
+  /** Peers whose connections are being tried; true: one more has opened meanwhile. */
+  const checking = new Map<string, boolean>();
+
+  const openOnes = (peer: PeerId) => libp2p.getConnections(peer).filter(({ status }) => status === 'open');
+  const trial = async (connection: Connection): Promise<Outcome> => {
+    const startedMs = clock.nowMs();
+    using deadline = createDeadline(clock, ANSWER_TIMEOUT_MS, signal);
+    try {
+      // Agreeing on a protocol takes an answer.
+      const stream = await connection.newStream(KAD_PROTOCOL, { signal: deadline.signal });
+      stream.abort(new Error('The other end is there'));
+    } catch {
+      // A refusal is no silence. A process that was held up finds its timers first, and what has come only then.
+      const lateMs = clock.nowMs() - startedMs - ANSWER_TIMEOUT_MS;
+      if (signal.aborted || !deadline.signal.aborted) return 'refused';
+      return lateMs > LATE_CHECK_MS ? 'unknown' : 'silent';
+    }
+    return 'answered';
+  };
+  /** Resolves to whether it is to be tried again. */
+  const checkOnce = async (peer: PeerId): Promise<boolean> => {
+    const tried = someOf(openOnes(peer));
+    const outcomes = await Promise.all(tried.map(trial));
+    if (signal.aborted) return false;
+    const isOpen = ({ status }: Connection) => status === 'open';
+    // Two nodes that have dialled each other must not each end another one of two.
+    const isThere = tried.some((each, index) => isOpen(each) && outcomes[index] === 'answered');
+    const silent = tried.filter((each, index) => isOpen(each) && outcomes[index] === 'silent');
+    // A machine that was started anew at the same address ends them itself when it is sent something.
+    const isOneGone = !tried.every(isOpen);
+    if (isThere && (silent.length > 0 || isOneGone)) {
+      for (const connection of silent) {
+        connection.abort(new Error('The peer does not answer here, but on another connection'));
+      }
+      onReplaced(peer);
+    }
+    return outcomes.includes('unknown');
+  };
+  const check = async (peer: PeerId) => {
+    const id = peer.toString();
+    const isRunning = checking.has(id);
+    checking.set(id, isRunning);
+    if (isRunning) return;
+    for (let attempts = 0; attempts < CHECK_ATTEMPTS; attempts++) {
+      checking.set(id, false);
+      const isUnknown = await checkOnce(peer);
+      if (signal.aborted) break;
+      if (checking.get(id) === true) attempts = -1;
+      else if (!isUnknown) break;
+    }
+    checking.delete(id);
+  };
+  const onEvent = ({ detail: connection }: CustomEvent<Connection>) => {
+    // One that is no member's has been ended by now.
+    if (connection.status !== 'open') return;
+    onOpen(connection);
+    if (openOnes(connection.remotePeer).length > 1) void check(connection.remotePeer);
+  };
+  libp2p.addEventListener('connection:open', onEvent);
+  signal.addEventListener('abort', () => libp2p.removeEventListener('connection:open', onEvent), {
+    once: true,
+  });
+}
+
+/** The oldest ones and the latest one. */
+function someOf(connections: readonly Connection[]): readonly Connection[] {
+  return connections.length <= MAX_CHECKED_CONNECTIONS
+    ? connections
+    : [...connections.slice(0, MAX_CHECKED_CONNECTIONS - 1), ...connections.slice(-1)];
+}
