@@ -10,12 +10,12 @@ import {
 import { cleanupFlags, cleanupOptions, cleanupWaitFlags, cleanupWaitOptions } from './cli/cleanup-flags.ts';
 import { configureFlags, configureOptions } from './cli/configure-flags.ts';
 import { type CommandText, COMMANDS, globalFlags, versionFlags } from './cli/command-table.ts';
-import { DaemonError } from './cli/daemon-error.ts';
+import { DaemonError } from './commands/daemon-error.ts';
 import { isBooleanWord } from './cli/flag-kinds.ts';
 import { doctorFlags, doctorOptions } from './cli/doctor-flags.ts';
 import { peersFlags } from './cli/peers-flags.ts';
 import { registryFlags, registryOptions } from './cli/registry-flags.ts';
-import { UsageError } from './cli/usage-error.ts';
+import { UsageError } from './commands/usage-error.ts';
 import { createLogger, type Logger } from './observe/log.ts';
 import { listenForSignals } from './runtime/signals.ts';
 
@@ -137,7 +137,7 @@ export async function runCli(context: CliContext): Promise<number> {
         });
       }
       using termination = listenForSignals();
-      const { runRegistry } = await import('./commands/registry.ts');
+      const { runRegistry } = await import('./daemon/registry.ts');
       // Kubernetes sets it in every container.
       const isPod = environment['KUBERNETES_SERVICE_HOST'] !== undefined;
       await runRegistry(options, { logger, signal: termination.signal, isPod });

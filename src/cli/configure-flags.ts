@@ -3,7 +3,7 @@ import { parseRegistryUrl } from '../containerd/registry-url.ts';
 import { BASIC_AUTH_FOLDER } from '../runtime/basic-auth.ts';
 import type { FlagValues } from './flag.ts';
 import { booleanFlag, listFlag, textFlag } from './flag-kinds.ts';
-import { UsageError } from './usage-error.ts';
+import { UsageError } from '../commands/usage-error.ts';
 import type { ConfigureOptions } from '../commands/configure.ts';
 
 /** Words for "all registries" in --mirrored-registries. */

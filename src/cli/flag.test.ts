@@ -12,7 +12,7 @@ import {
   textFlag,
   urlFlag,
 } from './flag-kinds.ts';
-import { UsageError } from './usage-error.ts';
+import { UsageError } from '../commands/usage-error.ts';
 
 const flags = {
   listenAddr: addressFlag('', ':5000'),

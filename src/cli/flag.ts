@@ -1,4 +1,4 @@
-import { UsageError } from './usage-error.ts';
+import { UsageError } from '../commands/usage-error.ts';
 
 /**
  * One flag of a command. It is given as `--name value` or `--name=value`, or by the environment variable of its name;

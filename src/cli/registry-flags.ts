@@ -1,4 +1,4 @@
-import type { RegistryOptions } from '../commands/registry-options.ts';
+import type { RegistryOptions } from '../daemon/registry-options.ts';
 import type { FlagValues } from './flag.ts';
 import {
   addressFlag,
@@ -17,7 +17,7 @@ import { formatRegistryUrl, parseRegistryUrl, type RegistryUrl } from '../contai
 import { BASIC_AUTH_FOLDER } from '../runtime/basic-auth.ts';
 import { parseIpNetwork } from '../runtime/ip-network.ts';
 import { parseImageFilter } from '../store/image-filter.ts';
-import { UsageError } from './usage-error.ts';
+import { UsageError } from '../commands/usage-error.ts';
 
 /** Words for "all registries" in --mirrored-registries. */
 const ALL_REGISTRIES = new Set(['_default', '*']);

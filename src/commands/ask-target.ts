@@ -1,7 +1,7 @@
 import type { HttpAsk } from '../doctor/http-ask.ts';
 import { PeerRequestError } from '../http/body-mover.ts';
 import { askHttps } from '../http/ask-https.ts';
-import { DaemonError } from '../cli/daemon-error.ts';
+import { DaemonError } from './daemon-error.ts';
 import { askEndpoint } from './daemon-client.ts';
 import { parseEndpoint } from './endpoint.ts';
 

@@ -1,5 +1,5 @@
 import { lookup } from 'node:dns/promises';
-import { DaemonError } from '../cli/daemon-error.ts';
+import { DaemonError } from './daemon-error.ts';
 import { PeerRequestError, type SmallPeerAnswer } from '../http/body-mover.ts';
 import { createPlainMover } from '../http/plain-mover.ts';
 import { parseEndpoint } from './endpoint.ts';

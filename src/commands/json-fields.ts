@@ -1,4 +1,4 @@
-import { DaemonError } from '../cli/daemon-error.ts';
+import { DaemonError } from './daemon-error.ts';
 
 /** Fields of a JSON object from the daemon, each read as the type it must have; throws DaemonError for another one. */
 export interface JsonFields {

@@ -1,4 +1,4 @@
-import { UsageError } from '../cli/usage-error.ts';
+import { UsageError } from './usage-error.ts';
 import { InvalidReferenceError } from '../oci/reference.ts';
 import { formatDuration } from '../runtime/duration.ts';
 import { askDaemon } from './daemon-client.ts';

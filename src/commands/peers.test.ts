@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from 'bun:test';
 import type { HttpServer } from '../http/http-server.ts';
 import { createHttpServer } from '../http/plain-http-server.ts';
-import { DaemonError } from '../cli/daemon-error.ts';
+import { DaemonError } from './daemon-error.ts';
 import { failureOf } from '../runtime/conditions.fixture.ts';
 import { askDaemon } from './daemon-client.ts';
 import { runPeers } from './peers.ts';

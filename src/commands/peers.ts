@@ -1,4 +1,4 @@
-import { DaemonError } from '../cli/daemon-error.ts';
+import { DaemonError } from './daemon-error.ts';
 import { countPeers, formatPeerCounts, type PeerCounts } from '../routing/peer-counts.ts';
 import type { PeerCondition } from '../routing/router.ts';
 import { formatDuration } from '../runtime/duration.ts';

@@ -2,8 +2,8 @@
  * A node of the cluster bench: what `spegel registry` is made of, over a store of bare digests instead of containerd,
  * with a socket on which the bench gives its orders. Compiled like the binary.
  */
-import { createBootstrapper } from '../../../src/commands/create-bootstrapper.ts';
-import { serveBootstrap } from '../../../src/commands/serve-bootstrap.ts';
+import { createBootstrapper } from '../../../src/daemon/create-bootstrapper.ts';
+import { serveBootstrap } from '../../../src/daemon/serve-bootstrap.ts';
 import type { RequestHandler } from '../../../src/http/http-server.ts';
 import { createHttpServer } from '../../../src/http/plain-http-server.ts';
 import { createPlainMover } from '../../../src/http/plain-mover.ts';
