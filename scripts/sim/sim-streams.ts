@@ -3,15 +3,15 @@ import type { NamedPeer } from '../../src/dht/wire/dht-message.ts';
 import { MAX_MESSAGE_BYTES, SLOW_ANSWER_MS } from '../../src/dht/limits.ts';
 import { createMessageSplitter } from '../../src/dht/wire/message-splitter.ts';
 import { concat } from '../../src/dht/wire/protocol-buffers.ts';
+import { ANSWER_TIMEOUT_MS } from '../../src/p2p/limits.ts';
+import type { Link, Process, SimNetwork, TrafficKind } from './sim-network.ts';
+import type { VirtualTime } from './virtual-time.ts';
 import {
-  ANSWER_TIMEOUT_MS,
   KEEP_STREAM_MS,
   MAX_KEPT_STREAMS,
   SILENCE_INITIAL_MS,
   SILENCE_MAX_MS,
-} from '../../src/p2p/limits.ts';
-import type { Link, Process, SimNetwork, TrafficKind } from './sim-network.ts';
-import type { VirtualTime } from './virtual-time.ts';
+} from '../../src/p2p/rpc/rpc-client.ts';
 
 /** Another node, as streams see it. */
 export interface Answering extends Process {

@@ -1,6 +1,6 @@
 import type { BootstrapPeer } from './bootstrapper.ts';
 import { MAX_ADDRESSES_PER_PEER } from '../dht/limits.ts';
-import { MAX_BOOTSTRAP_PEERS } from '../p2p/limits.ts';
+import { MAX_BOOTSTRAP_PEERS } from './limits.ts';
 import { parseBootstrapAddress, parsePeerId } from './static-bootstrapper.ts';
 
 /** A node as bootstrap documents name it (the contract with Spegel). */

@@ -10,8 +10,8 @@ import {
   BOOTSTRAP_GRACE_MS,
   BOOTSTRAP_RETRY_MAX_MS,
   REBOOTSTRAP_INTERVAL_MS,
-} from '../p2p/limits.ts';
-import { keepConnected } from './bootstrap-loop.ts';
+  keepConnected,
+} from './bootstrap-loop.ts';
 
 const SELF: BootstrapPeer = { id: 'self', multiaddrs: ['/ip4/10.0.0.1/tcp/5001'] };
 const OTHER: BootstrapPeer = { id: 'other', multiaddrs: ['/ip4/10.0.0.2/tcp/5001'] };

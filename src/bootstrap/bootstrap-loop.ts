@@ -3,18 +3,27 @@ import { createBackoff } from '../runtime/backoff.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { BootstrapOutcome } from '../routing/router.ts';
 import { BootstrapError, type Bootstrapper, type BootstrapPeer, NoNodeNamedError } from './bootstrapper.ts';
-import {
-  BOOTSTRAP_DIALS,
-  BOOTSTRAP_GRACE_MS,
-  BOOTSTRAP_GROUP_MS,
-  BOOTSTRAP_RETRY_INITIAL_MS,
-  BOOTSTRAP_RETRY_MAX_MS,
-  JOINED_PAUSE_MS,
-  REBOOTSTRAP_INTERVAL_MS,
-  REBOOTSTRAP_JITTER,
-  TCP_TIMEOUT_MS,
-} from '../p2p/limits.ts';
+import { TCP_TIMEOUT_MS } from './limits.ts';
 import { createLookout } from './seed-rejoin.ts';
+
+const SECOND_MS = 1000;
+const MINUTE_MS = 60 * SECOND_MS;
+/** Bootstrapping again heals a cluster that fell apart into two that each have peers. */
+export const REBOOTSTRAP_INTERVAL_MS = 30 * MINUTE_MS;
+/** Up to this share is added to it at random. */
+const REBOOTSTRAP_JITTER = 0.1;
+/** First wait after a bootstrap that found nobody: nodes of a new cluster start within the same second. */
+const BOOTSTRAP_RETRY_INITIAL_MS = 250;
+/** Longest wait: a node that started before its bootstrap peer joins this soon after the peer is up. */
+export const BOOTSTRAP_RETRY_MAX_MS = 5 * SECOND_MS;
+/** After it has connected to somebody, a node waits so long for what that one says of itself before it bootstraps again. */
+const JOINED_PAUSE_MS = 5 * SECOND_MS;
+/** A node whose bootstrap fails for this long counts as ready: alone it serves its own containerd all the same. */
+export const BOOTSTRAP_GRACE_MS = 5 * SECOND_MS;
+/** Peers that bootstrapping dials at a time: one that answers is enough. */
+export const BOOTSTRAP_DIALS = 3;
+/** The next ones are dialled as well when none of these has answered by then: those may hang. */
+const BOOTSTRAP_GROUP_MS = 2 * SECOND_MS;
 
 /** The network as bootstrapping sees it. */
 export interface BootstrapNetwork {

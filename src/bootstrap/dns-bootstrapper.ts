@@ -1,8 +1,12 @@
 import { compareIps, parseIp } from '../runtime/ip-address.ts';
 import { BootstrapError, type Bootstrapper, type BootstrapPeer, NoNodeNamedError } from './bootstrapper.ts';
 import type { DomainAddresses } from './domain-addresses.ts';
-import { DNS_PEERS_PER_FAMILY, MAX_DNS_RANKS } from '../p2p/limits.ts';
 import { tcpMultiaddr } from './listen-multiaddrs.ts';
+
+/** Addresses of each IP family that bootstrapping by DNS dials first (the contract with Spegel). */
+const DNS_PEERS_PER_FAMILY = 3;
+/** How often it goes on to the next so many: nodes that are down for long stay in DNS, and they may be the lowest ones. */
+const MAX_DNS_RANKS = 10;
 
 /**
  * Bootstraps from the addresses of a domain: the 3 lowest of each IP family (rank 0), and three by three the next

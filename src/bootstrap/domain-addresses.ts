@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { isDomainName } from '../runtime/domain-name.ts';
 import { canonicalIp, isIpv4 } from '../runtime/ip-address.ts';
 import { BootstrapError } from './bootstrapper.ts';
-import { BOOTSTRAP_QUERY_TIMEOUT_MS } from '../p2p/limits.ts';
+import { BOOTSTRAP_QUERY_TIMEOUT_MS } from './limits.ts';
 import { searchNames } from './search-names.ts';
 
 /** What a domain resolves to; undefined for a family that no name server could tell of. */

@@ -1,7 +1,10 @@
 import { parseBootstrapDocument } from './bootstrap-document.ts';
 import { BootstrapError, type Bootstrapper } from './bootstrapper.ts';
-import { BOOTSTRAP_QUERY_TIMEOUT_MS, MAX_BOOTSTRAP_DOCUMENT_BYTES } from '../p2p/limits.ts';
+import { BOOTSTRAP_QUERY_TIMEOUT_MS } from './limits.ts';
 import type { BootstrapTls } from './tls-folder.ts';
+
+/** Most bytes of a bootstrap document: 20 peers of 10 addresses need 20 KiB. */
+const MAX_BOOTSTRAP_DOCUMENT_BYTES = 64 * 1024;
 
 /** Where to ask. */
 export interface HttpBootstrapperOptions {

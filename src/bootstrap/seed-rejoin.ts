@@ -1,6 +1,16 @@
 import type { Clock } from '../runtime/clock.ts';
 import type { BootstrapPeer } from './bootstrapper.ts';
-import { MISSED_DOUBLINGS, MISSED_INITIAL_MS, MISSED_MAX_MS, MISSED_PER_PEER_MS } from '../p2p/limits.ts';
+
+const SECOND_MS = 1000;
+const MINUTE_MS = 60 * SECOND_MS;
+/** Longest time before the first search for a bootstrap peer that was lost, while others are there. */
+const MISSED_INITIAL_MS = 2 * SECOND_MS;
+/** In larger clusters it is so long for each peer: whoever is missing is dialled by five nodes a second. */
+const MISSED_PER_PEER_MS = 200;
+/** How often it is doubled: when the peer is back, one of a few nodes is to find it within half a minute. */
+const MISSED_DOUBLINGS = 4;
+/** Longest time before any search, in clusters that are so large that one of many finds it at once. */
+const MISSED_MAX_MS = 5 * MINUTE_MS;
 
 /** What createLookout needs. */
 export interface LookoutDeps {

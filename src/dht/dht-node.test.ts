@@ -4,10 +4,11 @@ import { silentLogger } from '../observe/log.ts';
 import { createVirtualClock } from '../runtime/testing/virtual-clock.ts';
 import { contentMultihash } from './wire/content-key.ts';
 import { encodeMessage, MESSAGE_TYPES, parseMessage } from './wire/dht-message.ts';
-import { createDhtNode } from './dht-node.ts';
-import { CLOSER_TO_OUR_NODES, NEW_PEER_DELAY_MS, REPLICATION, SLOW_ANSWER_MS } from './limits.ts';
+import { CLOSER_TO_OUR_NODES, createDhtNode } from './dht-node.ts';
+import { REPLICATION, SLOW_ANSWER_MS } from './limits.ts';
 import { createMessageSplitter } from './wire/message-splitter.ts';
 import { formatPeerAddress } from './wire/peer-address.ts';
+import { NEW_PEER_DELAY_MS } from './provide/reprovider.ts';
 
 const id = (number: number) => Uint8Array.of(1, 0, number);
 

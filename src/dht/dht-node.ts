@@ -11,24 +11,13 @@ import { type CrawlNetwork, createCrawler } from './peers/crawler.ts';
 import { createDhtResponder } from './rpc-handler.ts';
 import { createHeartbeat } from './peers/failure-detector.ts';
 import {
-  CLOSER_TO_OUR_NODES,
   CONNECTION_TARGET,
-  CRAWL_AFTER_LOSS_MS,
-  DIALLED_SHARE,
-  GOODBYE_TIMEOUT_MS,
-  JUST_PARTED_MS,
   MAX_KNOWN_PEERS,
   MAX_PROVIDER_RECORDS,
   MAX_SUSPECTS_PER_NOTICE,
   MAX_WITHDRAWN_PER_NOTICE,
-  MESHED_SHARE,
-  PARTED_MS,
-  PARTING_MS,
-  PING_ALONE_AFTER_MS,
   QUIET_AFTER_MS,
   REPLICATION,
-  SWEEP_RECORDS_INTERVAL_MS,
-  TELL_PARTING_MS,
 } from './limits.ts';
 import { createLiveness, type PeerLife } from './peers/liveness.ts';
 import { encodeNotice, parseNotice } from './wire/notice-message.ts';
@@ -44,6 +33,34 @@ import {
 import { createProviderRecords } from './provide/provider-records.ts';
 import { createProviding, type ProvidingObserver } from './provide/reprovider.ts';
 import { createWatchTurns } from './peers/probe-assignment.ts';
+
+const SECOND_MS = 1000;
+const MINUTE_MS = 60 * SECOND_MS;
+/**
+ * Peers closer to a key that a node of this program is named when it asks for providers. It knows the cluster from its
+ * crawls; twenty names, of 80 bytes each, were a quarter of what a question about nothing cost.
+ */
+export const CLOSER_TO_OUR_NODES = 5;
+/** The same for all, in a cluster so large that no node knows whose turn it is: not often, as there are many. */
+const PING_ALONE_AFTER_MS = 30 * SECOND_MS;
+/** Time to say goodbye when a node stops. */
+const GOODBYE_TIMEOUT_MS = 500;
+/** How often records that have faded are removed; they are not given out in the meantime. */
+const SWEEP_RECORDS_INTERVAL_MS = 2 * MINUTE_MS;
+/** In a cluster of so many nodes, as a part of the connections that a node may have, each is connected to all. */
+const MESHED_SHARE = 0.9;
+/** In a larger one a node dials up to this part of them: with those that are dialled to it it has twice as many, and some room. */
+const DIALLED_SHARE = 0.4;
+/** For so long a peer that has parted is not looked for: it is there, and is dialled when it is needed. */
+const PARTED_MS = 30 * MINUTE_MS;
+/** When a connection has ended at the latest, after one end has said that it will; long on any machine. */
+const PARTING_MS = 10 * SECOND_MS;
+/** Time to tell a peer that its connection will end. */
+const TELL_PARTING_MS = SECOND_MS;
+/** A peer that comes back so soon after it parted has not been started anew. */
+const JUST_PARTED_MS = 5 * SECOND_MS;
+/** After a loss a node asks so much later who is there: whoever it was may be back elsewhere by then, and others hear of that first. */
+const CRAWL_AFTER_LOSS_MS = 4 * SECOND_MS;
 
 /** How a node of the DHT reaches the others. Peers are named by their ID in hex. */
 export interface DhtNetwork extends LookupNetwork, CrawlNetwork {

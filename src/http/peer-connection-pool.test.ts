@@ -1,7 +1,6 @@
 import { afterEach, describe, expect, test } from 'bun:test';
-import { MAX_IDLE_PER_PEER } from './limits.ts';
 import { connectPeer } from './peer-connection.ts';
-import { createPeerConnectionPool } from './peer-connection-pool.ts';
+import { MAX_IDLE_PER_PEER, createPeerConnectionPool } from './peer-connection-pool.ts';
 import { type ScriptedPeer, startScriptedPeer } from './testing/scripted-peer.ts';
 import { until } from './testing/until.ts';
 

@@ -1,5 +1,12 @@
-import { MAX_IDLE_CONNECTIONS, MAX_IDLE_PER_PEER, PEER_IDLE_TIMEOUT_MS } from './limits.ts';
 import type { PeerConnection } from './peer-connection.ts';
+
+const SECOND_MS = 1000;
+/** How long an idle connection to a peer is kept. Shorter than any server's own time-out (KEEP_ALIVE_TIMEOUT_MS; Go keeps them for good). */
+const PEER_IDLE_TIMEOUT_MS = 30 * SECOND_MS;
+/** Most idle connections to one peer: what one pull uses side by side (containerd fetches 3 layers at once). */
+export const MAX_IDLE_PER_PEER = 4;
+/** Most idle connections to all peers. */
+const MAX_IDLE_CONNECTIONS = 64;
 
 /** Idle connections to peers, to be used again. */
 export interface PeerConnectionPool {

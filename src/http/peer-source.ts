@@ -1,6 +1,12 @@
-import { DISCARD_BYTES, DISCARD_TIMEOUT_MS } from './limits.ts';
 import type { PeerConnection } from './peer-connection.ts';
 import { registerPlainSource, type PlainSource, type SourceRead } from './plain-source.ts';
+
+const SECOND_MS = 1000;
+const KIB = 1024;
+/** An answer that nobody wants is read to its end, to keep its connection, if it has at most so many bytes left: an error's JSON. */
+const DISCARD_BYTES = 16 * KIB;
+/** How long that may take. */
+const DISCARD_TIMEOUT_MS = 1 * SECOND_MS;
 
 /** The body of an answer whose head has been read. */
 export interface PeerBody {

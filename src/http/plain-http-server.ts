@@ -1,22 +1,31 @@
 import { parseListenAddress } from '../runtime/listen-address.ts';
 import { readDescriptorLimit } from '../runtime/descriptor-limit.ts';
 import type { HttpServer, HttpServerOptions } from './http-server.ts';
-import {
-  CLIENT_STALL_TIMEOUT_MS,
-  CLOSE_FLUSH_MS,
-  CONNECTIONS_CHECK_INTERVAL_MS,
-  HEAD_RECEIVE_TIMEOUT_MS,
-  KEEP_ALIVE_TIMEOUT_MS,
-  MAX_CONNECTIONS,
-  MAX_REQUESTS_PER_CONNECTION,
-  MIN_CONNECTIONS,
-} from './limits.ts';
 import type { ByteConnection } from './server/byte-connection.ts';
 import { createConnectionTable } from './server/connection-table.ts';
 import { createHttpConnection } from './server/http-connection.ts';
 import { createSendBuffers } from './server/send-buffers.ts';
 import { listenTcp } from './server/tcp-listener.ts';
 import { listenTls } from './server/tls-listener.ts';
+
+const SECOND_MS = 1000;
+const MINUTE_MS = 60 * SECOND_MS;
+/** How long a client may take to send a head. A head fits in one packet, so this is generous; it ends slow-loris attacks. */
+const HEAD_RECEIVE_TIMEOUT_MS = 10 * SECOND_MS;
+/** How often that is looked at: it is late by at most this. Each listener wakes the process so often, also an idle one. */
+const CONNECTIONS_CHECK_INTERVAL_MS = 5 * SECOND_MS;
+/** How long an idle connection is kept for a client's next request. Longer than PEER_IDLE_TIMEOUT_MS, so that the client closes first. */
+const KEEP_ALIVE_TIMEOUT_MS = 75 * SECOND_MS;
+/** Most connections at once: containerd opens a few per pull, each peer a few more. Each idle one costs some KiB. */
+const MAX_CONNECTIONS = 1024;
+/** With few descriptors there is room for so many connections all the same: a pull of this node's and its probes. */
+const MIN_CONNECTIONS = 16;
+/** Most requests on one connection. It bounds what is left behind by one, and what one burst of pipelined requests can ask for. */
+const MAX_REQUESTS_PER_CONNECTION = 1000;
+/** A client that takes no byte of a body for this long is gone. The time after which kubelet gives up on a pull without progress. */
+const CLIENT_STALL_TIMEOUT_MS = 5 * MINUTE_MS;
+/** How long the last bytes of broken-off responses get when a server closes. */
+const CLOSE_FLUSH_MS = 250;
 
 /** Limits that tests shorten; the defaults with their reasons are in limits.ts. */
 export interface PlainHttpServerLimits {

@@ -5,22 +5,37 @@ import { createBytesSource } from './bytes-source.ts';
 import { createChunkBudget } from './chunk-budget.ts';
 import { createChunkPool } from './chunk-pool.ts';
 import { openFileSource } from './file-source.ts';
-import {
-  FILE_BUFFER_BUDGET_BYTES,
-  FILE_BUFFER_KEEP_MS,
-  MAX_FILE_CHUNK_BYTES,
-  MIN_FILE_CHUNK_BYTES,
-  PEER_RECEIVE_BUDGET_BYTES,
-  PEER_RECEIVE_GROWS_AFTER_BYTES,
-  MIN_PEER_RECEIVE_BUFFER_BYTES,
-  MAX_PEER_RECEIVE_BUFFER_BYTES,
-} from './limits.ts';
+import { MIN_FILE_CHUNK_BYTES } from './limits.ts';
 import { connectPeer, type PeerConnection } from './peer-connection.ts';
 import { createPeerConnectionPool } from './peer-connection-pool.ts';
 import { exchangeWithPeer, formatPeerRequest, NoAnswerError } from './peer-exchange.ts';
 import { takeBody } from './take-body.ts';
 import type { MemoryRoom } from '../runtime/memory/memory-room.ts';
 import { readSmallBody, readWholeBody } from './read-small-body.ts';
+
+const SECOND_MS = 1000;
+const KIB = 1024;
+const MIB = 1024 * KIB;
+/** Memory for reading files, shared by all bodies, in bytes, where the daemon's plan says nothing else. */
+const FILE_BUFFER_BUDGET_BYTES = 8 * MIB;
+/** Largest read of a file: above 1 MiB the throughput of one reader does not grow. */
+const MAX_FILE_CHUNK_BYTES = 1 * MIB;
+/** How long buffers are kept that no body uses. */
+const FILE_BUFFER_KEEP_MS = 5 * SECOND_MS;
+/**
+ * Memory for the kernel's buffers of what peers send, shared by all bodies, in bytes (the kernel counts about
+ * twice as much). It bounds what slow readers cost, and how far ahead of its client a body is fetched.
+ */
+const PEER_RECEIVE_BUDGET_BYTES = 8 * MIB;
+/** Largest such buffer: 512 MB/s at 1 ms round trip. */
+const MAX_PEER_RECEIVE_BUFFER_BYTES = 512 * KIB;
+/**
+ * A body's buffer has the smallest size until so many bytes have come: what clients leave early, or do not read, is little
+ * then.
+ */
+const PEER_RECEIVE_GROWS_AFTER_BYTES = 256 * KIB;
+/** Smallest such buffer: 64 MB/s at 1 ms round trip, when 33 bodies or more share the link. */
+const MIN_PEER_RECEIVE_BUFFER_BYTES = 64 * KIB;
 
 /** Limits of createPlainMover; the defaults with their reasons are in limits.ts. */
 export interface PlainMoverOptions {

@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'bun:test';
-import { MAX_TARGET_BYTES } from './limits.ts';
-import { requestUrl } from './request-url.ts';
+import { MAX_TARGET_BYTES, requestUrl } from './request-url.ts';
 
 const DIGEST = `sha256:${'0f'.repeat(32)}`;
 const options = { scheme: 'http', host: 'node.lab:5000' } as const;

@@ -1,4 +1,6 @@
-import { MAX_TARGET_BYTES } from './limits.ts';
+const KIB = 1024;
+/** Longest request target, in bytes: 255 of repository, 128 of tag or 135 of digest, a registry's name, and room. */
+export const MAX_TARGET_BYTES = 2 * KIB;
 
 /**
  * What stands before the target of every request: the handler's URLs are absolute, and a client's Host header

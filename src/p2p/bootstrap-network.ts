@@ -6,7 +6,8 @@ import { CODE_P2P, multiaddr } from '@multiformats/multiaddr';
 import type { Logger } from '../observe/log.ts';
 import { parseIp } from '../runtime/ip-address.ts';
 import { setNewest } from '../runtime/set-newest.ts';
-import { DIAL_TIMEOUT_MS, KAD_PROTOCOL, MAX_BOOTSTRAP_PEERS } from './limits.ts';
+import { DIAL_TIMEOUT_MS, KAD_PROTOCOL } from './limits.ts';
+import { MAX_BOOTSTRAP_PEERS } from '../bootstrap/limits.ts';
 import type { KadNode } from './kad-node.ts';
 import type { BootstrapNetwork } from '../bootstrap/bootstrap-loop.ts';
 

@@ -18,7 +18,6 @@ import {
   INBOUND_UPGRADE_TIMEOUT_MS,
   KAD_PROTOCOL,
   MAX_DHT_STREAMS,
-  MAX_OUTBOUND_STREAMS,
   NO_LIMIT,
 } from './limits.ts';
 import type { Door } from './connections/door.ts';
@@ -31,6 +30,9 @@ import { noiseForBun } from './patches/noise-for-bun.ts';
 import { privateNetwork } from './connections/private-network.ts';
 import { quietKadDht } from './patches/quiet-kad-dht.ts';
 import { servePings } from './rpc/serve-pings.ts';
+
+/** The same for streams that this node opens: notices have one each. */
+const MAX_OUTBOUND_STREAMS = 64;
 
 /** The routing table of kad-dht 16, as far as it is used here. The package's types show its size only. */
 export interface RoutingTable extends EventTarget {

@@ -3,8 +3,12 @@ import { multiaddr } from '@multiformats/multiaddr';
 
 import { until } from '../runtime/conditions.fixture.ts';
 import { planMemory } from '../runtime/memory/memory-plan.ts';
-import { CONNECTIONS_PER_ADDRESS, HANDSHAKES_PER_ADDRESS } from './limits.ts';
-import { ADDRESS_LIMITS, CONNECTION_BYTES } from './router-budget.ts';
+import {
+  ADDRESS_LIMITS,
+  CONNECTIONS_PER_ADDRESS,
+  CONNECTION_BYTES,
+  HANDSHAKES_PER_ADDRESS,
+} from './router-budget.ts';
 import { createStaticBootstrapper } from '../bootstrap/static-bootstrapper.ts';
 import { startClient } from './testing/start-client.ts';
 import { addressOf, createTestRouters, find, portOf, stopAfterEach } from './testing/test-routers.ts';

@@ -6,7 +6,6 @@ import { multiaddr } from '@multiformats/multiaddr';
 import { encodeAddProviders } from '../dht/wire/add-provider-message.ts';
 import { contentMultihash } from '../dht/wire/content-key.ts';
 import { encodeMessage, encodePeer, MESSAGE_TYPES } from '../dht/wire/dht-message.ts';
-import { RECORD_SHARES } from '../dht/limits.ts';
 import { encodeNotice } from '../dht/wire/notice-message.ts';
 import { bytesField, concat, frame, numberField } from '../dht/wire/protocol-buffers.ts';
 import { until } from '../runtime/conditions.fixture.ts';
@@ -16,6 +15,7 @@ import { planMemory } from '../runtime/memory/memory-plan.ts';
 import { planRouter } from './router-budget.ts';
 import { startKadNode, type TestKadNode } from './testing/start-kad-node.ts';
 import { addressOf, createTestRouters, find, stopAfterEach } from './testing/test-routers.ts';
+import { RECORD_SHARES } from '../dht/provide/provider-records.ts';
 
 const routers = createTestRouters();
 stopAfterEach(routers);

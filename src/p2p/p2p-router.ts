@@ -23,15 +23,8 @@ import { createBootstrapNetwork } from './bootstrap-network.ts';
 import type { Bootstrapper } from '../bootstrap/bootstrapper.ts';
 import { createInboundFrames, type FrameRefusal } from './rpc/inbound-frames.ts';
 import { createKadNode, type KadNode } from './kad-node.ts';
-import {
-  DIAL_TIMEOUT_MS,
-  HOUSEKEEPING_INTERVAL_MS,
-  KAD_PROTOCOL,
-  KEEP_LOST_PEER_MS,
-  MAX_BOOTSTRAP_PEERS,
-  MAX_DHT_STREAMS,
-  NOTICE_PROTOCOL,
-} from './limits.ts';
+import { DIAL_TIMEOUT_MS, KAD_PROTOCOL, MAX_DHT_STREAMS, NOTICE_PROTOCOL } from './limits.ts';
+import { MAX_BOOTSTRAP_PEERS } from '../bootstrap/limits.ts';
 import { capConnections, type CapReason } from './connections/cap-connections.ts';
 import { type AddressLimits, createDoor, type DoorRefusal } from './connections/door.ts';
 import { followMembership } from './connections/follow-membership.ts';
@@ -55,6 +48,13 @@ import { keepConnected } from '../bootstrap/bootstrap-loop.ts';
 import { createToProvider } from './addresses/to-provider.ts';
 import { watchConnections } from './connections/watch-connections.ts';
 import { watchForTwins } from './connections/duplicate-identity-detector.ts';
+
+const SECOND_MS = 1000;
+const MINUTE_MS = 60 * SECOND_MS;
+/** How often peers that are gone are forgotten and spare connections end. To look through them costs a millisecond a peer. */
+const HOUSEKEEPING_INTERVAL_MS = 10 * MINUTE_MS;
+/** How long a peer that was lost is remembered: it may be the only way back when all are lost. */
+const KEEP_LOST_PEER_MS = 60 * MINUTE_MS;
 
 /** What createP2pRouter needs. */
 export interface P2pRouterDeps {

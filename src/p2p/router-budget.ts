@@ -1,21 +1,30 @@
 import { MAX_PROVIDER_RECORDS } from '../dht/limits.ts';
 import { RECORD_TABLE_BYTES } from '../dht/provide/record-table.ts';
 import type { AddressLimits, DoorOptions } from './connections/door.ts';
-import {
-  CONNECTIONS_PER_ADDRESS,
-  GUEST_CONNECTIONS_PER_ADDRESS,
-  HANDSHAKE_BURST,
-  HANDSHAKE_MS,
-  HANDSHAKE_PLACES,
-  HANDSHAKES_PER_ADDRESS,
-  HANDSHAKES_PER_SECOND,
-  INBOUND_UPGRADE_TIMEOUT_MS,
-  MAX_WAITING_HANDSHAKES,
-  NO_LIMIT,
-  PACED_FROM,
-  PACED_HANDSHAKES_PER_SECOND,
-} from './limits.ts';
+import { INBOUND_UPGRADE_TIMEOUT_MS, NO_LIMIT } from './limits.ts';
 import type { MemoryPlan } from '../runtime/memory/memory-plan.ts';
+
+const SECOND_MS = 1000;
+/** Connections of one address: a node has one or two, and stale ones for a while after its machine lost power. As Go's libp2p has it. */
+export const CONNECTIONS_PER_ADDRESS = 8;
+/** The same of an address that is not of a member. */
+const GUEST_CONNECTIONS_PER_ADDRESS = 4;
+/** Handshakes of one address at a time. */
+export const HANDSHAKES_PER_ADDRESS = 8;
+/** Handshakes that an address may begin at once, when it had none for a while. */
+const HANDSHAKE_BURST = 16;
+/** And per second in the long run: some 5 % of a core. */
+const HANDSHAKES_PER_SECOND = 2;
+/** Handshakes that are done at a time. Together they take a second of CPU. */
+const HANDSHAKE_PLACES = 32;
+/** From this part of the connections on that a node has room for, handshakes begin at a pace. */
+const PACED_FROM = 0.75;
+/** The pace: some 20 % of a core. */
+const PACED_HANDSHAKES_PER_SECOND = 10;
+/** Handshakes that wait for a place: a whole cluster may start in the same second and dial its bootstrap peer. */
+const MAX_WAITING_HANDSHAKES = 256;
+/** A handshake that has its place and takes longer is a port scan or a broken peer. */
+const HANDSHAKE_MS = 5 * SECOND_MS;
 
 /** The router's parts of a memory plan. */
 export type RouterMemory = Pick<MemoryPlan, 'routerConnectionsBytes' | 'recordsBytes' | 'framesBytes'>;

@@ -1,6 +1,6 @@
 import type { SimCluster } from '../sim-cluster.ts';
-import { EARLY_REPLICAS } from '../../../src/dht/limits.ts';
 import { goal, nearest, pairs, type Scenario, startCluster, successOf } from '../scenario.ts';
+import { EARLY_REPLICAS } from '../../../src/dht/provide/reprovider.ts';
 
 const KEYS = 4;
 /** A new key has all its replicas by then. */

@@ -1,7 +1,7 @@
 import { contentMultihash } from '../../../src/dht/wire/content-key.ts';
-import { KEEP_FOUND_MS } from '../../../src/dht/limits.ts';
 import { encodeNotice } from '../../../src/dht/wire/notice-message.ts';
 import { goal, nearest, type Scenario, startCluster, successOf } from '../scenario.ts';
+import { KEEP_FOUND_MS } from '../../../src/dht/lookup/lookup-cache.ts';
 
 const KEYS = 20;
 const SETTLE_MS = 3000;

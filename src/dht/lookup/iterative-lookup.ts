@@ -2,7 +2,13 @@ import { keyspacePosition } from '../wire/content-key.ts';
 import type { NamedPeer } from '../wire/dht-message.ts';
 import type { ProvidersAnswer } from '../wire/get-providers-message.ts';
 import type { Timers } from '../../runtime/timers.ts';
-import { LOOKUP_CONCURRENCY, LOOKUP_QUORUM, REPLICATION, SLOW_ANSWER_MS } from '../limits.ts';
+import { LOOKUP_CONCURRENCY, REPLICATION, SLOW_ANSWER_MS } from '../limits.ts';
+
+/**
+ * Peers of those closest to a key whose answers decide that nobody provides it. All k of them hold each record; one
+ * may lack it for a moment, and each more costs its share of a millisecond on two nodes.
+ */
+const LOOKUP_QUORUM = 3;
 
 /** The network as a walk sees it. */
 export interface WalkNetwork {

@@ -1,5 +1,15 @@
 import { setNewest } from '../../runtime/set-newest.ts';
-import { KEEP_FOUND_MS, KEEP_MISS_MS, MAX_KEPT_LOOKUPS } from '../limits.ts';
+
+const SECOND_MS = 1000;
+/**
+ * What a lookup found is given to the next one for the same key for this long: containerd asks HEAD, then GET, and for
+ * layers that were looked up with their manifest three at a time. Who has died meanwhile is left out all the same.
+ */
+export const KEEP_FOUND_MS = 5 * SECOND_MS;
+/** The same for nobody: no longer than new content may take to be findable by those who asked too early. */
+export const KEEP_MISS_MS = 100;
+/** Lookups whose outcome is kept. */
+const MAX_KEPT_LOOKUPS = 2000;
 
 /** What lookups found a moment ago. */
 export interface KeptLookups<T> {

@@ -5,11 +5,11 @@ import { systemTimers } from '../../runtime/timers.ts';
 import { contentMultihash } from '../wire/content-key.ts';
 import type { NamedPeer } from '../wire/dht-message.ts';
 import type { ProvidersAnswer } from '../wire/get-providers-message.ts';
-import { KEEP_FOUND_MS, KEEP_MISS_MS } from '../limits.ts';
 import { createLiveness } from '../peers/liveness.ts';
 import { createPeerTable } from '../peers/peer-table.ts';
 import { createProviderLookups, type LookupOutcome } from './provider-lookups.ts';
 import { createProviderRecords } from '../provide/provider-records.ts';
+import { KEEP_FOUND_MS, KEEP_MISS_MS } from './lookup-cache.ts';
 
 const NEVER = new AbortController().signal;
 const KEY = 'sha256:x';

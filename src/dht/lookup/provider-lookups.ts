@@ -6,12 +6,16 @@ import type { NamedPeer } from '../wire/dht-message.ts';
 import type { ProvidersAnswer } from '../wire/get-providers-message.ts';
 import type { Heartbeat } from '../peers/failure-detector.ts';
 import { createKeptLookups } from './lookup-cache.ts';
-import { FRESH_PEER_MS, REPLICATION } from '../limits.ts';
+import { REPLICATION } from '../limits.ts';
 import type { Liveness, PeerLife } from '../peers/liveness.ts';
 import type { PeerTable } from '../peers/peer-table.ts';
 import type { ProviderRecords } from '../provide/provider-records.ts';
 import { startProviderWalk } from './iterative-lookup.ts';
 import { createSharedSearches } from './singleflight.ts';
+
+const SECOND_MS = 1000;
+/** For this long a peer that was just met may lack records that belong to it: its neighbours send them within a second or two. */
+const FRESH_PEER_MS = 3 * SECOND_MS;
 
 /** How lookups reach other nodes. */
 export interface LookupNetwork {

@@ -3,15 +3,9 @@ import { describe, expect, test } from 'bun:test';
 import { silentLogger } from '../../observe/log.ts';
 import { createVirtualClock } from '../../runtime/testing/virtual-clock.ts';
 import { keyspacePosition } from '../wire/content-key.ts';
-import { createCrawler } from './crawler.ts';
+import { CRAWL_MAX_MS, NEWCOMERS_ASKED, createCrawler } from './crawler.ts';
 import type { NamedPeer } from '../wire/dht-message.ts';
-import {
-  CONCURRENT_DIALS,
-  CONNECTION_TARGET,
-  CRAWL_MAX_MS,
-  NEWCOMERS_ASKED,
-  REPLICATION,
-} from '../limits.ts';
+import { CONCURRENT_DIALS, CONNECTION_TARGET, REPLICATION } from '../limits.ts';
 import { createPeerTable } from './peer-table.ts';
 
 const ADDRESS = Uint8Array.of(4, 10, 0, 0, 1, 6, 0x13, 0x89);

@@ -5,24 +5,39 @@ import { orAbort } from '../../runtime/or-abort.ts';
 import { setNewest } from '../../runtime/set-newest.ts';
 import { keyspacePosition } from '../wire/content-key.ts';
 import type { NamedPeer } from '../wire/dht-message.ts';
-import {
-  CONCURRENT_DIALS,
-  CONNECTION_TARGET,
-  CRAWL_INITIAL_MS,
-  CRAWL_MAX_MS,
-  CRAWL_REST,
-  CRAWL_REST_MAX_MS,
-  FAILED_NAME_INITIAL_MS,
-  FAILED_NAME_MAX_MS,
-  FIND_NODE_TIMEOUT_MS,
-  MAX_KNOWN_PEERS,
-  NEWCOMERS_ASKED,
-  OWN_REGION_ASKED,
-  PEERS_PER_REGION,
-  REGIONS_PER_WAIT,
-  TURN_TO_DIAL_MS,
-} from '../limits.ts';
+import { CONCURRENT_DIALS, CONNECTION_TARGET, MAX_KNOWN_PEERS, REPLICATION } from '../limits.ts';
 import type { KnownPeer, PeerTable } from './peer-table.ts';
+
+const SECOND_MS = 1000;
+const MINUTE_MS = 60 * SECOND_MS;
+/** How long the one of two nodes whose turn it is not waits for the other one to dial. */
+const TURN_TO_DIAL_MS = 500;
+/** First wait between two crawls while new peers turn up. */
+const CRAWL_INITIAL_MS = 500;
+/** Longest wait: how often a node crawls when it hears of nobody new. */
+export const CRAWL_MAX_MS = 5 * MINUTE_MS;
+/** A peer that does not say by then who is close to a place is not waited for: those who have come are to be asked, too. */
+const FIND_NODE_TIMEOUT_MS = 3 * SECOND_MS;
+/** Least wait, in times that a question took: a crawl may ask as much as it does a few times a minute, not more. */
+const CRAWL_REST = 20;
+/** Longest such wait. */
+const CRAWL_REST_MAX_MS = 20 * SECOND_MS;
+/**
+ * Peers of those closest to itself that a node asks who else is there, where it is not connected to all. Two nodes may
+ * each be the other's closest one: asking only each other they never learn of their neighbours, and nobody learns of
+ * those from them.
+ */
+const OWN_REGION_ASKED = 3;
+/** Peers that have just come and are asked who else is there, at a time; when more come all are asked. */
+export const NEWCOMERS_ASKED = 3;
+/** Questions of a crawl that are worth half a second's wait until the next: a large cluster is asked less often. */
+const REGIONS_PER_WAIT = 8;
+/** Peers to expect for one question of a crawl: half of what an answer names, so that no region's are cut off. */
+const PEERS_PER_REGION = REPLICATION / 2;
+/** How long it is not believed that a peer is there after it could not be reached at what was named; doubled each time. */
+const FAILED_NAME_INITIAL_MS = 5 * SECOND_MS;
+/** Longest time of that. */
+const FAILED_NAME_MAX_MS = 10 * MINUTE_MS;
 
 /** How a crawl reaches other nodes. */
 export interface CrawlNetwork {

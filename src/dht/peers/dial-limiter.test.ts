@@ -2,8 +2,8 @@ import { describe, expect, test } from 'bun:test';
 
 import { failureOf } from '../../runtime/conditions.fixture.ts';
 import { createVirtualClock } from '../../runtime/testing/virtual-clock.ts';
-import { CONCURRENT_DIALS, DIAL_PLACE_MS, EASY_DIAL_MS, FAILED_DIAL_REST_MAX_MS } from '../limits.ts';
-import { createPacedDials } from './dial-limiter.ts';
+import { CONCURRENT_DIALS } from '../limits.ts';
+import { DIAL_PLACE_MS, EASY_DIAL_MS, FAILED_DIAL_REST_MAX_MS, createPacedDials } from './dial-limiter.ts';
 
 const peer = (number: number) => ({ id: Uint8Array.of(number >> 8, number & 255), addresses: [] });
 

@@ -2,14 +2,19 @@ import type { Clock } from '../../runtime/clock.ts';
 import { orAbort } from '../../runtime/or-abort.ts';
 import { createSlots } from '../../runtime/slots.ts';
 import type { NamedPeer } from '../wire/dht-message.ts';
-import {
-  CONCURRENT_DIALS,
-  DIAL_PLACE_MS,
-  DIAL_REST,
-  DIAL_REST_MAX_MS,
-  EASY_DIAL_MS,
-  FAILED_DIAL_REST_MAX_MS,
-} from '../limits.ts';
+import { CONCURRENT_DIALS } from '../limits.ts';
+
+const SECOND_MS = 1000;
+/** One that takes longer leaves its place to the next: those who accept connections and hang must not keep all others away. */
+export const DIAL_PLACE_MS = 5 * SECOND_MS;
+/** Rest after a dial, in times that it took: a cluster that starts together does not need them all at once. */
+const DIAL_REST = 2;
+/** A dial that took longer met somebody who is busy: the rest is so many times longer again, or all would keep each other so. */
+export const EASY_DIAL_MS = SECOND_MS / 5;
+/** Longest such rest. */
+const DIAL_REST_MAX_MS = 20 * SECOND_MS;
+/** Longest rest after one that failed: who is not there is not busy. */
+export const FAILED_DIAL_REST_MAX_MS = 2 * SECOND_MS;
 
 /** What createPacedDials needs. */
 export interface PacedDialsDeps {

@@ -1,14 +1,9 @@
 import { describe, expect, test } from 'bun:test';
 
 import { createVirtualClock, type VirtualClock } from '../../runtime/testing/virtual-clock.ts';
-import { createHeartbeat } from './failure-detector.ts';
-import {
-  PING_AFTER_MS,
-  PING_NEXT_AFTER_MS,
-  PING_TIMEOUT_MS,
-  QUIET_AFTER_MS,
-  SUSPECT_AFTER_MS,
-} from '../limits.ts';
+import { PING_TIMEOUT_MS, SUSPECT_AFTER_MS, createHeartbeat } from './failure-detector.ts';
+import { PING_AFTER_MS, QUIET_AFTER_MS } from '../limits.ts';
+import { PING_NEXT_AFTER_MS } from './probe-assignment.ts';
 
 /** A node that is connected to `peers`; those in `mute` do not answer, those in `others` are watched by others. */
 function start(

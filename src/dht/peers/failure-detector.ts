@@ -1,20 +1,33 @@
 import type { Clock } from '../../runtime/clock.ts';
 import { createDeadline } from '../../runtime/deadline.ts';
 import { orAbort } from '../../runtime/or-abort.ts';
-import {
-  BUSY_TICK_MS,
-  GIVE_UP_AFTER_MS,
-  LATE_TICK_MS,
-  PING_AFTER_MS,
-  PING_LOOK_MIN_MS,
-  PING_TICK_MS,
-  PING_TIMEOUT_MS,
-  QUIET_AFTER_MS,
-  STRAIN_PATIENCE,
-  SUSPECT_AFTER_MS,
-  SUSPICION_PAUSE_MS,
-  USUAL_LATENESS_MS,
-} from '../limits.ts';
+import { PING_AFTER_MS, QUIET_AFTER_MS } from '../limits.ts';
+
+const SECOND_MS = 1000;
+const MINUTE_MS = 60 * SECOND_MS;
+/** They tell the others when it has not answered for so long: those ask for themselves. */
+export const SUSPECT_AFTER_MS = SECOND_MS;
+/**
+ * It counts as dead when it does not answer within this time: with the two above and the time between looks, within
+ * 10 s everywhere.
+ */
+export const PING_TIMEOUT_MS = 2.5 * SECOND_MS;
+/** Longest time between two looks: each wakes an idle node. */
+const PING_TICK_MS = SECOND_MS;
+/** Shortest time between two: there is one when an answer is overdue. */
+const PING_LOOK_MIN_MS = SECOND_MS / 10;
+/** A peer that was heard within this time is not asked, whatever others say. */
+const SUSPICION_PAUSE_MS = SECOND_MS;
+/** A node whose own timers are that late is too busy to say of others that they do not answer. */
+const BUSY_TICK_MS = SECOND_MS;
+/** And too busy to alarm others about them. */
+const LATE_TICK_MS = SECOND_MS / 4;
+/** Lateness that timers have on a machine with little to do. */
+const USUAL_LATENESS_MS = 20;
+/** A question takes so many times longer than usual as timers are late: it wakes a process at either end. */
+const STRAIN_PATIENCE = 2;
+/** The connection to a peer that has not answered for so long is given up. */
+const GIVE_UP_AFTER_MS = MINUTE_MS;
 
 /** What createHeartbeat needs. Peers are named by any string. */
 export interface HeartbeatDeps {

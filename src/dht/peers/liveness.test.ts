@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'bun:test';
 
-import { DEAD_FOR_MS, UNSETTLED_MS } from '../limits.ts';
-import { createLiveness } from './liveness.ts';
+import { DEAD_FOR_MS, UNSETTLED_MS, createLiveness } from './liveness.ts';
 
 describe('createLiveness()', () => {
   test('follows a peer from the first connection to its death and back', () => {

@@ -1,4 +1,11 @@
-import { DEAD_FOR_MS, MAX_KNOWN_PEERS, UNSETTLED_MS } from '../limits.ts';
+import { MAX_KNOWN_PEERS } from '../limits.ts';
+
+const SECOND_MS = 1000;
+const MINUTE_MS = 60 * SECOND_MS;
+/** How long a peer that is gone is remembered as that: until its records have faded everywhere. */
+export const DEAD_FOR_MS = 19 * MINUTE_MS;
+/** For so long after a loss all nodes are busy with it: they notice, ask anew, and try to reach who was lost. */
+export const UNSETTLED_MS = 4 * SECOND_MS;
 
 /**
  * What is known of whether a peer is there. `unknown`: never met, or too long ago to say. `doubtful`: its connection

@@ -1,8 +1,11 @@
 import { encodePeer, type NamedPeer } from '../wire/dht-message.ts';
-import { MAX_ABSENT_CLAIMS, MAX_ADDRESSES_PER_PEER, MAX_IPS_PER_PEER } from '../limits.ts';
+import { MAX_ADDRESSES_PER_PEER, MAX_IPS_PER_PEER } from '../limits.ts';
 import type { Liveness } from './liveness.ts';
 import { parsePeerAddress } from '../wire/peer-address.ts';
 import type { PeerTable } from './peer-table.ts';
+
+/** Peers that are not connected and whose own word of where they are is kept: it has up to 16 addresses, of which the table has 4. */
+const MAX_ABSENT_CLAIMS = 1000;
 
 /** Who may be a peer of the DHT. */
 export interface PeerGate {

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'bun:test';
 
 import { keyspacePosition } from '../wire/content-key.ts';
-import { PING_AFTER_MS, WATCH_TURNS_MS, WATCHERS_PER_PEER } from '../limits.ts';
+import { PING_AFTER_MS } from '../limits.ts';
 import { createPeerTable } from './peer-table.ts';
-import { createWatchTurns, type WatchTurns } from './probe-assignment.ts';
+import { WATCHERS_PER_PEER, WATCH_TURNS_MS, type WatchTurns, createWatchTurns } from './probe-assignment.ts';
 
 const id = (number: number) => Uint8Array.of(1, number >> 8, number & 255);
 const isMine = (turns: WatchTurns | undefined, number: number) =>

@@ -1,6 +1,14 @@
 import { isCloserTo } from '../wire/keyspace-distance.ts';
-import { PING_AFTER_MS, PING_NEXT_AFTER_MS, WATCH_TURNS_MS, WATCHERS_PER_PEER } from '../limits.ts';
+import { PING_AFTER_MS } from '../limits.ts';
 import type { PeerTable } from './peer-table.ts';
+
+const SECOND_MS = 1000;
+/** And by the others, who would be needed only if the first one is gone, too. */
+export const PING_NEXT_AFTER_MS = 4 * SECOND_MS;
+/** Nodes whose turn it is: some may be busy, or not be connected to it. All asking would cost the square of their number. */
+export const WATCHERS_PER_PEER = 3;
+/** How often it is looked at whose turn it is to ask whom. */
+export const WATCH_TURNS_MS = 5 * SECOND_MS;
 
 /** Whose turn it is to ask a peer whether it is there. */
 export interface WatchTurns {

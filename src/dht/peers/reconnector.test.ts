@@ -8,8 +8,8 @@ import {
   RECONNECT_ATTEMPTS,
   RECONNECT_INITIAL_MS,
   RECONNECT_MAX_MS,
-} from '../limits.ts';
-import { createPeerKeeping } from './reconnector.ts';
+  createPeerKeeping,
+} from './reconnector.ts';
 
 /** Longer than all tries to reach one peer take. */
 const ALL_TRIES_MS = RECONNECT_ATTEMPTS * RECONNECT_MAX_MS;

@@ -3,16 +3,26 @@ import { type Backoff, createBackoff } from '../../runtime/backoff.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { setNewest } from '../../runtime/set-newest.ts';
 import { createSlots } from '../../runtime/slots.ts';
-import {
-  CONCURRENT_RECONNECTS,
-  MAX_KNOWN_PEERS,
-  MAX_RECONNECTING,
-  PROBE_INITIAL_MS,
-  PROBE_MAX_MS,
-  RECONNECT_ATTEMPTS,
-  RECONNECT_INITIAL_MS,
-  RECONNECT_MAX_MS,
-} from '../limits.ts';
+import { MAX_KNOWN_PEERS } from '../limits.ts';
+
+const SECOND_MS = 1000;
+/**
+ * First wait before a peer that lost its connection is dialled again. It is passed over meanwhile; when several nodes die
+ * at once all others dial them, and what is left of the machines' time belongs to those who ask for content.
+ */
+export const RECONNECT_INITIAL_MS = 2 * SECOND_MS;
+/** Peers that are dialled again at a time: a node whose own network was away has lost all of them. */
+export const CONCURRENT_RECONNECTS = 8;
+/** Peers that are dialled again, or wait for it: whoever comes and goes with many identities must not fill this. */
+const MAX_RECONNECTING = 512;
+/** Longest wait between two tries. */
+export const RECONNECT_MAX_MS = 10 * SECOND_MS;
+/** Tries before it is given up: about 30 s, what a restart takes. It dials us when it is back. */
+export const RECONNECT_ATTEMPTS = 5;
+/** First wait before a peer that counts as gone, and that somebody names, is dialled again. */
+const PROBE_INITIAL_MS = SECOND_MS;
+/** Longest wait: a node that is back is used at the latest so long after it is named. */
+export const PROBE_MAX_MS = 30 * SECOND_MS;
 
 /** The connections as keeping peers sees them. Peers are named by any string, the same one each time. */
 export interface PeerKeepingNetwork {

@@ -1,6 +1,9 @@
 import { isContentMultihash } from '../wire/content-key.ts';
-import { MAX_PROVIDER_RECORDS, PROVIDER_VALIDITY_MS, RECORD_SHARES } from '../limits.ts';
+import { MAX_PROVIDER_RECORDS, PROVIDER_VALIDITY_MS } from '../limits.ts';
 import { createRecordTable } from './record-table.ts';
+
+/** One address gets a record table's room divided by this, so that no single address can fill it. */
+export const RECORD_SHARES = 5;
 
 /** What createProviderRecords needs. */
 export interface ProviderRecordsDeps {

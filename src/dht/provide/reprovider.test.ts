@@ -9,11 +9,12 @@ import { contentMultihash, keyspacePosition } from '../wire/content-key.ts';
 import {
   CONCURRENT_SENDS,
   MAX_SLOW_SENDS,
+  type ProvidingOptions,
   RECORDS_PER_SEND,
   SEND_ATTEMPTS,
   SEND_PLACE_MS,
-} from '../limits.ts';
-import { createProviding, type ProvidingOptions } from './reprovider.ts';
+  createProviding,
+} from './reprovider.ts';
 
 const disposables: AsyncDisposable[] = [];
 afterEach(async () => {

@@ -7,23 +7,39 @@ import { createSlots } from '../../runtime/slots.ts';
 import { contentMultihash, keyspacePosition } from '../wire/content-key.ts';
 import { createDelivery, type Delivery } from './delivery.ts';
 import { isCloserTo } from '../wire/keyspace-distance.ts';
-import {
-  CONCURRENT_SENDS,
-  EARLY_REPLICAS,
-  KEYS_PER_SWEEP_PART,
-  LATE_REPLICAS_DELAY_MS,
-  LEFT_PEER_DELAY_MS,
-  MAX_SLOW_SENDS,
-  MAX_SWEEP_PARTS,
-  NAMED_PEER_DELAY_MS,
-  NEW_PEER_DELAY_MS,
-  RECORDS_PER_SEND,
-  REPROVIDE_INTERVAL_MS,
-  SEND_ATTEMPTS,
-  SEND_PLACE_MS,
-  SEND_RETRY_INITIAL_MS,
-  SEND_RETRY_MAX_MS,
-} from '../limits.ts';
+
+const SECOND_MS = 1000;
+const MINUTE_MS = 60 * SECOND_MS;
+/** How often our own records are provided again: before they fade, with room for one slow round. */
+const REPROVIDE_INTERVAL_MS = 15 * MINUTE_MS;
+/** Records that are sent to one peer before its answer is awaited: some 55 KB, so that a lookup does not wait long behind them. */
+export const RECORDS_PER_SEND = 500;
+/** Peers that records are sent to at a time. */
+export const CONCURRENT_SENDS = 16;
+/** One that does not take them by then leaves its place to the next: those who hang must not keep all others waiting. */
+export const SEND_PLACE_MS = 1 * SECOND_MS;
+/** So many of those at most: where all are busy more at a time would cost them more of what they lack. */
+export const MAX_SLOW_SENDS = 64;
+/** Tries per peer that is not connected before it counts as gone. When it comes back it gets its records as a new peer. */
+export const SEND_ATTEMPTS = 3;
+/** First wait before a peer is tried again. */
+const SEND_RETRY_INITIAL_MS = 250;
+/** Longest wait before a peer is tried again. */
+const SEND_RETRY_MAX_MS = 5 * SECOND_MS;
+/** New peers are gathered for this long before they get records, so that a starting cluster costs few rounds. */
+export const NEW_PEER_DELAY_MS = 300;
+/** Peers that get a new record at once: more than a lookup asks, so that it is findable when they have it. */
+export const EARLY_REPLICAS = 5;
+/** The others of the k get it after so long, with what else has come: the blobs of one pull come one after the other. */
+const LATE_REPLICAS_DELAY_MS = 400;
+/** A peer that was only named gets the records that belong to it so much later: that takes a connection, and it may come by itself. */
+const NAMED_PEER_DELAY_MS = 10 * SECOND_MS;
+/** A peer that is gone for longer will not be back with its records: a restart takes less. */
+const LEFT_PEER_DELAY_MS = MINUTE_MS;
+/** Parts in which all keys are provided again, spread over the interval, at most: each is a message to all who are close. */
+const MAX_SWEEP_PARTS = 15;
+/** Keys that are worth a part of their own: some hundredths of a second of work for all who get them together. */
+const KEYS_PER_SWEEP_PART = 250;
 
 /** The network as providing sees it. Peers are named by any string, the same one each time. */
 export interface ProvidingNetwork {

@@ -1,6 +1,6 @@
 import { addressShare } from '../../runtime/address-share.ts';
 import type { RequestHandler } from '../http-server.ts';
-import { HALF_CLOSED_WAIT_MS, LINGER_MS, MAX_HEAD_BYTES, MAX_PIPELINED_BYTES } from '../limits.ts';
+import { LINGER_MS, MAX_HEAD_BYTES } from '../limits.ts';
 import { requestUrl } from '../request-url.ts';
 import type { ByteConnection } from './byte-connection.ts';
 import { createClientResponse, type HttpClientResponse } from './client-response.ts';
@@ -8,6 +8,15 @@ import { parseRequestHead, type RequestHead } from './request-head.ts';
 import { formatResponseHead } from './response-head.ts';
 import { createResponseWriter } from './response-writer.ts';
 import type { SendBuffers } from './send-buffers.ts';
+
+const KIB = 1024;
+/** Most bytes that wait for their turn on a connection: two heads. No client of a registry sends requests ahead; what sends more is cut off. */
+const MAX_PIPELINED_BYTES = 32 * KIB;
+/**
+ * How long a client that sent FIN after its request waits for the next bytes of its answer. Some half-close and read on (nc,
+ * socat): what is sent to the others comes back as RST. While there is nothing to send, only this tells that they have left.
+ */
+const HALF_CLOSED_WAIT_MS = 250;
 
 /** A client's connection, one request after the other. */
 export interface HttpConnection {

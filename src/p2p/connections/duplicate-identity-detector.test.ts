@@ -4,8 +4,7 @@ import { multiaddr } from '@multiformats/multiaddr';
 
 import { createLogger } from '../../observe/log.ts';
 import { createVirtualClock } from '../../runtime/testing/virtual-clock.ts';
-import { TWIN_CONFIRM_MS } from '../limits.ts';
-import { watchForTwins } from './duplicate-identity-detector.ts';
+import { TWIN_CONFIRM_MS, watchForTwins } from './duplicate-identity-detector.ts';
 
 let stop: AbortController;
 beforeEach(() => {

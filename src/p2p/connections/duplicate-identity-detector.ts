@@ -3,7 +3,12 @@ import { CODE_P2P } from '@multiformats/multiaddr';
 
 import type { Logger } from '../../observe/log.ts';
 import type { Clock } from '../../runtime/clock.ts';
-import { MAX_TWINS_REPORTED, TWIN_CONFIRM_MS } from '../limits.ts';
+
+const SECOND_MS = 1000;
+/** How long two nodes must show one identity at a time before that is said: the connection of a node that restarted elsewhere ends before. */
+export const TWIN_CONFIRM_MS = 30 * SECOND_MS;
+/** Most peers of which that was said: it is said once each. */
+const MAX_TWINS_REPORTED = 1000;
 
 /** What watchForTwins needs. */
 export interface WatchForTwinsDeps {

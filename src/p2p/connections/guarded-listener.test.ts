@@ -6,8 +6,7 @@ import type { Socket } from 'bun';
 import { failureOf, until } from '../../runtime/conditions.fixture.ts';
 import { systemTimers } from '../../runtime/timers.ts';
 import { createDoor, type Door, type DoorOptions } from './door.ts';
-import { GuardedListener } from './guarded-listener.ts';
-import { MAX_EARLY_BYTES, MAX_HANDSHAKE_BYTES } from '../limits.ts';
+import { GuardedListener, MAX_EARLY_BYTES, MAX_HANDSHAKE_BYTES } from './guarded-listener.ts';
 
 const OPTIONS: DoorOptions = {
   address: { connections: 40, guestConnections: 40, handshakes: 40, burst: 100, perSecond: 100 },

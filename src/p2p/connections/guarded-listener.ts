@@ -12,9 +12,14 @@ import type { Socket, TCPSocketListener } from 'bun';
 import { canonicalIp } from '../../runtime/ip-address.ts';
 import { AcceptedConnection } from './accepted-connection.ts';
 import type { Door, Visit } from './door.ts';
-import { MAX_EARLY_BYTES, MAX_HANDSHAKE_BYTES, TCP_KEEP_ALIVE_MS } from '../limits.ts';
+import { TCP_KEEP_ALIVE_MS } from '../limits.ts';
 import type { Membership } from '../../membership/membership.ts';
 import { originOf } from '../addresses/peer-addresses.ts';
+
+/** Bytes that a handshake and the first messages behind it take at most. */
+export const MAX_HANDSHAKE_BYTES = 128 * 1024;
+/** Bytes of it that the dialling peer sends before it has heard anything: the names of two protocols and a key. */
+export const MAX_EARLY_BYTES = 4 * 1024;
 
 /** What a GuardedListener needs. */
 export interface GuardedListenerDeps {

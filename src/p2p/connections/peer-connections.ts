@@ -9,7 +9,15 @@ import type { Logger } from '../../observe/log.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { setNewest } from '../../runtime/set-newest.ts';
 import type { KadNode } from '../kad-node.ts';
-import { DIAL_TIMEOUT_MS, MAX_LOST_PEERS, MAX_STORED_PEERS, PARTING_MS } from '../limits.ts';
+import { DIAL_TIMEOUT_MS } from '../limits.ts';
+
+const SECOND_MS = 1000;
+/** Time to end a connection in an orderly way. */
+const PARTING_MS = SECOND_MS;
+/** Lost peers that are remembered: somebody who comes with an identity after the other must not fill the peer store. */
+const MAX_LOST_PEERS = 1000;
+/** Of these, peers whose addresses and keys are kept: to be dialled where nobody else says where they are. */
+const MAX_STORED_PEERS = 256;
 
 /** What createNeighbourhood needs. */
 export interface NeighbourhoodDeps {

@@ -2,8 +2,8 @@ import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
 import type { Connection, Libp2p, PeerId, Stream } from '@libp2p/interface';
 
 import { createVirtualClock } from '../../runtime/testing/virtual-clock.ts';
-import { ANSWER_TIMEOUT_MS, LATE_CHECK_MS, MAX_CHECKED_CONNECTIONS } from '../limits.ts';
-import { watchConnections } from './watch-connections.ts';
+import { ANSWER_TIMEOUT_MS } from '../limits.ts';
+import { LATE_CHECK_MS, MAX_CHECKED_CONNECTIONS, watchConnections } from './watch-connections.ts';
 
 let stop: AbortController;
 beforeEach(() => {

@@ -2,13 +2,15 @@ import type { Connection, Libp2p, PeerId } from '@libp2p/interface';
 
 import type { Clock } from '../../runtime/clock.ts';
 import { createDeadline } from '../../runtime/deadline.ts';
-import {
-  ANSWER_TIMEOUT_MS,
-  CHECK_ATTEMPTS,
-  KAD_PROTOCOL,
-  LATE_CHECK_MS,
-  MAX_CHECKED_CONNECTIONS,
-} from '../limits.ts';
+import { ANSWER_TIMEOUT_MS, KAD_PROTOCOL } from '../limits.ts';
+
+const SECOND_MS = 1000;
+/** Connections to one peer that are tried when it connects once more: the oldest ones and the latest. */
+export const MAX_CHECKED_CONNECTIONS = 8;
+/** When this node's timer was so late, that a connection was silent says nothing of it: it is tried again. */
+export const LATE_CHECK_MS = SECOND_MS / 4;
+/** How often, at most. */
+const CHECK_ATTEMPTS = 3;
 
 /** What watchConnections needs. */
 export interface WatchConnectionsDeps {

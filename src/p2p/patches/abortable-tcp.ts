@@ -1,7 +1,8 @@
 import type { Transport } from '@libp2p/interface';
 import { type TCPComponents, tcp } from '@libp2p/tcp';
 
-import { TCP_KEEP_ALIVE_MS, TCP_TIMEOUT_MS } from '../limits.ts';
+import { TCP_KEEP_ALIVE_MS } from '../limits.ts';
+import { TCP_TIMEOUT_MS } from '../../bootstrap/limits.ts';
 
 /** The part of @libp2p/tcp 11 that opens the socket, in which a dial is aborted. */
 interface Connecting {

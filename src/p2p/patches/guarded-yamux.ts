@@ -1,13 +1,16 @@
 import { yamux } from '@chainsafe/libp2p-yamux';
 import type { StreamMuxerFactory } from '@libp2p/interface';
 
-import {
-  MAX_STREAMS_PER_CONNECTION,
-  MAX_UNSENT_BYTES,
-  MAX_UNTOLD_BYTES,
-  MAX_UNTOLD_STREAMS,
-} from '../limits.ts';
 import { spareWindowUpdates } from './spare-window-updates.ts';
+
+/** Streams that a peer may have open on one connection, of all protocols. */
+const MAX_STREAMS_PER_CONNECTION = 32;
+/** Of these, those on which no protocol has been agreed on yet. */
+const MAX_UNTOLD_STREAMS = 16;
+/** Bytes on such a stream: names of protocols, and the first message behind them. */
+const MAX_UNTOLD_BYTES = 64 * 1024;
+/** Bytes that wait to be written to a peer that does not read: our own messages wait for room. */
+const MAX_UNSENT_BYTES = 1024 * 1024;
 
 /** Bytes of a frame's head, where its type stands, that of data, and where its length stands (yamux specification). */
 const [HEAD_BYTES, TYPE_AT, DATA, LENGTH_AT] = [12, 1, 0, 8];

@@ -1,8 +1,7 @@
 import { describe, expect, test } from 'bun:test';
 
 import type { Timers } from '../../runtime/timers.ts';
-import { createInboundFrames, type WaitingStream } from './inbound-frames.ts';
-import { FRAMES_LOOK_MS, SLOW_READER_MS } from '../limits.ts';
+import { FRAMES_LOOK_MS, SLOW_READER_MS, type WaitingStream, createInboundFrames } from './inbound-frames.ts';
 
 interface Fake extends WaitingStream {
   readBytes: number;

@@ -1,7 +1,12 @@
 import type { Stream } from '@libp2p/interface';
 
 import type { Timers } from '../../runtime/timers.ts';
-import { FRAMES_LOOK_MS, SLOW_READER_MS } from '../limits.ts';
+
+const SECOND_MS = 1000;
+/** How often it is measured what waits on streams, while anything does. */
+export const FRAMES_LOOK_MS = 50;
+/** A peer that takes none of its answers for so long does not want them. */
+export const SLOW_READER_MS = 5 * SECOND_MS;
 
 /** A stream on which messages wait: to be answered, or with their answers to be taken. */
 export interface WaitingStream {

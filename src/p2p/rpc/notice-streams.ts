@@ -7,7 +7,11 @@ import type { DhtNode } from '../../dht/dht-node.ts';
 import { MAX_MESSAGE_BYTES } from '../../dht/limits.ts';
 import { createMessageSplitter } from '../../dht/wire/message-splitter.ts';
 import { latestConnection } from '../connections/latest-connection.ts';
-import { OPEN_STREAM_TIMEOUT_MS, NOTICE_PROTOCOL } from '../limits.ts';
+import { NOTICE_PROTOCOL } from '../limits.ts';
+
+const SECOND_MS = 1000;
+/** Time to open a stream on a connection that is there. */
+const OPEN_STREAM_TIMEOUT_MS = 5 * SECOND_MS;
 
 /** Handles the streams on which other nodes tell what they take back. One that makes no sense is reset. */
 export function serveNoticeStreams({ notice }: Pick<DhtNode, 'notice'>): StreamHandler {

@@ -20,21 +20,28 @@ import { concat } from '../../dht/wire/protocol-buffers.ts';
 import { SLOW_ANSWER_MS } from '../../dht/limits.ts';
 import { setNewest } from '../../runtime/set-newest.ts';
 import { latestConnection } from '../connections/latest-connection.ts';
-import {
-  ANSWER_TIMEOUT_MS,
-  DIAL_TIMEOUT_MS,
-  KAD_PROTOCOL,
-  KEEP_STREAM_MS,
-  MAX_ANSWER_BYTES,
-  MAX_KEPT_STREAMS,
-  MAX_SILENT_PEERS,
-  MAX_STREAM_TRIES,
-  MAX_WAITING_QUESTIONS,
-  SILENCE_INITIAL_MS,
-  SILENCE_MAX_MS,
-} from '../limits.ts';
+import { ANSWER_TIMEOUT_MS, DIAL_TIMEOUT_MS, KAD_PROTOCOL } from '../limits.ts';
 import { parseAddress, peerIps } from '../addresses/peer-addresses.ts';
 import { createRequestStream, type RequestStream, StreamLostError } from './request-stream.ts';
+
+const SECOND_MS = 1000;
+const MINUTE_MS = 60 * SECOND_MS;
+/** A stream to a peer is kept for this long after the last question. Go's DHT gives it up after a minute. */
+export const KEEP_STREAM_MS = 50 * SECOND_MS;
+/** Streams kept at a time: as many as there are connections in a cluster that is not very large. */
+export const MAX_KEPT_STREAMS = 256;
+/** Connections on which it is tried to open one, when the first is lost or a newer one comes meanwhile. */
+const MAX_STREAM_TRIES = 3;
+/** Questions on the way to one peer: as many as it answers within a second. */
+const MAX_WAITING_QUESTIONS = 1024;
+/** Most bytes of an answer: 5,000 providers of a popular key have half of that. */
+const MAX_ANSWER_BYTES = 1024 * 1024;
+/** How long a peer is not asked after it did not answer; doubled each time. */
+export const SILENCE_INITIAL_MS = SECOND_MS;
+/** Longest time that it is not asked. */
+export const SILENCE_MAX_MS = MINUTE_MS;
+/** Peers that are remembered for it. */
+const MAX_SILENT_PEERS = 1000;
 
 /** Asks peers who provides what, over one stream per peer that is kept for a while. */
 export interface ProviderQueries extends Disposable {
