@@ -1,11 +1,10 @@
 import { join } from 'node:path';
 import { planMemory } from '../../src/runtime/memory/memory-plan.ts';
 import { REPOSITORY } from '../chart/render-chart.ts';
+import { withGeneratedPart } from './generated-part.ts';
 
 const MIB = 1024 * 1024;
 const LIMITS_MIB = [64, 128, 512];
-const START = '<!-- made by bun run reference: memory -->\n';
-const END = '<!-- end -->\n';
 
 /** The document with the table. */
 export const MEMORY_TABLE_FILE = join(REPOSITORY, 'docs/SECURITY.md');
@@ -24,10 +23,7 @@ const PARTS: Readonly<Record<Part, string>> = {
 
 /** The text with its table made anew from the constants of the memory plan. Throws if the text has no place for it. */
 export function withMemoryTable(text: string): string {
-  const start = text.indexOf(START);
-  const end = text.indexOf(END, start);
-  if (start === -1 || end === -1) throw new Error(`There is no ${START.trim()} … ${END.trim()}`);
-  return text.slice(0, start + START.length) + memoryTable() + text.slice(end);
+  return withGeneratedPart(text, 'memory', memoryTable());
 }
 
 function memoryTable(): string {

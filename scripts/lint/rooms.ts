@@ -1,0 +1,134 @@
+/** A folder of src/: what it is about, and what it may use. */
+export interface Room {
+  /** One line for docs/ARCHITECTURE.md. */
+  readonly subject: string;
+  /** The rooms that its files may import, beside its own. */
+  readonly mayImport: readonly string[];
+}
+
+/**
+ * The rooms of src/, from the bottom up: a room imports rooms above its own row only. `oxlint.config.ts` makes rules of this
+ * table, and `bun run reference` prints it into docs/ARCHITECTURE.md.
+ */
+export const ROOMS: Readonly<Record<string, Room>> = {
+  runtime: {
+    subject: 'task groups, signals, durations, files, memory: no words of this subject',
+    mayImport: [],
+  },
+  observe: { subject: 'logs and metrics', mayImport: [] },
+  oci: {
+    subject: 'digests, references, paths, ranges, media types, errors of the distribution spec. Pure, no I/O',
+    mayImport: [],
+  },
+  store: {
+    subject:
+      'the contract `ContentStore`: what this node has; and which of it is shared (`sharing-policy.ts`)',
+    mayImport: ['runtime', 'oci'],
+  },
+  containerd: {
+    subject: 'that contract over containerd’s socket, content folder and events; hosts.toml; config.toml',
+    mayImport: ['runtime', 'observe', 'oci', 'store'],
+  },
+  http: {
+    subject: 'every listener, socket and byte in motion: the contract `BodyMover`',
+    mayImport: ['runtime', 'oci'],
+  },
+  routing: {
+    subject: 'the contract `Router`: who has what; the advertiser, which tells it what the store has',
+    mayImport: ['runtime', 'observe', 'oci', 'store'],
+  },
+  dht: {
+    subject:
+      'what a node of the DHT decides: records, providing, lookups, which peers are alive. Knows a clock and bytes, no packages',
+    mayImport: ['runtime', 'observe', 'routing'],
+  },
+  bootstrap: {
+    subject: 'where a node finds the first peers: DNS, HTTP, a list; and when it asks again',
+    mayImport: ['runtime', 'observe', 'routing', 'dht'],
+  },
+  membership: {
+    subject: 'which addresses belong to the cluster, and which connections are let in',
+    mayImport: ['runtime', 'observe', 'bootstrap'],
+  },
+  p2p: {
+    subject: 'the router over a Kademlia DHT: connections, streams, addresses, identity',
+    mayImport: ['runtime', 'observe', 'routing', 'dht', 'bootstrap', 'membership'],
+  },
+  transfer: {
+    subject:
+      'which peer to ask, when to give up on it, where to go on. Knows contracts and a clock, nothing else',
+    mayImport: ['runtime', 'observe', 'oci', 'store', 'http', 'routing'],
+  },
+  registry: {
+    subject: 'the distribution API: routes, headers, errors',
+    mayImport: ['runtime', 'observe', 'oci', 'store', 'http', 'transfer'],
+  },
+  web: {
+    subject: 'the metrics and bootstrap listeners’ routes, the debug page',
+    mayImport: ['runtime', 'observe', 'oci', 'store', 'http', 'routing'],
+  },
+  doctor: {
+    subject: 'why the mirror is not used on a node: facts in, findings with their mends out',
+    mayImport: ['runtime', 'observe', 'oci', 'containerd'],
+  },
+  daemon: {
+    subject: 'what `spegel registry` runs: the only place where all the rooms meet',
+    mayImport: [
+      'runtime',
+      'observe',
+      'oci',
+      'store',
+      'containerd',
+      'http',
+      'routing',
+      'dht',
+      'bootstrap',
+      'membership',
+      'p2p',
+      'transfer',
+      'registry',
+      'web',
+      'doctor',
+    ],
+  },
+  commands: {
+    subject: 'what each other command does, and how it asks the daemon',
+    mayImport: ['runtime', 'observe', 'oci', 'containerd', 'http', 'routing', 'doctor'],
+  },
+  cli: {
+    subject:
+      'with `cli.ts`, the command line: flags, environment, exit codes; imports a command when it runs',
+    mayImport: ['runtime', 'store', 'containerd', 'doctor', 'daemon', 'commands'],
+  },
+};
+
+/** Packages that belong to rooms. */
+export interface Owner {
+  /** As they are named to people. */
+  readonly packages: string;
+  /** What the specifier of an import of them matches. */
+  readonly pattern: string;
+  readonly rooms: readonly string[];
+}
+
+/** Which rooms use which packages. What is not listed may be used everywhere. */
+export const OWNERS: readonly Owner[] = [
+  { packages: 're2js', pattern: '^re2js$', rooms: ['store'] },
+  { packages: '@grpc/grpc-js, protobufjs', pattern: '^(@grpc/|protobufjs)', rooms: ['containerd'] },
+  { packages: 'smol-toml', pattern: '^smol-toml$', rooms: ['containerd'] },
+  {
+    packages: '@libp2p/* and @multiformats/*',
+    pattern: '^(@libp2p/|@multiformats/)',
+    rooms: ['bootstrap', 'p2p'],
+  },
+  {
+    packages: 'libp2p and what of it connects',
+    pattern:
+      '^(libp2p$|@libp2p/(crypto|identify|kad-dht|ping|tcp|utils)|@chainsafe/|@noble/|multiformats|datastore-core|interface-datastore)',
+    rooms: ['p2p'],
+  },
+  { packages: 'hono', pattern: '^hono', rooms: ['registry', 'web'] },
+  { packages: 'commander', pattern: '^commander$', rooms: [] },
+  { packages: 'prom-client', pattern: '^prom-client$', rooms: ['observe'] },
+  { packages: 'sockets of node:', pattern: '^node:(http|https|net|tls|http2)$', rooms: ['http'] },
+];
