@@ -68,9 +68,9 @@ describe('with members by DNS', () => {
   test('a stranger is no source of anything', async () => {
     const [first, second, stranger] = [1, 2, 3].map((n) => lab().node(n)) as [LabNode, LabNode, LabNode];
     await waitFor('the members to know each other', async () => (await connectedPeers(second)) > 0);
-    await waitFor('the stranger to be a guest', async () => {
+    await waitFor('the stranger to be a pending peer', async () => {
       const metrics = await first.mirror.metrics();
-      return metrics.sum('spegel_router_guests') > 0;
+      return metrics.sum('spegel_router_pending_peers') > 0;
     });
     const image = await offer(stranger, 'of-a-stranger');
     const ours = await offer(first, 'of-a-member');
@@ -119,12 +119,12 @@ describe('with members by DNS', () => {
 });
 
 describe('with members by DNS, the list of which is old', () => {
-  const ownNames = Object.fromEntries(
+  const endpointNames = Object.fromEntries(
     addressesOf(3).map((ip) => [`${ip.replaceAll(/[.:]/g, '-')}.${NAME}`, [ip]]),
   );
   const lab = useLab({
     nodes: [{ mirrorArgs: BY_DNS }, { mirrorArgs: BY_DNS }, { mirrorArgs: BY_DNS }],
-    zone: { ...MEMBERS, ...ownNames },
+    zone: { ...MEMBERS, ...endpointNames },
   });
 
   test('a node with a name of its own is a source, and has sources, all the same', async () => {

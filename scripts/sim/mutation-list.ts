@@ -85,8 +85,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'the dead are handed out',
     file: 'lookup/provider-lookups.ts',
-    find: "if (life === 'doubtful') doubtful.push(provider);",
-    replace: "if (life === 'doubtful' || life === 'dead') return true;",
+    find: "if (life === 'suspect') suspect.push(provider);",
+    replace: "if (life === 'suspect' || life === 'dead') return true;",
     story: 'holders',
   },
   {
@@ -99,7 +99,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'what watchers say is ignored',
     file: 'dht-node.ts',
-    find: 'for (const suspect of suspects) heartbeat.suspect(suspect.toHex());',
+    find: 'for (const suspect of suspects) detector.suspect(suspect.toHex());',
     replace: '',
     story: 'holders',
   },

@@ -10,12 +10,12 @@ import { encodeGetProviders, parseProvidersAnswer } from '../../src/dht/wire/get
 import { MAX_MESSAGE_BYTES } from '../../src/dht/limits.ts';
 import { createMessageSplitter } from '../../src/dht/wire/message-splitter.ts';
 import { formatPeerAddress, isUnicastIp, parsePeerAddress } from '../../src/dht/wire/peer-address.ts';
-import { createPeerKeeping } from '../../src/dht/peers/reconnector.ts';
+import { createReconnector } from '../../src/dht/peers/reconnector.ts';
 import { silentLogger } from '../../src/observe/log.ts';
 import type { BootstrapNetwork } from '../../src/bootstrap/bootstrap-loop.ts';
-import { keepConnected } from '../../src/bootstrap/bootstrap-loop.ts';
+import { runBootstrapLoop } from '../../src/bootstrap/bootstrap-loop.ts';
 import { formatIp, parseIp } from '../../src/runtime/ip-address.ts';
-import { orAbort } from '../../src/runtime/or-abort.ts';
+import { abortable } from '../../src/runtime/abortable.ts';
 import type { Random } from './random.ts';
 import type { Host, Link, SimNetwork } from './sim-network.ts';
 import { type Answering, createSimStreams } from './sim-streams.ts';
@@ -194,7 +194,7 @@ export function startSimNode(
       remembered.delete(other.name);
       remembered.set(other.name, other.host.ip);
       nameAt.set(formatIp(other.host.ip), other.name);
-      keeping.connected(other.name);
+      reconnector.connected(other.name);
       timers.after(IDENTIFY_MS, () => {
         if (!links.has(other.name)) return;
         dht.connected(other.id, {
@@ -219,7 +219,7 @@ export function startSimNode(
       } else if (others.length > 0) spares.set(other.name, others);
       if (links.has(other.name)) return;
       dht.disconnected(other.id);
-      keeping.disconnected(other.name);
+      reconnector.disconnected(other.name);
       tellChanged();
     },
     receive(from, message) {
@@ -244,7 +244,7 @@ export function startSimNode(
       for (const link of allLinks()) network.close(link, node);
     },
     async stop() {
-      await Promise.allSettled([dht[Symbol.asyncDispose](), keeping[Symbol.asyncDispose]()]);
+      await Promise.allSettled([dht[Symbol.asyncDispose](), reconnector[Symbol.asyncDispose]()]);
       node.crash();
     },
   };
@@ -277,10 +277,10 @@ export function startSimNode(
         isSilent: (peer) => streams.isSilent(peer),
         heard: (to) => streams.heard(to),
         notify: async (peer, notice) => notify(peer.id.toHex(), notice),
-        probe: (peer) => keeping.probe(peer.id.toHex(), peer.addresses),
-        drop: (to) => keeping.drop(to),
+        probe: (peer) => reconnector.probe(peer.id.toHex(), peer.addresses),
+        drop: (to) => reconnector.drop(to),
         part(to, isOurs) {
-          keeping.parting(to);
+          reconnector.parting(to);
           if (isOurs) close(to);
         },
       },
@@ -305,7 +305,7 @@ export function startSimNode(
     },
     { maxConnections },
   );
-  const keeping = createPeerKeeping({
+  const reconnector = createReconnector({
     network: {
       isConnected: (to) => links.has(to),
       async dial(to, addresses) {
@@ -339,10 +339,10 @@ export function startSimNode(
       [...remembered.values()].slice(-MAX_REMEMBERED).map((ip) => ({ multiaddrs: [formatIp(ip)] })),
     hasPeers: () => links.size > 0,
     peerCount: () => links.size,
-    peersChanged: async (signal) => orAbort(changed.promise, signal),
+    peersChanged: async (signal) => abortable(changed.promise, signal),
   };
   host.process = node;
-  void keepConnected(
+  void runBootstrapLoop(
     {
       bootstrapper: {
         kind: 'sim',

@@ -4,13 +4,13 @@ import { createLogger } from '../observe/log.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { BootstrapError, type BootstrapPeer, NoNodeNamedError } from './bootstrapper.ts';
 import { until } from '../runtime/conditions.fixture.ts';
-import { orAbort } from '../runtime/or-abort.ts';
+import { abortable } from '../runtime/abortable.ts';
 import {
   BOOTSTRAP_DIALS,
   BOOTSTRAP_GRACE_MS,
   BOOTSTRAP_RETRY_MAX_MS,
   REBOOTSTRAP_INTERVAL_MS,
-  keepConnected,
+  runBootstrapLoop,
 } from './bootstrap-loop.ts';
 
 const SELF: BootstrapPeer = { id: 'self', multiaddrs: ['/ip4/10.0.0.1/tcp/5001'] };
@@ -50,7 +50,7 @@ function start(peers: () => BootstrapPeer[], reachable = new Set<string>()) {
       await promise;
     },
   };
-  const running = keepConnected(
+  const running = runBootstrapLoop(
     {
       logger: createLogger({ level: 'info', write: (line) => state.lines.push(line) }),
       clock,
@@ -77,7 +77,7 @@ function start(peers: () => BootstrapPeer[], reachable = new Set<string>()) {
         knownPeers: async () => state.known,
         hasPeers: () => state.connected,
         peerCount: () => (state.connected ? 1 : 0),
-        peersChanged: async (signal) => orAbort(changed.promise, signal),
+        peersChanged: async (signal) => abortable(changed.promise, signal),
       },
     },
     stop.signal,
@@ -100,7 +100,7 @@ async function aborted(signal: AbortSignal): Promise<never> {
   return promise;
 }
 
-describe('keepConnected()', () => {
+describe('runBootstrapLoop()', () => {
   test('is ready at once when bootstrap names nobody but this node', async () => {
     const { state } = start(() => [SELF]);
     await until(() => state.readyCount === 1);

@@ -4,7 +4,7 @@ import type { Clock } from '../runtime/clock.ts';
 import type { BootstrapOutcome } from '../routing/router.ts';
 import { BootstrapError, type Bootstrapper, type BootstrapPeer, NoNodeNamedError } from './bootstrapper.ts';
 import { TCP_TIMEOUT_MS } from './limits.ts';
-import { createLookout } from './seed-rejoin.ts';
+import { createSeedRejoin } from './seed-rejoin.ts';
 
 const SECOND_MS = 1000;
 const MINUTE_MS = 60 * SECOND_MS;
@@ -43,8 +43,8 @@ export interface BootstrapNetwork {
   peersChanged(signal: AbortSignal): Promise<void>;
 }
 
-/** What keepConnected needs. */
-export interface StayingConnectedDeps {
+/** What runBootstrapLoop needs. */
+export interface BootstrapLoopDeps {
   readonly bootstrapper: Bootstrapper;
   readonly network: BootstrapNetwork;
   readonly logger: Logger;
@@ -60,17 +60,17 @@ export interface StayingConnectedDeps {
 /**
  * Bootstraps at the start, again when all peers are lost (with backoff), and every 30 minutes, until the signal
  * aborts; then it resolves. Failures are logged and tried again, never thrown.
- * A peer of the lowest rank that is lost is looked for as well, see createLookout: after a restart it may know nobody whom it
+ * A peer of the lowest rank that is lost is looked for as well, see createSeedRejoin: after a restart it may know nobody whom it
  * could dial, as the node that all others start from.
  */
-export async function keepConnected(deps: StayingConnectedDeps, signal: AbortSignal): Promise<void> {
+export async function runBootstrapLoop(deps: BootstrapLoopDeps, signal: AbortSignal): Promise<void> {
   const { network, logger, clock, random = Math.random } = deps;
   const backoff = createBackoff({
     initialMs: BOOTSTRAP_RETRY_INITIAL_MS,
     maxMs: BOOTSTRAP_RETRY_MAX_MS,
     random,
   });
-  const lookout = createLookout({
+  const rejoin = createSeedRejoin({
     isConnected: (peer) => network.isConnected(peer),
     changed: async (stopped) => network.peersChanged(stopped),
     peerCount: () => network.peerCount(),
@@ -120,8 +120,8 @@ export async function keepConnected(deps: StayingConnectedDeps, signal: AbortSig
       backoff.reset();
       // A cluster that started together must not fall upon the lowest addresses together ever after.
       const waitMs = REBOOTSTRAP_INTERVAL_MS * (1 + random() * REBOOTSTRAP_JITTER);
-      if (ranks !== undefined) lookout.follow(ranks[0] ?? []);
-      await pause(clock, signal, waitMs, whileHasPeers(network), async (stopped) => lookout.watch(stopped));
+      if (ranks !== undefined) rejoin.follow(ranks[0] ?? []);
+      await pause(clock, signal, waitMs, whileHasPeers(network), async (stopped) => rejoin.watch(stopped));
       if (!network.hasPeers()) last = undefined;
     } else {
       // A peer that is connected counts when it has said what it is, which takes one that is busy a while.
@@ -132,7 +132,7 @@ export async function keepConnected(deps: StayingConnectedDeps, signal: AbortSig
 }
 
 async function bootstrapOnce(
-  deps: StayingConnectedDeps,
+  deps: BootstrapLoopDeps,
   signal: AbortSignal,
 ): Promise<{ outcome: BootstrapOutcome; error?: unknown; ranks?: readonly BootstrapPeer[][] | undefined }> {
   const { network } = deps;
@@ -155,7 +155,7 @@ async function bootstrapOnce(
 
 /** Whom bootstrap names, but for this node. Rejects as Bootstrapper.peers does. */
 async function others(
-  { bootstrapper, network }: Pick<StayingConnectedDeps, 'bootstrapper' | 'network'>,
+  { bootstrapper, network }: Pick<BootstrapLoopDeps, 'bootstrapper' | 'network'>,
   signal: AbortSignal,
 ): Promise<readonly BootstrapPeer[]> {
   const named = await bootstrapper.peers(signal);
@@ -173,7 +173,7 @@ function byRank(peers: readonly BootstrapPeer[]): BootstrapPeer[][] {
  * others, and each handshake costs a node that is busy what it has least of. Returns when one is connected.
  */
 async function dialByRank(
-  { network, clock }: Pick<StayingConnectedDeps, 'network' | 'clock'>,
+  { network, clock }: Pick<BootstrapLoopDeps, 'network' | 'clock'>,
   { ranks, known }: { readonly ranks: readonly BootstrapPeer[][]; readonly known: readonly BootstrapPeer[] },
   signal: AbortSignal,
 ): Promise<{ isJoined: boolean; failure?: unknown }> {

@@ -46,7 +46,7 @@ describe('createDomainAddresses()', () => {
     ['10.0.0.1', '10-0-0-1.boot.example', true],
     ['10.0.0.2', '10-0-0-2.boot.example', false],
     ['fd00:10::1', 'fd00-10--1.boot.example', true],
-  ])('hasOwnName() of %s asks for %s', async (ip, name, is) => {
+  ])('hasEndpointName() of %s asks for %s', async (ip, name, is) => {
     const { port, questions } = stack.use(
       await startDnsServer((question) =>
         question.name === name && is ? { addresses: ['10.0.0.9', ip, 'fd00::9'] } : { error: 'NXDOMAIN' },
@@ -56,18 +56,18 @@ describe('createDomainAddresses()', () => {
       domain: 'boot.example.',
       nameServers: [`127.0.0.1:${port}`],
     });
-    expect(await addresses.hasOwnName(ip, never)).toBe(is);
+    expect(await addresses.hasEndpointName(ip, never)).toBe(is);
     expect(questions).toEqual([`${name} ${ip.includes(':') ? 'AAAA' : 'A'} udp`]);
   });
 
-  test('hasOwnName() is not true because of a name that leads elsewhere', async () => {
+  test('hasEndpointName() is not true because of a name that leads elsewhere', async () => {
     const addresses = await serve(() => both);
-    expect(await addresses.hasOwnName('10.0.0.2', never)).toBe(false);
+    expect(await addresses.hasEndpointName('10.0.0.2', never)).toBe(false);
   });
 
-  test('hasOwnName() rejects when no name server answers', async () => {
+  test('hasEndpointName() rejects when no name server answers', async () => {
     const addresses = await serve(() => ({ error: 'SERVFAIL' }));
-    expect(addresses.hasOwnName('10.0.0.1', never)).rejects.toThrow(BootstrapError);
+    expect(addresses.hasEndpointName('10.0.0.1', never)).rejects.toThrow(BootstrapError);
   });
 
   test('onAnswer() gets each answer, until it is ended', async () => {

@@ -23,7 +23,7 @@ export interface DomainAddresses {
    * as Kubernetes' name servers give to each endpoint of a headless service. Unlike the domain's own addresses that is
    * in no cache before somebody asks. Rejects with BootstrapError when no name server could answer.
    */
-  hasOwnName(ip: string, signal: AbortSignal): Promise<boolean>;
+  hasEndpointName(ip: string, signal: AbortSignal): Promise<boolean>;
   /** Calls the listener with each answer, whoever asked; call the result to end that. */
   onAnswer(listener: (answer: NamedAddresses) => void): () => void;
 }
@@ -90,7 +90,7 @@ export function createDomainAddresses({
       for (const listener of listeners) listener(answer);
       return answer;
     },
-    hasOwnName: async (ip, signal) =>
+    hasEndpointName: async (ip, signal) =>
       ask(`${ip.replaceAll(/[.:]/g, '-')}.${domain}`, signal, async (resolver, names, deadline) =>
         firstName(names, deadline, async (name) => {
           const found = await (isIpv4(ip) ? resolver.resolve4(name) : resolver.resolve6(name));

@@ -1,23 +1,23 @@
 import { describe, expect, test } from 'bun:test';
 
-import { orAbort } from '../runtime/or-abort.ts';
+import { abortable } from '../runtime/abortable.ts';
 import { createVirtualClock } from '../runtime/testing/virtual-clock.ts';
 import type { BootstrapPeer } from './bootstrapper.ts';
-import { createLookout } from './seed-rejoin.ts';
+import { createSeedRejoin } from './seed-rejoin.ts';
 
 const [SECOND_MS, MINUTE_MS] = [1000, 60_000];
 const HUB: BootstrapPeer = { id: 'hub', multiaddrs: ['/ip4/10.0.0.1/tcp/5001'] };
 const OTHER: BootstrapPeer = { multiaddrs: ['/ip4/10.0.0.2/tcp/5001', '/ip4/10.0.1.2/tcp/5001'] };
 
-/** A lookout that waits for as long as it may. */
+/** A rejoin that waits for as long as it may. */
 function start(peers: readonly BootstrapPeer[], { peerCount = 2, random = 1 } = {}) {
   const clock = createVirtualClock();
   const connected = new Set<BootstrapPeer>();
   const searchedMs: number[] = [];
   let changed = Promise.withResolvers<void>();
-  const lookout = createLookout({
+  const rejoin = createSeedRejoin({
     isConnected: (peer) => connected.has(peer),
-    changed: async (signal) => orAbort(changed.promise, signal),
+    changed: async (signal) => abortable(changed.promise, signal),
     peerCount: () => peerCount,
     async search(followed) {
       searchedMs.push(clock.nowMs());
@@ -26,9 +26,9 @@ function start(peers: readonly BootstrapPeer[], { peerCount = 2, random = 1 } = 
     clock,
     random: () => random,
   });
-  lookout.follow(peers);
+  rejoin.follow(peers);
   const stop = new AbortController();
-  const watching = lookout.watch(stop.signal).then(
+  const watching = rejoin.watch(stop.signal).then(
     () => 'returned',
     (error: unknown) => error,
   );
@@ -51,10 +51,10 @@ function start(peers: readonly BootstrapPeer[], { peerCount = 2, random = 1 } = 
     stop.abort(reason);
     expect(await watching).toBe(reason);
   };
-  return { clock, lookout, searchedMs, set, searchesIn, end };
+  return { clock, rejoin, searchedMs, set, searchesIn, end };
 }
 
-describe('createLookout()', () => {
+describe('createSeedRejoin()', () => {
   test('looks for a peer that was there, seldomer and seldomer', async () => {
     const { searchedMs, searchesIn, set, end } = start([HUB, OTHER]);
     await set(HUB, true);
@@ -68,7 +68,7 @@ describe('createLookout()', () => {
   });
 
   test('looks for nobody that never was there, that is back, or that is not followed any more', async () => {
-    const { lookout, searchesIn, set, end } = start([HUB, OTHER]);
+    const { rejoin, searchesIn, set, end } = start([HUB, OTHER]);
     await set(HUB, true);
     expect(await searchesIn(30 * MINUTE_MS)).toBe(0);
     await set(HUB, false);
@@ -76,9 +76,9 @@ describe('createLookout()', () => {
     await set(HUB, true);
     expect(await searchesIn(30 * MINUTE_MS)).toBe(0);
     await set(HUB, false);
-    lookout.follow([OTHER]);
+    rejoin.follow([OTHER]);
     expect(await searchesIn(30 * MINUTE_MS)).toBe(0);
-    lookout.follow([HUB, OTHER]);
+    rejoin.follow([HUB, OTHER]);
     expect(await searchesIn(30 * MINUTE_MS)).toBe(0);
     await end();
   });

@@ -12,8 +12,8 @@ const MISSED_DOUBLINGS = 4;
 /** Longest time before any search, in clusters that are so large that one of many finds it at once. */
 const MISSED_MAX_MS = 5 * MINUTE_MS;
 
-/** What createLookout needs. */
-export interface LookoutDeps {
+/** What createSeedRejoin needs. */
+export interface SeedRejoinDeps {
   /** True while there is a connection to the peer, or nobody can tell. */
   readonly isConnected: (peer: BootstrapPeer) => boolean;
   /** Resolves when a connection has begun or ended; rejects when the signal aborts, or has before. */
@@ -30,8 +30,8 @@ export interface LookoutDeps {
   readonly random: () => number;
 }
 
-/** Looks for peers that were connected and are lost, see createLookout. */
-export interface Lookout {
+/** Looks for peers that were connected and are lost, see createSeedRejoin. */
+export interface SeedRejoin {
   /** Watches these instead of those before. */
   follow(peers: readonly BootstrapPeer[]): void;
   /** Searches while one is missing, now and then. Rejects when the signal aborts. */
@@ -39,18 +39,18 @@ export interface Lookout {
 }
 
 /**
- * Makes a lookout. Peers that never were connected are nobody that it misses. It waits for a random time before each search:
+ * Makes a rejoin. Peers that never were connected are nobody that it misses. It waits for a random time before each search:
  * the whole cluster may miss the same peer, which needs one that finds it, and not all of them at once. The time is longer
  * after the first searches, also for a peer that comes and goes.
  */
-export function createLookout({
+export function createSeedRejoin({
   isConnected,
   changed,
   peerCount,
   search,
   clock,
   random,
-}: LookoutDeps): Lookout {
+}: SeedRejoinDeps): SeedRejoin {
   let followed: readonly BootstrapPeer[] = [];
   let met = new Set<string>();
   let searches = 0;

@@ -2,7 +2,7 @@ import { lockHosts } from '../containerd/hosts-lock.ts';
 import { type RestoredHosts, restoreHosts } from '../containerd/hosts-restore.ts';
 import { createHttpServer } from '../http/plain-http-server.ts';
 import type { Logger } from '../observe/log.ts';
-import { aborted } from '../runtime/or-abort.ts';
+import { aborted } from '../runtime/abortable.ts';
 
 /** What `spegel cleanup` is told. */
 export interface CleanupOptions {

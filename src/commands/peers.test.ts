@@ -65,13 +65,13 @@ const report = {
       addresses: ['10.0.0.3'],
       multiaddrs: [],
       connected: false,
-      state: 'doubtful',
+      state: 'suspect',
       inStateMs: 1234.5,
       isMember: true,
       lastSeenMs: 1234.5,
     },
   ],
-  counts: { connected: 1, doubtful: 1, dead: 1, known: 0, members: 2 },
+  counts: { connected: 1, suspect: 1, dead: 1, known: 0, members: 2 },
 };
 
 describe('runPeers()', () => {
@@ -82,12 +82,12 @@ describe('runPeers()', () => {
     expect(text).toBe(`self       12D3KooWSelf
 addresses  /ip4/10.0.0.1/tcp/5001 /ip6/fd00::1/tcp/5001
 ready      yes
-peers      3: 1 connected, 1 doubtful, 1 dead; 2 of them members
+peers      3: 1 connected, 1 suspect, 1 dead; 2 of them members
 
 PEER            STATE      FOR   MEMBER  LAST SEEN  ADDRESSES
 12D3KooWOne     connected  2m5s  yes     0s ago     10.0.0.2 fd00::2
 12D3KooWTwenty  dead       -     no      never
-12D3KooWThree   doubtful   1.2s  yes     1.2s ago   10.0.0.3
+12D3KooWThree   suspect    1.2s  yes     1.2s ago   10.0.0.3
 `);
   });
 

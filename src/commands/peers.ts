@@ -86,7 +86,7 @@ function parseSelf(self: JsonFields): PeersReport['self'] {
 }
 
 function parseCondition(text: string): PeerCondition {
-  if (text === 'connected' || text === 'doubtful' || text === 'dead' || text === 'known') return text;
+  if (text === 'connected' || text === 'suspect' || text === 'dead' || text === 'known') return text;
   throw new DaemonError(`Cannot read what spegel answered: no peer is "${text}"; is it another version?`);
 }
 

@@ -2,7 +2,7 @@ import type { Digest } from '../oci/digest.ts';
 import { createBackoff } from '../runtime/backoff.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { ContentFiles } from './content-files.ts';
-import { createSlots } from '../runtime/slots.ts';
+import { createSemaphore } from '../runtime/semaphore.ts';
 import { COMMIT_BACKOFF, COMMIT_WAIT_MS, MAX_PARALLEL_CHECKS, MAX_PENDING_CHECKS } from './limits.ts';
 
 /** What the checks need of the store. */
@@ -32,7 +32,7 @@ export interface BlobChecks {
 export function createBlobChecks(deps: BlobChecksDeps, signal: AbortSignal): BlobChecks {
   const { files, lookup, onPresent, onAbsent, onOverflow, onFailed, clock } = deps;
   const pending = new Map<Digest, 'running' | 'again'>();
-  const slots = createSlots(MAX_PARALLEL_CHECKS);
+  const slots = createSemaphore(MAX_PARALLEL_CHECKS);
 
   async function settle(digest: Digest): Promise<void> {
     const backoff = createBackoff(COMMIT_BACKOFF);

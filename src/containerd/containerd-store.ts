@@ -2,7 +2,7 @@ import type { Logger } from '../observe/log.ts';
 import type { Digest } from '../oci/digest.ts';
 import { tagKey } from '../oci/reference.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { orAbort } from '../runtime/or-abort.ts';
+import { abortable } from '../runtime/abortable.ts';
 import { type ContentStore, StoreUnavailableError } from '../store/content-store.ts';
 import { createStoreEventQueue, type StoreEventQueue } from '../store/store-event-queue.ts';
 import { type ContainerdClient, createContainerdClient } from './containerd-client.ts';
@@ -99,7 +99,7 @@ export function createContainerdStore(
     hasRegistry: (registry) => state.hasRegistry(registry),
     async list({ signal } = {}) {
       signal?.throwIfAborted();
-      await orAbort(follower.list(), signal);
+      await abortable(follower.list(), signal);
       return state.snapshot();
     },
     async *watch(signal) {

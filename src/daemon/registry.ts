@@ -25,7 +25,7 @@ import { canonicalIp, parseIp } from '../runtime/ip-address.ts';
 import { readMemoryLimit } from '../runtime/memory/memory-limit.ts';
 import { type MemoryPlan, planMemory } from '../runtime/memory/memory-plan.ts';
 import { createMemoryRoom, memoryReader, type MemoryRoom } from '../runtime/memory/memory-room.ts';
-import { aborted } from '../runtime/or-abort.ts';
+import { aborted } from '../runtime/abortable.ts';
 import { parseListenAddress } from '../runtime/listen-address.ts';
 import { createTaskGroup } from '../runtime/task-group.ts';
 import { trimMemory } from '../runtime/trim-memory.ts';

@@ -1,15 +1,15 @@
 import type { Logger } from '../observe/log.ts';
 import type { LookupOptions, Peer } from '../routing/router.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { orAbort } from '../runtime/or-abort.ts';
-import { setNewest } from '../runtime/set-newest.ts';
+import { abortable } from '../runtime/abortable.ts';
+import { lruSet } from '../runtime/lru-set.ts';
 import type { Timers } from '../runtime/timers.ts';
 import { encodeAddProviders } from './wire/add-provider-message.ts';
 import { contentMultihash, keyspacePosition } from './wire/content-key.ts';
 import { encodePeer, type NamedPeer } from './wire/dht-message.ts';
 import { type CrawlNetwork, createCrawler } from './peers/crawler.ts';
-import { createDhtResponder } from './rpc-handler.ts';
-import { createHeartbeat } from './peers/failure-detector.ts';
+import { createRpcHandler } from './rpc-handler.ts';
+import { createFailureDetector } from './peers/failure-detector.ts';
 import {
   CONNECTION_TARGET,
   MAX_KNOWN_PEERS,
@@ -21,7 +21,7 @@ import {
 } from './limits.ts';
 import { createLiveness, type PeerLife } from './peers/liveness.ts';
 import { encodeNotice, parseNotice } from './wire/notice-message.ts';
-import { createPacedDials } from './peers/dial-limiter.ts';
+import { createDialLimiter } from './peers/dial-limiter.ts';
 import { createPeerDirectory, type PeerGate } from './peers/peer-directory.ts';
 import { createPeerTable, type KnownPeer } from './peers/peer-table.ts';
 import {
@@ -31,8 +31,8 @@ import {
   type Provider,
 } from './lookup/provider-lookups.ts';
 import { createProviderRecords } from './provide/provider-records.ts';
-import { createProviding, type ProvidingObserver } from './provide/reprovider.ts';
-import { createWatchTurns } from './peers/probe-assignment.ts';
+import { createReprovider, type ReproviderObserver } from './provide/reprovider.ts';
+import { createProbeAssignment } from './peers/probe-assignment.ts';
 
 const SECOND_MS = 1000;
 const MINUTE_MS = 60 * SECOND_MS;
@@ -82,7 +82,7 @@ export interface DhtNetwork extends LookupNetwork, CrawlNetwork {
 }
 
 /** Gets what a node does, for metrics. */
-export interface DhtObserver extends LookupObserver, ProvidingObserver {}
+export interface DhtObserver extends LookupObserver, ReproviderObserver {}
 
 /** What createDhtNode needs. */
 export interface DhtNodeDeps {
@@ -125,12 +125,12 @@ export interface DhtStats {
   /** Other nodes that it knows, connected or not. */
   readonly knownPeers: number;
   /** Each in one state only: one that is connected and does not answer is dead. */
-  readonly peers: { readonly connected: number; readonly doubtful: number; readonly dead: number };
+  readonly peers: { readonly connected: number; readonly suspect: number; readonly dead: number };
 }
 
 /** One node's part in the DHT, without the connections. */
 export interface DhtNode extends AsyncDisposable {
-  /** Takes a message of the DHT's protocol, see DhtResponder. */
+  /** Takes a message of the DHT's protocol, see RpcHandler. */
   answer(from: Uint8Array, message: Uint8Array): Uint8Array | undefined;
   /** Takes a notice without its length. Throws MessageError when it makes no sense. */
   notice(from: Uint8Array, message: Uint8Array): void;
@@ -160,7 +160,7 @@ export interface DhtNode extends AsyncDisposable {
   lookup(key: string, options: LookupOptions): AsyncGenerator<Peer, void, undefined>;
   /** See Router. */
   isUnsettled(): boolean;
-  /** See Providing.provide. */
+  /** See Reprovider.provide. */
   provide(keys: readonly string[], signal?: AbortSignal): Promise<void>;
   /** Stops providing the keys, and tells those who hold their records. */
   withdraw(keys: readonly string[]): void;
@@ -219,7 +219,7 @@ export function createDhtNode(deps: DhtNodeDeps, options: DhtNodeOptions = {}): 
     if (peer === undefined) throw new Error('The peer has left');
     return peer;
   };
-  const dials = createPacedDials({
+  const dials = createDialLimiter({
     connect: async (peer) => network.connect(peer),
     isConnected: ({ id }) => isConnected(id.toHex()),
     clock,
@@ -234,10 +234,10 @@ export function createDhtNode(deps: DhtNodeDeps, options: DhtNodeOptions = {}): 
         used(name);
         try {
           const answer = await network.ask(peer, multihash);
-          heartbeat.heard(name);
+          detector.heard(name);
           return answer;
         } catch (error) {
-          heartbeat.doubt(name);
+          detector.verify(name);
           throw error;
         }
       },
@@ -247,15 +247,15 @@ export function createDhtNode(deps: DhtNodeDeps, options: DhtNodeOptions = {}): 
     peers,
     describe: (name) => directory.describe(name),
     liveness,
-    heartbeat: {
-      isQuiet: (name) => heartbeat.isQuiet(name),
-      confirm: async (name) => heartbeat.confirm(name),
+    detector: {
+      isQuiet: (name) => detector.isQuiet(name),
+      confirm: async (name) => detector.confirm(name),
     },
     onDeadNamed: (peer) => network.probe(peer),
     // Those who watch it may be too busy to say that it is gone.
-    onSlow: ({ id }) => heartbeat.doubt(id.toHex()),
+    onSlow: ({ id }) => detector.verify(id.toHex()),
   });
-  const providing = createProviding(
+  const reprovider = createReprovider(
     {
       ...deps,
       network: {
@@ -268,8 +268,8 @@ export function createDhtNode(deps: DhtNodeDeps, options: DhtNodeOptions = {}): 
         async send(name, multihashes, signal) {
           used(name);
           const sent = network.deliver(knownPeer(name), encodeAddProviders(multihashes, encodedSelf()));
-          await orAbort(sent, signal);
-          heartbeat.heard(name);
+          await abortable(sent, signal);
+          detector.heard(name);
         },
         keepOwn: (multihash) => void records.add(multihash, selfName),
         dropOwn: (multihash) => records.remove(multihash, selfName),
@@ -293,7 +293,7 @@ export function createDhtNode(deps: DhtNodeDeps, options: DhtNodeOptions = {}): 
       // One that parted a moment ago has not been started anew: it still has its records.
       if (clock.nowMs() - (parted.get(name) ?? -Infinity) >= JUST_PARTED_MS) {
         lookups.peerJoined(name);
-        providing.peerJoined(name);
+        reprovider.peerJoined(name);
       }
       if (!isParting(name)) parted.delete(name);
       deps.onReturned?.(name);
@@ -302,7 +302,7 @@ export function createDhtNode(deps: DhtNodeDeps, options: DhtNodeOptions = {}): 
       if (!wasKnown) crawler.met(name);
     },
   });
-  const responder = createDhtResponder({
+  const responder = createRpcHandler({
     self: { name: selfName, encoded: encodedSelf },
     records: {
       providersOf: (multihash) => records.providersOf(multihash),
@@ -314,7 +314,7 @@ export function createDhtNode(deps: DhtNodeDeps, options: DhtNodeOptions = {}): 
     describe: (name) => directory.describe(name),
     onTold(name) {
       // Who is told of it may not be connected to it, and cannot know better.
-      if (heartbeat.isQuiet(name)) heartbeat.doubt(name);
+      if (detector.isQuiet(name)) detector.verify(name);
     },
     isAvoided: (name) => liveness.stateOf(name) === 'dead',
     closerCount: (name) => (listeners.has(name) ? CLOSER_TO_OUR_NODES : REPLICATION),
@@ -325,21 +325,21 @@ export function createDhtNode(deps: DhtNodeDeps, options: DhtNodeOptions = {}): 
   const forget = (name: string) => {
     const position = peers.get(name)?.position;
     directory.forget(name);
-    if (position !== undefined) providing.peerLeft(name, position);
+    if (position !== undefined) reprovider.peerLeft(name, position);
   };
   /** The same for one that is dead. */
   const lose = (name: string) => {
     liveness.died(name);
     forget(name);
   };
-  const turns = createWatchTurns({
+  const turns = createProbeAssignment({
     position: keyspacePosition(self),
     peers,
     canWatch: (name) => listeners.has(name) && liveness.stateOf(name) !== 'dead',
-    isDoubtful: (name) => liveness.stateOf(name) === 'doubtful',
+    isSuspect: (name) => liveness.stateOf(name) === 'suspect',
     nowMs: () => clock.nowMs(),
   });
-  const heartbeat = createHeartbeat({
+  const detector = createFailureDetector({
     clock,
     *connected() {
       for (const { name, isConnected } of peers.all()) if (isConnected) yield name;
@@ -397,7 +397,7 @@ export function createDhtNode(deps: DhtNodeDeps, options: DhtNodeOptions = {}): 
         return false;
       }
       const isNew = directory.named(id, addresses);
-      if (isNew) providing.peerNamed(name);
+      if (isNew) reprovider.peerNamed(name);
       return isNew;
     },
     onUnreachable: lose,
@@ -415,7 +415,7 @@ export function createDhtNode(deps: DhtNodeDeps, options: DhtNodeOptions = {}): 
       })
       .catch(() => {});
   };
-  const running = [heartbeat.run(stopped.signal), sweep(), crawler.run(stopped.signal)];
+  const running = [detector.run(stopped.signal), sweep(), crawler.run(stopped.signal)];
 
   const tell = async (peer: KnownPeer, notice: Uint8Array) =>
     network.notify(peer, notice).catch((error: unknown) => {
@@ -439,10 +439,10 @@ export function createDhtNode(deps: DhtNodeDeps, options: DhtNodeOptions = {}): 
 
   /** Whom this node needs most: its neighbours, of whom it hears of others that are close, and those to whom records go. */
   const isNeeded = (name: string, closest: ReadonlySet<string>) =>
-    closest.has(name) || providing.isSendingTo(name);
+    closest.has(name) || reprovider.isSendingTo(name);
   const notePart = (name: string) => {
-    setNewest(parted, name, clock.nowMs(), MAX_KNOWN_PEERS);
-    providing.peerParted(name);
+    lruSet(parted, name, clock.nowMs(), MAX_KNOWN_PEERS);
+    reprovider.peerParted(name);
   };
   const makeRoom = (count: number, step = 0) => {
     const all = [...peers.all()].filter((peer) => peer.isConnected);
@@ -478,18 +478,18 @@ export function createDhtNode(deps: DhtNodeDeps, options: DhtNodeOptions = {}): 
   return {
     answer(from, message) {
       const name = from.toHex();
-      heartbeat.heard(name);
+      detector.heard(name);
       // That somebody asks whether this node is there is not a use of the connection.
       if (message.length > PING_BYTES) used(name);
       return responder.answer(from, message);
     },
     notice(from, message) {
       const name = from.toHex();
-      heartbeat.heard(name);
+      detector.heard(name);
       const { withdrawn, leaving, suspects, parting } = parseNotice(message);
       for (const multihash of withdrawn) records.remove(multihash, name);
-      // A guest has no say about others.
-      if (peers.get(name) !== undefined) for (const suspect of suspects) heartbeat.suspect(suspect.toHex());
+      // A pending peer has no say about others.
+      if (peers.get(name) !== undefined) for (const suspect of suspects) detector.suspect(suspect.toHex());
       // It may not have said yet what it is.
       if (parting) {
         notePart(name);
@@ -507,7 +507,7 @@ export function createDhtNode(deps: DhtNodeDeps, options: DhtNodeOptions = {}): 
       used(name);
       directory.connected(id, addresses);
       // It has just said who it is; what it was asked before may wait where it was.
-      heartbeat.heard(name);
+      detector.heard(name);
       // Also when its last connection has not been seen to end yet.
       if (peers.get(name) !== undefined) deps.onReturned?.(name);
     },
@@ -515,7 +515,7 @@ export function createDhtNode(deps: DhtNodeDeps, options: DhtNodeOptions = {}): 
       const name = id.toHex();
       if (!isConnected(name)) return;
       lookups.peerJoined(name);
-      providing.peerJoined(name);
+      reprovider.peerJoined(name);
     },
     disconnected(id) {
       const name = id.toHex();
@@ -541,17 +541,17 @@ export function createDhtNode(deps: DhtNodeDeps, options: DhtNodeOptions = {}): 
     },
     lookup: (key, options) => lookups.lookup(key, options),
     isUnsettled: () => liveness.isUnsettled(),
-    provide: async (keys, signal) => providing.provide(keys, signal),
+    provide: async (keys, signal) => reprovider.provide(keys, signal),
     withdraw(keys) {
-      providing.stop(keys);
+      reprovider.stop(keys);
       tellWithdrawn(keys);
     },
     recorded: (key) => records.providersOf(contentMultihash(key)),
     isProvider: (name) => records.isProvider(name),
     lifeOf: (name) => ({ life: liveness.stateOf(name), forMs: liveness.inStateMs(name) }),
     stats() {
-      const { alive, doubtful, dead } = liveness.counts();
-      const { keys, waiting } = providing.stats();
+      const { alive, suspect, dead } = liveness.counts();
+      const { keys, waiting } = reprovider.stats();
       return {
         records: records.recordCount,
         recordedKeys: records.contentCount,
@@ -559,7 +559,7 @@ export function createDhtNode(deps: DhtNodeDeps, options: DhtNodeOptions = {}): 
         providedKeys: keys,
         waitingRecords: waiting,
         knownPeers: peers.size,
-        peers: { connected: alive, doubtful, dead },
+        peers: { connected: alive, suspect, dead },
       };
     },
     async [Symbol.asyncDispose]() {
@@ -572,7 +572,7 @@ export function createDhtNode(deps: DhtNodeDeps, options: DhtNodeOptions = {}): 
       const cancel = deps.timers.after(GOODBYE_TIMEOUT_MS, late.resolve);
       await Promise.race([Promise.all(told), late.promise]);
       cancel();
-      await Promise.all([providing[Symbol.asyncDispose](), ...running]);
+      await Promise.all([reprovider[Symbol.asyncDispose](), ...running]);
     },
   };
 }

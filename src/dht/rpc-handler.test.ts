@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test';
 
 import { contentMultihash } from './wire/content-key.ts';
 import { encodeMessage, encodePeer, MESSAGE_TYPES, parseMessage, parsePeer } from './wire/dht-message.ts';
-import { createDhtResponder } from './rpc-handler.ts';
+import { createRpcHandler } from './rpc-handler.ts';
 import { REPLICATION } from './limits.ts';
 import { createMessageSplitter } from './wire/message-splitter.ts';
 import { createPeerTable } from './peers/peer-table.ts';
@@ -33,7 +33,7 @@ function setUp({ known = 0 }: { known?: number } = {}) {
   for (let number = 1; number <= known; number++) {
     peers.put(id(number), { addresses: [address(number)], isConnected: true });
   }
-  const responder = createDhtResponder({
+  const responder = createRpcHandler({
     self: { name: SELF.toHex(), encoded: () => encodePeer(SELF, [address(0)]) },
     records,
     peers,
@@ -56,7 +56,7 @@ function setUp({ known = 0 }: { known?: number } = {}) {
   return { records, peers, avoided, introduced, told, responder, ask };
 }
 
-describe('createDhtResponder()', () => {
+describe('createRpcHandler()', () => {
   test('takes a record of the peer that it names, and tells others', () => {
     const { responder, ask, introduced } = setUp();
     for (const key of ['a', 'b', 'c']) {

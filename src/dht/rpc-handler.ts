@@ -6,8 +6,8 @@ import type { KnownPeer, PeerTable } from './peers/peer-table.ts';
 import type { ProviderRecords } from './provide/provider-records.ts';
 import { MessageError } from './wire/protocol-buffers.ts';
 
-/** What createDhtResponder needs. */
-export interface DhtResponderDeps {
+/** What createRpcHandler needs. */
+export interface RpcHandlerDeps {
   /** This node's own name (hex of its ID), and itself as it stands in messages, with its addresses of this moment. */
   readonly self: { readonly name: string; encoded(): Uint8Array };
   readonly records: Pick<ProviderRecords, 'add' | 'providersOf'>;
@@ -30,7 +30,7 @@ export interface DhtResponderDeps {
 }
 
 /** Answers what other nodes of the DHT ask. */
-export interface DhtResponder {
+export interface RpcHandler {
   /**
    * Takes a message of the peer, without its length, and returns the answer with its length in front, or undefined
    * for a message that has none. Throws MessageError for what makes no sense, or is not spoken here: values.
@@ -42,7 +42,7 @@ export interface DhtResponder {
 const MAX_PROVIDERS_TOLD = 4;
 
 /** Records are taken only from the peer that they name; the network can make it say nothing about anybody else. */
-export function createDhtResponder({
+export function createRpcHandler({
   self,
   records,
   peers,
@@ -52,7 +52,7 @@ export function createDhtResponder({
   closerCount = () => REPLICATION,
   onTold = () => {},
   random = Math.random,
-}: DhtResponderDeps): DhtResponder {
+}: RpcHandlerDeps): RpcHandler {
   /** The provider of the last record, as its bytes: a peer sends thousands with the same ones. */
   let lastProvider = new Uint8Array(0);
   let lastFrom = '';

@@ -2,7 +2,7 @@ import type { Logger } from '../observe/log.ts';
 import type { Clock } from '../runtime/clock.ts';
 
 /** Counts who was refused, and warns. */
-export interface StrangerLog {
+export interface DeniedLog {
   /** Connections that were refused since the start. */
   readonly count: number;
   refused(ip: string): void;
@@ -15,10 +15,10 @@ const WARNINGS_PER_MINUTE = 6;
 const MINUTE_MS = 60 * 1000;
 
 /** Makes the log. The message says what to do about a node that is refused and should not be. */
-export function createStrangerLog(
+export function createDeniedLog(
   { logger, clock }: { readonly logger: Logger; readonly clock: Clock },
   message: string,
-): StrangerLog {
+): DeniedLog {
   const warned = new Set<string>();
   let count = 0;
   let minuteEndMs = 0;

@@ -53,7 +53,7 @@ describe('createDnsMembership()', () => {
     expect(admitted('10.2.0.1', 'fd00::2', '127.0.0.1', '::1', '', 'boot.example', '10.1.0.1:5001')).toEqual(
       [],
     );
-    expect(membership.stats()).toEqual({ members: 301, guests: 0, refused: 0 });
+    expect(membership.stats()).toEqual({ members: 301, pending: 0, refused: 0 });
   });
 
   test.each([
@@ -72,14 +72,14 @@ describe('createDnsMembership()', () => {
     await start([ip, '10.0.0.1']);
     expect(membership.admits(ip)).toBe(false);
     expect(await membership.knock(ip)).toBe(false);
-    expect(membership.arrive(ip)).toBe('stranger');
+    expect(membership.arrive(ip)).toBe('denied');
   });
 
   test('admits() takes only those that are in the allowed networks as well', async () => {
     await start(['10.0.0.1', '10.9.0.1', 'fd00::1'], { networks: [parseIpNetwork('10.0.0.0/16')] });
     expect(admitted('10.0.0.1', '10.9.0.1', 'fd00::1', '10.0.0.2')).toEqual(['10.0.0.1']);
-    expect(membership.arrive('10.9.0.1')).toBe('stranger');
-    expect(membership.arrive('10.0.0.2')).toBe('guest');
+    expect(membership.arrive('10.9.0.1')).toBe('denied');
+    expect(membership.arrive('10.0.0.2')).toBe('pending');
   });
 
   test('finds a new node within the refresh', async () => {
@@ -136,11 +136,11 @@ describe('createDnsMembership()', () => {
     await clock.advance(0);
     expect(admitted('10.0.0.2', '10.0.0.3')).toEqual(['10.0.0.3']);
     expect(changes.at(-1)).toEqual({ joined: [], left: ['10.0.0.2'] });
-    expect(membership.arrive('10.0.0.2')).toBe('guest');
+    expect(membership.arrive('10.0.0.2')).toBe('pending');
     await clock.advance(5 * MINUTE_MS);
     expect(admitted('10.0.0.3')).toEqual([]);
-    // It had its grace: it is not a guest on top of that.
-    expect(membership.standing('10.0.0.3')).toBe('stranger');
+    // It had its grace: it is not a pending peer on top of that.
+    expect(membership.standing('10.0.0.3')).toBe('denied');
   });
 
   test('an address that is named again in time goes on as if nothing had been', async () => {
@@ -154,12 +154,12 @@ describe('createDnsMembership()', () => {
     expect(changes.flatMap(({ left }) => left)).toEqual([]);
   });
 
-  test('arrive() lets a node that DNS does not name yet be a guest, and asks for it ever more rarely', async () => {
+  test('arrive() lets a node that DNS does not name yet be a pending peer, and asks for it ever more rarely', async () => {
     await start(['10.0.0.1']);
     await clock.advance(5 * SECOND_MS);
     const before = zone.questions;
-    expect(membership.arrive('10.0.0.2')).toBe('guest');
-    expect(membership.arrive('10.0.0.2')).toBe('guest');
+    expect(membership.arrive('10.0.0.2')).toBe('pending');
+    expect(membership.arrive('10.0.0.2')).toBe('pending');
     await clock.advance(0);
     expect(zone.questions).toBe(before + 1);
     expect(admitted('10.0.0.2')).toEqual([]);
@@ -167,25 +167,25 @@ describe('createDnsMembership()', () => {
     expect(zone.questions).toBeLessThan(before + 8);
     zone.set(['10.0.0.1', '10.0.0.2']);
     await clock.advance(REFRESH_MS);
-    expect([membership.arrive('10.0.0.2'), membership.stats().guests]).toEqual(['member', 0]);
+    expect([membership.arrive('10.0.0.2'), membership.stats().pending]).toEqual(['member', 0]);
   });
 
-  test('a guest with a name of its own below the domain is a member, though the list does not have it yet', async () => {
+  test('a pending peer with a name of its own below the domain is a member, though the list does not have it yet', async () => {
     await start(['10.0.0.1']);
-    zone.setOwnNames('10.0.0.2');
-    expect(membership.arrive('10.0.0.2')).toBe('guest');
-    expect(membership.arrive('10.0.0.3')).toBe('guest');
+    zone.setEndpointNames('10.0.0.2');
+    expect(membership.arrive('10.0.0.2')).toBe('pending');
+    expect(membership.arrive('10.0.0.3')).toBe('pending');
     // The name server may not have heard of it before it came here.
     expect(zone.ownNameQuestions).toEqual([]);
     await clock.advance(SECOND_MS);
     expect(admitted('10.0.0.2', '10.0.0.3')).toEqual(['10.0.0.2']);
     expect(changes.at(-1)).toEqual({ joined: ['10.0.0.2'], left: [] });
-    expect(membership.stats()).toEqual({ members: 2, guests: 1, refused: 0 });
+    expect(membership.stats()).toEqual({ members: 2, pending: 1, refused: 0 });
     // Lists of before it came change nothing, and neither does the one that has it.
     await clock.advance(REFRESH_MS);
     expect(admitted('10.0.0.2')).toEqual(['10.0.0.2']);
     zone.set(['10.0.0.1', '10.0.0.2']);
-    zone.setOwnNames();
+    zone.setEndpointNames();
     await clock.advance(10 * MINUTE_MS);
     expect(admitted('10.0.0.2')).toEqual(['10.0.0.2']);
     expect(changes.flatMap(({ left }) => left)).toEqual([]);
@@ -193,9 +193,9 @@ describe('createDnsMembership()', () => {
 
   test('an address that the list never names is out 90 s after its own name was seen', async () => {
     await start(['10.0.0.1']);
-    zone.setOwnNames('10.0.0.2');
+    zone.setEndpointNames('10.0.0.2');
     expect(await membership.knock('10.0.0.2')).toBe(true);
-    zone.setOwnNames();
+    zone.setEndpointNames();
     await clock.advance(89 * SECOND_MS);
     expect(admitted('10.0.0.2')).toEqual(['10.0.0.2']);
     await clock.advance(2 * SECOND_MS);
@@ -204,18 +204,18 @@ describe('createDnsMembership()', () => {
     expect(membership.stats().members).toBe(1);
   });
 
-  test('a guest that DNS has not named after 90 s is a stranger, until DNS names it', async () => {
+  test('a pending peer that DNS has not named after 90 s is denied, until DNS names it', async () => {
     await start(['10.0.0.1']);
-    expect(membership.arrive('10.0.0.2')).toBe('guest');
+    expect(membership.arrive('10.0.0.2')).toBe('pending');
     await clock.advance(89 * SECOND_MS);
-    expect(membership.standing('10.0.0.2')).toBe('guest');
+    expect(membership.standing('10.0.0.2')).toBe('pending');
     await clock.advance(REFRESH_MS);
-    expect(membership.standing('10.0.0.2')).toBe('stranger');
+    expect(membership.standing('10.0.0.2')).toBe('denied');
     for (let minute = 0; minute < 30; minute++) {
       await clock.advance(MINUTE_MS);
-      expect(membership.arrive('10.0.0.2')).toBe('stranger');
+      expect(membership.arrive('10.0.0.2')).toBe('denied');
     }
-    expect(membership.stats()).toEqual({ members: 1, guests: 0, refused: 30 });
+    expect(membership.stats()).toEqual({ members: 1, pending: 0, refused: 30 });
     // One warning for all of it, which says what to do.
     expect(lines).toHaveLength(1);
     expect(lines[0]).toContain('boot.example. has to name its address');
@@ -224,25 +224,25 @@ describe('createDnsMembership()', () => {
     expect(membership.arrive('10.0.0.2')).toBe('member');
   });
 
-  test('a guest is not judged while DNS does not answer', async () => {
+  test('a pending peer is not judged while DNS does not answer', async () => {
     await start(['10.0.0.1']);
     membership.arrive('10.0.0.2');
     membership.arrive('fd00::2');
     zone.set(new Error('SERVFAIL'));
     await clock.advance(10 * MINUTE_MS);
-    expect(membership.standing('10.0.0.2')).toBe('guest');
+    expect(membership.standing('10.0.0.2')).toBe('pending');
     zone.set({ ip4: ['10.0.0.1'], ip6: undefined });
     await clock.advance(REFRESH_MS);
-    expect([membership.standing('10.0.0.2'), membership.standing('fd00::2')]).toEqual(['stranger', 'guest']);
+    expect([membership.standing('10.0.0.2'), membership.standing('fd00::2')]).toEqual(['denied', 'pending']);
   });
 
-  test('a stranger that did not try for 10 minutes may be another one by now', async () => {
+  test('a denied address that did not try for 10 minutes may be that of another peer by now', async () => {
     await start(['10.0.0.1']);
     membership.arrive('10.0.0.2');
     await clock.advance(3 * MINUTE_MS);
-    expect(membership.arrive('10.0.0.2')).toBe('stranger');
+    expect(membership.arrive('10.0.0.2')).toBe('denied');
     await clock.advance(11 * MINUTE_MS);
-    expect(membership.arrive('10.0.0.2')).toBe('guest');
+    expect(membership.arrive('10.0.0.2')).toBe('pending');
   });
 
   test('knock() asks DNS at once about an address that it does not know, at most once a second', async () => {
@@ -262,7 +262,7 @@ describe('createDnsMembership()', () => {
     expect(zone.questions).toBe(3);
   });
 
-  test('a flood of strangers costs bounded questions, memory and log lines', async () => {
+  test('a flood of other addresses costs bounded questions, memory and log lines', async () => {
     await start(['10.0.0.1']);
     for (let second = 0; second < 120; second++) {
       for (let index = 0; index < 50; index++) membership.arrive(`10.${second}.1.${index}`);
@@ -270,12 +270,12 @@ describe('createDnsMembership()', () => {
     }
     expect(zone.questions).toBeLessThanOrEqual(122);
     expect(zone.ownNameQuestions.length).toBeLessThanOrEqual(1 + 20 + 10 * 120);
-    expect(membership.stats().guests).toBeLessThanOrEqual(1024);
+    expect(membership.stats().pending).toBeLessThanOrEqual(1024);
     expect(membership.stats().refused).toBeGreaterThan(4000);
     expect(lines.length).toBeLessThanOrEqual(18);
   });
 
-  test('asks less often in a large cluster, whatever strangers do', async () => {
+  test('asks less often in a large cluster, whatever other addresses do', async () => {
     const all = Array.from({ length: 1000 }, (_, index) => `10.1.${index >> 8}.${index & 255}`);
     await start(all);
     for (let second = 0; second < 60; second++) {

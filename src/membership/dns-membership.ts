@@ -1,14 +1,14 @@
 import type { Logger } from '../observe/log.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { canonicalIp, isIpv4, isIpv6 } from '../runtime/ip-address.ts';
-import { setNewest } from '../runtime/set-newest.ts';
+import { lruSet } from '../runtime/lru-set.ts';
 import { createAddressRules, type AddressRulesOptions } from './address-rules.ts';
 import type { DomainAddresses, NamedAddresses } from '../bootstrap/domain-addresses.ts';
-import { createGuestBook } from './pending-peers.ts';
+import { createPendingPeers } from './pending-peers.ts';
 import { createMemberSet } from './member-set.ts';
 import type { Membership, MembershipChange } from './membership.ts';
-import { createOwnNames } from './endpoint-names.ts';
-import { createStrangerLog } from './denied-log.ts';
+import { createEndpointNames } from './endpoint-names.ts';
+import { createDeniedLog } from './denied-log.ts';
 
 const SECOND_MS = 1000;
 const MINUTE_MS = 60 * SECOND_MS;
@@ -24,7 +24,7 @@ const PAUSE_PER_MEMBER_MS = 10;
 /** How long a node stays a member when DNS does not name it any more and it is connected all the while. */
 const GRACE_MS = 5 * MINUTE_MS;
 /** How long a node that DNS does not name yet may stay: name servers cache for up to 30 s, twice over (node, cluster). */
-const GUEST_MS = 90 * SECOND_MS;
+const PENDING_MS = 90 * SECOND_MS;
 /** Addresses that were named by others and asked about: remembered so that each is asked about ever more rarely. */
 const MAX_ASKED_ABOUT = 1024;
 
@@ -46,7 +46,7 @@ export interface DnsMembershipOptions extends AddressRulesOptions {
   /** Default 5 min. */
   readonly graceMs?: number;
   /** Default 90 s. */
-  readonly guestMs?: number;
+  readonly pendingMs?: number;
   /** Default 1 s. */
   readonly leastPauseMs?: number;
 }
@@ -60,20 +60,20 @@ export function createDnsMembership(
   { addresses, logger, clock, random = Math.random }: DnsMembershipDeps,
   options: DnsMembershipOptions,
 ): Membership {
-  const { refreshMs = REFRESH_MS, leastPauseMs = LEAST_PAUSE_MS, guestMs = GUEST_MS } = options;
+  const { refreshMs = REFRESH_MS, leastPauseMs = LEAST_PAUSE_MS, pendingMs = PENDING_MS } = options;
   const rules = createAddressRules(options);
   const isOwn = (ip: string) => options.own().some((each) => canonicalIp(each) === ip);
-  const members = createMemberSet(options.graceMs ?? GRACE_MS, guestMs);
-  const guests = createGuestBook({ guestMs, firstWaitMs: leastPauseMs, maxWaitMs: refreshMs });
-  const strangers = createStrangerLog(
+  const members = createMemberSet(options.graceMs ?? GRACE_MS, pendingMs);
+  const pending = createPendingPeers({ pendingMs, firstWaitMs: leastPauseMs, maxWaitMs: refreshMs });
+  const denied = createDeniedLog(
     { logger, clock },
-    `Refused a stranger: if it is a node, ${addresses.domain} has to name its address (or use --membership-check=false)`,
+    `Refused a peer: if it is a node, ${addresses.domain} has to name its address (or use --membership-check=false)`,
   );
   const listeners = new Set<(change: MembershipChange) => void>();
   /** Address -> when others' word about it is a reason to ask again, and how long to wait after that. */
   const askedAbout = new Map<string, { readonly nextMs: number; readonly waitMs: number }>();
   const stopped = new AbortController();
-  const ownNames = createOwnNames({ addresses, logger, clock }, { signal: stopped.signal });
+  const endpointNames = createEndpointNames({ addresses, logger, clock }, { signal: stopped.signal });
   let wake = Promise.withResolvers<void>();
   let lastAskMs = -Infinity;
   let asking: Promise<void> | undefined;
@@ -83,9 +83,9 @@ export function createDnsMembership(
   /** `isTold` says of which addresses the source has just told. */
   const tell = (isTold: (ip: string) => boolean) => {
     const { joined, left, expired } = members.changes(clock.nowMs());
-    for (const ip of joined) guests.forget(ip);
-    for (const ip of expired) guests.refuse(ip, clock.nowMs());
-    const judged = guests.judge(isTold, clock.nowMs());
+    for (const ip of joined) pending.forget(ip);
+    for (const ip of expired) pending.refuse(ip, clock.nowMs());
+    const judged = pending.judge(isTold, clock.nowMs());
     if (joined.length + left.length + judged.length === 0) return;
     for (const listener of listeners) listener({ joined, left });
   };
@@ -100,22 +100,22 @@ export function createDnsMembership(
   };
   /** The list of all may be in caches for a while yet; the name of one address is not. */
   const askForOne = async (ip: string) => {
-    if (!(await ownNames.ask(ip)) || stopped.signal.aborted) return;
+    if (!(await endpointNames.ask(ip)) || stopped.signal.aborted) return;
     members.vouch(ip, clock.nowMs());
     tell(() => false);
   };
   /** Not at once: it may be there before the name server has heard of it, and "no such name" is kept in caches, too. */
-  const followGuest = async (ip: string) => {
-    for (let waitMs = leastPauseMs; guests.isGuest(ip); waitMs = Math.min(2 * waitMs, refreshMs)) {
+  const followPending = async (ip: string) => {
+    for (let waitMs = leastPauseMs; pending.isPending(ip); waitMs = Math.min(2 * waitMs, refreshMs)) {
       await clock.sleep(waitMs, stopped.signal).catch(() => {});
       if (stopped.signal.aborted) return;
-      if (guests.isGuest(ip)) await askForOne(ip);
+      if (pending.isPending(ip)) await askForOne(ip);
     }
   };
   const ask = async () => {
     lastAskMs = clock.nowMs();
     jitterMs = random() * REFRESH_JITTER * refreshMs;
-    guests.asked(lastAskMs);
+    pending.asked(lastAskMs);
     try {
       // What it answers comes to take(), as do answers to others who ask.
       await addresses.resolve(stopped.signal);
@@ -138,7 +138,7 @@ export function createDnsMembership(
   const nextAskMs = () => {
     const retryMs = failures === 0 ? refreshMs + jitterMs : leastPauseMs * 2 ** Math.min(failures, 10);
     const regular = lastAskMs + Math.min(retryMs, refreshMs + jitterMs);
-    return Math.max(Math.min(regular, guests.nextQuestionMs()), pauseEndMs());
+    return Math.max(Math.min(regular, pending.nextQuestionMs()), pauseEndMs());
   };
   const run = async () => {
     while (!stopped.signal.aborted) {
@@ -164,7 +164,7 @@ export function createDnsMembership(
     const before = askedAbout.get(ip);
     if (before !== undefined && nowMs < before.nextMs) return false;
     const waitMs = before === undefined ? leastPauseMs : Math.min(2 * before.waitMs, refreshMs);
-    setNewest(askedAbout, ip, { nextMs: nowMs + waitMs, waitMs }, MAX_ASKED_ABOUT);
+    lruSet(askedAbout, ip, { nextMs: nowMs + waitMs, waitMs }, MAX_ASKED_ABOUT);
     return true;
   };
   const usable = (ip: string) => {
@@ -193,16 +193,16 @@ export function createDnsMembership(
     },
     standing(ip) {
       const address = usable(ip);
-      if (address === undefined) return 'stranger';
-      return isMember(address) ? 'member' : guests.standing(address);
+      if (address === undefined) return 'denied';
+      return isMember(address) ? 'member' : pending.standing(address);
     },
     arrive(ip) {
       const address = usable(ip);
       if (address !== undefined && isMember(address)) return 'member';
-      const isNew = address !== undefined && !guests.isGuest(address);
-      const standing = address === undefined ? 'stranger' : guests.arrive(address, clock.nowMs());
-      if (standing === 'stranger') strangers.refused(address ?? ip);
-      else if (isNew) void followGuest(address);
+      const isNew = address !== undefined && !pending.isPending(address);
+      const standing = address === undefined ? 'denied' : pending.arrive(address, clock.nowMs());
+      if (standing === 'denied') denied.refused(address ?? ip);
+      else if (isNew) void followPending(address);
       wake.resolve();
       return standing;
     },
@@ -222,8 +222,8 @@ export function createDnsMembership(
     },
     stats: () => ({
       members: members.count(clock.nowMs()),
-      guests: guests.guestCount,
-      refused: strangers.count,
+      pending: pending.pendingCount,
+      refused: denied.count,
     }),
     async [Symbol.asyncDispose]() {
       stopped.abort(new Error('The router has stopped'));

@@ -2,32 +2,32 @@ import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
 
 import { createLogger } from '../observe/log.ts';
 import { createVirtualClock, type VirtualClock } from '../runtime/testing/virtual-clock.ts';
-import { createOwnNames, type OwnNames } from './endpoint-names.ts';
+import { createEndpointNames, type EndpointNames } from './endpoint-names.ts';
 import { createDnsZone, type DnsZone } from '../bootstrap/testing/dns-zone.ts';
 
 let zone: DnsZone;
 let clock: VirtualClock;
 let lines: string[];
 let stop: AbortController;
-let names: OwnNames;
+let names: EndpointNames;
 
 beforeEach(() => {
   [zone, clock, lines, stop] = [createDnsZone(), createVirtualClock(), [], new AbortController()];
   const logger = createLogger({ level: 'info', write: (line) => lines.push(line) });
-  names = createOwnNames({ addresses: zone, logger, clock }, { signal: stop.signal });
+  names = createEndpointNames({ addresses: zone, logger, clock }, { signal: stop.signal });
 });
 afterEach(() => stop.abort());
 
-describe('createOwnNames()', () => {
+describe('createEndpointNames()', () => {
   test('ask() tells who has one, of both families', async () => {
-    zone.setOwnNames('10.0.0.1', 'fd00::1');
+    zone.setEndpointNames('10.0.0.1', 'fd00::1');
     const asked = ['10.0.0.1', '10.0.0.2', 'fd00::1', 'fd00::2'];
     expect(await Promise.all(asked.map(async (ip) => names.ask(ip)))).toEqual([true, false, true, false]);
     expect(lines).toEqual([]);
   });
 
   test('ask() believes no domain that names whatever it is asked for', async () => {
-    zone.setOwnNames('*');
+    zone.setEndpointNames('*');
     expect(await names.ask('10.0.0.1')).toBe(false);
     expect(await names.ask('10.0.0.2')).toBe(false);
     expect(await names.ask('fd00::1')).toBe(false);
@@ -36,7 +36,7 @@ describe('createOwnNames()', () => {
   });
 
   test('ask() knows nothing while no name server answers, and asks again then', async () => {
-    zone.setOwnNames('10.0.0.1');
+    zone.setEndpointNames('10.0.0.1');
     zone.set(new Error('SERVFAIL'));
     expect(await names.ask('10.0.0.1')).toBe(false);
     zone.set([]);

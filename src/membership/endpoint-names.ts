@@ -1,11 +1,11 @@
 import type { Logger } from '../observe/log.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { isIpv4 } from '../runtime/ip-address.ts';
-import { createSlots } from '../runtime/slots.ts';
+import { createSemaphore } from '../runtime/semaphore.ts';
 import type { DomainAddresses } from '../bootstrap/domain-addresses.ts';
 
-/** Questions about the names that addresses have of their own, see DomainAddresses.hasOwnName. */
-export interface OwnNames {
+/** Questions about the names that addresses have of their own, see DomainAddresses.hasEndpointName. */
+export interface EndpointNames {
   /**
    * True if the address has one. False also when nobody knows, and when too much was asked of late. An address is asked
    * about once at a time.
@@ -13,16 +13,16 @@ export interface OwnNames {
   ask(ip: string): Promise<boolean>;
 }
 
-/** What createOwnNames needs. */
-export interface OwnNamesDeps {
-  readonly addresses: Pick<DomainAddresses, 'hasOwnName'>;
+/** What createEndpointNames needs. */
+export interface EndpointNamesDeps {
+  readonly addresses: Pick<DomainAddresses, 'hasEndpointName'>;
   readonly logger: Logger;
   readonly clock: Clock;
 }
 
 /** Questions at a time. */
 const CONCURRENT = 4;
-/** Questions that may be asked at once, and then each second: strangers must not make this node flood the name server. */
+/** Questions that may be asked at once, and then each second: addresses of other machines must not make this node flood the name server. */
 const BURST = 20;
 const PER_SECOND = 10;
 const SECOND_MS = 1000;
@@ -30,11 +30,11 @@ const SECOND_MS = 1000;
 const NOBODY = { ip4: '192.0.2.1', ip6: '2001:db8::1' } as const;
 
 /** Makes them; nothing is asked before somebody wants to know. */
-export function createOwnNames(
-  { addresses, logger, clock }: OwnNamesDeps,
+export function createEndpointNames(
+  { addresses, logger, clock }: EndpointNamesDeps,
   { signal }: { readonly signal: AbortSignal },
-): OwnNames {
-  const slots = createSlots(CONCURRENT);
+): EndpointNames {
+  const slots = createSemaphore(CONCURRENT);
   const asking = new Map<string, Promise<boolean>>();
   /** Family -> true if the domain's names can be believed. Not there: not known yet. */
   const believable = new Map<keyof typeof NOBODY, boolean>();
@@ -52,7 +52,7 @@ export function createOwnNames(
   const isBelievable = async (family: keyof typeof NOBODY) => {
     const known = believable.get(family);
     if (known !== undefined) return known;
-    const is = !(await addresses.hasOwnName(NOBODY[family], signal));
+    const is = !(await addresses.hasEndpointName(NOBODY[family], signal));
     if (!is && !believable.has(family)) {
       logger.info(
         'The name server names any address that it is asked for: only the list of the domain counts',
@@ -65,7 +65,7 @@ export function createOwnNames(
     try {
       return await slots.use(
         async () =>
-          (await isBelievable(isIpv4(ip) ? 'ip4' : 'ip6')) && (await addresses.hasOwnName(ip, signal)),
+          (await isBelievable(isIpv4(ip) ? 'ip4' : 'ip6')) && (await addresses.hasEndpointName(ip, signal)),
       );
     } catch (error) {
       logger.debug('Cannot ask for the own name of an address', { address: ip, error });

@@ -1,10 +1,10 @@
 /**
- * How whoever connects from an address stands with the cluster. A guest may become a member soon: until then, and for
+ * How whoever connects from an address stands with the cluster. A pending peer may become a member soon: until then, and for
  * a while, it may connect and ask; it is not handed out, not a provider and not a source of bytes.
  */
-export type Standing = 'member' | 'guest' | 'stranger';
+export type Standing = 'member' | 'pending' | 'denied';
 
-/** What changed. A guest that became a stranger is in neither list. */
+/** What changed. A pending peer that is denied from then on is in neither list. */
 export interface MembershipChange {
   /** Addresses that are members' now, in one spelling (see canonicalIp). */
   readonly joined: readonly string[];
@@ -16,7 +16,7 @@ export interface MembershipChange {
 export interface MembershipStats {
   /** Addresses that are members'; undefined where nobody lists them. */
   readonly members: number | undefined;
-  readonly guests: number;
+  readonly pending: number;
   /** Connections that were refused or closed since the start because of their address. */
   readonly refused: number;
 }
@@ -52,6 +52,6 @@ export const everybody: Membership = {
   arrive: () => 'member',
   opened: () => () => {},
   onChange: () => () => {},
-  stats: () => ({ members: undefined, guests: 0, refused: 0 }),
+  stats: () => ({ members: undefined, pending: 0, refused: 0 }),
   async [Symbol.asyncDispose]() {},
 };

@@ -39,14 +39,14 @@ describe('createNetworkMembership()', () => {
     [['0.0.0.0/0'], false, 'fd00::1', false],
   ])('of %p (loopback: %p) has %s: %p', async (networks, allowLoopback, ip, isMember) => {
     const { membership } = start(networks, allowLoopback);
-    const standing = isMember ? 'member' : 'stranger';
+    const standing = isMember ? 'member' : 'denied';
     expect(membership.admits(ip)).toBe(isMember);
     expect(await membership.knock(ip)).toBe(isMember);
     expect([membership.standing(ip), membership.arrive(ip)]).toEqual([standing, standing]);
-    expect(membership.stats()).toEqual({ members: undefined, guests: 0, refused: isMember ? 0 : 1 });
+    expect(membership.stats()).toEqual({ members: undefined, pending: 0, refused: isMember ? 0 : 1 });
   });
 
-  test('warns once of each stranger, of six in a minute, and counts all', async () => {
+  test('warns once of each denied address, of six in a minute, and counts all', async () => {
     const { membership, lines, clock } = start(['10.0.0.0/8']);
     const everybody = () => {
       for (let index = 0; index < 20; index++) membership.arrive(`192.0.2.${index}`);

@@ -3,7 +3,7 @@ import type { Clock } from '../runtime/clock.ts';
 import type { IpNetwork } from '../runtime/ip-network.ts';
 import { createAddressRules } from './address-rules.ts';
 import type { Membership } from './membership.ts';
-import { createStrangerLog } from './denied-log.ts';
+import { createDeniedLog } from './denied-log.ts';
 
 /** What createNetworkMembership needs. */
 export interface NetworkMembershipDeps {
@@ -19,31 +19,31 @@ export interface NetworkMembershipOptions {
   readonly allowLoopback?: boolean | undefined;
 }
 
-/** Membership by networks, which do not change: there are no guests and no news. */
+/** Membership by networks, which do not change: there are no pending peers and no news. */
 export function createNetworkMembership(
   deps: NetworkMembershipDeps,
   { networks, allowLoopback = false }: NetworkMembershipOptions,
 ): Membership {
   const rules = createAddressRules({ networks, allowLoopback });
-  const strangers = createStrangerLog(
+  const denied = createDeniedLog(
     deps,
     networks.length === 0
-      ? 'Refused a stranger: no other node can be at its address'
-      : 'Refused a stranger: if it is a node, add its network to --allowed-networks',
+      ? 'Refused a peer: no other node can be at its address'
+      : 'Refused a peer: if it is a node, add its network to --allowed-networks',
   );
   const admits = (ip: string) => rules(ip) !== undefined;
   return {
     admits,
     knock: async (ip) => admits(ip),
-    standing: (ip) => (admits(ip) ? 'member' : 'stranger'),
+    standing: (ip) => (admits(ip) ? 'member' : 'denied'),
     arrive(ip) {
       if (admits(ip)) return 'member';
-      strangers.refused(ip);
-      return 'stranger';
+      denied.refused(ip);
+      return 'denied';
     },
     opened: () => () => {},
     onChange: () => () => {},
-    stats: () => ({ members: undefined, guests: 0, refused: strangers.count }),
+    stats: () => ({ members: undefined, pending: 0, refused: denied.count }),
     async [Symbol.asyncDispose]() {},
   };
 }

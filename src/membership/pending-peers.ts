@@ -1,18 +1,18 @@
 /** Addresses that connected and are nobody's that is known. */
-export interface GuestBook {
-  /** How many are guests now. */
-  readonly guestCount: number;
-  /** True if the address is a guest's now. */
-  isGuest(ip: string): boolean;
+export interface PendingPeers {
+  /** How many are pending peers now. */
+  readonly pendingCount: number;
+  /** True if the address is a pending peer's now. */
+  isPending(ip: string): boolean;
   /** Somebody is there: writes the address down if it is new. */
-  arrive(ip: string, nowMs: number): 'guest' | 'stranger';
+  arrive(ip: string, nowMs: number): 'pending' | 'denied';
   /** How the address is written down. One that is not has not tried yet. */
-  standing(ip: string): 'guest' | 'stranger';
-  /** Writes it down as a stranger's. */
+  standing(ip: string): 'pending' | 'denied';
+  /** Writes it down as denied. */
   refuse(ip: string, nowMs: number): void;
   /** Takes it out: it is a member's. */
   forget(ip: string): void;
-  /** The source has told of such addresses, and named none of these: those that had their time are strangers now. Returns them. */
+  /** The source has told of such addresses, and named none of these: those that had their time are denied now. Returns them. */
   judge(isTold: (ip: string) => boolean, nowMs: number): readonly string[];
   /** When to ask the source about those that are waiting; Infinity when nobody is. */
   nextQuestionMs(): number;
@@ -20,18 +20,18 @@ export interface GuestBook {
   asked(nowMs: number): void;
 }
 
-/** Tunables of a guest book. */
-export interface GuestBookOptions {
-  /** How long a guest may stay. */
-  readonly guestMs: number;
-  /** Wait between the first two questions about a guest; doubled each time. */
+/** Tunables of a book of pending peers. */
+export interface PendingPeersOptions {
+  /** How long a pending peer may stay. */
+  readonly pendingMs: number;
+  /** Wait between the first two questions about a pending peer; doubled each time. */
   readonly firstWaitMs: number;
   readonly maxWaitMs: number;
 }
 
-/** Addresses that are written down. Who has more of them than that is nobody's guest. */
+/** Addresses that are written down. Who has more of them than that is nobody's pending peer. */
 const MAX_ADDRESSES = 1024;
-/** A stranger that did not try for this long may be a guest again: its address may be another's by now. */
+/** An address that is denied and did not try for this long may be a pending peer again: its address may be another's by now. */
 const FORGET_STRANGER_MS = 10 * 60 * 1000;
 
 interface Entry {
@@ -43,13 +43,13 @@ interface Entry {
 }
 
 /** Makes an empty book. */
-export function createGuestBook({ guestMs, firstWaitMs, maxWaitMs }: GuestBookOptions): GuestBook {
+export function createPendingPeers({ pendingMs, firstWaitMs, maxWaitMs }: PendingPeersOptions): PendingPeers {
   const entries = new Map<string, Entry>();
   const waiting = () => [...entries.values()].filter(({ isRefused }) => !isRefused);
   let nextRoomMs = -Infinity;
   const makeRoom = (nowMs: number) => {
     if (entries.size < MAX_ADDRESSES) return true;
-    // Looking through all of them for each of a flood of strangers would do their work.
+    // Looking through all of them for each of a flood of other addresses would do their work.
     if (nowMs < nextRoomMs) return false;
     nextRoomMs = nowMs + firstWaitMs;
     for (const [ip, { isRefused, lastMs }] of entries) {
@@ -68,24 +68,24 @@ export function createGuestBook({ guestMs, firstWaitMs, maxWaitMs }: GuestBookOp
   };
 
   return {
-    get guestCount() {
+    get pendingCount() {
       return waiting().length;
     },
-    isGuest: (ip) => entries.get(ip)?.isRefused === false,
+    isPending: (ip) => entries.get(ip)?.isRefused === false,
     arrive(ip, nowMs) {
       const entry = entries.get(ip);
       const isOld = entry?.isRefused === true && nowMs - entry.lastMs >= FORGET_STRANGER_MS;
       if (entry === undefined || isOld) {
-        if (entry === undefined && !makeRoom(nowMs)) return 'stranger';
+        if (entry === undefined && !makeRoom(nowMs)) return 'denied';
         write(ip, nowMs, false);
-        return 'guest';
+        return 'pending';
       }
       entry.lastMs = nowMs;
       // The address may be a new node's by now: the source is asked again, ever more rarely.
       if (entry.isRefused) entry.nextQuestionMs = Math.min(entry.nextQuestionMs, nowMs + entry.waitMs);
-      return entry.isRefused ? 'stranger' : 'guest';
+      return entry.isRefused ? 'denied' : 'pending';
     },
-    standing: (ip) => (entries.get(ip)?.isRefused === true ? 'stranger' : 'guest'),
+    standing: (ip) => (entries.get(ip)?.isRefused === true ? 'denied' : 'pending'),
     refuse(ip, nowMs) {
       if (!entries.has(ip) && !makeRoom(nowMs)) return;
       write(ip, nowMs, true);
@@ -96,7 +96,7 @@ export function createGuestBook({ guestMs, firstWaitMs, maxWaitMs }: GuestBookOp
     judge(isTold, nowMs) {
       const judged: string[] = [];
       for (const [ip, entry] of entries) {
-        if (entry.isRefused || nowMs - entry.sinceMs < guestMs || !isTold(ip)) continue;
+        if (entry.isRefused || nowMs - entry.sinceMs < pendingMs || !isTold(ip)) continue;
         entry.isRefused = true;
         entry.nextQuestionMs = Infinity;
         judged.push(ip);

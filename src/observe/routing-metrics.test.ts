@@ -19,8 +19,8 @@ const FIGURES: RoutingFigures = {
   refusedRecords: 2,
   providedKeys: 7,
   waitingRecords: 5,
-  peers: { connected: 3, doubtful: 1, dead: 2 },
-  membership: { members: 3, guests: 1, refused: 4 },
+  peers: { connected: 3, suspect: 1, dead: 2 },
+  membership: { members: 3, pending: 1, refused: 4 },
   refused: { rate: 7, slow_reader: 0 },
 };
 
@@ -33,10 +33,10 @@ describe('createRoutingMetrics()', () => {
     expect(await lines()).toEqual(
       expect.arrayContaining([
         'spegel_router_members{source="dns"} 3',
-        'spegel_router_guests 1',
+        'spegel_router_pending_peers 1',
         'spegel_router_refused_connections_total 4',
         'spegel_router_peer_states{state="connected"} 3',
-        'spegel_router_peer_states{state="doubtful"} 1',
+        'spegel_router_peer_states{state="suspect"} 1',
         'spegel_router_peer_states{state="dead"} 2',
         'spegel_router_records 100',
         'spegel_router_recorded_keys 40',
@@ -47,7 +47,7 @@ describe('createRoutingMetrics()', () => {
         'spegel_router_limited_total{reason="slow_reader"} 0',
       ]),
     );
-    figures = { ...FIGURES, records: 0, refusedRecords: 3, peers: { connected: 0, doubtful: 0, dead: 6 } };
+    figures = { ...FIGURES, records: 0, refusedRecords: 3, peers: { connected: 0, suspect: 0, dead: 6 } };
     expect(await lines()).toEqual(
       expect.arrayContaining([
         'spegel_router_peer_states{state="connected"} 0',

@@ -9,7 +9,7 @@ const WALK_PEERS_BUCKETS = [1, 2, 3, 5, 10, 20];
 interface MembershipFigures {
   /** Undefined where nobody lists them. */
   readonly members: number | undefined;
-  readonly guests: number;
+  readonly pending: number;
   /** Since the start. */
   readonly refused: number;
 }
@@ -22,7 +22,7 @@ export interface RoutingFigures {
   readonly refusedRecords: number;
   readonly providedKeys: number;
   readonly waitingRecords: number;
-  readonly peers: Readonly<Record<'connected' | 'doubtful' | 'dead', number>>;
+  readonly peers: Readonly<Record<'connected' | 'suspect' | 'dead', number>>;
   readonly membership: MembershipFigures;
   /** Reason -> connections and streams that a limit has cost since the start. */
   readonly refused: Readonly<Record<string, number>>;
@@ -39,9 +39,9 @@ export function createRoutingMetrics({ counter, gauge, histogram }: MetricFactor
     'Addresses that are members of the cluster, where DNS names them.',
     ['source'],
   );
-  const guests = gauge(
-    'spegel_router_guests',
-    'Guests: addresses of nodes that are connected and that DNS does not name yet.',
+  const pending = gauge(
+    'spegel_router_pending_peers',
+    'Addresses of peers that are connected and that DNS does not name yet.',
   );
   const refusedConnections = counter(
     'spegel_router_refused_connections_total',
@@ -49,7 +49,7 @@ export function createRoutingMetrics({ counter, gauge, histogram }: MetricFactor
   );
   const peerStates = gauge(
     'spegel_router_peer_states',
-    'Peers by state: connected; doubtful, because the connection has just ended; dead, because they cannot be reached or have left.',
+    'Peers by state: connected; suspect, because the connection has just ended; dead, because they cannot be reached or have left.',
     ['state'],
   );
   const bootstraps = counter(
@@ -71,7 +71,7 @@ export function createRoutingMetrics({ counter, gauge, histogram }: MetricFactor
   );
   const limited = counter(
     'spegel_router_limited_total',
-    'Connections that were refused or ended, and streams that were reset, because of a limit. Of an address: rate, address_handshakes, address_connections; of all: handshakes, connections; slow_handshake; streams: frames (too much waits), slow_reader; ended for others: shed_peer, shed_stranger.',
+    'Connections that were refused or ended, and streams that were reset, because of a limit. Of an address: rate, address_handshakes, address_connections; of all: handshakes, connections; slow_handshake; streams: frames (too much waits), slow_reader; ended for others: shed_peer, shed_other.',
     ['reason'],
   );
   const providedKeys = gauge('spegel_router_provided_keys', 'Tags and digests that this node provides.');
@@ -113,7 +113,7 @@ export function createRoutingMetrics({ counter, gauge, histogram }: MetricFactor
       if (figures === undefined) return;
       const { membership, peers } = figures;
       if (membership.members !== undefined) members.set({ source: 'dns' }, membership.members);
-      guests.set(membership.guests);
+      pending.set(membership.pending);
       for (const [state, count] of Object.entries(peers)) peerStates.set({ state }, count);
       records.set(figures.records);
       recordedKeys.set(figures.recordedKeys);

@@ -5,7 +5,7 @@ import { CODE_P2P, multiaddr } from '@multiformats/multiaddr';
 
 import type { Logger } from '../observe/log.ts';
 import { parseIp } from '../runtime/ip-address.ts';
-import { setNewest } from '../runtime/set-newest.ts';
+import { lruSet } from '../runtime/lru-set.ts';
 import { DIAL_TIMEOUT_MS, KAD_PROTOCOL } from './limits.ts';
 import { MAX_BOOTSTRAP_PEERS } from '../bootstrap/limits.ts';
 import type { KadNode } from './kad-node.ts';
@@ -53,7 +53,7 @@ export function createBootstrapNetwork(
           multiaddrs.map((address) => multiaddr(`${address}${suffix}`)),
           { signal: AbortSignal.any([signal, AbortSignal.timeout(DIAL_TIMEOUT_MS)]) },
         );
-        if (id === undefined) setNewest(metAt, nameOf(multiaddrs), remotePeer, MAX_MET);
+        if (id === undefined) lruSet(metAt, nameOf(multiaddrs), remotePeer, MAX_MET);
         return true;
       } catch (error) {
         // An address without an ID can be this node's own: a service's address leads back here at times.

@@ -87,7 +87,7 @@ export interface KadNodeOptions {
   /** The key of the private network; undefined: there is none. */
   readonly swarmKey?: Uint8Array | undefined;
   /** See createMembershipGate. */
-  readonly maxGuestRecords?: number;
+  readonly maxPendingRecords?: number;
 }
 
 /** Ages in the peer store. It never renews the age of an address that it hears of again, so any limit here makes live peers vanish. */
@@ -193,7 +193,7 @@ export async function createKadNode(
   };
 }
 
-/** Keeps guests out of the routing table. */
+/** Keeps pending peers out of the routing table. */
 function keepMembersOnly(routingTable: RoutingTable, gate: MembershipGate): void {
   const add = routingTable.add.bind(routingTable);
   routingTable.add = async (peer, options) => {

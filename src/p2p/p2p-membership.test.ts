@@ -25,8 +25,8 @@ import {
  */
 const MEMBERS = '127.0.0.1';
 const OTHERS = '::1';
-/** Longer than one refresh with its jitter, and than a guest may stay. */
-const [REFRESH_MS, GUEST_MS] = [40 * 1000, 130 * 1000];
+/** Longer than one refresh with its jitter, and than a pending peer may stay. */
+const [REFRESH_MS, PENDING_MS] = [40 * 1000, 130 * 1000];
 
 const routers = createTestRouters();
 stopAfterEach(routers);
@@ -113,12 +113,12 @@ describe('createP2pRouter() with members by DNS', () => {
     const { ids } = await first.bootstrapDocuments();
     expect(ids.map(({ ID }) => ID)).toEqual([first.self().id, second.self().id]);
 
-    await clock.advance(GUEST_MS);
+    await clock.advance(PENDING_MS);
     await until(async () => !(await connectedTo(first)).includes(stranger.self().id));
     await until(() => first.stats().membership.refused > 3);
     expect(await connectedTo(stranger)).toEqual([]);
-    expect(first.stats().membership).toMatchObject({ members: 1, guests: 0 });
-    const warnings = lines.filter((line) => line.includes('Refused a stranger'));
+    expect(first.stats().membership).toMatchObject({ members: 1, pending: 0 });
+    const warnings = lines.filter((line) => line.includes('Refused a peer'));
     expect(warnings).toHaveLength(1);
     expect(warnings[0]).toContain(OTHERS);
   });
@@ -135,7 +135,7 @@ describe('createP2pRouter() with members by DNS', () => {
     await until(async () => (await providers(second, 'sha256:early')).includes(late.self().id));
     await late.advertise(['sha256:later']);
     await until(async () => (await providers(second, 'sha256:later')).includes(late.self().id));
-    expect(first.stats().membership).toEqual({ members: 2, guests: 0, refused: 0 });
+    expect(first.stats().membership).toEqual({ members: 2, pending: 0, refused: 0 });
   });
 
   test('members stay together while DNS fails, and when it forgets them for a while', async () => {

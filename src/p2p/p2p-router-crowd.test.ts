@@ -62,8 +62,8 @@ describe('createP2pRouter()', () => {
     await until(() => others.every((router) => router.stats().knownPeers === all - 1));
     await until(() => hub.stats().peers.connected <= ROOM && hub.stats().refused.shed_peer > 0);
     for (const router of [hub, ...others]) {
-      const { doubtful, dead } = router.stats().peers;
-      expect([doubtful, dead]).toEqual([0, 0]);
+      const { suspect, dead } = router.stats().peers;
+      expect([suspect, dead]).toEqual([0, 0]);
       // Records are on their way for a moment.
       const key = router === others[0] ? 'sha256:hub' : 'sha256:0';
       await until(async () => (await find(router, key)).length === 1, LATE_RECORDS_MS);

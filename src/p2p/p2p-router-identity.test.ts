@@ -145,19 +145,19 @@ describe('createP2pRouter()', () => {
       const privateKey = await loadIdentity();
       const log: string[] = [];
       const hub = await routers.start();
-      const twin = await routers.start(createStaticBootstrapper([addressOf(hub)]), { privateKey });
-      await until(async () => (await connectedIds(twin)).length === 1);
+      const duplicate = await routers.start(createStaticBootstrapper([addressOf(hub)]), { privateKey });
+      await until(async () => (await connectedIds(duplicate)).length === 1);
       const peers = [
-        { multiaddrs: twin.self().multiaddrs, ...(withId ? { id: twin.self().id } : {}) },
+        { multiaddrs: duplicate.self().multiaddrs, ...(withId ? { id: duplicate.self().id } : {}) },
         { multiaddrs: hub.self().multiaddrs },
       ];
       const router = await routers.start({ kind: 'test', peers: async () => peers }, { privateKey, log });
       await until(async () => (await connectedIds(router)).length === 1);
       await until(() => log.some((line) => line.includes('remove private.key')));
       expect(log.filter((line) => line.includes('remove private.key'))).toHaveLength(1);
-      expect(log.join('')).toContain(`/tcp/${portOf(twin)}"`);
+      expect(log.join('')).toContain(`/tcp/${portOf(duplicate)}"`);
       await hub.advertise(['sha256:of-hub']);
-      for (const each of [twin, router]) {
+      for (const each of [duplicate, router]) {
         await until(async () => (await find(each, 'sha256:of-hub')).length === 1);
       }
       await router.advertise(['sha256:of-router']);

@@ -20,13 +20,13 @@ describe('createP2pRouter()', () => {
     const state = async () => (await first.peers()).find((peer) => peer.id === id);
     await until(async () => (await state())?.state === 'connected');
     expect(await state()).toMatchObject({ connected: true, isMember: true, inStateMs: expect.any(Number) });
-    expect(first.stats().peers).toEqual({ connected: 1, doubtful: 0, dead: 0 });
+    expect(first.stats().peers).toEqual({ connected: 1, suspect: 0, dead: 0 });
     expect(returned).toContain(id);
 
     await routers.stop(second);
     await until(async () => (await state())?.state === 'dead');
     expect(await state()).toMatchObject({ connected: false, inStateMs: expect.any(Number) });
-    expect(first.stats().peers).toEqual({ connected: 0, doubtful: 0, dead: 1 });
+    expect(first.stats().peers).toEqual({ connected: 0, suspect: 0, dead: 1 });
 
     returned.length = 0;
     await start();

@@ -30,11 +30,11 @@ import { type AddressLimits, createDoor, type DoorRefusal } from './connections/
 import { followMembership } from './connections/follow-membership.ts';
 import type { Membership, MembershipStats } from '../membership/membership.ts';
 import { latestConnection } from './connections/latest-connection.ts';
-import { createNeighbourhood, type Neighbourhood } from './connections/peer-connections.ts';
+import { createPeerConnections, type PeerConnections } from './connections/peer-connections.ts';
 import { createNetworkMembership } from '../membership/network-membership.ts';
 import { sendNotice, serveNoticeStreams } from './rpc/notice-streams.ts';
 import { originOf, peerIps } from './addresses/peer-addresses.ts';
-import { createProviderQueries } from './rpc/rpc-client.ts';
+import { createRpcClient } from './rpc/rpc-client.ts';
 import {
   ADDRESS_LIMITS,
   doorOptions,
@@ -42,12 +42,12 @@ import {
   type RouterMemory,
   UNBOUND_ADDRESS,
 } from './router-budget.ts';
-import { serveDhtStreams } from './rpc/rpc-server.ts';
+import { createRpcServer } from './rpc/rpc-server.ts';
 import { spareConnections } from './connections/connection-pruner.ts';
-import { keepConnected } from '../bootstrap/bootstrap-loop.ts';
+import { runBootstrapLoop } from '../bootstrap/bootstrap-loop.ts';
 import { createToProvider } from './addresses/to-provider.ts';
 import { watchConnections } from './connections/watch-connections.ts';
-import { watchForTwins } from './connections/duplicate-identity-detector.ts';
+import { detectDuplicateIdentities } from './connections/duplicate-identity-detector.ts';
 
 const SECOND_MS = 1000;
 const MINUTE_MS = 60 * SECOND_MS;
@@ -137,7 +137,7 @@ export async function createP2pRouter(deps: P2pRouterDeps, options: P2pRouterOpt
     { nowMs: () => clock.nowMs(), timers: systemTimers },
     { maxBytes: memory.framesBytes },
   );
-  const onStream = serveDhtStreams({ answer: (from, message) => dht.answer(from, message) }, frames);
+  const onStream = createRpcServer({ answer: (from, message) => dht.answer(from, message) }, frames);
   const budget = planRouter(memory);
   const addressLimits = options.addressLimits ?? (allowLoopback ? UNBOUND_ADDRESS : ADDRESS_LIMITS);
   const door = createDoor(
@@ -149,7 +149,7 @@ export async function createP2pRouter(deps: P2pRouterDeps, options: P2pRouterOpt
     { ...options, ...budget },
   );
   const { libp2p, routingTable, gate } = node;
-  const queries = createProviderQueries({ libp2p, allowLoopback, mayAsk: (peer) => gate.mayAsk(peer) });
+  const queries = createRpcClient({ libp2p, allowLoopback, mayAsk: (peer) => gate.mayAsk(peer) });
   const dht = createDhtNode(
     {
       self: ownId.toMultihash().bytes,
@@ -162,9 +162,9 @@ export async function createP2pRouter(deps: P2pRouterDeps, options: P2pRouterOpt
         isSilent: (peer) => queries.isSilent(peer),
         heard: (name) => queries.heard(peerNamed(name)),
         notify: async (peer, notice) => sendNotice(libp2p, peer, notice),
-        probe: ({ id, addresses }) => neighbourhood.probe(peerOf(id), addresses),
-        drop: (name) => neighbourhood.drop(peerNamed(name)),
-        part: (name, isOurs) => neighbourhood.part(peerNamed(name), isOurs),
+        probe: ({ id, addresses }) => peerConnections.probe(peerOf(id), addresses),
+        drop: (name) => peerConnections.drop(peerNamed(name)),
+        part: (name, isOurs) => peerConnections.part(peerNamed(name), isOurs),
       },
       gate: {
         isMember: (id) => gate.isMember(peerOf(id)),
@@ -184,7 +184,7 @@ export async function createP2pRouter(deps: P2pRouterDeps, options: P2pRouterOpt
     },
     budget,
   );
-  const neighbourhood = createNeighbourhood({
+  const peerConnections = createPeerConnections({
     node,
     logger,
     clock,
@@ -213,7 +213,7 @@ export async function createP2pRouter(deps: P2pRouterDeps, options: P2pRouterOpt
     await Promise.allSettled([
       libp2p.stop(),
       dht[Symbol.asyncDispose](),
-      neighbourhood[Symbol.asyncDispose](),
+      peerConnections[Symbol.asyncDispose](),
     ]);
     throw new Error(`Cannot listen on ${options.listenAddress} for other nodes: is the port taken?`, {
       cause,
@@ -227,7 +227,7 @@ export async function createP2pRouter(deps: P2pRouterDeps, options: P2pRouterOpt
     { maxConnections: budget.maxConnections },
     stopped.signal,
   );
-  watchForTwins({ libp2p, logger, clock }, stopped.signal);
+  detectDuplicateIdentities({ libp2p, logger, clock }, stopped.signal);
   watchConnections(
     {
       libp2p,
@@ -243,7 +243,7 @@ export async function createP2pRouter(deps: P2pRouterDeps, options: P2pRouterOpt
   };
   let bootstrapState: BootstrapState | undefined;
   const background = [
-    keepConnected(
+    runBootstrapLoop(
       {
         bootstrapper,
         network,
@@ -258,7 +258,7 @@ export async function createP2pRouter(deps: P2pRouterDeps, options: P2pRouterOpt
       },
       stopped.signal,
     ),
-    keepHouse({ node, dht, clock, neighbourhood }, stopped.signal),
+    keepHouse({ node, dht, clock, peerConnections }, stopped.signal),
   ].map(async (work) => {
     await work.catch((error: unknown) => {
       if (!stopped.signal.aborted) logger.error('Routing stopped working, restart this node', { error });
@@ -269,7 +269,7 @@ export async function createP2pRouter(deps: P2pRouterDeps, options: P2pRouterOpt
     id: string,
     { connected, life, forMs }: { readonly connected: boolean } & ReturnType<DhtNode['lifeOf']>,
   ) => {
-    const lastContactMs = neighbourhood.lastContactMs(id);
+    const lastContactMs = peerConnections.lastContactMs(id);
     if (!connected) return lastContactMs === undefined ? undefined : Math.max(0, Date.now() - lastContactMs);
     // The heartbeat, or that of others, asks each connected peer every few seconds: it does not answer since then.
     return life === 'dead' ? forMs : 0;
@@ -284,7 +284,7 @@ export async function createP2pRouter(deps: P2pRouterDeps, options: P2pRouterOpt
       addresses: peerIps(multiaddrs, allowLoopback).filter((ip) => membership.admits(ip)),
       multiaddrs: multiaddrs.map((address) => address.decapsulateCode(CODE_P2P).toString()),
       connected,
-      state: life === 'dead' || life === 'doubtful' ? life : connected ? 'connected' : 'known',
+      state: life === 'dead' || life === 'suspect' ? life : connected ? 'connected' : 'known',
       inStateMs: life === 'alive' && !connected ? undefined : forMs,
       isMember: gate.isMember(peer.id),
       lastSeenMs: lastSeenMs(id, { connected, life, forMs }),
@@ -336,7 +336,7 @@ export async function createP2pRouter(deps: P2pRouterDeps, options: P2pRouterOpt
     recorded: (key) => dht.recorded(key).map((name) => peerNamed(name).toString()),
     async [Symbol.asyncDispose]() {
       stopped.abort(new Error('The router has stopped'));
-      await Promise.allSettled([dht[Symbol.asyncDispose](), neighbourhood[Symbol.asyncDispose]()]);
+      await Promise.allSettled([dht[Symbol.asyncDispose](), peerConnections[Symbol.asyncDispose]()]);
       unfollowMembership();
       stopFollowing();
       queries[Symbol.dispose]();
@@ -351,12 +351,12 @@ interface HouseDeps {
   readonly node: KadNode;
   readonly dht: DhtNode;
   readonly clock: Clock;
-  readonly neighbourhood: Neighbourhood;
+  readonly peerConnections: PeerConnections;
 }
 
 /** Forgets peers that are gone, so that memory does not grow with the restarts in the cluster, and ends spare connections. */
 async function keepHouse(
-  { node: { libp2p }, dht, clock, neighbourhood }: HouseDeps,
+  { node: { libp2p }, dht, clock, peerConnections }: HouseDeps,
   signal: AbortSignal,
 ): Promise<void> {
   while (!signal.aborted) {
@@ -364,11 +364,11 @@ async function keepHouse(
     const isNeeded = (peerId: string) =>
       dht.isProvider(nameOf(peerIdFromString(peerId))) ||
       libp2p.getConnections(peerIdFromString(peerId)).length > 0 ||
-      Date.now() - (neighbourhood.lastContactMs(peerId) ?? 0) < KEEP_LOST_PEER_MS;
+      Date.now() - (peerConnections.lastContactMs(peerId) ?? 0) < KEEP_LOST_PEER_MS;
     for (const { id } of await libp2p.peerStore.all()) {
       if (!isNeeded(id.toString())) await libp2p.peerStore.delete(id);
     }
-    neighbourhood.forget(isNeeded);
+    peerConnections.forget(isNeeded);
     const spare = spareConnections(libp2p.getConnections(), {
       self: libp2p.peerId.toString(),
       nowMs: Date.now(),

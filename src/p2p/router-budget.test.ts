@@ -11,10 +11,10 @@ const document = (name: string) => readFileSync(`${import.meta.dir}/../../docs/$
 describe('planRouter()', () => {
   test.each([64, 96, 128, 256, 512])('fits into its part of %d MiB', (limitMib) => {
     const plan = planMemory(limitMib * MIB);
-    const { maxConnections, maxRecords, maxGuestRecords } = planRouter(plan);
+    const { maxConnections, maxRecords, maxPendingRecords } = planRouter(plan);
     expect(maxConnections * CONNECTION_BYTES).toBeLessThanOrEqual(plan.routerConnectionsBytes);
     expect(maxRecords * RECORD_TABLE_BYTES).toBeLessThanOrEqual(plan.recordsBytes);
-    expect(maxGuestRecords).toBeLessThanOrEqual(maxRecords / 10);
+    expect(maxPendingRecords).toBeLessThanOrEqual(maxRecords / 10);
     // A node has room for its twenty neighbours, and for a few others.
     expect(maxConnections).toBeGreaterThan(24);
   });

@@ -8,7 +8,7 @@ const SECOND_MS = 1000;
 /** Connections of one address: a node has one or two, and stale ones for a while after its machine lost power. As Go's libp2p has it. */
 export const CONNECTIONS_PER_ADDRESS = 8;
 /** The same of an address that is not of a member. */
-const GUEST_CONNECTIONS_PER_ADDRESS = 4;
+const PENDING_CONNECTIONS_PER_ADDRESS = 4;
 /** Handshakes of one address at a time. */
 export const HANDSHAKES_PER_ADDRESS = 8;
 /** Handshakes that an address may begin at once, when it had none for a while. */
@@ -35,8 +35,8 @@ export interface RouterBudget {
   readonly maxConnections: number;
   /** Provider records, this node's own among them. */
   readonly maxRecords: number;
-  /** Of these, records of guests. */
-  readonly maxGuestRecords: number;
+  /** Of these, records of pending. */
+  readonly maxPendingRecords: number;
 }
 
 /**
@@ -49,9 +49,9 @@ const MOST_CONNECTIONS = 1000;
 /** Connections that may come in before others have ended for them, which are told first, or that are in their handshake. */
 const CONNECTIONS_ON_TOP = 64;
 /** Addresses that are not of members get the connections divided by this. */
-const GUEST_CONNECTION_SHARES = 4;
-/** Guests' part of the records, a number that divides the whole. */
-const GUEST_SHARES = 10;
+const PENDING_CONNECTION_SHARES = 4;
+/** Pending peers' part of the records, a number that divides the whole. */
+const PENDING_SHARES = 10;
 /** A node with more memory than most holds no more than so many times the usual number of records. */
 const MOST_RECORDS = 5 * MAX_PROVIDER_RECORDS;
 
@@ -59,13 +59,13 @@ const MOST_RECORDS = 5 * MAX_PROVIDER_RECORDS;
 export function planRouter({ routerConnectionsBytes, recordsBytes }: RouterMemory): RouterBudget {
   const maxConnections = Math.min(MOST_CONNECTIONS, Math.floor(routerConnectionsBytes / CONNECTION_BYTES));
   const maxRecords = Math.min(MOST_RECORDS, Math.floor(recordsBytes / RECORD_TABLE_BYTES));
-  return { maxConnections, maxRecords, maxGuestRecords: Math.floor(maxRecords / GUEST_SHARES) };
+  return { maxConnections, maxRecords, maxPendingRecords: Math.floor(maxRecords / PENDING_SHARES) };
 }
 
 /** What an address may have. */
 export const ADDRESS_LIMITS: AddressLimits = {
   connections: CONNECTIONS_PER_ADDRESS,
-  guestConnections: GUEST_CONNECTIONS_PER_ADDRESS,
+  pendingConnections: PENDING_CONNECTIONS_PER_ADDRESS,
   handshakes: HANDSHAKES_PER_ADDRESS,
   burst: HANDSHAKE_BURST,
   perSecond: HANDSHAKES_PER_SECOND,
@@ -74,7 +74,7 @@ export const ADDRESS_LIMITS: AddressLimits = {
 /** For several nodes on one machine. */
 export const UNBOUND_ADDRESS: AddressLimits = {
   connections: NO_LIMIT,
-  guestConnections: NO_LIMIT,
+  pendingConnections: NO_LIMIT,
   handshakes: NO_LIMIT,
   burst: NO_LIMIT,
   perSecond: NO_LIMIT,
@@ -85,7 +85,7 @@ export function doorOptions(maxConnections: number, address: AddressLimits): Doo
   return {
     address,
     connections: maxConnections + CONNECTIONS_ON_TOP,
-    guestConnections: Math.floor(maxConnections / GUEST_CONNECTION_SHARES),
+    pendingConnections: Math.floor(maxConnections / PENDING_CONNECTION_SHARES),
     places: HANDSHAKE_PLACES,
     pacedFrom: Math.floor(PACED_FROM * maxConnections),
     pacePerSecond: PACED_HANDSHAKES_PER_SECOND,

@@ -45,7 +45,7 @@ const create = ({ manifest, peers = [], looked = [], clock = systemClock }: SetU
     mirrored: () => {},
     responseBroken: () => {},
     transferEnded: () => {},
-    lookAhead: ({ digest }) => void looked.push(digest),
+    layerPrefetch: ({ digest }) => void looked.push(digest),
   });
 
 interface Given {

@@ -61,8 +61,8 @@ export interface ContentDeps extends TransferFollowerDeps {
   readonly shares: Pick<RegistryShares, 'bodies' | 'manifests'>;
   /** How many bytes of manifests are kept. */
   readonly manifestCacheBytes: number;
-  /** Told of a manifest that this node's own client was given, see createLookAhead. */
-  readonly lookAhead: (manifest: FetchedManifest) => void;
+  /** Told of a manifest that this node's own client was given, see createLayerPrefetch. */
+  readonly layerPrefetch: (manifest: FetchedManifest) => void;
 }
 
 /** Answers manifests and blobs from the store, else from peers. Throws DistributionError. */
@@ -169,7 +169,7 @@ export function createContentHandlers(deps: ContentDeps) {
     if (opened.manifest !== undefined) {
       using here = opened.manifest;
       const { value } = here;
-      if (!request.forwarded) deps.lookAhead(value);
+      if (!request.forwarded) deps.layerPrefetch(value);
       // A HEAD that is answered from the store moves nothing.
       if (method === 'GET') {
         followed.movedManifest(value);
@@ -216,7 +216,7 @@ export function createContentHandlers(deps: ContentDeps) {
     }
     // Once: what is asked for again must not be kept for longer.
     if (cached === undefined) cache.put(fetched);
-    deps.lookAhead(fetched);
+    deps.layerPrefetch(fetched);
     const { digest, origin } = fetched;
     logger.debug('manifest served', { key, digest, source: origin, cached: cached !== undefined });
     return { response: await sendManifest(fetched, request), handler: 'mirror' };

@@ -50,7 +50,7 @@ async function told(...requests: readonly Asked[]): Promise<Omit<EndedTransfer, 
     contentMissing: () => {},
     mirrored: () => {},
     responseBroken: () => {},
-    lookAhead: () => {},
+    layerPrefetch: () => {},
     transferEnded: (transfer) => void ended.push(transfer),
   });
   for (const { kind, reference = DIGEST, method = 'GET', forwarded = false, leavesAfter } of requests) {

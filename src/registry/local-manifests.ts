@@ -1,8 +1,8 @@
 import type { Logger } from '../observe/log.ts';
 import { type Digest, matchesDigest } from '../oci/digest.ts';
 import { MAX_MANIFEST_BYTES } from '../oci/media-type.ts';
-import { orAbort } from '../runtime/or-abort.ts';
-import { setNewest } from '../runtime/set-newest.ts';
+import { abortable } from '../runtime/abortable.ts';
+import { lruSet } from '../runtime/lru-set.ts';
 import type { ContentStore, StoreCallOptions } from '../store/content-store.ts';
 import { type FetchedManifest, manifestMediaType } from '../transfer/fetch-manifest.ts';
 import type { ManifestCache } from './manifest-cache.ts';
@@ -47,13 +47,13 @@ export function createLocalManifests({ store, cache, logger }: LocalManifestsDep
       return undefined;
     }
     if (!mayBeJson(bytes)) {
-      setNewest(others, digest, true, MAX_OTHERS);
+      lruSet(others, digest, true, MAX_OTHERS);
       free(bytes);
       return undefined;
     }
     const mediaType = manifestMediaType(bytes, undefined);
     if (mediaType === undefined) {
-      setNewest(others, digest, true, MAX_OTHERS);
+      lruSet(others, digest, true, MAX_OTHERS);
       return undefined;
     }
     const manifest = { digest, bytes, mediaType, origin: 'local' };
@@ -76,7 +76,7 @@ export function createLocalManifests({ store, cache, logger }: LocalManifestsDep
         read = load(digest).finally(() => reading.delete(digest));
         reading.set(digest, read);
       }
-      return orAbort(read, signal);
+      return abortable(read, signal);
     },
   };
 }

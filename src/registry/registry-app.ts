@@ -17,7 +17,7 @@ import type { Transfer } from '../transfer/transfer.ts';
 import { admitRequest } from './admit-request.ts';
 import { checkAuthorization } from './check-authorization.ts';
 import { createContentHandlers } from './content-handlers.ts';
-import { createLookAhead } from './look-ahead.ts';
+import { createLayerPrefetch } from './layer-prefetch.ts';
 import { REQUEST_BYTES, type RegistryShares } from './registry-shares.ts';
 import { errorResponse, overloaded } from './responses.ts';
 
@@ -70,7 +70,7 @@ export function createRegistryApp(deps: RegistryDeps, options: RegistryOptions):
     mirrored: (registry, cache) => metrics.mirrorRequest(registry, cache),
     responseBroken: () => metrics.responseBroken(),
     transferEnded: (transfer) => deps.transfers?.ended(transfer),
-    lookAhead: createLookAhead(deps),
+    layerPrefetch: createLayerPrefetch(deps),
     manifestCacheBytes: options.manifestCacheBytes,
   });
   const { mirroredRegistries } = options;

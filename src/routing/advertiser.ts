@@ -4,7 +4,7 @@ import type { Digest } from '../oci/digest.ts';
 import { tagKey } from '../oci/reference.ts';
 import { createBackoff } from '../runtime/backoff.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { orAbort } from '../runtime/or-abort.ts';
+import { abortable } from '../runtime/abortable.ts';
 import type { ContentStore, StoreEvent, StoreSnapshot, Tag } from '../store/content-store.ts';
 import type { Router } from './router.ts';
 
@@ -138,7 +138,7 @@ export function createAdvertiser(
       for (;;) {
         if (changed.size === 0) {
           wake = Promise.withResolvers();
-          await orAbort(wake.promise, signal);
+          await abortable(wake.promise, signal);
           await clock.sleep(batchDelayMs, signal);
         }
         const batch = [...changed].slice(0, KEYS_PER_CALL);

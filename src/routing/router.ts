@@ -7,10 +7,10 @@ export interface Peer {
 }
 
 /**
- * What is known of whether a peer is there. `doubtful`: its connection has just ended. `dead`: and it cannot be reached,
+ * What is known of whether a peer is there. `suspect`: its connection has just ended. `dead`: and it cannot be reached,
  * has left, or does not answer; it is not handed out. `known`: it is not connected, and nothing speaks against it.
  */
-export type PeerCondition = 'connected' | 'doubtful' | 'dead' | 'known';
+export type PeerCondition = 'connected' | 'suspect' | 'dead' | 'known';
 
 /** A peer as the router sees it now. */
 export interface PeerState extends Peer {

@@ -1,6 +1,6 @@
 import type { Digest } from '../oci/digest.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { setNewest } from '../runtime/set-newest.ts';
+import { lruSet } from '../runtime/lru-set.ts';
 import type { ContentStore } from './content-store.ts';
 import type { ImageFilter, ImageName } from './image-filter.ts';
 
@@ -103,7 +103,7 @@ function createNotes<K>(clock: Clock) {
     add(key: K, value: string): void {
       const values = live(key) ?? new Set();
       if (values.size <= MAX_VALUES) values.add(value);
-      setNewest(notes, key, { values, untilMs: clock.nowMs() + NOTE_LIFETIME_MS }, MAX_NOTES);
+      lruSet(notes, key, { values, untilMs: clock.nowMs() + NOTE_LIFETIME_MS }, MAX_NOTES);
     },
   };
 }

@@ -1,6 +1,6 @@
 import type { Digest } from '../oci/digest.ts';
 import type { Descriptor } from '../oci/manifest.ts';
-import { setNewest } from '../runtime/set-newest.ts';
+import { lruSet } from '../runtime/lru-set.ts';
 import { CONFIG_BYTES, KNOWN_SIZES_BYTES, SIZES_PER_DIGEST, SMALL_BLOB_BYTES } from './budgets.ts';
 
 /** What an entry costs, in bytes: the digest's text, the list, and their place in the map. */
@@ -40,7 +40,7 @@ export function createKnownSizes(): KnownSizes {
         // One more than counts is kept, to know that there were too many.
         const all = sizes.includes(sizeBytes) ? sizes : [...sizes, sizeBytes].slice(0, SIZES_PER_DIGEST + 1);
         const entry = { sizes: all, isConfig: isConfig || isConfigType(mediaType) };
-        setNewest(known, digest, entry, KNOWN_SIZES_BYTES / ENTRY_BYTES);
+        lruSet(known, digest, entry, KNOWN_SIZES_BYTES / ENTRY_BYTES);
       }
     },
     forget: (digest) => void known.delete(digest),

@@ -1,5 +1,5 @@
 import type { Clock } from '../runtime/clock.ts';
-import { setNewest } from '../runtime/set-newest.ts';
+import { lruSet } from '../runtime/lru-set.ts';
 import { MAX_SLOW_SOURCES, SLOW_BLOBS, SLOW_BLOB_MEMORY_MS } from './budgets.ts';
 
 /**
@@ -24,7 +24,7 @@ export function createSlowBlobs(clock: Clock): SlowBlobs {
     isGivenUp: (digest) => sourcesOf(digest) >= MAX_SLOW_SOURCES,
     sourceWasSlow(digest) {
       const untilMs = clock.nowMs() + SLOW_BLOB_MEMORY_MS;
-      setNewest(blobs, digest, { sources: sourcesOf(digest) + 1, untilMs }, SLOW_BLOBS);
+      lruSet(blobs, digest, { sources: sourcesOf(digest) + 1, untilMs }, SLOW_BLOBS);
     },
   };
 }

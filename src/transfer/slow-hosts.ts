@@ -1,5 +1,5 @@
 import type { Clock } from '../runtime/clock.ts';
-import { setNewest } from '../runtime/set-newest.ts';
+import { lruSet } from '../runtime/lru-set.ts';
 import { PEER_HEALTH_ENTRIES, SLOW_SKIP_INITIAL_MS, SLOW_SKIP_MAX_MS } from './budgets.ts';
 
 /** What becomes of a host that was slow: left alone for a while, then asked when nobody else is left. */
@@ -32,7 +32,7 @@ export function createSlowHosts(clock: Clock): SlowHosts {
       if (before !== undefined && clock.nowMs() < before.untilMs) return;
       const skipMs =
         before === undefined ? SLOW_SKIP_INITIAL_MS : Math.min(before.skipMs * 2, SLOW_SKIP_MAX_MS);
-      setNewest(hosts, host, { skipMs, untilMs: clock.nowMs() + skipMs }, PEER_HEALTH_ENTRIES);
+      lruSet(hosts, host, { skipMs, untilMs: clock.nowMs() + skipMs }, PEER_HEALTH_ENTRIES);
     },
     keptUp(host) {
       // One body that is fast must not lead the others back to a host that drips.

@@ -2,7 +2,7 @@ import { expect, test } from 'bun:test';
 import { PeerRequestError } from '../http/body-mover.ts';
 import { digestOf } from '../oci/digest.ts';
 import { createByteBudget } from '../runtime/memory/byte-budget.ts';
-import { aborted } from '../runtime/or-abort.ts';
+import { aborted } from '../runtime/abortable.ts';
 import { createVirtualClock } from '../runtime/testing/virtual-clock.ts';
 import { SMALL_ANSWER_TIMEOUT_MS, SMALL_BLOB_WAIT_MS } from './budgets.ts';
 import { readVerified } from './small-blob.ts';

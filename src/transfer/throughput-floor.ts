@@ -1,6 +1,6 @@
 import type { PaceJudge } from '../http/body-mover.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { setNewest } from '../runtime/set-newest.ts';
+import { lruSet } from '../runtime/lru-set.ts';
 import {
   CONGESTED_BYTES_PER_SECOND,
   CONGESTED_WINDOW_MS,
@@ -70,7 +70,7 @@ export function createThroughputFloor(clock: Clock): ThroughputFloor {
   /** What all bodies that wait get, or those of one host, in bytes per second. */
   const together = (host?: string) => waiting(host).reduce((sum, body) => sum + body.bytesPerSecond, 0);
   const remember = (host: string, bytesPerSecond: number) =>
-    setNewest(givenBy, host, { bytesPerSecond, atMs: clock.nowMs() }, FLOOR_HOSTS);
+    lruSet(givenBy, host, { bytesPerSecond, atMs: clock.nowMs() }, FLOOR_HOSTS);
   const givenByOthers = (host: string): number => {
     const sinceMs = clock.nowMs() - FLOOR_MEMORY_MS;
     const rates = [...givenBy]

@@ -12,7 +12,7 @@ import {
   statBlobAtPeers,
 } from './fetch-manifest.ts';
 import { createKnownSizes } from './known-sizes.ts';
-import { createMissMemory } from './miss-memory.ts';
+import { createMissCache } from './miss-cache.ts';
 import { createPeerHealth } from './peer-health.ts';
 import type { PeerSessionDeps } from './peer-session.ts';
 import { type BlobOutcome, serveBlob } from './serve-blob.ts';
@@ -52,7 +52,7 @@ export function createTransfer(deps: TransferDeps, options: TransferOptions): Tr
     sizes: createKnownSizes(),
     smallBlobs: createByteBudget(clock, SMALL_BLOBS_HELD_BYTES),
   };
-  const misses = createMissMemory(clock);
+  const misses = createMissCache(clock);
 
   /** Answers a miss of a moment ago at once, and remembers a new one. */
   const remembering = async <T extends object>(

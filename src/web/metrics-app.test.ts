@@ -106,7 +106,7 @@ describe('createMetricsApp()', () => {
       self: { id: EVIL, addresses: ['/ip4/10.0.0.1/tcp/5001'] },
       ready: true,
       bootstrap: { kind: 'dns', outcome: 'joined' },
-      counts: { connected: 1, doubtful: 0, dead: 0, known: 0, members: 1 },
+      counts: { connected: 1, suspect: 0, dead: 0, known: 0, members: 1 },
       peers: [STATE],
     });
   });

@@ -289,7 +289,7 @@ const SINGLE_LOADS: readonly Load[] = [
     streams: UNREAD_STREAMS,
   }),
   peers(
-    'guest-queries',
+    'pending-queries',
     'the same of a peer that is not a member (dns)',
     { manner: 'unread', peers: 1, streams: UNREAD_STREAMS },
     'dns',
@@ -328,7 +328,7 @@ const SINGLE_LOADS: readonly Load[] = [
 ];
 
 /** Those that do not go together with the others: they start, stop or need another cluster. */
-const ALONE = new Set(['stop', 'half-open', 'drip', 'guest-queries', 'few-readers', 'early-leaver']);
+const ALONE = new Set(['stop', 'half-open', 'drip', 'pending-queries', 'few-readers', 'early-leaver']);
 
 /** All loads at once, while the two other nodes pull from the victim. */
 const ALL_LOAD: Load = {

@@ -5,7 +5,7 @@ export interface DnsZone extends DomainAddresses {
   /** What it resolves to from now on; an Error: no name server answers. */
   set(addresses: readonly string[] | NamedAddresses | Error): void;
   /** Gives the addresses names of their own; '*': whoever is asked for has one. */
-  setOwnNames(...ips: readonly string[]): void;
+  setEndpointNames(...ips: readonly string[]): void;
   /** How often it was resolved. */
   readonly questions: number;
   /** Addresses whose own name was asked for. */
@@ -17,17 +17,17 @@ export function createDnsZone(...first: readonly string[]): DnsZone {
   const listeners = new Set<(answer: NamedAddresses) => void>();
   let answer: NamedAddresses | Error = byFamily(first);
   let questions = 0;
-  let ownNames: readonly string[] = [];
+  let endpointNames: readonly string[] = [];
   const ownNameQuestions: string[] = [];
   return {
     ownNameQuestions,
-    setOwnNames(...ips) {
-      ownNames = ips;
+    setEndpointNames(...ips) {
+      endpointNames = ips;
     },
-    async hasOwnName(ip) {
+    async hasEndpointName(ip) {
       ownNameQuestions.push(ip);
       if (answer instanceof Error) throw answer;
-      return ownNames.includes(ip) || ownNames.includes('*');
+      return endpointNames.includes(ip) || endpointNames.includes('*');
     },
     domain: 'boot.example.',
     get questions() {

@@ -4,7 +4,7 @@ import { systemTimers } from '../../runtime/timers.ts';
 import { keyspacePosition } from '../wire/content-key.ts';
 import type { NamedPeer } from '../wire/dht-message.ts';
 import type { ProvidersAnswer } from '../wire/get-providers-message.ts';
-import { startProviderWalk, type WalkNetwork } from './iterative-lookup.ts';
+import { startIterativeLookup, type WalkNetwork } from './iterative-lookup.ts';
 
 const KEY = Uint8Array.of(1, 2, 3);
 const NOBODY: ProvidersAnswer = { providers: [], closer: [] };
@@ -31,7 +31,7 @@ async function walk(
   const found: number[] = [];
   const startedMs = performance.now();
   const ended = Promise.withResolvers<void>();
-  startProviderWalk(
+  startIterativeLookup(
     {
       self: SELF,
       closestPeers: () => PEERS.slice(skip, skip + table),
@@ -62,7 +62,7 @@ const provides = (...ids: number[]): ProvidersAnswer => ({
 const hang = async (): Promise<ProvidersAnswer> => new Promise(() => {});
 const fail = async (): Promise<ProvidersAnswer> => Promise.reject(new Error('Gone'));
 
-describe('startProviderWalk()', () => {
+describe('startIterativeLookup()', () => {
   test('ends at once when nobody is known', async () => {
     expect((await walk(() => NOBODY, { table: 0 })).asked).toEqual([]);
   });
@@ -135,7 +135,7 @@ describe('startProviderWalk()', () => {
     const answer = Promise.withResolvers<ProvidersAnswer>();
     const seen: unknown[] = [];
     const asked = Promise.withResolvers<void>();
-    const running = startProviderWalk(
+    const running = startIterativeLookup(
       {
         self: SELF,
         closestPeers: () => PEERS.slice(0, 1),

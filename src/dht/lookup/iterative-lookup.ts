@@ -28,7 +28,7 @@ export interface WalkNetwork {
 }
 
 /** A walk under way. */
-export interface ProviderWalk {
+export interface IterativeLookup {
   /** Stops the walk at once, without onEnd. Answers that are still on the way are thrown away. */
   stop(): void;
 }
@@ -56,11 +56,11 @@ interface Candidate {
  * up to k + 1 nodes anyone can say that a key is absent; the few are more than one because records are on their way at
  * times. A peer that is slow is not waited for: the next closest is asked in its place.
  */
-export function startProviderWalk(
+export function startIterativeLookup(
   network: WalkNetwork,
   multihash: Uint8Array,
   { onProviders, onEnd }: WalkListeners,
-): ProviderWalk {
+): IterativeLookup {
   const position = keyspacePosition(multihash);
   const candidates = firstCandidates(network, position);
   const known = new Set([network.self, ...candidates.map(({ peer }) => peer)].map(({ id }) => id.toHex()));

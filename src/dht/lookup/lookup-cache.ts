@@ -1,4 +1,4 @@
-import { setNewest } from '../../runtime/set-newest.ts';
+import { lruSet } from '../../runtime/lru-set.ts';
 
 const SECOND_MS = 1000;
 /**
@@ -12,7 +12,7 @@ export const KEEP_MISS_MS = 100;
 const MAX_KEPT_LOOKUPS = 2000;
 
 /** What lookups found a moment ago. */
-export interface KeptLookups<T> {
+export interface LookupCache<T> {
   /** What the last lookup of the key found: nobody, or somebody; undefined when that is too long ago. */
   get(key: string): readonly T[] | undefined;
   /** Keeps what a lookup found when it had asked all that it needed to. */
@@ -20,10 +20,10 @@ export interface KeptLookups<T> {
 }
 
 /** Keeps those who were found for 5 s, that there was nobody for a tenth of a second. */
-export function createKeptLookups<T>(
+export function createLookupCache<T>(
   { nowMs }: { readonly nowMs: () => number },
   { maxKept = MAX_KEPT_LOOKUPS }: { readonly maxKept?: number } = {},
-): KeptLookups<T> {
+): LookupCache<T> {
   /** The oldest first. */
   const kept = new Map<string, { readonly found: readonly T[]; readonly untilMs: number }>();
   return {
@@ -41,7 +41,7 @@ export function createKeptLookups<T>(
         kept.delete(old);
       }
       const untilMs = now + (found.length > 0 ? KEEP_FOUND_MS : KEEP_MISS_MS);
-      setNewest(kept, key, { found, untilMs }, maxKept);
+      lruSet(kept, key, { found, untilMs }, maxKept);
     },
   };
 }

@@ -55,7 +55,7 @@ function setUp(neighbours: readonly number[]) {
     peers,
     describe: (name) => peers.get(name),
     liveness,
-    heartbeat: {
+    detector: {
       isQuiet: (name) => state.quiet.has(name),
       confirm: async (name) => state.quiet.get(name) ?? true,
     },

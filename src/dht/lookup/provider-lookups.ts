@@ -4,14 +4,14 @@ import type { Timers } from '../../runtime/timers.ts';
 import { contentMultihash } from '../wire/content-key.ts';
 import type { NamedPeer } from '../wire/dht-message.ts';
 import type { ProvidersAnswer } from '../wire/get-providers-message.ts';
-import type { Heartbeat } from '../peers/failure-detector.ts';
-import { createKeptLookups } from './lookup-cache.ts';
+import type { FailureDetector } from '../peers/failure-detector.ts';
+import { createLookupCache } from './lookup-cache.ts';
 import { REPLICATION } from '../limits.ts';
 import type { Liveness, PeerLife } from '../peers/liveness.ts';
 import type { PeerTable } from '../peers/peer-table.ts';
 import type { ProviderRecords } from '../provide/provider-records.ts';
-import { startProviderWalk } from './iterative-lookup.ts';
-import { createSharedSearches } from './singleflight.ts';
+import { startIterativeLookup } from './iterative-lookup.ts';
+import { createSingleflight } from './singleflight.ts';
 
 const SECOND_MS = 1000;
 /** For this long a peer that was just met may lack records that belong to it: its neighbours send them within a second or two. */
@@ -41,8 +41,8 @@ export interface ProviderLookupsDeps {
   /** A provider with the addresses that it gives of itself, see PeerDirectory. */
   readonly describe: (name: string) => NamedPeer | undefined;
   readonly liveness: Pick<Liveness, 'stateOf'>;
-  /** See Heartbeat: one that is quiet is asked before it is handed out. */
-  readonly heartbeat: Pick<Heartbeat, 'isQuiet' | 'confirm'>;
+  /** See FailureDetector: one that is quiet is asked before it is handed out. */
+  readonly detector: Pick<FailureDetector, 'isQuiet' | 'confirm'>;
   /** The peer as others see it; undefined when it has no address that this node may go to. */
   readonly toProvider: (peer: NamedPeer) => Provider | undefined;
   /** Told of a provider that is left out because it is dead, as it was named: it may have come back, elsewhere. */
@@ -86,14 +86,13 @@ interface Search {
 
 /** Makes the lookups of a node. */
 export function createProviderLookups(deps: ProviderLookupsDeps): ProviderLookups {
-  const { network, records, peers, describe, liveness, heartbeat, toProvider, observer, clock, timers } =
-    deps;
+  const { network, records, peers, describe, liveness, detector, toProvider, observer, clock, timers } = deps;
   const selfName = deps.self.toHex();
-  const kept = createKeptLookups<Provider>(clock);
+  const kept = createLookupCache<Provider>(clock);
   /** Name -> when the peer was met, the latest last. */
   const metMs = new Map<string, number>();
   /** True for one that is to be asked first whether it is there. */
-  const isUnsure = ({ name }: Provider) => liveness.stateOf(name) === 'alive' && heartbeat.isQuiet(name);
+  const isUnsure = ({ name }: Provider) => liveness.stateOf(name) === 'alive' && detector.isQuiet(name);
   const isAwake = ({ name }: { readonly name: string }) => liveness.stateOf(name) !== 'dead';
 
   /** Who is connected has said itself where it is: somebody who names it may be out of date, or lie. */
@@ -104,7 +103,7 @@ export function createProviderLookups(deps: ProviderLookupsDeps): ProviderLookup
     return (life === 'alive' ? describe(name) : undefined) ?? peer;
   };
 
-  const searches = createSharedSearches<Search, Provider>(({ key, unsure }, { found, ended }) => {
+  const searches = createSingleflight<Search, Provider>(({ key, unsure }, { found, ended }) => {
     const startedMs = clock.nowMs();
     const all = new Map<string, Provider>();
     let asked = 0;
@@ -123,10 +122,10 @@ export function createProviderLookups(deps: ProviderLookupsDeps): ProviderLookup
       give(heard);
       for (const provider of quiet) {
         open++;
-        void heartbeat.confirm(provider.name).then((isThere) => {
+        void detector.confirm(provider.name).then((isThere) => {
           if (isStopped) return;
           // Its connection may have ended meanwhile: that one comes last, as ever.
-          if (isThere || liveness.stateOf(provider.name) === 'doubtful') give([provider]);
+          if (isThere || liveness.stateOf(provider.name) === 'suspect') give([provider]);
           close();
         });
       }
@@ -137,7 +136,7 @@ export function createProviderLookups(deps: ProviderLookupsDeps): ProviderLookup
       note();
       ended();
     };
-    const walk = startProviderWalk(
+    const walk = startIterativeLookup(
       {
         self: { id: deps.self, addresses: [] },
         closestPeers(position) {
@@ -187,14 +186,14 @@ export function createProviderLookups(deps: ProviderLookupsDeps): ProviderLookup
     async *lookup(key, { signal, limit }) {
       if (signal.aborted || limit < 1) return;
       const seen = new Set([selfName]);
-      const doubtful: Provider[] = [];
+      const suspect: Provider[] = [];
       let left = limit;
       let isFirst = true;
       const isWanted = (provider: Provider) => {
         if (seen.has(provider.name)) return false;
         seen.add(provider.name);
         const life: PeerLife = liveness.stateOf(provider.name);
-        if (life === 'doubtful') doubtful.push(provider);
+        if (life === 'suspect') suspect.push(provider);
         return life === 'alive' || life === 'unknown';
       };
       const take = ({ id, addresses }: Provider, outcome: LookupOutcome): Peer => {
@@ -226,7 +225,7 @@ export function createProviderLookups(deps: ProviderLookupsDeps): ProviderLookup
           if (signal.aborted || left === 0) return;
         }
       }
-      for (const provider of doubtful) {
+      for (const provider of suspect) {
         if (signal.aborted || left === 0) return;
         yield take(provider, 'network');
       }

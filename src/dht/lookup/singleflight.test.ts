@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'bun:test';
 
 import { until } from '../../runtime/conditions.fixture.ts';
-import { createSharedSearches, type SearchListeners } from './singleflight.ts';
+import { createSingleflight, type SearchListeners } from './singleflight.ts';
 
 /** Searches whose outcome the test plays. */
 function createPlayed() {
   const started: (SearchListeners<number> & { query: string; stops: number })[] = [];
-  const searches = createSharedSearches<string, number>((query, listeners) => {
+  const searches = createSingleflight<string, number>((query, listeners) => {
     const search = { ...listeners, query, stops: 0 };
     started.push(search);
     return { stop: () => void search.stops++ };
@@ -15,7 +15,7 @@ function createPlayed() {
   return { started, join: (key: string, signal = never) => searches.join(key, `?${key}`, signal) };
 }
 
-describe('createSharedSearches()', () => {
+describe('createSingleflight()', () => {
   test('runs one search for those who look for the same at a time, and tells each all', async () => {
     const { started, join } = createPlayed();
     const first = Array.fromAsync(join('a'));

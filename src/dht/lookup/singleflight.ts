@@ -5,7 +5,7 @@ export interface SearchListeners<R> {
 }
 
 /** Searches, of which those for the same key at the same time are one. */
-export interface SharedSearches<Q, R> {
+export interface Singleflight<Q, R> {
   /**
    * Yields what the search for the key finds, from its start on, until it has ended or the signal aborts; it never
    * throws. The search stops when nobody listens to it any more.
@@ -23,9 +23,9 @@ interface Search<R> {
 }
 
 /** Makes searches that are started by `start`. */
-export function createSharedSearches<Q, R>(
+export function createSingleflight<Q, R>(
   start: (query: Q, listeners: SearchListeners<R>) => { stop(): void },
-): SharedSearches<Q, R> {
+): Singleflight<Q, R> {
   const searches = new Map<string, Search<R>>();
 
   const begin = (key: string, query: Q) => {

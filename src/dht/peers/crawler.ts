@@ -1,8 +1,8 @@
 import type { Logger } from '../../observe/log.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { createDeadline } from '../../runtime/deadline.ts';
-import { orAbort } from '../../runtime/or-abort.ts';
-import { setNewest } from '../../runtime/set-newest.ts';
+import { abortable } from '../../runtime/abortable.ts';
+import { lruSet } from '../../runtime/lru-set.ts';
 import { keyspacePosition } from '../wire/content-key.ts';
 import type { NamedPeer } from '../wire/dht-message.ts';
 import { CONCURRENT_DIALS, CONNECTION_TARGET, MAX_KNOWN_PEERS, REPLICATION } from '../limits.ts';
@@ -89,7 +89,7 @@ export interface Crawler {
  * Asks for the peers closest to this node and to places spread evenly over the keyspace, each of the peer that is
  * closest to it, for its own of the closest few: k answers at a time name the whole cluster in few questions, where walks
  * to random places would need many. Who is named is in the table at once, so that every node takes the same ones for the
- * closest to a key; the connections come one after the other, see createPacedDials.
+ * closest to a key; the connections come one after the other, see createDialLimiter.
  */
 export function createCrawler({
   self,
@@ -117,7 +117,7 @@ export function createCrawler({
     const before = failures.get(name);
     const waitMs = before?.nextMs ?? FAILED_NAME_INITIAL_MS;
     const failure = { untilMs: clock.nowMs() + waitMs, nextMs: Math.min(2 * waitMs, FAILED_NAME_MAX_MS) };
-    setNewest(failures, name, failure, MAX_KNOWN_PEERS);
+    lruSet(failures, name, failure, MAX_KNOWN_PEERS);
   };
   const takeName = (peer: NamedPeer) => {
     const name = peer.id.toHex();
@@ -136,7 +136,7 @@ export function createCrawler({
         });
         // What it says later is taken as well.
         using deadline = createDeadline(clock, FIND_NODE_TIMEOUT_MS, signal);
-        await orAbort(answer, deadline.signal).catch(() => {});
+        await abortable(answer, deadline.signal).catch(() => {});
       }),
     );
   };

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'bun:test';
 import { failureOf } from '../../runtime/conditions.fixture.ts';
 import { createVirtualClock } from '../../runtime/testing/virtual-clock.ts';
 import { CONCURRENT_DIALS } from '../limits.ts';
-import { DIAL_PLACE_MS, EASY_DIAL_MS, FAILED_DIAL_REST_MAX_MS, createPacedDials } from './dial-limiter.ts';
+import { DIAL_PLACE_MS, EASY_DIAL_MS, FAILED_DIAL_REST_MAX_MS, createDialLimiter } from './dial-limiter.ts';
 
 const peer = (number: number) => ({ id: Uint8Array.of(number >> 8, number & 255), addresses: [] });
 
@@ -13,7 +13,7 @@ async function dialAll(dialMs: number, { isThere = true } = {}) {
   const stop = new AbortController();
   const connected = new Set<string>();
   const seen = { begun: 0, done: 0, failed: 0, running: 0, mostRunning: 0 };
-  const dials = createPacedDials({
+  const dials = createDialLimiter({
     async connect({ id }) {
       seen.begun++;
       seen.running++;
@@ -38,7 +38,7 @@ async function dialAll(dialMs: number, { isThere = true } = {}) {
   return { clock, stop, dials, seen, all };
 }
 
-describe('createPacedDials()', () => {
+describe('createDialLimiter()', () => {
   test('rests for longer than in proportion after a dial to one that is busy', async () => {
     const easy = await dialAll(EASY_DIAL_MS);
     const busy = await dialAll(5 * EASY_DIAL_MS);
@@ -65,7 +65,7 @@ describe('createPacedDials()', () => {
   test('tells who waits as soon as there is a connection, or none', async () => {
     const { seen } = await dialAll(5 * EASY_DIAL_MS);
     expect(seen.done).toBe(CONCURRENT_DIALS);
-    const refused = createPacedDials({
+    const refused = createDialLimiter({
       connect: async () => {
         throw new Error('It is somebody else');
       },

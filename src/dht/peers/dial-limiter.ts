@@ -1,6 +1,6 @@
 import type { Clock } from '../../runtime/clock.ts';
-import { orAbort } from '../../runtime/or-abort.ts';
-import { createSlots } from '../../runtime/slots.ts';
+import { abortable } from '../../runtime/abortable.ts';
+import { createSemaphore } from '../../runtime/semaphore.ts';
 import type { NamedPeer } from '../wire/dht-message.ts';
 import { CONCURRENT_DIALS } from '../limits.ts';
 
@@ -16,8 +16,8 @@ const DIAL_REST_MAX_MS = 20 * SECOND_MS;
 /** Longest rest after one that failed: who is not there is not busy. */
 export const FAILED_DIAL_REST_MAX_MS = 2 * SECOND_MS;
 
-/** What createPacedDials needs. */
-export interface PacedDialsDeps {
+/** What createDialLimiter needs. */
+export interface DialLimiterDeps {
   /** Connects to the peer; rejects when it cannot be reached, or is somebody else. */
   readonly connect: (peer: NamedPeer) => Promise<void>;
   readonly isConnected: (peer: NamedPeer) => boolean;
@@ -28,8 +28,8 @@ export interface PacedDialsDeps {
   readonly random: () => number;
 }
 
-/** Connects to peers at a pace, see createPacedDials. */
-export interface PacedDials {
+/** Connects to peers at a pace, see createDialLimiter. */
+export interface DialLimiter {
   /** Resolves when there is a connection; rejects when the dial fails, or the signal aborts. */
   connect(peer: NamedPeer): Promise<void>;
   /** The peer of this name is connected, whoever dialled: who waits for that need not wait for its turn. */
@@ -40,14 +40,14 @@ export interface PacedDials {
  * Connects to peers a few at a time, each dial with a rest behind it that grows with what it took: a handshake costs both
  * sides tens of milliseconds of CPU, and nodes that are busy with each other's would never be done.
  */
-export function createPacedDials({
+export function createDialLimiter({
   connect,
   isConnected,
   clock,
   signal,
   random,
-}: PacedDialsDeps): PacedDials {
-  const slots = createSlots(CONCURRENT_DIALS);
+}: DialLimiterDeps): DialLimiter {
+  const slots = createSemaphore(CONCURRENT_DIALS);
   const waiting = new Map<string, Set<() => void>>();
 
   const dial = async (
@@ -82,7 +82,7 @@ export function createPacedDials({
       waiting.set(name, waiters.add(resolve));
       void slots.use(async () => dial(peer, { resolve, reject }));
       try {
-        await orAbort(promise, signal);
+        await abortable(promise, signal);
       } finally {
         waiters.delete(resolve);
         if (waiters.size === 0 && waiting.get(name) === waiters) waiting.delete(name);

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test';
 
 import { createVirtualClock, type VirtualClock } from '../../runtime/testing/virtual-clock.ts';
-import { PING_TIMEOUT_MS, SUSPECT_AFTER_MS, createHeartbeat } from './failure-detector.ts';
+import { PING_TIMEOUT_MS, SUSPECT_AFTER_MS, createFailureDetector } from './failure-detector.ts';
 import { PING_AFTER_MS, QUIET_AFTER_MS } from '../limits.ts';
 import { PING_NEXT_AFTER_MS } from './probe-assignment.ts';
 
@@ -32,7 +32,7 @@ function start(
     events: [] as string[],
     pings: 0,
   };
-  const heartbeat = createHeartbeat({
+  const detector = createFailureDetector({
     clock,
     connected: () => state.peers,
     async ping(peer) {
@@ -56,32 +56,32 @@ function start(
     },
   });
   const stop = new AbortController();
-  void heartbeat.run(stop.signal);
-  return { clock, state, heartbeat, stop };
+  void detector.run(stop.signal);
+  return { clock, state, detector, stop };
 }
 
-describe('createHeartbeat()', () => {
+describe('createFailureDetector()', () => {
   test('says within 10 s that a peer does not answer, and at once that it does again', async () => {
-    const { clock, state, heartbeat, stop } = start(['A', 'B']);
+    const { clock, state, detector, stop } = start(['A', 'B']);
     await clock.advance(2000);
     state.mute.add('A');
     await clock.advance(10_000);
     expect(state.events).toEqual(['suspects A', 'silent A']);
-    heartbeat.heard('A');
+    detector.heard('A');
     expect(state.events).toEqual(['suspects A', 'silent A', 'back A']);
     stop.abort();
   });
 
   test('knows who was not heard for long where nobody knows whose turn it is, and asks when told to', async () => {
-    const { clock, state, heartbeat, stop } = start(['A', 'B'], { isKnown: false, aloneAfterMs: 30_000 });
+    const { clock, state, detector, stop } = start(['A', 'B'], { isKnown: false, aloneAfterMs: 30_000 });
     await clock.advance(1000);
-    expect([heartbeat.isQuiet('A'), heartbeat.isQuiet('nobody')]).toEqual([false, false]);
+    expect([detector.isQuiet('A'), detector.isQuiet('nobody')]).toEqual([false, false]);
     state.mute.add('B');
     await clock.advance(QUIET_AFTER_MS);
-    expect(['A', 'B'].map((peer) => heartbeat.isQuiet(peer))).toEqual([true, true]);
-    expect(await heartbeat.confirm('A')).toBe(true);
-    expect([heartbeat.isQuiet('A'), state.pings]).toEqual([false, 1]);
-    const answers = Promise.all([heartbeat.confirm('B'), heartbeat.confirm('B')]);
+    expect(['A', 'B'].map((peer) => detector.isQuiet(peer))).toEqual([true, true]);
+    expect(await detector.confirm('A')).toBe(true);
+    expect([detector.isQuiet('A'), state.pings]).toEqual([false, 1]);
+    const answers = Promise.all([detector.confirm('B'), detector.confirm('B')]);
     expect(state.pings).toBe(2);
     await clock.advance(PING_TIMEOUT_MS);
     expect(await answers).toEqual([false, false]);
@@ -91,39 +91,39 @@ describe('createHeartbeat()', () => {
   });
 
   test('tells others of one that it doubts by itself', async () => {
-    const { clock, state, heartbeat, stop } = start(['A']);
+    const { clock, state, detector, stop } = start(['A']);
     await clock.advance(2000);
     state.mute.add('A');
-    heartbeat.doubt('A');
+    detector.verify('A');
     await clock.advance(2000);
     expect(state.events).toEqual(['suspects A']);
     stop.abort();
   });
 
   test('calls nobody quiet whom others watch', async () => {
-    const { clock, heartbeat, stop } = start(['A'], { others: new Set(['A']) });
+    const { clock, detector, stop } = start(['A'], { others: new Set(['A']) });
     await clock.advance(60_000);
-    expect(heartbeat.isQuiet('A')).toBe(false);
+    expect(detector.isQuiet('A')).toBe(false);
     stop.abort();
   });
 
   test('asks nobody who is heard anyway', async () => {
-    const { clock, state, heartbeat, stop } = start(['A']);
+    const { clock, state, detector, stop } = start(['A']);
     for (let second = 0; second < 30; second++) {
       await clock.advance(1000);
-      heartbeat.heard('A');
+      detector.heard('A');
     }
     expect(state.pings).toBe(0);
     stop.abort();
   });
 
   test('asks nobody whom others watch, unless they say that it does not answer', async () => {
-    const { clock, state, heartbeat, stop } = start(['A', 'B'], { others: new Set(['A', 'B']) });
+    const { clock, state, detector, stop } = start(['A', 'B'], { others: new Set(['A', 'B']) });
     await clock.advance(5 * 60_000);
     expect(state.pings).toBe(0);
     state.mute.add('A');
-    for (const peer of ['A', 'B', 'nobody']) heartbeat.suspect(peer);
-    heartbeat.suspect('A');
+    for (const peer of ['A', 'B', 'nobody']) detector.suspect(peer);
+    detector.suspect('A');
     expect(state.pings).toBe(2);
     await clock.advance(4000);
     expect(state.events).toEqual(['silent A']);
@@ -173,21 +173,21 @@ describe('createHeartbeat()', () => {
   });
 
   test('asks no peer because of what others say that was heard a moment ago', async () => {
-    const { clock, state, heartbeat, stop } = start(['A']);
+    const { clock, state, detector, stop } = start(['A']);
     await clock.advance(2000);
-    heartbeat.heard('A');
-    for (let count = 0; count < 10; count++) heartbeat.suspect('A');
+    detector.heard('A');
+    for (let count = 0; count < 10; count++) detector.suspect('A');
     expect(state.pings).toBe(0);
     stop.abort();
   });
 
   test('tells others once of all who fall silent together, and again of one that does so again', async () => {
-    const { clock, state, heartbeat, stop } = start(['A', 'B', 'C']);
+    const { clock, state, detector, stop } = start(['A', 'B', 'C']);
     await clock.advance(1000);
     state.mute = new Set(['A', 'B']);
     await clock.advance(20_000);
     expect(state.events).toEqual(['suspects A B', 'silent A', 'silent B']);
-    heartbeat.heard('A');
+    detector.heard('A');
     await clock.advance(20_000);
     expect(state.events.slice(3)).toEqual(['back A', 'suspects A', 'silent A']);
     stop.abort();
@@ -230,13 +230,13 @@ describe('createHeartbeat()', () => {
           clock,
           afterMs,
           onSuspicion(names) {
-            for (const name of names) told.heartbeat.suspect(name);
+            for (const name of names) told.detector.suspect(name);
           },
         });
         await clock.advance(20_000 + hangMs);
         for (const each of [watcher, told]) each.state.mute.add('A');
         // It hangs just after it was heard.
-        watcher.heartbeat.heard('A');
+        watcher.detector.heard('A');
         // A ms for each timer that is rounded up.
         await clock.advance(afterMs + 4510);
         expect([watcher.state.events.at(-1), told.state.events.at(-1)]).toEqual(['silent A', 'silent A']);
@@ -333,7 +333,7 @@ describe('createHeartbeat()', () => {
     let nowMs = 0;
     let resume = Promise.withResolvers<void>();
     const clock = { nowMs: () => nowMs, sleep: async () => resume.promise };
-    const slow = createHeartbeat({
+    const slow = createFailureDetector({
       clock,
       connected: () => ['A'],
       ping: async () => new Promise(() => {}),

@@ -1,6 +1,6 @@
 import type { Clock } from '../../runtime/clock.ts';
 import { createDeadline } from '../../runtime/deadline.ts';
-import { orAbort } from '../../runtime/or-abort.ts';
+import { abortable } from '../../runtime/abortable.ts';
 import { PING_AFTER_MS, QUIET_AFTER_MS } from '../limits.ts';
 
 const SECOND_MS = 1000;
@@ -25,12 +25,12 @@ const LATE_TICK_MS = SECOND_MS / 4;
 /** Lateness that timers have on a machine with little to do. */
 const USUAL_LATENESS_MS = 20;
 /** A question takes so many times longer than usual as timers are late: it wakes a process at either end. */
-const STRAIN_PATIENCE = 2;
+const LOCAL_DELAY_FACTOR = 2;
 /** The connection to a peer that has not answered for so long is given up. */
 const GIVE_UP_AFTER_MS = MINUTE_MS;
 
-/** What createHeartbeat needs. Peers are named by any string. */
-export interface HeartbeatDeps {
+/** What createFailureDetector needs. Peers are named by any string. */
+export interface FailureDetectorDeps {
   readonly clock: Clock;
   /** The peers that are connected. */
   readonly connected: () => Iterable<string>;
@@ -54,13 +54,13 @@ export interface HeartbeatDeps {
 }
 
 /** Tells which connected peers are there: one that hangs, or whose machine is gone, ends no connection. */
-export interface Heartbeat {
+export interface FailureDetector {
   /** Something came from the peer. */
   heard(peer: string): void;
   /** Another node says that the peer does not answer: it is asked, unless it was heard just now. */
   suspect(peer: string): void;
   /** The same when it is this node that doubts: it had no answer, or has not heard it for long. The others do not know yet. */
-  doubt(peer: string): void;
+  verify(peer: string): void;
   /**
    * True for one that nobody may have asked for a while, as far as this node knows: it is not connected to all nodes, and
    * does not know whose turn it is.
@@ -72,7 +72,7 @@ export interface Heartbeat {
   run(signal: AbortSignal): Promise<void>;
 }
 
-interface Pulse {
+interface PeerProbe {
   heardMs: number;
   /** When the question was asked that is still open. */
   askedMs: number | undefined;
@@ -82,7 +82,7 @@ interface Pulse {
   answer: Promise<boolean>;
   hasFailed: boolean;
   /** The question was open while this node stood still: that it failed says nothing. */
-  isExcused: boolean;
+  wasInterrupted: boolean;
   isSuspected: boolean;
   isSilent: boolean;
 }
@@ -91,7 +91,7 @@ interface Pulse {
  * Asks only who was not heard for a while, and of those only whom it is this node's turn to ask, and whom others
  * suspect. Each node believes its own eyes only: that others say that a peer does not answer makes it ask, no more.
  */
-export function createHeartbeat({
+export function createFailureDetector({
   clock,
   connected,
   askAfterMs = () => PING_AFTER_MS,
@@ -101,99 +101,99 @@ export function createHeartbeat({
   onBack,
   onSilent,
   onGivenUp,
-}: HeartbeatDeps): Heartbeat {
-  const pulses = new Map<string, Pulse>();
+}: FailureDetectorDeps): FailureDetector {
+  const probes = new Map<string, PeerProbe>();
   /**
    * How late this node's own timers were lately, in ms, half as much a second later. Where many share few cores the
    * others' are as late.
    */
-  let strainMs = 0;
+  let localDelayMs = 0;
   /** How long to wait for what takes no longer than `ms` where nobody is busy. */
-  const patience = (ms: number) => ms + STRAIN_PATIENCE * strainMs;
+  const timeoutFor = (ms: number) => ms + LOCAL_DELAY_FACTOR * localDelayMs;
 
   const isWatched = (peer: string) => Number.isFinite(askAfterMs(peer) ?? Infinity);
   const heard = (peer: string) => {
-    const pulse = pulses.get(peer);
-    if (pulse === undefined) return;
-    pulse.heardMs = clock.nowMs();
-    pulse.askedMs = undefined;
-    pulse.isSuspected = false;
-    if (!pulse.isSilent) return;
-    pulse.isSilent = false;
+    const probe = probes.get(peer);
+    if (probe === undefined) return;
+    probe.heardMs = clock.nowMs();
+    probe.askedMs = undefined;
+    probe.isSuspected = false;
+    if (!probe.isSilent) return;
+    probe.isSilent = false;
     onBack(peer);
   };
-  const ask = (peer: string, pulse: Pulse, nowMs: number) => {
-    if (pulse.askedMs === undefined) pulse.openMs = nowMs;
-    pulse.askedMs = nowMs;
-    pulse.hasFailed = false;
-    pulse.isExcused = false;
-    pulse.answer = ping(peer).then(
+  const ask = (peer: string, probe: PeerProbe, nowMs: number) => {
+    if (probe.askedMs === undefined) probe.openMs = nowMs;
+    probe.askedMs = nowMs;
+    probe.hasFailed = false;
+    probe.wasInterrupted = false;
+    probe.answer = ping(peer).then(
       () => {
         heard(peer);
         return true;
       },
       // The next look decides.
       () => {
-        pulse.hasFailed = true;
+        probe.hasFailed = true;
         return false;
       },
     );
   };
   const look = (peer: string, nowMs: number) => {
-    let pulse = pulses.get(peer);
-    if (pulse === undefined) {
-      pulse = {
+    let probe = probes.get(peer);
+    if (probe === undefined) {
+      probe = {
         heardMs: nowMs,
         askedMs: undefined,
         openMs: nowMs,
         answer: Promise.resolve(true),
         hasFailed: false,
-        isExcused: false,
+        wasInterrupted: false,
         isSuspected: false,
         isSilent: false,
       };
-      pulses.set(peer, pulse);
+      probes.set(peer, probe);
     }
-    if (pulse.askedMs === undefined) {
-      const quietMs = nowMs - pulse.heardMs;
+    if (probe.askedMs === undefined) {
+      const quietMs = nowMs - probe.heardMs;
       if (quietMs < PING_AFTER_MS) return;
-      if (quietMs >= (askAfterMs(peer) ?? pingAloneAfterMs())) ask(peer, pulse, nowMs);
+      if (quietMs >= (askAfterMs(peer) ?? pingAloneAfterMs())) ask(peer, probe, nowMs);
       return;
     }
-    if (pulse.isExcused && pulse.hasFailed) ask(peer, pulse, nowMs);
-    if (nowMs - pulse.askedMs < patience(PING_TIMEOUT_MS)) return;
-    if (!pulse.isSilent) {
-      pulse.isSilent = true;
+    if (probe.wasInterrupted && probe.hasFailed) ask(peer, probe, nowMs);
+    if (nowMs - probe.askedMs < timeoutFor(PING_TIMEOUT_MS)) return;
+    if (!probe.isSilent) {
+      probe.isSilent = true;
       onSilent(peer);
     }
-    if (nowMs - pulse.openMs >= GIVE_UP_AFTER_MS) {
-      pulses.delete(peer);
+    if (nowMs - probe.openMs >= GIVE_UP_AFTER_MS) {
+      probes.delete(peer);
       onGivenUp(peer);
-    } else if (pulse.hasFailed) ask(peer, pulse, nowMs);
+    } else if (probe.hasFailed) ask(peer, probe, nowMs);
   };
   /** Once for each time that a peer falls silent, in one message for all. */
   const alarm = (nowMs: number) => {
     const suspects: string[] = [];
-    for (const [peer, pulse] of pulses) {
-      if (pulse.isSuspected || pulse.askedMs === undefined) continue;
-      if (nowMs - pulse.openMs < patience(SUSPECT_AFTER_MS) || !isWatched(peer)) continue;
-      pulse.isSuspected = true;
+    for (const [peer, probe] of probes) {
+      if (probe.isSuspected || probe.askedMs === undefined) continue;
+      if (nowMs - probe.openMs < timeoutFor(SUSPECT_AFTER_MS) || !isWatched(peer)) continue;
+      probe.isSuspected = true;
       suspects.push(peer);
     }
     if (suspects.length > 0) onSuspicion(suspects);
   };
   const forgetOthers = () => {
     const names = new Set(connected());
-    for (const peer of pulses.keys()) if (!names.has(peer)) pulses.delete(peer);
+    for (const peer of probes.keys()) if (!names.has(peer)) probes.delete(peer);
   };
   /** Time until the next look, in ms: a tick, or less when an answer is overdue before that. */
   const untilNextLook = (nowMs: number) => {
     let dueMs = Infinity;
-    for (const [peer, { askedMs, openMs, isSuspected, isSilent }] of pulses) {
+    for (const [peer, { askedMs, openMs, isSuspected, isSilent }] of probes) {
       if (askedMs === undefined) continue;
-      if (!isSilent) dueMs = Math.min(dueMs, askedMs + patience(PING_TIMEOUT_MS));
-      const isToBeTold = !isSuspected && strainMs < LATE_TICK_MS && isWatched(peer);
-      if (isToBeTold) dueMs = Math.min(dueMs, openMs + patience(SUSPECT_AFTER_MS));
+      if (!isSilent) dueMs = Math.min(dueMs, askedMs + timeoutFor(PING_TIMEOUT_MS));
+      const isToBeTold = !isSuspected && localDelayMs < LATE_TICK_MS && isWatched(peer);
+      if (isToBeTold) dueMs = Math.min(dueMs, openMs + timeoutFor(SUSPECT_AFTER_MS));
     }
     const dueInMs = dueMs - nowMs;
     // No tick so shortly before it that the next look would come too late for it.
@@ -202,40 +202,40 @@ export function createHeartbeat({
     return Math.max(PING_LOOK_MIN_MS, Math.ceil(dueInMs) + 1);
   };
   /** Gives everybody who was asked another chance: it is this node that was not there. */
-  const excuse = (nowMs: number) => {
-    for (const pulse of pulses.values()) {
-      if (pulse.askedMs === undefined) continue;
-      pulse.askedMs = nowMs;
-      pulse.openMs = nowMs;
-      pulse.isExcused = true;
+  const restartProbes = (nowMs: number) => {
+    for (const probe of probes.values()) {
+      if (probe.askedMs === undefined) continue;
+      probe.askedMs = nowMs;
+      probe.openMs = nowMs;
+      probe.wasInterrupted = true;
     }
   };
 
   const check = (peer: string, othersKnow: boolean) => {
-    const pulse = pulses.get(peer);
+    const probe = probes.get(peer);
     const nowMs = clock.nowMs();
-    if (pulse === undefined || pulse.askedMs !== undefined) return;
-    if (nowMs - pulse.heardMs < SUSPICION_PAUSE_MS) return;
-    pulse.isSuspected = othersKnow;
-    ask(peer, pulse, nowMs);
+    if (probe === undefined || probe.askedMs !== undefined) return;
+    if (nowMs - probe.heardMs < SUSPICION_PAUSE_MS) return;
+    probe.isSuspected = othersKnow;
+    ask(peer, probe, nowMs);
   };
 
   return {
     heard,
     suspect: (peer) => check(peer, true),
-    doubt: (peer) => check(peer, false),
+    verify: (peer) => check(peer, false),
     isQuiet(peer) {
-      const pulse = pulses.get(peer);
-      if (pulse === undefined || clock.nowMs() - pulse.heardMs < QUIET_AFTER_MS) return false;
+      const probe = probes.get(peer);
+      if (probe === undefined || clock.nowMs() - probe.heardMs < QUIET_AFTER_MS) return false;
       return askAfterMs(peer) === undefined;
     },
     async confirm(peer) {
-      const pulse = pulses.get(peer);
-      if (pulse === undefined) return true;
+      const probe = probes.get(peer);
+      if (probe === undefined) return true;
       // A question that could not even be put says nothing of the peer.
-      if (pulse.askedMs === undefined || pulse.hasFailed) ask(peer, pulse, clock.nowMs());
-      using deadline = createDeadline(clock, patience(PING_TIMEOUT_MS));
-      return await orAbort(pulse.answer, deadline.signal).catch(() => false);
+      if (probe.askedMs === undefined || probe.hasFailed) ask(peer, probe, clock.nowMs());
+      using deadline = createDeadline(clock, timeoutFor(PING_TIMEOUT_MS));
+      return await abortable(probe.answer, deadline.signal).catch(() => false);
     },
     async run(signal) {
       while (!signal.aborted) {
@@ -245,18 +245,18 @@ export function createHeartbeat({
         if (signal.aborted) return;
         const nowMs = clock.nowMs();
         const lateMs = nowMs - beforeMs - waitMs;
-        const pastMs = strainMs * 0.5 ** ((nowMs - beforeMs) / PING_TICK_MS);
+        const pastMs = localDelayMs * 0.5 ** ((nowMs - beforeMs) / PING_TICK_MS);
         const isLate = lateMs > USUAL_LATENESS_MS;
         // Longer pauses are excused, below.
-        strainMs = Math.max(isLate ? Math.min(lateMs, BUSY_TICK_MS) : 0, pastMs);
-        if (lateMs > BUSY_TICK_MS) excuse(nowMs);
+        localDelayMs = Math.max(isLate ? Math.min(lateMs, BUSY_TICK_MS) : 0, pastMs);
+        if (lateMs > BUSY_TICK_MS) restartProbes(nowMs);
         let count = 0;
         for (const peer of connected()) {
           look(peer, nowMs);
           count++;
         }
-        if (pulses.size > count) forgetOthers();
-        if (strainMs < LATE_TICK_MS) alarm(nowMs);
+        if (probes.size > count) forgetOthers();
+        if (localDelayMs < LATE_TICK_MS) alarm(nowMs);
       }
     },
   };

@@ -9,13 +9,13 @@ describe('createLiveness()', () => {
     liveness.connected('A');
     expect(liveness.stateOf('A')).toBe('alive');
     liveness.lost('A');
-    expect(liveness.stateOf('A')).toBe('doubtful');
+    expect(liveness.stateOf('A')).toBe('suspect');
     liveness.died('A');
     // The end of the connection may be told after that.
     liveness.lost('A');
     expect(liveness.stateOf('A')).toBe('dead');
     liveness.connected('A');
-    expect([liveness.stateOf('A'), liveness.counts()]).toEqual(['alive', { alive: 1, doubtful: 0, dead: 0 }]);
+    expect([liveness.stateOf('A'), liveness.counts()]).toEqual(['alive', { alive: 1, suspect: 0, dead: 0 }]);
   });
 
   test('forgets that a peer is dead when its records have faded', () => {

@@ -8,17 +8,17 @@ export const DEAD_FOR_MS = 19 * MINUTE_MS;
 export const UNSETTLED_MS = 4 * SECOND_MS;
 
 /**
- * What is known of whether a peer is there. `unknown`: never met, or too long ago to say. `doubtful`: its connection
+ * What is known of whether a peer is there. `unknown`: never met, or too long ago to say. `suspect`: its connection
  * has just ended. `dead`: and it could not be reached again, or it said that it leaves.
  */
-export type PeerLife = 'alive' | 'doubtful' | 'dead' | 'unknown';
+export type PeerLife = 'alive' | 'suspect' | 'dead' | 'unknown';
 
 /** Who is there and who is not, as this node sees it; told to nobody else. Peers are named by any string. */
 export interface Liveness {
   stateOf(peer: string): PeerLife;
   /** There is a connection to the peer. */
   connected(peer: string): void;
-  /** The last connection to the peer has ended; unless it is a guest's, that is a loss. */
+  /** The last connection to the peer has ended; unless it is a pending peer's, that is a loss. */
   lost(peer: string, isMember?: boolean): void;
   /** The connection to the peer has ended because there was no need for it: there is nothing to know of it. */
   parted(peer: string): void;
@@ -91,13 +91,13 @@ export function createLiveness(
     lost(peer, isMember = true) {
       if (states.get(peer)?.life === 'dead') return;
       if (isMember) noteLoss();
-      set(peer, 'doubtful');
+      set(peer, 'suspect');
     },
     parted: (peer) => void states.delete(peer),
     died: (peer) => set(peer, 'dead'),
     isUnsettled: () => nowMs() - lastLossMs < UNSETTLED_MS,
     counts() {
-      const counts = { alive: 0, doubtful: 0, dead: 0 };
+      const counts = { alive: 0, suspect: 0, dead: 0 };
       for (const state of states.values()) if (!hasPassed(state)) counts[state.life]++;
       return counts;
     },

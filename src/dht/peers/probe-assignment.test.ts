@@ -3,15 +3,20 @@ import { describe, expect, test } from 'bun:test';
 import { keyspacePosition } from '../wire/content-key.ts';
 import { PING_AFTER_MS } from '../limits.ts';
 import { createPeerTable } from './peer-table.ts';
-import { WATCHERS_PER_PEER, WATCH_TURNS_MS, type WatchTurns, createWatchTurns } from './probe-assignment.ts';
+import {
+  WATCHERS_PER_PEER,
+  PROBE_ASSIGNMENT_MS,
+  type ProbeAssignment,
+  createProbeAssignment,
+} from './probe-assignment.ts';
 
 const id = (number: number) => Uint8Array.of(1, number >> 8, number & 255);
-const isMine = (turns: WatchTurns | undefined, number: number) =>
+const isMine = (turns: ProbeAssignment | undefined, number: number) =>
   Number.isFinite(turns?.askAfterMs(nameOf(number)));
 const nameOf = (number: number) => id(number).toHex();
 
 /** What each of so many nodes makes of its turns; those in `deaf` cannot watch. */
-function start(nodes: number, { isConnected = true, isDoubtful = false, deaf = new Set<number>() } = {}) {
+function start(nodes: number, { isConnected = true, isSuspect = false, deaf = new Set<number>() } = {}) {
   const deafNames = new Set([...deaf].map(nameOf));
   const state = { nowMs: 0 };
   const tables = Array.from({ length: nodes }, (_, self) => {
@@ -22,11 +27,11 @@ function start(nodes: number, { isConnected = true, isDoubtful = false, deaf = n
     return peers;
   });
   const turns = tables.map((peers, self) =>
-    createWatchTurns({
+    createProbeAssignment({
       position: keyspacePosition(id(self)),
       peers,
       canWatch: (name) => !deafNames.has(name),
-      isDoubtful: () => isDoubtful,
+      isSuspect: () => isSuspect,
       nowMs: () => state.nowMs,
     }),
   );
@@ -35,7 +40,7 @@ function start(nodes: number, { isConnected = true, isDoubtful = false, deaf = n
   return { state, tables, turns, watchersOf };
 }
 
-describe('createWatchTurns()', () => {
+describe('createProbeAssignment()', () => {
   test.each([2, 3, 4, 5, 40, 100])('gives each of %p nodes its watchers', (nodes) => {
     const { turns, watchersOf } = start(nodes);
     for (let number = 0; number < nodes; number++) {
@@ -62,7 +67,7 @@ describe('createWatchTurns()', () => {
   });
 
   test('can be told when the others have just lost their connections', () => {
-    const { turns } = start(40, { isConnected: false, isDoubtful: true });
+    const { turns } = start(40, { isConnected: false, isSuspect: true });
     for (let number = 1; number < 40; number++) expect(turns[0]?.askAfterMs(nameOf(number))).toBeDefined();
   });
 
@@ -76,7 +81,7 @@ describe('createWatchTurns()', () => {
     const [first] = turns;
     tables[0]?.put(id(1), { isConnected: false });
     expect(first?.askAfterMs(nameOf(2))).toBeDefined();
-    state.nowMs += WATCH_TURNS_MS;
+    state.nowMs += PROBE_ASSIGNMENT_MS;
     expect(first?.askAfterMs(nameOf(2))).toBeUndefined();
   });
 });

@@ -8,10 +8,10 @@ export const PING_NEXT_AFTER_MS = 4 * SECOND_MS;
 /** Nodes whose turn it is: some may be busy, or not be connected to it. All asking would cost the square of their number. */
 export const WATCHERS_PER_PEER = 3;
 /** How often it is looked at whose turn it is to ask whom. */
-export const WATCH_TURNS_MS = 5 * SECOND_MS;
+export const PROBE_ASSIGNMENT_MS = 5 * SECOND_MS;
 
 /** Whose turn it is to ask a peer whether it is there. */
-export interface WatchTurns {
+export interface ProbeAssignment {
   /**
    * How long the peer may be quiet until this node asks it, in ms: Infinity where it is the turn of others, undefined where
    * it cannot be told whose it is: everybody asks then, less often.
@@ -19,15 +19,15 @@ export interface WatchTurns {
   askAfterMs(peer: string): number | undefined;
 }
 
-/** What createWatchTurns needs. */
-export interface WatchTurnsDeps {
+/** What createProbeAssignment needs. */
+export interface ProbeAssignmentDeps {
   /** This node's place in the keyspace. */
   readonly position: Uint8Array;
   readonly peers: Pick<PeerTable, 'all' | 'size'>;
   /** True for a peer that can say that another one does not answer, and is believed to be there. */
   readonly canWatch: (peer: string) => boolean;
   /** True for a peer whose connection has just ended: it will be connected again soon, or is gone. */
-  readonly isDoubtful: (peer: string) => boolean;
+  readonly isSuspect: (peer: string) => boolean;
   readonly nowMs: () => number;
 }
 
@@ -36,19 +36,19 @@ export interface WatchTurnsDeps {
  * nodes that are connected to all others come to the same result without a word. One that is not connected to
  * everybody cannot know who is.
  */
-export function createWatchTurns({
+export function createProbeAssignment({
   position,
   peers,
   canWatch,
-  isDoubtful,
+  isSuspect,
   nowMs,
-}: WatchTurnsDeps): WatchTurns {
+}: ProbeAssignmentDeps): ProbeAssignment {
   let mine: ReadonlyMap<string, number> | undefined;
   let [countedMs, countedPeers] = [-Infinity, 0];
 
   const count = (): ReadonlyMap<string, number> | undefined => {
     const all = [...peers.all()];
-    if (all.some(({ name, isConnected }) => !isConnected && !isDoubtful(name))) return undefined;
+    if (all.some(({ name, isConnected }) => !isConnected && !isSuspect(name))) return undefined;
     const watchers = all.filter(({ name }) => canWatch(name));
     const turns = new Map<string, number>();
     for (const peer of all) {
@@ -65,7 +65,7 @@ export function createWatchTurns({
 
   return {
     askAfterMs(peer) {
-      if (nowMs() - countedMs >= WATCH_TURNS_MS || peers.size !== countedPeers) {
+      if (nowMs() - countedMs >= PROBE_ASSIGNMENT_MS || peers.size !== countedPeers) {
         mine = count();
         [countedMs, countedPeers] = [nowMs(), peers.size];
       }

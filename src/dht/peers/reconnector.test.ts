@@ -8,7 +8,7 @@ import {
   RECONNECT_ATTEMPTS,
   RECONNECT_INITIAL_MS,
   RECONNECT_MAX_MS,
-  createPeerKeeping,
+  createReconnector,
 } from './reconnector.ts';
 
 /** Longer than all tries to reach one peer take. */
@@ -24,7 +24,7 @@ function start(dial: (peer: string) => Promise<void>) {
     closed: [] as string[],
     unlisted: [] as string[],
   };
-  const keeping = createPeerKeeping({
+  const reconnector = createReconnector({
     network: {
       isConnected: (peer) => connected.has(peer),
       async dial(peer, addresses) {
@@ -41,109 +41,109 @@ function start(dial: (peer: string) => Promise<void>) {
     onUnreachable: (peer) => seen.unreachable.push(peer),
     random: () => 0,
   });
-  return { clock, connected, keeping, seen };
+  return { clock, connected, reconnector, seen };
 }
 
 const refuse = async () => {
   throw new Error('Connection refused');
 };
 
-describe('createPeerKeeping()', () => {
+describe('createReconnector()', () => {
   test('dials a peer again that lost its connection, and takes it out of the table meanwhile', async () => {
-    const { clock, connected, keeping, seen } = start(async () => {});
-    keeping.disconnected('A');
+    const { clock, connected, reconnector, seen } = start(async () => {});
+    reconnector.disconnected('A');
     expect(seen.unlisted).toEqual(['A']);
     await clock.advance(ALL_TRIES_MS);
     expect(connected.has('A')).toBe(true);
     expect([seen.dials, seen.unreachable]).toEqual([1, []]);
-    await keeping[Symbol.asyncDispose]();
+    await reconnector[Symbol.asyncDispose]();
   });
 
   test('dials few at a time when all are lost together', async () => {
     let dialling = 0;
     let most = 0;
-    const { clock, connected, keeping } = start(async () => {
+    const { clock, connected, reconnector } = start(async () => {
       most = Math.max(most, ++dialling);
       await clock.sleep(100);
       dialling--;
     });
-    for (let peer = 0; peer < 100; peer++) keeping.disconnected(String(peer));
+    for (let peer = 0; peer < 100; peer++) reconnector.disconnected(String(peer));
     await clock.advance(RECONNECT_INITIAL_MS + (100 / CONCURRENT_RECONNECTS + 1) * 100);
     expect([connected.size, most]).toEqual([100, CONCURRENT_RECONNECTS]);
-    await keeping[Symbol.asyncDispose]();
+    await reconnector[Symbol.asyncDispose]();
   });
 
   test('says of one that cannot be dialled that it is unreachable, and stops after a while', async () => {
-    const { clock, keeping, seen } = start(refuse);
-    keeping.disconnected('A');
+    const { clock, reconnector, seen } = start(refuse);
+    reconnector.disconnected('A');
     await clock.advance(2 * ALL_TRIES_MS);
     expect(seen.dials).toBe(RECONNECT_ATTEMPTS);
     expect(seen.unreachable).toHaveLength(RECONNECT_ATTEMPTS);
-    await keeping[Symbol.asyncDispose]();
+    await reconnector[Symbol.asyncDispose]();
   });
 
   test('says nothing of one that came by itself while it was dialled where it was before', async () => {
-    const { clock, connected, keeping, seen } = start(async (peer) => {
+    const { clock, connected, reconnector, seen } = start(async (peer) => {
       connected.add(peer);
       await refuse();
     });
-    keeping.disconnected('A');
+    reconnector.disconnected('A');
     await clock.advance(ALL_TRIES_MS);
     expect([seen.dials, seen.unreachable]).toEqual([1, []]);
     connected.clear();
-    keeping.probe('B', []);
+    reconnector.probe('B', []);
     await clock.advance(1);
     expect(seen.unreachable).toEqual([]);
-    await keeping[Symbol.asyncDispose]();
+    await reconnector[Symbol.asyncDispose]();
   });
 
   test('dials a peer that is dialled again where others say meanwhile that it is', async () => {
-    const { clock, keeping, seen } = start(refuse);
-    keeping.disconnected('A');
+    const { clock, reconnector, seen } = start(refuse);
+    reconnector.disconnected('A');
     await clock.advance(RECONNECT_INITIAL_MS);
-    keeping.probe('A', [Uint8Array.of(1)]);
+    reconnector.probe('A', [Uint8Array.of(1)]);
     await clock.advance(2 * ALL_TRIES_MS);
     expect(seen.dialledAt).toEqual([0, ...Array.from({ length: RECONNECT_ATTEMPTS - 1 }, () => 1)]);
-    await keeping[Symbol.asyncDispose]();
+    await reconnector[Symbol.asyncDispose]();
   });
 
   test('stops dialling one that says that it leaves after its connection has ended', async () => {
-    const { clock, keeping, seen } = start(refuse);
-    keeping.disconnected('A');
-    keeping.drop('A');
+    const { clock, reconnector, seen } = start(refuse);
+    reconnector.disconnected('A');
+    reconnector.drop('A');
     await clock.advance(2 * ALL_TRIES_MS);
     expect(seen.dials).toBe(0);
-    keeping.probe('A', []);
-    keeping.disconnected('B');
+    reconnector.probe('A', []);
+    reconnector.disconnected('B');
     await clock.advance(RECONNECT_INITIAL_MS);
     expect(seen.dials).toBe(2);
-    await keeping[Symbol.asyncDispose]();
+    await reconnector[Symbol.asyncDispose]();
   });
 
   test('probes a peer that is named all the time ever more rarely', async () => {
-    const { clock, keeping, seen } = start(refuse);
+    const { clock, reconnector, seen } = start(refuse);
     for (let second = 0; second < 600; second++) {
-      keeping.probe('A', []);
+      reconnector.probe('A', []);
       await clock.advance(1000);
     }
     const inTenMinutes = 600_000 / PROBE_MAX_MS;
     expect(seen.dials).toBeGreaterThan(inTenMinutes);
     expect(seen.dials).toBeLessThan(inTenMinutes + 10);
-    await keeping[Symbol.asyncDispose]();
+    await reconnector[Symbol.asyncDispose]();
   });
 
   test('does not dial one that has left, until it is probed', async () => {
-    const { clock, connected, keeping, seen } = start(async () => {});
+    const { clock, connected, reconnector, seen } = start(async () => {});
     connected.add('A');
-    keeping.drop('A');
+    reconnector.drop('A');
     expect(seen.closed).toEqual(['A']);
     connected.delete('A');
-    keeping.disconnected('A');
+    reconnector.disconnected('A');
     await clock.advance(ALL_TRIES_MS);
     expect(seen.dials).toBe(0);
-    keeping.probe('A', []);
+    reconnector.probe('A', []);
     await clock.advance(1);
     expect(seen.dials).toBe(1);
-    await keeping[Symbol.asyncDispose]();
+    await reconnector[Symbol.asyncDispose]();
   });
 });

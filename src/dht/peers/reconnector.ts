@@ -1,8 +1,8 @@
 import type { Logger } from '../../observe/log.ts';
 import { type Backoff, createBackoff } from '../../runtime/backoff.ts';
 import type { Clock } from '../../runtime/clock.ts';
-import { setNewest } from '../../runtime/set-newest.ts';
-import { createSlots } from '../../runtime/slots.ts';
+import { lruSet } from '../../runtime/lru-set.ts';
+import { createSemaphore } from '../../runtime/semaphore.ts';
 import { MAX_KNOWN_PEERS } from '../limits.ts';
 
 const SECOND_MS = 1000;
@@ -24,8 +24,8 @@ const PROBE_INITIAL_MS = SECOND_MS;
 /** Longest wait: a node that is back is used at the latest so long after it is named. */
 export const PROBE_MAX_MS = 30 * SECOND_MS;
 
-/** The connections as keeping peers sees them. Peers are named by any string, the same one each time. */
-export interface PeerKeepingNetwork {
+/** The connections as reconnector peers sees them. Peers are named by any string, the same one each time. */
+export interface ReconnectorNetwork {
   isConnected(peer: string): boolean;
   /**
    * Connects, at the addresses (multiaddrs in binary) that somebody names or where the peer was before; rejects when it
@@ -38,9 +38,9 @@ export interface PeerKeepingNetwork {
   unlist(peer: string): void;
 }
 
-/** What createPeerKeeping needs. */
-export interface PeerKeepingDeps {
-  readonly network: PeerKeepingNetwork;
+/** What createReconnector needs. */
+export interface ReconnectorDeps {
+  readonly network: ReconnectorNetwork;
   readonly logger: Logger;
   readonly clock: Clock;
   /** Called when a peer that has lost its connection, or was probed, cannot be dialled. */
@@ -50,7 +50,7 @@ export interface PeerKeepingDeps {
 }
 
 /** Keeps the connections true: dials again who was lost, and drops who has left. */
-export interface PeerKeeping extends AsyncDisposable {
+export interface Reconnector extends AsyncDisposable {
   /** There is a connection to the peer. */
   connected(peer: string): void;
   /** A connection to the peer has ended. */
@@ -68,15 +68,15 @@ export interface PeerKeeping extends AsyncDisposable {
  * kad-dht keeps a peer that has left until its bucket is full, and every walk then waits for it; so a peer that
  * loses its connection leaves the table at once, and comes back when it can be dialled again.
  */
-export function createPeerKeeping({
+export function createReconnector({
   network,
   logger,
   clock,
   onUnreachable,
   random = Math.random,
-}: PeerKeepingDeps): PeerKeeping {
+}: ReconnectorDeps): Reconnector {
   const stopped = new AbortController();
-  const slots = createSlots(CONCURRENT_RECONNECTS);
+  const slots = createSemaphore(CONCURRENT_RECONNECTS);
   const reconnecting = new Map<string, Promise<void>>();
   /** Peers that are dialled again -> where others say meanwhile that they are. */
   const named = new Map<string, readonly Uint8Array[]>();
@@ -146,7 +146,7 @@ export function createPeerKeeping({
       if (before !== undefined && nowMs < before.notBeforeMs) return;
       const backoff =
         before?.backoff ?? createBackoff({ initialMs: PROBE_INITIAL_MS, maxMs: PROBE_MAX_MS, random });
-      setNewest(probes, peer, { notBeforeMs: nowMs + backoff.nextMs(), backoff }, MAX_KNOWN_PEERS);
+      lruSet(probes, peer, { notBeforeMs: nowMs + backoff.nextMs(), backoff }, MAX_KNOWN_PEERS);
       inBackground(peer, async () => void (await dial(peer, addresses)));
     },
     drop(peer) {

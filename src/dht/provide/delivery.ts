@@ -1,4 +1,4 @@
-import { orAbort } from '../../runtime/or-abort.ts';
+import { abortable } from '../../runtime/abortable.ts';
 
 /** Follows records on their way to several peers each. */
 export interface Delivery {
@@ -46,6 +46,6 @@ export function createDelivery(): Delivery {
       refusedKeys++;
       check();
     },
-    settled: async (signal) => orAbort(promise, signal),
+    settled: async (signal) => abortable(promise, signal),
   };
 }

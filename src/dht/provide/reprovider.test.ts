@@ -3,17 +3,17 @@ import { afterEach, describe, expect, test } from 'bun:test';
 import { silentLogger } from '../../observe/log.ts';
 import { type Clock, systemClock } from '../../runtime/clock.ts';
 import { failureOf, until } from '../../runtime/conditions.fixture.ts';
-import { orAbort } from '../../runtime/or-abort.ts';
+import { abortable } from '../../runtime/abortable.ts';
 import { createVirtualClock } from '../../runtime/testing/virtual-clock.ts';
 import { contentMultihash, keyspacePosition } from '../wire/content-key.ts';
 import {
   CONCURRENT_SENDS,
   MAX_SLOW_SENDS,
-  type ProvidingOptions,
+  type ReproviderOptions,
   RECORDS_PER_SEND,
   SEND_ATTEMPTS,
   SEND_PLACE_MS,
-  createProviding,
+  createReprovider,
 } from './reprovider.ts';
 
 const disposables: AsyncDisposable[] = [];
@@ -24,7 +24,7 @@ afterEach(async () => {
 /** Peers that note what they are given. `broken` ones refuse, all once `hold` is over; `hung` ones say nothing. */
 function start(
   peers: string[],
-  options: Partial<ProvidingOptions> = {},
+  options: Partial<ReproviderOptions> = {},
   { clock = systemClock, random = Math.random }: { clock?: Clock; random?: () => number } = {},
 ) {
   const held = new Map<string, Set<string>>();
@@ -42,7 +42,7 @@ function start(
     positions: new Map<string, Uint8Array>(),
   };
   const name = (multihash: Uint8Array) => Buffer.from(multihash).toString('hex');
-  const providing = createProviding(
+  const reprovider = createReprovider(
     {
       logger: silentLogger,
       clock,
@@ -57,7 +57,7 @@ function start(
         async send(peerId, multihashes, signal) {
           state.sends.push([peerId, multihashes.length]);
           await state.hold;
-          if (state.hung.has(peerId)) await orAbort(new Promise(() => {}), signal);
+          if (state.hung.has(peerId)) await abortable(new Promise(() => {}), signal);
           if (state.broken.has(peerId)) throw new Error('Connection refused');
           const set = held.get(peerId) ?? new Set();
           held.set(peerId, set);
@@ -73,15 +73,15 @@ function start(
     },
     { replication: 20, newPeerDelayMs: 1, ...options },
   );
-  disposables.push(providing);
+  disposables.push(reprovider);
   const holds = (peerId: string, key: string) => held.get(peerId)?.has(name(contentMultihash(key))) === true;
-  return { providing, state, own, holds };
+  return { reprovider, state, own, holds };
 }
 
-describe('createProviding()', () => {
+describe('createReprovider()', () => {
   test('gives each peer all records in one go, and keeps its own', async () => {
-    const { providing, state, own, holds } = start(['a', 'b']);
-    await providing.provide(['x', 'y']);
+    const { reprovider, state, own, holds } = start(['a', 'b']);
+    await reprovider.provide(['x', 'y']);
     await until(() => ['a', 'b'].every((peer) => holds(peer, 'x') && holds(peer, 'y')));
     expect(state.sends).toEqual([
       ['a', 2],
@@ -91,37 +91,37 @@ describe('createProviding()', () => {
   });
 
   test('keeps the keys when there is no peer, and gives them to the first that comes', async () => {
-    const { providing, state, own, holds } = start([]);
-    await providing.provide(['x']);
+    const { reprovider, state, own, holds } = start([]);
+    await reprovider.provide(['x']);
     expect(own.size).toBe(1);
     state.peers = ['a'];
-    providing.peerJoined('a');
+    reprovider.peerJoined('a');
     await until(() => holds('a', 'x'));
   });
 
   test('gives a new peer of a large cluster only what belongs to it', async () => {
-    const { providing, state, holds } = start(['b', 'a'], { replication: 1 });
-    await providing.provide(['x']);
+    const { reprovider, state, holds } = start(['b', 'a'], { replication: 1 });
+    await reprovider.provide(['x']);
     const before = state.sends.length;
-    providing.peerJoined('far');
-    providing.peerJoined('b');
+    reprovider.peerJoined('far');
+    reprovider.peerJoined('b');
     await until(() => state.sends.length > before);
     expect(state.sends.slice(before)).toEqual([['b', 1]]);
     expect(holds('far', 'x')).toBe(false);
   });
 
   test('gives one that was only named what belongs to it, after a while and once', async () => {
-    const { providing, state } = start(['b', 'a'], {
+    const { reprovider, state } = start(['b', 'a'], {
       replication: 1,
       namedPeerDelayMs: 1,
       newPeerDelayMs: 20,
     });
-    await providing.provide(['x']);
+    await reprovider.provide(['x']);
     const before = state.sends.length;
-    for (const peer of ['far', 'b']) providing.peerNamed(peer);
+    for (const peer of ['far', 'b']) reprovider.peerNamed(peer);
     await until(() => state.sends.length > before);
-    providing.peerNamed('b');
-    providing.peerJoined('b');
+    reprovider.peerNamed('b');
+    reprovider.peerJoined('b');
     await until(() => state.sends.length > before + 1);
     expect(state.sends.slice(before)).toEqual([
       ['b', 1],
@@ -130,17 +130,17 @@ describe('createProviding()', () => {
   });
 
   test('is done when one peer has taken the records, whatever the others do', async () => {
-    const { providing, state } = start(['broken', 'b']);
+    const { reprovider, state } = start(['broken', 'b']);
     state.broken.add('broken');
-    await providing.provide(['x']);
+    await reprovider.provide(['x']);
     await until(() => state.gone.includes('broken'));
   });
 
   test('goes on trying with one that is connected, however often it fails', async () => {
-    const { providing, state, holds } = start(['busy', 'b'], { sendRetryInitialMs: 1 });
+    const { reprovider, state, holds } = start(['busy', 'b'], { sendRetryInitialMs: 1 });
     state.broken.add('busy');
     state.connected.add('busy');
-    await providing.provide(['x']);
+    await reprovider.provide(['x']);
     const tries = () => state.sends.filter(([peer]) => peer === 'busy').length;
     await until(() => tries() > SEND_ATTEMPTS);
     state.broken.clear();
@@ -151,13 +151,13 @@ describe('createProviding()', () => {
   test('does not let those who hang keep the others waiting', async () => {
     const clock = createVirtualClock();
     const hung = Array.from({ length: CONCURRENT_SENDS }, (_, index) => `hung ${index}`);
-    const { providing, state, holds } = start(
+    const { reprovider, state, holds } = start(
       [...hung, 'b'],
       { replication: 100, earlyReplicas: 100 },
       { clock },
     );
     for (const peer of hung) state.hung.add(peer);
-    const provided = providing.provide(['x']);
+    const provided = reprovider.provide(['x']);
     await clock.advance(SEND_PLACE_MS - 1);
     expect(state.sends.length).toBe(CONCURRENT_SENDS);
     await clock.advance(1);
@@ -168,10 +168,10 @@ describe('createProviding()', () => {
   test('does not send to ever more of those who hang', async () => {
     const clock = createVirtualClock();
     const hung = Array.from({ length: 200 }, (_, index) => `hung ${index}`);
-    const { providing, state } = start(hung, { replication: 200, earlyReplicas: 200 }, { clock });
+    const { reprovider, state } = start(hung, { replication: 200, earlyReplicas: 200 }, { clock });
     for (const peer of hung) state.hung.add(peer);
     const stop = new AbortController();
-    const provided = failureOf(providing.provide(['x'], stop.signal));
+    const provided = failureOf(reprovider.provide(['x'], stop.signal));
     await clock.advance(100 * SEND_PLACE_MS);
     expect(state.sends.length).toBe(CONCURRENT_SENDS + MAX_SLOW_SENDS);
     stop.abort(new Error('Enough'));
@@ -179,9 +179,9 @@ describe('createProviding()', () => {
   });
 
   test('rejects when every peer refuses, and goes on trying', async () => {
-    const { providing, state, holds } = start(['a']);
+    const { reprovider, state, holds } = start(['a']);
     state.broken.add('a');
-    expect((await failureOf(providing.provide(['x']))).message).toContain(
+    expect((await failureOf(reprovider.provide(['x']))).message).toContain(
       'No peer took the records of 1 keys',
     );
     state.broken.clear();
@@ -189,8 +189,8 @@ describe('createProviding()', () => {
   });
 
   test('splits what is too much for one stream', async () => {
-    const { providing, state } = start(['a']);
-    await providing.provide(Array.from({ length: RECORDS_PER_SEND + 1 }, (_, index) => `key-${index}`));
+    const { reprovider, state } = start(['a']);
+    await reprovider.provide(Array.from({ length: RECORDS_PER_SEND + 1 }, (_, index) => `key-${index}`));
     expect(state.sends).toEqual([
       ['a', RECORDS_PER_SEND],
       ['a', 1],
@@ -198,19 +198,19 @@ describe('createProviding()', () => {
   });
 
   test('answers every one of several calls for the same key', async () => {
-    const { providing } = start(['a', 'b']);
-    await Promise.all(Array.from({ length: 10 }, async () => providing.provide(['x', 'y'])));
+    const { reprovider } = start(['a', 'b']);
+    await Promise.all(Array.from({ length: 10 }, async () => reprovider.provide(['x', 'y'])));
   });
 
   test('answers who came while a record was refused, also when it is not provided any more', async () => {
-    const { providing, state } = start(['a']);
+    const { reprovider, state } = start(['a']);
     const { promise, resolve } = Promise.withResolvers<void>();
     state.hold = promise;
     state.broken.add('a');
-    const first = failureOf(providing.provide(['x']));
+    const first = failureOf(reprovider.provide(['x']));
     await until(() => state.sends.length === 1);
-    const second = providing.provide(['x']);
-    providing.stop(['x']);
+    const second = reprovider.provide(['x']);
+    reprovider.stop(['x']);
     resolve();
     expect((await first).message).toContain('No peer took');
     state.broken.clear();
@@ -218,9 +218,9 @@ describe('createProviding()', () => {
   });
 
   test('provides again after the interval, but not what was stopped', async () => {
-    const { providing, state, own } = start(['a'], { reprovideIntervalMs: 20 });
-    await providing.provide(['x', 'y']);
-    providing.stop(['y', 'never provided']);
+    const { reprovider, state, own } = start(['a'], { reprovideIntervalMs: 20 });
+    await reprovider.provide(['x', 'y']);
+    reprovider.stop(['y', 'never provided']);
     expect(own.size).toBe(1);
     const before = state.sends.length;
     await until(() => state.sends.length > before + 1);
@@ -228,9 +228,9 @@ describe('createProviding()', () => {
   });
 
   test('gives the closest few a new key at once, and the others what has come meanwhile in one go', async () => {
-    const { providing, state } = start(['a', 'b', 'c'], { earlyReplicas: 2, lateReplicasDelayMs: 30 });
-    await providing.provide(['x']);
-    await providing.provide(['y']);
+    const { reprovider, state } = start(['a', 'b', 'c'], { earlyReplicas: 2, lateReplicasDelayMs: 30 });
+    await reprovider.provide(['x']);
+    await reprovider.provide(['y']);
     expect(state.sends).toEqual([
       ['a', 1],
       ['b', 1],
@@ -242,25 +242,25 @@ describe('createProviding()', () => {
   });
 
   test('gives the records of a peer that has left to those who are next, and to nobody else', async () => {
-    const { providing, state } = start(['a', 'b'], { replication: 2, leftPeerDelayMs: 1 });
+    const { reprovider, state } = start(['a', 'b'], { replication: 2, leftPeerDelayMs: 1 });
     const position = keyspacePosition(contentMultihash('x'));
     const far = position.map((byte) => byte ^ 0xff);
-    await providing.provide(['x']);
+    await reprovider.provide(['x']);
     const next = position.map((byte, index) => (index === 0 ? byte ^ 1 : byte));
     state.positions.set('c', next);
     state.peers = ['a', 'c'];
     const before = state.sends.length;
-    providing.peerLeft('farther', far);
-    providing.peerLeft('b', position);
+    reprovider.peerLeft('farther', far);
+    reprovider.peerLeft('b', position);
     await until(() => state.sends.length > before);
     expect(state.sends.slice(before)).toEqual([['c', 1]]);
   });
 
   test('spreads what is provided again over the interval', async () => {
     const clock = createVirtualClock();
-    const { providing, state } = start(['a'], { reprovideIntervalMs: 15_000 }, { clock, random: () => 0 });
+    const { reprovider, state } = start(['a'], { reprovideIntervalMs: 15_000 }, { clock, random: () => 0 });
     const keys = Array.from({ length: 4000 }, (_, index) => `key ${index}`);
-    await providing.provide(keys);
+    await reprovider.provide(keys);
     await clock.advance(0);
     state.sends.length = 0;
     const perSecond: number[] = [];
@@ -277,13 +277,13 @@ describe('createProviding()', () => {
 
   test('provides few keys again in one message to each peer, each within the interval', async () => {
     const clock = createVirtualClock();
-    const { providing, state } = start(
+    const { reprovider, state } = start(
       ['a', 'b', 'c'],
       { reprovideIntervalMs: 15_000 },
       { clock, random: () => 0.5 },
     );
     for (let round = 0; round < 10; round++) {
-      await providing.provide([`key ${round}`]);
+      await reprovider.provide([`key ${round}`]);
       await clock.advance(50);
     }
     await clock.advance(15_000);
@@ -295,7 +295,7 @@ describe('createProviding()', () => {
     // Those that come meanwhile do not make all others due.
     const grown = state.sends.length;
     for (let round = 10; round < 25; round++) {
-      await providing.provide([`key ${round}`]);
+      await reprovider.provide([`key ${round}`]);
       await clock.advance(1000);
     }
     const again = state.sends.slice(grown).filter(([peer, count]) => peer === 'a' && count > 1);
@@ -305,16 +305,16 @@ describe('createProviding()', () => {
 
   test('renews each record within the interval while keys come and go', async () => {
     const clock = createVirtualClock();
-    const { providing, state } = start(['a'], { reprovideIntervalMs: 15_000 }, { clock, random: () => 0.7 });
+    const { reprovider, state } = start(['a'], { reprovideIntervalMs: 15_000 }, { clock, random: () => 0.7 });
     const keys = Array.from({ length: 3000 }, (_, index) => `key ${index}`);
     const pass = async (seconds: number) => {
       for (let second = 0; second < seconds; second++) await clock.advance(1000);
     };
-    await providing.provide(keys.slice(0, 100));
+    await reprovider.provide(keys.slice(0, 100));
     await pass(20);
-    await providing.provide(keys.slice(100));
+    await reprovider.provide(keys.slice(100));
     await pass(40);
-    providing.stop(keys.slice(0, 2950));
+    reprovider.stop(keys.slice(0, 2950));
     for (const key of keys.slice(0, 2950)) state.keptMs.delete(contentMultihash(key).toHex());
     await pass(40);
     expect(state.keptMs.size).toBe(50);
@@ -325,12 +325,12 @@ describe('createProviding()', () => {
   test('does not provide again at the same time as a node that started with it', async () => {
     const clock = createVirtualClock();
     const firstMs = async (random: number) => {
-      const { providing, state } = start(
+      const { reprovider, state } = start(
         ['a'],
         { reprovideIntervalMs: 15_000 },
         { clock, random: () => random },
       );
-      await providing.provide(Array.from({ length: 100 }, (_, index) => `key ${index}`));
+      await reprovider.provide(Array.from({ length: 100 }, (_, index) => `key ${index}`));
       await clock.advance(0);
       const before = state.sends.length;
       const startedMs = clock.nowMs();
@@ -342,9 +342,9 @@ describe('createProviding()', () => {
   });
 
   test('provide() ends with the reason of the signal', async () => {
-    const { providing } = start(['a']);
+    const { reprovider } = start(['a']);
     const reason = new Error('Enough');
-    expect(await failureOf(providing.provide(['x'], AbortSignal.abort(reason)))).toBe(reason);
+    expect(await failureOf(reprovider.provide(['x'], AbortSignal.abort(reason)))).toBe(reason);
   });
 });
 

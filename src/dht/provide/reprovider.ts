@@ -2,8 +2,8 @@ import type { Logger } from '../../observe/log.ts';
 import { createBackoff } from '../../runtime/backoff.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { createDeadline } from '../../runtime/deadline.ts';
-import { orAbort } from '../../runtime/or-abort.ts';
-import { createSlots } from '../../runtime/slots.ts';
+import { abortable } from '../../runtime/abortable.ts';
+import { createSemaphore } from '../../runtime/semaphore.ts';
 import { contentMultihash, keyspacePosition } from '../wire/content-key.ts';
 import { createDelivery, type Delivery } from './delivery.ts';
 import { isCloserTo } from '../wire/keyspace-distance.ts';
@@ -42,7 +42,7 @@ const MAX_SWEEP_PARTS = 15;
 const KEYS_PER_SWEEP_PART = 250;
 
 /** The network as providing sees it. Peers are named by any string, the same one each time. */
-export interface ProvidingNetwork {
+export interface ReproviderNetwork {
   /** The `count` known peers that are closest to the place in the keyspace, the closest first. */
   closestPeers(position: Uint8Array, count: number): readonly string[];
   /** True if the peer is one of those. */
@@ -69,25 +69,25 @@ export interface ProvidingNetwork {
 }
 
 /** Gets what providing does, for metrics. */
-export interface ProvidingObserver {
+export interface ReproviderObserver {
   /** Records were taken by a peer. */
   recordsSent(count: number): void;
   /** An interval is over in which so many keys were provided again, in so many ms of work; `lagMs` after they were due at most. */
   sweepEnded(sweep: { readonly keys: number; readonly busyMs: number; readonly lagMs: number }): void;
 }
 
-/** What createProviding needs. */
-export interface ProvidingDeps {
-  readonly network: ProvidingNetwork;
+/** What createReprovider needs. */
+export interface ReproviderDeps {
+  readonly network: ReproviderNetwork;
   readonly logger: Logger;
   readonly clock: Clock;
-  readonly observer?: ProvidingObserver;
+  readonly observer?: ReproviderObserver;
   /** A number from 0 up to, not including, 1. Default Math.random. */
   readonly random?: () => number;
 }
 
 /** Tunables, for tests. */
-export interface ProvidingOptions {
+export interface ReproviderOptions {
   readonly replication: number;
   /** Peers that get a new record at once; the others of the k get it with what else comes meanwhile. */
   readonly earlyReplicas?: number;
@@ -100,13 +100,13 @@ export interface ProvidingOptions {
 }
 
 /** Keeps the records of this node's keys at the peers that are closest to them. */
-export interface Providing extends AsyncDisposable {
+export interface Reprovider extends AsyncDisposable {
   /**
    * Starts to provide the keys. Resolves when each record has been taken by at least one peer (or no peer is
    * known yet: they get it when they come); rejects when every peer refused. Either way the keys are kept.
    */
   provide(keys: readonly string[], signal?: AbortSignal): Promise<void>;
-  /** Stops providing. Unknown keys are no error. */
+  /** Stops reprovider. Unknown keys are no error. */
   stop(keys: readonly string[]): void;
   /** Tells of a peer that was not known before: it gets the records that belong to it. */
   peerJoined(peerId: string): void;
@@ -146,10 +146,10 @@ const KEYS_PER_TURN = 200;
  * to the others of the k a moment later. A node that is learned of later gets the records that belong to it then, and
  * all keys are provided again every 15 minutes, some at a time.
  */
-export function createProviding(
-  { network, logger, clock, observer, random = Math.random }: ProvidingDeps,
-  options: ProvidingOptions,
-): Providing {
+export function createReprovider(
+  { network, logger, clock, observer, random = Math.random }: ReproviderDeps,
+  options: ReproviderOptions,
+): Reprovider {
   const {
     replication,
     earlyReplicas = EARLY_REPLICAS,
@@ -168,7 +168,7 @@ export function createProviding(
   /** Those who were only named. */
   const namedPeers = new Set<string>();
   const leftPeers = new Map<string, Uint8Array>();
-  const slots = createSlots(CONCURRENT_SENDS);
+  const slots = createSemaphore(CONCURRENT_SENDS);
   /** Sends that have left their place. */
   let slowSends = 0;
   const stopped = new AbortController();
@@ -177,7 +177,7 @@ export function createProviding(
 
   const inBackground = (work: Promise<void>) => {
     const tracked = work.catch((error: unknown) => {
-      if (!stopped.signal.aborted) logger.warn('Providing failed', { error });
+      if (!stopped.signal.aborted) logger.warn('Reprovider failed', { error });
     });
     running.add(tracked);
     void tracked.finally(() => running.delete(tracked));
@@ -221,7 +221,7 @@ export function createProviding(
       stopped.signal.throwIfAborted();
       sent = network.send(peerId, multihashes, stopped.signal);
       using place = createDeadline(clock, SEND_PLACE_MS, stopped.signal);
-      await orAbort(sent, place.signal).catch(() => {});
+      await abortable(sent, place.signal).catch(() => {});
       if (slowSends >= MAX_SLOW_SENDS) await sent.catch(() => {});
     });
     slowSends++;
@@ -465,7 +465,7 @@ export function createProviding(
       return { keys: entries.size, waiting };
     },
     async [Symbol.asyncDispose]() {
-      stopped.abort(new Error('Providing has stopped'));
+      stopped.abort(new Error('Reprovider has stopped'));
       await Promise.all(running);
     },
   };

@@ -6,7 +6,7 @@ import { MAX_IPS_PER_PEER, MAX_KNOWN_PEERS } from '../../dht/limits.ts';
 import { parsePeerAddress } from '../../dht/wire/peer-address.ts';
 import type { Provider } from '../../dht/lookup/provider-lookups.ts';
 import { formatIp } from '../../runtime/ip-address.ts';
-import { setNewest } from '../../runtime/set-newest.ts';
+import { lruSet } from '../../runtime/lru-set.ts';
 
 /**
  * Makes the function that turns a peer as the DHT names it into one that can be asked for content; undefined when its
@@ -23,7 +23,7 @@ export function createToProvider(
     try {
       // A copy: the digest keeps the bytes, and these may be a part of a message.
       const id = peerIdFromMultihash(decodeMultihash(Uint8Array.from(bytes))).toString();
-      setNewest(ids, name, id, MAX_KNOWN_PEERS);
+      lruSet(ids, name, id, MAX_KNOWN_PEERS);
       return id;
     } catch {
       return undefined;

@@ -6,7 +6,7 @@ import {
 } from '@libp2p/utils';
 import type { Socket } from 'bun';
 
-import { orAbort } from '../../runtime/or-abort.ts';
+import { abortable } from '../../runtime/abortable.ts';
 
 /** Settings of an AcceptedConnection. */
 export type AcceptedConnectionInit = Pick<
@@ -47,7 +47,7 @@ export class AcceptedConnection extends AbstractMultiaddrConnection {
    */
   async sendClose({ signal }: AbortOptions = {}): Promise<void> {
     if (!this.#isClosed) this.socket.close();
-    await orAbort(this.#closed.promise, signal);
+    await abortable(this.#closed.promise, signal);
   }
 
   /** Ends the socket with an RST: the kernel keeps nothing of it. */

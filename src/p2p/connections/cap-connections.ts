@@ -17,7 +17,7 @@ export interface CapConnectionsDeps {
 }
 
 /** Whose connections were ended for others: peers of the DHT that were needed least, or those that are not known as such. */
-export type CapReason = 'shed_peer' | 'shed_stranger';
+export type CapReason = 'shed_peer' | 'shed_other';
 
 /** Time until it is looked again whether there are too many, in ms. */
 const LOOK_AGAIN_MS = 3000;
@@ -36,7 +36,7 @@ export function capConnections(
   { maxConnections }: { readonly maxConnections: number },
   signal: AbortSignal,
 ): { readonly ended: Readonly<Record<CapReason, number>> } {
-  const ended: Record<CapReason, number> = { shed_peer: 0, shed_stranger: 0 };
+  const ended: Record<CapReason, number> = { shed_peer: 0, shed_other: 0 };
   const isStranger = ({ remotePeer }: Connection) =>
     !dht.isMemberConnected(remotePeer.toMultihash().bytes.toHex());
   let isLookDue = false;
@@ -52,15 +52,15 @@ export function capConnections(
         if (!signal.aborted) look();
       });
     }
-    const strangers = open
+    const unknown = open
       .filter((each) => nowMs() - each.timeline.open >= DIAL_TIMEOUT_MS && isStranger(each))
       .sort((a, b) => a.timeline.open - b.timeline.open)
       .slice(0, excess);
-    for (const connection of strangers) {
-      ended.shed_stranger++;
+    for (const connection of unknown) {
+      ended.shed_other++;
       connection.abort(new Error('Others need the room'));
     }
-    const left = excess - strangers.length;
+    const left = excess - unknown.length;
     if (left > 0) ended.shed_peer += dht.makeRoom(left, Math.ceil(maxConnections * STEP));
   };
   libp2p.addEventListener('connection:open', look);

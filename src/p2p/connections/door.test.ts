@@ -5,9 +5,9 @@ import { createDoor, type DoorOptions, type Visit } from './door.ts';
 import type { Standing } from '../../membership/membership.ts';
 
 const OPTIONS: DoorOptions = {
-  address: { connections: 4, guestConnections: 2, handshakes: 3, burst: 6, perSecond: 2 },
+  address: { connections: 4, pendingConnections: 2, handshakes: 3, burst: 6, perSecond: 2 },
   connections: 20,
-  guestConnections: 10,
+  pendingConnections: 10,
   places: 4,
   pacedFrom: 1000,
   pacePerSecond: 10,
@@ -68,7 +68,7 @@ describe('createDoor()', () => {
     const { door, knock } = setUp();
     for (const [origin, standing, most] of [
       ['10.0.0.1', 'member', 4],
-      ['10.0.0.2', 'guest', 2],
+      ['10.0.0.2', 'pending', 2],
     ] as const) {
       const visits: (Visit | undefined)[] = [];
       for (let count = 0; count < 5; count++) {
@@ -98,15 +98,15 @@ describe('createDoor()', () => {
     };
     for (let host = 0; host < 10; host++) await open(host);
     expect(begun.size).toBe(10);
-    const guest = await knock('10.1.0.1', 'guest');
+    const pendingPeer = await knock('10.1.0.1', 'pending');
     const waiting = [await knock('10.1.0.2'), await knock('10.1.0.3'), await knock('10.1.0.4')];
     const count = () => waiting.filter((visit) => visit !== undefined && begun.has(visit)).length;
-    const hasGuest = () => guest !== undefined && begun.has(guest);
+    const hasPending = () => pendingPeer !== undefined && begun.has(pendingPeer);
     // The first of them begins at once: there was none for a while.
     const seen: [number, boolean][] = [];
     for (let quarter = 0; quarter < 4; quarter++) {
       await Promise.resolve();
-      seen.push([count(), hasGuest()]);
+      seen.push([count(), hasPending()]);
       pass(250);
     }
     expect(seen).toEqual([
@@ -204,12 +204,12 @@ describe('createDoor()', () => {
 
   test('keeps half of the places for members, who come first', async () => {
     const { begun, knock } = setUp();
-    const guests: (Visit | undefined)[] = [];
-    for (let host = 0; host < 6; host++) guests.push(await knock(`10.1.0.${host}`, 'guest'));
+    const pending: (Visit | undefined)[] = [];
+    for (let host = 0; host < 6; host++) pending.push(await knock(`10.1.0.${host}`, 'pending'));
     expect(begun.size).toBe(2);
     const members = [await knock('10.0.0.1'), await knock('10.0.0.2'), await knock('10.0.0.3')];
     expect(members.map((visit) => visit !== undefined && begun.has(visit))).toEqual([true, true, false]);
-    guests[0]?.ended();
+    pending[0]?.ended();
     await Promise.resolve();
     expect(members.every((visit) => visit !== undefined && begun.has(visit))).toBe(true);
     expect(begun.size).toBe(5);

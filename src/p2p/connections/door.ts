@@ -1,5 +1,5 @@
 import type { Timers } from '../../runtime/timers.ts';
-import { setNewest } from '../../runtime/set-newest.ts';
+import { lruSet } from '../../runtime/lru-set.ts';
 import type { Standing } from '../../membership/membership.ts';
 
 /** What one address may have. IPv6: a network of 64 bits. */
@@ -7,7 +7,7 @@ export interface AddressLimits {
   /** Connections, those that are in their handshake included. */
   readonly connections: number;
   /** The same where the address is not of a member. */
-  readonly guestConnections: number;
+  readonly pendingConnections: number;
   /** Handshakes at a time, those that wait for their turn included. */
   readonly handshakes: number;
   /** Handshakes at once after a while without any. */
@@ -22,7 +22,7 @@ export interface DoorOptions {
   /** Connections that others have made, in all. */
   readonly connections: number;
   /** Of these, connections from addresses that are not of members. */
-  readonly guestConnections: number;
+  readonly pendingConnections: number;
   /** Handshakes that are done at a time. Addresses that are not of members have half of them. */
   readonly places: number;
   /** From this number of connections on, handshakes begin at a pace. */
@@ -107,8 +107,8 @@ export function createDoor({ nowMs, timers }: DoorDeps, options: DoorOptions): D
     connections: 0,
     slow_handshake: 0,
   };
-  let [places, guestPlaces] = [0, 0];
-  let [connections, guestConnections] = [0, 0];
+  let [places, pendingPlaces] = [0, 0];
+  let [connections, pendingConnections] = [0, 0];
   let pacedMs = 0;
   let isPaceDue = false;
 
@@ -122,7 +122,7 @@ export function createDoor({ nowMs, timers }: DoorDeps, options: DoorOptions): D
       begunMs: -Infinity,
     };
     // Those that have a connection are held by it, and come back when another one knocks.
-    setNewest(addresses, origin, address, MAX_ADDRESSES);
+    lruSet(addresses, origin, address, MAX_ADDRESSES);
     const now = nowMs();
     address.tokens = Math.min(
       limits.burst,
@@ -134,11 +134,11 @@ export function createDoor({ nowMs, timers }: DoorDeps, options: DoorOptions): D
   const isFull = () => connections >= options.connections;
   const refusalOf = (address: Address, isMember: boolean): DoorRefusal | undefined => {
     if (address.handshakes >= limits.handshakes) return 'address_handshakes';
-    const most = isMember ? limits.connections : limits.guestConnections;
+    const most = isMember ? limits.connections : limits.pendingConnections;
     if (address.connections >= most) return 'address_connections';
     if (address.tokens < 1) return 'rate';
     if (pending >= options.waiting / (isMember ? 1 : 2)) return 'handshakes';
-    if (isFull() || (!isMember && guestConnections >= options.guestConnections)) return 'connections';
+    if (isFull() || (!isMember && pendingConnections >= options.pendingConnections)) return 'connections';
     return undefined;
   };
   /** A new connection to a full node replaces another. The pace keeps handshakes from taking all of the CPU. */
@@ -169,7 +169,8 @@ export function createDoor({ nowMs, timers }: DoorDeps, options: DoorOptions): D
   const next = () => {
     while (places < options.places && !isFull()) {
       const first =
-        firstOf(waiting.members) ?? (guestPlaces < options.places / 2 ? firstOf(waiting.others) : undefined);
+        firstOf(waiting.members) ??
+        (pendingPlaces < options.places / 2 ? firstOf(waiting.others) : undefined);
       if (first === undefined || isPaced()) return;
       waiting.members.delete(first.begin);
       waiting.others.delete(first.begin);
@@ -191,7 +192,7 @@ export function createDoor({ nowMs, timers }: DoorDeps, options: DoorOptions): D
       address.tokens--;
       address.connections++;
       address.handshakes++;
-      if (!isMember) guestConnections++;
+      if (!isMember) pendingConnections++;
       pending++;
       let state: 'silent' | 'waiting' | 'shaking hands' | 'open' | 'ended' = 'silent';
       const late = new AbortController();
@@ -215,7 +216,7 @@ export function createDoor({ nowMs, timers }: DoorDeps, options: DoorOptions): D
         pending--;
         places++;
         connections++;
-        if (!isMember) guestPlaces++;
+        if (!isMember) pendingPlaces++;
         beganMs = nowMs();
         watch();
         turn.resolve(late.signal);
@@ -229,7 +230,7 @@ export function createDoor({ nowMs, timers }: DoorDeps, options: DoorOptions): D
         if (before !== 'open' && before !== 'ended') address.handshakes--;
         if (before !== 'shaking hands') return;
         places--;
-        if (!isMember) guestPlaces--;
+        if (!isMember) pendingPlaces--;
       };
       return {
         turn: turn.promise,
@@ -260,7 +261,7 @@ export function createDoor({ nowMs, timers }: DoorDeps, options: DoorOptions): D
           leavePlace();
           state = 'ended';
           address.connections--;
-          if (!isMember) guestConnections--;
+          if (!isMember) pendingConnections--;
           next();
         },
       };

@@ -4,7 +4,7 @@ import { multiaddr } from '@multiformats/multiaddr';
 
 import { createLogger } from '../../observe/log.ts';
 import { createVirtualClock } from '../../runtime/testing/virtual-clock.ts';
-import { TWIN_CONFIRM_MS, watchForTwins } from './duplicate-identity-detector.ts';
+import { DUPLICATE_CONFIRM_MS, detectDuplicateIdentities } from './duplicate-identity-detector.ts';
 
 let stop: AbortController;
 beforeEach(() => {
@@ -19,7 +19,7 @@ function start() {
   const lines: string[] = [];
   const clock = createVirtualClock();
   const libp2p = Object.assign(events, { getConnections: () => connections }) as unknown as Libp2p;
-  watchForTwins(
+  detectDuplicateIdentities(
     { libp2p, clock, logger: createLogger({ level: 'warn', write: (line) => lines.push(line) }) },
     stop.signal,
   );
@@ -46,17 +46,17 @@ function start() {
   };
 }
 
-describe('watchForTwins()', () => {
+describe('detectDuplicateIdentities()', () => {
   test('warns once, with both addresses, of an identity that two nodes keep showing', async () => {
     const { connect, clock, lines } = start();
     connect('10.0.0.1');
     connect('10.0.0.2');
     connect('10.0.0.2');
-    await clock.advance(TWIN_CONFIRM_MS - 1);
+    await clock.advance(DUPLICATE_CONFIRM_MS - 1);
     expect(lines).toEqual([]);
     await clock.advance(1);
     connect('10.0.0.1');
-    await clock.advance(TWIN_CONFIRM_MS);
+    await clock.advance(DUPLICATE_CONFIRM_MS);
     expect(lines).toHaveLength(1);
     expect(lines[0]).toContain('12D3KooWTwin');
     expect(lines[0]).toContain('private.key');
@@ -68,7 +68,7 @@ describe('watchForTwins()', () => {
     connect('10.0.0.1', '10.1.0.1');
     connect('10.1.0.1');
     connect();
-    await clock.advance(TWIN_CONFIRM_MS);
+    await clock.advance(DUPLICATE_CONFIRM_MS);
     expect(lines).toEqual([]);
   });
 
@@ -77,10 +77,10 @@ describe('watchForTwins()', () => {
     const before = connect('10.0.0.1');
     connect('10.0.0.2');
     disconnect(before);
-    await clock.advance(TWIN_CONFIRM_MS);
+    await clock.advance(DUPLICATE_CONFIRM_MS);
     expect(lines).toEqual([]);
     connect('10.0.0.1');
-    await clock.advance(TWIN_CONFIRM_MS);
+    await clock.advance(DUPLICATE_CONFIRM_MS);
     expect(lines).toHaveLength(1);
   });
 });

@@ -6,12 +6,12 @@ import type { Clock } from '../../runtime/clock.ts';
 
 const SECOND_MS = 1000;
 /** How long two nodes must show one identity at a time before that is said: the connection of a node that restarted elsewhere ends before. */
-export const TWIN_CONFIRM_MS = 30 * SECOND_MS;
+export const DUPLICATE_CONFIRM_MS = 30 * SECOND_MS;
 /** Most peers of which that was said: it is said once each. */
-const MAX_TWINS_REPORTED = 1000;
+const MAX_DUPLICATES_REPORTED = 1000;
 
-/** What watchForTwins needs. */
-export interface WatchForTwinsDeps {
+/** What detectDuplicateIdentities needs. */
+export interface DuplicateIdentityDeps {
   readonly libp2p: Pick<Libp2p, 'addEventListener' | 'removeEventListener' | 'getConnections'>;
   readonly logger: Logger;
   readonly clock: Clock;
@@ -23,12 +23,15 @@ export interface WatchForTwinsDeps {
  * that they announce, since those that a connection comes from may be translated on the way.
  * Ends when the signal aborts.
  */
-export function watchForTwins({ libp2p, logger, clock }: WatchForTwinsDeps, signal: AbortSignal): void {
+export function detectDuplicateIdentities(
+  { libp2p, logger, clock }: DuplicateIdentityDeps,
+  signal: AbortSignal,
+): void {
   /** What the node at the other end of each connection announces. */
   const announced = new WeakMap<Connection, ReadonlySet<string>>();
   const seen = new Set<string>();
 
-  const twinOf = (connection: Connection) => {
+  const duplicateOf = (connection: Connection) => {
     const own = announced.get(connection);
     return libp2p.getConnections(connection.remotePeer).find((other) => {
       const theirs = announced.get(other);
@@ -37,13 +40,13 @@ export function watchForTwins({ libp2p, logger, clock }: WatchForTwinsDeps, sign
   };
   const confirm = async (connection: Connection) => {
     const id = connection.remotePeer.toString();
-    await clock.sleep(TWIN_CONFIRM_MS, signal);
-    const twin = connection.status === 'open' ? twinOf(connection) : undefined;
-    if (twin === undefined) {
+    await clock.sleep(DUPLICATE_CONFIRM_MS, signal);
+    const duplicate = connection.status === 'open' ? duplicateOf(connection) : undefined;
+    if (duplicate === undefined) {
       seen.delete(id);
       return;
     }
-    const addresses = [connection, twin].map((each) => Array.from(announced.get(each) ?? []).join(' '));
+    const addresses = [connection, duplicate].map((each) => Array.from(announced.get(each) ?? []).join(' '));
     logger.warn('Two nodes have the same identity: remove private.key from one of them and restart it', {
       id,
       addresses,
@@ -56,7 +59,7 @@ export function watchForTwins({ libp2p, logger, clock }: WatchForTwinsDeps, sign
       new Set(listenAddrs.map((address) => address.decapsulateCode(CODE_P2P).toString())),
     );
     const id = connection.remotePeer.toString();
-    if (seen.has(id) || seen.size >= MAX_TWINS_REPORTED || twinOf(connection) === undefined) return;
+    if (seen.has(id) || seen.size >= MAX_DUPLICATES_REPORTED || duplicateOf(connection) === undefined) return;
     seen.add(id);
     confirm(connection).catch(() => {});
   };

@@ -9,9 +9,9 @@ import { createDoor, type Door, type DoorOptions } from './door.ts';
 import { GuardedListener, MAX_EARLY_BYTES, MAX_HANDSHAKE_BYTES } from './guarded-listener.ts';
 
 const OPTIONS: DoorOptions = {
-  address: { connections: 40, guestConnections: 40, handshakes: 40, burst: 100, perSecond: 100 },
+  address: { connections: 40, pendingConnections: 40, handshakes: 40, burst: 100, perSecond: 100 },
   connections: 100,
-  guestConnections: 100,
+  pendingConnections: 100,
   places: 8,
   pacedFrom: 1000,
   pacePerSecond: 10,

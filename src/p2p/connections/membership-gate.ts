@@ -1,7 +1,7 @@
 import type { Connection, ConnectionGater, IdentifyResult, Libp2p, PeerId } from '@libp2p/interface';
 import { CODE_P2P, type Multiaddr, multiaddr } from '@multiformats/multiaddr';
 
-import { setNewest } from '../../runtime/set-newest.ts';
+import { lruSet } from '../../runtime/lru-set.ts';
 import { DIAL_TIMEOUT_MS } from '../limits.ts';
 import type { Membership } from '../../membership/membership.ts';
 import { ipOf } from '../addresses/peer-addresses.ts';
@@ -20,9 +20,9 @@ export interface MembershipGate {
   trust(address: string): void;
   /** True if the peer has been met at an address that is a member's now: it may be handed out, and its records count. */
   isMember(peer: PeerId): boolean;
-  /** False for a peer that is connected as a guest. True for one that is not connected: dialling it shows what it is. */
+  /** False for a peer that is connected as a pending peer. True for one that is not connected: dialling it shows what it is. */
   mayAsk(peer: PeerId): boolean;
-  /** True if a record of the peer may be kept: a member's always, a guest's while all guests have few of them. */
+  /** True if a record of the peer may be kept: a member's always, a pending peer's while all pending peers have few of them. */
   mayRecord(peer: PeerId): boolean;
   /** Those of the addresses that are a member's: only they may be used or handed on. */
   admitted(multiaddrs: readonly Multiaddr[]): Multiaddr[];
@@ -32,9 +32,9 @@ export interface MembershipGate {
 
 /** Gets what the gate sees. */
 export interface GateListener {
-  /** A peer that was a guest is a member: it belongs into the routing table. */
+  /** A peer that was a pending peer is a member: it belongs into the routing table. */
   admitted(peer: PeerId): void;
-  /** A peer is no member any more, or has had its time as a guest: it has to leave the routing table, and its records are to be forgotten. */
+  /** A peer is no member any more, or has had its time as a pending peer: it has to leave the routing table, and its records are to be forgotten. */
   dismissed(peer: PeerId): void;
 }
 
@@ -43,10 +43,10 @@ const MAX_MET = 8192;
 /** Addresses of one peer: two interfaces with both families. */
 const MAX_MET_ADDRESSES = 4;
 
-/** Addresses of one guest that are dialled while it is connected: it may name ever others. */
+/** Addresses of one pending peer that are dialled while it is connected: it may name ever others. */
 const MAX_CLAIMS_DIALLED = 8;
 
-/** Where a guest says that it is. */
+/** Where a pending peer says that it is. */
 interface Claims {
   readonly connection: Connection;
   /** Each as text, without its ID. */
@@ -55,20 +55,20 @@ interface Claims {
   readonly dialled: Set<string>;
 }
 
-/** Records that all guests together may leave where nothing else is said. */
-const MAX_GUEST_RECORDS = 20_000;
+/** Records that all pending peers together may leave where nothing else is said. */
+const MAX_PENDING_RECORDS = 20_000;
 
-/** Makes the gate. `maxGuestRecords`: what all guests together may leave here; it counts as soon as its provider is a member. */
+/** Makes the gate. `maxPendingRecords`: what all pending peers together may leave here; it counts as soon as its provider is a member. */
 export function createMembershipGate(
   membership: Membership,
-  { maxGuestRecords = MAX_GUEST_RECORDS }: { readonly maxGuestRecords?: number } = {},
+  { maxPendingRecords = MAX_PENDING_RECORDS }: { readonly maxPendingRecords?: number } = {},
 ): MembershipGate {
   const trusted = new Set<string>();
   /** Peer ID -> addresses at which it proved to be; the peer that was met last comes last. */
   const met = new Map<string, Set<string>>();
-  /** Peers that are, or were, connected as guests, with the records that they left. */
-  const guests = new Map<string, { readonly peer: PeerId; readonly ip: string; records: number }>();
-  let guestRecords = 0;
+  /** Peers that are, or were, connected as pending, with the records that they left. */
+  const pending = new Map<string, { readonly peer: PeerId; readonly ip: string; records: number }>();
+  let pendingRecords = 0;
   const open = new Map<Connection, () => void>();
   let connectionsOf: (peer: PeerId) => readonly Connection[] = () => [];
 
@@ -85,16 +85,16 @@ export function createMembershipGate(
   const noteMet = (peer: PeerId, ip: string | undefined) => {
     const id = peer.toString();
     const addresses = met.get(id) ?? new Set<string>();
-    setNewest(met, id, addresses, MAX_MET);
+    lruSet(met, id, addresses, MAX_MET);
     if (ip === undefined) return;
     addresses.delete(ip);
     addresses.add(ip);
     makeRoom(addresses, MAX_MET_ADDRESSES);
   };
   /** False if it was none. */
-  const forgetGuest = (peer: PeerId) => {
-    guestRecords -= guests.get(peer.toString())?.records ?? 0;
-    return guests.delete(peer.toString());
+  const forgetPending = (peer: PeerId) => {
+    pendingRecords -= pending.get(peer.toString())?.records ?? 0;
+    return pending.delete(peer.toString());
   };
 
   return {
@@ -105,7 +105,7 @@ export function createMembershipGate(
       },
       denyInboundConnection({ remoteAddr }) {
         const ip = ipOf(remoteAddr);
-        return ip === undefined || membership.arrive(ip) === 'stranger';
+        return ip === undefined || membership.arrive(ip) === 'denied';
       },
       // What is no IP and a port is not even kept: libp2p would ask the name server for some names.
       filterMultiaddrForPeer: (_peer, address) => ipOf(address) !== undefined || isTrusted(address),
@@ -117,11 +117,11 @@ export function createMembershipGate(
     isMember,
     mayAsk: (peer) => connectionsOf(peer).length === 0 || isMember(peer),
     mayRecord(peer) {
-      const guest = guests.get(peer.toString());
-      if (guest === undefined) return isMember(peer);
-      if (guestRecords >= maxGuestRecords) return false;
-      guestRecords++;
-      guest.records++;
+      const pendingPeer = pending.get(peer.toString());
+      if (pendingPeer === undefined) return isMember(peer);
+      if (pendingRecords >= maxPendingRecords) return false;
+      pendingRecords++;
+      pendingPeer.records++;
       return true;
     },
     admitted: (multiaddrs) =>
@@ -131,15 +131,15 @@ export function createMembershipGate(
       }),
     guard(host, listener) {
       connectionsOf = (peer) => host.getConnections(peer);
-      /** What guests that are connected say of themselves. */
+      /** What pending peers that are connected say of themselves. */
       const claims = new Map<Connection, Claims>();
 
       const welcome = (peer: PeerId, ip: string | undefined) => {
         noteMet(peer, ip);
-        if (forgetGuest(peer)) listener.admitted(peer);
+        if (forgetPending(peer)) listener.admitted(peer);
       };
       const dismiss = (peer: PeerId) => {
-        forgetGuest(peer);
+        forgetPending(peer);
         listener.dismissed(peer);
       };
       /** Looks at a connection, once more each time that something has changed. */
@@ -150,14 +150,14 @@ export function createMembershipGate(
           welcome(peer, ip);
           return;
         }
-        const isStranger = ip === undefined || membership.arrive(ip) === 'stranger';
-        if (isStranger) connection.abort(new Error('Its address is not one of a member of the cluster'));
+        const isDenied = ip === undefined || membership.arrive(ip) === 'denied';
+        if (isDenied) connection.abort(new Error('Its address is not one of a member of the cluster'));
         if (isMember(peer)) return;
-        if (isStranger) dismiss(peer);
-        else if (!guests.has(peer.toString())) {
+        if (isDenied) dismiss(peer);
+        else if (!pending.has(peer.toString())) {
           // It was a member until now, or is new here.
           listener.dismissed(peer);
-          guests.set(peer.toString(), { peer, ip, records: 0 });
+          pending.set(peer.toString(), { peer, ip, records: 0 });
         }
       };
       const onOpen = ({ detail: connection }: CustomEvent<Connection>) => {
@@ -171,7 +171,7 @@ export function createMembershipGate(
         claims.delete(connection);
       };
       const onDisconnect = ({ detail: peer }: CustomEvent<PeerId>) => {
-        if (guests.get(peer.toString())?.records === 0) forgetGuest(peer);
+        if (pending.get(peer.toString())?.records === 0) forgetPending(peer);
       };
       /** A node with several addresses may connect from one that is not named: it is dialled where it says that it is. */
       const dialClaims = ({ connection, addresses, dialled }: Claims) => {
@@ -181,7 +181,7 @@ export function createMembershipGate(
         if (news.length === 0 || dialled.size >= MAX_CLAIMS_DIALLED) return;
         for (const { text } of news) dialled.add(text);
         const signal = AbortSignal.timeout(DIAL_TIMEOUT_MS);
-        // Somebody else is there, or nobody: then it stays a guest.
+        // Somebody else is there, or nobody: then it stays a pending peer.
         host
           .dial(
             news.map(({ text }) => multiaddr(`${text}/p2p/${remotePeer.toString()}`)),
@@ -205,10 +205,10 @@ export function createMembershipGate(
         for (const connection of open.keys()) check(connection);
         for (const claim of claims.values()) dialClaims(claim);
         // Those that left records and went.
-        for (const { peer, ip } of guests.values()) {
+        for (const { peer, ip } of pending.values()) {
           const standing = membership.standing(ip);
           if (standing === 'member') welcome(peer, ip);
-          else if (standing === 'stranger') dismiss(peer);
+          else if (standing === 'denied') dismiss(peer);
         }
       });
       host.addEventListener('connection:open', onOpen);

@@ -4,10 +4,10 @@ import { CODE_P2P, multiaddr } from '@multiformats/multiaddr';
 
 import { MAX_IPS_PER_PEER } from '../../dht/limits.ts';
 import { formatPeerAddress, parsePeerAddress } from '../../dht/wire/peer-address.ts';
-import { createPeerKeeping } from '../../dht/peers/reconnector.ts';
+import { createReconnector } from '../../dht/peers/reconnector.ts';
 import type { Logger } from '../../observe/log.ts';
 import type { Clock } from '../../runtime/clock.ts';
-import { setNewest } from '../../runtime/set-newest.ts';
+import { lruSet } from '../../runtime/lru-set.ts';
 import type { KadNode } from '../kad-node.ts';
 import { DIAL_TIMEOUT_MS } from '../limits.ts';
 
@@ -19,8 +19,8 @@ const MAX_LOST_PEERS = 1000;
 /** Of these, peers whose addresses and keys are kept: to be dialled where nobody else says where they are. */
 const MAX_STORED_PEERS = 256;
 
-/** What createNeighbourhood needs. */
-export interface NeighbourhoodDeps {
+/** What createPeerConnections needs. */
+export interface PeerConnectionsDeps {
   readonly node: KadNode;
   readonly logger: Logger;
   readonly clock: Clock;
@@ -29,7 +29,7 @@ export interface NeighbourhoodDeps {
 }
 
 /** Keeps the connections true: dials again who was lost, and drops who has left. */
-export interface Neighbourhood extends AsyncDisposable {
+export interface PeerConnections extends AsyncDisposable {
   /** Unix ms of the last contact with a peer that is not connected now. */
   lastContactMs(peerId: string): number | undefined;
   /** Tries to reach a peer that counts as gone and that somebody names, in the background and not often: it may have come back. */
@@ -42,13 +42,13 @@ export interface Neighbourhood extends AsyncDisposable {
   forget(keep: (peerId: string) => boolean): void;
 }
 
-/** Starts to look after the connections of the node, see createPeerKeeping. */
-export function createNeighbourhood({
+/** Starts to look after the connections of the node, see createReconnector. */
+export function createPeerConnections({
   node,
   logger,
   clock,
   onUnreachable,
-}: NeighbourhoodDeps): Neighbourhood {
+}: PeerConnectionsDeps): PeerConnections {
   const { libp2p, routingTable } = node;
   /** Where the peer was before, its ID included. */
   const stored = async (peer: PeerId) => {
@@ -60,7 +60,7 @@ export function createNeighbourhood({
   const lastContact = new Map<string, number>();
   /** Peers that have lost their last connection, the latest last. */
   const lost = new Map<string, PeerId>();
-  const keeping = createPeerKeeping({
+  const keeping = createReconnector({
     network: {
       isConnected: (id) => libp2p.getConnections(peerIdFromString(id)).length > 0,
       async dial(id, addresses, stopped) {
@@ -91,8 +91,8 @@ export function createNeighbourhood({
   const onConnect = ({ detail: peer }: CustomEvent<PeerId>) => keeping.connected(peer.toString());
   const onDisconnect = ({ detail: peer }: CustomEvent<PeerId>) => {
     const id = peer.toString();
-    setNewest(lastContact, id, Date.now(), MAX_LOST_PEERS);
-    setNewest(lost, id, peer, MAX_STORED_PEERS, (_, oldest) => {
+    lruSet(lastContact, id, Date.now(), MAX_LOST_PEERS);
+    lruSet(lost, id, peer, MAX_STORED_PEERS, (_, oldest) => {
       // Whoever comes with one identity after the other must not fill the peer store until it is tidied up.
       if (libp2p.getConnections(oldest).length === 0) void libp2p.peerStore.delete(oldest).catch(() => {});
     });

@@ -9,8 +9,8 @@ import { encodePeer, type NamedPeer } from '../../dht/wire/dht-message.ts';
 import { encodeGetProviders } from '../../dht/wire/get-providers-message.ts';
 import { ANSWER_TIMEOUT_MS, KAD_PROTOCOL } from '../limits.ts';
 import { bytesField, concat, frame, numberField } from '../../dht/wire/protocol-buffers.ts';
-import { orAbort } from '../../runtime/or-abort.ts';
-import { createProviderQueries } from './rpc-client.ts';
+import { abortable } from '../../runtime/abortable.ts';
+import { createRpcClient } from './rpc-client.ts';
 import { openWay } from '../testing/losing-way.ts';
 import { startKadNode } from '../testing/start-kad-node.ts';
 
@@ -26,7 +26,7 @@ afterEach(async () => {
 /** Queries of one node, and another one as the first one would hear of it. */
 async function startPair() {
   const [asker, asked] = [await startKadNode(cleanup), await startKadNode(cleanup)];
-  const queries = cleanup.use(createProviderQueries({ libp2p: asker.libp2p, allowLoopback: true }));
+  const queries = cleanup.use(createRpcClient({ libp2p: asker.libp2p, allowLoopback: true }));
   const peer: NamedPeer = {
     id: asked.libp2p.peerId.toMultihash().bytes,
     addresses: asked.announced().map((address) => multiaddr(address).bytes),
@@ -78,7 +78,7 @@ async function startMoving() {
   };
 }
 
-describe('createProviderQueries()', () => {
+describe('createRpcClient()', () => {
   test('asks a real node many things at a time and over time, on one stream', async () => {
     const { asker, asked, queries, peer, kadStreams } = await startPair();
     const { bytes: id } = asker.libp2p.peerId.toMultihash();
@@ -209,10 +209,10 @@ describe('createProviderQueries()', () => {
     const stuck = new Error('Stuck');
     for (const connection of asker.libp2p.getConnections(asked.libp2p.peerId)) {
       connection.newStream = async (_protocol, { signal } = {}) =>
-        orAbort(new Promise<never>(() => {}), signal);
+        abortable(new Promise<never>(() => {}), signal);
     }
     asker.libp2p.addEventListener('connection:open', ({ detail }) => {
-      detail.newStream = async (_protocol, { signal } = {}) => orAbort(Promise.reject(stuck), signal);
+      detail.newStream = async (_protocol, { signal } = {}) => abortable(Promise.reject(stuck), signal);
     });
     const failure = failureOf(queries.ask(peer, KEY));
     await until(() => queries.isSilent(peer));
@@ -268,7 +268,7 @@ describe('createProviderQueries()', () => {
   test('dials nobody who is named with addresses that make no sense, or an ID that does not', async () => {
     const { queries, peer } = await startPair();
     const strict = cleanup.use(
-      createProviderQueries({ libp2p: (await startKadNode(cleanup)).libp2p, allowLoopback: false }),
+      createRpcClient({ libp2p: (await startKadNode(cleanup)).libp2p, allowLoopback: false }),
     );
     const absurd = [
       '/ip4/0.0.0.0/tcp/1',

@@ -18,7 +18,7 @@ import {
 } from '../../dht/wire/get-providers-message.ts';
 import { concat } from '../../dht/wire/protocol-buffers.ts';
 import { SLOW_ANSWER_MS } from '../../dht/limits.ts';
-import { setNewest } from '../../runtime/set-newest.ts';
+import { lruSet } from '../../runtime/lru-set.ts';
 import { latestConnection } from '../connections/latest-connection.ts';
 import { ANSWER_TIMEOUT_MS, DIAL_TIMEOUT_MS, KAD_PROTOCOL } from '../limits.ts';
 import { parseAddress, peerIps } from '../addresses/peer-addresses.ts';
@@ -44,7 +44,7 @@ export const SILENCE_MAX_MS = MINUTE_MS;
 const MAX_SILENT_PEERS = 1000;
 
 /** Asks peers who provides what, over one stream per peer that is kept for a while. */
-export interface ProviderQueries extends Disposable {
+export interface RpcClient extends Disposable {
   /** Asks the peer, which need not be connected. Rejects when it gives no answer in time, or one that makes no sense. */
   ask(peer: NamedPeer, multihash: Uint8Array): Promise<ProvidersAnswer>;
   /** Asks the peer for those that it knows closest to the place of the key. */
@@ -67,11 +67,11 @@ export interface ProviderQueries extends Disposable {
   moved(connection: Connection): void;
 }
 
-/** What createProviderQueries needs. */
-export interface ProviderQueriesDeps {
+/** What createRpcClient needs. */
+export interface RpcClientDeps {
   readonly libp2p: Pick<Libp2p, 'dial' | 'getConnections'>;
   readonly allowLoopback: boolean;
-  /** False for a peer that is here as a guest only. Default: all may be asked. */
+  /** False for a peer that is here as a pending peer only. Default: all may be asked. */
   readonly mayAsk?: (peer: PeerId) => boolean;
 }
 
@@ -103,11 +103,7 @@ interface KeptStream {
 }
 
 /** A GET_PROVIDERS on a stream of its own costs milliseconds on both sides; on one that is open, a fraction of that. */
-export function createProviderQueries({
-  libp2p,
-  allowLoopback,
-  mayAsk = () => true,
-}: ProviderQueriesDeps): ProviderQueries {
+export function createRpcClient({ libp2p, allowLoopback, mayAsk = () => true }: RpcClientDeps): RpcClient {
   const stopped = new AbortController();
   /** The peer that was asked last comes last. */
   const streams = new Map<string, KeptStream>();
@@ -204,7 +200,7 @@ export function createProviderQueries({
     if (before !== undefined && performance.now() < before.untilMs) return;
     const ms = before?.nextMs ?? SILENCE_INITIAL_MS;
     const silence = { untilMs: performance.now() + ms, nextMs: Math.min(2 * ms, SILENCE_MAX_MS) };
-    setNewest(silences, id, silence, MAX_SILENT_PEERS);
+    lruSet(silences, id, silence, MAX_SILENT_PEERS);
   };
   const askOn = async <T>(kept: KeptStream, { message, parse }: Question<T>) => {
     const stream = await kept.opening;

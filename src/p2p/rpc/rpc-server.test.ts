@@ -9,7 +9,7 @@ import { MAX_MESSAGE_BYTES } from '../../dht/limits.ts';
 import { bytesField, concat, frame, numberField } from '../../dht/wire/protocol-buffers.ts';
 import { until } from '../../runtime/conditions.fixture.ts';
 import { KAD_PROTOCOL } from '../limits.ts';
-import { serveDhtStreams } from './rpc-server.ts';
+import { createRpcServer } from './rpc-server.ts';
 import { createTestFrames, startKadNode, type TestKadNode } from '../testing/start-kad-node.ts';
 
 const KEY = contentMultihash('sha256:x');
@@ -47,7 +47,7 @@ async function sendAll(stream: Stream, bytes: Uint8Array, chunkBytes: number): P
   }
 }
 
-describe('serveDhtStreams()', () => {
+describe('createRpcServer()', () => {
   test('answers many questions on one stream, however they are cut', async () => {
     const { node, open, provider } = await startPair();
     const questions = concat([
@@ -115,7 +115,7 @@ describe('serveDhtStreams()', () => {
       answered++;
       return new Uint8Array(answerBytes);
     };
-    const handler = serveDhtStreams({ answer }, createTestFrames());
+    const handler = createRpcServer({ answer }, createTestFrames());
     await node.libp2p.handle('/test', handler);
     const stream = await other.libp2p.dialProtocol(multiaddr(addressOf(node)), '/test');
     let readBytes = 0;

@@ -20,7 +20,7 @@ const TURN_MS = 4;
  * come. A stream with a message that makes no sense is reset, with what it has sent before in effect; the connection
  * stays. While the peer does not read, or has sent more than it gets answered at once, nothing more is read from it.
  */
-export function serveDhtStreams(
+export function createRpcServer(
   { answer }: Pick<DhtNode, 'answer'>,
   frames: Pick<InboundFrames, 'waits' | 'ended'>,
 ): StreamHandler {

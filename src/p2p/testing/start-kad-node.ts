@@ -1,7 +1,7 @@
 import { peerIdFromPrivateKey } from '@libp2p/peer-id';
 import { multiaddr } from '@multiformats/multiaddr';
 
-import { createDhtResponder } from '../../dht/rpc-handler.ts';
+import { createRpcHandler } from '../../dht/rpc-handler.ts';
 import { encodePeer } from '../../dht/wire/dht-message.ts';
 import { createPeerTable, type PeerTable } from '../../dht/peers/peer-table.ts';
 import { createProviderRecords, type ProviderRecords } from '../../dht/provide/provider-records.ts';
@@ -12,7 +12,7 @@ import { createKadNode, type KadNode } from '../kad-node.ts';
 import { createDoor, type Door } from '../connections/door.ts';
 import { createInboundFrames, type InboundFrames } from '../rpc/inbound-frames.ts';
 import { doorOptions, UNBOUND_ADDRESS } from '../router-budget.ts';
-import { serveDhtStreams } from '../rpc/rpc-server.ts';
+import { createRpcServer } from '../rpc/rpc-server.ts';
 
 /** A door that lets everybody in. */
 export function createTestDoor(): Door {
@@ -38,7 +38,7 @@ export async function startKadNode(cleanup: AsyncDisposableStack): Promise<TestK
   const privateKey = await loadIdentity();
   const { bytes: id } = peerIdFromPrivateKey(privateKey).toMultihash();
   const [records, peers] = [createProviderRecords(systemClock), createPeerTable(id)];
-  const responder = createDhtResponder({
+  const responder = createRpcHandler({
     self: {
       name: id.toHex(),
       encoded: () =>
@@ -54,7 +54,7 @@ export async function startKadNode(cleanup: AsyncDisposableStack): Promise<TestK
     introduce: (from, addresses) => peers.put(from, { addresses }),
   });
   const node = await createKadNode(
-    { privateKey, onStream: serveDhtStreams(responder, createTestFrames()), door: createTestDoor() },
+    { privateKey, onStream: createRpcServer(responder, createTestFrames()), door: createTestDoor() },
     { listenAddress: '127.0.0.1:0', announceAddresses: ['127.0.0.1'] },
   );
   cleanup.defer(async () => node.libp2p.stop());

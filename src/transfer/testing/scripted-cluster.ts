@@ -18,7 +18,7 @@ import { digestOf } from '../../oci/digest.ts';
 import { silentLogger } from '../../observe/log.ts';
 import type { Router } from '../../routing/router.ts';
 import { type Clock, systemClock } from '../../runtime/clock.ts';
-import { aborted } from '../../runtime/or-abort.ts';
+import { aborted } from '../../runtime/abortable.ts';
 import { createTransfer } from '../transfer.ts';
 
 /** How a scripted peer behaves when it is asked for the blob. */

@@ -1,5 +1,5 @@
 /** The work's result, or a rejection with the signal's reason if that comes first. The work goes on. */
-export async function orAbort<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+export async function abortable<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return work;
   // Nobody may be left to hear of it.
   work.catch(() => {});

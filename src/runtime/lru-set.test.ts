@@ -1,8 +1,8 @@
 import { expect, test } from 'bun:test';
 
-import { setNewest } from './set-newest.ts';
+import { lruSet } from './lru-set.ts';
 
-test('setNewest() forgets who was not set for the longest time', () => {
+test('lruSet() forgets who was not set for the longest time', () => {
   const entries = new Map<string, number>();
   for (const [key, value] of [
     ['a', 1],
@@ -10,7 +10,7 @@ test('setNewest() forgets who was not set for the longest time', () => {
     ['a', 3],
     ['c', 4],
   ] as const) {
-    setNewest(entries, key, value, 2);
+    lruSet(entries, key, value, 2);
   }
   expect([...entries]).toEqual([
     ['a', 3],

@@ -3,7 +3,7 @@ import type { Digest } from '../oci/digest.ts';
 import { parseManifest } from '../oci/manifest.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { createDeadline } from '../runtime/deadline.ts';
-import { setNewest } from '../runtime/set-newest.ts';
+import { lruSet } from '../runtime/lru-set.ts';
 import type { ContentStore } from '../store/content-store.ts';
 import type { FetchedManifest } from '../transfer/fetch-manifest.ts';
 import type { Transfer } from '../transfer/transfer.ts';
@@ -17,7 +17,7 @@ const MAX_REMEMBERED = 200;
 /** The store answers from the disk in microseconds; one that does not is not worth waiting for. */
 const STORE_TIMEOUT_MS = 300;
 
-/** What createLookAhead needs. */
+/** What createLayerPrefetch needs. */
 export interface LookAheadDeps {
   readonly store: Pick<ContentStore, 'stat'>;
   readonly transfer: Pick<Transfer, 'learnSizes'>;
@@ -32,7 +32,7 @@ export interface LookAheadDeps {
  * before it asks for them one after the other. Not what an index names: which of its manifests is wanted, the client will say. Takes no time of the
  * caller's.
  */
-export function createLookAhead({
+export function createLayerPrefetch({
   store,
   transfer,
   prefetch,
@@ -45,7 +45,7 @@ export function createLookAhead({
   const isDue = (digest: Digest) => {
     const beforeMs = lookedMs.get(digest);
     if (beforeMs !== undefined && clock.nowMs() - beforeMs < AGAIN_AFTER_MS) return false;
-    setNewest(lookedMs, digest, clock.nowMs(), MAX_REMEMBERED);
+    lruSet(lookedMs, digest, clock.nowMs(), MAX_REMEMBERED);
     return true;
   };
   const look = async (bytes: Uint8Array) => {

@@ -1,10 +1,10 @@
 /** Lets at most a number of works run at a time; the others wait in order. */
-export interface Slots {
+export interface Semaphore {
   use<T>(work: () => Promise<T>): Promise<T>;
 }
 
 /** Makes `count` slots. */
-export function createSlots(count: number): Slots {
+export function createSemaphore(count: number): Semaphore {
   let free = count;
   const waiting: (() => void)[] = [];
   return {

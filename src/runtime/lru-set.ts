@@ -2,7 +2,7 @@
  * Sets an entry as the newest one, which comes last, and forgets the oldest one when there are more than `most`: for what
  * others can make a node remember. `onForgotten` is called with the one that is forgotten.
  */
-export function setNewest<K, V>(
+export function lruSet<K, V>(
   entries: Map<K, V>,
   key: K,
   value: V,

@@ -6,7 +6,7 @@ import { MEDIA_TYPE } from '../oci/media-type.ts';
 import { until } from '../runtime/conditions.fixture.ts';
 import { createVirtualClock } from '../runtime/testing/virtual-clock.ts';
 import { StoreUnavailableError } from '../store/content-store.ts';
-import { createLookAhead } from './look-ahead.ts';
+import { createLayerPrefetch } from './layer-prefetch.ts';
 
 const digest = (index: number): Digest => digestOf(Buffer.from(`blob ${index}`));
 const descriptor = (index: number) => ({ digest: digest(index), size: 1 });
@@ -28,7 +28,7 @@ function setUp({
   const prefetched: (readonly string[])[] = [];
   const learned: Descriptor[] = [];
   let asked = 0;
-  const lookAhead = createLookAhead({
+  const layerPrefetch = createLayerPrefetch({
     store: {
       async stat(digest) {
         asked++;
@@ -41,7 +41,7 @@ function setUp({
     clock,
     logger: silentLogger,
   });
-  return { clock, lookAhead, prefetched, learned, asked: () => asked };
+  return { clock, layerPrefetch, prefetched, learned, asked: () => asked };
 }
 
 /** Gives what is under way its turn: nothing here waits for anything but turns. */
@@ -49,10 +49,10 @@ const settle = async () => {
   for (let turn = 0; turn < 10; turn++) await new Promise(setImmediate);
 };
 
-describe('createLookAhead()', () => {
+describe('createLayerPrefetch()', () => {
   test('looks up what the store lacks of a manifest, together, and not before the caller goes on', async () => {
-    const { lookAhead, prefetched, asked } = setUp({ here: [digest(2)] });
-    lookAhead(image(3));
+    const { layerPrefetch, prefetched, asked } = setUp({ here: [digest(2)] });
+    layerPrefetch(image(3));
     expect(asked()).toBe(0);
     await until(() => prefetched.length > 0);
     expect(prefetched).toEqual([[digest(0), digest(1), digest(3)]]);
@@ -63,16 +63,16 @@ describe('createLookAhead()', () => {
     ['no manifest', { ...manifestOf({}), bytes: Buffer.from('{') }],
     ['an image of which everything is here', image(1)],
   ])('looks nothing up for %s', async (_what, manifest) => {
-    const { lookAhead, prefetched } = setUp({ here: [digest(0), digest(1)] });
-    lookAhead(manifest);
+    const { layerPrefetch, prefetched } = setUp({ here: [digest(0), digest(1)] });
+    layerPrefetch(manifest);
     await settle();
     expect(prefetched).toEqual([]);
   });
 
   test('learns the sizes of config and layers, also while containerd is away, and not those that an index says', async () => {
-    const { lookAhead, learned } = setUp({ isAway: true });
-    lookAhead(manifestOf({ manifests: [descriptor(9)] }));
-    lookAhead(image(2));
+    const { layerPrefetch, learned } = setUp({ isAway: true });
+    layerPrefetch(manifestOf({ manifests: [descriptor(9)] }));
+    layerPrefetch(image(2));
     await settle();
     expect(learned.map(({ digest, sizeBytes }) => [digest, sizeBytes])).toEqual(
       [0, 1, 2].map((index) => [digest(index), 1]),
@@ -80,31 +80,31 @@ describe('createLookAhead()', () => {
   });
 
   test('looks nothing up while containerd is away', async () => {
-    const { lookAhead, prefetched } = setUp({ isAway: true });
-    lookAhead(image(1));
+    const { layerPrefetch, prefetched } = setUp({ isAway: true });
+    layerPrefetch(image(1));
     await settle();
     expect(prefetched).toEqual([]);
   });
 
   test('looks the same manifest up again only after some seconds', async () => {
-    const { clock, lookAhead, prefetched } = setUp();
-    lookAhead(image(1));
+    const { clock, layerPrefetch, prefetched } = setUp();
+    layerPrefetch(image(1));
     await until(() => prefetched.length === 1);
-    lookAhead(image(1));
-    lookAhead(image(1, 2));
+    layerPrefetch(image(1));
+    layerPrefetch(image(1, 2));
     await until(() => prefetched.length === 2);
     await clock.advance(5000);
-    lookAhead(image(1));
+    layerPrefetch(image(1));
     await until(() => prefetched.length === 3);
     expect(prefetched.map(([, layer]) => layer)).toEqual([digest(1), digest(2), digest(1)]);
   });
 
   test('looks up a bounded number of layers, each once', async () => {
-    const { lookAhead, prefetched } = setUp();
-    lookAhead(image(1000));
+    const { layerPrefetch, prefetched } = setUp();
+    layerPrefetch(image(1000));
     await until(() => prefetched.length === 1);
     expect(prefetched[0]).toHaveLength(64);
-    lookAhead(manifestOf({ config: descriptor(1), layers: [descriptor(1), descriptor(1)] }));
+    layerPrefetch(manifestOf({ config: descriptor(1), layers: [descriptor(1), descriptor(1)] }));
     await until(() => prefetched.length === 2);
     expect(prefetched[1]).toEqual([digest(1)]);
   });

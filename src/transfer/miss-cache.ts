@@ -1,5 +1,5 @@
 import type { Clock } from '../runtime/clock.ts';
-import { setNewest } from '../runtime/set-newest.ts';
+import { lruSet } from '../runtime/lru-set.ts';
 import type { NotFetched } from './fetch-manifest.ts';
 
 /**
@@ -11,13 +11,13 @@ const MISS_LIFETIME_MS = 100;
 const MAX_MISSES = 1000;
 
 /** Remembers for a moment what nobody had. */
-export interface MissMemory {
+export interface MissCache {
   get(key: string): NotFetched | undefined;
   add(key: string, miss: NotFetched): void;
 }
 
 /** Creates an empty memory. */
-export function createMissMemory(clock: Clock): MissMemory {
+export function createMissCache(clock: Clock): MissCache {
   const misses = new Map<string, { readonly miss: NotFetched; readonly untilMs: number }>();
   return {
     get(key) {
@@ -25,7 +25,7 @@ export function createMissMemory(clock: Clock): MissMemory {
       return known !== undefined && clock.nowMs() < known.untilMs ? known.miss : undefined;
     },
     add(key, miss) {
-      setNewest(misses, key, { miss, untilMs: clock.nowMs() + MISS_LIFETIME_MS }, MAX_MISSES);
+      lruSet(misses, key, { miss, untilMs: clock.nowMs() + MISS_LIFETIME_MS }, MAX_MISSES);
     },
   };
 }
