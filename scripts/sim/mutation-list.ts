@@ -112,16 +112,16 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'who cannot be reached is not taken for dead',
-    file: 'dht-node.ts',
-    find: 'unreachable: (id) => lose(id.toHex())',
-    replace: 'unreachable: () => {}',
+    file: 'peers/peer-states.ts',
+    find: "unreachable: { any: { to: 'dead', effects: ['unlisted'] } },",
+    replace: 'unreachable: {},',
     story: 'holders',
   },
   {
     name: 'the dead stay dead',
-    file: 'peers/liveness.ts',
-    find: "connected: (peer) => set(peer, 'alive')",
-    replace: "connected: (peer) => set(peer, states.get(peer)?.life === 'dead' ? 'dead' : 'alive')",
+    file: 'peers/peer-states.ts',
+    find: "connected: { any: { to: 'alive' } },",
+    replace: "connected: { any: { to: 'alive' }, dead: { to: 'dead' } },",
     story: 'partition',
   },
   {
@@ -141,7 +141,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'withdrawing tells nobody',
     file: 'dht-node.ts',
-    find: '      tellWithdrawn(keys);',
+    find: '      notices.withdrawn(keys);',
     replace: '',
     story: 'withdraw',
   },

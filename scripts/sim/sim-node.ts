@@ -5,7 +5,8 @@ import {
   parseAnswer,
   parsePeer,
 } from '../../src/dht/wire/dht-message.ts';
-import { createDhtNode, type DhtNode } from '../../src/dht/dht-node.ts';
+import type { DhtNode } from '../../src/dht/dht-node-contract.ts';
+import { createDhtNode } from '../../src/dht/dht-node.ts';
 import { encodeGetProviders, parseProvidersAnswer } from '../../src/dht/wire/get-providers-message.ts';
 import { MAX_MESSAGE_BYTES } from '../../src/dht/limits.ts';
 import { createMessageSplitter } from '../../src/dht/wire/message-splitter.ts';

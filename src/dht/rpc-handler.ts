@@ -1,7 +1,7 @@
 import { CONTENT_MULTIHASH_BYTES, isContentMultihash, keyspacePosition } from './wire/content-key.ts';
 import { encodeMessage, MESSAGE_TYPES, parseMessage, parsePeer } from './wire/dht-message.ts';
 import { MAX_PEERS_PER_ANSWER, REPLICATION } from './limits.ts';
-import type { DescribedPeer } from './peers/peer-directory.ts';
+import type { DescribedPeer } from './peers/peer-book-contract.ts';
 import type { KnownPeer, PeerTable } from './peers/peer-table.ts';
 import type { ProviderRecords } from './provide/provider-records.ts';
 import { MessageError } from './wire/protocol-buffers.ts';
@@ -12,7 +12,7 @@ export interface RpcHandlerDeps {
   readonly self: { readonly name: string; encoded(): Uint8Array };
   readonly records: Pick<ProviderRecords, 'add' | 'providersOf'>;
   readonly peers: Pick<PeerTable, 'closest'>;
-  /** A provider as others can be told of it, see PeerDirectory. */
+  /** A provider as others can be told of it, see PeerBook. */
   readonly describe: (name: string) => Pick<DescribedPeer, 'encoded'> | undefined;
   /** Peers that this node should not send anybody to: they are dead, or strangers. */
   readonly isAvoided: (name: string) => boolean;

@@ -9,7 +9,8 @@ import { peerIdFromMultihash, peerIdFromPrivateKey, peerIdFromString } from '@li
 import { CODE_P2P, multiaddr } from '@multiformats/multiaddr';
 import { decode as decodeMultihash } from 'multiformats/hashes/digest';
 
-import { createDhtNode, type DhtNode, type DhtObserver, type DhtStats } from '../dht/dht-node.ts';
+import type { DhtNode, DhtObserver, DhtStats } from '../dht/dht-node-contract.ts';
+import { createDhtNode } from '../dht/dht-node.ts';
 import { isLoopbackIp, isUnicastIp } from '../dht/wire/peer-address.ts';
 import type { Logger } from '../observe/log.ts';
 import type { BootstrapOutcome, BootstrapState, PeerState, Router } from '../routing/router.ts';

@@ -5,7 +5,7 @@ import { systemTimers } from '../../runtime/timers.ts';
 import { contentMultihash } from '../wire/content-key.ts';
 import type { NamedPeer } from '../wire/dht-message.ts';
 import type { ProvidersAnswer } from '../wire/get-providers-message.ts';
-import { createLiveness } from '../peers/liveness.ts';
+import type { PeerLife } from '../peers/peer-states.ts';
 import { createPeerTable } from '../peers/peer-table.ts';
 import { createProviderLookups, type LookupOutcome } from './provider-lookups.ts';
 import { createProviderRecords } from '../provide/provider-records.ts';
@@ -25,11 +25,8 @@ const nameOf = (number: number) => peer(number).id.toHex();
 function setUp(neighbours: readonly number[]) {
   let nowMs = 1000;
   const clock = { nowMs: () => nowMs };
-  const [records, peers, liveness] = [
-    createProviderRecords(clock),
-    createPeerTable(Uint8Array.of(0)),
-    createLiveness(clock),
-  ];
+  const [records, peers] = [createProviderRecords(clock), createPeerTable(Uint8Array.of(0))];
+  const lives = new Map<string, PeerLife>();
   for (const number of neighbours) {
     const { id, addresses } = peer(number);
     peers.put(id, { addresses, isConnected: true });
@@ -54,7 +51,7 @@ function setUp(neighbours: readonly number[]) {
     records,
     peers,
     describe: (name) => peers.get(name),
-    liveness,
+    lifeOf: (name) => lives.get(name) ?? 'unknown',
     detector: {
       isQuiet: (name) => state.quiet.has(name),
       confirm: async (name) => state.quiet.get(name) ?? true,
@@ -75,7 +72,7 @@ function setUp(neighbours: readonly number[]) {
     lookups,
     records,
     peers,
-    liveness,
+    lives,
     find,
     says: (...providers: number[]) => {
       state.answer = async () => ({ providers: providers.map(peer), closer: [] });
@@ -126,21 +123,21 @@ describe('createProviderLookups()', () => {
   });
 
   test('lookup() leaves out who is dead, whatever the records say, and takes back who returns', async () => {
-    const { find, says, liveness, records, state } = setUp([1, 2]);
+    const { find, says, lives, records, state } = setUp([1, 2]);
     records.add(contentMultihash(KEY), nameOf(1));
     says(7, 8);
-    liveness.connected(nameOf(7));
-    liveness.died(nameOf(7));
-    liveness.died(nameOf(1));
+    lives.set(nameOf(7), 'alive');
+    lives.set(nameOf(7), 'dead');
+    lives.set(nameOf(1), 'dead');
     expect(await find()).toEqual(['P8']);
     expect(state.dead).toEqual([nameOf(1), nameOf(7)]);
-    liveness.connected(nameOf(7));
-    liveness.connected(nameOf(1));
+    lives.set(nameOf(7), 'alive');
+    lives.set(nameOf(1), 'alive');
     expect((await find()).sort()).toEqual(['P1', 'P7', 'P8']);
   });
 
   test('lookup() believes of who is connected what it says itself, not where others say that it is', async () => {
-    const { lookups, state, peers, liveness } = setUp([1]);
+    const { lookups, state, peers, lives } = setUp([1]);
     const addresses = async () =>
       (await Array.fromAsync(lookups.lookup(KEY, { signal: NEVER, limit: 20 }))).map((each) =>
         each.addresses.join(),
@@ -150,22 +147,22 @@ describe('createProviderLookups()', () => {
       closer: [],
     });
     peers.put(peer(7).id, { addresses: peer(7).addresses, isConnected: true });
-    liveness.connected(nameOf(7));
+    lives.set(nameOf(7), 'alive');
     peers.put(peer(8).id, { addresses: peer(8).addresses });
     expect(await addresses()).toEqual(['10.0.0.7', '10.0.0.66']);
   });
 
   test('lookup() yields those last whose connection has just ended', async () => {
-    const { find, says, liveness } = setUp([1]);
-    liveness.lost(nameOf(7));
+    const { find, says, lives } = setUp([1]);
+    lives.set(nameOf(7), 'suspect');
     says(7, 8);
     expect(await find()).toEqual(['P8', 'P7']);
   });
 
   test('lookup() yields one that is quiet when it has answered, and leaves it out when it does not', async () => {
-    const { find, says, liveness, records, state, pass } = setUp([1, 2]);
+    const { find, says, lives, records, state, pass } = setUp([1, 2]);
     const answer = Promise.withResolvers<boolean>();
-    for (const number of [1, 7]) liveness.connected(nameOf(number));
+    for (const number of [1, 7]) lives.set(nameOf(number), 'alive');
     records.add(contentMultihash(KEY), nameOf(1));
     state.quiet.set(nameOf(1), answer.promise);
     state.quiet.set(nameOf(7), Promise.resolve(false));
@@ -183,8 +180,8 @@ describe('createProviderLookups()', () => {
   });
 
   test('lookup() ends when the signal aborts while one that is quiet does not answer', async () => {
-    const { find, liveness, records, state } = setUp([1]);
-    liveness.connected(nameOf(1));
+    const { find, lives, records, state } = setUp([1]);
+    lives.set(nameOf(1), 'alive');
     records.add(contentMultihash(KEY), nameOf(1));
     const answer = Promise.withResolvers<boolean>();
     state.quiet.set(nameOf(1), answer.promise);
@@ -197,16 +194,16 @@ describe('createProviderLookups()', () => {
   });
 
   test('lookup() asks nobody who is dead', async () => {
-    const { find, says, liveness, state } = setUp([1, 2]);
-    liveness.died(nameOf(1));
-    liveness.died(nameOf(2));
+    const { find, says, lives, state } = setUp([1, 2]);
+    lives.set(nameOf(1), 'dead');
+    lives.set(nameOf(2), 'dead');
     says(7);
     expect([await find(), state.asked]).toEqual([[], 0]);
   });
 
   test('lookup() asks nobody who is dead when another one names it as close', async () => {
-    const { find, liveness, state } = setUp([1]);
-    liveness.died(nameOf(2));
+    const { find, lives, state } = setUp([1]);
+    lives.set(nameOf(2), 'dead');
     state.answer = async () => ({ providers: [], closer: [peer(2), peer(3)] });
     expect([await find(), state.asked]).toEqual([[], 2]);
   });

@@ -7,7 +7,7 @@ import type { ProvidersAnswer } from '../wire/get-providers-message.ts';
 import type { FailureDetector } from '../peers/failure-detector.ts';
 import { createLookupCache } from './lookup-cache.ts';
 import { REPLICATION } from '../limits.ts';
-import type { Liveness, PeerLife } from '../peers/liveness.ts';
+import type { PeerLife } from '../peers/peer-states.ts';
 import type { PeerTable } from '../peers/peer-table.ts';
 import type { ProviderRecords } from '../provide/provider-records.ts';
 import { startIterativeLookup } from './iterative-lookup.ts';
@@ -38,9 +38,10 @@ export interface ProviderLookupsDeps {
   readonly network: LookupNetwork;
   readonly records: Pick<ProviderRecords, 'providersOf'>;
   readonly peers: Pick<PeerTable, 'closest'>;
-  /** A provider with the addresses that it gives of itself, see PeerDirectory. */
+  /** A provider with the addresses that it gives of itself, see PeerBook. */
   readonly describe: (name: string) => NamedPeer | undefined;
-  readonly liveness: Pick<Liveness, 'stateOf'>;
+  /** How a peer is, see PeerBook. */
+  readonly lifeOf: (name: string) => PeerLife;
   /** See FailureDetector: one that is quiet is asked before it is handed out. */
   readonly detector: Pick<FailureDetector, 'isQuiet' | 'confirm'>;
   /** The peer as others see it; undefined when it has no address that this node may go to. */
@@ -86,19 +87,19 @@ interface Search {
 
 /** Makes the lookups of a node. */
 export function createProviderLookups(deps: ProviderLookupsDeps): ProviderLookups {
-  const { network, records, peers, describe, liveness, detector, toProvider, observer, clock, timers } = deps;
+  const { network, records, peers, describe, lifeOf, detector, toProvider, observer, clock, timers } = deps;
   const selfName = deps.self.toHex();
   const kept = createLookupCache<Provider>(clock);
   /** Name -> when the peer was met, the latest last. */
   const metMs = new Map<string, number>();
   /** True for one that is to be asked first whether it is there. */
-  const isUnsure = ({ name }: Provider) => liveness.stateOf(name) === 'alive' && detector.isQuiet(name);
-  const isAwake = ({ name }: { readonly name: string }) => liveness.stateOf(name) !== 'dead';
+  const isUnsure = ({ name }: Provider) => lifeOf(name) === 'alive' && detector.isQuiet(name);
+  const isAwake = ({ name }: { readonly name: string }) => lifeOf(name) !== 'dead';
 
   /** Who is connected has said itself where it is: somebody who names it may be out of date, or lie. */
   const toOwnWord = (peer: NamedPeer) => {
     const name = peer.id.toHex();
-    const life = liveness.stateOf(name);
+    const life = lifeOf(name);
     if (life === 'dead') deps.onDeadNamed?.(peer);
     return (life === 'alive' ? describe(name) : undefined) ?? peer;
   };
@@ -125,7 +126,7 @@ export function createProviderLookups(deps: ProviderLookupsDeps): ProviderLookup
         void detector.confirm(provider.name).then((isThere) => {
           if (isStopped) return;
           // Its connection may have ended meanwhile: that one comes last, as ever.
-          if (isThere || liveness.stateOf(provider.name) === 'suspect') give([provider]);
+          if (isThere || lifeOf(provider.name) === 'suspect') give([provider]);
           close();
         });
       }
@@ -192,7 +193,7 @@ export function createProviderLookups(deps: ProviderLookupsDeps): ProviderLookup
       const isWanted = (provider: Provider) => {
         if (seen.has(provider.name)) return false;
         seen.add(provider.name);
-        const life: PeerLife = liveness.stateOf(provider.name);
+        const life: PeerLife = lifeOf(provider.name);
         if (life === 'suspect') suspect.push(provider);
         return life === 'alive' || life === 'unknown';
       };

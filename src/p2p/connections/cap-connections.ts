@@ -1,6 +1,6 @@
 import type { Connection, Libp2p } from '@libp2p/interface';
 
-import type { DhtNode } from '../../dht/dht-node.ts';
+import type { DhtNode } from '../../dht/dht-node-contract.ts';
 import type { Timers } from '../../runtime/timers.ts';
 import { type MemoryRoom, PLENTY_OF_ROOM } from '../../runtime/memory/memory-room.ts';
 import { DIAL_TIMEOUT_MS } from '../limits.ts';

@@ -3,7 +3,7 @@ import { peerIdFromMultihash } from '@libp2p/peer-id';
 import { decode as decodeMultihash } from 'multiformats/hashes/digest';
 
 import type { NamedPeer } from '../../dht/wire/dht-message.ts';
-import type { DhtNode } from '../../dht/dht-node.ts';
+import type { DhtNode } from '../../dht/dht-node-contract.ts';
 import { MAX_MESSAGE_BYTES } from '../../dht/limits.ts';
 import { createMessageSplitter } from '../../dht/wire/message-splitter.ts';
 import { latestConnection } from '../connections/latest-connection.ts';

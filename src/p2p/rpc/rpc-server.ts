@@ -1,6 +1,6 @@
 import type { Connection, Stream, StreamHandler } from '@libp2p/interface';
 
-import type { DhtNode } from '../../dht/dht-node.ts';
+import type { DhtNode } from '../../dht/dht-node-contract.ts';
 import { MAX_MESSAGE_BYTES } from '../../dht/limits.ts';
 import { createMessageReader } from '../../dht/wire/message-reader.ts';
 import { concat } from '../../dht/wire/protocol-buffers.ts';

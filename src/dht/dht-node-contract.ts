@@ -1,0 +1,129 @@
+import type { Logger } from '../observe/log.ts';
+import type { LookupOptions, Peer } from '../routing/router.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Timers } from '../runtime/timers.ts';
+import type { LookupNetwork, LookupObserver, Provider } from './lookup/provider-lookups.ts';
+import type { CrawlNetwork } from './peers/crawler.ts';
+import type { PeerGate } from './peers/peer-book-contract.ts';
+import type { PeerLife } from './peers/peer-states.ts';
+import type { ReproviderObserver } from './provide/reprovider.ts';
+import type { NamedPeer } from './wire/dht-message.ts';
+
+/** How a node of the DHT reaches the others. Peers are named by their ID in hex. */
+export interface DhtNetwork extends LookupNetwork, CrawlNetwork {
+  /**
+   * Sends the peer messages that have no answer, each with its length in front, or none at all, and resolves when it
+   * has taken them. Rejects when it does not say so in time.
+   */
+  deliver(peer: NamedPeer, messages: Uint8Array): Promise<void>;
+  /** Sends a notice with its length in front to a peer that understands them; rejects when it cannot be sent. */
+  notify(peer: NamedPeer, notice: Uint8Array): Promise<void>;
+  /** The peer has been heard: what is known of it not answering is of the past. */
+  heard(name: string): void;
+  /** Tries to connect to a peer that counts as gone and that somebody names, in the background and not often: it may have come back. */
+  probe(peer: NamedPeer): void;
+  /** The connection to the peer is about to end, which is not a loss. `isOurs`: this node is to end it. */
+  part(name: string, isOurs: boolean): void;
+  /** Ends the connections to a peer that has left or does not answer, and leaves it alone until it comes by itself. */
+  drop(name: string): void;
+}
+
+/** Gets what a node does, for metrics. */
+export interface DhtObserver extends LookupObserver, ReproviderObserver {}
+
+/** What createDhtNode needs. */
+export interface DhtNodeDeps {
+  /** This node's ID: the multihash of its public key. */
+  readonly self: Uint8Array;
+  /** The multiaddrs in binary at which others reach this node now. */
+  readonly addresses: () => readonly Uint8Array[];
+  readonly network: DhtNetwork;
+  readonly gate: PeerGate;
+  /** See ProviderLookupsDeps. */
+  readonly toProvider: (peer: NamedPeer) => Provider | undefined;
+  /** Called for a member that connects, or answers again: what was held against it is of the past. May repeat itself. */
+  readonly onReturned?: (name: string) => void;
+  readonly observer?: DhtObserver;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  /** A number from 0 up to, not including, 1. Default Math.random. */
+  readonly random?: () => number;
+}
+
+/** What a peer that connects tells. */
+export interface PeerFacts {
+  /** Multiaddrs in binary. */
+  readonly addresses: readonly Uint8Array[];
+  /** True if it understands notices. */
+  readonly takesNotices: boolean;
+}
+
+/** Figures of a node at this moment. */
+export interface DhtStats {
+  readonly records: number;
+  /** Content that anybody provides, as far as this node was told. */
+  readonly recordedKeys: number;
+  readonly refusedRecords: number;
+  /** Keys that this node provides. */
+  readonly providedKeys: number;
+  /** Records that wait to be sent. */
+  readonly waitingRecords: number;
+  /** Other nodes that it knows, connected or not. */
+  readonly knownPeers: number;
+  /** Each in one state only: one that is connected and does not answer is dead. */
+  readonly peers: { readonly connected: number; readonly suspect: number; readonly dead: number };
+}
+
+/** One node's part in the DHT, without the connections. */
+export interface DhtNode extends AsyncDisposable {
+  /** Takes a message of the DHT's protocol, see RpcHandler. */
+  answer(from: Uint8Array, message: Uint8Array): Uint8Array | undefined;
+  /** Takes a notice without its length. Throws MessageError when it makes no sense. */
+  notice(from: Uint8Array, message: Uint8Array): void;
+  /** A peer that speaks the protocol is connected; also when it says something new of itself. */
+  connected(id: Uint8Array, facts: PeerFacts): void;
+  /** The peer has come back on another connection while this node still had one from before: it may have lost all that it knew. */
+  replaced(id: Uint8Array): void;
+  /** The last connection to the peer has ended. */
+  disconnected(id: Uint8Array): void;
+  /** The peer cannot be dialled. */
+  unreachable(id: Uint8Array): void;
+  /** The peer is no member any more: nothing that it said counts. */
+  dismissed(id: Uint8Array): void;
+  /** True while a member that speaks the protocol is connected, by its name. */
+  isMemberConnected(name: string): boolean;
+  /**
+   * Ends connections to `count` peers that are needed least, those that are ending already among them, after telling them:
+   * they stay known, and neither end dials the other until it is needed. Where it has to begin with any, it takes `step` more.
+   * Returns how many it has begun with.
+   */
+  makeRoom(count: number, step?: number): number;
+  /** True for a peer that has parted from this node, or this node from it, a while ago at most, and that is not connected. */
+  hasParted(name: string): boolean;
+  /** Asks the gate again about everybody: who is a member has changed. */
+  reconsider(): void;
+  /** See Router. */
+  lookup(key: string, options: LookupOptions): AsyncGenerator<Peer, void, undefined>;
+  /** See Router. */
+  isUnsettled(): boolean;
+  /** See Reprovider.provide. */
+  provide(keys: readonly string[], signal?: AbortSignal): Promise<void>;
+  /** Stops providing the keys, and tells those who hold their records. */
+  withdraw(keys: readonly string[]): void;
+  /** The peers that this node's records name as providers of the key. */
+  recorded(key: string): readonly string[];
+  /** True if this node's records name the peer. */
+  isProvider(name: string): boolean;
+  stats(): DhtStats;
+  /** How the peer is, as far as this node knows, and for how many ms that has been so. */
+  lifeOf(name: string): { readonly life: PeerLife; readonly forMs: number | undefined };
+}
+
+/** Settings of createDhtNode. */
+export interface DhtNodeOptions {
+  /** Provider records that it holds at most. Default MAX_PROVIDER_RECORDS. */
+  readonly maxRecords?: number;
+  /** Connections that it has at most. Default: no more than it needs. */
+  readonly maxConnections?: number;
+}

@@ -1,0 +1,31 @@
+import type { Clock } from '../../runtime/clock.ts';
+
+/** After a loss a node asks so much later who is there: the peer may be back elsewhere by then, and others hear of that first. */
+const SEARCH_AFTER_LOSS_MS = 4000;
+
+/** What createLossSearch needs. */
+export interface LossSearchDeps {
+  /** Asks others who is there. */
+  readonly search: () => void;
+  readonly clock: Pick<Clock, 'sleep'>;
+  /** A number from 0 up to, not including, 1. */
+  readonly random: () => number;
+  /** Ends the wait. */
+  readonly signal: AbortSignal;
+}
+
+/** Returns what is called after each loss: it searches once for all that are lost together, when not all nodes are busy with that. */
+export function createLossSearch({ search, clock, random, signal }: LossSearchDeps): () => void {
+  let isPending = false;
+  return () => {
+    if (isPending) return;
+    isPending = true;
+    clock
+      .sleep(SEARCH_AFTER_LOSS_MS * (1 - random() / 2), signal)
+      .then(() => {
+        isPending = false;
+        search();
+      })
+      .catch(() => {});
+  };
+}

@@ -1,0 +1,33 @@
+import type { PeerState } from './peer-states.ts';
+
+/** All that is known of a peer, but for what the table of peers and who deals with connections need for themselves. */
+export interface PeerRecord {
+  /** Its ID in hex: how peers are named within this room. */
+  readonly name: string;
+  /** Its ID: the multihash of its public key. */
+  readonly id: Uint8Array;
+  /** True while it speaks the protocol on a connection. */
+  readonly isPresent: boolean;
+  readonly state: PeerState;
+  /** When it got into its state. */
+  readonly sinceMs: number;
+  /** When something last happened to it, or was said of it by itself. */
+  readonly heardMs: number;
+  /** The addresses that it gives of itself, multiaddrs in binary; undefined: none, or not kept. */
+  readonly claimed: readonly Uint8Array[] | undefined;
+  /** What it can do, as it said on the connection that it has. */
+  readonly capabilities: PeerCapabilities;
+  /** When something was last asked on its connection, or sent, by either end. */
+  readonly usedMs: number;
+  /** When one of the two ends last said that it needs the room of the connection; -Infinity: never. */
+  readonly partedMs: number;
+}
+
+/** What a peer says that it can do. */
+export interface PeerCapabilities {
+  /** It understands notices. */
+  readonly notices: boolean;
+}
+
+/** What a peer that says nothing can do. */
+export const NO_CAPABILITIES: PeerCapabilities = { notices: false };
