@@ -149,18 +149,22 @@ async function configureFor(target: string): Promise<void> {
 }
 
 /**
- * Does what a finding says. With a port its note is a command line for it, in which the port is left open. So it is without
- * one on a machine that has a kubelet, where a chart may have mapped the port.
+ * Does what a finding says. With a port its note is a command line for it, in which the port is left open. On a machine that
+ * has a kubelet the port is left open in other commands, too: a chart may have mapped it.
  */
 async function mend(finding: Finding | undefined, port?: number): Promise<void> {
   if (finding === undefined) throw new Error('There is nothing to mend');
-  const text = JSON.stringify(finding.mend);
-  if (port !== undefined || text.includes('<port>')) {
-    expect(text).toContain('spegel configure --mirror-targets ');
-    await configureFor(`http://127.0.0.1:${port ?? MIRROR_PORTS.registry}`);
+  if (port !== undefined) {
+    expect(JSON.stringify(finding.mend)).toContain('spegel configure --mirror-targets ');
+    await configureFor(`http://127.0.0.1:${port}`);
     return;
   }
-  await applyMend(finding, {
+  const isAboutPort = (step: Finding['mend'][number]) =>
+    step.do === 'note' && step.text.startsWith('<port> is ');
+  const steps = finding.mend.filter((step) => !isAboutPort(step));
+  const done = JSON.stringify(steps).replaceAll('<port>', String(MIRROR_PORTS.registry));
+  const filledIn: Finding = { ...finding, mend: JSON.parse(done) as Finding['mend'] };
+  await applyMend(filledIn, {
     restartContainerd: async () => node().containerd.restart(),
     spegel: async (args) => void (await runCommand([node().mirror.binary, ...args])),
   });
