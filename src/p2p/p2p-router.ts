@@ -272,7 +272,7 @@ export async function createP2pRouter(deps: P2pRouterDeps, options: P2pRouterOpt
   ) => {
     const lastContactMs = peerConnections.lastContactMs(id);
     if (!connected) return lastContactMs === undefined ? undefined : Math.max(0, Date.now() - lastContactMs);
-    // The heartbeat, or that of others, asks each connected peer every few seconds: it does not answer since then.
+    // A failure detector, this node’s or that of others, asks each connected peer every few seconds: it does not answer since then.
     return life === 'dead' ? forMs : 0;
   };
   const liveState = (peer: StoredPeer): PeerState => {

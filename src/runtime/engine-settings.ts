@@ -3,7 +3,7 @@
  * they start, from the environment alone. The image and the systemd unit have them; values that a user has set are left.
  */
 export const ENGINE_SETTINGS: Readonly<Record<string, string>> = {
-  // Else compiled code that was not used for a few seconds is thrown away, and made again for the next heartbeat. What
+  // Else compiled code that was not used for a few seconds is thrown away, and made again for the next probe. What
   // such code refers to is kept with it, some MiB in all.
   BUN_JSC_forceCodeBlockLiveness: '1',
   // What the first compiler makes is fast enough: bytes are moved by native code, and the ciphers of connections are that or

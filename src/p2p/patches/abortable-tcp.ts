@@ -22,7 +22,7 @@ const KEEP_ALIVE = { keepAliveInitialDelay: TCP_KEEP_ALIVE_MS };
 export function abortableTcp(timeoutMs = TCP_TIMEOUT_MS): (components: TCPComponents) => Transport {
   const create = tcp({
     // The package ends connections that were quiet for two minutes. Here nobody talks to those whom others watch; the
-    // heartbeat finds out who is gone, and of peers that it does not look after the kernel does.
+    // failure detector finds out which peers are gone, and of peers that it does not look after the kernel does.
     inboundSocketInactivityTimeout: 0,
     outboundSocketInactivityTimeout: 0,
     listenOpts: KEEP_ALIVE,

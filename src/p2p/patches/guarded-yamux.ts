@@ -47,7 +47,7 @@ interface UntoldStream {
 export function guardedYamux(): () => StreamMuxerFactory {
   spareWindowUpdates();
   const create = yamux({
-    // The heartbeat finds out who is there, at a fraction of what libp2p's pings cost.
+    // The failure detector finds out which peers are there, at a fraction of what libp2p's pings cost.
     enableKeepAlive: false,
     maxInboundStreams: MAX_STREAMS_PER_CONNECTION,
     streamOptions: { maxReadBufferLength: 2 * MAX_FRAME_BYTES },
