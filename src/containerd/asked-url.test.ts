@@ -1,5 +1,6 @@
 import { expect, test } from 'bun:test';
-import { InvalidAskedUrlError, isSameHost, parseAskedUrl } from './asked-url.ts';
+import { isSameHost, parseAskedUrl } from './asked-url.ts';
+import { InvalidGoUrlError } from './go-url.ts';
 
 /** What the ConfigureHosts of containerd 2.3.4 asks for a name of a host and override_path; undefined: it refuses the file. */
 const CASES: ReadonlyArray<readonly [name: string, overridePath: boolean, asked: string | undefined]> = [
@@ -93,6 +94,33 @@ const CASES: ReadonlyArray<readonly [name: string, overridePath: boolean, asked:
   ['m:30020..%zzhttps://', false, undefined],
   ['http://\\', true, undefined],
   ['m:30020"http://.', false, undefined],
+  // Addresses in brackets.
+  ['http://[::1]', true, 'http://[::1]'],
+  ['http://[::1%25eth0]:5', true, 'http://[::1%eth0]:5'],
+  ['http://[::1%25%20a]', true, 'http://[::1% a]'],
+  ['http://[::1%25%25]', true, 'http://[::1%%]'],
+  ['http://[::ffff:1.2.3.4]', true, 'http://[::ffff:1.2.3.4]'],
+  ['http://[::1%eth0]', true, undefined],
+  ['http://[::1%25]', true, undefined],
+  ['http://[::1%25 a]', true, undefined],
+  ['http://[::1%25%zz]', true, undefined],
+  ['http://[1.2.3.4]', true, undefined],
+  ['http://[x]', true, undefined],
+  ['http://[]', true, undefined],
+  ['http://[1::2::3]', true, undefined],
+  ['http://[::01234]', true, undefined],
+  ['http://[::1.2.3.04]', true, undefined],
+  ['http://[::1]x', true, undefined],
+  ['http://[::1]:%31', true, undefined],
+  ['http://a]', true, 'http://a]'],
+  ['http://a[::1]', true, undefined],
+  ['http://u[@a', true, undefined],
+  ['http://a:1@b:c@d:2', true, 'http://d:2'],
+  ['http://%C3%A4', true, 'http://\u00e4'],
+  ['http://a%25', true, 'http://a%'],
+  ['http://%41', true, undefined],
+  ['http://a:1:2', true, undefined],
+  ['ftp://a:1:2', true, 'https://ftp:/a:1:2'],
 ];
 
 test.each(CASES)(
@@ -104,10 +132,10 @@ test.each(CASES)(
 
 function read(name: string, override: boolean): string | undefined {
   try {
-    const { scheme, host, path } = parseAskedUrl(name, override);
+    const { scheme, host, path } = parseAskedUrl(name, override, { major: 2, minor: 3 });
     return `${scheme}://${host}${path}`;
   } catch (error) {
-    if (!(error instanceof InvalidAskedUrlError)) throw error;
+    if (!(error instanceof InvalidGoUrlError)) throw error;
     return undefined;
   }
 }

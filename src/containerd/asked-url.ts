@@ -1,50 +1,39 @@
 import { posix } from 'node:path';
+import { type ContainerdVersion, isAtLeast } from './containerd-version.ts';
+import { InvalidGoUrlError, parseGoUrl } from './go-url.ts';
 
 /** Where containerd sends requests to a host of a hosts.toml. */
 export interface AskedUrl {
   readonly scheme: string;
+  /** With the port if there is one. */
   readonly host: string;
   /** What comes before the path of the distribution API; `/v2` in general. */
   readonly path: string;
 }
 
-/** Thrown by parseAskedUrl; the message says what is wrong and quotes nothing, because the URL may have a password in it. */
-export class InvalidAskedUrlError extends Error {
-  override readonly name = 'InvalidAskedUrlError';
-  readonly code = 'INVALID_ASKED_URL';
-}
+/** Built with Go 1.26, and so were all later ones. */
+const STRICT: ContainerdVersion = { major: 2, minor: 3 };
 
 /**
- * Reads the name of a `[host]` table, or a `server`, as containerd does (parseHostConfig in core/remotes/docker/config, with
- * url.Parse of Go's net/url), or throws InvalidAskedUrlError: containerd takes no notice of the whole file then. What has no
+ * Reads the name of a `[host]` table, or a `server`, as that version of containerd does (parseHostConfig in
+ * core/remotes/docker/config), or throws InvalidGoUrlError: containerd takes no notice of the whole file then. What has no
  * scheme is HTTPS. `/v2` is added unless it is there or `override_path` is true.
  */
-export function parseAskedUrl(text: string, overridePath: boolean): AskedUrl {
-  const whole = text.startsWith('http') ? text : `https://${text}`;
-  refuse(
-    Array.from(whole).some((character) => character < ' ' || character === '\u{7f}'),
-    'it has a control character',
-  );
-  const [beforeFragment = '', ...fragment] = whole.split('#');
-  const [, name, ofScheme] = /^([a-z][a-z\d+.-]*):(.*)$/is.exec(beforeFragment) ?? [];
-  const scheme = (name ?? '').toLowerCase();
-  const [rest = ''] = (ofScheme ?? beforeFragment).split('?', 1);
-  checkEscapes(fragment.join('#'));
-  // Without `//` there is no host, and containerd asks nothing that exists.
-  if (!rest.startsWith('//')) return { scheme, host: '', path: '' };
-  const [, authority = '', written = ''] = /^\/\/([^/]*)(.*)$/s.exec(rest) ?? [];
-  const at = authority.lastIndexOf('@');
-  refuse(
-    at !== -1 && !/^[\w.~!$&'()*+,;=:%@-]*$/.test(authority.slice(0, at)),
-    'its user or password has a character that has to be escaped',
-  );
-  checkEscapes(authority.slice(0, Math.max(0, at)));
-  const host = authority.slice(at + 1);
-  checkHost(host);
-  checkEscapes(written);
-  if (written === '') return { scheme, host, path: overridePath ? '' : '/v2' };
-  const path = posix.normalize(written).replace(/(.)\/+$/, '$1');
-  return { scheme, host, path: overridePath || path.endsWith('/v2') ? path : `${path}/v2` };
+export function parseAskedUrl(name: string, overridesPath: boolean, version: ContainerdVersion): AskedUrl {
+  const whole = name.startsWith('http') ? name : `https://${name}`;
+  const hasStrictColons = isAtLeast(version, STRICT.major, STRICT.minor);
+  const { scheme, host, path } = parseGoUrl(whole, { hasStrictColons });
+  return { scheme, host, path: askedPath(path, overridesPath) };
+}
+
+/** As parseAskedUrl, with the path as it was written; undefined for what no version of containerd takes. */
+export function readHostUrl(name: string): AskedUrl | undefined {
+  try {
+    return parseAskedUrl(name, true, STRICT);
+  } catch (error) {
+    if (!(error instanceof InvalidGoUrlError)) throw error;
+    return undefined;
+  }
 }
 
 /** True if two names of hosts lead to the same one, wherever containerd asks it: the API is below `/v2` or below the root. */
@@ -53,36 +42,16 @@ export function isSameHost(left: string, right: string): boolean {
   return place !== undefined && place === placeOf(right);
 }
 
-function placeOf(text: string): string | undefined {
-  try {
-    const { scheme, host, path } = parseAskedUrl(text, true);
-    const withoutPort = host.toLowerCase().replace(scheme === 'https' ? /:443$/ : /:80$/, '');
-    return `${scheme}://${withoutPort}${path.replace(/\/v2$/, '').replace(/^\/$/, '')}`;
-  } catch (error) {
-    if (!(error instanceof InvalidAskedUrlError)) throw error;
-    return undefined;
-  }
+function placeOf(name: string): string | undefined {
+  const url = readHostUrl(name);
+  if (url === undefined) return undefined;
+  const { scheme, host, path } = url;
+  const withoutPort = host.toLowerCase().replace(scheme === 'https' ? /:443$/ : /:80$/, '');
+  return `${scheme}://${withoutPort}${path.replace(/\/v2$/, '').replace(/^\/$/, '')}`;
 }
 
-function checkHost(host: string): void {
-  const isBracketed = host.startsWith('[');
-  refuse(isBracketed ? !host.includes(']') : host.includes('['), 'a bracket of its address is missing');
-  // Go takes it since 1.26 for no host, before that for one that nothing has.
-  refuse(!isBracketed && host.split(':').length > 2, 'its address needs brackets');
-  const port = isBracketed ? host.slice(host.lastIndexOf(']') + 1) : /:[^:]*$/.exec(host)?.[0];
-  refuse(port !== undefined && !/^(?::\d*)?$/.test(port), 'its port is not a number');
-  // Of ASCII nothing may be escaped there but the percent sign before a zone.
-  const others = host.replaceAll(/[\w.~!$&'()*+,;=:[\]<>"-]|%25|%[89a-f][\da-f]/gi, '');
-  refuse(
-    Array.from(others).some((character) => character < '\u{80}'),
-    'its host has a character that no host has',
-  );
-}
-
-function checkEscapes(text: string): void {
-  refuse(/%(?![\da-f]{2})/i.test(text), 'it has a percent sign without two digits after it');
-}
-
-function refuse(isWrong: boolean, what: string): void {
-  if (isWrong) throw new InvalidAskedUrlError(what);
+function askedPath(path: string, overridesPath: boolean): string {
+  if (path === '') return overridesPath ? '' : '/v2';
+  const clean = posix.normalize(path).replace(/(?<=.)\/$/, '');
+  return clean.endsWith('/v2') || overridesPath ? clean : `${clean}/v2`;
 }

@@ -5,7 +5,7 @@ import { fullPluginName, migrateCriPlugin, renameVersion1Plugins } from './confi
 import { FILE_SCHEMA, findWrongTypes, foldKeys, PLUGIN_SCHEMAS, type WrongType } from './config-schema.ts';
 import { configVersionOf, type ContainerdVersion, isAtLeast } from './containerd-version.ts';
 import { BadGlobError, expandGoGlob } from './go-glob.ts';
-import { findUnreadToml } from './toml-dialect.ts';
+import { findUnreadToml, formatUnreadToml, scanToml } from './toml-scan.ts';
 import {
   copyOf,
   InvalidTomlError,
@@ -163,11 +163,10 @@ export async function readEffectiveConfig(
 }
 
 function parseConfigFile(text: string, file: string, { major }: ContainerdVersion): TomlTree {
-  const unread = findUnreadToml(text, major);
-  if (unread === undefined) return parseTomlTree(text, file);
-  throw new InvalidTomlError(
-    `line ${unread.line}: ${unread.what}, which containerd ${major}.x does not take`,
-  );
+  const tree = parseTomlTree(text, file);
+  const unread = findUnreadToml(scanToml(text), major);
+  if (unread === undefined) return tree;
+  throw new InvalidTomlError(`line ${unread.line}: ${formatUnreadToml(unread, major)}`);
 }
 
 function refusalOf({ leaf, why }: WrongType): ConfigRefusal {

@@ -1,10 +1,12 @@
-import { posix } from 'node:path';
-import { type ContainerdVersion, isAtLeast } from './containerd-version.ts';
-import { parseGoUrl } from './go-url.ts';
+import { parseAskedUrl } from './asked-url.ts';
+import type { ContainerdVersion } from './containerd-version.ts';
+import { findHostsProblem } from './find-hosts-problem.ts';
 import type { FolderCertificates } from './host-folder.ts';
-import { findHostsProblem, type HostsProblem } from './hosts-problem.ts';
+import type { HostsProblem } from './hosts-problem.ts';
 import { isTable, settingOf } from './hosts-settings.ts';
-import { type HostSettings, parseHostsToml } from './hosts-toml.ts';
+import { type HostSettings, type HostsTomlHost, type ParsedHostsToml, parseHostsToml } from './hosts-toml.ts';
+import { capabilitiesOf, hasDialTimeout } from './setting-fault.ts';
+import { findLine, scanToml } from './toml-scan.ts';
 
 /** One host that containerd asks for an image. */
 export interface AskedHost {
@@ -30,61 +32,100 @@ export interface AskedHost {
 
 /** What containerd makes of a registry's folder. */
 export interface HostsReading {
-  /** Why it goes on as if there was no hosts.toml. */
+  /** Why it goes on as if there was no hosts.toml, or crashes. */
   readonly problem: HostsProblem | undefined;
+  /** Hosts that it does not ask because of how they are written. */
+  readonly passedOver: ReadonlyArray<HostsProblem & { readonly url: string }>;
   /** True: the `*.crt` and `*.cert` files of the folder count, as they do without a hosts.toml. */
   readonly usesCertificates: boolean;
-  /** In the order in which they are asked; the registry is the last. */
+  /** What the file says of the server; undefined: containerd derives it from the registry. */
+  readonly server: string | undefined;
+  /** In the order in which they are asked; the registry is the last. None if containerd crashes. */
   readonly hosts: readonly AskedHost[];
 }
 
+/** What decides how a folder is read, beside its hosts.toml. */
+export interface HostsReadingOptions {
+  /** What stands before the first slash of an image's name, also where the folder is `_default`; undefined: any. */
+  readonly registry: string | undefined;
+  readonly version: ContainerdVersion;
+  /** Of the folder, as file names. */
+  readonly certificates: FolderCertificates;
+}
+
 /**
- * Reads a hosts.toml as that version of containerd does (ConfigureHosts in core/remotes/docker/config). `registry` is what
- * stands before the first slash of an image's name, also where the folder is `_default`. An undefined or empty text is a
- * folder without the file. Never throws.
+ * Reads a hosts.toml as that version of containerd does (ConfigureHosts in core/remotes/docker/config). An undefined or
+ * empty text is a folder without the file. Never throws.
  */
 export function readAsContainerd(
   text: string | undefined,
-  {
-    registry,
-    version,
-    certificates,
-  }: {
-    readonly registry: string;
-    readonly version: ContainerdVersion;
-    /** Of the folder, as file names. */
-    readonly certificates: FolderCertificates;
-  },
+  { registry, version, certificates }: HostsReadingOptions,
 ): HostsReading {
   const problem = text === undefined || text === '' ? undefined : findHostsProblem(text, version);
   if (text === undefined || text === '' || problem !== undefined) {
     const { ca, client } = certificates;
     const settings = { ...(ca.length > 0 && { ca }), ...(client.length > 0 && { client }) };
-    return { problem, usesCertificates: true, hosts: [serverHost(undefined, settings, registry, version)] };
+    const isCrash = problem?.effect === 'crashes';
+    const hosts = isCrash ? [] : [serverHost(undefined, settings, registry, version)];
+    return { problem, passedOver: [], usesCertificates: !isCrash, server: undefined, hosts };
   }
-  const { root, hosts, askedBy2x } = parseHostsToml(text);
-  const server = settingOf(root, 'server', version);
+  const parsed = parseHostsToml(text);
+  const { root, hosts, askedBy2x } = parsed;
+  const { major } = version;
+  const asked = major < 2 ? hosts : askedBy2x;
+  const said = settingOf(root, 'server', version);
+  const server = typeof said === 'string' && said !== '' ? said : undefined;
   return {
     problem: undefined,
+    passedOver: passedOverIn(text, parsed, { asked, major }),
     usesCertificates: false,
-    hosts: [
-      ...(version.major < 2 ? hosts : askedBy2x).map(({ url, settings }) =>
-        askedHost(url, url, settings, version),
-      ),
-      serverHost(typeof server === 'string' ? server : undefined, root, registry, version),
-    ],
+    server,
+    hosts: [...asked.map((host) => readHost(host, version)), serverHost(server, root, registry, version)],
   };
+}
+
+/** How containerd asks a host of a file that it takes. Throws InvalidGoUrlError for a URL with which it does not take it. */
+export function readHost(
+  { url, settings }: Pick<HostsTomlHost, 'url' | 'settings'>,
+  version: ContainerdVersion,
+): AskedHost {
+  return askedHost(url, url, settings, version);
+}
+
+function passedOverIn(
+  text: string,
+  { root, hosts }: ParsedHostsToml,
+  { asked, major }: { readonly asked: readonly HostsTomlHost[]; readonly major: number },
+): HostsReading['passedOver'] {
+  const otherNames = Object.entries(root).flatMap(([name, table]) =>
+    name.toLowerCase() === 'host' && isTable(table)
+      ? Object.keys(table).map((url) => [name, url] as const)
+      : [],
+  );
+  const written = [...hosts.map(({ url }) => ['host', url] as const), ...otherNames];
+  const scan = scanToml(text);
+  return written
+    .filter(([, url]) => url !== '' && !asked.some((host) => host.url === url))
+    .map(([name, url]) => {
+      const how =
+        name === 'host'
+          ? 'have a line [host."URL"] of their own'
+          : 'are in a table named host, in small letters';
+      const why = `containerd ${major}.x asks only hosts that ${how}`;
+      const key = [name, url];
+      return { effect: 'passes-over', line: findLine(scan, key), key, why, url };
+    });
 }
 
 function serverHost(
   server: string | undefined,
   settings: HostSettings,
-  registry: string,
+  registry: string | undefined,
   version: ContainerdVersion,
 ): AskedHost {
   const asked = askedHost(undefined, server ?? '', settings, version);
-  if (asked.host !== '') return asked;
-  const capabilities = capabilitiesOf({}, version);
+  if (asked.host !== '' || registry === undefined) return asked;
+  const capabilities = capabilitiesOf(version);
   const derived = { ...asked, path: '/v2', capabilities };
   if (registry === 'docker.io') {
     return withFallback({ ...derived, scheme: 'https', host: 'registry-1.docker.io' }, settings, version);
@@ -107,17 +148,17 @@ function askedHost(
   version: ContainerdVersion,
 ): AskedHost {
   const read = (key: string) => settingOf(settings, key, version);
-  const url = name === '' ? undefined : parseGoUrl(name.startsWith('http') ? name : `https://${name}`);
+  const url = name === '' ? undefined : parseAskedUrl(name, read('override_path') === true, version);
   const header = read('header');
-  const timeout = isAtLeast(version, 2, 1) ? read('dial_timeout') : undefined;
+  const timeout = hasDialTimeout(version) ? read('dial_timeout') : undefined;
   return withFallback(
     {
       table,
       scheme: url?.scheme ?? '',
       host: url?.host ?? '',
-      path: url === undefined ? '' : pathOf(url.path, read('override_path') === true),
+      path: url?.path ?? '',
       fallsBackToHttp: false,
-      capabilities: capabilitiesOf(settings, version),
+      capabilities: namedCapabilities(settings, version),
       header: isTable(header)
         ? Object.fromEntries(Object.entries(header).map(([key, value]) => [key, listOf(value)]))
         : {},
@@ -141,14 +182,8 @@ function withFallback(asked: AskedHost, settings: HostSettings, version: Contain
   return falls ? { ...asked, scheme: 'https', fallsBackToHttp: true } : asked;
 }
 
-function pathOf(path: string, overridesPath: boolean): string {
-  if (path === '') return overridesPath ? '' : '/v2';
-  const clean = posix.normalize(path).replace(/(?<=.)\/$/, '');
-  return clean.endsWith('/v2') || overridesPath ? clean : `${clean}/v2`;
-}
-
-function capabilitiesOf(settings: HostSettings, version: ContainerdVersion): readonly string[] {
-  const all = ['pull', 'resolve', 'push', ...(version.major < 2 ? [] : ['referrers'])];
+function namedCapabilities(settings: HostSettings, version: ContainerdVersion): readonly string[] {
+  const all = capabilitiesOf(version);
   const names = listOf(settingOf(settings, 'capabilities', version)).map((name) => name.toLowerCase());
   return names.length === 0 ? all : all.filter((name) => names.includes(name));
 }

@@ -57,14 +57,18 @@ export function parseHostsToml(text: string): ParsedHostsToml {
   const isText = server === undefined || typeof server === 'string';
   if (!isText) throw new InvalidHostsTomlError('server is no text');
   if (!isTable(host)) throw new InvalidHostsTomlError('host is no table');
-  const headers = scanToml(text).headers.flatMap(({ path: [first, url] }) =>
-    first === 'host' && url !== undefined && url !== '' ? [url] : [],
+  const { headers: allHeaders, keys: allKeys } = scanToml(text);
+  const headers = allHeaders.flatMap(({ path: [first, url], isArray }) =>
+    first === 'host' && url !== undefined && url !== '' && !isArray ? [url] : [],
   );
   // The keys of an object are in their order, but for those that are numbers.
   const keys = Object.keys(host);
+  // containerd 1.x sorts hosts by the line of their table, and inline tables have none (getSortedHosts).
+  const isInline = (url: string) =>
+    allKeys.some(({ path }) => path.length === 2 && path[0] === 'host' && path[1] === url);
   const inOrder = keys.every((url) => headers.includes(url))
     ? Array.from(new Set(headers))
-    : inlineFirst(text, keys);
+    : [...keys.filter((url) => isInline(url)), ...keys.filter((url) => !isInline(url))];
   const hosts = inOrder.map((url): HostsTomlHost => {
     const table = host[url];
     if (!isTable(table)) throw new InvalidHostsTomlError(`host ${quoteShort(url)} is no table`);
@@ -75,13 +79,6 @@ export function parseHostsToml(text: string): ParsedHostsToml {
     .flatMap((url) => hosts.find((host) => host.url === url) ?? []);
   const hasHostTable = host !== EMPTY;
   return { server: server === '' ? undefined : server, settings, hosts, root, askedBy2x, hasHostTable };
-}
-
-/** containerd 1.x sorts hosts by the line of their table, and inline tables have none (getSortedHosts). */
-function inlineFirst(text: string, urls: readonly string[]): readonly string[] {
-  const isInline = (url: string) =>
-    new RegExp(`(?:^|[\\s{,"'])${RegExp.escape(url)}["']?\\s*=\\s*\\{`, 'm').test(text);
-  return [...urls.filter((url) => isInline(url)), ...urls.filter((url) => !isInline(url))];
 }
 
 /** Parses a hosts.toml as TOML or throws InvalidHostsTomlError. */

@@ -143,7 +143,7 @@ describe('planConfiguration()', () => {
     ['capabilities = "pull"\n', 'line 1: capabilities: it has to be a list of texts'],
     [
       '[host."https://a"]\ncapabilities = ["pul"]\n',
-      `line 2: host.'https://a'.capabilities: no capability is named "pul"`,
+      `line 2: host.'https://a'.capabilities: containerd 2.3 knows no capability "pul", only pull, resolve, push and referrers`,
     ],
     [
       '[host."https://a"]\ndial_timeout = 200\n',
@@ -156,7 +156,7 @@ describe('planConfiguration()', () => {
     ['[host."https://a"]\ndial_timeout = "1d"\n', 'has a unit that containerd does not know'],
     [
       '[host."https://a:port"]\n',
-      "line 1: host.'https://a:port': containerd cannot use the URL: its port is no number",
+      "line 1: host.'https://a:port': containerd cannot use the URL: its port is not a number",
     ],
     ['server = "https://a b"\n', 'line 1: server: containerd cannot use the URL'],
     ['ca = 1\n', 'line 1: ca: it has to be a file name'],
@@ -166,13 +166,19 @@ describe('planConfiguration()', () => {
     ['header = "Basic c2VjcmV0"\n', 'line 1: header: it has to be a table'],
     ['[host."https://a"]\nSkip_Verify = 1\n', "line 2: host.'https://a'.Skip_Verify"],
     ['[host]\n"https://a" = { client = 1 }\n', "line 2: host.'https://a'.client"],
-    ['\uFEFFserver = "https://a"\n', 'line 1: the file begins with a byte order mark'],
+    [
+      '\uFEFFserver = "https://a"\n',
+      'line 1: a byte order mark, which containerd 2.x does not take: save the file without it',
+    ],
     [
       'x = 1\nfuture = { a = 1,\n  b = 2 }\n',
-      'line 2: containerd 2.x takes no line break in an inline table',
+      'line 2: an inline table of more than one line, which containerd 2.x does not take',
     ],
-    ['future = { a = 1, }\n', 'line 1: containerd takes no comma before the }'],
-    ['ca = "\\x41"\n', 'line 1: containerd takes no \\x'],
+    [
+      'future = { a = 1, }\n',
+      'line 1: a comma at the end of an inline table, which containerd 2.x does not take',
+    ],
+    ['ca = "\\x41"\n', 'line 1: the escape \\x, which containerd 2.x does not take'],
   ])(
     'planConfiguration() throws for what containerd does not take, and nothing is written: %p',
     async (text, message) => {

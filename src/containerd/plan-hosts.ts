@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { findHostsProblem } from './find-hosts-problem.ts';
 import {
   DEFAULT_FOLDER,
   type FolderCertificates,
@@ -16,7 +17,7 @@ import {
   hostsConfigFailure,
 } from './hosts-config.ts';
 import { mergeHosts } from './hosts-merge.ts';
-import { findHostsProblem, formatHostsProblem } from './hosts-problem.ts';
+import { formatHostsProblem } from './hosts-problem.ts';
 import { isTable, settingOf } from './hosts-settings.ts';
 import {
   type ExistingHostsToml,
@@ -41,8 +42,8 @@ const DIAL_TIMEOUT = '200ms';
 const FILE_MODE = 0o644;
 /** With a password in it only containerd, which is root, may read it. */
 const SECRET_FILE_MODE = 0o600;
-/** Which containerd will read a file is not known here. The newest one takes the least. */
-const STRICTEST = { major: 2, minor: 3 };
+/** Which containerd will read a file is not known here. What the newest one takes is kept, in tables as 1.x asked it. */
+const NEWEST = { major: 2, minor: 3 };
 const NO_CERTIFICATES: FolderCertificates = { ca: [], client: [] };
 
 /**
@@ -163,7 +164,7 @@ async function readCertificates(
 
 /** Throws for what containerd refuses: it would take it for absent, and after a run of ours the mirror with it. */
 function parseExisting({ path, text }: ExistingHostsToml): ParsedHostsToml {
-  const problem = findHostsProblem(text, STRICTEST, { isStrict: true });
+  const problem = findHostsProblem(text, NEWEST, { asTables: true });
   if (problem === undefined) return parseHostsToml(text);
   throw new HostsConfigError(
     `Cannot use ${path}: ${formatHostsProblem(problem)}. Correct it or move it away; nothing was changed`,

@@ -1,5 +1,5 @@
+import { readHostUrl } from './asked-url.ts';
 import { DEFAULT_FOLDER } from './host-folder.ts';
-import { parseGoUrl } from './go-url.ts';
 
 const DEFAULT_PORTS: Readonly<Record<string, string>> = { http: '80', https: '443' };
 /** The name and the registry behind it. */
@@ -14,21 +14,16 @@ export function isRegistryItself(
   { registry, server }: { readonly registry: string; readonly server: string | undefined },
 ): boolean {
   const names = registry === DEFAULT_FOLDER ? [] : registry === 'docker.io' ? DOCKER_HUB : [registry];
-  const host = parse(url);
-  if (host === undefined || host.authority === '') return false;
-  const own = names.flatMap((name) => [parse(`http://${name}`), parse(`https://${name}`)]);
-  return [...own, server === undefined ? undefined : parse(server)].some(
-    (other) => other?.authority === host.authority,
-  );
+  const host = authorityOf(url);
+  if (host === undefined || host === '') return false;
+  const own = names.flatMap((name) => [authorityOf(`http://${name}`), authorityOf(`https://${name}`)]);
+  return [...own, server === undefined ? undefined : authorityOf(server)].includes(host);
 }
 
 /** Host and port, without the port that the scheme has anyway; undefined for what is no URL. */
-function parse(text: string): { readonly authority: string } | undefined {
-  try {
-    const { scheme, host } = parseGoUrl(text.startsWith('http') ? text : `https://${text}`);
-    const defaultPort = new RegExp(`:0*${DEFAULT_PORTS[scheme] ?? ''}$`);
-    return { authority: host.toLowerCase().replace(defaultPort, '') };
-  } catch {
-    return undefined;
-  }
+function authorityOf(name: string): string | undefined {
+  const url = readHostUrl(name);
+  if (url === undefined) return undefined;
+  const defaultPort = new RegExp(`:0*${DEFAULT_PORTS[url.scheme] ?? ''}$`);
+  return url.host.toLowerCase().replace(defaultPort, '');
 }

@@ -14,19 +14,23 @@ async function check(
 ) {
   await using folder = await createHostFolder({ [`${CERTS}/a.io/hosts.toml`]: text, ...files });
   const { host } = folder;
-  const known = major === undefined ? undefined : { major, minor: 0 };
+  const known = major === undefined ? undefined : { major, minor: major < 2 ? 7 : 0 };
   return await checkHostSections(
     { host, view: await viewHost(host) },
     {
       configPath: CERTS,
-      folders: await readHostsFolders(host, CERTS, { major: 2, minor: 3, ...known }),
+      folders: await readHostsFolders(
+        host,
+        CERTS,
+        { major: 2, minor: 3, ...known },
+        { isVersionKnown: known !== undefined },
+      ),
       targets: ['http://127.0.0.1:30020', 'http://127.0.0.1:30021'],
       mirroredRegistries: [],
       defaultTarget: 'http://127.0.0.1:5000',
       nodeAddresses: [],
       distribution: DISTRIBUTIONS.plain,
     },
-    known,
   );
 }
 
@@ -99,6 +103,18 @@ describe('checkHostSections()', () => {
     ]);
     const inline = "[host]\n'http://[fd00::1]:30020' = {}\n";
     expect((await check(inline, { major: 1 })).findings).toEqual([]);
+  });
+
+  test('does not take for granted that a containerd of 1.x cannot read an address, where its version is a guess', async () => {
+    const text = "[host.'http://[fd00::1]:30020']\nca = 'absent.crt'\n";
+    await using folder = await createHostFolder({ [`${CERTS}/a.io/hosts.toml`]: text });
+    const read = async (isVersionKnown: boolean) => {
+      const old = { major: 1, minor: 7 };
+      const [found] = await readHostsFolders(folder.host, CERTS, old, { isVersionKnown });
+      return [found?.problem?.only1x, found?.reading?.hosts[0]?.host];
+    };
+    expect(await read(true)).toEqual(['bracket', 'a.io']);
+    expect(await read(false)).toEqual([undefined, '[fd00::1]:30020']);
   });
 
   test('does not miss a certificate where it cannot look', async () => {

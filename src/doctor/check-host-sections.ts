@@ -1,42 +1,35 @@
-import { isSameHost, parseAskedUrl } from '../containerd/asked-url.ts';
-import type { ContainerdVersion } from '../containerd/containerd-version.ts';
-import type { HostSettings } from '../containerd/hosts-toml.ts';
+import type { AskedHost } from '../containerd/hosts-reading.ts';
 import type { HostsFolder } from '../containerd/read-hosts-folders.ts';
 import { findKeyLine } from '../containerd/toml-lines.ts';
-import { parseTableHeader } from '../containerd/toml-tree.ts';
 import type { HostRoot } from '../runtime/host-root.ts';
-import { configureStep, effectiveFolders, type HostsFacts, mirrorTargets } from './check-hosts.ts';
+import { effectiveFolders } from './check-hosts.ts';
+import { configureStep } from './configure-step.ts';
 import type { Finding, Findings } from './finding.ts';
 import type { HostView } from './host-view.ts';
+import { type HostsFacts, isOneOf, mirrorTargets } from './mirror-targets.ts';
 import { readTargetTls, TargetTlsError } from './target-tls.ts';
 
 /** Finds sections of hosts.toml files with which containerd does not ask the mirror, or cannot pull at all. */
 export async function checkHostSections(
   node: { readonly host: HostRoot; readonly view: HostView },
   facts: HostsFacts,
-  version: ContainerdVersion | undefined,
 ): Promise<Findings> {
   const targets = mirrorTargets(facts);
   const findings: Finding[] = [];
   const unknown: string[] = [];
   for (const folder of effectiveFolders(facts.folders)) {
-    const { hosts, path, registry, problem, passedOver } = folder;
-    if (hosts === undefined) continue;
-    const brackets = version !== undefined && version.major < 2 ? checkBrackets(folder) : [];
-    if (brackets.length > 0) {
-      // What else is in the file does not matter: containerd does not get to it.
-      findings.push(...brackets);
-      continue;
-    }
+    const { path, registry, problem, reading } = folder;
+    if (problem?.only1x === 'bracket') findings.push(unreadableAddress(folder, problem.line));
     // The look at the folders says so.
-    if (problem !== undefined) continue;
-    const own = hosts.hosts.filter(({ url }) => targets.some((target) => isSameHost(target, url)));
-    const reasons = own.map(({ url, settings }) => ({
-      url,
-      why: unusableBecause(url, settings, passedOver),
-    }));
+    if (reading === undefined || problem !== undefined) continue;
+    const reasons = [
+      ...reading.passedOver.map(({ url, why }) => ({ url, why })),
+      ...reading.hosts.flatMap((host) =>
+        host.table === undefined ? [] : [{ url: host.table, why: unusableBecause(host) }],
+      ),
+    ].filter(({ url }) => isOneOf(url, targets));
     // One target that containerd can use is enough.
-    if (own.length > 0 && reasons.every(({ why }) => why !== undefined)) {
+    if (reasons.length > 0 && reasons.every(({ why }) => why !== undefined)) {
       findings.push({
         id: 'hosts-mirror-unusable',
         severity: 'error',
@@ -45,49 +38,38 @@ export async function checkHostSections(
         mend: configureStep(facts, facts.configPath),
       });
     }
-    const certificates = await checkCertificates(node, folder);
+    const certificates = await checkCertificates(node, folder, reading.hosts);
     findings.push(...certificates.findings);
     unknown.push(...certificates.unknown);
   }
   return { findings, unknown };
 }
 
-/** The TOML parser of containerd 1.x takes no bracket in the name of a section, quotes or not (go-toml 1, lexInsideTableKey). */
-function checkBrackets({ path, registry, text = '' }: HostsFolder): Finding[] {
-  const lines = text.split(/\r?\n/);
-  const seen = lines.flatMap((line, index) =>
-    parseTableHeader(line)?.some((key) => /[[\]]/.test(key)) === true
-      ? [`${path}:${index + 1}: ${line.trim()}`]
-      : [],
-  );
-  if (seen.length === 0) return [];
-  return [
-    {
-      id: 'hosts-ipv6-unreadable',
-      severity: 'error',
-      what: `containerd 1.x cannot read a hosts.toml with an IPv6 address in the name of a section: it goes on as if that of ${registry} was not there`,
-      seen,
-      mend: [
-        {
-          do: 'note',
-          text: "write a host name instead of the address, for the mirror with --mirror-targets of configure: localhost if it listens on the host itself, else a name that the node's /etc/hosts has for its address; or use containerd 2.x",
-        },
-      ],
-    },
-  ];
+function unreadableAddress({ path, registry, text = '' }: HostsFolder, line = 1): Finding {
+  return {
+    id: 'hosts-ipv6-unreadable',
+    severity: 'error',
+    what: `containerd 1.x cannot read a hosts.toml with an IPv6 address in the name of a section: it goes on as if that of ${registry} was not there`,
+    seen: [`${path}:${line}: ${text.split('\n')[line - 1]?.trim() ?? ''}`],
+    mend: [
+      {
+        do: 'note',
+        text: "write a host name instead of the address, for the mirror with --mirror-targets of configure: localhost if it listens on the host itself, else a name that the node's /etc/hosts has for its address; or use containerd 2.x",
+      },
+    ],
+  };
 }
 
 async function checkCertificates(
   node: { readonly host: HostRoot; readonly view: HostView },
-  folder: HostsFolder,
+  { path, registry, text = '' }: HostsFolder,
+  hosts: readonly AskedHost[],
 ): Promise<Findings> {
-  const { hosts, path, registry, text = '' } = folder;
-  const sections = hosts === undefined ? [] : [hosts, ...hosts.hosts];
   const seen = new Set<string>();
   const unknown = new Set<string>();
-  for (const { settings } of sections) {
+  for (const host of hosts) {
     try {
-      await readTargetTls(node, path, settings);
+      await readTargetTls(node, path, host);
     } catch (error) {
       if (!(error instanceof TargetTlsError)) throw error;
       (error.code === 'UNSEEN' ? unknown : seen).add(error.message);
@@ -110,16 +92,8 @@ async function checkCertificates(
 }
 
 /** Capabilities do not matter: as long as any host may be pulled from, containerd asks all of them for content (dockerFetcher.Fetch). */
-function unusableBecause(
-  url: string,
-  { override_path: overridePath }: HostSettings,
-  passedOver: readonly string[],
-): string | undefined {
-  if (passedOver.includes(url)) {
-    return `containerd 2.x asks only hosts that are written as such a line of their own`;
-  }
-  const { path } = parseAskedUrl(url, overridePath === true);
+function unusableBecause({ path }: AskedHost): string | undefined {
   if (path === '/v2') return undefined;
-  if (overridePath === true) return 'override_path is true: the mirror is asked without /v2';
+  if (path === '') return 'override_path is true: the mirror is asked without /v2';
   return `the mirror is asked at ${path} instead of /v2`;
 }

@@ -2,14 +2,9 @@ import { describe, expect, test } from 'bun:test';
 import { seal } from '../containerd/hosts-toml-seal.ts';
 import { readHostsFolders } from '../containerd/read-hosts-folders.ts';
 import { createHostFolder } from '../runtime/testing/host-folder.ts';
-import {
-  checkEarlierFolders,
-  checkHosts,
-  type HostsFacts,
-  isTargetAssumed,
-  mirrorTargets,
-} from './check-hosts.ts';
+import { checkEarlierFolders, checkHosts } from './check-hosts.ts';
 import { type DistributionId, DISTRIBUTIONS } from './distribution.ts';
+import { type HostsFacts, isTargetAssumed, mirrorTargets } from './mirror-targets.ts';
 
 const CERTS = '/etc/containerd/certs.d';
 const OURS = seal("[host.'http://127.0.0.1:30020']\ncapabilities = ['pull', 'resolve']\n");
@@ -202,11 +197,38 @@ describe('checkHosts()', () => {
     ],
     ['a byte order mark', { 'a.io/hosts.toml': `\u{feff}${STATIC}` }, ['hosts-invalid']],
     ['an unknown capability', { 'a.io/hosts.toml': `${STATIC}capabilities = ["pul"]\n` }, ['hosts-invalid']],
+    [
+      'hosts that are no tables, of which containerd 2.x cannot read a flag',
+      { 'a.io/hosts.toml': `[host]\nx.header.a = "1"\nx.skip_verify = true\n` },
+      ['hosts-crash'],
+    ],
+    [
+      'a server in capitals that is the mirror',
+      { 'a.io/hosts.toml': 'SERVER = "http://127.0.0.1:30020"\n' },
+      ['hosts-without-mirror'],
+    ],
     ['a flag as text', { 'a.io/hosts.toml': `skip_verify = "true"\n${STATIC}` }, ['hosts-invalid']],
     ['a URL that is none', { 'a.io/hosts.toml': `server = "https://a b"\n${STATIC}` }, ['hosts-invalid']],
   ])('finds, beside ours for all, of %s', async (_what, files, ids) => {
     const { findings } = checkHosts(await factsOf({ '_default/hosts.toml': OURS, ...files }));
     expect(findings.map(({ id }) => id)).toEqual(ids);
+  });
+
+  test('finds that containerd 1.x ignores a file without hosts, whose folder hides the one for all all the same', async () => {
+    const files = { '_default/hosts.toml': OURS, 'a.io/hosts.toml': THEIRS };
+    const entries = Object.entries(files).map(([name, text]) => [`${CERTS}/${name}`, text] as const);
+    await using folder = await createHostFolder(Object.fromEntries(entries));
+    const old = { major: 1, minor: 7 };
+    const check = async (isVersionKnown: boolean) => {
+      const folders = await readHostsFolders(folder.host, CERTS, old, { isVersionKnown });
+      const { findings } = checkHosts({ ...(await factsOf({})), folders });
+      return findings.map(({ id, severity }) => [id, severity]);
+    };
+    expect(await check(true)).toEqual([
+      ['hosts-invalid', 'warning'],
+      ['hosts-without-mirror', 'error'],
+    ]);
+    expect(await check(false)).toEqual([['hosts-without-mirror', 'error']]);
   });
 
   test('finds a file in place of the folder for all', async () => {
@@ -219,7 +241,9 @@ describe('checkHosts()', () => {
     expect(findings.map(({ id, seen }) => [id, seen])).toEqual([
       [
         'hosts-invalid',
-        [`${CERTS}/_default/hosts.toml: line 1: a byte order mark, which containerd 2.x does not take`],
+        [
+          `${CERTS}/_default/hosts.toml: line 1: a byte order mark, which containerd 2.x does not take: save the file without it`,
+        ],
       ],
     ]);
   });

@@ -1,4 +1,5 @@
 import { isSameHost } from '../containerd/asked-url.ts';
+import type { AskedHost } from '../containerd/hosts-reading.ts';
 import type { HostsFolder } from '../containerd/read-hosts-folders.ts';
 import type { HostRoot } from '../runtime/host-root.ts';
 import type { Finding, Findings } from './finding.ts';
@@ -45,7 +46,7 @@ export async function checkTargets(
       continue;
     }
     const isTls = url.protocol === 'https:';
-    const isWritten = sectionsOf(folders).some(({ url }) => isSameHost(url, target));
+    const isWritten = writtenIn(folders).some(({ table = '' }) => isSameHost(table, target));
     const endpoint = `${url.hostname}:${url.port || (isTls ? '443' : '80')}`;
     try {
       const askable = {
@@ -72,28 +73,26 @@ async function tlsOf(
   target: string,
 ): Promise<TargetTls> {
   const system = await readSystemCa(node.host);
-  for (const { path, hosts } of folders) {
-    const section = hosts?.hosts.find(({ url }) => isSameHost(url, target));
-    if (section === undefined) continue;
-    const tls = await readTargetTls(node, path, section.settings);
+  for (const { path, written } of folders) {
+    const host = written.find(({ table = '' }) => isSameHost(table, target));
+    if (host === undefined) continue;
+    const tls = await readTargetTls(node, path, host);
     return { ...tls, ca: system === undefined ? tls.ca : [system, ...tls.ca] };
   }
   return { ca: system === undefined ? [] : [system], client: undefined, skipVerify: false };
 }
 
-function sectionsOf(folders: readonly HostsFolder[]) {
-  return folders.flatMap(({ hosts }) => hosts?.hosts ?? []);
+function writtenIn(folders: readonly HostsFolder[]): readonly AskedHost[] {
+  return folders.flatMap(({ written }) => written);
 }
 
 /** What containerd sends to the target, by the first hosts.toml that has it. */
 function authorizationOf(folders: readonly HostsFolder[], target: string): string | undefined {
-  const header = sectionsOf(folders).find(({ url }) => isSameHost(url, target))?.settings['header'];
-  const entries: ReadonlyArray<readonly [string, unknown]> =
-    typeof header === 'object' && header !== null ? Object.entries(header) : [];
-  const value = entries.find(([name]) => name.toLowerCase() === 'authorization')?.[1];
-  const text: unknown = Array.isArray(value) ? value[0] : value;
+  const host = writtenIn(folders).find(({ table = '' }) => isSameHost(table, target));
+  const entries = Object.entries(host?.header ?? {});
+  const [text] = entries.find(([name]) => name.toLowerCase() === 'authorization')?.[1] ?? [];
   // What no header can have is not sent.
-  return typeof text === 'string' && /^[\x20-\x7e]+$/.test(text) ? text : undefined;
+  return text !== undefined && /^[\x20-\x7e]+$/.test(text) ? text : undefined;
 }
 
 function refused(target: string, authorization: string | undefined, isKubernetes: boolean): Finding {

@@ -7,18 +7,13 @@ import { hostPath, type HostRoot } from '../runtime/host-root.ts';
 import { isPermissionError } from '../runtime/permission-error.ts';
 import { checkConfig, splitConfigPath } from './check-config.ts';
 import { checkHostSections } from './check-host-sections.ts';
-import {
-  checkEarlierFolders,
-  checkHosts,
-  type HostsFacts,
-  isTargetAssumed,
-  mirrorTargets,
-} from './check-hosts.ts';
+import { checkEarlierFolders, checkHosts } from './check-hosts.ts';
 import { checkProcess } from './check-process.ts';
 import { findContainerdProcess } from './containerd-process.ts';
 import { type Distribution, type DistributionId, distributionOf } from './distribution.ts';
 import { type Findings, joinFindings } from './finding.ts';
 import { type HostView, viewHost } from './host-view.ts';
+import { type HostsFacts, isTargetAssumed, mirrorTargets } from './mirror-targets.ts';
 
 /** What was told of the node's files. Paths are the host's; undefined: what the distribution has. */
 export interface FilesOptions {
@@ -78,7 +73,8 @@ export async function examineFiles(
   const configPath = options.registryConfigPath ?? distribution.registryConfigPath;
   const version = known ?? (await guessVersion(host, configFile));
 
-  const seen = await readHosts(host, view, { path: configPath, version });
+  const isVersionKnown = known !== undefined;
+  const seen = await readHosts(host, view, { path: configPath, version, isVersionKnown });
   const hosts: HostsFacts = {
     configPath,
     folders: seen.folders,
@@ -89,7 +85,14 @@ export async function examineFiles(
     distribution,
   };
   const targets = mirrorTargets(hosts);
-  const config = await examineConfig(host, view, { configFile, version, distribution, socket, hosts });
+  const config = await examineConfig(host, view, {
+    configFile,
+    version,
+    isVersionKnown,
+    distribution,
+    socket,
+    hosts,
+  });
   const { configFiles } = config;
   const running =
     process === undefined
@@ -100,14 +103,14 @@ export async function examineFiles(
       config,
       running,
       seen.isSeen
-        ? joinFindings(checkHosts(hosts), await checkHostSections({ host, view }, hosts, known))
+        ? joinFindings(checkHosts(hosts), await checkHostSections({ host, view }, hosts))
         : { findings: [], unknown: seen.unknown },
       config.earlier,
     ),
     distribution,
     socket,
     version,
-    isVersionKnown: known !== undefined,
+    isVersionKnown,
     isVisible: config.isSeen || seen.isSeen,
     isProcessSeen: process !== undefined,
     isProcessForbidden: found === 'forbidden',
@@ -124,13 +127,14 @@ const none: Findings = { findings: [], unknown: [] };
 interface ConfigQuestion {
   readonly configFile: string;
   readonly version: ContainerdVersion;
+  readonly isVersionKnown: boolean;
   readonly distribution: Distribution;
   readonly socket: string;
   readonly hosts: HostsFacts;
 }
 
 async function examineConfig(host: HostRoot, view: HostView, question: ConfigQuestion) {
-  const { configFile, version, distribution, socket, hosts } = question;
+  const { configFile, version, isVersionKnown, distribution, socket, hosts } = question;
   const read = await readEffectiveConfig(host, configFile, version);
   const configFiles = Array.from(read.files.keys());
   const forbidden = read.problems.filter(({ isForbidden }) => isForbidden).map(({ file }) => file);
@@ -179,7 +183,8 @@ async function examineConfig(host: HostRoot, view: HostView, question: ConfigQue
   const ownIndex = settings.usesTransferService ? -1 : listed.indexOf(registryConfigPath);
   const earlier = [];
   for (const path of listed.slice(0, Math.max(0, ownIndex))) {
-    earlier.push({ configPath: path, folders: (await readHosts(host, view, { path, version })).folders });
+    const { folders } = await readHosts(host, view, { path, version, isVersionKnown });
+    earlier.push({ configPath: path, folders });
   }
   return {
     findings,
@@ -199,7 +204,11 @@ function systemPath(path: string): string {
 async function readHosts(
   host: HostRoot,
   view: HostView,
-  { path, version }: { readonly path: string; readonly version: ContainerdVersion },
+  {
+    path,
+    version,
+    isVersionKnown,
+  }: { readonly path: string; readonly version: ContainerdVersion; readonly isVersionKnown: boolean },
 ): Promise<{
   readonly folders: readonly HostsFolder[];
   readonly isSeen: boolean;
@@ -210,7 +219,8 @@ async function readHosts(
     return { folders: [], isSeen: false, unknown };
   }
   try {
-    return { folders: await readHostsFolders(host, path, version), isSeen: true, unknown: [] };
+    const folders = await readHostsFolders(host, path, version, { isVersionKnown });
+    return { folders, isSeen: true, unknown: [] };
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     const unknown = isPermissionError(error)

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'bun:test';
+import { readHost } from '../containerd/hosts-reading.ts';
 import type { HostSettings } from '../containerd/hosts-toml.ts';
 import { createHostFolder } from '../runtime/testing/host-folder.ts';
 import { viewHost } from './host-view.ts';
@@ -6,6 +7,9 @@ import { readSystemCa, readTargetTls } from './target-tls.ts';
 
 const FILE = '/certs/a.io/hosts.toml';
 const FILES = { '/certs/a.io/ca.crt': 'CA', '/certs/a.io/c.pem': 'CLIENT', '/keys/c.key': 'KEY' };
+/** With these settings of a host. */
+const askedWith = (settings: HostSettings) =>
+  readHost({ url: 'https://a', settings }, { major: 2, minor: 3 });
 const NONE = { ca: [], client: undefined, skipVerify: false };
 
 describe('readTargetTls()', () => {
@@ -28,7 +32,7 @@ describe('readTargetTls()', () => {
   ])('reads %s', async (_what, settings, expected) => {
     await using folder = await createHostFolder(FILES);
     const { host } = folder;
-    expect(await readTargetTls({ host, view: await viewHost(host) }, FILE, settings)).toEqual(
+    expect(await readTargetTls({ host, view: await viewHost(host) }, FILE, askedWith(settings))).toEqual(
       expected as never,
     );
   });
@@ -37,11 +41,16 @@ describe('readTargetTls()', () => {
     ['a file that is not there', { ca: 'b.crt' }, 'TARGET_TLS', 'there is no /certs/a.io/b.crt'],
     ['a file that cannot be seen', { ca: '/etc/b.crt' }, 'UNSEEN', '/etc/b.crt cannot be seen'],
     ['a folder', { ca: '/certs/a.io' }, 'TARGET_TLS', 'cannot be read'],
-    ['a number', { ca: 1n }, 'TARGET_TLS', 'no file name'],
+    [
+      'a second pair whose key is not there',
+      { CLIENT: ['c.pem', ['c.pem', 'c.key']] },
+      'TARGET_TLS',
+      'there is no /certs/a.io/c.key',
+    ],
   ])('refuses %s', async (_what, settings, code, message) => {
     await using folder = await createHostFolder(FILES);
     const { host } = folder;
-    const refused = readTargetTls({ host, view: await viewHost(host) }, FILE, settings);
+    const refused = readTargetTls({ host, view: await viewHost(host) }, FILE, askedWith(settings));
     expect(await refused.catch((error: unknown) => error)).toMatchObject({
       code,
       message: expect.stringContaining(message),

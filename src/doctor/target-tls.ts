@@ -1,5 +1,5 @@
 import { dirname, isAbsolute } from 'node:path';
-import type { HostSettings } from '../containerd/hosts-toml.ts';
+import type { AskedHost } from '../containerd/hosts-reading.ts';
 import { type HostRoot, hostPath } from '../runtime/host-root.ts';
 import type { HostView } from './host-view.ts';
 
@@ -11,7 +11,7 @@ export interface TargetTls {
   readonly skipVerify: boolean;
 }
 
-/** A hosts.toml names a certificate that cannot be read, or settings that are none. */
+/** A hosts.toml names a certificate that cannot be read. */
 export class TargetTlsError extends Error {
   override readonly name = 'TargetTlsError';
   readonly code: 'TARGET_TLS' | 'UNSEEN';
@@ -34,18 +34,15 @@ const SYSTEM_FILES = [
 ];
 
 /**
- * Reads what a host's section says of TLS (`ca`, `client`, `skip_verify` in containerd's docs/hosts.md); paths are relative
- * to the hosts.toml. Throws TargetTlsError.
+ * Reads the certificates with which containerd asks a host; their paths are relative to the hosts.toml. Of several for the
+ * client the first one is given. Throws TargetTlsError.
  */
 export async function readTargetTls(
   { host, view }: { readonly host: HostRoot; readonly view: HostView },
   hostsFile: string,
-  { ca = [], client = [], skip_verify: skipVerify = false }: HostSettings,
+  { ca, client, skipVerify }: Pick<AskedHost, 'ca' | 'client' | 'skipVerify'>,
 ): Promise<TargetTls> {
-  const read = async (name: unknown): Promise<string> => {
-    if (typeof name !== 'string') {
-      throw new TargetTlsError('TARGET_TLS', `${hostsFile}: ca or client is no file name`);
-    }
+  const read = async (name: string): Promise<string> => {
     const path = isAbsolute(name) ? name : hostPath(dirname(hostsFile), name);
     const text = await host.readText(path).catch((error: unknown) => {
       const reason = error instanceof Error ? error.message : String(error);
@@ -57,17 +54,14 @@ export async function readTargetTls(
     if (await view.sees(path)) throw new TargetTlsError('TARGET_TLS', `${hostsFile}: there is no ${path}`);
     throw new TargetTlsError('UNSEEN', `${hostsFile}: ${path} cannot be seen from here`);
   };
-  const authorities = await Promise.all((Array.isArray(ca) ? ca : [ca]).map(read));
-  const [first] = (Array.isArray(client) ? client : [client]) as readonly unknown[];
-  const [certificate, key] = (Array.isArray(first) ? first : [first]) as readonly unknown[];
-  return {
-    ca: authorities,
-    client:
-      certificate === undefined
-        ? undefined
-        : { certificate: await read(certificate), key: await read(key ?? certificate) },
-    skipVerify: skipVerify === true,
-  };
+  const authorities = await Promise.all(ca.map(read));
+  const clients = await Promise.all(
+    client.map(async ([certificate, key]) => ({
+      certificate: await read(certificate),
+      key: await read(key),
+    })),
+  );
+  return { ca: authorities, client: clients[0], skipVerify };
 }
 
 /** The authorities of the node as PEM, undefined if it has no file of them where Go programs look. */

@@ -1,10 +1,12 @@
 import { expect, test } from 'bun:test';
-import { InvalidHostsTomlError, parseHostsToml } from './hosts-toml.ts';
-import { judgeHostsToml } from './judge-hosts-toml.ts';
+import type { ContainerdVersion } from './containerd-version.ts';
+import { findHostsProblem } from './find-hosts-problem.ts';
+import { formatHostsProblem } from './hosts-problem.ts';
+import { readAsContainerd } from './hosts-reading.ts';
 
 /**
- * How many hosts the ConfigureHosts of containerd 1.7.28 and 2.3.4 asks before the registry itself; 0 also where it takes no notice
- * of the file.
+ * How many hosts the ConfigureHosts of containerd 1.7.28 and 2.3.4 asks before the registry itself, with those that it asks twice; 0
+ * also where it takes no notice of the file.
  */
 const CASES: ReadonlyArray<readonly [text: string, old: number, asNew: number]> = [
   ['[host."http://m:1"]\n', 1, 1],
@@ -72,7 +74,7 @@ const CASES: ReadonlyArray<readonly [text: string, old: number, asNew: number]> 
   ['[ host . "http://m:1" ] # x\n', 1, 1],
   ["[host.'http://m:1']\n", 1, 1],
   ['["host"."http://m:1"]\n', 1, 1],
-  ['[host."http://m:1"]\n[host."http://n:1"]\n[host."http://m:1".header]\nx="y"\n', 2, 2],
+  ['[host."http://m:1"]\n[host."http://n:1"]\n[host."http://m:1".header]\nx="y"\n', 2, 3],
   ['[host."http://m:1"]\n[host."http://m:1"]\n', 0, 0],
   ['[host."http://m:1"]\nca = 1\n', 0, 0],
   ['[host."http://m:1"]\nca = [1]\n', 0, 0],
@@ -148,51 +150,110 @@ for (const [version, column] of [
   [{ major: 2, minor: 3 }, 2],
 ] as const) {
   test.each(CASES.map((row) => [row[0], row[column]] as const))(
-    `judgeHostsToml() has containerd ${version.major}.${version.minor} ask of %j %d`,
+    `readAsContainerd() has containerd ${version.major}.${version.minor} ask of %j %d`,
     (text, asked) => {
       expect(askedOf(text, version)).toBe(asked);
     },
   );
 }
 
-function askedOf(text: string, version: { readonly major: number; readonly minor: number }): number {
-  try {
-    const { hosts, ...root } = parseHostsToml(text);
-    const { problem, passedOver } = judgeHostsToml(text, { ...root, hosts }, version);
-    return problem === undefined ? hosts.length - passedOver.length : 0;
-  } catch (error) {
-    if (!(error instanceof InvalidHostsTomlError)) throw error;
-    return 0;
-  }
+function askedOf(text: string, version: ContainerdVersion): number {
+  const certificates = { ca: [], client: [] };
+  const { problem, hosts } = readAsContainerd(text, { registry: 'reg.example', version, certificates });
+  // The last one is the registry.
+  expect(hosts.at(-1)?.table).toBeUndefined();
+  expect(problem === undefined || hosts.length === 1).toBe(true);
+  return hosts.length - 1;
 }
 
 const MIRROR = '[host."http://127.0.0.1:30020"]\n';
+const OLD = { major: 1, minor: 7 };
+const NEW = { major: 2, minor: 3 };
+
+function problemOf(text: string, version: ContainerdVersion): string | undefined {
+  const problem = findHostsProblem(text, version);
+  return problem === undefined ? undefined : formatHostsProblem(problem);
+}
 
 test.each([
   [
     `${MIRROR}dial_timeout = "200"\n`,
-    'line 2: dial_timeout = "200" is not a duration with its unit, such as "200ms"',
+    `line 2: host.'http://127.0.0.1:30020'.dial_timeout: "200" has no unit; write for example "200ms"`,
   ],
-  [`\u{feff}${MIRROR}`, 'line 1: a byte order mark, which containerd 2.x does not take'],
+  [
+    `\u{feff}${MIRROR}`,
+    'line 1: a byte order mark, which containerd 2.x does not take: save the file without it',
+  ],
   [
     `${MIRROR}\nheader = { x = "secret", }\n`,
-    'line 3: a comma at the end of an inline table, which containerd 2.x does not take',
+    'line 3: a comma at the end of an inline table, which containerd 2.x does not take: remove it',
   ],
   [
     `${MIRROR}[host."http://u:secret@a b"]\n`,
-    'line 2: the URL cannot be read: its host has a character that no host has',
+    "line 2: host.'http://(not shown)@a b': containerd cannot use the URL: its host has a character that no host has",
   ],
-  [`server = "http://a:secret"\n`, 'line 1: the URL cannot be read: its port is not a number'],
-  [`${MIRROR}header = { x = 1 }\n`, 'line 2: header has a value that is neither a text nor a list of texts'],
-])('judgeHostsToml() says of %j where and what, and no secret', (text, problem) => {
-  expect(judgeHostsToml(text, parseHostsToml(text), { major: 2, minor: 3 }).problem).toBe(problem);
+  [`server = "http://a:secret"\n`, 'line 1: server: containerd cannot use the URL: its port is not a number'],
+  [
+    `${MIRROR}header = { x = 1 }\n`,
+    "line 2: host.'http://127.0.0.1:30020'.header.x: it has to be a text or a list of texts",
+  ],
+  [
+    `[host]\n'http://m'.header.x = "1"\n'http://m'.skip_verify = "no"\n`,
+    `line 3: host.'http://m'.skip_verify: containerd 2.x crashes with this: give the host a table of its own, [host."URL"]`,
+  ],
+])('findHostsProblem() says of %j where and what, and no secret', (text, problem) => {
+  expect(problemOf(text, NEW)).toBe(problem);
 });
 
 test.each([
   [2, 0, `${MIRROR}dial_timeout = 1\n`, undefined],
-  [2, 1, `${MIRROR}dial_timeout = 1\n`, 'line 2: dial_timeout is not a text such as "200ms"'],
-  [2, 1, `${MIRROR}capabilities = ["referrers"]\n`, 'line 2: containerd 2.1 knows no capability "referrers"'],
+  [
+    2,
+    1,
+    `${MIRROR}dial_timeout = 1\n`,
+    `line 2: host.'http://127.0.0.1:30020'.dial_timeout: it has to be a text, for example "200ms"`,
+  ],
+  [
+    2,
+    1,
+    `${MIRROR}capabilities = ["referrers"]\n`,
+    `line 2: host.'http://127.0.0.1:30020'.capabilities: containerd 2.1 knows no capability "referrers", only pull, resolve and push`,
+  ],
   [2, 2, `${MIRROR}capabilities = ["referrers"]\n`, undefined],
-])('judgeHostsToml() of %d.%d says of %j %p', (major, minor, text, problem) => {
-  expect(judgeHostsToml(text, parseHostsToml(text), { major, minor }).problem).toBe(problem);
+  [2, 2, '[host."http://fd00::1:5000"]\n', undefined],
+  [
+    2,
+    3,
+    '[host."http://fd00::1:5000"]\n',
+    "line 1: host.'http://fd00::1:5000': containerd cannot use the URL: its host has more than one colon; an IPv6 address needs brackets",
+  ],
+  [
+    1,
+    7,
+    'server = "https://a"\n',
+    'containerd 1.x takes no file without a [host] table: add one, or remove the file',
+  ],
+  [
+    1,
+    7,
+    "\n[host.'http://[fd00::1]:5']\n",
+    'line 2: containerd 1.x takes no bracket in the name of a table: write a host name for the address',
+  ],
+])('findHostsProblem() of %d.%d says of %j %p', (major, minor, text, problem) => {
+  expect(problemOf(text, { major, minor })).toBe(problem);
+});
+
+test('readAsContainerd() names the hosts that containerd passes over, with their lines', () => {
+  const text = '[host."http://a"]\n[host]\n"http://b" = {}\n[Host."http://c"]\n';
+  const passedOver = (version: ContainerdVersion) =>
+    readAsContainerd(text, {
+      registry: undefined,
+      version,
+      certificates: { ca: [], client: [] },
+    }).passedOver.map(({ url, line, why }) => [url, line, why]);
+  expect(passedOver(NEW)).toEqual([
+    ['http://b', 3, 'containerd 2.x asks only hosts that have a line [host."URL"] of their own'],
+    ['http://c', 4, 'containerd 2.x asks only hosts that are in a table named host, in small letters'],
+  ]);
+  expect(passedOver(OLD).map(([url]) => url)).toEqual(['http://c']);
 });
