@@ -1,5 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { planConfiguration } from '../src/containerd/hosts-configure.ts';
@@ -15,6 +14,8 @@ import {
 } from '../src/containerd/hosts-trees.fixture.ts';
 import { parseHostsToml } from '../src/containerd/hosts-toml.ts';
 import { writeHosts } from '../src/containerd/write-hosts.ts';
+import { differenceOfReading } from './hosts-table/difference-of-reading.ts';
+import { makeCertificates } from './hosts-table/make-certificates.ts';
 import { SPECIAL_TEXTS } from './hosts-table/special-texts.ts';
 import {
   askContainerd,
@@ -22,7 +23,8 @@ import {
   formatContainerdHost,
 } from './hosts-table/containerd-answers.ts';
 
-const USAGE = `Compares what containerd's own code asks a registry before configure, after it and after cleanup, over generated folders.
+const USAGE = `Compares what containerd's own code makes of generated folders with what configure and doctor read in them, and what it asks a
+registry before configure, after it and after cleanup.
   scripts/hosts-table/build FOLDER                          build containerd's code, needs Go
   bun scripts/hosts-table.ts --programs FOLDER              compare
     --trees N    folders to generate (10000)
@@ -118,6 +120,8 @@ function check(
   const count = (what: string) => {
     counts[`${version} ${what}`] = (counts[`${version} ${what}`] ?? 0) + 1;
   };
+  const different = differenceOfReading(tree, version, before);
+  if (different !== undefined) fail(different);
   if (JSON.stringify(plain(before)) !== JSON.stringify(plain(restored))) fail('cleanup did not restore it');
   const isCrash = before.failure.startsWith('panic: ');
   const isRefused = before.problem !== '';
@@ -160,7 +164,7 @@ function check(
     if (after.failure === '' && !isRefused) fail('it can be pulled from after');
     return;
   }
-  const [left, right] = [registryLines(before), registryLines(after)];
+  const [left, right] = [registryLines(withRealServer(before)), registryLines(after)];
   if (version === '2.3' && keys.length > 0) {
     // We write hosts as tables: 1.x asked them before, so 2.x asks them now.
     count('has hosts that are no tables');
@@ -188,6 +192,16 @@ function check(
   }
   count('compared');
   if (JSON.stringify(left) !== JSON.stringify(right)) fail('the registry is asked in another way');
+}
+
+/** configure writes the registry behind docker.io in place of that name, which has none. */
+function withRealServer(answer: ContainerdAnswer): ContainerdAnswer {
+  const server = answer.hosts?.at(-1);
+  if (answer.hosts === null || server === undefined) return answer;
+  const url = server.url
+    .replace(/^https:\/\/docker\.io\/*$/, 'https://registry-1.docker.io')
+    .replace(/^https:\/\/docker\.io\/+v2$/, 'https://registry-1.docker.io/v2');
+  return { ...answer, hosts: [...answer.hosts.slice(0, -1), { ...server, url }] };
 }
 
 /** Hosts that are the registry itself; the second of two that are the same has nothing to add. */
@@ -256,27 +270,5 @@ async function configure(tree: GeneratedTree, folder: HostsFolder | undefined): 
   } catch (error) {
     if (error instanceof HostsConfigError) return error.message;
     throw error;
-  }
-}
-
-async function makeCertificates(): Promise<Readonly<Record<string, string>>> {
-  const folder = await mkdtemp(join(tmpdir(), 'spegel-pem-'));
-  try {
-    const made: Record<string, string> = {};
-    for (const name of new Set(Object.values(CERTIFICATE_FILES))) {
-      const command = `openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ${name}.key -out ${name}.pem -subj /CN=${name} -days 3650`;
-      const { exitCode } = Bun.spawnSync(command.split(' '), { cwd: folder, stderr: 'ignore' });
-      if (exitCode !== 0) throw new Error('openssl cannot make a certificate');
-      const [key, pem] = await Promise.all(
-        ['key', 'pem'].map(async (kind) => readFile(join(folder, `${name}.${kind}`), 'utf8')),
-      );
-      made[`${name}.key`] = key ?? '';
-      for (const kind of ['pem', 'cert', 'crt']) {
-        made[`${name}.${kind}`] = (pem ?? '') + (name === 'd' ? key : '');
-      }
-    }
-    return made;
-  } finally {
-    await rm(folder, { recursive: true });
   }
 }

@@ -11,8 +11,8 @@ export interface AskedUrl {
   readonly path: string;
 }
 
-/** Built with Go 1.26, and so were all later ones. */
-const STRICT: ContainerdVersion = { major: 2, minor: 3 };
+/** Takes the most URLs: containerd is built with Go 1.26 from 2.3 on. */
+const LENIENT: ContainerdVersion = { major: 1, minor: 7 };
 
 /**
  * Reads the name of a `[host]` table, or a `server`, as that version of containerd does (parseHostConfig in
@@ -21,7 +21,7 @@ const STRICT: ContainerdVersion = { major: 2, minor: 3 };
  */
 export function parseAskedUrl(name: string, overridesPath: boolean, version: ContainerdVersion): AskedUrl {
   const whole = name.startsWith('http') ? name : `https://${name}`;
-  const hasStrictColons = isAtLeast(version, STRICT.major, STRICT.minor);
+  const hasStrictColons = isAtLeast(version, 2, 3);
   const { scheme, host, path } = parseGoUrl(whole, { hasStrictColons });
   return { scheme, host, path: askedPath(path, overridesPath) };
 }
@@ -29,7 +29,7 @@ export function parseAskedUrl(name: string, overridesPath: boolean, version: Con
 /** As parseAskedUrl, with the path as it was written; undefined for what no version of containerd takes. */
 export function readHostUrl(name: string): AskedUrl | undefined {
   try {
-    return parseAskedUrl(name, true, STRICT);
+    return parseAskedUrl(name, true, LENIENT);
   } catch (error) {
     if (!(error instanceof InvalidGoUrlError)) throw error;
     return undefined;

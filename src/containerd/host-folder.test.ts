@@ -6,6 +6,9 @@ describe('foldersOf()', () => {
   test.each([
     ['docker.io', ['docker.io']],
     ['registry.lab:5000', ['registry.lab_5000_', 'registry.lab:5000']],
+    ['my_registry.lab', ['my_registry.lab']],
+    ['my_registry:5000', ['my_registry_5000_', 'my_registry:5000']],
+    ['registry.lab.', ['registry.lab.']],
     ['[fd00::1]', ['[fd00::1]']],
     ['[fd00::1]:5000', ['[fd00::1]_5000_', '[fd00::1]:5000']],
   ])('foldersOf() gives the folders of %p in the order of containerd', (host, folders) => {
@@ -15,12 +18,20 @@ describe('foldersOf()', () => {
 });
 
 describe('registryOfFolder()', () => {
-  test.each(['_default', '_backup', '..data', '.git', 'a b', 'lost+found', '_5000_'])(
-    'registryOfFolder() is undefined for %p',
-    (folder) => {
-      expect(registryOfFolder(folder)).toBeUndefined();
-    },
-  );
+  test.each([
+    '_default',
+    '_backup',
+    '..data',
+    '.git',
+    'a b',
+    'lost+found',
+    '_5000_',
+    'a..b',
+    'a:port',
+    '[x]',
+  ])('registryOfFolder() is undefined for %p', (folder) => {
+    expect(registryOfFolder(folder)).toBeUndefined();
+  });
 });
 
 describe('serverOf()', () => {

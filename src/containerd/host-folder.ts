@@ -1,7 +1,7 @@
 import { X509Certificate, createPrivateKey } from 'node:crypto';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isRegistry } from '../oci/reference.ts';
+import { isDomainName } from '../runtime/domain-name.ts';
 import { readRegularFile } from './host-tree.ts';
 import type { RegistryUrl } from './registry-url.ts';
 
@@ -18,10 +18,15 @@ export function foldersOf(host: string): readonly string[] {
   return [`${host.slice(0, colon)}_${host.slice(colon + 1)}_`, host];
 }
 
-/** The registry whose folder this is, `host` or `host:port`; undefined for a name that no registry has. */
+/**
+ * The registry whose folder this is, `host` or `host:port`; undefined for a name that no registry has. A host name may have
+ * underscores and a dot at its end, as parseRegistryUrl takes it, and does not begin with either.
+ */
 export function registryOfFolder(folder: string): string | undefined {
-  const host = folder.replace(/^(.+)_(\d+)_$/, '$1:$2');
-  return isRegistry(host) ? host : undefined;
+  const registry = folder.replace(/^(.+)_(\d{1,5})_$/, '$1:$2');
+  const host = registry.replace(/:\d{1,5}$/, '');
+  const isHost = /^[a-z\d]/i.test(host) ? isDomainName(host) : /^\[[\da-f:.]+\]$/i.test(host);
+  return isHost ? registry : undefined;
 }
 
 /** The `server` for a registry of which the URL is known. */

@@ -58,7 +58,7 @@ export function mergeHosts({
   const isHttp = typeof existingServer === 'string' && existingServer.startsWith('http://');
   const settings = own(isHttp ? existing.settings : withCertificates(existing.settings, certificates));
   if (existingServer !== undefined && existingServer !== '') {
-    return { server: realServer(existing.server), settings, hosts };
+    return { server: realServer(existing.server), settings: withRealServer(settings), hosts };
   }
   // containerd derives https from the name of the registry. With a server it would heed what it has not heeded so far.
   if (server?.startsWith('http://') !== true) return { server: undefined, settings, hosts };
@@ -96,6 +96,15 @@ function certificateSettings({ ca, client }: FolderCertificates): HostSettings {
 /** docker.io is a name, its registry is another host; many files have it all the same. */
 function realServer(server: string | undefined): string | undefined {
   return server?.replace(/^https:\/\/docker\.io\/?$/, 'https://registry-1.docker.io');
+}
+
+/** The same for a server in other letters, which containerd takes too. */
+function withRealServer(settings: HostSettings): HostSettings {
+  const entries = Object.entries(settings).map(([key, value]) => [
+    key,
+    key.toLowerCase() === 'server' && typeof value === 'string' ? realServer(value) : value,
+  ]);
+  return Object.fromEntries(entries);
 }
 
 /** `ca` and `client` are file names, lists of them, or lists of certificate and key (containerd's docs/hosts.md). */

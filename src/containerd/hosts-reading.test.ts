@@ -1,9 +1,7 @@
 import { describe, expect, test } from 'bun:test';
-import { basename } from 'node:path';
 import type { ContainerdVersion } from './containerd-version.ts';
-import type { FolderCertificates } from './host-folder.ts';
-import { type AskedHost, readAsContainerd } from './hosts-reading.ts';
-import { CERTIFICATE_FILES } from './hosts-trees.fixture.ts';
+import { certificatesOf, formatAskedHost } from './hosts-reading.fixture.ts';
+import { readAsContainerd } from './hosts-reading.ts';
 import table from './testdata/containerd-hosts.json';
 
 interface Answer {
@@ -20,49 +18,6 @@ interface Row {
   readonly '2.3': Answer;
 }
 const ROWS = table as readonly Row[];
-
-function certificatesOf(files: readonly string[]): FolderCertificates {
-  return {
-    ca: files.filter((name) => name.endsWith('.crt')),
-    client: files
-      .filter((name) => name.endsWith('.cert'))
-      .map((name) => {
-        const key = name.replace(/cert$/, 'key');
-        return [name, files.includes(key) ? key : name] as const;
-      }),
-  };
-}
-
-function format(host: AskedHost): string {
-  const {
-    scheme,
-    host: authority,
-    path,
-    fallsBackToHttp,
-    capabilities,
-    skipVerify,
-    ca,
-    client,
-    header,
-  } = host;
-  const name = (file: string) => CERTIFICATE_FILES[basename(file)] ?? file;
-  const headers = Object.entries(header).sort(([left], [right]) => (left < right ? -1 : 1));
-  return [
-    `${scheme}://${authority}${path}`,
-    fallsBackToHttp ? 'or-http' : '',
-    capabilities.join(','),
-    skipVerify ? 'skip-verify' : '',
-    ca.length === 0
-      ? ''
-      : `ca=${Array.from(new Set(ca.map(name)))
-          .sort()
-          .join(',')}`,
-    client.length === 0 ? '' : `client=${client.map(([certificate]) => name(certificate)).join(',')}`,
-    headers.length === 0 ? '' : `header=${JSON.stringify(Object.fromEntries(headers))}`,
-  ]
-    .filter((part) => part !== '')
-    .join(' ');
-}
 
 describe('readAsContainerd()', () => {
   test.each<[version: '1.7' | '2.3', ContainerdVersion]>([
@@ -81,7 +36,7 @@ describe('readAsContainerd()', () => {
             ? 'panic:'
             : typeof hosts === 'string' && hosts !== 'panic:'
               ? hosts
-              : reading.hosts.map((host) => format(host)),
+              : reading.hosts.map((host) => formatAskedHost(host)),
       };
       return Bun.deepEquals(found, { isTaken, hosts })
         ? []

@@ -36,6 +36,21 @@ function registryOf({ hosts }: HostsReading): readonly unknown[] {
   return Array.from(new Set(plain));
 }
 
+/** configure writes the registry behind docker.io in place of that name, which has none. */
+function withRealServer(reading: HostsReading): HostsReading {
+  if (!/^https:\/\/docker\.io\/?$/.test(reading.server ?? '')) return reading;
+  const hosts = reading.hosts.map((asked) =>
+    asked.table === undefined
+      ? {
+          ...asked,
+          host: 'registry-1.docker.io',
+          path: asked.path.replace(/^\/+(?=v2|$)/, asked.path.endsWith('v2') ? '/' : ''),
+        }
+      : asked,
+  );
+  return { ...reading, hosts };
+}
+
 const urlsOf = ({ hosts }: HostsReading) =>
   hosts.map(({ scheme, host, path, ca }) => [`${scheme}://${host}${path}`, ca] as const);
 
@@ -63,6 +78,14 @@ describe('planConfiguration()', () => {
       [
         ['https://up.example/v2/proxy', ['c.crt']],
         ['https://up.example:443/v2', []],
+      ],
+    ],
+    [
+      'the registry behind a server that is named docker.io, in any letters',
+      'SERVER = "https://docker.io/"\n[host."https://docker.io"]\nca = "c.crt"\n',
+      [
+        ['https://docker.io/v2', ['c.crt']],
+        ['https://registry-1.docker.io/v2', []],
       ],
     ],
     [
@@ -222,7 +245,10 @@ describe('planConfiguration()', () => {
       // The two versions read the file alike, or else one of the two has to change (docs/CONFIGURE.md).
       if (before[0].problem !== undefined || /^\[host\]\r?\n./m.test(tree.text ?? '')) continue;
       compared += 1;
-      expect([tree.text, after.map(registryOf)]).toEqual([tree.text, before.map(registryOf)]);
+      expect([tree.text, after.map(registryOf)]).toEqual([
+        tree.text,
+        before.map((reading) => registryOf(withRealServer(reading))),
+      ]);
     }
     expect(compared).toBeGreaterThan(40);
   });
