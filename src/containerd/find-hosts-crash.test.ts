@@ -26,6 +26,8 @@ const EFFECTS: ReadonlyArray<readonly [text: string, old: Effect, asNew: Effect]
   ['[host]\nx.ca = []\nx.skip_verify = true\n[y]\nb = { a = 1, }\n', 'ignored', 3],
   ['b = { a = 1, }\n[host]\nx.ca = []\nx.skip_verify = true\n', 'ignored', 'ignored'],
   ['[host.y]\nca = 1\n[host]\nx.ca = []\nx.skip_verify = true\n', 'ignored', 5],
+  ['[host]\nx.ca = []\nx.skip_verify = true\n\ny = = 1\n', 'ignored', 3],
+  ['y = = 1\n[host]\nx.ca = []\nx.skip_verify = true\n', 'ignored', 'ignored'],
   ['[host.x.skip_verify.a]\n', 'ignored', 1],
   ['[host.x.Override_Path.a]\n', 'taken', 1],
   ['[[skip_verify.a]]\n', 'ignored', 1],

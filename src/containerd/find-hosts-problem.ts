@@ -38,6 +38,14 @@ export function findHostsProblem(
     tree = parseHostsTree(text);
   } catch (error) {
     if (!(error instanceof InvalidHostsTomlError)) throw error;
+    // go-toml 2 decodes each line before it parses the next one, so it may crash before it gets there.
+    const before = text
+      .split('\n')
+      .slice(0, (error.line ?? 1) - 1)
+      .join('\n');
+    const first =
+      version.major < 2 || before === '' ? undefined : findHostsProblem(before, version, { asTables });
+    if (first?.effect === 'crashes') return first;
     return { effect: 'ignores-file', line: undefined, key: [], why: error.message };
   }
   const file: HostsFile = { tree, scan: scanToml(text), version, asTables };

@@ -39,6 +39,13 @@ export interface ParsedHostsToml extends HostsToml {
 export class InvalidHostsTomlError extends Error {
   override readonly name = 'InvalidHostsTomlError';
   readonly code = 'INVALID_HOSTS_TOML';
+  /** Where it is not TOML, counted from 1; undefined for what is TOML. */
+  readonly line: number | undefined;
+
+  constructor(message: string, { line }: { readonly line?: number } = {}) {
+    super(message);
+    this.line = line;
+  }
 }
 
 const EMPTY: HostSettings = {};
@@ -101,7 +108,7 @@ function parseToml(text: string) {
     return parse(text, { integersAsBigInt: true, unsafeKeyBehaviour: 'throw' });
   } catch (error) {
     if (!(error instanceof TomlError)) throw error;
-    throw new InvalidHostsTomlError(describeTomlError(error));
+    throw new InvalidHostsTomlError(describeTomlError(error), { line: error.line });
   }
 }
 
