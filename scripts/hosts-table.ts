@@ -1,19 +1,19 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { planConfiguration } from '../src/containerd/hosts-configure.ts';
-import { HostsConfigError } from '../src/containerd/hosts-config.ts';
-import { createHostsFolder, type HostsFolder } from '../src/containerd/hosts-folder.fixture.ts';
-import { restoreHosts } from '../src/containerd/hosts-restore.ts';
+import { planConfiguration } from '../src/mirror-config/hosts-configure.ts';
+import { HostsConfigError } from '../src/mirror-config/hosts-config.ts';
+import { createHostsFolder, type HostsFolder } from '../src/mirror-config/hosts-folder.fixture.ts';
+import { restoreHosts } from '../src/mirror-config/hosts-restore.ts';
 import {
   CERTIFICATE_FILES,
   filesOf,
   type GeneratedTree,
   generateTrees,
   MIRROR_DOMAIN,
-} from '../src/containerd/hosts-trees.fixture.ts';
-import { parseHostsToml } from '../src/containerd/hosts-toml.ts';
-import { writeHosts } from '../src/containerd/write-hosts.ts';
+} from '../src/mirror-config/hosts-trees.fixture.ts';
+import { parseHostsToml } from '../src/mirror-config/hosts-toml.ts';
+import { writeHosts } from '../src/mirror-config/write-hosts.ts';
 import { differenceOfReading } from './hosts-table/difference-of-reading.ts';
 import { makeCertificates } from './hosts-table/make-certificates.ts';
 import { SPECIAL_TEXTS } from './hosts-table/special-texts.ts';
@@ -32,8 +32,11 @@ registry before configure, after it and after cleanup.
     --write      write the answers for the first 500 into the table that the tests read
 `;
 const VERSIONS = ['1.7', '2.3'] as const;
-const TABLE = join(import.meta.dir, '../src/containerd/testdata/containerd-hosts.json');
-const CERTIFICATES = join(import.meta.dir, '../src/containerd/testdata/containerd-hosts-certificates.json');
+const TABLE = join(import.meta.dir, '../src/mirror-config/testdata/containerd-hosts.json');
+const CERTIFICATES = join(
+  import.meta.dir,
+  '../src/mirror-config/testdata/containerd-hosts-certificates.json',
+);
 const TABLE_ROWS = 500;
 const BATCH = 500;
 const TARGET = 'http://10.0.0.1:30020';

@@ -4,8 +4,8 @@ import {
   createHostsFolder,
   type HostsFolder,
   type HostsTree,
-} from '../../src/containerd/hosts-folder.fixture.ts';
-import { restoreHosts } from '../../src/containerd/hosts-restore.ts';
+} from '../../src/mirror-config/hosts-folder.fixture.ts';
+import { restoreHosts } from '../../src/mirror-config/hosts-restore.ts';
 import { BINARY } from '../lab/binary.ts';
 import { runCommand, tryCommand } from '../lab/run-command.ts';
 import { createSelfSignedCertificate } from '../lab/self-signed-certificate.ts';

@@ -2,10 +2,13 @@ import { afterEach, beforeEach, expect, test } from 'bun:test';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { CONFIG_CASES } from '../../src/containerd/config-cases.fixture.ts';
-import { type ContainerdVersion, parseContainerdVersion } from '../../src/containerd/containerd-version.ts';
-import { readCriSettings } from '../../src/containerd/cri-settings.ts';
-import { readEffectiveConfig } from '../../src/containerd/effective-config.ts';
+import { CONFIG_CASES } from '../../src/containerd-config/config-cases.fixture.ts';
+import {
+  type ContainerdVersion,
+  parseContainerdVersion,
+} from '../../src/containerd-config/containerd-version.ts';
+import { readCriSettings } from '../../src/containerd-config/cri-settings.ts';
+import { readEffectiveConfig } from '../../src/containerd-config/effective-config.ts';
 import { DISTRIBUTIONS } from '../../src/doctor/distribution.ts';
 import { mendKey } from '../../src/doctor/mend-config.ts';
 import { createHostRoot } from '../../src/runtime/host-root.ts';

@@ -1,7 +1,7 @@
-import type { ContainerdVersion } from '../../src/containerd/containerd-version.ts';
-import { certificatesOf, formatAskedHost } from '../../src/containerd/hosts-reading.fixture.ts';
-import { readAsContainerd } from '../../src/containerd/hosts-reading.ts';
-import type { GeneratedTree } from '../../src/containerd/hosts-trees.fixture.ts';
+import type { ContainerdVersion } from '../../src/containerd-config/containerd-version.ts';
+import { certificatesOf, formatAskedHost } from '../../src/mirror-config/hosts-reading.fixture.ts';
+import { readAsContainerd } from '../../src/mirror-config/hosts-reading.ts';
+import type { GeneratedTree } from '../../src/mirror-config/hosts-trees.fixture.ts';
 import { type ContainerdAnswer, formatContainerdHost } from './containerd-answers.ts';
 
 const VERSIONS = {

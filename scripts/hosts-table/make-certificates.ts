@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { CERTIFICATE_FILES } from '../../src/containerd/hosts-trees.fixture.ts';
+import { CERTIFICATE_FILES } from '../../src/mirror-config/hosts-trees.fixture.ts';
 
 /** The content of the CERTIFICATE_FILES by their names, made with openssl. */
 export async function makeCertificates(): Promise<Readonly<Record<string, string>>> {

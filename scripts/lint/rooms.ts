@@ -26,8 +26,16 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     mayImport: ['runtime', 'oci'],
   },
   containerd: {
-    subject: 'that contract over containerd’s socket, content folder and events; hosts.toml; config.toml',
+    subject: 'that contract over containerd’s socket, content folder and events',
     mayImport: ['runtime', 'observe', 'oci', 'store'],
+  },
+  'containerd-config': {
+    subject: 'containerd’s config.toml as each of its versions reads it; TOML with its lines',
+    mayImport: ['runtime'],
+  },
+  'mirror-config': {
+    subject: 'hosts.toml: as containerd reads it, what `spegel configure` plans, writes and restores',
+    mayImport: ['runtime', 'observe', 'containerd-config'],
   },
   http: {
     subject: 'every listener, socket and byte in motion: the contract `BodyMover`',
@@ -69,7 +77,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   },
   doctor: {
     subject: 'why the mirror is not used on a node: facts in, findings with their mends out',
-    mayImport: ['runtime', 'observe', 'oci', 'containerd'],
+    mayImport: ['runtime', 'observe', 'oci', 'containerd', 'containerd-config', 'mirror-config'],
   },
   daemon: {
     subject: 'what `spegel registry` runs: the only place where all the rooms meet',
@@ -79,6 +87,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       'oci',
       'store',
       'containerd',
+      'containerd-config',
       'http',
       'routing',
       'dht',
@@ -93,12 +102,12 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   },
   commands: {
     subject: 'what each other command does, and how it asks the daemon',
-    mayImport: ['runtime', 'observe', 'oci', 'containerd', 'http', 'routing', 'doctor'],
+    mayImport: ['runtime', 'observe', 'oci', 'containerd', 'mirror-config', 'http', 'routing', 'doctor'],
   },
   cli: {
     subject:
       'with `cli.ts`, the command line: flags, environment, exit codes; imports a command when it runs',
-    mayImport: ['runtime', 'store', 'containerd', 'doctor', 'daemon', 'commands'],
+    mayImport: ['runtime', 'store', 'containerd-config', 'mirror-config', 'doctor', 'daemon', 'commands'],
   },
 };
 
@@ -115,7 +124,7 @@ export interface Owner {
 export const OWNERS: readonly Owner[] = [
   { packages: 're2js', pattern: '^re2js$', rooms: ['store'] },
   { packages: '@grpc/grpc-js, protobufjs', pattern: '^(@grpc/|protobufjs)', rooms: ['containerd'] },
-  { packages: 'smol-toml', pattern: '^smol-toml$', rooms: ['containerd'] },
+  { packages: 'smol-toml', pattern: '^smol-toml$', rooms: ['containerd-config', 'mirror-config'] },
   {
     packages: '@libp2p/* and @multiformats/*',
     pattern: '^(@libp2p/|@multiformats/)',

@@ -1,5 +1,5 @@
-import type { AdditionalTarget } from '../containerd/hosts-config.ts';
-import { parseRegistryUrl } from '../containerd/registry-url.ts';
+import type { AdditionalTarget } from '../mirror-config/hosts-config.ts';
+import { parseRegistryUrl } from '../mirror-config/registry-url.ts';
 import { BASIC_AUTH_FOLDER } from '../runtime/basic-auth.ts';
 import type { FlagValues } from './flag.ts';
 import { booleanFlag, listFlag, textFlag } from './flag-kinds.ts';

@@ -1,7 +1,7 @@
 import { nodeAddresses } from '../doctor/node-addresses.ts';
 import type { DoctorOptions } from '../commands/doctor.ts';
-import { parseContainerdVersion } from '../containerd/containerd-version.ts';
-import { formatRegistryUrl, parseRegistryUrl } from '../containerd/registry-url.ts';
+import { parseContainerdVersion } from '../containerd-config/containerd-version.ts';
+import { formatRegistryUrl, parseRegistryUrl } from '../mirror-config/registry-url.ts';
 import { parseListenAddress } from '../runtime/listen-address.ts';
 import type { FlagValues } from './flag.ts';
 import {

@@ -13,7 +13,7 @@ import {
   textFlag,
   urlFlag,
 } from './flag-kinds.ts';
-import { formatRegistryUrl, parseRegistryUrl, type RegistryUrl } from '../containerd/registry-url.ts';
+import { formatRegistryUrl, parseRegistryUrl, type RegistryUrl } from '../mirror-config/registry-url.ts';
 import { BASIC_AUTH_FOLDER } from '../runtime/basic-auth.ts';
 import { parseIpNetwork } from '../runtime/ip-network.ts';
 import { parseImageFilter } from '../store/image-filter.ts';

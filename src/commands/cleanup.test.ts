@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test';
-import { createHostsFolder } from '../containerd/hosts-folder.fixture.ts';
+import { createHostsFolder } from '../mirror-config/hosts-folder.fixture.ts';
 import { connectRaw } from '../http/testing/raw-client.ts';
 import { silentLogger } from '../observe/log.ts';
 import { runCleanup } from './cleanup.ts';

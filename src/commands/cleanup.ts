@@ -1,5 +1,5 @@
-import { lockHosts } from '../containerd/hosts-lock.ts';
-import { type RestoredHosts, restoreHosts } from '../containerd/hosts-restore.ts';
+import { lockHosts } from '../mirror-config/hosts-lock.ts';
+import { type RestoredHosts, restoreHosts } from '../mirror-config/hosts-restore.ts';
 import { createHttpServer } from '../http/plain-http-server.ts';
 import type { Logger } from '../observe/log.ts';
 import { aborted } from '../runtime/abortable.ts';

@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
 import { mkdir, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { HostsConfigError } from '../containerd/hosts-config.ts';
-import { createHostsFolder, type HostsFolder } from '../containerd/hosts-folder.fixture.ts';
-import { originalConfiguration } from '../containerd/hosts-original.fixture.ts';
-import { restoreHosts } from '../containerd/hosts-restore.ts';
+import { HostsConfigError } from '../mirror-config/hosts-config.ts';
+import { createHostsFolder, type HostsFolder } from '../mirror-config/hosts-folder.fixture.ts';
+import { originalConfiguration } from '../mirror-config/hosts-original.fixture.ts';
+import { restoreHosts } from '../mirror-config/hosts-restore.ts';
 import { createLogger } from '../observe/log.ts';
 import { type ConfigureOptions, runConfigure } from './configure.ts';
 

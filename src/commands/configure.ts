@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 
-import { planConfiguration } from '../containerd/hosts-configure.ts';
-import type { HostsConfig } from '../containerd/hosts-config.ts';
-import { describeChanges } from '../containerd/hosts-dry-run.ts';
-import { lockHosts } from '../containerd/hosts-lock.ts';
-import { writeHosts } from '../containerd/write-hosts.ts';
+import { planConfiguration } from '../mirror-config/hosts-configure.ts';
+import type { HostsConfig } from '../mirror-config/hosts-config.ts';
+import { describeChanges } from '../mirror-config/hosts-dry-run.ts';
+import { lockHosts } from '../mirror-config/hosts-lock.ts';
+import { writeHosts } from '../mirror-config/write-hosts.ts';
 import type { Logger } from '../observe/log.ts';
 import { readBasicAuth } from '../runtime/basic-auth.ts';
 

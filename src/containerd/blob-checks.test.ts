@@ -3,8 +3,7 @@ import { type Digest, digestOf } from '../oci/digest.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { until } from '../store/content-store.conformance.ts';
 import { StoreUnavailableError } from '../store/content-store.ts';
-import { createBlobChecks } from './blob-checks.ts';
-import { COMMIT_WAIT_MS, MAX_PARALLEL_CHECKS, MAX_PENDING_CHECKS } from './limits.ts';
+import { COMMIT_WAIT_MS, MAX_PARALLEL_CHECKS, MAX_PENDING_CHECKS, createBlobChecks } from './blob-checks.ts';
 
 const digest = (name: string): Digest => digestOf(new TextEncoder().encode(name));
 const A = digest('a');

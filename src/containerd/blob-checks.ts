@@ -3,7 +3,16 @@ import { createBackoff } from '../runtime/backoff.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { ContentFiles } from './content-files.ts';
 import { createSemaphore } from '../runtime/semaphore.ts';
-import { COMMIT_BACKOFF, COMMIT_WAIT_MS, MAX_PARALLEL_CHECKS, MAX_PENDING_CHECKS } from './limits.ts';
+
+const SECOND_MS = 1000;
+/** Delays between questions for a blob that is on disk and not yet known: the commit takes one fsync, mostly some ms. */
+const COMMIT_BACKOFF = { initialMs: 10, maxMs: SECOND_MS / 2 } as const;
+/** For how long a blob on disk is asked for. After that it belongs to another namespace, or the reconcile finds it. */
+export const COMMIT_WAIT_MS = 5 * SECOND_MS;
+/** Blobs that are asked for one by one at a time; with more of them one listing is cheaper. */
+export const MAX_PENDING_CHECKS = 1024;
+/** Calls for single blobs in flight, so that a bulk import does not flood containerd. */
+export const MAX_PARALLEL_CHECKS = 16;
 
 /** What the checks need of the store. */
 export interface BlobChecksDeps {

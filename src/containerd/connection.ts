@@ -3,7 +3,15 @@ import { createBackoff } from '../runtime/backoff.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { StoreUnavailableError } from '../store/content-store.ts';
 import type { ContainerdClient, ContainerdEvent } from './containerd-client.ts';
-import { PROBE_INTERVAL_MS, RECONNECT } from './limits.ts';
+
+const SECOND_MS = 1000;
+/**
+ * How often an idle connection is tried. containerd counts gRPC pings more often than every 5 minutes as
+ * misuse and hangs up, so a call of our own finds the containerd that hangs.
+ */
+export const PROBE_INTERVAL_MS = 5 * SECOND_MS;
+/** Delays between attempts to reach containerd: a restart takes about a second, and an attempt is cheap. */
+const RECONNECT = { initialMs: SECOND_MS / 10, maxMs: 2 * SECOND_MS } as const;
 
 /** What a connection needs of the store. */
 export interface ConnectionDeps {

@@ -2,7 +2,15 @@ import { Client, credentials, Metadata, status, type ServiceError } from '@grpc/
 import { type Digest, isDigest } from '../oci/digest.ts';
 import { StoreUnavailableError } from '../store/content-store.ts';
 import { API, type ApiMethod, decodeSubject, type ImageMessage } from './containerd-api.ts';
-import { CALL_DEADLINE_MS, LIST_DEADLINE_MS, MAX_RECEIVE_BYTES } from './limits.ts';
+
+const SECOND_MS = 1000;
+const MIB = 1024 * 1024;
+/** A call for one image or blob: containerd answers these within a few ms, and a request for a manifest has 3 s in all. */
+const CALL_DEADLINE_MS = 2 * SECOND_MS;
+/** A call that lists everything: containerd walks its whole database, on a disk that is busy with pulls. */
+const LIST_DEADLINE_MS = 20 * SECOND_MS;
+/** All images come in one message, 0.5-1 KiB each with labels. containerd sends 16 MiB unless its configuration says more. */
+const MAX_RECEIVE_BYTES = 64 * MIB;
 
 /** An image of the namespace: its name as containerd holds it, and the digest it names. */
 export interface ImageRecord {

@@ -9,7 +9,8 @@ import { createTestImage, rejection, startWatch, until } from '../store/content-
 import { StoreUnavailableError } from '../store/content-store.ts';
 import type { ContainerdClient, ContainerdEvent } from './containerd-client.ts';
 import { createContainerdStore } from './containerd-store.ts';
-import { PROBE_INTERVAL_MS, RECONCILE_INTERVAL_MS } from './limits.ts';
+import { PROBE_INTERVAL_MS } from './connection.ts';
+import { RECONCILE_INTERVAL_MS } from './namespace-follower.ts';
 
 const encode = (text: string) => new TextEncoder().encode(text);
 

@@ -3,8 +3,11 @@ import type { Logger } from '../observe/log.ts';
 import { type Digest, isDigest } from '../oci/digest.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { BLOB_ALGORITHMS, type ContentFiles } from './content-files.ts';
-import { SCAN_INTERVAL_MS } from './limits.ts';
 import { watchFolder } from './watch-folder.ts';
+
+const SECOND_MS = 1000;
+/** Least time between two readings of the blob folders on behalf of the ingest folder. */
+const SCAN_INTERVAL_MS = SECOND_MS;
 
 /** What the watch of the content directory needs. */
 export interface ContentWatchDeps {

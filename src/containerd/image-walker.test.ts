@@ -2,8 +2,7 @@ import { describe, expect, test } from 'bun:test';
 import { createLogger, silentLogger } from '../observe/log.ts';
 import { type Digest, digestOf, parseDigest } from '../oci/digest.ts';
 import { MEDIA_TYPE } from '../oci/media-type.ts';
-import { createImageWalker } from './image-walker.ts';
-import { MAX_IMAGE_DEPTH, MAX_IMAGE_DIGESTS } from './limits.ts';
+import { MAX_IMAGE_DEPTH, MAX_IMAGE_DIGESTS, createImageWalker } from './image-walker.ts';
 
 const digest = (name: string): Digest => digestOf(new TextEncoder().encode(name));
 const [ROOT, A, B, C, D] = [digest('root'), digest('a'), digest('b'), digest('c'), digest('d')];

@@ -4,8 +4,12 @@ import { type Manifest, parseManifest } from '../oci/manifest.ts';
 import { isManifestType } from '../oci/media-type.ts';
 import { parseReference, type Reference } from '../oci/reference.ts';
 import type { ImageRecord } from './containerd-client.ts';
-import { MAX_IMAGE_DEPTH, MAX_IMAGE_DIGESTS } from './limits.ts';
 import type { KnownImage } from '../store/store-state.ts';
+
+/** Index -> index -> manifest -> config is the deepest that is in use; the limit only has to end. */
+export const MAX_IMAGE_DEPTH = 8;
+/** Digests taken from one image. The largest real ones have some hundred. */
+export const MAX_IMAGE_DIGESTS = 10_000;
 
 /** Reads a blob if it is here and small enough to be a manifest. */
 export type ReadManifest = (digest: Digest) => Promise<Uint8Array | undefined>;

@@ -3,8 +3,10 @@ import { MAX_MANIFEST_BYTES } from '../oci/media-type.ts';
 import type { ContainerdClient } from './containerd-client.ts';
 import type { ContentFiles } from './content-files.ts';
 import type { ImageWalker } from './image-walker.ts';
-import { MAX_PARALLEL_STATS } from './limits.ts';
 import type { KnownImage } from '../store/store-state.ts';
+
+/** Files that are looked at in parallel while listing. */
+const MAX_PARALLEL_STATS = 32;
 
 /** What a namespace has at one moment. */
 export interface NamespaceListing {

@@ -9,9 +9,16 @@ import type { ContainerdClient, ContainerdEvent } from './containerd-client.ts';
 import type { ContentFiles } from './content-files.ts';
 import { createContentWatch } from './content-watch.ts';
 import { createImageWalker } from './image-walker.ts';
-import { COLLECTION_WAIT_MS, MAX_PENDING_IMAGES, RECONCILE_INTERVAL_MS } from './limits.ts';
 import { listNamespace } from './list-namespace.ts';
 import { createStoreState, type StoreChange, type StoreState } from '../store/store-state.ts';
+
+const SECOND_MS = 1000;
+/** How often everything is listed anew: it takes well under a second of one core for thousands of blobs, and bounds how long a missed change lasts. */
+export const RECONCILE_INTERVAL_MS = 60 * SECOND_MS;
+/** Images that events asked to be read again; with more of them one listing is cheaper. */
+const MAX_PENDING_IMAGES = 256;
+/** When to list after an image was deleted: garbage collection follows at once where CRI deletes, and tells of no content that another namespace keeps on disk. */
+const COLLECTION_WAIT_MS = 2 * SECOND_MS;
 
 /** Collaborators of a follower. */
 export interface NamespaceFollowerDeps {

@@ -1,5 +1,5 @@
 import { type ContainerdClient, createContainerdClient } from '../containerd/containerd-client.ts';
-import { parseContainerdVersion } from '../containerd/containerd-version.ts';
+import { parseContainerdVersion } from '../containerd-config/containerd-version.ts';
 import { checkContent } from '../doctor/check-content.ts';
 import { examineFiles } from '../doctor/examine-files.ts';
 import { joinFindings } from '../doctor/finding.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test';
-import { type ContainerdVersion, parseContainerdVersion } from '../containerd/containerd-version.ts';
-import { readCriSettings } from '../containerd/cri-settings.ts';
-import { readEffectiveConfig } from '../containerd/effective-config.ts';
+import { type ContainerdVersion, parseContainerdVersion } from '../containerd-config/containerd-version.ts';
+import { readCriSettings } from '../containerd-config/cri-settings.ts';
+import { readEffectiveConfig } from '../containerd-config/effective-config.ts';
 import { createHostFolder } from '../runtime/testing/host-folder.ts';
 import { checkConfig } from './check-config.ts';
 import { type DistributionId, DISTRIBUTIONS } from './distribution.ts';

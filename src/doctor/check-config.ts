@@ -1,4 +1,4 @@
-import { describeOrigin, type Setting } from '../containerd/cri-settings.ts';
+import { describeOrigin, type Setting } from '../containerd-config/cri-settings.ts';
 import type { Finding, Findings } from './finding.ts';
 import { type ConfigContext, formatTable, mendKey, mendTables } from './mend-config.ts';
 import { mendSetting } from './mend-setting.ts';

@@ -1,5 +1,5 @@
-import { DEFAULT_FOLDER } from '../containerd/host-folder.ts';
-import type { HostsFolder } from '../containerd/read-hosts-folders.ts';
+import { DEFAULT_FOLDER } from '../mirror-config/host-folder.ts';
+import type { HostsFolder } from '../mirror-config/read-hosts-folders.ts';
 import type { Finding } from './finding.ts';
 
 /** Names by which Docker Hub is known, while its images have the registry `docker.io`. */

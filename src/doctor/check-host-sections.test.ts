@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test';
-import { readHostsFolders } from '../containerd/read-hosts-folders.ts';
+import { readHostsFolders } from '../mirror-config/read-hosts-folders.ts';
 import { createHostFolder } from '../runtime/testing/host-folder.ts';
 import { checkHostSections } from './check-host-sections.ts';
 import { DISTRIBUTIONS } from './distribution.ts';

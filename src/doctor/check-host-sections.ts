@@ -1,6 +1,6 @@
-import type { AskedHost } from '../containerd/hosts-reading.ts';
-import type { HostsFolder } from '../containerd/read-hosts-folders.ts';
-import { findKeyLine } from '../containerd/toml-lines.ts';
+import type { AskedHost } from '../mirror-config/hosts-reading.ts';
+import type { HostsFolder } from '../mirror-config/read-hosts-folders.ts';
+import { findKeyLine } from '../containerd-config/toml-lines.ts';
 import type { HostRoot } from '../runtime/host-root.ts';
 import { effectiveFolders } from './check-hosts.ts';
 import { configureStep } from './configure-step.ts';

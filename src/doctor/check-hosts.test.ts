@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test';
-import { seal } from '../containerd/hosts-toml-seal.ts';
-import { readHostsFolders } from '../containerd/read-hosts-folders.ts';
+import { seal } from '../mirror-config/hosts-toml-seal.ts';
+import { readHostsFolders } from '../mirror-config/read-hosts-folders.ts';
 import { createHostFolder } from '../runtime/testing/host-folder.ts';
 import { checkEarlierFolders, checkHosts } from './check-hosts.ts';
 import { type DistributionId, DISTRIBUTIONS } from './distribution.ts';

@@ -1,8 +1,8 @@
-import { isSameHost } from '../containerd/asked-url.ts';
-import { DEFAULT_FOLDER, foldersOf, impliedServerOf } from '../containerd/host-folder.ts';
-import { formatHostsProblem, type HostsProblem } from '../containerd/hosts-problem.ts';
-import type { HostsFolder } from '../containerd/read-hosts-folders.ts';
-import { findKeyLine } from '../containerd/toml-lines.ts';
+import { isSameHost } from '../mirror-config/asked-url.ts';
+import { DEFAULT_FOLDER, foldersOf, impliedServerOf } from '../mirror-config/host-folder.ts';
+import { formatHostsProblem, type HostsProblem } from '../mirror-config/hosts-problem.ts';
+import type { HostsFolder } from '../mirror-config/read-hosts-folders.ts';
+import { findKeyLine } from '../containerd-config/toml-lines.ts';
 import { checkFolderNames, unreadBecause } from './check-folder-names.ts';
 import { configureStep } from './configure-step.ts';
 import type { Finding, Findings, MendStep } from './finding.ts';

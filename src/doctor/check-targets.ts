@@ -1,6 +1,6 @@
-import { isSameHost } from '../containerd/asked-url.ts';
-import type { AskedHost } from '../containerd/hosts-reading.ts';
-import type { HostsFolder } from '../containerd/read-hosts-folders.ts';
+import { isSameHost } from '../mirror-config/asked-url.ts';
+import type { AskedHost } from '../mirror-config/hosts-reading.ts';
+import type { HostsFolder } from '../mirror-config/read-hosts-folders.ts';
 import type { HostRoot } from '../runtime/host-root.ts';
 import type { Finding, Findings } from './finding.ts';
 import type { HostView } from './host-view.ts';

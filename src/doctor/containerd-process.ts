@@ -1,7 +1,7 @@
 import { readlink } from 'node:fs/promises';
 import { isAbsolute } from 'node:path';
-import { readEffectiveConfig } from '../containerd/effective-config.ts';
-import { leafAt } from '../containerd/toml-tree.ts';
+import { readEffectiveConfig } from '../containerd-config/effective-config.ts';
+import { leafAt } from '../containerd-config/toml-tree.ts';
 import { type HostRoot, hostPath } from '../runtime/host-root.ts';
 import { isPermissionError } from '../runtime/permission-error.ts';
 

@@ -1,8 +1,8 @@
-import type { ContainerdVersion } from '../containerd/containerd-version.ts';
-import { readCriSettings } from '../containerd/cri-settings.ts';
-import { readEffectiveConfig } from '../containerd/effective-config.ts';
-import { folderOfGlob } from '../containerd/go-glob.ts';
-import { type HostsFolder, readHostsFolders } from '../containerd/read-hosts-folders.ts';
+import type { ContainerdVersion } from '../containerd-config/containerd-version.ts';
+import { readCriSettings } from '../containerd-config/cri-settings.ts';
+import { readEffectiveConfig } from '../containerd-config/effective-config.ts';
+import { folderOfGlob } from '../containerd-config/go-glob.ts';
+import { type HostsFolder, readHostsFolders } from '../mirror-config/read-hosts-folders.ts';
 import { hostPath, type HostRoot } from '../runtime/host-root.ts';
 import { isPermissionError } from '../runtime/permission-error.ts';
 import { checkConfig, splitConfigPath } from './check-config.ts';

@@ -1,6 +1,6 @@
 import { readlink } from 'node:fs/promises';
 import type { CallOptions, ContainerdClient, ContentInspector } from '../containerd/containerd-client.ts';
-import { type ContainerdVersion, parseContainerdVersion } from '../containerd/containerd-version.ts';
+import { type ContainerdVersion, parseContainerdVersion } from '../containerd-config/containerd-version.ts';
 import { type HostRoot, hostPath } from '../runtime/host-root.ts';
 import { checkContent } from './check-content.ts';
 import { checkDaemon, type DaemonFacts, mirrorUse } from './check-daemon.ts';

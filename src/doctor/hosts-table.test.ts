@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
-import { isSameHost } from '../containerd/asked-url.ts';
-import type { ContainerdVersion } from '../containerd/containerd-version.ts';
-import { type HostsFolder, readHostsFolders } from '../containerd/read-hosts-folders.ts';
-import table from '../containerd/testdata/containerd-hosts.json';
+import { isSameHost } from '../mirror-config/asked-url.ts';
+import type { ContainerdVersion } from '../containerd-config/containerd-version.ts';
+import { type HostsFolder, readHostsFolders } from '../mirror-config/read-hosts-folders.ts';
+import table from '../mirror-config/testdata/containerd-hosts.json';
 import { createHostFolder, type HostFolder } from '../runtime/testing/host-folder.ts';
 import { checkHostSections } from './check-host-sections.ts';
 import { checkHosts } from './check-hosts.ts';

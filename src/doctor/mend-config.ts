@@ -1,8 +1,8 @@
-import { CRI_PLUGIN } from '../containerd/config-migration.ts';
-import type { ContainerdVersion } from '../containerd/containerd-version.ts';
-import type { CriSettings, Setting } from '../containerd/cri-settings.ts';
-import type { EffectiveConfig } from '../containerd/effective-config.ts';
-import { findKeyLine, findTableLine, findTableRanges } from '../containerd/toml-lines.ts';
+import { CRI_PLUGIN } from '../containerd-config/config-migration.ts';
+import type { ContainerdVersion } from '../containerd-config/containerd-version.ts';
+import type { CriSettings, Setting } from '../containerd-config/cri-settings.ts';
+import type { EffectiveConfig } from '../containerd-config/effective-config.ts';
+import { findKeyLine, findTableLine, findTableRanges } from '../containerd-config/toml-lines.ts';
 import type { Distribution } from './distribution.ts';
 import type { MendStep } from './finding.ts';
 

@@ -1,5 +1,5 @@
-import { isSameHost, readHostUrl } from '../containerd/asked-url.ts';
-import type { HostsFolder } from '../containerd/read-hosts-folders.ts';
+import { isSameHost, readHostUrl } from '../mirror-config/asked-url.ts';
+import type { HostsFolder } from '../mirror-config/read-hosts-folders.ts';
 import type { Distribution } from './distribution.ts';
 import { isLoopback } from './uses-proxy.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test';
-import { readHost } from '../containerd/hosts-reading.ts';
-import type { HostSettings } from '../containerd/hosts-toml.ts';
+import { readHost } from '../mirror-config/hosts-reading.ts';
+import type { HostSettings } from '../mirror-config/hosts-toml.ts';
 import { createHostFolder } from '../runtime/testing/host-folder.ts';
 import { viewHost } from './host-view.ts';
 import { readSystemCa, readTargetTls } from './target-tls.ts';

@@ -1,5 +1,5 @@
 import { dirname, isAbsolute } from 'node:path';
-import type { AskedHost } from '../containerd/hosts-reading.ts';
+import type { AskedHost } from '../mirror-config/hosts-reading.ts';
 import { type HostRoot, hostPath } from '../runtime/host-root.ts';
 import type { HostView } from './host-view.ts';
 

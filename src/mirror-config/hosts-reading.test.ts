@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test';
-import type { ContainerdVersion } from './containerd-version.ts';
+import type { ContainerdVersion } from '../containerd-config/containerd-version.ts';
 import { certificatesOf, formatAskedHost } from './hosts-reading.fixture.ts';
 import { readAsContainerd } from './hosts-reading.ts';
 import table from './testdata/containerd-hosts.json';

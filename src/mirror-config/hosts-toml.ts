@@ -1,7 +1,7 @@
 import { TomlError, parse, stringify } from 'smol-toml';
 import { isTable } from './hosts-settings.ts';
-import { describeTomlError } from './toml-problem.ts';
-import { scanToml } from './toml-scan.ts';
+import { describeTomlError } from '../containerd-config/toml-problem.ts';
+import { scanToml } from '../containerd-config/toml-scan.ts';
 
 /** Settings of a host or of the server, in their order, with whatever containerd or a later one knows. */
 export type HostSettings = Readonly<Record<string, unknown>>;

@@ -1,5 +1,5 @@
 import { posix } from 'node:path';
-import { type ContainerdVersion, isAtLeast } from './containerd-version.ts';
+import { type ContainerdVersion, isAtLeast } from '../containerd-config/containerd-version.ts';
 import { InvalidGoUrlError, parseGoUrl } from './go-url.ts';
 
 /** Where containerd sends requests to a host of a hosts.toml. */

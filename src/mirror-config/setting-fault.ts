@@ -1,4 +1,4 @@
-import { type ContainerdVersion, isAtLeast } from './containerd-version.ts';
+import { type ContainerdVersion, isAtLeast } from '../containerd-config/containerd-version.ts';
 import { goDurationProblem } from './go-duration.ts';
 import { isTable } from './hosts-settings.ts';
 

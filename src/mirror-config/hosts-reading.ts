@@ -1,12 +1,12 @@
 import { parseAskedUrl } from './asked-url.ts';
-import type { ContainerdVersion } from './containerd-version.ts';
+import type { ContainerdVersion } from '../containerd-config/containerd-version.ts';
 import { findHostsProblem } from './find-hosts-problem.ts';
 import type { FolderCertificates } from './host-folder.ts';
 import type { HostsProblem } from './hosts-problem.ts';
 import { isTable, settingOf } from './hosts-settings.ts';
 import { type HostSettings, type HostsTomlHost, type ParsedHostsToml, parseHostsToml } from './hosts-toml.ts';
 import { capabilitiesOf, hasDialTimeout } from './setting-fault.ts';
-import { findLine, scanToml } from './toml-scan.ts';
+import { findLine, scanToml } from '../containerd-config/toml-scan.ts';
 
 /** One host that containerd asks for an image. */
 export interface AskedHost {

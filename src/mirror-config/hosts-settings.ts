@@ -1,4 +1,4 @@
-import type { ContainerdVersion } from './containerd-version.ts';
+import type { ContainerdVersion } from '../containerd-config/containerd-version.ts';
 
 /** A table of a hosts.toml. */
 type Table = Readonly<Record<string, unknown>>;

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test';
 import { createLogger } from '../observe/log.ts';
 import { parseHostsToml } from './hosts-toml.ts';
-import { parseTomlTree } from './toml-tree.ts';
+import { parseTomlTree } from '../containerd-config/toml-tree.ts';
 
 const PASSWORD = 'c2VjcmV0OnBhc3N3b3Jk';
 /** The error is on the line after the password. */

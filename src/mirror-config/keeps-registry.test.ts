@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
 import { basename, join } from 'node:path';
-import type { ContainerdVersion } from './containerd-version.ts';
+import type { ContainerdVersion } from '../containerd-config/containerd-version.ts';
 import { readFolderCertificates } from './host-folder.ts';
 import { HostsConfigError } from './hosts-config.ts';
 import { createHostsFolder, type HostsFolder, type HostsTree, urls } from './hosts-folder.fixture.ts';

@@ -1,9 +1,9 @@
-import type { ContainerdVersion } from './containerd-version.ts';
+import type { ContainerdVersion } from '../containerd-config/containerd-version.ts';
 import type { HostsProblem } from './hosts-problem.ts';
 import { isTable } from './hosts-settings.ts';
 import type { HostSettings } from './hosts-toml.ts';
 import { hasDialTimeout } from './setting-fault.ts';
-import { findLine, type TomlScan } from './toml-scan.ts';
+import { findLine, type TomlScan } from '../containerd-config/toml-scan.ts';
 
 /** A hosts.toml that is TOML, and the version that reads it. */
 interface HostsFile {

@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test';
-import type { ContainerdVersion } from './containerd-version.ts';
+import type { ContainerdVersion } from '../containerd-config/containerd-version.ts';
 import { findHostsProblem } from './find-hosts-problem.ts';
 
 const OLD = { major: 1, minor: 7 };

@@ -1,6 +1,6 @@
 import { hostPath, type HostRoot } from '../runtime/host-root.ts';
 import { isPermissionError } from '../runtime/permission-error.ts';
-import type { ContainerdVersion } from './containerd-version.ts';
+import type { ContainerdVersion } from '../containerd-config/containerd-version.ts';
 import { isTemporaryName } from './host-files.ts';
 import { DEFAULT_FOLDER, registryOfFolder } from './host-folder.ts';
 import { type HostsAuthor, hostsAuthor } from './hosts-author.ts';

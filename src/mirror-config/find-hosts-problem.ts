@@ -1,12 +1,18 @@
 import { parseAskedUrl } from './asked-url.ts';
-import type { ContainerdVersion } from './containerd-version.ts';
+import type { ContainerdVersion } from '../containerd-config/containerd-version.ts';
 import { findHostsCrash } from './find-hosts-crash.ts';
 import { InvalidGoUrlError } from './go-url.ts';
 import type { HostsProblem } from './hosts-problem.ts';
 import { isTable, settingOf, spellingsOf } from './hosts-settings.ts';
 import { type HostSettings, InvalidHostsTomlError, parseHostsTree } from './hosts-toml.ts';
 import { SETTING_KEYS, settingFault } from './setting-fault.ts';
-import { findLine, findUnreadToml, formatUnreadToml, scanToml, type TomlScan } from './toml-scan.ts';
+import {
+  findLine,
+  findUnreadToml,
+  formatUnreadToml,
+  scanToml,
+  type TomlScan,
+} from '../containerd-config/toml-scan.ts';
 
 /** A parsed hosts.toml with the version that reads it. */
 interface HostsFile {
