@@ -10,7 +10,7 @@ import {
 import { readCriSettings } from '../../src/containerd-config/cri-settings.ts';
 import { readEffectiveConfig } from '../../src/containerd-config/effective-config.ts';
 import { DISTRIBUTIONS } from '../../src/doctor/distribution.ts';
-import { mendKey } from '../../src/doctor/mend-config.ts';
+import { fixKey } from '../../src/doctor/fix-config.ts';
 import { createHostRoot } from '../../src/runtime/host-root.ts';
 import { parseContainerdVersion as findVersion } from '../lab/containerd-config.ts';
 import { runCommand } from '../lab/run-command.ts';
@@ -178,7 +178,7 @@ test.each([
   const settings = readCriSettings(config, version);
   const now = { value: undefined, origin: undefined };
   const context = { config, settings, version, distribution: DISTRIBUTIONS[id] };
-  const [step] = mendKey(context, { table: settings.paths[table], key, value, now });
+  const [step] = fixKey(context, { table: settings.paths[table], key, value, now });
   if (step?.do !== 'write') throw new Error(`Not a file to write: ${JSON.stringify(step)}`);
   await writeFile(path, step.lines.join('\n'));
   const dumped = await runCommand([containerdBinary(), '--config', path, 'config', 'dump']);

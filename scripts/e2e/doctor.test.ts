@@ -15,7 +15,7 @@ import { createSelfSignedCertificate } from '../lab/self-signed-certificate.ts';
 import { createImage } from '../lab/test-image.ts';
 import { contentPath, untilFound } from '../lab/until-found.ts';
 import { REGISTRY } from '../lab/upstream.ts';
-import { applyMend } from './apply-mend.ts';
+import { applyFix } from './apply-fix.ts';
 import { waitFor } from '../lab/wait-for.ts';
 import { containerdMajor, useLab } from './test-lab.ts';
 
@@ -152,19 +152,19 @@ async function configureFor(target: string): Promise<void> {
  * Does what a finding says. With a port its note is a command line for it, in which the port is left open. On a machine that
  * has a kubelet the port is left open in other commands, too: a chart may have mapped it.
  */
-async function mend(finding: Finding | undefined, port?: number): Promise<void> {
-  if (finding === undefined) throw new Error('There is nothing to mend');
+async function fix(finding: Finding | undefined, port?: number): Promise<void> {
+  if (finding === undefined) throw new Error('There is nothing to fix');
   if (port !== undefined) {
-    expect(JSON.stringify(finding.mend)).toContain('spegel configure --mirror-targets ');
+    expect(JSON.stringify(finding.fix)).toContain('spegel configure --mirror-targets ');
     await configureFor(`http://127.0.0.1:${port}`);
     return;
   }
-  const isAboutPort = (step: Finding['mend'][number]) =>
+  const isAboutPort = (step: Finding['fix'][number]) =>
     step.do === 'note' && step.text.startsWith('<port> is ');
-  const steps = finding.mend.filter((step) => !isAboutPort(step));
+  const steps = finding.fix.filter((step) => !isAboutPort(step));
   const done = JSON.stringify(steps).replaceAll('<port>', String(MIRROR_PORTS.registry));
-  const filledIn: Finding = { ...finding, mend: JSON.parse(done) as Finding['mend'] };
-  await applyMend(filledIn, {
+  const filledIn: Finding = { ...finding, fix: JSON.parse(done) as Finding['fix'] };
+  await applyFix(filledIn, {
     restartContainerd: async () => node().containerd.restart(),
     spegel: async (args) => void (await runCommand([node().mirror.binary, ...args])),
   });
@@ -255,7 +255,7 @@ describe('spegel doctor', () => {
     }
   });
 
-  /** What is broken, what nobody notices of it, the finding that says so; and its mend makes the mirror be used again. */
+  /** What is broken, what nobody notices of it, the finding that says so; and its fix makes the mirror be used again. */
   const BROKEN: ReadonlyArray<{
     readonly id: string;
     readonly when: string;
@@ -267,7 +267,7 @@ describe('spegel doctor', () => {
     readonly works?: () => Promise<void>;
     readonly args?: readonly string[];
     readonly seen?: RegExp;
-    /** Where the mirror listens, for a mend that cannot know it. */
+    /** Where the mirror listens, for a fix that cannot know it. */
     readonly port?: number;
   }> = [
     {
@@ -479,7 +479,7 @@ describe('spegel doctor', () => {
   ];
 
   test.each(BROKEN.filter(({ only }) => only !== (isNew ? 'old' : 'new')))(
-    'names $id when $when, and its mend works',
+    'names $id when $when, and its fix works',
     async (broken) => {
       // So that the mirror has a use to compare with, and no hits are missing.
       await pullThroughMirror();
@@ -491,7 +491,7 @@ describe('spegel doctor', () => {
       const codes = { error: 1, warning: 3, info: 0 };
       expect(exitCode).toBe(codes[found?.severity ?? 'error']);
       if (broken.seen !== undefined) expect(found?.seen.join('\n')).toMatch(broken.seen);
-      await mend(found, broken.port);
+      await fix(found, broken.port);
       expect((await doctor(...(broken.args ?? []))).findings).toEqual([]);
       await (broken.works ?? pullThroughMirror)();
     },
@@ -508,11 +508,11 @@ describe('spegel doctor', () => {
     ['target-unreachable', ['--mirror-targets', 'http://127.0.0.1:9']],
     ['target-not-spegel', ['--mirror-targets', 'http://127.0.0.1:9090']],
     ['peers-unreachable', ['--registry-addr', ':9']],
-  ])('names %s, and no more with the flags that its mend has', async (id, args) => {
+  ])('names %s, and no more with the flags that its fix has', async (id, args) => {
     const { findings } = await doctor(...args);
-    const { mend = [] } = findings.find((finding) => finding.id === id) ?? {};
+    const { fix = [] } = findings.find((finding) => finding.id === id) ?? {};
     expect(findings.map(({ id }) => id)).toContain(id);
-    const lines = mend.flatMap((step) => (step.do === 'note' ? (step.lines ?? []) : []));
+    const lines = fix.flatMap((step) => (step.do === 'note' ? (step.lines ?? []) : []));
     const flags = lines.filter((line) => line.startsWith('--')).flatMap((line) => line.split(' '));
     if (flags.length > 0) expect((await doctor(...flags)).findings).toEqual([]);
   });
@@ -615,7 +615,7 @@ describe('spegel doctor', () => {
     expect((await doctor()).findings).toEqual([]);
   });
 
-  test('names mirror-through-proxy, and NO_PROXY as its mend has it is enough', async () => {
+  test('names mirror-through-proxy, and NO_PROXY as its fix has it is enough', async () => {
     /** A node that has an image and asks the mirror at its own address. */
     const startBehindProxy = async (noProxy: string) => {
       const containerdEnv = { HTTP_PROXY: 'http://127.0.0.1:9', NO_PROXY: noProxy };
@@ -632,14 +632,14 @@ describe('spegel doctor', () => {
     expect(findings.map(({ id }) => id)).toEqual(['mirror-through-proxy']);
     expect(await pullThroughMirror(broken).catch(() => 'failed')).toBe('failed');
 
-    const [step] = findings[0]?.mend ?? [];
+    const [step] = findings[0]?.fix ?? [];
     const text = step?.do === 'write' ? step.lines.join('\n') : '';
     const noProxy = /"NO_PROXY=([^"]*)"/.exec(text)?.[1] ?? '';
     expect(noProxy).toBe(`registry.lab,${broken.endpoint.ipv4}`);
     const next = nodeHost(lab().nodes.length + 1).ipv4;
-    const mended = await startBehindProxy(noProxy.replace(broken.endpoint.ipv4, next));
-    expect((await doctorOn(mended)).findings).toEqual([]);
-    await pullThroughMirror(mended);
+    const fixed = await startBehindProxy(noProxy.replace(broken.endpoint.ipv4, next));
+    expect((await doctorOn(fixed)).findings).toEqual([]);
+    await pullThroughMirror(fixed);
   });
 
   test('names daemon-without-containerd until containerd is back', async () => {
@@ -688,8 +688,8 @@ describe('spegel doctor', () => {
     await alone.stop();
 
     const seed = `http://${lab().node(1).endpoint.ipv4}:${MIRROR_PORTS.bootstrap}`;
-    await using mended = startOther('--bootstrap-kind', 'http', '--http-bootstrap-peer', seed);
-    await waitFor('it to be ready', async () => mended.isReady());
+    await using fixed = startOther('--bootstrap-kind', 'http', '--http-bootstrap-peer', seed);
+    await waitFor('it to be ready', async () => fixed.isReady());
     expect((await doctor(...OTHER)).findings).toEqual([]);
   });
 
@@ -706,10 +706,10 @@ describe('spegel doctor', () => {
 });
 
 describe('spegel registry', () => {
-  test('logs and counts what the files of the node have, and that it is mended', async () => {
+  test('logs and counts what the files of the node have, and that it is fixed', async () => {
     await using daemon = startOther('--bootstrap-kind', 'static');
     await waitFor('a first look', async () => (await daemon.metric(LAST_CHECK)) > 0, { timeoutMs: 30_000 });
-    expect(await daemon.lines('this node needs mending')).toEqual([]);
+    expect(await daemon.lines('this node needs fixing')).toEqual([]);
     expect(await daemon.metric(FINDINGS)).toBe(0);
 
     await editConfig(
@@ -718,17 +718,17 @@ describe('spegel registry', () => {
     await waitFor('the finding', async () => (await daemon.metric(FINDINGS)) > 0, { timeoutMs: 30_000 });
     const labels = { code: 'discard-unpacked-layers', severity: 'error' };
     expect(await daemon.metric(FINDINGS, labels)).toBe(1);
-    expect(await daemon.lines('this node needs mending')).toMatchObject([
+    expect(await daemon.lines('this node needs fixing')).toMatchObject([
       {
         level: 'ERROR',
         code: 'discard-unpacked-layers',
         seen: [expect.stringMatching(/config\.toml:\d+/)],
-        mend: [expect.stringContaining('discard_unpacked_layers = false'), 'systemctl restart containerd'],
+        fix: [expect.stringContaining('discard_unpacked_layers = false'), 'systemctl restart containerd'],
       },
     ]);
-    await mend((await doctor()).findings.find(({ id }) => id === 'discard-unpacked-layers'));
+    await fix((await doctor()).findings.find(({ id }) => id === 'discard-unpacked-layers'));
     await waitFor('it to be gone', async () => (await daemon.metric(FINDINGS)) === 0, { timeoutMs: 30_000 });
-    expect(await daemon.lines('this node was mended')).toHaveLength(1);
+    expect(await daemon.lines('this node was fixed')).toHaveLength(1);
   });
 
   test('says once where it cannot look, and finds nothing there', async () => {
@@ -747,7 +747,7 @@ describe('spegel registry', () => {
       expect.stringContaining('mount it below --host-root'),
     ]);
     expect(await daemon.metric(LAST_CHECK)).toBe(0);
-    expect(await daemon.lines('this node needs mending')).toEqual([]);
+    expect(await daemon.lines('this node needs fixing')).toEqual([]);
   });
 });
 

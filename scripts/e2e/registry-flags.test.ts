@@ -57,7 +57,7 @@ async function finds(run: Run, ...texts: readonly string[]): Promise<void> {
     run
       .log()
       .split('\n')
-      .find((each) => each.includes('this node needs mending') && texts.every((text) => each.includes(text)));
+      .find((each) => each.includes('this node needs fixing') && texts.every((text) => each.includes(text)));
   await waitFor(`a finding with ${texts.join(' and ')}`, () => line() !== undefined);
 }
 

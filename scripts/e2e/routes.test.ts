@@ -243,7 +243,7 @@ test('after all of this the daemons live on, in little memory, and logged no err
     // That nothing configured these nodes' containerds is what the daemon is to say.
     const errors = log
       .split('\n')
-      .filter((line) => line.includes('"level":"ERROR"') && !line.includes('this node needs mending'));
+      .filter((line) => line.includes('"level":"ERROR"') && !line.includes('this node needs fixing'));
     expect(errors).toEqual([]);
   }
 });

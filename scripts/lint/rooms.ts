@@ -76,7 +76,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     mayImport: ['runtime', 'observe', 'oci', 'store', 'http', 'routing'],
   },
   doctor: {
-    subject: 'why the mirror is not used on a node: facts in, findings with their mends out',
+    subject: 'why the mirror is not used on a node: facts in, findings with their fixes out',
     mayImport: ['runtime', 'observe', 'oci', 'containerd', 'containerd-config', 'mirror-config'],
   },
   daemon: {

@@ -27,7 +27,7 @@ export interface CriSettings {
   readonly usesTransferService: boolean;
   /** Where the CRI is switched off; empty: it is not. */
   readonly disabledBy: EffectiveConfig['disabledPlugins'];
-  /** The keys that lead to the tables; a mend is written with them. */
+  /** The keys that lead to the tables; a fix is written with them. */
   readonly paths: {
     readonly registry: readonly string[];
     /** The table that has `discard_unpacked_layers` and `snapshotter`. */

@@ -24,7 +24,7 @@ export interface UnreadToml {
   /** Counted from 1. */
   readonly line: number;
   readonly what: string;
-  readonly mend: string;
+  readonly fix: string;
   /** The major versions of containerd that do not take it: 1.x has go-toml 1, 2.x has go-toml 2. */
   readonly majors: readonly number[];
 }
@@ -107,8 +107,8 @@ export function findUnreadToml({ unread }: TomlScan, major: number): UnreadToml 
 }
 
 /** The sentence for it, without its line. */
-export function formatUnreadToml({ what, mend }: UnreadToml, major: number): string {
-  return `${what}, which containerd ${major}.x does not take: ${mend}`;
+export function formatUnreadToml({ what, fix }: UnreadToml, major: number): string {
+  return `${what}, which containerd ${major}.x does not take: ${fix}`;
 }
 
 /** The line of what is at a path, or of what it is written in; undefined for what is nowhere. */
@@ -126,17 +126,17 @@ type Unread = Omit<UnreadToml, 'line'>;
 
 const BYTE_ORDER_MARK: Unread = {
   what: 'a byte order mark',
-  mend: 'save the file without it',
+  fix: 'save the file without it',
   majors: [2],
 };
 const LONG_INLINE_TABLE: Unread = {
   what: 'an inline table of more than one line',
-  mend: 'write it on one line',
+  fix: 'write it on one line',
   majors: [2],
 };
 const LAST_COMMA: Unread = {
   what: 'a comma at the end of an inline table',
-  mend: 'remove it',
+  fix: 'remove it',
   majors: [1, 2],
 };
 
@@ -149,22 +149,22 @@ function unreadEscapes(strings: string): readonly Unread[] {
   );
   return [
     ...(escapes.has('x')
-      ? [{ what: String.raw`the escape \x`, mend: String.raw`write \u00…`, majors: [1, 2] }]
+      ? [{ what: String.raw`the escape \x`, fix: String.raw`write \u00…`, majors: [1, 2] }]
       : []),
     ...(escapes.has('e')
-      ? [{ what: String.raw`the escape \e`, mend: String.raw`write \u001b`, majors: [1] }]
+      ? [{ what: String.raw`the escape \e`, fix: String.raw`write \u001b`, majors: [1] }]
       : []),
   ];
 }
 
 function unreadTimes(token: string, next: string): readonly Unread[] {
   if (/^(?:\d{4}-\d\d-\d\dT)?\d\d:\d\d(?![\d:])/i.test(token)) {
-    return [{ what: 'a time without seconds', mend: 'add them', majors: [1] }];
+    return [{ what: 'a time without seconds', fix: 'add them', majors: [1] }];
   }
   const after = /^\d{4}-\d\d-\d\d(?!\d)/.test(token) ? token.charAt(10) || next : ' ';
   return ['', ' ', 'T'].includes(after)
     ? []
-    : [{ what: 'a date with neither a T nor a space after it', mend: 'add one', majors: [1] }];
+    : [{ what: 'a date with neither a T nor a space after it', fix: 'add one', majors: [1] }];
 }
 
 function matchAt(pattern: RegExp, text: string, at: number): RegExpExecArray | undefined {

@@ -5,7 +5,7 @@ import { readEffectiveConfig } from '../containerd-config/effective-config.ts';
 import { createHostFolder } from '../runtime/testing/host-folder.ts';
 import { checkConfig } from './check-config.ts';
 import { type DistributionId, DISTRIBUTIONS } from './distribution.ts';
-import type { Finding, MendStep } from './finding.ts';
+import type { Finding, FixStep } from './finding.ts';
 
 const CERTS = '/etc/containerd/certs.d';
 const SOCKET = '/run/containerd/containerd.sock';
@@ -88,7 +88,7 @@ describe('checkConfig()', () => {
       expect(others).toEqual([]);
       expect(finding).toMatchObject({
         id,
-        mend: [
+        fix: [
           { do: 'insert', lines: [`[${IMAGES}.registry]`, '  config_path = "/srv/certs.d"'] },
           { do: 'run' },
         ],
@@ -111,7 +111,7 @@ describe('checkConfig()', () => {
     expect(unset?.seen).toEqual([
       `${FILE}: [${CRI}.registry] config_path = "" (not set; this is the default)`,
     ]);
-    expect(unset?.mend[0]).toEqual({
+    expect(unset?.fix[0]).toEqual({
       do: 'write',
       file: FILE,
       lines: ['version = 2', `[${CRI}.registry]`, `  config_path = "${CERTS}"`],
@@ -122,7 +122,7 @@ describe('checkConfig()', () => {
     const file = DISTRIBUTIONS.k0s.configFile;
     const findings = await check('1.7.20', { [file]: 'root = "/var/lib/k0s/containerd"\n' }, 'k0s');
     const unset = findings.find(({ id }) => id === 'config-path-unset');
-    expect(unset?.mend[0]).toMatchObject({
+    expect(unset?.fix[0]).toMatchObject({
       do: 'write',
       lines: ['version = 2', `[${CRI}.registry]`, `  config_path = "${CERTS}"`],
     });
@@ -132,7 +132,7 @@ describe('checkConfig()', () => {
     const file = `version = 2\n[${CRI}.containerd]\ndiscard_unpacked_layers = true\n[${CRI}.containerd.runtimes.runc]\nruntime_type = "io.containerd.runc.v2"\n`;
     const findings = await check('2.3.4', { [FILE]: file }, 'kind');
     const discards = findings.find(({ id }) => id === 'discard-unpacked-layers');
-    expect(discards?.mend).toContainEqual({
+    expect(discards?.fix).toContainEqual({
       do: 'note',
       text: 'for new clusters, in the configuration of kind',
       lines: [
@@ -146,97 +146,96 @@ describe('checkConfig()', () => {
 
   test('patches new clusters of kind in that section too when its file is not seen', async () => {
     const [finding] = await check('2.3.4', {}, 'kind');
-    expect(finding?.mend.at(-1)).toMatchObject({
+    expect(finding?.fix.at(-1)).toMatchObject({
       lines: ['containerdConfigPatches:', '- |-', `  [${CRI}.registry]`, `    config_path = "${CERTS}"`],
     });
   });
 
   /** What each distribution is told for discard_unpacked_layers = true. */
-  const MENDS: ReadonlyArray<readonly [DistributionId, string, Readonly<Record<string, string>>, MendStep]> =
+  const FIXES: ReadonlyArray<readonly [DistributionId, string, Readonly<Record<string, string>>, FixStep]> = [
     [
-      [
-        'plain',
-        '2.1.5',
-        { [FILE]: `version = 3\n[${IMAGES}]\n  discard_unpacked_layers = true\n` },
-        { do: 'replace', file: FILE, first: 3, last: 3, lines: ['  discard_unpacked_layers = false'] },
-      ],
-      [
-        'eks-al2023',
-        '2.1.5',
-        { [FILE]: `version = 3\n[${IMAGES}]\ndiscard_unpacked_layers = true\n` },
-        {
-          do: 'note',
-          text: 'in the user data of the node (nodeadm writes config.toml at boot), then replace the node',
-          lines: [
-            'apiVersion: node.eks.aws/v1alpha1',
-            'kind: NodeConfig',
-            'spec:',
-            '  containerd:',
-            '    config: |',
-            `      [${IMAGES}]`,
-            '        discard_unpacked_layers = false',
-          ],
-        },
-      ],
-      [
-        'k0s',
-        '1.7.20',
-        { '/etc/k0s/containerd.toml': `version = 2\n[${CRI}.containerd]\ndiscard_unpacked_layers = true\n` },
-        {
-          do: 'write',
-          file: '/etc/k0s/containerd.d/spegel.toml',
-          lines: ['version = 2', `[${CRI}.containerd]`, '  discard_unpacked_layers = false'],
-        },
-      ],
-      [
-        'talos',
-        '2.1.5',
-        { '/etc/cri/containerd.toml': `version = 3\n[${IMAGES}]\ndiscard_unpacked_layers = true\n` },
-        {
-          do: 'note',
-          text: 'in the machine configuration (talosctl patch machineconfig)',
-          lines: [
-            'machine:',
-            '  files:',
-            '    - path: /etc/cri/conf.d/20-customization.part',
-            '      op: create',
-            '      content: |',
-            `        [${IMAGES}]`,
-            '          discard_unpacked_layers = false',
-          ],
-        },
-      ],
-      [
-        'k3s',
-        '2.1.5',
-        {
-          [DISTRIBUTIONS.k3s.configFile]:
-            `version = 3\nimports = ["/var/lib/rancher/k3s/agent/etc/containerd/config-v3.toml.d/*.toml"]\n[${IMAGES}]\ndiscard_unpacked_layers = true\n`,
-        },
-        {
-          do: 'write',
-          file: '/var/lib/rancher/k3s/agent/etc/containerd/config-v3.toml.d/spegel.toml',
-          lines: ['version = 3', `[${IMAGES}]`, '  discard_unpacked_layers = false'],
-        },
-      ],
-      [
-        'k3s',
-        '1.7.20',
-        {
-          [DISTRIBUTIONS.k3s.configFile]:
-            `version = 2\nimports = ["/var/lib/rancher/k3s/agent/etc/containerd/config.toml.d/*.toml"]\n[${CRI}.containerd]\ndiscard_unpacked_layers = true\n`,
-        },
-        {
-          do: 'note',
-          text: 'in /var/lib/rancher/k3s/agent/etc/containerd/config.toml.tmpl (made from the base template if it is not there); a table that the base has already is changed, not repeated',
-          lines: ['{{ template "base" . }}', '', `[${CRI}.containerd]`, '  discard_unpacked_layers = false'],
-        },
-      ],
-    ];
+      'plain',
+      '2.1.5',
+      { [FILE]: `version = 3\n[${IMAGES}]\n  discard_unpacked_layers = true\n` },
+      { do: 'replace', file: FILE, first: 3, last: 3, lines: ['  discard_unpacked_layers = false'] },
+    ],
+    [
+      'eks-al2023',
+      '2.1.5',
+      { [FILE]: `version = 3\n[${IMAGES}]\ndiscard_unpacked_layers = true\n` },
+      {
+        do: 'note',
+        text: 'in the user data of the node (nodeadm writes config.toml at boot), then replace the node',
+        lines: [
+          'apiVersion: node.eks.aws/v1alpha1',
+          'kind: NodeConfig',
+          'spec:',
+          '  containerd:',
+          '    config: |',
+          `      [${IMAGES}]`,
+          '        discard_unpacked_layers = false',
+        ],
+      },
+    ],
+    [
+      'k0s',
+      '1.7.20',
+      { '/etc/k0s/containerd.toml': `version = 2\n[${CRI}.containerd]\ndiscard_unpacked_layers = true\n` },
+      {
+        do: 'write',
+        file: '/etc/k0s/containerd.d/spegel.toml',
+        lines: ['version = 2', `[${CRI}.containerd]`, '  discard_unpacked_layers = false'],
+      },
+    ],
+    [
+      'talos',
+      '2.1.5',
+      { '/etc/cri/containerd.toml': `version = 3\n[${IMAGES}]\ndiscard_unpacked_layers = true\n` },
+      {
+        do: 'note',
+        text: 'in the machine configuration (talosctl patch machineconfig)',
+        lines: [
+          'machine:',
+          '  files:',
+          '    - path: /etc/cri/conf.d/20-customization.part',
+          '      op: create',
+          '      content: |',
+          `        [${IMAGES}]`,
+          '          discard_unpacked_layers = false',
+        ],
+      },
+    ],
+    [
+      'k3s',
+      '2.1.5',
+      {
+        [DISTRIBUTIONS.k3s.configFile]:
+          `version = 3\nimports = ["/var/lib/rancher/k3s/agent/etc/containerd/config-v3.toml.d/*.toml"]\n[${IMAGES}]\ndiscard_unpacked_layers = true\n`,
+      },
+      {
+        do: 'write',
+        file: '/var/lib/rancher/k3s/agent/etc/containerd/config-v3.toml.d/spegel.toml',
+        lines: ['version = 3', `[${IMAGES}]`, '  discard_unpacked_layers = false'],
+      },
+    ],
+    [
+      'k3s',
+      '1.7.20',
+      {
+        [DISTRIBUTIONS.k3s.configFile]:
+          `version = 2\nimports = ["/var/lib/rancher/k3s/agent/etc/containerd/config.toml.d/*.toml"]\n[${CRI}.containerd]\ndiscard_unpacked_layers = true\n`,
+      },
+      {
+        do: 'note',
+        text: 'in /var/lib/rancher/k3s/agent/etc/containerd/config.toml.tmpl (made from the base template if it is not there); a table that the base has already is changed, not repeated',
+        lines: ['{{ template "base" . }}', '', `[${CRI}.containerd]`, '  discard_unpacked_layers = false'],
+      },
+    ],
+  ];
 
-  test.each(MENDS)('tells %s how to keep layers', async (id, version, files, step) => {
+  test.each(FIXES)('tells %s how to keep layers', async (id, version, files, step) => {
     const findings = await check(version, files, id);
-    expect(findings.find((finding) => finding.id === 'discard-unpacked-layers')?.mend[0]).toEqual(step);
+    expect(findings.find((finding) => finding.id === 'discard-unpacked-layers')?.fix[0]).toEqual(step);
   });
 
   test.each<[DistributionId, string]>([
@@ -249,7 +248,7 @@ describe('checkConfig()', () => {
   ])('does not tell %s to edit a file that is written anew at each start', async (id, text) => {
     const config = `version = 3\n[${IMAGES}.registry.mirrors."a.io"]\nendpoint = ["https://b.io"]\n`;
     const findings = await check('2.1.5', { [DISTRIBUTIONS[id].configFile]: config }, id);
-    const [step] = findings.find((finding) => finding.id === 'registry-mirrors')?.mend ?? [];
+    const [step] = findings.find((finding) => finding.id === 'registry-mirrors')?.fix ?? [];
     expect(step).toMatchObject({ do: 'note', text: expect.stringContaining(text) });
   });
 

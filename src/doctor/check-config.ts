@@ -1,7 +1,7 @@
 import { describeOrigin, type Setting } from '../containerd-config/cri-settings.ts';
 import type { Finding, Findings } from './finding.ts';
-import { type ConfigContext, formatTable, mendKey, mendTables } from './mend-config.ts';
-import { mendSetting } from './mend-setting.ts';
+import { type ConfigContext, formatTable, fixKey, fixTables } from './fix-config.ts';
+import { fixSetting } from './fix-setting.ts';
 
 /** Snapshotters that keep layers in the content store; others fetch them file by file when they are needed. */
 const PLAIN_SNAPSHOTTERS = new Set([
@@ -31,7 +31,7 @@ export function checkConfig(context: ConfigContext, expected: ConfigExpectations
     severity: 'error',
     what: "a file of containerd's configuration cannot be used: containerd does not start with it, or it is not the one that it reads",
     seen: [`${file}: ${reason}`],
-    mend: [{ do: 'note', text: `correct ${file}, or name the right file with --containerd-config` }],
+    fix: [{ do: 'note', text: `correct ${file}, or name the right file with --containerd-config` }],
   }));
   findings.push(
     ...checkRefusals(context),
@@ -48,7 +48,7 @@ export function checkConfig(context: ConfigContext, expected: ConfigExpectations
       severity: 'warning',
       what: 'this configuration file is that of another containerd: its socket is not the one that spegel uses',
       seen: [see(context, 'address', socket), `--containerd-sock ${expected.socket}`],
-      mend: [
+      fix: [
         {
           do: 'note',
           text: `name the file that the containerd of ${expected.socket} was started with: --containerd-config; or set --containerd-sock ${socket.value}`,
@@ -68,7 +68,7 @@ function checkRefusals({ config, distribution }: ConfigContext): Finding[] {
       severity: 'error',
       what: 'containerd does not start with this configuration, or would not when it is started the next time',
       seen: config.refusals.map(({ origin, why }) => `${describeOrigin(config, origin)}: ${why}`),
-      mend: [
+      fix: [
         { do: 'note', text: `correct ${files.join(' and ')}` },
         { do: 'run', command: distribution.restart },
       ],
@@ -87,7 +87,7 @@ function checkCri({ config, settings, distribution }: ConfigContext): Finding[] 
       seen: settings.disabledBy.map(
         ({ name }, index) => `${places[index]}: disabled_plugins has ${JSON.stringify(name)}`,
       ),
-      mend: [
+      fix: [
         {
           do: 'note',
           text: `take the CRI plugin out of disabled_plugins in ${places.join(' and ')}${distribution.isKubernetes ? '' : '; nothing, if only ctr or nerdctl pull here, which take the folder of hosts.toml files as --hosts-dir'}`,
@@ -110,7 +110,7 @@ function checkConfigPath(context: ConfigContext, expected: ConfigExpectations): 
   const { settings, version } = context;
   const { configPath, paths, unused } = settings;
   const set = (value: string) =>
-    mendKey(context, {
+    fixKey(context, {
       table: paths.registry,
       key: 'config_path',
       value: JSON.stringify(value),
@@ -133,7 +133,7 @@ function checkConfigPath(context: ConfigContext, expected: ConfigExpectations): 
                 `${describeOrigin(context.config, leaf.origin)}: config_path = ${JSON.stringify(leaf.value)} does not count: ${why}`,
             ),
         ],
-        mend: set(expected.registryConfigPath),
+        fix: set(expected.registryConfigPath),
       },
     ];
   }
@@ -149,9 +149,9 @@ function checkConfigPath(context: ConfigContext, expected: ConfigExpectations): 
       severity: 'error',
       what: 'containerd reads its hosts.toml files in another folder than the one that spegel writes to',
       seen: [see(context, 'config_path', configPath), `--containerd-registry-config-path ${wanted}`],
-      mend: isDefault
+      fix: isDefault
         ? set(wanted)
-        : mendSetting(context.distribution.isKubernetes, {
+        : fixSetting(context.distribution.isKubernetes, {
             text: 'give configure, cleanup, registry and doctor the folder that containerd reads',
             value: `containerdRegistryConfigPath: ${first}`,
             flag: `--containerd-registry-config-path ${first}`,
@@ -164,7 +164,7 @@ function checkConfigPath(context: ConfigContext, expected: ConfigExpectations): 
       severity: 'error',
       what: `config_path has several folders, and containerd ${version.major}.${version.minor} pulls through its transfer service, which takes the whole list for the name of one folder: no hosts.toml is read`,
       seen: [see(context, 'config_path', configPath)],
-      mend: set(isDefault || folders.includes(wanted) ? wanted : (folders[0] ?? wanted)),
+      fix: set(isDefault || folders.includes(wanted) ? wanted : (folders[0] ?? wanted)),
     });
   }
   return findings;
@@ -188,13 +188,13 @@ function checkRegistryTables(context: ConfigContext, expected: ConfigExpectation
   if (mirrors.length > 0) {
     const set = hasPath
       ? []
-      : mendKey(context, {
+      : fixKey(context, {
           table: paths.registry,
           key: 'config_path',
           value: JSON.stringify(expected.registryConfigPath),
           now: configPath,
         });
-    const removal = mendTables(context, [[...paths.registry, 'mirrors']]);
+    const removal = fixTables(context, [[...paths.registry, 'mirrors']]);
     findings.push({
       id: 'registry-mirrors',
       severity: 'error',
@@ -202,7 +202,7 @@ function checkRegistryTables(context: ConfigContext, expected: ConfigExpectation
         ? 'registry.mirrors and config_path are both set: containerd refuses to load its CRI plugin with that'
         : 'registry.mirrors is set: containerd reads no hosts.toml with that, and never asks the mirror',
       seen: origins('mirrors', mirrors),
-      mend: [
+      fix: [
         // One restart is enough, at the end.
         ...removal.filter(({ do: kind }) => set.length === 0 || kind !== 'run'),
         ...set,
@@ -218,7 +218,7 @@ function checkRegistryTables(context: ConfigContext, expected: ConfigExpectation
         ? 'registry.configs has tls and config_path is set: containerd refuses to load its CRI plugin with that'
         : 'registry.configs is set, which is deprecated: with config_path its TLS settings are not used, its credentials are; these belong into pull secrets, the rest into hosts.toml',
       seen: origins('configs', configs),
-      mend: mendTables(context, [[...paths.registry, 'configs']]),
+      fix: fixTables(context, [[...paths.registry, 'configs']]),
     });
   }
   return findings;
@@ -234,7 +234,7 @@ function checkLayers(context: ConfigContext): Finding[] {
       severity: 'error',
       what: 'discard_unpacked_layers is true: containerd removes layers once they are unpacked, so this node cannot serve them. Images that were pulled so far have to be pulled again',
       seen: [see(context, 'discard_unpacked_layers', discard)],
-      mend: mendKey(context, {
+      fix: fixKey(context, {
         table: paths.images,
         key: 'discard_unpacked_layers',
         value: 'false',
@@ -249,7 +249,7 @@ function checkLayers(context: ConfigContext): Finding[] {
       severity: 'warning',
       what: `the snapshotter ${JSON.stringify(snapshotter.value)} may fetch files of a layer when they are needed, and never store the layer: this node cannot serve such images`,
       seen: [see(context, 'snapshotter', snapshotter)],
-      mend: mendKey(context, {
+      fix: fixKey(context, {
         table: paths.images,
         key: 'snapshotter',
         value: '"overlayfs"',

@@ -63,7 +63,7 @@ describe('checkContent()', () => {
         {
           id: 'content-unreadable',
           seen: [expect.stringContaining('EACCES')],
-          mend: [{ text: expect.stringContaining('root') }],
+          fix: [{ text: expect.stringContaining('root') }],
         },
       ],
       unknown: [],

@@ -1,8 +1,8 @@
 import type { Digest } from '../oci/digest.ts';
 import { type HostRoot, hostPath } from '../runtime/host-root.ts';
 import { isPermissionError } from '../runtime/permission-error.ts';
-import type { Finding, Findings, MendStep } from './finding.ts';
-import { mendSetting } from './mend-setting.ts';
+import type { Finding, Findings, FixStep } from './finding.ts';
+import { fixSetting } from './fix-setting.ts';
 
 /** What is known of where containerd's content is. */
 export interface ContentFacts {
@@ -41,7 +41,7 @@ export async function checkContent(host: HostRoot, facts: ContentFacts): Promise
       severity: 'error',
       what: "containerd's content store cannot be read: nothing can be served",
       seen: [`${contentPath}: ${folder.reason}`],
-      mend: [unreadableStep(facts, folder.isForbidden)],
+      fix: [unreadableStep(facts, folder.isForbidden)],
     });
   }
   if (contentRoot === undefined) {
@@ -53,8 +53,8 @@ export async function checkContent(host: HostRoot, facts: ContentFacts): Promise
       severity: 'error',
       what: 'spegel looks for content in another folder than the one where containerd keeps it: nothing can be served',
       seen: [`containerd at ${socket}: ${contentRoot}`, `--containerd-content-path ${contentPath}`],
-      mend: [
-        ...mendSetting(isKubernetes, {
+      fix: [
+        ...fixSetting(isKubernetes, {
           text: undefined,
           value: `containerdContentPath: ${contentRoot}`,
           flag: `--containerd-content-path ${contentRoot}`,
@@ -65,7 +65,7 @@ export async function checkContent(host: HostRoot, facts: ContentFacts): Promise
   return { findings, unknown };
 }
 
-function unreadableStep({ contentPath, isKubernetes }: ContentFacts, isForbidden: boolean): MendStep {
+function unreadableStep({ contentPath, isKubernetes }: ContentFacts, isForbidden: boolean): FixStep {
   if (isForbidden) return { do: 'note', text: 'run spegel registry as root, as which containerd runs' };
   if (!isKubernetes) {
     const text = "name the folder that is io.containerd.content.v1.content below containerd's root";

@@ -58,7 +58,7 @@ describe('checkDaemon()', () => {
     expect(findings).toMatchObject([
       { id: 'no-peers', severity: 'warning', seen: ['127.0.0.1:9090: 0 peers', `bootstrap: ${reason}`] },
     ]);
-    expect(JSON.stringify(findings[0]?.mend)).toContain(advice);
+    expect(JSON.stringify(findings[0]?.fix)).toContain(advice);
     expect(findings[0]?.what).toContain('domain');
   });
 

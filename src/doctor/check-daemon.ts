@@ -47,7 +47,7 @@ export async function checkDaemon(
           severity: 'error',
           what: 'no spegel answers on this node: it does not run, or has its metrics elsewhere',
           seen: [`${metricsAddr}: ${reason}`],
-          mend: [
+          fix: [
             {
               do: 'note',
               text: 'start it, look at its log, or name its --metrics-addr with --addr',
@@ -67,7 +67,7 @@ export async function checkDaemon(
       severity: 'error',
       what: 'spegel is not ready: it has found neither peers nor that it is alone, so it cannot look anything up',
       seen: [`${metricsAddr}: ready is false`],
-      mend: [
+      fix: [
         {
           do: 'note',
           text: 'look at its log for "bootstrap"; check that the bootstrap name, address or peers of its flags are those of other nodes, and that the port of --router-addr (5001) is open between nodes',
@@ -81,7 +81,7 @@ export async function checkDaemon(
       severity: 'error',
       what: 'spegel runs and has no connection to containerd: it does not learn which images this node has',
       seen: [`${metricsAddr}: spegel_containerd_connected 0`],
-      mend: [
+      fix: [
         {
           do: 'note',
           text: isKubernetes
@@ -99,7 +99,7 @@ export async function checkDaemon(
       severity: 'warning',
       what: `spegel knows no other node, so that no node can serve this one${isUnnamed ? ', and its bootstrap domain names no node at all' : ''}. That is right only for a single node`,
       seen: [`${metricsAddr}: 0 peers`, ...(reason === undefined ? [] : [`bootstrap: ${reason}`])],
-      mend: [{ do: 'note', text: isUnnamed ? mendDomain(isKubernetes) : MEND_BOOTSTRAP }],
+      fix: [{ do: 'note', text: isUnnamed ? fixDomain(isKubernetes) : FIX_BOOTSTRAP }],
     });
   }
   findings.push(...(await checkPeers(peerAddresses, { port: registryPort, isKubernetes }, ask)));
@@ -111,7 +111,7 @@ export async function checkDaemon(
       severity: 'warning',
       what: 'containerd asks the mirror, and no other node ever had what it asked for',
       seen: [`${metricsAddr}: spegel_mirror_requests_total hit 0, miss ${misses}`],
-      mend: [
+      fix: [
         {
           do: 'note',
           text: 'run spegel doctor on a node that has the images: it may have nothing to serve; ask for one with',
@@ -123,10 +123,10 @@ export async function checkDaemon(
   return { findings, unknown: [] };
 }
 
-const MEND_BOOTSTRAP =
+const FIX_BOOTSTRAP =
   'check that the bootstrap of its flags leads to the other nodes, and that the port of --router-addr (5001) is open between nodes';
 
-function mendDomain(isKubernetes: boolean): string {
+function fixDomain(isKubernetes: boolean): string {
   return isKubernetes
     ? "correct the name in --dns-bootstrap-domain: that of the headless service whose endpoints are all of spegel's pods, with its namespace (kubectl get services -A), and with a dot at its end"
     : 'correct the name in --dns-bootstrap-domain, or give it the addresses of the nodes at the name server';
@@ -165,7 +165,7 @@ async function checkPeers(
       severity: 'error',
       what: 'the other nodes are known and their mirrors cannot be reached: nothing can be fetched from them',
       seen: failures,
-      mend: [
+      fix: [
         {
           do: 'note',
           text: `open port ${port} (--registry-addr, the same on every node) between the nodes: ${isKubernetes ? 'NetworkPolicy, ' : ''}security group, firewall`,

@@ -32,7 +32,7 @@ export function checkFolderNames(folders: readonly HostsFolder[]): Finding[] {
             ? `the folder of ${registry} counts for images whose name has that port, and not for those of ${host}`
             : `containerd never looks into the folder ${registry}: ${why}`,
         seen: [path],
-        mend: [
+        fix: [
           {
             do: 'note',
             text:

@@ -35,7 +35,7 @@ export async function checkHostSections(
         severity: 'error',
         what: `the hosts.toml of ${registry} names the mirror in a way by which containerd cannot pull from it`,
         seen: reasons.map(({ url, why }) => `${path}: [host.'${url}']: ${why}`),
-        mend: configureStep(facts, facts.configPath),
+        fix: configureStep(facts, facts.configPath),
       });
     }
     const certificates = await checkCertificates(node, folder, reading.hosts);
@@ -51,7 +51,7 @@ function unreadableAddress({ path, registry, text = '' }: HostsFolder, line = 1)
     severity: 'error',
     what: `containerd 1.x cannot read a hosts.toml with an IPv6 address in the name of a section: it goes on as if that of ${registry} was not there`,
     seen: [`${path}:${line}: ${text.split('\n')[line - 1]?.trim() ?? ''}`],
-    mend: [
+    fix: [
       {
         do: 'note',
         text: "write a host name instead of the address, for the mirror with --mirror-targets of configure: localhost if it listens on the host itself, else a name that the node's /etc/hosts has for its address; or use containerd 2.x",
@@ -81,7 +81,7 @@ async function checkCertificates(
     severity: 'error',
     what: `the hosts.toml of ${registry} names a certificate that containerd cannot read: pulls from ${registry} fail`,
     seen: Array.from(seen),
-    mend: [
+    fix: [
       {
         do: 'note',
         text: `put the file there, or take the line out of ${path}${line === undefined ? '' : `:${line}`}`,

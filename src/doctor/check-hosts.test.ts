@@ -123,7 +123,7 @@ describe('checkHosts()', () => {
       severity: 'warning',
       seen: [`${CERTS}: folders of _default`, `${CERTS}/_default/hosts.toml: http://…@10.0.0.8:30020`],
     });
-    expect(finding?.mend.at(-1)).toMatchObject({
+    expect(finding?.fix.at(-1)).toMatchObject({
       command: expect.stringContaining('--mirror-targets http://127.0.0.1:<port>'),
     });
   });
@@ -146,7 +146,7 @@ describe('checkHosts()', () => {
     ],
   ])('tells %s with targets %j what writes the files there', async (id, targets, step) => {
     const { findings } = checkHosts(await factsOf({}, targets, { distribution: DISTRIBUTIONS[id] }));
-    expect(findings[0]?.mend).toMatchObject([step]);
+    expect(findings[0]?.fix).toMatchObject([step]);
   });
 
   test.each<[what: string, files: Readonly<Record<string, string>>, ids: string[]]>([
@@ -279,7 +279,7 @@ describe('checkHosts()', () => {
     expect(checkHosts(facts).findings).toMatchObject([
       {
         id: 'hosts-stale',
-        mend: [
+        fix: [
           {
             do: 'run',
             command: `spegel configure --containerd-registry-config-path ${CERTS} --mirror-targets http://10.0.0.1:30021`,

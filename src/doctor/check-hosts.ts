@@ -5,7 +5,7 @@ import type { HostsFolder } from '../mirror-config/read-hosts-folders.ts';
 import { findKeyLine } from '../containerd-config/toml-lines.ts';
 import { checkFolderNames, unreadBecause } from './check-folder-names.ts';
 import { configureStep } from './configure-step.ts';
-import type { Finding, Findings, MendStep } from './finding.ts';
+import type { Finding, Findings, FixStep } from './finding.ts';
 import { type HostsFacts, isOneOf, isTargetAssumed, isWritten, mirrorTargets } from './mirror-targets.ts';
 
 /** The folders that containerd takes: of the two that a registry may have, the first one. */
@@ -58,7 +58,7 @@ export function checkHosts(facts: HostsFacts): Findings {
           `${path}: [host.'${folder.hosts?.hosts[0]?.url ?? ''}']`,
           `the mirror is ${targets.join(' ')}`,
         ],
-        mend: configure,
+        fix: configure,
       });
       continue;
     }
@@ -71,7 +71,7 @@ export function checkHosts(facts: HostsFacts): Findings {
         severity: 'error',
         what: `the folder ${name} hides ${hidden.name}: containerd looks into it first and then no further, so pulls from ${registry} never ask the mirror`,
         seen: [...seen, `${hidden.path}: names the mirror, is not read`],
-        mend: configure,
+        fix: configure,
       });
     } else if (mirrorsAll || registry === DEFAULT_FOLDER) {
       findings.push({
@@ -82,7 +82,7 @@ export function checkHosts(facts: HostsFacts): Findings {
             ? 'the hosts.toml for all other registries does not name the mirror'
             : `the folder ${name} hides _default: pulls from ${registry} never ask the mirror`,
         seen,
-        mend: configure,
+        fix: configure,
       });
     }
   }
@@ -107,7 +107,7 @@ function missing(facts: HostsFacts): Finding {
       `${configPath}: ${folders.length === 0 ? 'no registry has a folder' : `folders of ${names}`}`,
       ...(mayBeNamed ? others : []),
     ],
-    mend: configureStep(facts, configPath),
+    fix: configureStep(facts, configPath),
   };
 }
 
@@ -120,7 +120,7 @@ function shown(url: string): string {
 function checkOrder(
   { registry, path, reading, text = '' }: HostsFolder,
   targets: readonly string[],
-  configure: readonly MendStep[],
+  configure: readonly FixStep[],
 ): Finding[] {
   const list = (reading?.hosts ?? []).flatMap(({ table }) => table ?? []);
   const server = reading?.server;
@@ -134,7 +134,7 @@ function checkOrder(
       severity: 'warning',
       what: `the hosts.toml of ${registry} names the registry itself before the mirror: the mirror is asked only while the registry does not answer`,
       seen: [before, first].map((index) => `${path}: [host.'${shown(list[index] ?? '')}']`),
-      mend: [{ do: 'note', text: `move the table of the mirror to the front of ${path}, or` }, ...configure],
+      fix: [{ do: 'note', text: `move the table of the mirror to the front of ${path}, or` }, ...configure],
     });
   }
   // default-with-server says it of _default.
@@ -145,7 +145,7 @@ function checkOrder(
       severity: 'error',
       what: `the server of ${registry} is the mirror: what no node has is never asked of the registry, so its first pull fails`,
       seen: [`${path}${line === undefined ? '' : `:${line}`}: server = ${JSON.stringify(shown(server))}`],
-      mend: [
+      fix: [
         {
           do: 'note',
           text: `in ${path} make the mirror a host, before the registry as server`,
@@ -176,13 +176,13 @@ export function checkEarlierFolders(
         severity: 'error',
         what: `containerd looks into ${configPath} before ${facts.configPath}: the folder ${name} there hides the mirror`,
         seen: [path],
-        mend: configureStep(facts, configPath),
+        fix: configureStep(facts, configPath),
       })),
   );
   return { findings, unknown: [] };
 }
 
-function checkFolder(folder: HostsFolder, configure: readonly MendStep[]): Finding[] {
+function checkFolder(folder: HostsFolder, configure: readonly FixStep[]): Finding[] {
   const { registry, path, problem, reading, text } = folder;
   if (problem !== undefined) return checkProblem(folder, problem, configure);
   const server = reading?.server;
@@ -194,7 +194,7 @@ function checkFolder(folder: HostsFolder, configure: readonly MendStep[]): Findi
       severity: 'error',
       what: `_default has a server: what no mirror has is asked of ${server} for every registry, whatever the image's name says`,
       seen: [`${path}${line === undefined ? '' : `:${line}`}: server = ${JSON.stringify(server)}`],
-      mend:
+      fix:
         line === undefined
           ? [{ do: 'note', text: `remove server from ${path}` }]
           : [{ do: 'replace', file: path, first: line, last: line, lines: [] }],
@@ -205,10 +205,10 @@ function checkFolder(folder: HostsFolder, configure: readonly MendStep[]): Findi
 function checkProblem(
   { registry, path }: HostsFolder,
   problem: HostsProblem,
-  configure: readonly MendStep[],
+  configure: readonly FixStep[],
 ): Finding[] {
   const seen = [`${path}: ${formatHostsProblem(problem)}`];
-  const correct: readonly MendStep[] = [
+  const correct: readonly FixStep[] = [
     { do: 'note', text: `correct ${path} or move it away, then` },
     ...configure,
   ];
@@ -220,7 +220,7 @@ function checkProblem(
           severity: 'error',
           what: `containerd cannot look for the hosts.toml of ${registry}: it fails each pull ${registry === DEFAULT_FOLDER ? 'from a registry without a folder of its own' : `from ${registry}`}`,
           seen,
-          mend: [{ do: 'note', text: `move ${path} away, then` }, ...configure],
+          fix: [{ do: 'note', text: `move ${path} away, then` }, ...configure],
         },
       ];
     case 'crashes':
@@ -230,7 +230,7 @@ function checkProblem(
           severity: 'error',
           what: `containerd crashes when it reads the hosts.toml of ${registry}, so with each pull that needs it`,
           seen,
-          mend: correct,
+          fix: correct,
         },
       ];
     case 'ignores-file':
@@ -242,7 +242,7 @@ function checkProblem(
           severity: problem.only1x === 'no-host-table' ? 'warning' : 'error',
           what: `the hosts.toml of ${registry} cannot be used: containerd goes on without mirrors`,
           seen,
-          mend: correct,
+          fix: correct,
         },
       ];
     case 'passes-over':

@@ -38,7 +38,7 @@ describe('checkProcess()', () => {
       {
         id: 'containerd-not-restarted',
         severity: 'warning',
-        mend: [{ do: 'run', command: 'systemctl restart containerd' }],
+        fix: [{ do: 'run', command: 'systemctl restart containerd' }],
       },
     ]);
   });
@@ -59,7 +59,7 @@ describe('checkProcess()', () => {
     const [finding] = await check({ environment });
     expect(finding).toMatchObject({ id: 'mirror-through-proxy', severity: 'error' });
     expect(JSON.stringify(finding)).not.toContain('secret');
-    expect(finding?.mend[0]).toEqual({
+    expect(finding?.fix[0]).toEqual({
       do: 'write',
       file: '/etc/systemd/system/containerd.service.d/zz-spegel-no-proxy.conf',
       lines: [
@@ -77,6 +77,6 @@ describe('checkProcess()', () => {
     ['k0s', 'k0s service'],
   ])('tells %s where its environment is', async (id, text) => {
     const [finding] = await check({ id, environment: { http_proxy: 'proxy:8080' } });
-    expect(JSON.stringify(finding?.mend[0])).toContain(text);
+    expect(JSON.stringify(finding?.fix[0])).toContain(text);
   });
 });

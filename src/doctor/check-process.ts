@@ -1,7 +1,7 @@
 import type { HostRoot } from '../runtime/host-root.ts';
 import type { ContainerdProcess } from './containerd-process.ts';
 import type { Distribution } from './distribution.ts';
-import type { Finding, Findings, MendStep } from './finding.ts';
+import type { Finding, Findings, FixStep } from './finding.ts';
 import { usesProxy } from './uses-proxy.ts';
 
 /** What is compared with the containerd that runs. */
@@ -28,7 +28,7 @@ export async function checkProcess(host: HostRoot, facts: ProcessFacts): Promise
       severity: 'warning',
       what: 'the containerd that runs was started with another configuration file than the one that was looked at',
       seen: [`process ${process.pid}: --config ${process.configFile}`, `looked at: ${configFile}`],
-      mend: [
+      fix: [
         {
           do: 'note',
           text: 'look at that one',
@@ -61,7 +61,7 @@ async function checkRestart(
       severity: 'warning',
       what: "containerd's configuration was changed after it was started: it goes on with what it read then",
       seen: [...seen, `process ${process.pid}: started ${isoTime(process.startedAtSeconds)}`],
-      mend: [{ do: 'run', command: distribution.restart }],
+      fix: [{ do: 'run', command: distribution.restart }],
     },
   ];
 }
@@ -88,14 +88,14 @@ function checkProxy({ process, distribution, targets }: ProcessFacts): Finding[]
         ({ target, proxy }) =>
           `process ${process.pid}: ${hostOf(proxy)} is asked for ${target}, NO_PROXY is ${JSON.stringify(before ?? '')}`,
       ),
-      mend: noProxy(distribution, value),
+      fix: noProxy(distribution, value),
     },
   ];
 }
 
-function noProxy(distribution: Distribution, value: string): readonly MendStep[] {
+function noProxy(distribution: Distribution, value: string): readonly FixStep[] {
   const line = `NO_PROXY=${value}`;
-  const restart: MendStep = { do: 'run', command: distribution.restart };
+  const restart: FixStep = { do: 'run', command: distribution.restart };
   switch (distribution.id) {
     case 'k3s':
     case 'rke2': {

@@ -12,7 +12,7 @@ describe('checkStore()', () => {
   ] as const)('says of an empty namespace %s that it is of severity %s', (namespace, severity, steps) => {
     const { findings } = checkStore(EMPTY, { socket: SOCKET, namespace, isKubernetes });
     expect(findings).toMatchObject([{ id: 'namespace-empty', severity }]);
-    expect(findings[0]?.mend.map(({ do: kind }) => kind)).toEqual([...steps]);
+    expect(findings[0]?.fix.map(({ do: kind }) => kind)).toEqual([...steps]);
     // Not the flag that is set already.
     expect(JSON.stringify(findings).includes('--containerd-namespace k8s.io')).toBe(namespace !== 'k8s.io');
   });
@@ -44,7 +44,7 @@ describe('checkStore()', () => {
     const expected = { socket: SOCKET, namespace: 'k8s.io', isKubernetes: false };
     const [finding] = checkStore(EMPTY, expected).findings;
     expect(finding).toMatchObject({ id: 'namespace-empty', severity: 'info' });
-    expect(JSON.stringify(finding?.mend)).toContain('ctr and nerdctl');
-    expect(JSON.stringify(finding?.mend)).not.toContain('kubelet');
+    expect(JSON.stringify(finding?.fix)).toContain('ctr and nerdctl');
+    expect(JSON.stringify(finding?.fix)).not.toContain('kubelet');
   });
 });

@@ -1,5 +1,5 @@
 import { isPermissionError } from '../runtime/permission-error.ts';
-import type { Finding, Findings, MendStep } from './finding.ts';
+import type { Finding, Findings, FixStep } from './finding.ts';
 
 /** What containerd says over its socket. */
 export interface ContainerdFacts {
@@ -35,7 +35,7 @@ export function checkStore(
       severity: 'error',
       what: 'containerd does not answer: spegel does not learn which images this node has',
       seen: [`${socket}: ${reason}`],
-      mend: [
+      fix: [
         isKubernetes
           ? {
               do: 'note',
@@ -55,15 +55,15 @@ export function checkStore(
 }
 
 function namespaceEmpty({ socket, namespace, isKubernetes }: StoreExpectations): Finding {
-  // A node that has not pulled yet is not to be mended.
+  // A node that has not pulled yet is not to be fixed.
   const isOfKubernetes = namespace === 'k8s.io';
-  const list: MendStep = { do: 'run', command: `ctr --address ${socket} namespaces list` };
+  const list: FixStep = { do: 'run', command: `ctr --address ${socket} namespaces list` };
   return {
     id: 'namespace-empty',
     severity: isOfKubernetes ? 'info' : 'warning',
     what: `the containerd namespace ${JSON.stringify(namespace)} has no images: there is nothing to share`,
     seen: [`containerd at ${socket}: no image in ${namespace}`],
-    mend: isOfKubernetes
+    fix: isOfKubernetes
       ? [
           {
             do: 'note',

@@ -105,7 +105,7 @@ function refused(target: string, authorization: string | undefined, isKubernetes
     severity: 'error',
     what: 'the mirror wants another password than hosts.toml has: containerd is refused, and goes on to upstream',
     seen: [`GET ${target}/v2/ with ${sent} in hosts.toml: 401`],
-    mend: [
+    fix: [
       {
         do: 'note',
         text: `give configure and registry the same files username and password, then run configure; ${also}`,
@@ -138,7 +138,7 @@ async function checkTarget(
       severity: 'error',
       what: `what answers at ${target} is no spegel: pulls that hosts.toml sends there are lost on it`,
       seen: [`GET ${target}/readyz: ${status}`],
-      mend: [
+      fix: [
         {
           do: 'note',
           text: `give the mirror a port of its own, or write its URL: spegel configure --mirror-targets …`,
@@ -157,7 +157,7 @@ async function checkTarget(
       seen: [
         `GET ${target}/readyz: ${reason}${isHostNetwork ? '' : ' (asked from this pod; the node itself may reach it)'}`,
       ],
-      mend: [
+      fix: [
         {
           do: 'note',
           text: isKubernetes

@@ -50,7 +50,7 @@ async function checkAsked({ images, pulledAtSeconds, use }: UseFacts): Promise<F
         'spegel_mirror_requests_total is 0',
         `pulled since ${new Date(use.sinceSeconds * 1000).toISOString()}: ${names.slice(0, 3).join(', ')}${names.length > 3 ? ` and ${names.length - 3} more` : ''}`,
       ],
-      mend: [
+      fix: [
         {
           do: 'note',
           text: 'see the other findings first. Without any: was containerd restarted after config_path was set, and are these registries mirrored?',
@@ -89,7 +89,7 @@ async function checkServes({ images, target }: UseFacts, ask: HttpAsk): Promise<
       severity: 'warning',
       what: 'the mirror does not serve images that this node has',
       seen: seen.slice(0, MAX_SHOWN),
-      mend: [
+      fix: [
         {
           do: 'note',
           text: 'right if --registry-filters or --mirrored-registries exclude them; else the daemon has another --containerd-namespace, --containerd-content-path or --containerd-sock than this command was given',

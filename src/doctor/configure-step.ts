@@ -1,8 +1,8 @@
-import type { MendStep } from './finding.ts';
+import type { FixStep } from './finding.ts';
 import { type HostsFacts, isTargetAssumed, mirrorTargets } from './mirror-targets.ts';
 
 /** What writes the mirror into the hosts.toml files below that folder. */
-export function configureStep(facts: HostsFacts, configPath: string): readonly MendStep[] {
+export function configureStep(facts: HostsFacts, configPath: string): readonly FixStep[] {
   const { mirroredRegistries, distribution } = facts;
   const isAssumed = isTargetAssumed(facts);
   // The port on the node is the chart's, and not the one on which the mirror listens in its pod.

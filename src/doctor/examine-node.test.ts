@@ -123,8 +123,8 @@ test.each<[what: string, Readonly<Record<string, string>>, isPlain: boolean]>([
     'daemon-without-containerd',
     'peers-unreachable',
   ]);
-  const advice = report.findings.filter(({ mend }) =>
-    /chart|helm|pod\b|NetworkPolicy|spegel:/.test(JSON.stringify(mend)),
+  const advice = report.findings.filter(({ fix }) =>
+    /chart|helm|pod\b|NetworkPolicy|spegel:/.test(JSON.stringify(fix)),
   );
   expect(advice.map(({ id }) => id)).toEqual(isPlain ? [] : report.findings.map(({ id }) => id));
   expect(formatReport(report)).toMatch(

@@ -2,10 +2,10 @@
 export type Severity = 'error' | 'warning' | 'info';
 
 /**
- * One step of a mend. Lines are counted from 1 and as the file is now: steps of one finding are to be carried out from the
+ * One step of a fix. Lines are counted from 1 and as the file is now: steps of one finding are to be carried out from the
  * last line of a file to its first.
  */
-export type MendStep =
+export type FixStep =
   /** What to do where nothing on this node can be edited, with the lines to use elsewhere. */
   | { readonly do: 'note'; readonly text: string; readonly lines?: readonly string[] }
   /** Replaces lines `first` to `last`, both included; no lines: removes them. */
@@ -36,7 +36,7 @@ export interface Finding {
   readonly what: string;
   /** How it was seen: `file:line: value`, or who answered what. */
   readonly seen: readonly string[];
-  readonly mend: readonly MendStep[];
+  readonly fix: readonly FixStep[];
 }
 
 /** What was found, and what could not be looked at with the reason. */

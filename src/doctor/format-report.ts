@@ -1,5 +1,5 @@
 import type { NodeReport } from './examine-node.ts';
-import type { Finding, MendStep, Severity } from './finding.ts';
+import type { Finding, FixStep, Severity } from './finding.ts';
 
 const ORDER: readonly Severity[] = ['error', 'warning', 'info'];
 
@@ -35,21 +35,21 @@ export function reportExitCode(findings: readonly Finding[]): 0 | 1 | 3 {
   return findings.some(({ severity }) => severity === 'warning') ? 3 : 0;
 }
 
-function formatFinding({ id, severity, what, seen, mend }: Finding): string[] {
+function formatFinding({ id, severity, what, seen, fix }: Finding): string[] {
   return [
     `${severity.toUpperCase()} ${id}`,
     `  ${what}.`,
     ...seen.map((text, index) => `  ${index === 0 ? 'seen' : '    '}  ${text}`),
-    ...mend.flatMap((step, index) => {
+    ...fix.flatMap((step, index) => {
       const [first = '', ...others] = formatStep(step);
-      return [`  ${index === 0 ? 'mend' : 'then'}  ${first}`, ...others.map((line) => `          ${line}`)];
+      return [`  ${index === 0 ? 'fix ' : 'then'}  ${first}`, ...others.map((line) => `          ${line}`)];
     }),
     '',
   ];
 }
 
 /** A step as lines of text: what to do, then what to write. */
-export function formatStep(step: MendStep): readonly string[] {
+export function formatStep(step: FixStep): readonly string[] {
   switch (step.do) {
     case 'run':
       return [step.command];

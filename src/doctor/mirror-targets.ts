@@ -10,7 +10,7 @@ export interface HostsFacts {
   readonly folders: readonly HostsFolder[];
   /** --mirror-targets of the command; empty: told by what configure has written. */
   readonly targets: readonly string[];
-  /** --mirrored-registries of the command, which a mend repeats; empty: all. */
+  /** --mirrored-registries of the command, which a fix repeats; empty: all. */
   readonly mirroredRegistries: readonly string[];
   /** The target when nothing tells another one. */
   readonly defaultTarget: string;

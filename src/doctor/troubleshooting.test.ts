@@ -2,7 +2,7 @@ import { expect, test } from 'bun:test';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-test('docs/TROUBLESHOOTING.md has every finding with a mend, and no other', async () => {
+test('docs/TROUBLESHOOTING.md has every finding with a fix, and no other', async () => {
   const names = (await readdir(import.meta.dir)).filter((name) => /^[\w-]+\.ts$/.test(name));
   const sources = await Promise.all(names.map(async (name) => readFile(join(import.meta.dir, name), 'utf8')));
   const ids = sources.flatMap((text) =>

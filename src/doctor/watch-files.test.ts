@@ -21,7 +21,7 @@ const finding = (id: string, severity: Finding['severity'], seen = 'a:1'): Findi
   severity,
   what: `what ${id} is`,
   seen: [seen],
-  mend: [{ do: 'run', command: 'systemctl restart containerd' }],
+  fix: [{ do: 'run', command: 'systemctl restart containerd' }],
 });
 
 /** Runs a watch; `look` is asked for each look. */
@@ -63,23 +63,23 @@ describe('createFilesWatch()', () => {
     const { clock, lines, checked } = running;
     await clock.advance(START_MS + INTERVAL_MS);
     expect(lines.map(({ level, msg, code }) => [level, msg, code])).toEqual([
-      ['ERROR', 'this node needs mending', 'a'],
-      ['WARN', 'this node needs mending', 'b'],
-      ['INFO', 'this node needs mending', 'c'],
+      ['ERROR', 'this node needs fixing', 'a'],
+      ['WARN', 'this node needs fixing', 'b'],
+      ['INFO', 'this node needs fixing', 'c'],
     ]);
     expect(lines[0]).toMatchObject({
       what: 'what a is',
       seen: ['a:1'],
-      mend: ['systemctl restart containerd'],
+      fix: ['systemctl restart containerd'],
       distribution: 'plain',
       containerd: '2.1',
     });
     look = { ...HEALTHY, findings: [finding('b', 'warning', 'b:1'), finding('c', 'info')] };
     await clock.advance(INTERVAL_MS);
     expect(lines.slice(3).map(({ msg, code, seen }) => [msg, code, seen])).toEqual([
-      ['this node needs mending', 'b', ['b:1']],
-      ['this node was mended', 'a', undefined],
-      ['this node was mended', 'b', undefined],
+      ['this node needs fixing', 'b', ['b:1']],
+      ['this node was fixed', 'a', undefined],
+      ['this node was fixed', 'b', undefined],
     ]);
     expect(checked).toEqual([
       ['a', 'b', 'c'],

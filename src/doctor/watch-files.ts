@@ -30,7 +30,7 @@ export interface FilesWatch {
 
 /** For containerd to answer after the start, so that its version is known at the first look. */
 const FIRST_LOOK_MS = 10 * 1000;
-/** Somebody who mends a file sees the metric follow; a look costs some milliseconds. */
+/** Somebody who fixes a file sees the metric follow; a look costs some milliseconds. */
 const INTERVAL_MS = 10 * 60 * 1000;
 /** Reading some small files takes milliseconds; more is a disk that hangs. */
 const TIMEOUT_MS = 15 * 1000;
@@ -60,19 +60,19 @@ export function createFilesWatch({ examine, onChecked, logger, clock }: FilesWat
     if (!isVisible) return;
     const now = new Map(findings.map((finding) => [JSON.stringify([finding.id, finding.seen]), finding]));
     const containerd = `${version.major}.${version.minor}${isVersionKnown ? '' : ' (guess)'}`;
-    for (const [key, { id, severity, what, seen, mend }] of now) {
+    for (const [key, { id, severity, what, seen, fix }] of now) {
       if (known.has(key)) continue;
-      logger[LEVELS[severity]]('this node needs mending', {
+      logger[LEVELS[severity]]('this node needs fixing', {
         code: id,
         what,
         seen,
-        mend: mend.map((step) => formatStep(step).join('\n')),
+        fix: fix.map((step) => formatStep(step).join('\n')),
         distribution: distribution.id,
         containerd,
       });
     }
     for (const [key, { id }] of known) {
-      if (!now.has(key)) logger.info('this node was mended', { code: id });
+      if (!now.has(key)) logger.info('this node was fixed', { code: id });
     }
     known = now;
     onChecked(findings);

@@ -39,8 +39,8 @@ function findCrashOf2x({ scan, version }: HostsFile): HostsProblem | undefined {
   const places = [...scan.headers.map((header) => ({ ...header, above: undefined })), ...scan.keys].toSorted(
     (left, right) => left.line - right.line,
   );
-  const crash = (line: number, key: readonly string[], mend: string): HostsProblem => {
-    const why = `containerd ${version.major}.x crashes with this: ${mend}`;
+  const crash = (line: number, key: readonly string[], fix: string): HostsProblem => {
+    const why = `containerd ${version.major}.x crashes with this: ${fix}`;
     return { effect: 'crashes', line, key, why };
   };
   const known = new Set<string>();

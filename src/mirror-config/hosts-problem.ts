@@ -17,7 +17,7 @@ export interface HostsProblem {
   /** The keys that lead to the value, none for the file as a whole. */
   readonly key: readonly string[];
   readonly why: string;
-  /** What containerd 1.x alone does not take and `configure` writes, or mends; undefined for all else. */
+  /** What containerd 1.x alone does not take and `configure` writes, or fixes; undefined for all else. */
   readonly only1x?: 'bracket' | 'no-host-table';
 }
 

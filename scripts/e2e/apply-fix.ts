@@ -1,20 +1,20 @@
 import { appendFile, readFile, writeFile } from 'node:fs/promises';
-import type { Finding, MendStep } from '../../src/doctor/finding.ts';
+import type { Finding, FixStep } from '../../src/doctor/finding.ts';
 
 /** Who carries out what is no edit. */
-export interface MendHands {
+export interface FixHands {
   /** Runs `spegel …`, given without its name. */
   readonly spegel: (args: readonly string[]) => Promise<void>;
   readonly restartContainerd: () => Promise<void>;
 }
 
 /** Does what a finding says, as somebody would who trusts it. Throws for a step that only a person can do. */
-export async function applyMend({ mend }: Pick<Finding, 'mend'>, hands: MendHands): Promise<void> {
-  const startOf = (step: MendStep) =>
+export async function applyFix({ fix }: Pick<Finding, 'fix'>, hands: FixHands): Promise<void> {
+  const startOf = (step: FixStep) =>
     step.do === 'replace' ? step.first : step.do === 'insert' ? step.after : Infinity;
-  const edits = mend.filter(({ do: kind }) => kind !== 'run').toSorted((a, b) => startOf(b) - startOf(a));
+  const edits = fix.filter(({ do: kind }) => kind !== 'run').toSorted((a, b) => startOf(b) - startOf(a));
   for (const step of edits) await edit(step);
-  for (const step of mend) {
+  for (const step of fix) {
     if (step.do !== 'run') continue;
     const [program, ...args] = step.command.split(' ');
     if (program === 'spegel') await hands.spegel(args);
@@ -23,7 +23,7 @@ export async function applyMend({ mend }: Pick<Finding, 'mend'>, hands: MendHand
   }
 }
 
-async function edit(step: MendStep): Promise<void> {
+async function edit(step: FixStep): Promise<void> {
   if (step.do === 'write') {
     await appendFile(step.file, `${step.lines.join('\n')}\n`);
     return;

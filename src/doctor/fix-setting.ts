@@ -1,4 +1,4 @@
-import type { MendStep } from './finding.ts';
+import type { FixStep } from './finding.ts';
 
 /** A setting of spegel that has to change. */
 export interface SettingChange {
@@ -11,10 +11,7 @@ export interface SettingChange {
 }
 
 /** The steps that change a setting of spegel: in the chart's values where there is Kubernetes, and as a flag anywhere. */
-export function mendSetting(
-  isKubernetes: boolean,
-  { text, value, flag }: SettingChange,
-): readonly MendStep[] {
+export function fixSetting(isKubernetes: boolean, { text, value, flag }: SettingChange): readonly FixStep[] {
   if (!isKubernetes) return [{ do: 'note', text: text ?? 'set the flag', lines: [flag] }];
   const inChart = text === undefined ? 'in the chart' : `${text}; in the chart`;
   return [

@@ -4,9 +4,9 @@ import type { CriSettings, Setting } from '../containerd-config/cri-settings.ts'
 import type { EffectiveConfig } from '../containerd-config/effective-config.ts';
 import { findKeyLine, findTableLine, findTableRanges } from '../containerd-config/toml-lines.ts';
 import type { Distribution } from './distribution.ts';
-import type { MendStep } from './finding.ts';
+import type { FixStep } from './finding.ts';
 
-/** What a mend of containerd's configuration is made from. */
+/** What a fix of containerd's configuration is made from. */
 export interface ConfigContext {
   readonly config: EffectiveConfig;
   readonly settings: CriSettings;
@@ -24,9 +24,9 @@ export interface KeyChange {
 }
 
 /** The steps that set a key where this distribution wants it, and make containerd read it. */
-export function mendKey(context: ConfigContext, change: KeyChange): readonly MendStep[] {
+export function fixKey(context: ConfigContext, change: KeyChange): readonly FixStep[] {
   const { distribution } = context;
-  const restart: MendStep = { do: 'run', command: distribution.restart };
+  const restart: FixStep = { do: 'run', command: distribution.restart };
   const setting = `  ${change.key} = ${change.value}`;
   const toml = [formatTable(versionedTable(change.table)), setting];
   const version = `version = ${context.version.major < 2 ? 2 : 3}`;
@@ -85,22 +85,22 @@ export function mendKey(context: ConfigContext, change: KeyChange): readonly Men
 }
 
 /** The steps that remove tables with everything in them. */
-export function mendTables(
+export function fixTables(
   context: ConfigContext,
   tables: ReadonlyArray<readonly string[]>,
-): readonly MendStep[] {
+): readonly FixStep[] {
   const { distribution } = context;
-  const restart: MendStep = { do: 'run', command: distribution.restart };
+  const restart: FixStep = { do: 'run', command: distribution.restart };
   const source = sourceOf(context);
   if (source !== undefined) {
     const names = tables.map(formatTable).join(' and ');
-    const note: MendStep = {
+    const note: FixStep = {
       do: 'note',
       text: `take out what ${distribution.name} makes ${names} from: ${source}`,
     };
     return distribution.id === 'eks-al2023' ? [note] : [note, restart];
   }
-  const steps: MendStep[] = [];
+  const steps: FixStep[] = [];
   for (const [file, text] of context.config.files) {
     for (const table of tables) {
       for (const { first, last } of findTableRanges(text, table)) {
@@ -159,7 +159,7 @@ export function formatTable(path: readonly string[]): string {
   return `[${path.map((key) => (/^[\w-]+$/.test(key) ? key : JSON.stringify(key))).join('.')}]`;
 }
 
-function editKey({ config, version }: ConfigContext, { table, key, value, now }: KeyChange): MendStep {
+function editKey({ config, version }: ConfigContext, { table, key, value, now }: KeyChange): FixStep {
   const line = `${key} = ${value}`;
   if (now.origin !== undefined) {
     const { file, path } = now.origin;
@@ -204,7 +204,7 @@ function rancherStep(
   { config, version }: ConfigContext,
   file: readonly string[],
   toml: readonly string[],
-): MendStep {
+): FixStep {
   // 1.x would take the one table of such a file for all of the CRI plugin, and lose the runtimes and the network.
   const glob = version.major < 2 ? undefined : config.globs.find((glob) => glob.endsWith('/*.toml'));
   if (glob !== undefined) return { do: 'write', file: glob.replace(/\*\.toml$/, 'spegel.toml'), lines: file };
