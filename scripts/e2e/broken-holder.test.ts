@@ -9,7 +9,9 @@ import { useLab } from './test-lab.ts';
 const MB = 1e6;
 /** Far more than all socket buffers on the way, so that a killed sender leaves most of it unsent. */
 const LAYER_BYTES = 48 * MB;
-/** 16 MB/s: the layer takes three seconds. */
+/** 3 MB/s until a holder breaks: the layer would take 16 seconds, so that a test that is held up still breaks it in the middle. */
+const SLOW_MBIT = 24;
+/** 16 MB/s from then on. */
 const PULLER_MBIT = 128;
 /** What has to be under way before a holder breaks. */
 const MID_LAYER_BYTES = 10 * MB;
@@ -29,6 +31,8 @@ async function pullWhileBreaking(
   holders: readonly LabNode[],
   breakNode: (holder: LabNode) => Promise<void>,
 ): Promise<{ readonly pullMs: number; readonly sentByOthers: number }> {
+  const link = lab().node(3).endpoint;
+  await link.shape({ ingressMbit: SLOW_MBIT });
   const traffic = await Promise.all(holders.map(async ({ endpoint }) => endpoint.traffic()));
   const sentBy = async (holder: LabNode): Promise<number> => {
     const before = traffic[holders.indexOf(holder)]?.sentBytes ?? 0;
@@ -40,6 +44,7 @@ async function pullWhileBreaking(
       return undefined;
     });
     await breakNode(sender);
+    await link.shape({ ingressMbit: PULLER_MBIT });
     return holders.filter((holder) => holder !== sender);
   };
   const [pullMs, others] = await Promise.all([lab().node(3).pull(reference), breaking()]);
