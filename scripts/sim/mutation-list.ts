@@ -49,7 +49,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'new peers get no records',
-    file: 'provide/reprovider.ts',
+    file: 'provide/peer-changes.ts',
     find: 'newPeers.add(peerId);',
     replace: '',
     story: 'joining',
@@ -64,20 +64,20 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'nothing is provided again',
     file: 'provide/reprovider.ts',
-    find: 'await place(due, closestTo);',
-    replace: '',
+    find: 'assign(due, closestTo);',
+    replace: 'void due;',
     story: 'lasting',
   },
   {
     name: 'the farther replicas are never told',
     file: 'provide/reprovider.ts',
-    find: 'await place(keys, (entry) => closestTo(entry).slice(earlyReplicas));',
+    find: 'await assign(batch, (key) => closestTo(key).slice(earlyReplicas));',
     replace: '',
     story: 'erosion',
   },
   {
     name: 'who has left is not replaced',
-    file: 'provide/reprovider.ts',
+    file: 'provide/peer-changes.ts',
     find: 'leftPeers.set(peerId, position);',
     replace: '',
     story: 'erosion',

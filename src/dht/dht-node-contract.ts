@@ -6,7 +6,7 @@ import type { LookupNetwork, LookupObserver, Provider } from './lookup/provider-
 import type { CrawlNetwork } from './peers/crawler.ts';
 import type { PeerGate } from './peers/peer-book-contract.ts';
 import type { PeerLife } from './peers/peer-states.ts';
-import type { ReproviderObserver } from './provide/reprovider.ts';
+import type { ReproviderObserver } from './provide/reprovider-contract.ts';
 import type { NamedPeer } from './wire/dht-message.ts';
 
 /** How a node of the DHT reaches the others. Peers are named by their ID in hex. */

@@ -8,7 +8,7 @@ import { CLOSER_TO_OUR_NODES, createDhtNode } from './dht-node.ts';
 import { REPLICATION, SLOW_ANSWER_MS } from './limits.ts';
 import { createMessageSplitter } from './wire/message-splitter.ts';
 import { formatPeerAddress } from './wire/peer-address.ts';
-import { NEW_PEER_DELAY_MS } from './provide/reprovider.ts';
+import { NEW_PEER_DELAY_MS } from './provide/peer-changes.ts';
 
 const id = (number: number) => Uint8Array.of(1, 0, number);
 

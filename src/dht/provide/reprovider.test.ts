@@ -6,15 +6,10 @@ import { failureOf, until } from '../../runtime/conditions.fixture.ts';
 import { abortable } from '../../runtime/abortable.ts';
 import { createVirtualClock } from '../../runtime/testing/virtual-clock.ts';
 import { contentMultihash, keyspacePosition } from '../wire/content-key.ts';
-import {
-  CONCURRENT_SENDS,
-  MAX_SLOW_SENDS,
-  type ReproviderOptions,
-  RECORDS_PER_SEND,
-  SEND_ATTEMPTS,
-  SEND_PLACE_MS,
-  createReprovider,
-} from './reprovider.ts';
+import { RECORDS_PER_SEND, SEND_ATTEMPTS } from './outboxes.ts';
+import type { ReproviderOptions } from './reprovider-contract.ts';
+import { createReprovider } from './reprovider.ts';
+import { CONCURRENT_SENDS, MAX_SLOW_SENDS, SEND_SLOT_MS } from './send-slots.ts';
 
 const disposables: AsyncDisposable[] = [];
 afterEach(async () => {
@@ -158,7 +153,7 @@ describe('createReprovider()', () => {
     );
     for (const peer of hung) state.hung.add(peer);
     const provided = reprovider.provide(['x']);
-    await clock.advance(SEND_PLACE_MS - 1);
+    await clock.advance(SEND_SLOT_MS - 1);
     expect(state.sends.length).toBe(CONCURRENT_SENDS);
     await clock.advance(1);
     await provided;
@@ -172,7 +167,7 @@ describe('createReprovider()', () => {
     for (const peer of hung) state.hung.add(peer);
     const stop = new AbortController();
     const provided = failureOf(reprovider.provide(['x'], stop.signal));
-    await clock.advance(100 * SEND_PLACE_MS);
+    await clock.advance(100 * SEND_SLOT_MS);
     expect(state.sends.length).toBe(CONCURRENT_SENDS + MAX_SLOW_SENDS);
     stop.abort(new Error('Enough'));
     expect((await provided).message).toBe('Enough');
