@@ -1,5 +1,6 @@
 import type { BootstrapPeer } from './bootstrapper.ts';
 import { MAX_ADDRESSES_PER_PEER } from '../dht/limits.ts';
+import type { PeerState, SelfState } from '../routing/router.ts';
 import { MAX_BOOTSTRAP_PEERS } from './limits.ts';
 import { parseBootstrapAddress, parsePeerId } from './static-bootstrapper.ts';
 
@@ -16,6 +17,15 @@ export interface BootstrapDocuments {
   readonly id: BootstrapEntry;
   /** GET /ids: this node and live peers, 20 in all. Spegel's successor reads this. */
   readonly ids: readonly BootstrapEntry[];
+}
+
+/** What this node serves: itself, and of the known peers those members that are connected, MAX_BOOTSTRAP_PEERS in all. */
+export function bootstrapDocuments(self: SelfState, known: readonly PeerState[]): BootstrapDocuments {
+  const id = { ID: self.id, Addrs: self.multiaddrs };
+  const others = known
+    .filter(({ connected, multiaddrs, isMember }) => connected && multiaddrs.length > 0 && isMember)
+    .slice(0, MAX_BOOTSTRAP_PEERS - 1);
+  return { id, ids: [id, ...others.map((peer) => ({ ID: peer.id, Addrs: peer.multiaddrs }))] };
 }
 
 /**

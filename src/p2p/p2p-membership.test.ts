@@ -8,7 +8,7 @@ import { createDnsMembership, type DnsMembershipOptions } from '../membership/dn
 import { loadIdentity } from './identity.ts';
 import { everybody, type Membership } from '../membership/membership.ts';
 import { createNetworkMembership } from '../membership/network-membership.ts';
-import type { P2pRouter } from './p2p-router.ts';
+import type { P2pRouter } from './p2p-router-contract.ts';
 import { createStaticBootstrapper } from '../bootstrap/static-bootstrapper.ts';
 import { createDnsZone, type DnsZone } from '../bootstrap/testing/dns-zone.ts';
 import {

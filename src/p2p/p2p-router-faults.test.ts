@@ -3,7 +3,7 @@ import { describe, expect, test } from 'bun:test';
 import { failureOf, until } from '../runtime/conditions.fixture.ts';
 import { createHttpBootstrapper } from '../bootstrap/http-bootstrapper.ts';
 import { loadIdentity } from './identity.ts';
-import type { P2pRouter } from './p2p-router.ts';
+import type { P2pRouter } from './p2p-router-contract.ts';
 import { createStaticBootstrapper } from '../bootstrap/static-bootstrapper.ts';
 import { addressOf, createTestRouters, find, portOf, stopAfterEach } from './testing/test-routers.ts';
 

@@ -4,7 +4,7 @@ import type { BootstrapPeer } from '../bootstrap/bootstrapper.ts';
 import { until } from '../runtime/conditions.fixture.ts';
 import { loadIdentity } from './identity.ts';
 import { everybody } from '../membership/membership.ts';
-import type { P2pRouter } from './p2p-router.ts';
+import type { P2pRouter } from './p2p-router-contract.ts';
 import { createStaticBootstrapper } from '../bootstrap/static-bootstrapper.ts';
 import { addressOf, createTestRouters, find, portOf, stopAfterEach } from './testing/test-routers.ts';
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test';
 
 import { until } from '../runtime/conditions.fixture.ts';
 import { loadIdentity } from './identity.ts';
-import type { RouterObserver } from './p2p-router.ts';
+import type { RouterObserver } from './p2p-router-contract.ts';
 import { createStaticBootstrapper } from '../bootstrap/static-bootstrapper.ts';
 import { addressOf, createTestRouters, find, stopAfterEach } from './testing/test-routers.ts';
 

@@ -3,7 +3,8 @@ import { describeRouter } from '../routing/router.conformance.ts';
 import { systemClock } from '../runtime/clock.ts';
 import type { Bootstrapper } from '../bootstrap/bootstrapper.ts';
 import { loadIdentity } from './identity.ts';
-import { createP2pRouter, type P2pRouter } from './p2p-router.ts';
+import { createP2pRouter } from './p2p-router.ts';
+import type { P2pRouter } from './p2p-router-contract.ts';
 import { createStaticBootstrapper } from '../bootstrap/static-bootstrapper.ts';
 
 async function startRouter(bootstrapper: Bootstrapper): Promise<P2pRouter> {

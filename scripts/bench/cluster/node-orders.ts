@@ -1,5 +1,5 @@
 import { writeFile } from 'node:fs/promises';
-import type { P2pRouter } from '../../../src/p2p/p2p-router.ts';
+import type { P2pRouter } from '../../../src/p2p/p2p-router-contract.ts';
 import type { Advertiser } from '../../../src/routing/advertiser.ts';
 import type { BenchStore } from './bench-store.ts';
 import { epochMs, untilEpochMs } from './epoch-ms.ts';

@@ -1,12 +1,10 @@
-import { peerIdFromMultihash } from '@libp2p/peer-id';
-import { decode as decodeMultihash } from 'multiformats/hashes/digest';
-
 import type { NamedPeer } from '../../dht/wire/dht-message.ts';
 import { MAX_IPS_PER_PEER, MAX_KNOWN_PEERS } from '../../dht/limits.ts';
 import { parsePeerAddress } from '../../dht/wire/peer-address.ts';
 import type { Provider } from '../../dht/lookup/provider-lookups.ts';
 import { formatIp } from '../../runtime/ip-address.ts';
 import { lruSet } from '../../runtime/lru-set.ts';
+import { peerOf } from '../peer-names.ts';
 
 /**
  * Makes the function that turns a peer as the DHT names it into one that can be asked for content; undefined when its
@@ -22,7 +20,7 @@ export function createToProvider(
     if (known !== undefined) return known;
     try {
       // A copy: the digest keeps the bytes, and these may be a part of a message.
-      const id = peerIdFromMultihash(decodeMultihash(Uint8Array.from(bytes))).toString();
+      const id = peerOf(Uint8Array.from(bytes)).toString();
       lruSet(ids, name, id, MAX_KNOWN_PEERS);
       return id;
     } catch {

@@ -1,10 +1,9 @@
 import type { Libp2p, PeerId } from '@libp2p/interface';
-import { peerIdFromMultihash } from '@libp2p/peer-id';
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr';
-import { decode as decodeMultihash } from 'multiformats/hashes/digest';
 
 import type { NamedPeer } from '../../dht/wire/dht-message.ts';
 import { parseAddress, peerIps } from '../addresses/peer-addresses.ts';
+import { peerOf } from '../peer-names.ts';
 
 /**
  * What to dial: the peer by its ID where it is connected or known, else the addresses that another peer named.
@@ -15,7 +14,7 @@ export function dialTarget(
   libp2p: Pick<Libp2p, 'getConnections'>,
   allowLoopback: boolean,
 ): PeerId | Multiaddr[] {
-  const peer = peerIdFromMultihash(decodeMultihash(id));
+  const peer = peerOf(id);
   if (addresses.length === 0 || libp2p.getConnections(peer).length > 0) return peer;
   const usable = addresses.flatMap((bytes) => {
     const address = parseAddress(bytes);

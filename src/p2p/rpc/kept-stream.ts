@@ -1,10 +1,9 @@
 import type { Connection, Libp2p, PeerId, Stream } from '@libp2p/interface';
-import { peerIdFromMultihash } from '@libp2p/peer-id';
-import { decode as decodeMultihash } from 'multiformats/hashes/digest';
 
 import type { NamedPeer } from '../../dht/wire/dht-message.ts';
 import { latestConnection } from '../connections/latest-connection.ts';
 import { ANSWER_TIMEOUT_MS, DIAL_TIMEOUT_MS, KAD_PROTOCOL } from '../limits.ts';
+import { peerOf } from '../peer-names.ts';
 import { dialTarget } from './dial-target.ts';
 import { createRequestStream, type RequestStream, StreamLostError } from './request-stream.ts';
 
@@ -76,7 +75,7 @@ export function createKeptStream(
   let state: State = { name: 'dialling' };
 
   const open = async (): Promise<RequestStream> => {
-    const id = peerIdFromMultihash(decodeMultihash(peer.id));
+    const id = peerOf(peer.id);
     const latest = latestConnection(libp2p, id);
     const timeoutMs = latest === undefined ? DIAL_TIMEOUT_MS : ANSWER_TIMEOUT_MS;
     const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);

@@ -1,6 +1,4 @@
 import type { Connection, Libp2p, Stream, StreamHandler } from '@libp2p/interface';
-import { peerIdFromMultihash } from '@libp2p/peer-id';
-import { decode as decodeMultihash } from 'multiformats/hashes/digest';
 
 import type { NamedPeer } from '../../dht/wire/dht-message.ts';
 import type { DhtNode } from '../../dht/dht-node-contract.ts';
@@ -8,6 +6,7 @@ import { MAX_MESSAGE_BYTES } from '../../dht/limits.ts';
 import { createMessageSplitter } from '../../dht/wire/message-splitter.ts';
 import { latestConnection } from '../connections/latest-connection.ts';
 import { NOTICE_PROTOCOL } from '../limits.ts';
+import { peerOf } from '../peer-names.ts';
 
 const SECOND_MS = 1000;
 /** Time to open a stream on a connection that is there. */
@@ -38,7 +37,7 @@ export async function sendNotice(
   { id }: NamedPeer,
   notice: Uint8Array,
 ): Promise<void> {
-  const peer = peerIdFromMultihash(decodeMultihash(id));
+  const peer = peerOf(id);
   const latest = latestConnection(libp2p, peer);
   if (latest === undefined) throw new Error('The peer is not connected');
   const signal = AbortSignal.timeout(OPEN_STREAM_TIMEOUT_MS);

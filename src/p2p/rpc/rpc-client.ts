@@ -17,6 +17,7 @@ import { concat } from '../../dht/wire/protocol-buffers.ts';
 import { SLOW_ANSWER_MS } from '../../dht/limits.ts';
 import { createKeyedBackoff } from '../../dht/peers/keyed-backoff.ts';
 import { DIAL_TIMEOUT_MS } from '../limits.ts';
+import { nameOf } from '../peer-names.ts';
 import { dialTarget } from './dial-target.ts';
 import { createKeptStream, type KeptStream } from './kept-stream.ts';
 import { StreamLostError } from './request-stream.ts';
@@ -180,10 +181,6 @@ export function createRpcClient({ libp2p, allowLoopback, mayAsk = () => true }: 
       for (const kept of living) kept.end(stopped.signal.reason as Error);
     },
   };
-}
-
-function nameOf(peer: PeerId): string {
-  return peer.toMultihash().bytes.toHex();
 }
 
 function parsePong(answer: Uint8Array): void {

@@ -7,7 +7,8 @@ import type { Bootstrapper } from '../../bootstrap/bootstrapper.ts';
 import type { AddressLimits } from '../connections/door.ts';
 import { loadIdentity } from '../identity.ts';
 import type { Membership } from '../../membership/membership.ts';
-import { createP2pRouter, type P2pRouter, type RouterObserver } from '../p2p-router.ts';
+import { createP2pRouter } from '../p2p-router.ts';
+import type { P2pRouter, RouterObserver } from '../p2p-router-contract.ts';
 import type { RouterMemory } from '../router-budget.ts';
 import { createStaticBootstrapper } from '../../bootstrap/static-bootstrapper.ts';
 
