@@ -1,0 +1,96 @@
+import { abortable } from '../../runtime/abortable.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import { createDeadline } from '../../runtime/deadline.ts';
+import { keyspacePosition } from '../wire/content-key.ts';
+import type { NamedPeer } from '../wire/dht-message.ts';
+import type { CrawlNetwork } from './crawler-contract.ts';
+import { keysSpread, regionsOf } from './keyspace-regions.ts';
+import type { KnownPeer, PeerTable } from './peer-table.ts';
+
+const SECOND_MS = 1000;
+/** A peer that does not say by then which peers are close to a position is not waited for: newcomers are to be asked, too. */
+const FIND_NODE_TIMEOUT_MS = 3 * SECOND_MS;
+/**
+ * Peers of those closest to itself that a node asks who else is there, where it is not connected to all. Two nodes may
+ * each be the other's closest one: asking only each other they never learn of their neighbours, and nobody learns of
+ * those from them.
+ */
+const OWN_REGION_ASKED = 3;
+
+/** Which peers are to be asked for the peers that are close to this node. */
+export interface Surroundings {
+  /** Names of peers that have come. */
+  readonly newcomers: readonly string[];
+  /** True if the peers that are closest to this node are to be asked, too. */
+  readonly isOwnRegionDue: boolean;
+}
+
+/** Asks connected peers which other peers are there. */
+export interface CrawlQuestions {
+  /** Asks for the peers that are close to this node. Resolves when the peers have answered, or it waits no longer. */
+  around(surroundings: Surroundings, signal: AbortSignal): Promise<void>;
+  /**
+   * Asks that, and the peer that is closest to each of the keys spread over the keyspace for the peers that are close to the
+   * key. Resolves to how long a question took, in ms: half of them, or more, took no longer.
+   */
+  everywhere(surroundings: Surroundings, signal: AbortSignal): Promise<number>;
+}
+
+/** What createCrawlQuestions needs. */
+export interface CrawlQuestionsDeps {
+  readonly self: Uint8Array;
+  readonly peers: Pick<PeerTable, 'get' | 'closest' | 'size' | 'connectedCount'>;
+  readonly network: Pick<CrawlNetwork, 'findNode'>;
+  /** Called for each peer that an answer names, also when the answer comes late. */
+  readonly onNamed: (peer: NamedPeer) => void;
+  readonly clock: Clock;
+  readonly random: () => number;
+}
+
+/** Makes what asks. */
+export function createCrawlQuestions({
+  self,
+  peers,
+  network,
+  onNamed,
+  clock,
+  random,
+}: CrawlQuestionsDeps): CrawlQuestions {
+  const closestTo = (key: Uint8Array, count: number) =>
+    peers.closest(keyspacePosition(key), count, ({ isConnected }) => isConnected);
+  const ask = async (asked: readonly KnownPeer[], key: Uint8Array, signal: AbortSignal) => {
+    await Promise.all(
+      asked.map(async (peer) => {
+        const answer = network.findNode(peer, key).then((named) => {
+          for (const each of named) onNamed(each);
+        });
+        // What it says later is taken as well.
+        using deadline = createDeadline(clock, FIND_NODE_TIMEOUT_MS, signal);
+        await abortable(answer, deadline.signal).catch(() => {});
+      }),
+    );
+  };
+  const around = async ({ newcomers, isOwnRegionDue }: Surroundings, signal: AbortSignal) => {
+    const asked = new Set<KnownPeer>();
+    for (const name of newcomers) {
+      const peer = peers.get(name);
+      if (peer?.isConnected === true) asked.add(peer);
+    }
+    const ownAsked = peers.connectedCount < peers.size ? OWN_REGION_ASKED : 1;
+    if (isOwnRegionDue) for (const peer of closestTo(self, ownAsked)) asked.add(peer);
+    await ask([...asked], self, signal);
+  };
+  return {
+    around,
+    async everywhere(surroundings, signal) {
+      const keys = keysSpread(regionsOf(peers.size), random);
+      const startedMs = clock.nowMs();
+      const since = () => clock.nowMs() - startedMs;
+      const tookMs = await Promise.all([
+        around(surroundings, signal).then(since),
+        ...keys.map(async (key) => ask(closestTo(key, 1), key, signal).then(since)),
+      ]);
+      return tookMs.sort((a, b) => a - b)[(tookMs.length - 1) >> 1] ?? 0;
+    },
+  };
+}
