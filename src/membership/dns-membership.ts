@@ -1,7 +1,8 @@
 import type { Logger } from '../observe/log.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { canonicalIp, isIpv4, isIpv6 } from '../runtime/ip-address.ts';
-import { lruSet } from '../runtime/lru-set.ts';
+import { createKeyedBackoff } from '../runtime/keyed-backoff.ts';
+import { createWakeUp } from '../runtime/wake-up.ts';
 import { createAddressRules, type AddressRulesOptions } from './address-rules.ts';
 import type { DomainAddresses, NamedAddresses } from '../bootstrap/domain-addresses.ts';
 import { createPendingPeers } from './pending-peers.ts';
@@ -70,11 +71,15 @@ export function createDnsMembership(
     `Refused a peer: if it is a node, ${addresses.domain} has to name its address (or use --membership-check=false)`,
   );
   const listeners = new Set<(change: MembershipChange) => void>();
-  /** Address -> when others' word about it is a reason to ask again, and how long to wait after that. */
-  const askedAbout = new Map<string, { readonly nextMs: number; readonly waitMs: number }>();
+  /** Addresses that this node asked about because others named them: the same is not asked about at each turn. */
+  const askedAbout = createKeyedBackoff(() => clock.nowMs(), {
+    initialMs: leastPauseMs,
+    maxMs: refreshMs,
+    maxKeys: MAX_ASKED_ABOUT,
+  });
   const stopped = new AbortController();
   const endpointNames = createEndpointNames({ addresses, logger, clock }, { signal: stopped.signal });
-  let wake = Promise.withResolvers<void>();
+  const wakeUp = createWakeUp();
   let lastAskMs = -Infinity;
   let asking: Promise<void> | undefined;
   let failures = 0;
@@ -144,29 +149,14 @@ export function createDnsMembership(
     while (!stopped.signal.aborted) {
       if (clock.nowMs() >= nextAskMs()) await askOnce();
       tell(() => false);
-      const pause = new AbortController();
       const untilMs = Math.min(nextAskMs(), members.nextExpiryMs());
-      const either = AbortSignal.any([stopped.signal, pause.signal]);
-      await Promise.race([clock.sleep(Math.max(0, untilMs - clock.nowMs()), either), wake.promise]).catch(
-        () => {},
-      );
-      pause.abort();
-      wake = Promise.withResolvers();
+      await wakeUp.sleep(clock, Math.max(0, untilMs - clock.nowMs()), stopped.signal);
     }
   };
 
   const stopListening = addresses.onAnswer(take);
   const running = run();
   const isMember = (ip: string) => members.has(ip, clock.nowMs()) || isOwn(ip);
-  /** One of an address that others named: the same is not asked about at each turn. */
-  const mayAskAbout = (ip: string) => {
-    const nowMs = clock.nowMs();
-    const before = askedAbout.get(ip);
-    if (before !== undefined && nowMs < before.nextMs) return false;
-    const waitMs = before === undefined ? leastPauseMs : Math.min(2 * before.waitMs, refreshMs);
-    lruSet(askedAbout, ip, { nextMs: nowMs + waitMs, waitMs }, MAX_ASKED_ABOUT);
-    return true;
-  };
   const usable = (ip: string) => {
     const usual = rules(ip);
     if (usual !== undefined) return usual;
@@ -184,7 +174,7 @@ export function createDnsMembership(
       const address = usable(ip);
       if (address === undefined) return false;
       if (isMember(address)) return true;
-      if (stopped.signal.aborted || !mayAskAbout(address)) return false;
+      if (stopped.signal.aborted || !askedAbout.start(address)) return false;
       await askForOne(address);
       if (isMember(address)) return true;
       if (asking !== undefined) await asking;
@@ -203,7 +193,7 @@ export function createDnsMembership(
       const standing = address === undefined ? 'denied' : pending.arrive(address, clock.nowMs());
       if (standing === 'denied') denied.refused(address ?? ip);
       else if (isNew) void followPending(address);
-      wake.resolve();
+      wakeUp.wake();
       return standing;
     },
     opened(ip) {
@@ -213,7 +203,7 @@ export function createDnsMembership(
       return () => {
         close();
         // It may have been the last one of an address that had its grace.
-        wake.resolve();
+        wakeUp.wake();
       };
     },
     onChange(listener) {

@@ -2,6 +2,7 @@ import type { Logger } from '../observe/log.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { isIpv4 } from '../runtime/ip-address.ts';
 import { createSemaphore } from '../runtime/semaphore.ts';
+import { createTokenBucket } from '../runtime/token-bucket.ts';
 import type { DomainAddresses } from '../bootstrap/domain-addresses.ts';
 
 /** Questions about the names that addresses have of their own, see DomainAddresses.hasEndpointName. */
@@ -23,9 +24,7 @@ export interface EndpointNamesDeps {
 /** Questions at a time. */
 const CONCURRENT = 4;
 /** Questions that may be asked at once, and then each second: addresses of other machines must not make this node flood the name server. */
-const BURST = 20;
-const PER_SECOND = 10;
-const SECOND_MS = 1000;
+const QUESTIONS = { burst: 20, perSecond: 10 } as const;
 /** Addresses that no node has (RFC 5737, RFC 3849): a domain that names them names whatever it is asked for. */
 const NOBODY = { ip4: '192.0.2.1', ip6: '2001:db8::1' } as const;
 
@@ -38,17 +37,8 @@ export function createEndpointNames(
   const asking = new Map<string, Promise<boolean>>();
   /** Family -> true if the domain's names can be believed. Not there: not known yet. */
   const believable = new Map<keyof typeof NOBODY, boolean>();
-  let room = BURST;
-  let roomMs = clock.nowMs();
+  const questions = createTokenBucket(() => clock.nowMs(), QUESTIONS);
 
-  const mayAsk = () => {
-    const nowMs = clock.nowMs();
-    room = Math.min(BURST, room + ((nowMs - roomMs) * PER_SECOND) / SECOND_MS);
-    roomMs = nowMs;
-    if (room < 1) return false;
-    room--;
-    return true;
-  };
   const isBelievable = async (family: keyof typeof NOBODY) => {
     const known = believable.get(family);
     if (known !== undefined) return known;
@@ -77,7 +67,7 @@ export function createEndpointNames(
     async ask(ip) {
       const running = asking.get(ip);
       if (running !== undefined) return running;
-      if (signal.aborted || !mayAsk()) return false;
+      if (signal.aborted || !questions.take()) return false;
       const answer = ask(ip).finally(() => asking.delete(ip));
       asking.set(ip, answer);
       return answer;

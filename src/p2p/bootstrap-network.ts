@@ -6,6 +6,7 @@ import { CODE_P2P, multiaddr } from '@multiformats/multiaddr';
 import type { Logger } from '../observe/log.ts';
 import { parseIp } from '../runtime/ip-address.ts';
 import { lruSet } from '../runtime/lru-set.ts';
+import { createWakeUp } from '../runtime/wake-up.ts';
 import { DIAL_TIMEOUT_MS, KAD_PROTOCOL } from './limits.ts';
 import { MAX_BOOTSTRAP_PEERS } from '../bootstrap/limits.ts';
 import type { KadNode } from './kad-node.ts';
@@ -80,18 +81,14 @@ export function createBootstrapNetwork(
     // Asked whenever a peer comes or goes: getPeers() would parse the ID of each of them.
     hasPeers: () => routingTable.size > 0 && libp2p.getConnections().length > 0,
     async peersChanged(signal) {
-      signal.throwIfAborted();
-      const changed = Promise.withResolvers<void>();
-      const onAbort = () => changed.reject(signal.reason as Error);
-      const onChange = () => changed.resolve();
-      signal.addEventListener('abort', onAbort, { once: true });
+      const changed = createWakeUp();
+      const onChange = () => changed.wake();
       routingTable.addEventListener('peer:add', onChange);
       libp2p.addEventListener('peer:connect', onChange);
       libp2p.addEventListener('peer:disconnect', onChange);
       try {
-        await changed.promise;
+        await changed.next(signal);
       } finally {
-        signal.removeEventListener('abort', onAbort);
         routingTable.removeEventListener('peer:add', onChange);
         libp2p.removeEventListener('peer:connect', onChange);
         libp2p.removeEventListener('peer:disconnect', onChange);

@@ -2,12 +2,14 @@ import type { ComponentLogger, Logger as Libp2pLogger } from '@libp2p/interface'
 
 import type { Logger } from '../observe/log.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { createTokenBucket } from '../runtime/token-bucket.ts';
 import { formatLogText } from './format-log-text.ts';
 
-/** Lines of each kind in a row that are written: what the start, or a few connections, tell of. */
-const BURST_LINES = 200;
-/** Lines of each kind a second after that: 100 MB of logs a day of each at most, however busy the node is. */
-const LINES_PER_SECOND = 5;
+/**
+ * Lines of each kind that are written: what the start, or a few connections, tell of, and per second after that: 100 MB of
+ * logs a day of each kind at most, however busy the node is.
+ */
+const LINES = { burst: 200, perSecond: 5 } as const;
 
 /** Our messages are constant; libp2p's are text with values, and go into a field. Its errors are routine: a peer that is not there. */
 const MESSAGES = {
@@ -61,20 +63,15 @@ interface LineBudget {
   take(): number | undefined;
 }
 
-function createLineBudget({ nowMs }: Pick<Clock, 'nowMs'>): LineBudget {
-  let left = BURST_LINES;
-  let filledMs = nowMs();
+function createLineBudget(clock: Pick<Clock, 'nowMs'>): LineBudget {
+  const lines = createTokenBucket(() => clock.nowMs(), LINES);
   let dropped = 0;
   return {
     take() {
-      const now = nowMs();
-      left = Math.min(BURST_LINES, left + ((now - filledMs) / 1000) * LINES_PER_SECOND);
-      filledMs = now;
-      if (left < 1) {
+      if (!lines.take()) {
         dropped++;
         return undefined;
       }
-      left--;
       const before = dropped;
       dropped = 0;
       return before;

@@ -24,6 +24,3 @@ export function createBackoff({ initialMs, maxMs, random = Math.random }: Backof
     },
   };
 }
-
-/** Delays of one series of tries. */
-export type Backoff = ReturnType<typeof createBackoff>;

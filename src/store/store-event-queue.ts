@@ -1,5 +1,6 @@
 import { type StoreEvent, type StoreSnapshot } from './content-store.ts';
 import { tagKey } from '../oci/reference.ts';
+import { createWakeUp } from '../runtime/wake-up.ts';
 
 /** Changes that wait for a slow consumer before they give way to one resync: some seconds of the fastest pulls. */
 const MAX_PENDING_EVENTS = 4096;
@@ -28,7 +29,7 @@ export function createStoreEventQueue(
   const pending = new Map<string, StoreEvent>();
   let resyncDue = false;
   let hadResync = false;
-  let wake = () => {};
+  const added = createWakeUp();
 
   function take(): StoreEvent | undefined {
     if (resyncDue) {
@@ -55,30 +56,19 @@ export function createStoreEventQueue(
       }
       // A resync that was not read yet tells of this change too.
       if (!resyncDue) pending.set(key, event);
-      wake();
+      added.wake();
     },
     resync() {
       pending.clear();
       resyncDue = true;
       hadResync = true;
-      wake();
+      added.wake();
     },
     async *read(signal) {
-      const onAbort = () => wake();
-      signal.addEventListener('abort', onAbort);
-      try {
-        while (!signal.aborted) {
-          const event = take();
-          if (event !== undefined) {
-            yield event;
-            continue;
-          }
-          await new Promise<void>((resolve) => {
-            wake = resolve;
-          });
-        }
-      } finally {
-        signal.removeEventListener('abort', onAbort);
+      while (!signal.aborted) {
+        const event = take();
+        if (event === undefined) await added.next(signal).catch(() => {});
+        else yield event;
       }
     },
   };

@@ -1,6 +1,7 @@
 import type { Peer, Router } from '../routing/router.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { createDeadline } from '../runtime/deadline.ts';
+import { createWakeUp } from '../runtime/wake-up.ts';
 import { LOOKUP_LIFETIME_MS, LOOKUP_LIMIT } from './budgets.ts';
 import type { PeerHealth } from './peer-health.ts';
 
@@ -43,7 +44,8 @@ export function createCandidates(
   const last: Peer[] = [];
   let skipped = 0;
   let exhausted = false;
-  let wake: (() => void) | undefined;
+  /** A peer was found, or there are no more. */
+  const pulled = createWakeUp();
 
   const lookup = router.lookup(key, { signal, limit: LOOKUP_LIMIT + options.tried.size });
   const peers = lookup[Symbol.asyncIterator]();
@@ -73,22 +75,12 @@ export function createCandidates(
       end();
     } finally {
       isPulling = false;
-      wake?.();
+      pulled.wake();
     }
   };
   const end = () => {
     exhausted = true;
     lifetime[Symbol.dispose]();
-  };
-  /** Resolves when a peer was found, when there is nobody more, or when the time is over. */
-  const changed = async (timeoutMs: number) => {
-    using deadline = createDeadline(clock, timeoutMs, options.signal);
-    await new Promise<void>((resolve) => {
-      wake = resolve;
-      if (deadline.signal.aborted) resolve();
-      else deadline.signal.addEventListener('abort', () => resolve(), { once: true });
-    });
-    wake = undefined;
   };
   void pull();
 
@@ -101,7 +93,7 @@ export function createCandidates(
         if (!isPulling) void pull();
         for (let waits = 0; waits < MAX_LATE_WAITS; waits++) {
           const startedMs = clock.nowMs();
-          await changed(timeoutMs);
+          await pulled.sleep(clock, timeoutMs, options.signal);
           const isLate = clock.nowMs() - startedMs >= LATE_FACTOR * timeoutMs;
           if (found.length > 0 || exhausted || options.signal.aborted || !isLate) break;
         }

@@ -1,5 +1,7 @@
 import type { Peer } from '../routing/router.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { createKeyedBackoff } from '../runtime/keyed-backoff.ts';
+import { lruSet } from '../runtime/lru-set.ts';
 import {
   ADDRESSES_PER_PEER,
   PEER_HEALTH_ENTRIES,
@@ -31,45 +33,39 @@ export interface PeerHealth {
 
 /** Each failure in a row doubles the time for which the peer is skipped, from 1 s to 1 min; a success clears it. */
 export function createPeerHealth(clock: Clock): PeerHealth {
-  const failures = new Map<string, { skipMs: number; untilMs: number; isLate: boolean }>();
+  const failures = createKeyedBackoff(() => clock.nowMs(), {
+    initialMs: PEER_SKIP_INITIAL_MS,
+    maxMs: PEER_SKIP_MAX_MS,
+    maxKeys: PEER_HEALTH_ENTRIES,
+  });
+  /** Peers whose last failure was that they were late, and nothing worse. */
+  const late = new Map<string, true>();
   const slowHosts = createSlowHosts(clock);
-  const failureOf = (peer: Peer) => {
-    const failure = failures.get(identityOf(peer));
-    return failure !== undefined && clock.nowMs() < failure.untilMs ? failure : undefined;
+  const hasFailed = (peer: Peer, how: 'late' | 'badly') => {
+    const identity = identityOf(peer);
+    return failures.isWaiting(identity) && late.has(identity) === (how === 'late');
   };
   const hasHost = (peer: Peer, standing: HostStanding) =>
     addressesOf(peer).some((host) => slowHosts.standing(host) === standing);
   return {
-    skips: (peer) => failureOf(peer)?.isLate === false || hasHost(peer, 'skipped'),
-    goesLast: (peer) => failureOf(peer)?.isLate === true || hasHost(peer, 'last'),
+    skips: (peer) => hasFailed(peer, 'badly') || hasHost(peer, 'skipped'),
+    goesLast: (peer) => hasFailed(peer, 'late') || hasHost(peer, 'last'),
     wasSlow: (host) => slowHosts.wasSlow(host),
     keptUp: (host) => slowHosts.keptUp(host),
     failed(peer, how) {
-      const peerId = identityOf(peer);
-      const before = failures.get(peerId);
-      const nowMs = clock.nowMs();
-      // Requests in parallel fail together when a node dies: that is one failure.
-      if (before !== undefined && nowMs < before.untilMs) {
-        before.isLate &&= how === 'late';
-        return;
-      }
-      const skipMs =
-        before === undefined ? PEER_SKIP_INITIAL_MS : Math.min(before.skipMs * 2, PEER_SKIP_MAX_MS);
-      failures.delete(peerId);
-      failures.set(peerId, { skipMs, untilMs: nowMs + skipMs, isLate: how === 'late' });
-      if (failures.size > PEER_HEALTH_ENTRIES) {
-        const oldest = failures.keys().next();
-        if (oldest.done !== true) failures.delete(oldest.value);
-      }
+      const identity = identityOf(peer);
+      // Requests in parallel fail together when a node dies: that is one failure, and the worst of them counts.
+      const isFirst = failures.start(identity);
+      if (how !== 'late') late.delete(identity);
+      else if (isFirst) lruSet(late, identity, true, PEER_HEALTH_ENTRIES);
     },
     succeeded(peer) {
-      failures.delete(identityOf(peer));
+      failures.forget(identityOf(peer));
+      late.delete(identityOf(peer));
     },
     returned(peerId) {
-      for (const [identity, failure] of failures) {
-        // That it failed is kept: one whose router comes and goes while its registry is dead is left alone for ever longer.
-        if (identity.startsWith(`${peerId} `)) failure.untilMs = 0;
-      }
+      // That it failed is kept: a peer whose router comes and goes while its registry is dead is left alone for ever longer.
+      failures.endWaits((identity) => identity.startsWith(`${peerId} `));
     },
   };
 }

@@ -1,5 +1,5 @@
 import type { Clock } from '../runtime/clock.ts';
-import { lruSet } from '../runtime/lru-set.ts';
+import { createKeyedBackoff } from '../runtime/keyed-backoff.ts';
 import { PEER_HEALTH_ENTRIES, SLOW_SKIP_INITIAL_MS, SLOW_SKIP_MAX_MS } from './budgets.ts';
 
 /** What becomes of a host that was slow: left alone for a while, then asked when nobody else is left. */
@@ -19,24 +19,23 @@ export interface SlowHosts {
 
 /** Each time that a host is slow doubles the time for which it is left alone, from 30 s to 10 min. */
 export function createSlowHosts(clock: Clock): SlowHosts {
-  const hosts = new Map<string, { readonly skipMs: number; readonly untilMs: number }>();
+  const hosts = createKeyedBackoff(() => clock.nowMs(), {
+    initialMs: SLOW_SKIP_INITIAL_MS,
+    maxMs: SLOW_SKIP_MAX_MS,
+    maxKeys: PEER_HEALTH_ENTRIES,
+  });
   return {
     standing(host) {
-      const slow = hosts.get(host);
-      if (slow === undefined) return 'good';
-      return clock.nowMs() < slow.untilMs ? 'skipped' : 'last';
+      if (!hosts.has(host)) return 'good';
+      return hosts.isWaiting(host) ? 'skipped' : 'last';
     },
     wasSlow(host) {
-      const before = hosts.get(host);
       // Layers that come side by side are slow together: that is once.
-      if (before !== undefined && clock.nowMs() < before.untilMs) return;
-      const skipMs =
-        before === undefined ? SLOW_SKIP_INITIAL_MS : Math.min(before.skipMs * 2, SLOW_SKIP_MAX_MS);
-      lruSet(hosts, host, { skipMs, untilMs: clock.nowMs() + skipMs }, PEER_HEALTH_ENTRIES);
+      hosts.start(host);
     },
     keptUp(host) {
       // One body that is fast must not lead the others back to a host that drips.
-      if (this.standing(host) === 'last') hosts.delete(host);
+      if (!hosts.isWaiting(host)) hosts.forget(host);
     },
   };
 }

@@ -1,3 +1,5 @@
+import { createWakeUp, type WakeUp } from '../../runtime/wake-up.ts';
+
 /** How a search tells what it finds. */
 export interface SearchListeners<R> {
   readonly found: (results: readonly R[]) => void;
@@ -17,8 +19,8 @@ interface Search<R> {
   readonly results: R[];
   listeners: number;
   hasEnded: boolean;
-  /** Settled, and replaced, when there is more to know. */
-  news: PromiseWithResolvers<void>;
+  /** Called when there is more to know. */
+  readonly news: WakeUp;
   stop(): void;
 }
 
@@ -33,22 +35,18 @@ export function createSingleflight<Q, R>(
       results: [],
       listeners: 0,
       hasEnded: false,
-      news: Promise.withResolvers(),
+      news: createWakeUp(),
       stop: () => {},
-    };
-    const tell = () => {
-      search.news.resolve();
-      search.news = Promise.withResolvers();
     };
     const walk = start(query, {
       found(results) {
         search.results.push(...results);
-        tell();
+        search.news.wake();
       },
       ended() {
         search.hasEnded = true;
         searches.delete(key);
-        tell();
+        search.news.wake();
       },
     });
     search.stop = () => walk.stop();
@@ -59,9 +57,6 @@ export function createSingleflight<Q, R>(
   return {
     async *join(key, query, signal) {
       if (signal.aborted) return;
-      const aborted = Promise.withResolvers<void>();
-      const onAbort = () => aborted.resolve();
-      signal.addEventListener('abort', onAbort, { once: true });
       const search = searches.get(key) ?? begin(key, query);
       search.listeners++;
       try {
@@ -71,10 +66,9 @@ export function createSingleflight<Q, R>(
             next++;
             yield result;
           } else if (search.hasEnded) return;
-          else await Promise.race([search.news.promise, aborted.promise]);
+          else await search.news.next(signal).catch(() => {});
         }
       } finally {
-        signal.removeEventListener('abort', onAbort);
         search.listeners--;
         if (search.listeners === 0 && !search.hasEnded) {
           searches.delete(key);

@@ -1,7 +1,7 @@
 import type { Logger } from '../../observe/log.ts';
-import { type Backoff, createBackoff } from '../../runtime/backoff.ts';
+import { createBackoff } from '../../runtime/backoff.ts';
 import type { Clock } from '../../runtime/clock.ts';
-import { lruSet } from '../../runtime/lru-set.ts';
+import { createKeyedBackoff } from '../../runtime/keyed-backoff.ts';
 import { createSemaphore } from '../../runtime/semaphore.ts';
 import { MAX_KNOWN_PEERS } from '../limits.ts';
 
@@ -80,8 +80,13 @@ export function createReconnector({
   const reconnecting = new Map<string, Promise<void>>();
   /** Peers that are dialled again -> where others say meanwhile that they are. */
   const named = new Map<string, readonly Uint8Array[]>();
-  /** When a peer may be probed again, and how long to wait after that. */
-  const probes = new Map<string, { readonly notBeforeMs: number; readonly backoff: Backoff }>();
+  /** Peers that were probed lately. */
+  const probes = createKeyedBackoff(() => clock.nowMs(), {
+    initialMs: PROBE_INITIAL_MS,
+    maxMs: PROBE_MAX_MS,
+    maxKeys: MAX_KNOWN_PEERS,
+    random,
+  });
   /** Peers that said that they leave: the end of their connection is no loss. */
   const leaving = new Set<string>();
 
@@ -128,7 +133,7 @@ export function createReconnector({
 
   return {
     connected(peer) {
-      probes.delete(peer);
+      probes.forget(peer);
       leaving.delete(peer);
     },
     disconnected(peer) {
@@ -141,12 +146,7 @@ export function createReconnector({
         named.set(peer, addresses);
         return;
       }
-      const before = probes.get(peer);
-      const nowMs = clock.nowMs();
-      if (before !== undefined && nowMs < before.notBeforeMs) return;
-      const backoff =
-        before?.backoff ?? createBackoff({ initialMs: PROBE_INITIAL_MS, maxMs: PROBE_MAX_MS, random });
-      lruSet(probes, peer, { notBeforeMs: nowMs + backoff.nextMs(), backoff }, MAX_KNOWN_PEERS);
+      if (!probes.start(peer)) return;
       inBackground(peer, async () => void (await dial(peer, addresses)));
     },
     drop(peer) {

@@ -1,5 +1,6 @@
 import type { Timers } from '../../runtime/timers.ts';
 import { lruSet } from '../../runtime/lru-set.ts';
+import { createTokenBucket, type TokenBucket } from '../../runtime/token-bucket.ts';
 import type { Standing } from '../../membership/membership.ts';
 
 /** What one address may have. IPv6: a network of 64 bits. */
@@ -81,9 +82,8 @@ const SLOW_HANDSHAKE = 3;
 interface Address {
   connections: number;
   handshakes: number;
-  /** Handshakes that it may begin at once. */
-  tokens: number;
-  filledMs: number;
+  /** Handshakes that it may begin. */
+  readonly rate: TokenBucket;
   /** When its last handshake began. */
   begunMs: number;
 }
@@ -117,18 +117,11 @@ export function createDoor({ nowMs, timers }: DoorDeps, options: DoorOptions): D
     const address = known ?? {
       connections: 0,
       handshakes: 0,
-      tokens: limits.burst,
-      filledMs: nowMs(),
+      rate: createTokenBucket(nowMs, limits),
       begunMs: -Infinity,
     };
-    // Those that have a connection are held by it, and come back when another one knocks.
+    // An address that has a connection is held by it, and comes back when another connection comes from there.
     lruSet(addresses, origin, address, MAX_ADDRESSES);
-    const now = nowMs();
-    address.tokens = Math.min(
-      limits.burst,
-      address.tokens + ((now - address.filledMs) / 1000) * limits.perSecond,
-    );
-    address.filledMs = now;
     return address;
   };
   const isFull = () => connections >= options.connections;
@@ -136,7 +129,7 @@ export function createDoor({ nowMs, timers }: DoorDeps, options: DoorOptions): D
     if (address.handshakes >= limits.handshakes) return 'address_handshakes';
     const most = isMember ? limits.connections : limits.pendingConnections;
     if (address.connections >= most) return 'address_connections';
-    if (address.tokens < 1) return 'rate';
+    if (!address.rate.has()) return 'rate';
     if (pending >= options.waiting / (isMember ? 1 : 2)) return 'handshakes';
     if (isFull() || (!isMember && pendingConnections >= options.pendingConnections)) return 'connections';
     return undefined;
@@ -189,7 +182,7 @@ export function createDoor({ nowMs, timers }: DoorDeps, options: DoorOptions): D
         refused[refusal]++;
         return undefined;
       }
-      address.tokens--;
+      address.rate.take();
       address.connections++;
       address.handshakes++;
       if (!isMember) pendingConnections++;
