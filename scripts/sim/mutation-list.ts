@@ -127,15 +127,15 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'a miss is kept for a minute',
     file: 'lookup/lookup-cache.ts',
-    find: 'KEEP_MISS_MS = 100',
-    replace: 'KEEP_MISS_MS = 60_000',
+    find: ': MISS_LIFETIME_MS',
+    replace: ': 60_000',
     story: 'quiet',
   },
   {
     name: 'what was found is kept for a minute',
     file: 'lookup/lookup-cache.ts',
-    find: 'KEEP_FOUND_MS : KEEP_MISS_MS',
-    replace: '60_000 : KEEP_MISS_MS',
+    find: 'KEEP_FOUND_MS : MISS_LIFETIME_MS',
+    replace: '60_000 : MISS_LIFETIME_MS',
     story: 'withdraw',
   },
   {

@@ -1,5 +1,6 @@
 import { type Digest, isDigest } from '../oci/digest.ts';
-import { InvalidReferenceError, parseReference, tagKey } from '../oci/reference.ts';
+import { InvalidReferenceError, parseReference } from '../oci/reference.ts';
+import { routingKey } from '../oci/routing-key.ts';
 
 /**
  * The routing key for what a user types: a digest, or an image name the way docker reads it (`nginx` is
@@ -14,7 +15,7 @@ export function lookupKey(name: string): Digest | string {
     );
   }
   const { registry, repository, tag, digest } = parseReference(completeName(name));
-  return digest ?? tagKey(registry, repository, tag ?? 'latest');
+  return digest ?? routingKey({ registry, repository, tag: tag ?? 'latest' });
 }
 
 /** Adds what may be left out: docker.io, library/ and :latest (github.com/distribution/reference, "normalize"). */

@@ -5,9 +5,7 @@ import type { RequestHandler } from '../http/http-server.ts';
 import type { Logger } from '../observe/log.ts';
 import { createMetrics, type Metrics } from '../observe/metrics.ts';
 import { createTransferLog } from '../observe/transfer-log.ts';
-import { isLoopbackIp } from '../dht/wire/peer-address.ts';
-import { isDigest } from '../oci/digest.ts';
-import { parseReference } from '../oci/reference.ts';
+import { parseRoutingKey } from '../oci/routing-key.ts';
 import { checkNodeIp } from '../p2p/addresses/check-node-ip.ts';
 import { findAnnounceAddresses } from '../p2p/addresses/find-announce-addresses.ts';
 import { followAnnounceAddresses } from '../p2p/addresses/follow-announce-addresses.ts';
@@ -23,6 +21,7 @@ import { readBasicAuth } from '../runtime/basic-auth.ts';
 import { build } from '../runtime/build.ts';
 import { systemClock as clock } from '../runtime/clock.ts';
 import { canonicalIp, parseIp } from '../runtime/ip-address.ts';
+import { isLoopbackIp } from '../runtime/ip-scope.ts';
 import { readMemoryLimit } from '../runtime/memory/memory-limit.ts';
 import { type MemoryPlan, planMemory } from '../runtime/memory/memory-plan.ts';
 import { createMemoryRoom, memoryReader, type MemoryRoom } from '../runtime/memory/memory-room.ts';
@@ -286,7 +285,9 @@ async function listen(
 }
 
 async function has(store: ContentStore, key: string): Promise<boolean> {
-  if (isDigest(key)) return (await store.stat(key)) !== undefined;
-  const { registry, repository, tag } = parseReference(key);
-  return tag !== undefined && (await store.resolve(registry, repository, tag)) !== undefined;
+  const content = parseRoutingKey(key);
+  if (content === undefined) return false;
+  if ('digest' in content) return (await store.stat(content.digest)) !== undefined;
+  const { registry, repository, tag } = content;
+  return (await store.resolve(registry, repository, tag)) !== undefined;
 }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'bun:test';
 import { DistributionError, formatDistributionError } from './distribution-error.ts';
-import { parseDistributionPath, type RoutablePath, routingKey } from './distribution-path.ts';
+import { parseDistributionPath, type RoutablePath } from './distribution-path.ts';
+import { routingKey } from './routing-key.ts';
 
 const DIGEST = `sha256:${'ab'.repeat(32)}`;
 

@@ -1,6 +1,6 @@
 import { type Digest, isDigest } from './digest.ts';
 import { DistributionError } from './distribution-error.ts';
-import { isRegistry, isRegistryHost, isRepository, isTag, tagKey } from './reference.ts';
+import { isRegistry, isRegistryHost, isRepository, isTag } from './reference.ts';
 
 /** What a pull request below /v2/ asks for (OCI distribution spec v1.1, "Pull"). */
 export type DistributionPath = {
@@ -45,11 +45,6 @@ export function parseDistributionPath(pathname: string, ns: string | undefined):
     throw new DistributionError(404, 'MANIFEST_UNKNOWN', text);
   }
   return { kind: 'manifest', repository, registry, tag: reference };
-}
-
-/** The routing key: the digest, or `registry/repository:tag`. */
-export function routingKey(path: RoutablePath): string {
-  return 'digest' in path ? path.digest : tagKey(path.registry, path.repository, path.tag);
 }
 
 function splitHost(path: string): { readonly registry: string | undefined; readonly repository: string } {

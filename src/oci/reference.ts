@@ -79,7 +79,7 @@ export function parseReference(name: string): Reference {
   };
 }
 
-/** The routing key of a tag, `registry/repository:tag` (the contract with Spegel: its UTF-8 bytes are hashed). */
+/** The routing key of a tag, `registry/repository:tag`; see routingKey. */
 export function tagKey(registry: string, repository: string, tag: string): string {
   return `${registry}/${repository}:${tag}`;
 }

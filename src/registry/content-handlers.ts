@@ -1,8 +1,10 @@
 import type { ClientResponse } from '../http/body-mover.ts';
 import type { Logger } from '../observe/log.ts';
 import { parseRange } from '../oci/byte-range.ts';
+import { blobHeaders, manifestHeaders } from '../oci/content-headers.ts';
 import type { Digest } from '../oci/digest.ts';
-import { type RoutablePath, routingKey } from '../oci/distribution-path.ts';
+import type { RoutablePath } from '../oci/distribution-path.ts';
+import { routingKey } from '../oci/routing-key.ts';
 import { addressShare } from '../runtime/address-share.ts';
 import { createDeadline } from '../runtime/deadline.ts';
 import type { FairShares, HeldShare } from '../runtime/fair-shares.ts';
@@ -14,7 +16,6 @@ import {
 } from '../store/content-store.ts';
 import type { SharingPolicy } from '../store/sharing-policy.ts';
 import type { FetchedManifest } from '../transfer/fetch-manifest.ts';
-import { blobHeaders } from '../transfer/serve-blob.ts';
 import type { Transfer } from '../transfer/transfer.ts';
 import type { AdmittedRequest, BlobContentRequest, ContentAnswer } from './content-request.ts';
 import { followTransfer, type TransferFollowerDeps } from './follow-transfer.ts';
@@ -28,7 +29,6 @@ import {
   SHORT_BODY_BYTES,
 } from './registry-shares.ts';
 import {
-  manifestHeaders,
   manifestResponse,
   overloaded,
   storeUnavailable,
@@ -157,7 +157,11 @@ export function createContentHandlers(deps: ContentDeps) {
     if (method === 'HEAD' || bytes.length <= COPIED_ANSWER_BYTES) {
       return manifestResponse(found, path, method);
     }
-    client.begin({ status: 200, headers: manifestHeaders(found, path), contentLength: bytes.length });
+    client.begin({
+      status: 200,
+      headers: manifestHeaders({ ...found, registry: path.registry }),
+      contentLength: bytes.length,
+    });
     await client.moveBytes(bytes);
     return new Response(null);
   };
@@ -288,9 +292,8 @@ export function createContentHandlers(deps: ContentDeps) {
     if (local === undefined) mirrored(path, 'sizeBytes' in found ? 'hit' : 'miss');
     if (!('sizeBytes' in found)) throw unknownContent(path, found);
     const headers = {
-      ...blobHeaders(digest, registry),
+      ...blobHeaders({ digest, registry, origin: found.origin }),
       'content-length': String(found.sizeBytes),
-      'x-spegel-source': found.origin,
     };
     return {
       response: new Response(null, { headers }),

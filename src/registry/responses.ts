@@ -1,30 +1,19 @@
 import { formatUnsatisfiedRange } from '../oci/byte-range.ts';
+import { manifestHeaders, namespaceHeader } from '../oci/content-headers.ts';
 import { DistributionError, formatDistributionError } from '../oci/distribution-error.ts';
-import { type DistributionPath, type RoutablePath, routingKey } from '../oci/distribution-path.ts';
+import type { DistributionPath, RoutablePath } from '../oci/distribution-path.ts';
+import { routingKey } from '../oci/routing-key.ts';
 import type { FetchedManifest } from '../transfer/fetch-manifest.ts';
-
-/** Headers of an answer with a manifest, but for its length. */
-export function manifestHeaders(
-  { mediaType, digest, origin }: FetchedManifest,
-  { registry }: DistributionPath,
-): Record<string, string> {
-  return {
-    'content-type': mediaType,
-    'docker-content-digest': digest,
-    ...namespaceHeader(registry),
-    'x-spegel-source': origin,
-  };
-}
 
 /** The answer with a manifest; HEAD has the same headers and no body. */
 export function manifestResponse(
   manifest: FetchedManifest,
-  path: DistributionPath,
+  { registry }: DistributionPath,
   method: 'GET' | 'HEAD',
 ): Response {
   const { bytes } = manifest;
   return new Response(method === 'HEAD' ? null : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length), {
-    headers: { ...manifestHeaders(manifest, path), 'content-length': String(bytes.byteLength) },
+    headers: { ...manifestHeaders({ ...manifest, registry }), 'content-length': String(bytes.byteLength) },
   });
 }
 
@@ -91,8 +80,4 @@ function reasonOf({
   if (attempts === undefined) return 'this node does not have it';
   if (attempts > 0) return 'no peer that was asked could serve it';
   return skipped > 0 ? 'the peers that have it failed a moment ago' : 'no peer has it';
-}
-
-function namespaceHeader(registry: string | undefined): Record<string, string> {
-  return registry === undefined ? {} : { 'oci-namespace': registry };
 }

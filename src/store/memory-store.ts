@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Digest, digestOf, splitDigest } from '../oci/digest.ts';
 import { parseManifest } from '../oci/manifest.ts';
-import { parseReference, tagKey } from '../oci/reference.ts';
+import { parseReference } from '../oci/reference.ts';
+import { routingKey } from '../oci/routing-key.ts';
 import { type ContentStore, StoreUnavailableError } from './content-store.ts';
 import { createStoreEventQueue, type StoreEventQueue } from './store-event-queue.ts';
 import { createStoreState } from './store-state.ts';
@@ -70,7 +71,7 @@ export async function createMemoryStore(): Promise<MemoryStore> {
     },
     async resolve(registry, repository, tag, { signal } = {}) {
       signal?.throwIfAborted();
-      const target = targets.get(tagKey(registry, repository, tag));
+      const target = targets.get(routingKey({ registry, repository, tag }));
       if (target === undefined && !available) {
         throw new StoreUnavailableError('The store was made unavailable');
       }

@@ -1,5 +1,5 @@
 import { type StoreEvent, type StoreSnapshot } from './content-store.ts';
-import { tagKey } from '../oci/reference.ts';
+import { routingKey } from '../oci/routing-key.ts';
 import { createWakeUp } from '../runtime/wake-up.ts';
 
 /** Changes that wait for a slow consumer before they give way to one resync: some seconds of the fastest pulls. */
@@ -76,5 +76,7 @@ export function createStoreEventQueue(
 
 function subject(event: Exclude<StoreEvent, { kind: 'resync' }>): string {
   if (event.kind === 'image-changed') return `image ${event.name}`;
-  return 'tag' in event ? tagKey(event.tag.registry, event.tag.repository, event.tag.tag) : event.digest;
+  if (!('tag' in event)) return event.digest;
+  const { registry, repository, tag } = event.tag;
+  return routingKey({ registry, repository, tag });
 }

@@ -1,16 +1,15 @@
 import type { Clock } from '../runtime/clock.ts';
+import { MISS_LIFETIME_MS } from '../routing/miss-lifetime.ts';
 import { lruSet } from '../runtime/lru-set.ts';
 import type { NotFetched } from './fetch-manifest.ts';
 
-/**
- * How long a miss is remembered. containerd asks the targets of hosts.toml one right after the other, and two of
- * them often lead to the same node: the second is answered at once. No longer, since a peer may have it any moment.
- */
-const MISS_LIFETIME_MS = 100;
 /** Misses that are remembered: what thousands of requests a second leave in that time. */
 const MAX_MISSES = 1000;
 
-/** Remembers for a moment what nobody had. */
+/**
+ * Remembers for MISS_LIFETIME_MS what no node had. containerd asks the targets of hosts.toml one right after the other, and
+ * two of them often lead to the same node: the second is answered at once. No longer, because a peer may have it any moment.
+ */
 export interface MissCache {
   get(key: string): NotFetched | undefined;
   add(key: string, miss: NotFetched): void;

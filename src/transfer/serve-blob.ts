@@ -1,7 +1,6 @@
 import type { ClientResponse } from '../http/body-mover.ts';
 import { type ByteRange, formatContentRange, rangeLength, resolveRange } from '../oci/byte-range.ts';
-import type { Digest } from '../oci/digest.ts';
-import { MEDIA_TYPE } from '../oci/media-type.ts';
+import { blobHeaders } from '../oci/content-headers.ts';
 import { MAX_FRUITLESS_SOURCES } from './budgets.ts';
 import {
   type BlobRequest,
@@ -79,21 +78,11 @@ export async function serveBlob(
   }
 }
 
-/** Headers that every answer about a blob has, HEAD included. */
-export function blobHeaders(digest: Digest, registry: string | undefined): Record<string, string> {
-  return {
-    'content-type': MEDIA_TYPE.octetStream,
-    'docker-content-digest': digest,
-    'accept-ranges': 'bytes',
-    ...(registry === undefined ? {} : { 'oci-namespace': registry }),
-  };
-}
-
 function responseHead(
   { digest, registry, range: asked }: BlobRequest,
   { range, sizeBytes, origin }: OpenedBlob,
 ) {
-  const headers = { ...blobHeaders(digest, registry), 'x-spegel-source': origin };
+  const headers = blobHeaders({ digest, registry, origin });
   const contentLength = rangeLength(range);
   if (asked === undefined) return { status: 200, headers, contentLength } as const;
   const contentRange = formatContentRange(range, sizeBytes);

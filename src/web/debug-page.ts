@@ -1,4 +1,5 @@
 import type { LoggedTransfer } from '../observe/transfer-log.ts';
+import { routingKey } from '../oci/routing-key.ts';
 import { countPeers, formatPeerCounts } from '../routing/peer-counts.ts';
 import type { PeerState, SelfState } from '../routing/router.ts';
 import { formatDuration } from '../runtime/duration.ts';
@@ -62,7 +63,7 @@ ${htmlTable(
 <h2>Images (${tags.length < tagCount ? `the first ${tags.length} of ${tagCount}` : tagCount})</h2>
 ${htmlTable(
   ['Tag', 'Digest'],
-  tags.map(({ registry, repository, tag, digest }) => [`${registry}/${repository}:${tag}`, digest]),
+  tags.map(({ registry, repository, tag, digest }) => [routingKey({ registry, repository, tag }), digest]),
 )}
 </body></html>
 `;

@@ -2,8 +2,7 @@ import { Hono } from 'hono';
 import type { RequestHandler } from '../http/http-server.ts';
 import type { Logger } from '../observe/log.ts';
 import type { Metrics } from '../observe/metrics.ts';
-import { isDigest } from '../oci/digest.ts';
-import { parseReference } from '../oci/reference.ts';
+import { parseRoutingKey } from '../oci/routing-key.ts';
 import { countPeers } from '../routing/peer-counts.ts';
 import type { BootstrapState, Router } from '../routing/router.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -67,7 +66,7 @@ export function createMetricsApp(deps: MetricsAppDeps, options: MetricsAppOption
 
   app.get('/debug/peers/find', async (c) => {
     const key = c.req.query('key') ?? '';
-    if (!isRoutingKey(key)) {
+    if (parseRoutingKey(key) === undefined) {
       return c.json({ error: 'key must be a digest or registry/repository:tag' }, 400);
     }
     const timeoutMs = Number(c.req.query('timeout') ?? DEFAULT_FIND_TIMEOUT_MS);
@@ -95,14 +94,4 @@ export function createMetricsApp(deps: MetricsAppDeps, options: MetricsAppOption
     return c.json({ error: 'internal error; see the log of this node' }, 500);
   });
   return (request) => app.fetch(request);
-}
-
-function isRoutingKey(key: string): boolean {
-  if (isDigest(key)) return true;
-  try {
-    const { tag, digest } = parseReference(key);
-    return tag !== undefined && digest === undefined;
-  } catch {
-    return false;
-  }
 }

@@ -1,4 +1,5 @@
 import type { AdvertisedCounts } from '../observe/metrics.ts';
+import { routingKey } from '../oci/routing-key.ts';
 import type { Tag } from '../store/content-store.ts';
 
 /** What this node announces to the others, for GET /debug/images and the debug page. */
@@ -38,7 +39,7 @@ export function listSharedImages(counts: AdvertisedCounts, tags: readonly Tag[])
 }
 
 function nameOf({ registry, repository, tag }: Tag): string {
-  return `${registry}/${repository}:${tag}`;
+  return routingKey({ registry, repository, tag });
 }
 
 /** By code unit, whatever the machine's language. */

@@ -1,3 +1,4 @@
+import { MISS_LIFETIME_MS } from '../../routing/miss-lifetime.ts';
 import { lruSet } from '../../runtime/lru-set.ts';
 
 const SECOND_MS = 1000;
@@ -6,8 +7,6 @@ const SECOND_MS = 1000;
  * layers that were looked up with their manifest three at a time. Who has died meanwhile is left out all the same.
  */
 export const KEEP_FOUND_MS = 5 * SECOND_MS;
-/** The same for nobody: no longer than new content may take to be findable by those who asked too early. */
-export const KEEP_MISS_MS = 100;
 /** Lookups whose outcome is kept. */
 const MAX_KEPT_LOOKUPS = 2000;
 
@@ -40,7 +39,7 @@ export function createLookupCache<T>(
         if (now < untilMs) break;
         kept.delete(old);
       }
-      const untilMs = now + (found.length > 0 ? KEEP_FOUND_MS : KEEP_MISS_MS);
+      const untilMs = now + (found.length > 0 ? KEEP_FOUND_MS : MISS_LIFETIME_MS);
       lruSet(kept, key, { found, untilMs }, maxKept);
     },
   };

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'bun:test';
 
+import { MISS_LIFETIME_MS } from '../../routing/miss-lifetime.ts';
 import { until } from '../../runtime/conditions.fixture.ts';
 import { systemTimers } from '../../runtime/timers.ts';
 import { contentMultihash } from '../wire/content-key.ts';
@@ -9,7 +10,7 @@ import type { PeerLife } from '../peers/peer-states.ts';
 import { createPeerTable } from '../peers/peer-table.ts';
 import { createProviderLookups, type LookupOutcome } from './provider-lookups.ts';
 import { createProviderRecords } from '../provide/provider-records.ts';
-import { KEEP_FOUND_MS, KEEP_MISS_MS } from './lookup-cache.ts';
+import { KEEP_FOUND_MS } from './lookup-cache.ts';
 
 const NEVER = new AbortController().signal;
 const KEY = 'sha256:x';
@@ -117,7 +118,7 @@ describe('createProviderLookups()', () => {
     expect(await find()).toEqual([]);
     says(7);
     expect([await find(), state.asked]).toEqual([[], 1]);
-    pass(KEEP_MISS_MS + 1);
+    pass(MISS_LIFETIME_MS + 1);
     expect([await find(), state.asked]).toEqual([['P7'], 2]);
     expect(state.outcomes).toEqual(['nobody', 'nobody', 'network']);
   });

@@ -1,3 +1,5 @@
+export { isLoopbackIp, isUnicastIp } from '../../runtime/ip-scope.ts';
+
 /** Codes of multiaddr components (multicodec table), as varints. */
 const IP4 = 0x04;
 const IP6 = 0x29;
@@ -33,28 +35,4 @@ export function parsePeerAddress(bytes: Uint8Array): PeerAddress | undefined {
 /** The multiaddr of an IP and a port in binary, without a peer ID. */
 export function formatPeerAddress({ ip, port }: PeerAddress): Uint8Array {
   return Uint8Array.from([ip.length === IP4_BYTES ? IP4 : IP6, ...ip, TCP, port >> 8, port & 0xff]);
-}
-
-/** True for loopback, of either family (RFC 1122, 3.2.1.3; RFC 4291, 2.5.3). */
-export function isLoopbackIp(ip: Uint8Array): boolean {
-  if (ip.length === IP4_BYTES) return ip[0] === 127;
-  return ip.every((byte, index) => byte === (index === IP6_BYTES - 1 ? 1 : 0));
-}
-
-/**
- * True for what can be one other machine of a cluster: not unspecified, loopback, link-local (which is where cloud
- * metadata lives), multicast or broadcast, and no IPv4 address in IPv6's clothes (RFC 6890).
- */
-export function isUnicastIp(ip: Uint8Array): boolean {
-  const [a = 0, b = 0] = ip;
-  if (ip.length === IP4_BYTES) {
-    if (a === 0 || a === 127 || a >= 224) return false;
-    return !(a === 169 && b === 254);
-  }
-  // The first 80 bits zero: unspecified, loopback, and IPv4 mapped or compatible.
-  if (ip.subarray(0, 10).every((byte) => byte === 0)) return false;
-  // 64:ff9b::/32, which translates to any IPv4 address.
-  if (a === 0x00 && b === 0x64 && ip[2] === 0xff && ip[3] === 0x9b) return false;
-  if (a === 0xff) return false;
-  return !(a === 0xfe && (b & 0xc0) === 0x80);
 }

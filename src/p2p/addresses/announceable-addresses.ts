@@ -1,5 +1,8 @@
 import type { NetworkInterfaceInfo } from 'node:os';
 
+import { parseIp } from '../../runtime/ip-address.ts';
+import { isUnicastIp } from '../../runtime/ip-scope.ts';
+
 /** What decides which addresses this node announces. */
 export interface AnnounceFacts {
   /** The result of os.networkInterfaces(). */
@@ -17,9 +20,6 @@ export interface AnnounceFacts {
   readonly defaultRoutes?: ReadonlySet<string> | undefined;
 }
 
-/** fe80::/10 and 169.254.0.0/16: good on one link only. */
-const LINK_LOCAL = /^(?:fe[89ab][0-9a-f]:|169\.254\.)/i;
-
 /**
  * The addresses that other nodes reach this one at, without the port, best first.
  * When the router listens on one address of this machine only, that one. With the host's network that is NODE_IP, and what its interface has of the other IP family.
@@ -29,7 +29,7 @@ const LINK_LOCAL = /^(?:fe[89ab][0-9a-f]:|169\.254\.)/i;
 export function announceableAddresses(facts: AnnounceFacts): readonly string[] {
   const usable = Object.entries(facts.interfaces).map(([name, addresses = []]) => ({
     name,
-    addresses: addresses.filter(({ internal, address }) => !internal && !LINK_LOCAL.test(address)),
+    addresses: addresses.filter(({ internal, address }) => !internal && isUnicast(address)),
   }));
   const listenHost = facts.listenHost === undefined ? undefined : canonical(facts.listenHost);
   const listening = usable.flatMap(({ addresses }) =>
@@ -51,6 +51,12 @@ export function announceableAddresses(facts: AnnounceFacts): readonly string[] {
 
 function unique(addresses: readonly NetworkInterfaceInfo[]): readonly string[] {
   return [...new Set(addresses.map(({ address }) => canonical(address)))];
+}
+
+/** True for an address that other nodes take from this one. */
+function isUnicast(address: string): boolean {
+  const bytes = parseIp(canonical(address));
+  return bytes !== undefined && isUnicastIp(bytes);
 }
 
 /** One spelling per address: lower case, no zone, no brackets. */

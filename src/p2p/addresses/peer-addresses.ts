@@ -1,6 +1,7 @@
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr';
 
 import { canonicalIp, parseIp } from '../../runtime/ip-address.ts';
+import { isLoopbackIp, isUnicastIp } from '../../runtime/ip-scope.ts';
 
 /** Multiaddr protocol codes (multicodec table). */
 const IP4 = 4;
@@ -10,10 +11,6 @@ const P2P = 421;
 
 /** A node has an address or two of each family. More is a claim that would cost others a dial each. */
 const MAX_IPS_PER_PEER = 4;
-/** Nobody can be reached there from another machine: unspecified, loopback, link-local, multicast, broadcast. */
-const UNREACHABLE =
-  /^(?:0\.|127\.|169\.254\.|2(?:2[4-9]|3\d)\.|255\.|::|64:ff9b:|fe[89ab][0-9a-f]:|ff[0-9a-f]{2}:)/i;
-const MAPPED_IP4 = /^::ffff:/i;
 
 /**
  * The IPs at which a peer can be asked over HTTP, in the order in which it announced them, each once.
@@ -26,8 +23,9 @@ export function peerIps(multiaddrs: readonly Multiaddr[], allowLoopback = false)
     const [ip, transport] = address.getComponents();
     if (ip?.value === undefined || transport?.code !== TCP) continue;
     if (ip.code !== IP4 && ip.code !== IP6) continue;
-    if (MAPPED_IP4.test(ip.value)) continue;
-    if (UNREACHABLE.test(ip.value) && !(allowLoopback && isLoopback(ip.value))) continue;
+    const bytes = parseIp(ip.value);
+    if (bytes === undefined) continue;
+    if (!isUnicastIp(bytes) && !(allowLoopback && isLoopbackIp(bytes))) continue;
     ips.add(ip.value);
   }
   return [...ips].slice(0, MAX_IPS_PER_PEER);
@@ -61,8 +59,4 @@ export function parseAddress(bytes: Uint8Array): Multiaddr | undefined {
   } catch {
     return undefined;
   }
-}
-
-function isLoopback(ip: string): boolean {
-  return ip.startsWith('127.') || ip === '::1';
 }

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test';
 import { peerIdFromPrivateKey } from '@libp2p/peer-id';
 import { multiaddr } from '@multiformats/multiaddr';
 
-import { isUnicastIp } from '../../dht/wire/peer-address.ts';
+import { isUnicastIp } from '../../runtime/ip-scope.ts';
 import { loadIdentity } from '../identity.ts';
 import { createToProvider } from './to-provider.ts';
 
