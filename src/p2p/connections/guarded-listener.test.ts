@@ -4,6 +4,7 @@ import { multiaddr } from '@multiformats/multiaddr';
 import type { Socket } from 'bun';
 
 import { failureOf, until } from '../../runtime/conditions.fixture.ts';
+import { systemClock } from '../../runtime/clock.ts';
 import { systemTimers } from '../../runtime/timers.ts';
 import { createDoor, type Door, type DoorOptions } from './door.ts';
 import { GuardedListener, MAX_EARLY_BYTES, MAX_HANDSHAKE_BYTES } from './guarded-listener.ts';
@@ -49,7 +50,7 @@ describe('GuardedListener', () => {
     connect: (host?: string) => Promise<Client>;
   }> {
     const door = createDoor(
-      { nowMs: () => performance.now(), timers: systemTimers },
+      { nowMs: () => systemClock.nowMs(), timers: systemTimers },
       { ...OPTIONS, ...options },
     );
     const listener = new GuardedListener({

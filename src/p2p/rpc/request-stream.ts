@@ -1,6 +1,7 @@
 import type { Stream } from '@libp2p/interface';
 
 import { createMessageSplitter } from '../../dht/wire/message-splitter.ts';
+import { type Clock, systemClock } from '../../runtime/clock.ts';
 
 /** The stream ended before the answer came. It may have been too old; another one may do. */
 export class StreamLostError extends Error {
@@ -12,7 +13,7 @@ export class StreamLostError extends Error {
 export interface RequestStream {
   /** False once it has ended, by whichever side. */
   readonly isOpen: boolean;
-  /** When the oldest question that has no answer yet was asked, in performance.now() ms; undefined if there is none. */
+  /** When the oldest question that has no answer yet was asked, in ms of the clock; undefined if there is none. */
   readonly waitingSinceMs: number | undefined;
   /**
    * Sends a message, its length in front, and resolves to the answer, without the length. Questions are answered in
@@ -33,6 +34,8 @@ export interface RequestStreamOptions {
   readonly answerTimeoutMs: number;
   /** The stream ends when nothing was asked for that long. */
   readonly idleMs: number;
+  /** Default: the machine's. */
+  readonly clock?: Pick<Clock, 'nowMs'>;
   /** Called once, when the stream has ended. */
   readonly onEnd?: () => void;
 }
@@ -46,7 +49,7 @@ interface Waiting {
 /** Keeps the stream, whose protocol has been agreed on, for questions. It belongs to the result from then on. */
 export function createRequestStream(
   stream: Stream,
-  { maxAnswerBytes, maxWaiting, answerTimeoutMs, idleMs, onEnd }: RequestStreamOptions,
+  { maxAnswerBytes, maxWaiting, answerTimeoutMs, idleMs, clock = systemClock, onEnd }: RequestStreamOptions,
 ): RequestStream {
   const splitter = createMessageSplitter(maxAnswerBytes);
   const waiting: Waiting[] = [];
@@ -102,7 +105,7 @@ export function createRequestStream(
       if (!isOpen) throw new StreamLostError('The stream has ended');
       if (waiting.length >= maxWaiting) throw new Error('Too many questions wait for this peer');
       const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
-      waiting.push({ sinceMs: performance.now(), resolve, reject });
+      waiting.push({ sinceMs: clock.nowMs(), resolve, reject });
       if (waiting.length === 1) watch();
       try {
         // Questions are small and few: no need to wait for room.

@@ -4,6 +4,7 @@ import type { DhtNode } from '../../dht/dht-node-contract.ts';
 import { MAX_MESSAGE_BYTES } from '../../dht/limits.ts';
 import { createMessageReader } from '../../dht/wire/message-reader.ts';
 import { concat } from '../../dht/wire/protocol-buffers.ts';
+import { type Clock, systemClock } from '../../runtime/clock.ts';
 import type { InboundFrames, WaitingStream } from './inbound-frames.ts';
 import { originOf } from '../addresses/peer-addresses.ts';
 
@@ -23,6 +24,7 @@ const TURN_MS = 4;
 export function createRpcServer(
   { answer }: Pick<DhtNode, 'answer'>,
   frames: Pick<InboundFrames, 'waits' | 'ended'>,
+  clock: Pick<Clock, 'nowMs'> = systemClock,
 ): StreamHandler {
   return (stream: Stream, connection: Connection) => {
     const from = connection.remotePeer.toMultihash().bytes;
@@ -54,8 +56,8 @@ export function createRpcServer(
       const answers: Uint8Array[] = [];
       let isMore = true;
       let sizeBytes = 0;
-      const endMs = performance.now() + TURN_MS;
-      while (sizeBytes < MAX_BYTES_AT_ONCE && performance.now() < endMs) {
+      const endMs = clock.nowMs() + TURN_MS;
+      while (sizeBytes < MAX_BYTES_AT_ONCE && clock.nowMs() < endMs) {
         const message = reader.next();
         isMore = message !== undefined;
         if (message === undefined) break;
@@ -70,7 +72,7 @@ export function createRpcServer(
     const stall = () => {
       // Each stream is told when its connection has drained; that is not a sign that the peer takes anything of this one.
       const isProgress = stalledSinceMs === undefined || stream.writeBufferLength < unsentBytes;
-      if (isProgress) stalledSinceMs = performance.now();
+      if (isProgress) stalledSinceMs = clock.nowMs();
       unsentBytes = stream.writeBufferLength;
       // Not onDrain(): its promise stays resolved from the first time on.
       stream.addEventListener('drain', onDrain, { once: true });

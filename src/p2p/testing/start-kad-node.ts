@@ -17,14 +17,14 @@ import { createRpcServer } from '../rpc/rpc-server.ts';
 /** A door that lets everybody in. */
 export function createTestDoor(): Door {
   return createDoor(
-    { nowMs: () => performance.now(), timers: systemTimers },
+    { nowMs: () => systemClock.nowMs(), timers: systemTimers },
     doorOptions(1000, UNBOUND_ADDRESS),
   );
 }
 
 /** What streams may hold where that is not looked at. */
 export function createTestFrames(maxBytes = 16 * 1024 * 1024): InboundFrames {
-  return createInboundFrames({ nowMs: () => performance.now(), timers: systemTimers }, { maxBytes });
+  return createInboundFrames({ nowMs: () => systemClock.nowMs(), timers: systemTimers }, { maxBytes });
 }
 
 /** A host that answers the DHT's protocol from what the test puts in. */
