@@ -3,10 +3,14 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { REPOSITORY } from '../chart/render-chart.ts';
 import { LISTENERS } from './endpoints.ts';
+import { FIND_PATH, PEERS_PATH } from '../../src/routing/peers-report.ts';
 import { REFERENCE_FILE, renderReference } from './reference.ts';
 
 /** Calls and comparisons that make a route; a list of routes in one call is taken apart. */
-const ROUTES = /(?:app\.get\(|app\.on\('GET', |pathname === |for \(const name of )(\[[^\]]*\]|'[^']*')/g;
+const ROUTES =
+  /(?:app\.get\(|app\.on\('GET', |pathname === |for \(const name of )(\[[^\]]*\]|'[^']*'|[A-Z_]+_PATH)/g;
+/** Paths that both sides of a request name. */
+const NAMED: Readonly<Record<string, string>> = { PEERS_PATH, FIND_PATH };
 
 describe('docs/REFERENCE.md', () => {
   test('is what bun run reference writes', async () => {
@@ -19,9 +23,9 @@ describe('docs/REFERENCE.md', () => {
         const text = await readFile(join(REPOSITORY, file), 'utf8');
         const names = Array.from(
           text.matchAll(ROUTES),
-          ([, list = '']) => list.match(/'[^']*'/g) ?? [],
+          ([, list = '']) => list.match(/'[^']*'|[A-Z_]+_PATH/g) ?? [],
         ).flat();
-        return names.map((name) => prefix + name.slice(1, -1));
+        return names.map((name) => prefix + (NAMED[name] ?? name.slice(1, -1)));
       }),
     );
     // A path with and without the slash at its end is told of once.

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test';
 import { appendFile, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { PEERS_PATH, type PeersReport } from '../../src/routing/peers-report.ts';
 import { BINARY } from '../lab/binary.ts';
 import { type Cleanup, createCleanup } from '../lab/cleanup.ts';
 import { type Container, type ContainerHost, createContainerHost } from '../lab/container.ts';
@@ -191,8 +192,8 @@ test('the mirror runs as a container of the chart does, finds the others by DNS,
       `the mirror of node ${n} to know two peers`,
       async () => {
         const ready = await fetchFrom(lab().node(n), MIRROR_PORTS.registry, '/readyz');
-        const answer = await fetchFrom(lab().node(n), MIRROR_PORTS.metrics, '/debug/peers');
-        const { peers } = (await answer.json()) as { peers: { connected: boolean }[] };
+        const answer = await fetchFrom(lab().node(n), MIRROR_PORTS.metrics, PEERS_PATH);
+        const { peers } = (await answer.json()) as PeersReport;
         return ready.status === 200 && peers.filter(({ connected }) => connected).length === 2;
       },
       { timeoutMs: 60_000, intervalMs: 100 },

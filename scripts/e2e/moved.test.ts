@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import type { PeersReport } from '../../src/routing/peers-report.ts';
 import { BINARY } from '../lab/binary.ts';
 import { MIRROR_PORTS } from '../lab/mirror.ts';
 import { waitFor } from '../lab/wait-for.ts';
@@ -15,11 +16,6 @@ const lab = useLab({ nodes: [{}, {}, { mirrorArgs: ['--data-dir', join(folder, '
 const [NEW_IPV4, NEW_IPV6] = ['10.99.2.3', 'fd99::203'];
 /** An old connection is given up after 10 s without an answer. */
 const GIVEN_UP_MS = 20_000;
-
-/** What `spegel peers --json` prints, as far as it is looked at. */
-interface PeersReport {
-  readonly peers: ReadonlyArray<{ readonly state: string; readonly addresses: string[] }>;
-}
 
 test('a node that came back with another address, and took leave of nobody, is one of them at once', async () => {
   const [asked, moved] = [lab().node(1), lab().node(3)];

@@ -1,24 +1,12 @@
 import { expect, test } from 'bun:test';
+
+import type { FindReport, PeersReport } from '../../src/routing/peers-report.ts';
 import { createImage } from '../lab/test-image.ts';
 import { REGISTRY } from '../lab/upstream.ts';
 import { untilFound } from '../lab/until-found.ts';
 import { useLab } from './test-lab.ts';
 
 const lab = useLab({ nodes: 3 });
-
-/** What `spegel peers --json` prints, as far as it is looked at. */
-interface PeersReport {
-  readonly self: { readonly id: string; readonly addresses: string[] };
-  readonly ready: boolean;
-  readonly peers: { readonly id: string; readonly addresses: string[] }[];
-}
-
-/** What `spegel peers find --json` prints, as far as it is looked at. */
-interface FindReport {
-  readonly local: boolean;
-  readonly tookMs: number;
-  readonly providers: { readonly addresses: string[] }[];
-}
 
 test('peers lists this node and the others with their addresses', async () => {
   const { exitCode, stdout } = await lab().node(1).mirror.run(['peers', '--json']);

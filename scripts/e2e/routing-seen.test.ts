@@ -1,4 +1,5 @@
 import { expect, test } from 'bun:test';
+import type { PeersReport } from '../../src/routing/peers-report.ts';
 import { MIRROR_PORTS } from '../lab/mirror.ts';
 import { createImage, type TestImage } from '../lab/test-image.ts';
 import { untilFound } from '../lab/until-found.ts';
@@ -8,16 +9,6 @@ import { useLab } from './test-lab.ts';
 
 const LAYERS = 12;
 const lab = useLab({ nodes: [{}, {}, { mirrorArgs: ['--log-level=INFO'] }] });
-
-/** What `spegel peers --json` prints, as far as it is looked at. */
-interface PeersReport {
-  readonly counts: Readonly<Record<string, number>>;
-  readonly peers: ReadonlyArray<{
-    readonly id: string;
-    readonly state: string;
-    readonly addresses: string[];
-  }>;
-}
 
 const layered = (seed: string): TestImage =>
   createImage({ seed, layers: Array.from({ length: LAYERS }, () => ({ sizeBytes: 10_000 })) });

@@ -2,6 +2,7 @@ import { createContainerdClient } from '../containerd/containerd-client.ts';
 import type { DaemonFacts } from '../doctor/check-daemon.ts';
 import { type ExamineOptions, examineNode } from '../doctor/examine-node.ts';
 import { formatReport, reportExitCode, reportJson } from '../doctor/format-report.ts';
+import { PEERS_PATH } from '../routing/peers-report.ts';
 import { createHostRoot } from '../runtime/host-root.ts';
 import { askTarget } from './ask-target.ts';
 import { askEndpoint } from './daemon-client.ts';
@@ -42,7 +43,7 @@ async function askDaemon(metricsAddr: string): Promise<DaemonFacts> {
       if (status !== 200) throw new Error(`GET ${path}: ${status}: what answers there is no spegel`);
       return new TextDecoder().decode(bytes);
     };
-    const { ready, peers, bootstrap } = parsePeersReport(JSON.parse(await get('/debug/peers')));
+    const { ready, peers, bootstrap } = parsePeersReport(JSON.parse(await get(PEERS_PATH)));
     const peerAddresses = peers.flatMap(({ addresses }) => addresses[0] ?? []);
     return { ready, peerAddresses, bootstrap, metrics: await get('/metrics') };
   } catch (error) {

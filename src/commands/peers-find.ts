@@ -1,5 +1,6 @@
 import { UsageError } from './usage-error.ts';
 import { InvalidReferenceError } from '../oci/reference.ts';
+import { FIND_PATH, type FindReport, findQuery } from '../routing/peers-report.ts';
 import { formatDuration } from '../runtime/duration.ts';
 import { askDaemon } from './daemon-client.ts';
 import { formatTable } from './format-table.ts';
@@ -23,10 +24,8 @@ export async function runPeersFind(
   { name, addr, json }: PeersFindOptions,
   { writeOut }: { readonly writeOut: (text: string) => void },
 ): Promise<boolean> {
-  const query = new URLSearchParams({ key: keyOf(name), timeout: String(LOOKUP_TIMEOUT_MS) });
-  const report = parseFindReport(
-    await askDaemon(addr, `/debug/peers/find?${query.toString()}`, ANSWER_TIMEOUT_MS),
-  );
+  const query = findQuery({ key: keyOf(name), timeoutMs: LOOKUP_TIMEOUT_MS });
+  const report = parseFindReport(await askDaemon(addr, `${FIND_PATH}?${query}`, ANSWER_TIMEOUT_MS));
   writeOut(json ? `${JSON.stringify(report, undefined, 2)}\n` : formatFindReport(report));
   return report.local || report.providers.length > 0;
 }
@@ -38,22 +37,6 @@ function keyOf(name: string): string {
     if (!(error instanceof InvalidReferenceError)) throw error;
     throw new UsageError(error.message, { cause: error });
   }
-}
-
-/** The answer of GET /debug/peers/find. */
-export interface FindReport {
-  readonly key: string;
-  /** Time of the whole lookup, in ms. */
-  readonly tookMs: number;
-  /** True if the asked node has it itself. */
-  readonly local: boolean;
-  readonly providers: ReadonlyArray<{
-    readonly id: string;
-    /** IP addresses. */
-    readonly addresses: readonly string[];
-    /** Time until this one was found, in ms. */
-    readonly tookMs: number;
-  }>;
 }
 
 function parseFindReport(answer: unknown): FindReport {

@@ -2,6 +2,7 @@ import { afterEach, describe, expect, test } from 'bun:test';
 import type { HttpServer } from '../http/http-server.ts';
 import { createHttpServer } from '../http/plain-http-server.ts';
 import { DaemonError } from './daemon-error.ts';
+import type { FindReport, PeersReport } from '../routing/peers-report.ts';
 import { failureOf } from '../runtime/conditions.fixture.ts';
 import { askDaemon } from './daemon-client.ts';
 import { runPeers } from './peers.ts';
@@ -38,9 +39,10 @@ async function output(run: (writeOut: (text: string) => void) => Promise<unknown
   }
 }
 
-const report = {
+const report: PeersReport = {
   self: { id: '12D3KooWSelf', addresses: ['/ip4/10.0.0.1/tcp/5001', '/ip6/fd00::1/tcp/5001'] },
   ready: true,
+  bootstrap: undefined,
   peers: [
     {
       id: '12D3KooWOne',
@@ -167,7 +169,7 @@ PEER            STATE      FOR   MEMBER  LAST SEEN  ADDRESSES
 });
 
 describe('runPeersFind()', () => {
-  const found = {
+  const found: FindReport = {
     key: 'docker.io/library/nginx:latest',
     tookMs: 8.26,
     local: false,

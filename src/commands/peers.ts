@@ -1,5 +1,6 @@
 import { DaemonError } from './daemon-error.ts';
-import { countPeers, formatPeerCounts, type PeerCounts } from '../routing/peer-counts.ts';
+import { countPeers, formatPeerCounts } from '../routing/peer-counts.ts';
+import { PEERS_PATH, type PeersReport } from '../routing/peers-report.ts';
 import type { PeerCondition } from '../routing/router.ts';
 import { formatDuration } from '../runtime/duration.ts';
 import { askDaemon } from './daemon-client.ts';
@@ -22,34 +23,8 @@ export async function runPeers(
   { addr, json }: PeersOptions,
   { writeOut }: { readonly writeOut: (text: string) => void },
 ): Promise<void> {
-  const report = parsePeersReport(await askDaemon(addr, '/debug/peers', TIMEOUT_MS));
+  const report = parsePeersReport(await askDaemon(addr, PEERS_PATH, TIMEOUT_MS));
   writeOut(json ? `${JSON.stringify(report, undefined, 2)}\n` : formatPeersReport(report));
-}
-
-/** The answer of GET /debug/peers. */
-export interface PeersReport {
-  /** This node; its addresses are multiaddrs. */
-  readonly self: { readonly id: string; readonly addresses: readonly string[] };
-  readonly ready: boolean;
-  /** How it looked for its first peers the last time, as BootstrapState; undefined: it does not say. */
-  readonly bootstrap:
-    | { readonly kind: string; readonly outcome: string; readonly reason: string | undefined }
-    | undefined;
-  readonly counts: PeerCounts;
-  readonly peers: ReadonlyArray<{
-    readonly id: string;
-    /** IP addresses. */
-    readonly addresses: readonly string[];
-    readonly multiaddrs: readonly string[];
-    readonly connected: boolean;
-    readonly state: PeerCondition;
-    /** Milliseconds for which it has been in this state; undefined: that is not known. */
-    readonly inStateMs: number | undefined;
-    /** True if it belongs to the cluster. */
-    readonly isMember: boolean;
-    /** Milliseconds since the last contact; undefined: there was none. */
-    readonly lastSeenMs: number | undefined;
-  }>;
 }
 
 /** Reads the answer of GET /debug/peers; throws DaemonError. */

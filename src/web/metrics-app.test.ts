@@ -4,6 +4,13 @@ import { silentLogger } from '../observe/log.ts';
 import { createMetrics } from '../observe/metrics.ts';
 import { createTransferLog, type EndedTransfer } from '../observe/transfer-log.ts';
 import { digestOf } from '../oci/digest.ts';
+import {
+  FIND_PATH,
+  type FindReport,
+  findQuery,
+  PEERS_PATH,
+  type PeersReport,
+} from '../routing/peers-report.ts';
 import type { Peer, Router } from '../routing/router.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { createMetricsApp } from './metrics-app.ts';
@@ -102,19 +109,26 @@ describe('createMetricsApp()', () => {
   });
 
   test('lists the peers', async () => {
-    expect(await (await setUp().get('/debug/peers')).json()).toEqual({
+    const report: PeersReport = {
       self: { id: EVIL, addresses: ['/ip4/10.0.0.1/tcp/5001'] },
       ready: true,
-      bootstrap: { kind: 'dns', outcome: 'joined' },
+      bootstrap: { kind: 'dns', outcome: 'joined', reason: undefined },
       counts: { connected: 1, suspect: 0, dead: 0, known: 0, members: 1 },
       peers: [STATE],
-    });
+    };
+    expect(await (await setUp().get(PEERS_PATH)).json()).toEqual(report);
   });
 
   test.each([DIGEST, 'registry.lab:5000/a/b:v1'])('finds who has %s', async (key) => {
     const { get, keys } = setUp();
-    const response = await get(`/debug/peers/find?key=${encodeURIComponent(key)}`);
-    expect(await response.json()).toMatchObject({ key, local: true, providers: [PEER] });
+    const response = await get(`${FIND_PATH}?${findQuery({ key, timeoutMs: 1000 })}`);
+    const report = (await response.json()) as FindReport;
+    expect(report).toEqual({
+      key,
+      local: true,
+      tookMs: expect.any(Number),
+      providers: [{ ...PEER, tookMs: expect.any(Number) }],
+    });
     expect(keys).toEqual([key]);
   });
 

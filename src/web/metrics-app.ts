@@ -4,6 +4,7 @@ import type { Logger } from '../observe/log.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import { parseRoutingKey } from '../oci/routing-key.ts';
 import { countPeers } from '../routing/peer-counts.ts';
+import { FIND_PATH, type FindReport, PEERS_PATH, type PeersReport } from '../routing/peers-report.ts';
 import type { BootstrapState, Router } from '../routing/router.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { createDeadline } from '../runtime/deadline.ts';
@@ -52,19 +53,20 @@ export function createMetricsApp(deps: MetricsAppDeps, options: MetricsAppOption
 
   if (options.debugWebEnabled) app.route('/debug', createDebugRoutes(deps, options));
 
-  app.get('/debug/peers', async (c) => {
+  app.get(PEERS_PATH, async (c) => {
     const { id, multiaddrs } = router.self();
     const peers = await router.peers();
-    return c.json({
+    const report: PeersReport = {
       self: { id, addresses: multiaddrs },
       ready: router.ready(),
       bootstrap: bootstrap(),
       counts: countPeers(peers),
       peers,
-    });
+    };
+    return c.json(report);
   });
 
-  app.get('/debug/peers/find', async (c) => {
+  app.get(FIND_PATH, async (c) => {
     const key = c.req.query('key') ?? '';
     if (parseRoutingKey(key) === undefined) {
       return c.json({ error: 'key must be a digest or registry/repository:tag' }, 400);
@@ -79,11 +81,13 @@ export function createMetricsApp(deps: MetricsAppDeps, options: MetricsAppOption
       const local = hasLocally(key).catch(() => false);
       const startedMs = clock.nowMs();
       using deadline = createDeadline(clock, timeoutMs);
-      const providers = [];
+      const providers: FindReport['providers'][number][] = [];
       for await (const peer of router.lookup(key, { signal: deadline.signal, limit: FIND_LIMIT })) {
         providers.push({ ...peer, tookMs: clock.nowMs() - startedMs });
       }
-      return c.json({ key, tookMs: clock.nowMs() - startedMs, providers, local: await local });
+      const tookMs = clock.nowMs() - startedMs;
+      const report: FindReport = { key, tookMs, providers, local: await local };
+      return c.json(report);
     } finally {
       finds--;
     }

@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { FIND_PATH, type FindReport, findQuery } from '../../../src/routing/peers-report.ts';
 import { MIRROR_PORTS } from '../../lab/mirror.ts';
 import { ipv4Of } from '../../lab/network.ts';
 import { createImage, type TestImage } from '../../lab/test-image.ts';
@@ -114,11 +115,9 @@ async function pullOne(
 /** Waits until the victim knows that the address has all of the image. */
 async function untilProvided({ lab, victim }: HostileCluster, image: TestImage, ip: string): Promise<void> {
   for (const { digest } of image.blobs) {
-    const url = `http://${victim.endpoint.ipv4}:${MIRROR_PORTS.metrics}/debug/peers/find?key=${digest}&timeout=500`;
+    const url = `http://${victim.endpoint.ipv4}:${MIRROR_PORTS.metrics}${FIND_PATH}?${findQuery({ key: digest, timeoutMs: 500 })}`;
     await waitFor(`${ip} to be known for ${digest}`, async () => {
-      const { providers } = (await (await lab.http.fetch(url)).json()) as {
-        providers: { addresses: string[] }[];
-      };
+      const { providers } = (await (await lab.http.fetch(url)).json()) as FindReport;
       return providers.some(({ addresses }) => addresses.includes(ip));
     });
   }

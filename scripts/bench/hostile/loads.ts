@@ -1,5 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { PEERS_PATH, type PeersReport } from '../../../src/routing/peers-report.ts';
 import type { LabNode } from '../../lab/lab-node.ts';
 import { MIRROR_PORTS } from '../../lab/mirror.ts';
 import { waitFor } from '../../lab/wait-for.ts';
@@ -163,13 +164,11 @@ async function measureJoin({ lab, victim, other }: HostileCluster): Promise<numb
   await rm(join(lab.directory, other.name, 'mirror', 'data'), { recursive: true, force: true });
   const startedMs = performance.now();
   await other.mirror.launch();
-  const url = `http://${other.endpoint.ipv4}:${MIRROR_PORTS.metrics}/debug/peers`;
+  const url = `http://${other.endpoint.ipv4}:${MIRROR_PORTS.metrics}${PEERS_PATH}`;
   await waitFor(
     `${other.name} to be connected to ${victim.name}`,
     async () => {
-      const { peers } = (await (await lab.http.fetch(url)).json()) as {
-        peers: { addresses: string[]; connected: boolean }[];
-      };
+      const { peers } = (await (await lab.http.fetch(url)).json()) as PeersReport;
       return peers.some(({ addresses, connected }) => connected && addresses.includes(victim.endpoint.ipv4));
     },
     { timeoutMs: JOIN_TIMEOUT_MS },
