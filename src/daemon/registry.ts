@@ -105,6 +105,7 @@ async function compose(shared: Process): Promise<void> {
   let transfer: Transfer | undefined;
   const { router, isFavoured } = await startRouter(shared, (peerId) => transfer?.peerReturned(peerId));
   metrics.routing.figuresFrom(() => router.stats());
+  metrics.peersFrom(async () => (await router.peers()).length);
   const doctor = createDoctorWatch({ logger, metrics, clock }, options);
   const onConnectionChange = (up: boolean) => {
     metrics.storeConnection(up);
@@ -133,6 +134,7 @@ async function compose(shared: Process): Promise<void> {
         item.kind === 'tag' ? policy.sharesName(item.tag) : policy.sharesDigest(item.key),
     },
   );
+  metrics.advertisedFrom(() => advertiser.counts());
   const mover = createPlainMover({ fileBufferBudgetBytes: fileChunkBytes(plan), room });
   running.defer(() => mover.close());
   transfer = createTransfer(

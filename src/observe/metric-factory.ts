@@ -16,6 +16,7 @@ export function createMetricFactory() {
   const registry = new Registry();
   const registers = [registry];
   const definitions: MetricDefinition[] = [];
+  const refreshes: (() => void | Promise<void>)[] = [];
   return {
     /** All that were made, in the order in which they are exposed. */
     definitions: definitions as readonly MetricDefinition[],
@@ -31,7 +32,14 @@ export function createMetricFactory() {
       definitions.push({ name, type: 'histogram', help, labels: labelNames });
       return new Histogram({ name, help, labelNames, buckets, registers });
     },
+    /** Has this called before each exposure: it brings samples up to date of what is read, not told. */
+    beforeExposing(refresh: () => void | Promise<void>): void {
+      refreshes.push(refresh);
+    },
     /** The content type and text of GET /metrics. */
-    expose: async () => ({ contentType: registry.contentType, body: await registry.metrics() }),
+    async expose() {
+      for (const refresh of refreshes) await refresh();
+      return { contentType: registry.contentType, body: await registry.metrics() };
+    },
   };
 }

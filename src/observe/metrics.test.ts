@@ -12,7 +12,8 @@ describe('createMetrics()', () => {
     metrics.mirrorRequest('docker.io', 'miss');
     metrics.lookupEnded(3);
     const counts = new Map([['docker.io', 2]]);
-    metrics.advertised({ imageTags: counts, imageDigests: counts, contentDigests: counts });
+    metrics.advertisedFrom(() => ({ imageTags: counts, imageDigests: counts, contentDigests: counts }));
+    metrics.peersFrom(async () => 3);
     metrics.httpStarted('registry');
     const sample = { handler: 'mirror', method: 'GET', code: 200, durationMs: 3, sizeBytes: 500 };
     metrics.httpEnded('registry', sample);
@@ -27,6 +28,7 @@ describe('createMetrics()', () => {
       'http_request_duration_seconds_count{handler="mirror",method="GET",code="200"} 1',
       'http_response_size_bytes_sum{handler="mirror",method="GET",code="200"} 500',
       'http_requests_inflight{handler="registry"} 0',
+      'spegel_router_peers 3',
       'spegel_build_info{version="1.2.3",commit="abc"} 1',
     ]) {
       expect(body.split('\n')).toContain(line);
@@ -37,13 +39,14 @@ describe('createMetrics()', () => {
   test('forgets registries that are announced no more', async () => {
     const metrics = setUp();
     const counts = (name: string) => new Map([[name, 1]]);
-    for (const name of ['a', 'b']) {
-      metrics.advertised({
-        imageTags: counts(name),
-        imageDigests: counts(name),
-        contentDigests: counts(name),
-      });
-    }
+    let name = 'a';
+    metrics.advertisedFrom(() => ({
+      imageTags: counts(name),
+      imageDigests: counts(name),
+      contentDigests: counts(name),
+    }));
+    expect(await text(metrics)).toContain('registry="a"');
+    name = 'b';
     expect(await text(metrics)).not.toContain('registry="a"');
   });
 

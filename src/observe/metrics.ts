@@ -32,7 +32,10 @@ export interface AdvertisedCounts {
   readonly contentDigests: ReadonlyMap<string, number>;
 }
 
-/** The process's metrics: names and labels of docs/COMPAT (Spegel v0.7.4), and this project's own beside them. */
+/**
+ * The process's metrics: names and labels of Spegel (Go) v0.7.4, and this project's own beside them. What happens is told when
+ * it happens; what a metric is to read when it is exposed comes from a source, given once (`…From`).
+ */
 export type Metrics = ReturnType<typeof createMetrics>;
 
 /** Creates the metrics with a registry of their own. */
@@ -121,24 +124,46 @@ export function createMetrics(build: { readonly version: string; readonly commit
   storeConnected.set(0);
   let storeWasAway = false;
   let isOwnRegistry = (_registry: string) => true;
+  let advertisedNow: (() => AdvertisedCounts) | undefined;
+  let peerCountNow: (() => Promise<number>) | undefined;
   const requestsByRegistry = createRegistryCounts((label, cache, requests) =>
     mirrorRequests.inc({ registry: registryLabel(label), cache }, requests),
   );
+  const setAdvertised = (counts: AdvertisedCounts) => {
+    for (const [metric, values] of [
+      [imageTags, counts.imageTags],
+      [imageDigests, counts.imageDigests],
+      [contentDigests, counts.contentDigests],
+    ] as const) {
+      metric.reset();
+      // Added up: several registries may share the label of those over the cap.
+      for (const [name, count] of values) metric.inc({ registry: registryLabel(name) }, count);
+    }
+  };
+  factory.beforeExposing(async () => {
+    requestsByRegistry.settle(isOwnRegistry);
+    if (advertisedNow !== undefined) setAdvertised(advertisedNow());
+    if (peerCountNow !== undefined) peersKnown.set(await peerCountNow());
+  });
 
   return {
     /** All of them, in the order in which they are exposed. */
     definitions: factory.definitions,
     /** The content type and text of GET /metrics. */
-    async expose() {
-      routing.refresh();
-      requestsByRegistry.settle(isOwnRegistry);
-      return factory.expose();
-    },
+    expose: factory.expose,
     /** What the router does. */
     routing,
     /** Says which registries are this node's own: requests for others are counted as `other`. Without it, all are. */
     registriesFrom(isOwn: (registry: string) => boolean): void {
       isOwnRegistry = isOwn;
+    },
+    /** Says what is announced. Without it, nothing is. */
+    advertisedFrom(counts: () => AdvertisedCounts): void {
+      advertisedNow = counts;
+    },
+    /** Says how many peers the router knows. */
+    peersFrom(count: () => Promise<number>): void {
+      peerCountNow = count;
     },
     mirrorRequest(registryName: string, cache: 'hit' | 'miss'): void {
       requestsByRegistry.add(registryName, cache);
@@ -155,23 +180,11 @@ export function createMetrics(build: { readonly version: string; readonly commit
       if (up && storeWasAway) storeReconnects.inc();
       storeWasAway = !up;
     },
-    peersKnown: (count: number): void => peersKnown.set(count),
     /** What a look at the node's files has found. */
     doctorChecked(findings: ReadonlyArray<{ readonly id: string; readonly severity: string }>): void {
       doctorFindings.reset();
       for (const { id, severity } of findings) doctorFindings.inc({ code: id, severity });
       doctorCheck.set(Date.now() / 1000);
-    },
-    advertised(counts: AdvertisedCounts): void {
-      for (const [metric, values] of [
-        [imageTags, counts.imageTags],
-        [imageDigests, counts.imageDigests],
-        [contentDigests, counts.contentDigests],
-      ] as const) {
-        metric.reset();
-        // Added up: several registries may share the label of those over the cap.
-        for (const [name, count] of values) metric.inc({ registry: registryLabel(name) }, count);
-      }
     },
     httpStarted(handler: string): void {
       running++;

@@ -6,10 +6,7 @@ import { createRoutingMetrics, type RoutingFigures } from './routing-metrics.ts'
 function setUp() {
   const factory = createMetricFactory();
   const metrics = createRoutingMetrics(factory);
-  const lines = async () => {
-    metrics.refresh();
-    return (await factory.expose()).body.split('\n');
-  };
+  const lines = async () => (await factory.expose()).body.split('\n');
   return { metrics, lines };
 }
 

@@ -29,11 +29,12 @@ export interface RoutingFigures {
 }
 
 /** Where the first provider of a lookup came from; see docs/REFERENCE.md. */
-type LookupOutcome = 'record' | 'kept' | 'network' | 'nobody';
+const LOOKUP_OUTCOMES = ['record', 'kept', 'network', 'nobody'] as const;
+type LookupOutcome = (typeof LOOKUP_OUTCOMES)[number];
 type BootstrapOutcome = 'joined' | 'alone' | 'unnamed' | 'failed';
 
-/** Makes the router's metrics. What is told per lookup is only counted, and turned into samples when they are asked for. */
-export function createRoutingMetrics({ counter, gauge, histogram }: MetricFactory) {
+/** Makes the router's metrics. */
+export function createRoutingMetrics({ counter, gauge, histogram, beforeExposing }: MetricFactory) {
   const members = gauge(
     'spegel_router_members',
     'Addresses that are members of the cluster, where DNS names them.',
@@ -97,44 +98,37 @@ export function createRoutingMetrics({ counter, gauge, histogram }: MetricFactor
     WALK_SECONDS_BUCKETS,
   );
   const walkPeers = histogram('spegel_router_walk_peers', 'Peers that a walk asked.', [], WALK_PEERS_BUCKETS);
-  const lookupCounts: Record<LookupOutcome, number> = { record: 0, kept: 0, network: 0, nobody: 0 };
+  for (const outcome of LOOKUP_OUTCOMES) lookups.inc({ outcome }, 0);
   let figuresNow: (() => RoutingFigures) | undefined;
+  beforeExposing(() => {
+    if (figuresNow === undefined) return;
+    const { membership, peers, refused, refusedRecords: noRoom, ...figures } = figuresNow();
+    if (membership.members !== undefined) members.set({ source: 'dns' }, membership.members);
+    pending.set(membership.pending);
+    for (const [state, count] of Object.entries(peers)) peerStates.set({ state }, count);
+    records.set(figures.records);
+    recordedKeys.set(figures.recordedKeys);
+    providedKeys.set(figures.providedKeys);
+    waitingRecords.set(figures.waitingRecords);
+    limited.reset();
+    for (const [reason, count] of Object.entries(refused)) limited.inc({ reason }, count);
+    refusedConnections.reset();
+    refusedConnections.inc(membership.refused);
+    refusedRecords.reset();
+    refusedRecords.inc(noRoom);
+  });
 
   return {
     /** Where to ask for figures from now on. */
     figuresFrom(figures: () => RoutingFigures): void {
       figuresNow = figures;
     },
-    /** Brings the samples up to date, before they are exposed. */
-    refresh(): void {
-      lookups.reset();
-      for (const [outcome, count] of Object.entries(lookupCounts)) lookups.inc({ outcome }, count);
-      const figures = figuresNow?.();
-      if (figures === undefined) return;
-      const { membership, peers } = figures;
-      if (membership.members !== undefined) members.set({ source: 'dns' }, membership.members);
-      pending.set(membership.pending);
-      for (const [state, count] of Object.entries(peers)) peerStates.set({ state }, count);
-      records.set(figures.records);
-      recordedKeys.set(figures.recordedKeys);
-      providedKeys.set(figures.providedKeys);
-      waitingRecords.set(figures.waitingRecords);
-      limited.reset();
-      for (const [reason, count] of Object.entries(figures.refused)) limited.inc({ reason }, count);
-      for (const [metric, total] of [
-        [refusedConnections, membership.refused],
-        [refusedRecords, figures.refusedRecords],
-      ] as const) {
-        metric.reset();
-        metric.inc(total);
-      }
-    },
     walkEnded({ durationMs, asked }: { readonly durationMs: number; readonly asked: number }): void {
       walkDuration.observe(durationMs / 1000);
       walkPeers.observe(asked);
     },
     lookupEnded(outcome: LookupOutcome): void {
-      lookupCounts[outcome]++;
+      lookups.inc({ outcome });
     },
     recordsSent: (count: number): void => sentRecords.inc(count),
     sweepEnded({ busyMs, lagMs }: { readonly busyMs: number; readonly lagMs: number }): void {

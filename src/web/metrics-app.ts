@@ -21,7 +21,7 @@ const MAX_CONCURRENT_FINDS = 4;
 
 /** What the metrics listener needs. */
 export interface MetricsAppDeps extends DebugRoutesDeps {
-  readonly metrics: Pick<Metrics, 'expose' | 'peersKnown' | 'advertised'>;
+  readonly metrics: Pick<Metrics, 'expose'>;
   readonly router: Router;
   /** Undefined while that is not known. */
   readonly bootstrap: () => BootstrapState | undefined;
@@ -40,13 +40,11 @@ export interface MetricsAppOptions {
 
 /** The HTTP of --metrics-addr: Prometheus metrics, and what `spegel peers` asks for. */
 export function createMetricsApp(deps: MetricsAppDeps, options: MetricsAppOptions): RequestHandler {
-  const { metrics, advertised, router, bootstrap, hasLocally, clock, logger } = deps;
+  const { metrics, router, bootstrap, hasLocally, clock, logger } = deps;
   const app = new Hono();
   let finds = 0;
 
   app.get('/metrics', async () => {
-    metrics.advertised(advertised());
-    metrics.peersKnown((await router.peers()).length);
     const { contentType, body } = await metrics.expose();
     return new Response(body, { headers: { 'content-type': contentType } });
   });

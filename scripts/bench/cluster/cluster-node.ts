@@ -72,10 +72,12 @@ const router = await createP2pRouter(
 );
 starting = router;
 metrics.routing.figuresFrom(() => router.stats());
+metrics.peersFrom(async () => (await router.peers()).length);
 const store = await createBenchStore(config.contentFile, benchKeys(config.name, config.keys));
 const hasLocally = async (key: string) => isDigest(key) && (await store.stat(key)) !== undefined;
 const policy = createSharingPolicy({ store, clock }, { registries: undefined, filters: [] });
 const advertiser = createAdvertiser({ store, router, isHere: hasLocally, logger, clock });
+metrics.advertisedFrom(() => advertiser.counts());
 transfer = createTransfer(
   { mover: createPlainMover(), router, clock, logger, observer: metrics },
   {
