@@ -33,11 +33,9 @@ export function createMetricFactory() {
       return new Histogram({ name, help, labelNames, buckets, registers });
     },
     /** Has this called before each exposure: it brings samples up to date of what is read, not told. */
-    beforeExposing(refresh: () => void | Promise<void>): void {
-      refreshes.push(refresh);
-    },
+    beforeExposing: (refresh: () => void | Promise<void>): void => void refreshes.push(refresh),
     /** The content type and text of GET /metrics. */
-    async expose() {
+    expose: async () => {
       for (const refresh of refreshes) await refresh();
       return { contentType: registry.contentType, body: await registry.metrics() };
     },
