@@ -2,6 +2,12 @@ import type { ClientResponse } from '../http/body-mover.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { DistributionPath, RoutablePath } from '../oci/distribution-path.ts';
 
+/** Status in the metrics for a client that left before the head was sent (as nginx counts it). */
+export const CLIENT_GONE_STATUS = 499;
+
+/** Told how a request that went to peers ended; the registry is empty where the request names none. */
+export type Mirrored = (registry: string, cache: 'hit' | 'miss') => void;
+
 /** One pull request. */
 export interface ContentRequest {
   readonly method: 'GET' | 'HEAD';

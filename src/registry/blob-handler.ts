@@ -1,0 +1,134 @@
+import type { Logger } from '../observe/log.ts';
+import { parseRange } from '../oci/byte-range.ts';
+import { blobHeaders } from '../oci/content-headers.ts';
+import type { Blob } from '../store/content-store.ts';
+import type { BlobOutcome } from '../transfer/serve-blob.ts';
+import type { Transfer } from '../transfer/transfer.ts';
+import {
+  type BlobContentRequest,
+  CLIENT_GONE_STATUS,
+  type ContentAnswer,
+  type Mirrored,
+} from './content-request.ts';
+import { enter } from './enter-shares.ts';
+import { followTransfer, type TransferFollower, type TransferFollowerDeps } from './follow-transfer.ts';
+import type { LocalLookups } from './local-lookups.ts';
+import {
+  FILE_BODY_BYTES,
+  PEER_BODY_BYTES,
+  type RegistryShares,
+  SHORT_BODY_BYTES,
+} from './registry-shares.ts';
+import { unknownContent, unsatisfiableResponse } from './responses.ts';
+
+/** What createBlobHandler needs. */
+export interface BlobHandlerDeps extends TransferFollowerDeps {
+  readonly lookups: LocalLookups;
+  readonly transfer: Pick<Transfer, 'serveBlob' | 'statBlob'>;
+  readonly logger: Logger;
+  /** Told of a digest whose file has vanished from the store. */
+  readonly contentMissing: (key: string) => void;
+  readonly mirrored: Mirrored;
+  /** Told of a body that was broken off. */
+  readonly responseBroken: () => void;
+  /** What requests share. */
+  readonly shares: Pick<RegistryShares, 'bodies'>;
+}
+
+/** Answers requests for blobs from the store, else from peers. Throws DistributionError. */
+export function createBlobHandler(
+  deps: BlobHandlerDeps,
+): (request: BlobContentRequest) => Promise<ContentAnswer> {
+  const { lookups, transfer, logger, shares } = deps;
+
+  const answerHead = async (
+    { path, client }: BlobContentRequest,
+    local: Blob | undefined,
+  ): Promise<ContentAnswer> => {
+    const { digest, registry, repository } = path;
+    const found =
+      local === undefined
+        ? await transfer.statBlob({ digest, repository, registry }, client.gone)
+        : { sizeBytes: local.sizeBytes, origin: 'local' };
+    if (local === undefined) deps.mirrored(registry ?? '', 'sizeBytes' in found ? 'hit' : 'miss');
+    if (!('sizeBytes' in found)) throw unknownContent(path, found);
+    const headers = {
+      ...blobHeaders({ digest, registry, origin: found.origin }),
+      'content-length': String(found.sizeBytes),
+    };
+    return {
+      response: new Response(null, { headers }),
+      handler: local === undefined ? 'mirror' : 'registry',
+    };
+  };
+
+  /** Tells of the end of a request, and gives its answer: its head was sent with the body, if there was one. */
+  const conclude = (
+    { path, rangeHeader, forwarded, client }: BlobContentRequest,
+    outcome: BlobOutcome,
+    {
+      handler,
+      followed,
+    }: { readonly handler: ContentAnswer['handler']; readonly followed: TransferFollower },
+  ): ContentAnswer => {
+    const { digest } = path;
+    const mirrored = (cache: 'hit' | 'miss') => deps.mirrored(path.registry ?? '', cache);
+    switch (outcome.how) {
+      case 'missing':
+        if (outcome.localVanished) deps.contentMissing(digest);
+        if (!forwarded) {
+          mirrored('miss');
+          followed.ended(digest, 'missing');
+        }
+        throw unknownContent(path, outcome);
+      case 'unsatisfiable':
+        return { response: unsatisfiableResponse(outcome.sizeBytes, path), handler };
+      case 'broken-off':
+        deps.responseBroken();
+        if (handler === 'mirror') mirrored('miss');
+        logger.warn('body broken off: no source could go on', { digest, ...outcome });
+        break;
+      case 'served':
+        if (handler === 'mirror') mirrored('hit');
+        break;
+      case 'client-gone':
+        break;
+    }
+    const resumed = outcome.how === 'served' && outcome.sources > 1;
+    followed.ended(digest, resumed ? 'resumed' : outcome.how);
+    logger.debug('blob answered', { digest, ...outcome });
+    // This one only tells the metrics.
+    const sent = parseRange(rangeHeader) === undefined ? 200 : 206;
+    return { response: new Response(null, { status: client.begun ? sent : CLIENT_GONE_STATUS }), handler };
+  };
+
+  return async (request) => {
+    const { method, path, rangeHeader, forwarded, client } = request;
+    const { digest, repository, registry } = path;
+    const followed = followTransfer(deps, request);
+    const here = await lookups.orAway(client, (options) => lookups.blob(digest, options));
+    if (here.value === undefined) lookups.notHere(digest, here.away, request);
+    if (method === 'HEAD') return answerHead(request, here.value);
+    const range = parseRange(rangeHeader);
+    // Short answers from the disk are not behind long ones.
+    const isShort = here.value !== undefined && here.value.sizeBytes <= SHORT_BODY_BYTES;
+    const weight = here.value === undefined ? PEER_BODY_BYTES : FILE_BODY_BYTES;
+    using _share = isShort ? undefined : await enter(shares.bodies, weight, request);
+    const outcome = await transfer.serveBlob(
+      {
+        digest,
+        repository,
+        registry,
+        range,
+        local: here.value,
+        mayAskPeers: !forwarded,
+        onMoved: (origin, end) => followed.moved(origin, end),
+      },
+      client,
+    );
+    return conclude(request, outcome, {
+      handler: here.value === undefined ? 'mirror' : 'registry',
+      followed,
+    });
+  };
+}

@@ -1,0 +1,31 @@
+import { addressShare } from '../runtime/address-share.ts';
+import type { FairShares, HeldShare } from '../runtime/fair-shares.ts';
+import type { AdmittedRequest } from './content-request.ts';
+import { overloaded } from './responses.ts';
+
+/** A share of so much weight for the request; undefined if there is none in time. */
+export async function tryEnter(
+  shares: FairShares,
+  weight: number,
+  { client, favoured }: AdmittedRequest,
+): Promise<HeldShare | undefined> {
+  return shares.enter({
+    key: addressShare(client.remoteAddress),
+    weight,
+    favoured,
+    signal: client.gone,
+    stalledMs: () => client.stalledMs,
+    evict: () => client.breakOff(),
+  });
+}
+
+/** The same; throws DistributionError, 503, if there is none in time. */
+export async function enter(
+  shares: FairShares,
+  weight: number,
+  request: AdmittedRequest,
+): Promise<HeldShare> {
+  const share = await tryEnter(shares, weight, request);
+  if (share === undefined) throw overloaded();
+  return share;
+}

@@ -1,0 +1,90 @@
+import type { ClientResponse } from '../http/body-mover.ts';
+import type { Logger } from '../observe/log.ts';
+import type { Digest } from '../oci/digest.ts';
+import type { RoutablePath } from '../oci/distribution-path.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { createDeadline } from '../runtime/deadline.ts';
+import {
+  type Blob,
+  type ContentStore,
+  type StoreCallOptions,
+  StoreUnavailableError,
+} from '../store/content-store.ts';
+import type { SharingPolicy } from '../store/sharing-policy.ts';
+import type { AdmittedRequest } from './content-request.ts';
+import { storeUnavailable, unknownContent } from './responses.ts';
+
+/**
+ * containerd answers within a few ms. One that hangs must leave the rest of the 3 s that a manifest may take in all
+ * to the peers.
+ */
+const STORE_TIMEOUT_MS = 300;
+
+/** What createLocalLookups needs. */
+export interface LocalLookupsDeps {
+  readonly store: Pick<ContentStore, 'resolve' | 'stat'>;
+  readonly policy: Pick<SharingPolicy, 'sharesDigest'>;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Told of a key that was asked for here and is not here (any more), so that it is no longer announced. */
+  readonly contentMissing: (key: string) => void;
+}
+
+/** What the store said. */
+export interface LocalAnswer<T> {
+  readonly value: T | undefined;
+  /** It did not answer: nothing is known to be missing. */
+  readonly away: boolean;
+}
+
+/** Looks content up in the store of this node, for requests. */
+export interface LocalLookups {
+  /** What the lookup finds; nothing while containerd is away, too: peers may have it, and upstream does. */
+  orAway<T>(
+    client: ClientResponse,
+    lookup: (options: StoreCallOptions) => Promise<T | undefined>,
+  ): Promise<LocalAnswer<T>>;
+  /** The digest that the path names, if it is shared. */
+  digest(path: RoutablePath, options: StoreCallOptions): Promise<Digest | undefined>;
+  /** The blob, if it is here and shared. */
+  blob(digest: Digest, options: StoreCallOptions): Promise<Blob | undefined>;
+  /** What is not here is not announced; for another node, that is the answer: throws DistributionError. */
+  notHere(key: string, away: boolean, request: AdmittedRequest): void;
+}
+
+/** Makes the lookups. */
+export function createLocalLookups({
+  store,
+  policy,
+  clock,
+  logger,
+  contentMissing,
+}: LocalLookupsDeps): LocalLookups {
+  return {
+    async orAway(client, lookup) {
+      using deadline = createDeadline(clock, STORE_TIMEOUT_MS, client.gone);
+      try {
+        return { value: await lookup({ signal: deadline.signal }), away: false };
+      } catch (error) {
+        const late = deadline.signal.aborted && error === deadline.signal.reason;
+        if (!late && !(error instanceof StoreUnavailableError)) throw error;
+        logger.debug('store unavailable for a request', { error });
+        return { value: undefined, away: true };
+      }
+    },
+    async digest(path, options) {
+      const digest =
+        'digest' in path
+          ? path.digest
+          : await store.resolve(path.registry, path.repository, path.tag, options);
+      return digest !== undefined && policy.sharesDigest(digest) ? digest : undefined;
+    },
+    blob: async (digest, options) => (policy.sharesDigest(digest) ? store.stat(digest, options) : undefined),
+    notHere(key, away, { forwarded, path }) {
+      // What a filter hides is not missing: an image that is shared may lead to it later.
+      const isHidden = 'digest' in path && !policy.sharesDigest(path.digest);
+      if (!away && !isHidden) contentMissing(key);
+      if (forwarded) throw away ? storeUnavailable() : unknownContent(path);
+    },
+  };
+}

@@ -1,0 +1,158 @@
+import type { Logger } from '../observe/log.ts';
+import { manifestHeaders } from '../oci/content-headers.ts';
+import { routingKey } from '../oci/routing-key.ts';
+import type { HeldShare } from '../runtime/fair-shares.ts';
+import type { ContentStore } from '../store/content-store.ts';
+import type { FetchedManifest, NotFetched } from '../transfer/fetch-manifest.ts';
+import type { Transfer } from '../transfer/transfer.ts';
+import {
+  type AdmittedRequest,
+  CLIENT_GONE_STATUS,
+  type ContentAnswer,
+  type Mirrored,
+} from './content-request.ts';
+import { enter, tryEnter } from './enter-shares.ts';
+import { followTransfer, type TransferFollower, type TransferFollowerDeps } from './follow-transfer.ts';
+import type { LocalLookups } from './local-lookups.ts';
+import { createLocalManifests } from './local-manifests.ts';
+import { createManifestCache } from './manifest-cache.ts';
+import { COPIED_ANSWER_BYTES, type RegistryShares, SHORT_BODY_BYTES } from './registry-shares.ts';
+import { manifestResponse, unknownContent } from './responses.ts';
+
+/** What createManifestHandler needs. */
+export interface ManifestHandlerDeps extends TransferFollowerDeps {
+  readonly store: Pick<ContentStore, 'stat' | 'read'>;
+  readonly lookups: LocalLookups;
+  readonly transfer: Pick<Transfer, 'fetchManifest'>;
+  readonly logger: Logger;
+  readonly mirrored: Mirrored;
+  /** What requests share. */
+  readonly shares: Pick<RegistryShares, 'manifests'>;
+  /** How many bytes of manifests are kept. */
+  readonly manifestCacheBytes: number;
+  /** Told of a manifest that this node's own client was given, see createLayerPrefetch. */
+  readonly layerPrefetch: (manifest: FetchedManifest) => void;
+}
+
+/** Answers requests for manifests from the store, else from peers. Throws DistributionError. */
+export function createManifestHandler(
+  deps: ManifestHandlerDeps,
+): (request: AdmittedRequest) => Promise<ContentAnswer> {
+  const { store, lookups, transfer, logger, clock, shares } = deps;
+  const cache = createManifestCache(clock, { maxBytes: deps.manifestCacheBytes });
+  const local = createLocalManifests({ store, cache, logger });
+
+  /** The local manifest with what it holds until it is sent; undefined if it is not here. */
+  const openLocal = async (request: AdmittedRequest) => {
+    const { client, path } = request;
+    const found = await lookups.orAway(client, async (options) => {
+      const digest = await lookups.digest(path, options);
+      const sizeBytes = digest === undefined ? undefined : await local.stat(digest, options);
+      return digest === undefined || sizeBytes === undefined ? undefined : { digest, sizeBytes };
+    });
+    if (found.value === undefined) return { away: found.away, manifest: undefined };
+    const { digest, sizeBytes } = found.value;
+    const share =
+      sizeBytes > SHORT_BODY_BYTES ? await enter(shares.manifests, sizeBytes, request) : undefined;
+    try {
+      const { value, away } = await lookups.orAway(client, (options) => local.read(digest, options));
+      const release = () => share?.[Symbol.dispose]();
+      if (value !== undefined) return { away, manifest: { value, [Symbol.dispose]: release } };
+      release();
+      return { away, manifest: undefined };
+    } catch (error) {
+      share?.[Symbol.dispose]();
+      throw error;
+    }
+  };
+
+  /** From peers, or as they gave it a moment ago, with room for its bytes: `held` has that until it is disposed. */
+  const fetchFromPeers = async (
+    request: AdmittedRequest,
+    held: { share: HeldShare | undefined },
+  ): Promise<{ readonly fetched: FetchedManifest | NotFetched; readonly isCached: boolean }> => {
+    const { path, client } = request;
+    const cached = 'digest' in path ? cache.get(path.digest) : undefined;
+    const { repository, registry } = path;
+    const reference = 'digest' in path ? path.digest : path.tag;
+    // Enough for most; what turns out to be larger gets another share before it is read.
+    held.share = await enter(shares.manifests, cached?.bytes.length ?? SHORT_BODY_BYTES, request);
+    if (cached !== undefined) return { fetched: cached, isCached: true };
+    const admit = async (sizeBytes: number): Promise<boolean> => {
+      if (sizeBytes <= SHORT_BODY_BYTES) return true;
+      held.share?.[Symbol.dispose]();
+      held.share = await tryEnter(shares.manifests, sizeBytes, request);
+      return held.share !== undefined;
+    };
+    const asked = { key: routingKey(path), repository, registry, reference, admit };
+    return { fetched: await transfer.fetchManifest(asked, client.gone), isCached: false };
+  };
+
+  const answerFromPeers = async (
+    request: AdmittedRequest,
+    followed: TransferFollower,
+  ): Promise<ContentAnswer> => {
+    const { path, client } = request;
+    using held = {
+      share: undefined as HeldShare | undefined,
+      [Symbol.dispose]() {
+        this.share?.[Symbol.dispose]();
+      },
+    };
+    const { fetched, isCached } = await fetchFromPeers(request, held);
+    if (!('bytes' in fetched)) {
+      if (client.gone.aborted) {
+        return { response: new Response(null, { status: CLIENT_GONE_STATUS }), handler: 'mirror' };
+      }
+      deps.mirrored(path.registry ?? '', 'miss');
+      followed.ended('digest' in path ? path.digest : undefined, 'missing');
+      throw unknownContent(path, fetched);
+    }
+    deps.mirrored(path.registry ?? '', 'hit');
+    if (!isCached) {
+      // What was fetched for the HEAD before is no transfer of its own.
+      followed.movedManifest(fetched);
+      followed.ended(fetched.digest, 'served');
+      // Once: what is asked for again must not be kept for longer.
+      cache.put(fetched);
+    }
+    deps.layerPrefetch(fetched);
+    const { digest, origin } = fetched;
+    logger.debug('manifest served', { key: routingKey(path), digest, source: origin, cached: isCached });
+    return { response: await sendManifest(fetched, request), handler: 'mirror' };
+  };
+
+  return async (request) => {
+    const { method, path } = request;
+    const followed = followTransfer(deps, request);
+    const opened = await openLocal(request);
+    if (opened.manifest === undefined) {
+      // No node has a manifest of that digest.
+      if ('digest' in path && local.isOther(path.digest)) throw unknownContent(path);
+      lookups.notHere(routingKey(path), opened.away, request);
+      return answerFromPeers(request, followed);
+    }
+    using here = opened.manifest;
+    const { value } = here;
+    if (!request.forwarded) deps.layerPrefetch(value);
+    // A HEAD that is answered from the store moves nothing.
+    if (method === 'GET') {
+      followed.movedManifest(value);
+      followed.ended(value.digest, 'served');
+    }
+    return { response: await sendManifest(value, request), handler: 'registry' };
+  };
+}
+
+/** Small manifests are a Response; larger ones are moved, never faster than the client reads, from the bytes that all share. */
+async function sendManifest(
+  found: FetchedManifest,
+  { path, method, client }: AdmittedRequest,
+): Promise<Response> {
+  const { bytes } = found;
+  if (method === 'HEAD' || bytes.length <= COPIED_ANSWER_BYTES) return manifestResponse(found, path, method);
+  const headers = manifestHeaders({ ...found, registry: path.registry });
+  client.begin({ status: 200, headers, contentLength: bytes.length });
+  await client.moveBytes(bytes);
+  return new Response(null);
+}
