@@ -59,7 +59,7 @@ describe('createP2pRouter()', () => {
     for (const [index, router] of others.entries()) await router.advertise([`sha256:${index}`]);
     await hub.advertise(['sha256:hub']);
     const all = others.length + 1;
-    await until(() => others.every((router) => router.stats().knownPeers === all - 1));
+    await until(() => others.every((router) => router.stats().knownPeers === all - 1), LATE_RECORDS_MS);
     await until(() => hub.stats().peers.connected <= ROOM && hub.stats().refused.shed_peer > 0);
     for (const router of [hub, ...others]) {
       const { suspect, dead } = router.stats().peers;
