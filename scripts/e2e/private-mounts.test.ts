@@ -6,6 +6,7 @@ import { type Cleanup, createCleanup } from '../lab/cleanup.ts';
 import { type Container, type ContainerHost, createContainerHost } from '../lab/container.ts';
 import { NO_MIRROR } from '../lab/lab-node.ts';
 import { archiveNativeImage } from '../oci-image/native-image.ts';
+import { waitFor } from '../lab/wait-for.ts';
 import { useLab } from './test-lab.ts';
 
 /** Where the chart mounts the folder of containerd's socket, which has the mounts of all containers below it. */
@@ -41,6 +42,10 @@ async function start(name: string, folder?: string): Promise<Container> {
   running.push(container);
   // ctr passes a signal on only when the container runs.
   expect(await container.exec(['/spegel', 'version'])).toMatchObject({ exitCode: 0 });
+  // The kernel drops a signal to the first process of a PID namespace that does not handle it yet.
+  await waitFor(`${name} to wait for its end`, async () =>
+    (await container.log()).includes('waiting to be stopped'),
+  );
   return container;
 }
 
