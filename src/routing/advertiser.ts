@@ -5,7 +5,8 @@ import { tagKey } from '../oci/reference.ts';
 import { createBackoff } from '../runtime/backoff.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { abortable } from '../runtime/abortable.ts';
-import type { ContentStore, StoreEvent, StoreSnapshot, Tag } from '../store/content-store.ts';
+import type { ContentStore, StoreEvent, Tag } from '../store/content-store.ts';
+import { type Advertisable, createAdvertisedKeys } from './advertised-keys.ts';
 import type { Router } from './router.ts';
 
 /** What createAdvertiser needs. */
@@ -17,11 +18,6 @@ export interface AdvertiserDeps {
   readonly logger: Logger;
   readonly clock: Clock;
 }
-
-/** Something that may be advertised. */
-export type Advertisable =
-  | { readonly kind: 'tag'; readonly key: string; readonly tag: Tag }
-  | { readonly kind: 'digest'; readonly key: Digest };
 
 /** Tunables of createAdvertiser. */
 export interface AdvertiserOptions {
@@ -36,7 +32,7 @@ export interface Advertiser {
   /** Follows the store until the signal aborts, then resolves. Failures are logged and tried again. */
   run(signal: AbortSignal): Promise<void>;
   /**
-   * Tells that this node could not serve a key that others may still be sent here for: if the store does not have it,
+   * Tells that this node could not serve a key that other nodes may still be sent here for: if the store does not have it,
    * it is withdrawn until the store names it again.
    */
   contentMissing(key: string): void;
@@ -61,67 +57,28 @@ export function createAdvertiser(
   { store, router, isHere, logger, clock }: AdvertiserDeps,
   { shouldAdvertise = () => true, batchDelayMs = BATCH_DELAY_MS }: AdvertiserOptions = {},
 ): Advertiser {
-  /** What the store has. */
-  let known = new Map<string, Advertisable>();
-  /** What of that the filter lets pass. */
-  const wanted = new Map<string, Advertisable>();
-  const advertised = new Map<string, Advertisable>();
-  /** What the router was given, also when it failed: it may go on with those keys until they are withdrawn. */
-  const given = new Set<string>();
-  /** Keys whose state at the router may differ from what is wanted. */
-  const changed = new Set<string>();
   let wake = Promise.withResolvers<void>();
-
-  const touch = (key: string) => {
-    const isSettled = wanted.has(key) ? advertised.has(key) : !given.has(key);
-    if (isSettled) changed.delete(key);
-    else changed.add(key);
-    if (changed.size > 0) wake.resolve();
-  };
-  const evaluate = (key: string) => {
-    const item = known.get(key);
-    if (item !== undefined && shouldAdvertise(item)) {
-      wanted.set(key, item);
-      if (advertised.has(key)) advertised.set(key, item);
-    } else wanted.delete(key);
-    touch(key);
-  };
-  const add = (item: Advertisable) => {
-    known.set(item.key, item);
-    evaluate(item.key);
-  };
-  const remove = (key: string) => {
-    known.delete(key);
-    evaluate(key);
-  };
-
-  const resync = (snapshot: StoreSnapshot) => {
-    known = new Map();
-    const before = [...wanted.keys(), ...given];
-    for (const tag of snapshot.tags) add(tagItem(tag));
-    for (const digest of snapshot.blobs) add({ kind: 'digest', key: digest });
-    for (const key of before) evaluate(key);
-  };
+  const keys = createAdvertisedKeys({ shouldAdvertise, onDue: () => wake.resolve() });
 
   const apply = (event: StoreEvent) => {
     switch (event.kind) {
       case 'resync':
-        resync(event.snapshot);
+        keys.replace([...event.snapshot.tags.map(tagItem), ...Array.from(event.snapshot.blobs, digestItem)]);
         break;
       case 'tag-added':
-        add(tagItem(event.tag));
+        keys.add(tagItem(event.tag));
         break;
       case 'tag-removed':
-        remove(tagItem(event.tag).key);
+        keys.remove(tagItem(event.tag).key);
         break;
       case 'blob-added':
-        add({ kind: 'digest', key: event.digest });
+        keys.add(digestItem(event.digest));
         break;
       case 'blob-removed':
-        remove(event.digest);
+        keys.remove(event.digest);
         break;
       case 'image-changed':
-        for (const digest of event.digests) evaluate(digest);
+        for (const digest of event.digests) keys.evaluate(digest);
         break;
     }
   };
@@ -136,31 +93,26 @@ export function createAdvertiser(
   const flush = async (signal: AbortSignal) => {
     await persist(signal, 'Cannot advertise', async (reset) => {
       for (;;) {
-        if (changed.size === 0) {
+        if (keys.isSettled) {
           wake = Promise.withResolvers();
           await abortable(wake.promise, signal);
           await clock.sleep(batchDelayMs, signal);
         }
-        const batch = [...changed].slice(0, KEYS_PER_CALL);
-        const removed = batch.filter((key) => !wanted.has(key));
-        const added = batch.flatMap((key) => wanted.get(key) ?? []);
+        const due = keys.due(KEYS_PER_CALL);
+        const { removed, added } = due;
         if (removed.length > 0) {
           await router.withdraw(removed);
-          for (const key of removed) {
-            advertised.delete(key);
-            given.delete(key);
-          }
+          keys.withdrawn(removed);
         }
         if (added.length > 0) {
-          for (const { key } of added) given.add(key);
+          keys.given(added);
           await router.advertise(
             added.map(({ key }) => key),
             { signal },
           );
-          for (const item of added) advertised.set(item.key, item);
+          keys.taken(added);
         }
-        // What changed back meanwhile stays in the set.
-        for (const key of batch) touch(key);
+        keys.settle(due);
         reset();
         logger.debug('Advertised', { added: added.length, withdrawn: removed.length });
       }
@@ -191,43 +143,45 @@ export function createAdvertiser(
       await Promise.all([follow(signal), flush(signal)]);
     },
     contentMissing(key) {
-      if (!known.has(key)) return;
+      if (!keys.isKnown(key)) return;
       // Asked again: the request may have looked just before the content was committed, and told of it just after.
       isHere(key).then(
         (here) => {
-          if (!here) remove(key);
+          if (!here) keys.remove(key);
         },
-        // Nobody knows while the store is away.
+        // While the store is away it is not known.
         () => {},
       );
     },
-    reconsider(digest) {
-      evaluate(digest);
-    },
+    reconsider: (digest) => keys.evaluate(digest),
     counts() {
       const imageTags = new Map<string, number>();
       const imageDigests = new Map<string, number>();
       const contentDigests = new Map<string, number>();
       const named = new Set<Digest>();
-      for (const item of advertised.values()) {
+      for (const item of keys.takenItems()) {
         if (item.kind === 'digest') {
           increment(contentDigests, store.references(item.key)[0]?.registry ?? '');
           continue;
         }
         const { registry, digest } = item.tag;
         increment(imageTags, registry);
-        if (!advertised.has(digest) || named.has(digest)) continue;
+        if (!keys.isTaken(digest) || named.has(digest)) continue;
         named.add(digest);
         increment(imageDigests, registry);
       }
       return { imageTags, imageDigests, contentDigests };
     },
-    tags: () => [...advertised.values()].flatMap((item) => (item.kind === 'tag' ? item.tag : [])),
+    tags: () => [...keys.takenItems()].flatMap((item) => (item.kind === 'tag' ? item.tag : [])),
   };
 }
 
 function tagItem(tag: Tag): Advertisable {
   return { kind: 'tag', key: tagKey(tag.registry, tag.repository, tag.tag), tag };
+}
+
+function digestItem(digest: Digest): Advertisable {
+  return { kind: 'digest', key: digest };
 }
 
 function increment(counts: Map<string, number>, key: string): void {
