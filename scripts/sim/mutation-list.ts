@@ -56,7 +56,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'who has just joined is believed to have all records',
-    file: 'lookup/provider-lookups.ts',
+    file: 'lookup/fresh-peers.ts',
     find: '< FRESH_PEER_MS,',
     replace: '< 0,',
     story: 'joining',

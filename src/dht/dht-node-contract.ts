@@ -2,7 +2,7 @@ import type { Logger } from '../observe/log.ts';
 import type { LookupOptions, Peer } from '../routing/router.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Timers } from '../runtime/timers.ts';
-import type { LookupNetwork, LookupObserver, Provider } from './lookup/provider-lookups.ts';
+import type { LookupNetwork, LookupObserver, Provider } from './lookup/provider-lookups-contract.ts';
 import type { CrawlNetwork } from './peers/crawler-contract.ts';
 import type { PeerGate } from './peers/peer-book-contract.ts';
 import type { PeerLife } from './peers/peer-states.ts';

@@ -8,7 +8,8 @@ import type { NamedPeer } from '../wire/dht-message.ts';
 import type { ProvidersAnswer } from '../wire/get-providers-message.ts';
 import type { PeerLife } from '../peers/peer-states.ts';
 import { createPeerTable } from '../peers/peer-table.ts';
-import { createProviderLookups, type LookupOutcome } from './provider-lookups.ts';
+import { createProviderLookups } from './provider-lookups.ts';
+import type { LookupOutcome } from './provider-lookups-contract.ts';
 import { createProviderRecords } from '../provide/provider-records.ts';
 import { KEEP_FOUND_MS } from './lookup-cache.ts';
 

@@ -2,10 +2,11 @@ import type { Clock } from '../../runtime/clock.ts';
 import { createDeadline } from '../../runtime/deadline.ts';
 import { abortable } from '../../runtime/abortable.ts';
 import { PING_AFTER_MS, QUIET_AFTER_MS } from '../limits.ts';
+import { createLocalHealth } from './local-health.ts';
 
 const SECOND_MS = 1000;
 const MINUTE_MS = 60 * SECOND_MS;
-/** They tell the others when it has not answered for so long: those ask for themselves. */
+/** Nodes that watch a peer tell the others when it has not answered for so long: the others ask for themselves. */
 export const SUSPECT_AFTER_MS = SECOND_MS;
 /**
  * It counts as dead when it does not answer within this time: with the two above and the time between looks, within
@@ -18,14 +19,6 @@ const PING_TICK_MS = SECOND_MS;
 const PING_LOOK_MIN_MS = SECOND_MS / 10;
 /** A peer that was heard within this time is not asked, whatever others say. */
 const SUSPICION_PAUSE_MS = SECOND_MS;
-/** A node whose own timers are that late is too busy to say of others that they do not answer. */
-const BUSY_TICK_MS = SECOND_MS;
-/** And too busy to alarm others about them. */
-const LATE_TICK_MS = SECOND_MS / 4;
-/** Lateness that timers have on a machine with little to do. */
-const USUAL_LATENESS_MS = 20;
-/** A question takes so many times longer than usual as timers are late: it wakes a process at either end. */
-const LOCAL_DELAY_FACTOR = 2;
 /** The connection to a peer that has not answered for so long is given up. */
 const GIVE_UP_AFTER_MS = MINUTE_MS;
 
@@ -35,11 +28,11 @@ export interface FailureDetectorDeps {
   /** The peers that are connected. */
   readonly connected: () => Iterable<string>;
   /**
-   * How long the peer may be quiet until this node asks it, in ms; Infinity if others do; undefined if nobody knows whose
+   * How long the peer may be quiet until this node asks it, in ms; Infinity if others do; undefined if it is not known whose
    * turn it is. Default PING_AFTER_MS.
    */
   readonly askAfterMs?: (peer: string) => number | undefined;
-  /** How long one may be quiet of whom that is not known, in ms. Default QUIET_AFTER_MS. */
+  /** How long a peer may be quiet of which that is not known, in ms. Default QUIET_AFTER_MS. */
   readonly pingAloneAfterMs?: () => number;
   /** Peers that this node watches do not answer: others may want to ask for themselves. */
   readonly onSuspicion?: (peers: readonly string[]) => void;
@@ -53,7 +46,7 @@ export interface FailureDetectorDeps {
   readonly onGivenUp: (peer: string) => void;
 }
 
-/** Tells which connected peers are there: one that hangs, or whose machine is gone, ends no connection. */
+/** Tells which connected peers are there: a peer that hangs, or whose machine is gone, does not end its connection. */
 export interface FailureDetector {
   /** Something came from the peer. */
   heard(peer: string): void;
@@ -62,7 +55,7 @@ export interface FailureDetector {
   /** The same when it is this node that doubts: it had no answer, or has not heard it for long. The others do not know yet. */
   verify(peer: string): void;
   /**
-   * True for one that nobody may have asked for a while, as far as this node knows: it is not connected to all nodes, and
+   * True for a peer that no node may have asked for a while, as far as this node knows: it is not connected to all nodes, and
    * does not know whose turn it is.
    */
   isQuiet(peer: string): boolean;
@@ -88,8 +81,8 @@ interface PeerProbe {
 }
 
 /**
- * Asks only who was not heard for a while, and of those only whom it is this node's turn to ask, and whom others
- * suspect. Each node believes its own eyes only: that others say that a peer does not answer makes it ask, no more.
+ * Asks only peers that were not heard for a while, and of these only the peers that it is this node's turn to ask, and the
+ * peers that others suspect. Each node believes its own eyes only: that others say that a peer does not answer makes it ask, no more.
  */
 export function createFailureDetector({
   clock,
@@ -103,13 +96,7 @@ export function createFailureDetector({
   onGivenUp,
 }: FailureDetectorDeps): FailureDetector {
   const probes = new Map<string, PeerProbe>();
-  /**
-   * How late this node's own timers were lately, in ms, half as much a second later. Where many share few cores the
-   * others' are as late.
-   */
-  let localDelayMs = 0;
-  /** How long to wait for what takes no longer than `ms` where nobody is busy. */
-  const timeoutFor = (ms: number) => ms + LOCAL_DELAY_FACTOR * localDelayMs;
+  const health = createLocalHealth();
 
   const isWatched = (peer: string) => Number.isFinite(askAfterMs(peer) ?? Infinity);
   const heard = (peer: string) => {
@@ -142,16 +129,7 @@ export function createFailureDetector({
   const look = (peer: string, nowMs: number) => {
     let probe = probes.get(peer);
     if (probe === undefined) {
-      probe = {
-        heardMs: nowMs,
-        askedMs: undefined,
-        openMs: nowMs,
-        answer: Promise.resolve(true),
-        hasFailed: false,
-        wasInterrupted: false,
-        isSuspected: false,
-        isSilent: false,
-      };
+      probe = newProbe(nowMs);
       probes.set(peer, probe);
     }
     if (probe.askedMs === undefined) {
@@ -161,7 +139,7 @@ export function createFailureDetector({
       return;
     }
     if (probe.wasInterrupted && probe.hasFailed) ask(peer, probe, nowMs);
-    if (nowMs - probe.askedMs < timeoutFor(PING_TIMEOUT_MS)) return;
+    if (nowMs - probe.askedMs < health.timeoutFor(PING_TIMEOUT_MS)) return;
     if (!probe.isSilent) {
       probe.isSilent = true;
       onSilent(peer);
@@ -176,7 +154,7 @@ export function createFailureDetector({
     const suspects: string[] = [];
     for (const [peer, probe] of probes) {
       if (probe.isSuspected || probe.askedMs === undefined) continue;
-      if (nowMs - probe.openMs < timeoutFor(SUSPECT_AFTER_MS) || !isWatched(peer)) continue;
+      if (nowMs - probe.openMs < health.timeoutFor(SUSPECT_AFTER_MS) || !isWatched(peer)) continue;
       probe.isSuspected = true;
       suspects.push(peer);
     }
@@ -191,9 +169,9 @@ export function createFailureDetector({
     let dueMs = Infinity;
     for (const [peer, { askedMs, openMs, isSuspected, isSilent }] of probes) {
       if (askedMs === undefined) continue;
-      if (!isSilent) dueMs = Math.min(dueMs, askedMs + timeoutFor(PING_TIMEOUT_MS));
-      const isToBeTold = !isSuspected && localDelayMs < LATE_TICK_MS && isWatched(peer);
-      if (isToBeTold) dueMs = Math.min(dueMs, openMs + timeoutFor(SUSPECT_AFTER_MS));
+      if (!isSilent) dueMs = Math.min(dueMs, askedMs + health.timeoutFor(PING_TIMEOUT_MS));
+      const isToBeTold = !isSuspected && health.isWell && isWatched(peer);
+      if (isToBeTold) dueMs = Math.min(dueMs, openMs + health.timeoutFor(SUSPECT_AFTER_MS));
     }
     const dueInMs = dueMs - nowMs;
     // No tick so shortly before it that the next look would come too late for it.
@@ -201,7 +179,7 @@ export function createFailureDetector({
     // Timers may come a part of a ms too early: then there would be nothing to see yet.
     return Math.max(PING_LOOK_MIN_MS, Math.ceil(dueInMs) + 1);
   };
-  /** Gives everybody who was asked another chance: it is this node that was not there. */
+  /** Gives every peer that was asked another chance: it is this node that was not there. */
   const restartProbes = (nowMs: number) => {
     for (const probe of probes.values()) {
       if (probe.askedMs === undefined) continue;
@@ -234,7 +212,7 @@ export function createFailureDetector({
       if (probe === undefined) return true;
       // A question that could not even be put says nothing of the peer.
       if (probe.askedMs === undefined || probe.hasFailed) ask(peer, probe, clock.nowMs());
-      using deadline = createDeadline(clock, timeoutFor(PING_TIMEOUT_MS));
+      using deadline = createDeadline(clock, health.timeoutFor(PING_TIMEOUT_MS));
       return await abortable(probe.answer, deadline.signal).catch(() => false);
     },
     async run(signal) {
@@ -244,20 +222,30 @@ export function createFailureDetector({
         await clock.sleep(waitMs, signal).catch(() => {});
         if (signal.aborted) return;
         const nowMs = clock.nowMs();
-        const lateMs = nowMs - beforeMs - waitMs;
-        const pastMs = localDelayMs * 0.5 ** ((nowMs - beforeMs) / PING_TICK_MS);
-        const isLate = lateMs > USUAL_LATENESS_MS;
-        // Longer pauses are excused, below.
-        localDelayMs = Math.max(isLate ? Math.min(lateMs, BUSY_TICK_MS) : 0, pastMs);
-        if (lateMs > BUSY_TICK_MS) restartProbes(nowMs);
+        const passedMs = nowMs - beforeMs;
+        if (health.noteTimer(passedMs - waitMs, passedMs) === 'stopped') restartProbes(nowMs);
         let count = 0;
         for (const peer of connected()) {
           look(peer, nowMs);
           count++;
         }
         if (probes.size > count) forgetOthers();
-        if (localDelayMs < LATE_TICK_MS) alarm(nowMs);
+        if (health.isWell) alarm(nowMs);
       }
     },
+  };
+}
+
+/** Of a peer that was heard now. */
+function newProbe(nowMs: number): PeerProbe {
+  return {
+    heardMs: nowMs,
+    askedMs: undefined,
+    openMs: nowMs,
+    answer: Promise.resolve(true),
+    hasFailed: false,
+    wasInterrupted: false,
+    isSuspected: false,
+    isSilent: false,
   };
 }

@@ -1,7 +1,7 @@
 import type { NamedPeer } from '../../dht/wire/dht-message.ts';
 import { MAX_IPS_PER_PEER, MAX_KNOWN_PEERS } from '../../dht/limits.ts';
 import { parsePeerAddress } from '../../dht/wire/peer-address.ts';
-import type { Provider } from '../../dht/lookup/provider-lookups.ts';
+import type { Provider } from '../../dht/lookup/provider-lookups-contract.ts';
 import { formatIp } from '../../runtime/ip-address.ts';
 import { lruSet } from '../../runtime/lru-set.ts';
 import { peerOf } from '../peer-names.ts';

@@ -1,0 +1,70 @@
+import type { LookupOptions, Peer } from '../../routing/router.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import type { Timers } from '../../runtime/timers.ts';
+import type { FailureDetector } from '../peers/failure-detector.ts';
+import type { PeerLife } from '../peers/peer-states.ts';
+import type { PeerTable } from '../peers/peer-table.ts';
+import type { ProviderRecords } from '../provide/provider-records.ts';
+import type { NamedPeer } from '../wire/dht-message.ts';
+import type { ProvidersAnswer } from '../wire/get-providers-message.ts';
+
+/** How lookups reach other nodes. */
+export interface LookupNetwork {
+  /** Asks a peer who provides the content. Rejects when it does not answer. */
+  ask(peer: NamedPeer, multihash: Uint8Array): Promise<ProvidersAnswer>;
+  /** True while it makes no sense to wait for the peer. */
+  isSilent(peer: NamedPeer): boolean;
+}
+
+/** A provider that can be asked for content, as the Router names it. */
+export interface Provider extends Peer {
+  /** Its name in this room, hex. */
+  readonly name: string;
+}
+
+/** What createProviderLookups needs. */
+export interface ProviderLookupsDeps {
+  /** This node's ID. */
+  readonly self: Uint8Array;
+  readonly network: LookupNetwork;
+  readonly records: Pick<ProviderRecords, 'providersOf'>;
+  readonly peers: Pick<PeerTable, 'closest'>;
+  /** A provider with the addresses that it gives of itself, see PeerBook. */
+  readonly describe: (name: string) => NamedPeer | undefined;
+  /** How a peer is, see PeerBook. */
+  readonly lifeOf: (name: string) => PeerLife;
+  /** See FailureDetector: a peer that is quiet is asked before it is handed out. */
+  readonly detector: Pick<FailureDetector, 'isQuiet' | 'confirm'>;
+  /** The peer as others see it; undefined when it has no address that this node may go to. */
+  readonly toProvider: (peer: NamedPeer) => Provider | undefined;
+  /** Told of a provider that is left out because it is dead, as it was named: it may have come back, elsewhere. */
+  readonly onDeadNamed?: (peer: NamedPeer) => void;
+  /** Told of a peer that takes long to answer. */
+  readonly onSlow?: (peer: NamedPeer) => void;
+  readonly observer?: LookupObserver;
+  readonly clock: Pick<Clock, 'nowMs'>;
+  readonly timers: Timers;
+}
+
+/** Gets what a lookup did, for metrics. */
+export interface LookupObserver {
+  /** A walk through the network has ended, by itself or because no lookup listened any more. */
+  walkEnded(walk: { readonly durationMs: number; readonly asked: number; readonly found: number }): void;
+  /** A lookup yielded its first provider, or ended without any. */
+  lookupEnded(outcome: LookupOutcome): void;
+}
+
+/** Where a lookup's first provider came from. */
+export type LookupOutcome = 'record' | 'kept' | 'network' | 'nobody';
+
+/** Looks up who provides what. */
+export interface ProviderLookups {
+  /**
+   * Yields the peers that provide the key, one for each time that it is asked: those that this node keeps a record of,
+   * those that it found a moment ago, and only then the network's, as they are found. Peers that are dead are left
+   * out, those whose connection has just ended come last. Ends when the signal aborts, without throwing.
+   */
+  lookup(key: string, options: LookupOptions): AsyncGenerator<Peer, void, undefined>;
+  /** Tells of a peer that has just been met: its records may still be on their way to it. */
+  peerJoined(name: string): void;
+}
