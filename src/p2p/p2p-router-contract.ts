@@ -9,7 +9,8 @@ import type { BootstrapOutcome, BootstrapState, Router } from '../routing/router
 import type { Clock } from '../runtime/clock.ts';
 import type { MemoryRoom } from '../runtime/memory/memory-room.ts';
 import type { CapReason } from './connections/cap-connections.ts';
-import type { AddressLimits, DoorRefusal } from './connections/door.ts';
+import type { DoorRefusal } from './connections/door.ts';
+import type { AddressLimits } from './connections/door-addresses.ts';
 import type { RouterMemory } from './router-budget.ts';
 import type { FrameRefusal } from './rpc/inbound-frames.ts';
 

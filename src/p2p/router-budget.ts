@@ -1,6 +1,7 @@
 import { MAX_PROVIDER_RECORDS } from '../dht/limits.ts';
 import { RECORD_TABLE_BYTES } from '../dht/provide/record-table.ts';
-import type { AddressLimits, DoorOptions } from './connections/door.ts';
+import type { DoorOptions } from './connections/door.ts';
+import type { AddressLimits } from './connections/door-addresses.ts';
 import { INBOUND_UPGRADE_TIMEOUT_MS, NO_LIMIT } from './limits.ts';
 import type { MemoryPlan } from '../runtime/memory/memory-plan.ts';
 

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'bun:test';
 
 import type { Timers } from '../../runtime/timers.ts';
-import { createDoor, type DoorOptions, type Visit } from './door.ts';
+import { createDoor, type DoorOptions } from './door.ts';
+import type { Visit } from './door-visit.ts';
 import type { Standing } from '../../membership/membership.ts';
 
 const OPTIONS: DoorOptions = {

@@ -1,7 +1,8 @@
 import type { PeerId } from '@libp2p/interface';
 
 import type { Membership } from '../../membership/membership.ts';
-import type { GuardedHost, MembershipGate } from './membership-gate.ts';
+import type { GuardedHost } from './guard-host.ts';
+import type { MembershipGate } from './membership-gate.ts';
 
 /** What followMembership needs. */
 export interface FollowMembershipDeps {

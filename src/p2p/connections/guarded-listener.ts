@@ -11,7 +11,8 @@ import type { Socket, TCPSocketListener } from 'bun';
 
 import { canonicalIp } from '../../runtime/ip-address.ts';
 import { AcceptedConnection } from './accepted-connection.ts';
-import type { Door, Visit } from './door.ts';
+import type { Door } from './door.ts';
+import type { Visit } from './door-visit.ts';
 import { TCP_KEEP_ALIVE_MS } from '../limits.ts';
 import type { Membership } from '../../membership/membership.ts';
 import { originOf } from '../addresses/peer-addresses.ts';

@@ -4,7 +4,7 @@ import { createLogger, silentLogger } from '../../observe/log.ts';
 import type { Peer, Router } from '../../routing/router.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import type { Bootstrapper } from '../../bootstrap/bootstrapper.ts';
-import type { AddressLimits } from '../connections/door.ts';
+import type { AddressLimits } from '../connections/door-addresses.ts';
 import { loadIdentity } from '../identity.ts';
 import type { Membership } from '../../membership/membership.ts';
 import { createP2pRouter } from '../p2p-router.ts';
