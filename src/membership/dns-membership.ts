@@ -10,18 +10,15 @@ import { createMemberSet } from './member-set.ts';
 import type { Membership, MembershipChange } from './membership.ts';
 import { createEndpointNames } from './endpoint-names.ts';
 import { createDeniedLog } from './denied-log.ts';
+import { createDomainQuestions } from './domain-questions.ts';
 
 const SECOND_MS = 1000;
 const MINUTE_MS = 60 * SECOND_MS;
 
 /** How often the addresses are resolved when nothing happens: as long as clusters' name servers cache an answer. */
 const REFRESH_MS = 30 * SECOND_MS;
-/** Up to this share is added to it at random, so that a cluster's nodes do not ask all at once. */
-const REFRESH_JITTER = 0.2;
-/** Least time between two questions: somebody who knocks must not make this node flood the name server. */
+/** Least time between two questions: a peer that knocks must not make this node flood the name server. */
 const LEAST_PAUSE_MS = SECOND_MS;
-/** And for each member: the answer for 1,000 nodes has 16 KB and goes over TCP, and each of them may be asking. */
-const PAUSE_PER_MEMBER_MS = 10;
 /** How long a node stays a member when DNS does not name it any more and it is connected all the while. */
 const GRACE_MS = 5 * MINUTE_MS;
 /** How long a node that DNS does not name yet may stay: name servers cache for up to 30 s, twice over (node, cluster). */
@@ -53,9 +50,9 @@ export interface DnsMembershipOptions extends AddressRulesOptions {
 }
 
 /**
- * Membership by DNS: the members are the addresses that the domain resolves to, and those that have a name of their own
- * below it. Starts to resolve it at once, then every 30 s, and when somebody unknown knocks. No answer, and one without
- * any address, changes nothing.
+ * Membership by DNS: the members are the addresses that the domain resolves to, and addresses that have a name of their own
+ * below it. Starts to resolve it at once, then every 30 s, and when an unknown peer knocks. No answer, and an answer
+ * without any address, changes nothing.
  */
 export function createDnsMembership(
   { addresses, logger, clock, random = Math.random }: DnsMembershipDeps,
@@ -80,10 +77,18 @@ export function createDnsMembership(
   const stopped = new AbortController();
   const endpointNames = createEndpointNames({ addresses, logger, clock }, { signal: stopped.signal });
   const wakeUp = createWakeUp();
-  let lastAskMs = -Infinity;
-  let asking: Promise<void> | undefined;
-  let failures = 0;
-  let jitterMs = 0;
+  const questions = createDomainQuestions(
+    {
+      addresses,
+      memberCount: () => members.count(clock.nowMs()),
+      onAsk: (nowMs) => pending.asked(nowMs),
+      logger,
+      clock,
+      random,
+    },
+    { refreshMs, leastPauseMs },
+    stopped.signal,
+  );
 
   /** `isTold` says of which addresses the source has just told. */
   const tell = (isTold: (ip: string) => boolean) => {
@@ -95,7 +100,7 @@ export function createDnsMembership(
     for (const listener of listeners) listener({ joined, left });
   };
   const take = ({ ip4, ip6 }: NamedAddresses) => {
-    // Nobody at all, not even this node: a name server that lost its data, or has none yet.
+    // No address at all, not even this node's: a name server that lost its data, or has none yet.
     if ((ip4?.length ?? 0) + (ip6?.length ?? 0) === 0) return;
     const nowMs = clock.nowMs();
     const usable = (ips: readonly string[]) => ips.flatMap((ip) => rules(ip) ?? []);
@@ -117,39 +122,11 @@ export function createDnsMembership(
       if (pending.isPending(ip)) await askForOne(ip);
     }
   };
-  const ask = async () => {
-    lastAskMs = clock.nowMs();
-    jitterMs = random() * REFRESH_JITTER * refreshMs;
-    pending.asked(lastAskMs);
-    try {
-      // What it answers comes to take(), as do answers to others who ask.
-      await addresses.resolve(stopped.signal);
-      if (failures > 0) logger.info('The addresses of the members can be resolved again');
-      failures = 0;
-    } catch (error) {
-      if (stopped.signal.aborted) return;
-      if (failures === 0) logger.warn('Cannot resolve the members, keeping those that are known', { error });
-      failures++;
-    }
-  };
-  const askOnce = async () => {
-    asking ??= ask().finally(() => {
-      asking = undefined;
-    });
-    return asking;
-  };
-  const pauseEndMs = () =>
-    lastAskMs + Math.max(leastPauseMs, members.count(clock.nowMs()) * PAUSE_PER_MEMBER_MS);
-  const nextAskMs = () => {
-    const retryMs = failures === 0 ? refreshMs + jitterMs : leastPauseMs * 2 ** Math.min(failures, 10);
-    const regular = lastAskMs + Math.min(retryMs, refreshMs + jitterMs);
-    return Math.max(Math.min(regular, pending.nextQuestionMs()), pauseEndMs());
-  };
   const run = async () => {
     while (!stopped.signal.aborted) {
-      if (clock.nowMs() >= nextAskMs()) await askOnce();
+      if (clock.nowMs() >= questions.nextMs(pending.nextQuestionMs())) await questions.ask();
       tell(() => false);
-      const untilMs = Math.min(nextAskMs(), members.nextExpiryMs());
+      const untilMs = Math.min(questions.nextMs(pending.nextQuestionMs()), members.nextExpiryMs());
       await wakeUp.sleep(clock, Math.max(0, untilMs - clock.nowMs()), stopped.signal);
     }
   };
@@ -177,8 +154,8 @@ export function createDnsMembership(
       if (stopped.signal.aborted || !askedAbout.start(address)) return false;
       await askForOne(address);
       if (isMember(address)) return true;
-      if (asking !== undefined) await asking;
-      else if (clock.nowMs() >= pauseEndMs()) await askOnce();
+      if (questions.asking !== undefined) await questions.asking;
+      else if (!questions.isPausing()) await questions.ask();
       return isMember(address);
     },
     standing(ip) {
@@ -219,7 +196,7 @@ export function createDnsMembership(
       stopped.abort(new Error('The router has stopped'));
       stopListening();
       await running;
-      await asking;
+      await questions.asking;
     },
   };
 }

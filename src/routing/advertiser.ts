@@ -84,14 +84,14 @@ export function createAdvertiser(
   };
 
   const follow = async (signal: AbortSignal) => {
-    await persist(signal, 'Cannot follow the content store', async () => {
+    await persist({ logger, clock }, 'Cannot follow the content store', signal, async () => {
       for await (const event of store.watch(signal)) apply(event);
       if (!signal.aborted) throw new Error('The watch of the content store ended');
     });
   };
 
   const flush = async (signal: AbortSignal) => {
-    await persist(signal, 'Cannot advertise', async (reset) => {
+    await persist({ logger, clock }, 'Cannot advertise', signal, async (reset) => {
       for (;;) {
         if (keys.isSettled) {
           wake = Promise.withResolvers();
@@ -117,25 +117,6 @@ export function createAdvertiser(
         logger.debug('Advertised', { added: added.length, withdrawn: removed.length });
       }
     });
-  };
-
-  /** Runs work again with backoff until the signal aborts. */
-  const persist = async (
-    signal: AbortSignal,
-    failure: string,
-    work: (reset: () => void) => Promise<void>,
-  ): Promise<void> => {
-    const backoff = createBackoff({ initialMs: RETRY_INITIAL_MS, maxMs: RETRY_MAX_MS });
-    while (!signal.aborted) {
-      try {
-        await work(() => backoff.reset());
-      } catch (error) {
-        if (signal.aborted) return;
-        const retryInMs = Math.round(backoff.nextMs());
-        logger.warn(failure, { error, retryInMs });
-        await clock.sleep(retryInMs, signal).catch(() => {});
-      }
-    }
   };
 
   return {
@@ -174,6 +155,26 @@ export function createAdvertiser(
     },
     tags: () => [...keys.takenItems()].flatMap((item) => (item.kind === 'tag' ? item.tag : [])),
   };
+}
+
+/** Runs the work again, with growing waits after each failure, until the signal aborts. It calls `reset` when it has had success. */
+async function persist(
+  { logger, clock }: Pick<AdvertiserDeps, 'logger' | 'clock'>,
+  failure: string,
+  signal: AbortSignal,
+  work: (reset: () => void) => Promise<void>,
+): Promise<void> {
+  const backoff = createBackoff({ initialMs: RETRY_INITIAL_MS, maxMs: RETRY_MAX_MS });
+  while (!signal.aborted) {
+    try {
+      await work(() => backoff.reset());
+    } catch (error) {
+      if (signal.aborted) return;
+      const retryInMs = Math.round(backoff.nextMs());
+      logger.warn(failure, { error, retryInMs });
+      await clock.sleep(retryInMs, signal).catch(() => {});
+    }
+  }
 }
 
 function tagItem(tag: Tag): Advertisable {
