@@ -4,10 +4,10 @@ import { multiaddr } from '@multiformats/multiaddr';
 import { bootstrapDocuments } from '../bootstrap/bootstrap-document.ts';
 import { runBootstrapLoop } from '../bootstrap/bootstrap-loop.ts';
 import { createDhtNode } from '../dht/dht-node.ts';
-import { isLoopbackIp, isUnicastIp } from '../dht/wire/peer-address.ts';
 import { createNetworkMembership } from '../membership/network-membership.ts';
 import type { BootstrapState } from '../routing/router.ts';
 import { formatIp } from '../runtime/ip-address.ts';
+import { isLoopbackIp, isUnicastIp } from '../runtime/ip-scope.ts';
 import { planMemory } from '../runtime/memory/memory-plan.ts';
 import { systemTimers } from '../runtime/timers.ts';
 import { createToProvider } from './addresses/to-provider.ts';
@@ -54,7 +54,7 @@ export async function createP2pRouter(deps: P2pRouterDeps, options: P2pRouterOpt
   // The host, and what it lets in.
   const frames = createInboundFrames(time, { maxBytes: memory.framesBytes });
   const door = createDoor(time, doorOptions(budget.maxConnections, addressLimits));
-  const onStream = createRpcServer({ answer: (from, message) => dht.answer(from, message) }, frames);
+  const onStream = createRpcServer({ answer: (from, message) => dht.answer(from, message) }, frames, clock);
   const node = await createKadNode(
     { privateKey, onStream, door, membership, logger },
     { ...options, ...budget },
@@ -62,7 +62,7 @@ export async function createP2pRouter(deps: P2pRouterDeps, options: P2pRouterOpt
   const { libp2p, routingTable, gate } = node;
 
   // What decides, and how it reaches others.
-  const client = createRpcClient({ libp2p, allowLoopback, mayAsk: (peer) => gate.mayAsk(peer) });
+  const client = createRpcClient({ libp2p, allowLoopback, mayAsk: (peer) => gate.mayAsk(peer), clock });
   const peerConnections = createPeerConnections({
     node,
     logger,

@@ -4,7 +4,7 @@ import type { Digest } from '../oci/digest.ts';
 import { tagKey } from '../oci/reference.ts';
 import { createBackoff } from '../runtime/backoff.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { abortable } from '../runtime/abortable.ts';
+import { createWakeUp } from '../runtime/wake-up.ts';
 import type { ContentStore, StoreEvent, Tag } from '../store/content-store.ts';
 import { type Advertisable, createAdvertisedKeys } from './advertised-keys.ts';
 import type { Router } from './router.ts';
@@ -57,8 +57,8 @@ export function createAdvertiser(
   { store, router, isHere, logger, clock }: AdvertiserDeps,
   { shouldAdvertise = () => true, batchDelayMs = BATCH_DELAY_MS }: AdvertiserOptions = {},
 ): Advertiser {
-  let wake = Promise.withResolvers<void>();
-  const keys = createAdvertisedKeys({ shouldAdvertise, onDue: () => wake.resolve() });
+  const wakeUp = createWakeUp();
+  const keys = createAdvertisedKeys({ shouldAdvertise, onDue: () => wakeUp.wake() });
 
   const apply = (event: StoreEvent) => {
     switch (event.kind) {
@@ -94,8 +94,7 @@ export function createAdvertiser(
     await persist({ logger, clock }, 'Cannot advertise', signal, async (reset) => {
       for (;;) {
         if (keys.isSettled) {
-          wake = Promise.withResolvers();
-          await abortable(wake.promise, signal);
+          await wakeUp.next(signal);
           await clock.sleep(batchDelayMs, signal);
         }
         const due = keys.due(KEYS_PER_CALL);

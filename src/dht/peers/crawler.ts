@@ -1,8 +1,9 @@
+import { createKeyedBackoff } from '../../runtime/keyed-backoff.ts';
+import { createWakeUp } from '../../runtime/wake-up.ts';
 import { CONNECTION_TARGET, MAX_KNOWN_PEERS } from '../limits.ts';
 import type { NamedPeer } from '../wire/dht-message.ts';
 import { createCrawlQuestions, type Surroundings } from './crawl-questions.ts';
 import type { Crawler, CrawlerDeps } from './crawler-contract.ts';
-import { createKeyedBackoff } from './keyed-backoff.ts';
 import { regionsOf } from './keyspace-regions.ts';
 import { createNamedDials } from './named-dials.ts';
 
@@ -55,7 +56,7 @@ export function createCrawler({
     network,
     connectionTarget,
     onUnreachable(name) {
-      failures.failed(name);
+      failures.start(name);
       onUnreachable(name);
     },
     logger,
@@ -66,8 +67,8 @@ export function createCrawler({
   let isOwnRegionDue = false;
   /** True when all are to be asked again. */
   let isAwake = true;
-  /** Resolves when there is something to ask. */
-  let alarm = Promise.withResolvers<void>();
+  /** Woken when there is something to ask. */
+  const alarm = createWakeUp();
 
   const takeName = (peer: NamedPeer) => {
     const name = peer.id.toHex();
@@ -76,7 +77,7 @@ export function createCrawler({
     if (!onNamed(peer)) return;
     dials.named(name);
     isAwake = true;
-    alarm.resolve();
+    alarm.wake();
   };
   const questions = createCrawlQuestions({ self, peers, network, onNamed: takeName, clock, random });
 
@@ -86,22 +87,13 @@ export function createCrawler({
     isOwnRegionDue = false;
     return surroundings;
   };
-  /** Sleeps until the time is over, or something has happened. */
-  const nap = async (ms: number, signal: AbortSignal) => {
-    alarm = Promise.withResolvers();
-    const woken = new AbortController();
-    const watching = alarm.promise.then(() => woken.abort());
-    await clock.sleep(ms, AbortSignal.any([signal, woken.signal])).catch(() => {});
-    alarm.resolve();
-    await watching;
-  };
   /** Rests until the time is over, or all are to be asked; peers that have come meanwhile are asked one by one. */
   const rest = async (ms: number, signal: AbortSignal) => {
     const untilMs = clock.nowMs() + ms;
     while (!signal.aborted && clock.nowMs() < untilMs) {
       if (isAwake) return;
       if (newcomers.size === 0 && !isOwnRegionDue) {
-        await nap(untilMs - clock.nowMs(), signal);
+        await alarm.sleep(clock, untilMs - clock.nowMs(), signal);
       } else {
         await questions.around(takeSurroundings(), signal);
         if (!isAwake) await clock.sleep(CRAWL_INITIAL_MS, signal).catch(() => {});
@@ -112,20 +104,20 @@ export function createCrawler({
   return {
     wake() {
       isAwake = true;
-      alarm.resolve();
+      alarm.wake();
     },
     met(name) {
       if (newcomers.size < NEWCOMERS_ASKED) newcomers.add(name);
       // The peers that they name may count as dead here, which is no news.
       else isAwake = true;
-      alarm.resolve();
+      alarm.wake();
     },
     lost() {
       isOwnRegionDue = true;
-      alarm.resolve();
+      alarm.wake();
     },
-    failed: (name) => failures.failed(name),
-    heard: (name) => failures.clear(name),
+    failed: (name) => void failures.start(name),
+    heard: (name) => failures.forget(name),
     get waitingCount() {
       return dials.waitingCount;
     },

@@ -1,5 +1,3 @@
-export { isLoopbackIp, isUnicastIp } from '../../runtime/ip-scope.ts';
-
 /** Codes of multiaddr components (multicodec table), as varints. */
 const IP4 = 0x04;
 const IP6 = 0x29;

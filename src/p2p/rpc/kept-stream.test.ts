@@ -2,6 +2,7 @@ import { afterEach, describe, expect, test } from 'bun:test';
 import type { Stream } from '@libp2p/interface';
 import { multiaddr } from '@multiformats/multiaddr';
 
+import { systemClock } from '../../runtime/clock.ts';
 import { failureOf, until } from '../../runtime/conditions.fixture.ts';
 import { encodePing } from '../../dht/wire/add-provider-message.ts';
 import type { NamedPeer } from '../../dht/wire/dht-message.ts';
@@ -28,7 +29,13 @@ async function start({ mayAsk = true, answers = true } = {}) {
   const stop = new AbortController();
   const told = { ends: 0 };
   const kept = createKeptStream(
-    { libp2p: asker.libp2p, allowLoopback: true, mayAsk: () => mayAsk, onEnd: () => void told.ends++ },
+    {
+      libp2p: asker.libp2p,
+      allowLoopback: true,
+      mayAsk: () => mayAsk,
+      clock: systemClock,
+      onEnd: () => void told.ends++,
+    },
     peer,
     stop.signal,
   );

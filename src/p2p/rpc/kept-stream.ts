@@ -1,6 +1,7 @@
 import type { Connection, Libp2p, PeerId, Stream } from '@libp2p/interface';
 
 import type { NamedPeer } from '../../dht/wire/dht-message.ts';
+import type { Clock } from '../../runtime/clock.ts';
 import { latestConnection } from '../connections/latest-connection.ts';
 import { ANSWER_TIMEOUT_MS, DIAL_TIMEOUT_MS, KAD_PROTOCOL } from '../limits.ts';
 import { peerOf } from '../peer-names.ts';
@@ -40,7 +41,7 @@ type State =
 /** A stream to one peer that is kept for one question after the other, from before it is open until it ends. */
 export interface KeptStream {
   readonly state: KeptStreamState;
-  /** Since when the peer owes an answer, or the opening of the stream, in performance.now() ms; undefined while it owes nothing. */
+  /** Since when the peer owes an answer, or the opening of the stream, in ms of the clock; undefined while it owes nothing. */
   readonly waitingSinceMs: number | undefined;
   /** Asks when the stream is open, see RequestStream.ask. Rejects with why it cannot be opened. */
   ask(message: Uint8Array): Promise<Uint8Array>;
@@ -59,17 +60,18 @@ export interface KeptStreamDeps {
   readonly allowLoopback: boolean;
   /** False for a peer that is here as a pending peer only. */
   readonly mayAsk: (peer: PeerId) => boolean;
+  readonly clock: Pick<Clock, 'nowMs'>;
   /** Called once, when the stream could not be opened or has ended. */
   readonly onEnd: () => void;
 }
 
 /** Starts to open a stream to the peer, which need not be connected. Once the signal aborts it is not opened any more. */
 export function createKeptStream(
-  { libp2p, allowLoopback, mayAsk, onEnd }: KeptStreamDeps,
+  { libp2p, allowLoopback, mayAsk, clock, onEnd }: KeptStreamDeps,
   peer: NamedPeer,
   signal: AbortSignal,
 ): KeptStream {
-  const startedMs = performance.now();
+  const startedMs = clock.nowMs();
   /** Resolves to a connection to the peer that it, or another part of this node, has made. */
   const made = Promise.withResolvers<Connection>();
   let state: State = { name: 'dialling' };
@@ -87,6 +89,7 @@ export function createKeptStream(
       maxWaiting: MAX_WAITING_QUESTIONS,
       answerTimeoutMs: ANSWER_TIMEOUT_MS,
       idleMs: KEEP_STREAM_MS,
+      clock,
       onEnd: ended,
     });
     // It may have ended before it was listened to.

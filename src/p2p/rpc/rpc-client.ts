@@ -15,7 +15,8 @@ import {
 } from '../../dht/wire/get-providers-message.ts';
 import { concat } from '../../dht/wire/protocol-buffers.ts';
 import { SLOW_ANSWER_MS } from '../../dht/limits.ts';
-import { createKeyedBackoff } from '../../dht/peers/keyed-backoff.ts';
+import { type Clock, systemClock } from '../../runtime/clock.ts';
+import { createKeyedBackoff } from '../../runtime/keyed-backoff.ts';
 import { DIAL_TIMEOUT_MS } from '../limits.ts';
 import { nameOf } from '../peer-names.ts';
 import { dialTarget } from './dial-target.ts';
@@ -63,6 +64,8 @@ export interface RpcClientDeps {
   readonly allowLoopback: boolean;
   /** False for a peer that is here as a pending peer only. Default: all may be asked. */
   readonly mayAsk?: (peer: PeerId) => boolean;
+  /** Default: the machine's. */
+  readonly clock?: Pick<Clock, 'nowMs'>;
 }
 
 /** A message, and what its answer is. */
@@ -73,13 +76,18 @@ interface Question<T> {
 }
 
 /** A GET_PROVIDERS on a stream of its own costs milliseconds on both sides; on one that is open, a fraction of that. */
-export function createRpcClient({ libp2p, allowLoopback, mayAsk = () => true }: RpcClientDeps): RpcClient {
+export function createRpcClient({
+  libp2p,
+  allowLoopback,
+  mayAsk = () => true,
+  clock = systemClock,
+}: RpcClientDeps): RpcClient {
   const stopped = new AbortController();
   /** The streams that questions go to, by peer. The peer that was asked last comes last. */
   const streams = new Map<string, KeptStream>();
   /** All streams that have not ended, the retired ones among them. */
   const living = new Set<KeptStream>();
-  const silences = createKeyedBackoff(() => performance.now(), {
+  const silences = createKeyedBackoff(() => clock.nowMs(), {
     initialMs: SILENCE_INITIAL_MS,
     maxMs: SILENCE_MAX_MS,
     maxKeys: MAX_SILENT_PEERS,
@@ -99,12 +107,12 @@ export function createRpcClient({ libp2p, allowLoopback, mayAsk = () => true }: 
         if (!(error instanceof StreamLostError)) throw error;
         return askOnce();
       });
-      silences.clear(name);
+      silences.forget(name);
       return answer;
     } catch (error) {
       const saysNothing = stopped.signal.aborted || kept?.state === 'retired';
       // All questions on one stream fail at once: that is one failure.
-      if (!saysNothing && !silences.isWaiting(name)) silences.failed(name);
+      if (!saysNothing) silences.start(name);
       throw error;
     }
   };
@@ -129,7 +137,7 @@ export function createRpcClient({ libp2p, allowLoopback, mayAsk = () => true }: 
       living.delete(kept);
       if (streams.get(name) === kept) streams.delete(name);
     };
-    const kept = createKeptStream({ libp2p, allowLoopback, mayAsk, onEnd }, peer, stopped.signal);
+    const kept = createKeptStream({ libp2p, allowLoopback, mayAsk, clock, onEnd }, peer, stopped.signal);
     living.add(kept);
     return kept;
   };
@@ -165,13 +173,13 @@ export function createRpcClient({ libp2p, allowLoopback, mayAsk = () => true }: 
     isSilent(peer) {
       const name = peer.id.toHex();
       const waitingSinceMs = streams.get(name)?.waitingSinceMs;
-      if (waitingSinceMs !== undefined && performance.now() - waitingSinceMs > SLOW_ANSWER_MS) return true;
+      if (waitingSinceMs !== undefined && clock.nowMs() - waitingSinceMs > SLOW_ANSWER_MS) return true;
       return silences.isWaiting(name);
     },
-    heard: (peer) => silences.clear(nameOf(peer)),
+    heard: (peer) => silences.forget(nameOf(peer)),
     moved(connection) {
       const name = nameOf(connection.remotePeer);
-      silences.clear(name);
+      silences.forget(name);
       const kept = streams.get(name);
       kept?.moved(connection);
       if (kept?.state === 'retired') streams.delete(name);
