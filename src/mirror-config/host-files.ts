@@ -9,7 +9,6 @@ import {
   readdir,
   rename,
   rm,
-  rmdir,
   symlink,
   unlink,
 } from 'node:fs/promises';
@@ -30,7 +29,6 @@ export interface HostFiles {
   setModified(path: string, time: Date): Promise<void>;
   rename(path: string, newPath: string): Promise<void>;
   removeFile(path: string): Promise<void>;
-  removeEmptyFolder(path: string): Promise<void>;
   removeTree(path: string): Promise<void>;
   syncFolder(path: string): Promise<void>;
 }
@@ -54,7 +52,6 @@ export const systemHostFiles: HostFiles = {
   setModified: (path, time) => lutimes(path, time, time),
   rename,
   removeFile: unlink,
-  removeEmptyFolder: rmdir,
   removeTree: (path) => rm(path, { recursive: true, force: true }),
   syncFolder,
 };

@@ -37,7 +37,6 @@ const MAX_OUTBOUND_STREAMS = 64;
 /** The routing table of kad-dht 16, as far as it is used here. The package's types show its size only. */
 export interface RoutingTable extends EventTarget {
   readonly size: number;
-  closestPeers(position: Uint8Array, options: { readonly count: number }): PeerId[];
   add(peer: PeerId, options?: { readonly signal?: AbortSignal }): Promise<void>;
   remove(peer: PeerId): Promise<void>;
 }

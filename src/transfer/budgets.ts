@@ -1,6 +1,6 @@
 /*
- * The budgets of docs/ARCHITECTURE.md: how long a pull may wait for the mirror before it is better off upstream.
- * Those which have a flag are options of the engine; these are not meant to be tuned.
+ * How long a pull may wait for the mirror before it is better off upstream. What has a flag is in TransferOptions; these are
+ * not meant to be tuned.
  */
 
 const SECOND_MS = 1000;

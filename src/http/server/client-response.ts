@@ -9,8 +9,6 @@ import type { ResponseWriter } from './response-writer.ts';
 export interface HttpClientResponse extends ClientResponse {
   /** Everything that is owed was taken by the kernel, or waits there to be. */
   readonly complete: boolean;
-  /** breakOff() was called in time: FIN follows what was sent. */
-  readonly brokenOff: boolean;
   /** The connection is gone. */
   lost(): void;
   /** The handler has returned: begin() throws from here on, because what it returned is sent, or the next answer. */
@@ -130,9 +128,6 @@ export function createClientResponse({
     },
     get complete() {
       return begun && !brokenOff && head === undefined && movedBytes === owedBytes;
-    },
-    get brokenOff() {
-      return brokenOff;
     },
     handled() {
       isHandled = true;
