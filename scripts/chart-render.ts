@@ -1,6 +1,6 @@
-import { join } from 'node:path';
-import { CHART_CASES, GOLDEN_FOLDER } from './chart/chart-cases.ts';
+import { CHART_CASES } from './chart/chart-cases.ts';
 import { findHelm, NO_HELM } from './chart/find-helm.ts';
+import { goldenFiles } from './chart/golden-files.ts';
 import { kustomizeFiles } from './chart/kustomize-base.ts';
 import { renderChart } from './chart/render-chart.ts';
 import { readScriptOptions } from './lab/script-options.ts';
@@ -16,9 +16,7 @@ if (helm === undefined) {
   process.exit(1);
 }
 const files = new Map([
-  ...Object.entries(CHART_CASES).map(
-    ([name, options]) => [join(GOLDEN_FOLDER, `${name}.yaml`), renderChart(helm, options)] as const,
-  ),
+  ...goldenFiles((name) => renderChart(helm, CHART_CASES[name])),
   ...kustomizeFiles(helm),
 ]);
 for (const [path, text] of files) await Bun.write(path, text);

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { RenderOptions } from './render-chart.ts';
 
-/** Where the golden files are, <name>.yaml. */
+/** Where the golden files are, see golden-files.ts. */
 export const GOLDEN_FOLDER = join(import.meta.dir, 'testdata');
 
 const valuesOf = (name: string) => join(GOLDEN_FOLDER, `values-${name}.json`);

@@ -4,6 +4,7 @@ import packageJson from '../../package.json' with { type: 'json' };
 import { readBlocks } from '../docs/doc-blocks.ts';
 import { CHART_CASES, GOLDEN_FOLDER, OWN_IMAGE } from './chart-cases.ts';
 import { findHelm, NO_HELM } from './find-helm.ts';
+import { readGolden } from './golden-files.ts';
 import { kustomizeFiles } from './kustomize-base.ts';
 import { type Manifest, parseManifests } from './manifest.ts';
 import { CHART, HelmError, renderChanged, renderChart, renderNotes, runHelm } from './render-chart.ts';
@@ -67,11 +68,14 @@ describe.skipIf(found === undefined)('the chart (needs helm)', () => {
     expect(output).toContain('0 chart(s) failed');
   });
 
-  test.each(Object.entries(CHART_CASES))('helm template gives testdata/%s.yaml', async (name, options) => {
-    const golden = await Bun.file(join(GOLDEN_FOLDER, `${name}.yaml`)).text();
-    // If it has changed as it should: bun scripts/chart-render.ts.
-    expect(parseManifests(renderChart(helm, options))).toEqual(parseManifests(golden));
-  });
+  test.each(Object.entries(CHART_CASES))(
+    'helm template gives the golden file of %s',
+    async (name, options) => {
+      const golden = await readGolden(name);
+      // If it has changed as it should: bun scripts/chart-render.ts.
+      expect(parseManifests(renderChart(helm, options))).toEqual(parseManifests(golden));
+    },
+  );
 
   test('deploy/kustomize is made from the defaults', async () => {
     for (const [path, text] of kustomizeFiles(helm)) {
@@ -257,9 +261,7 @@ describe.skipIf(found === undefined)('the chart (needs helm)', () => {
     );
     expect(manifests).not.toEqual([]);
     expect(manifests.flatMap(validateManifest)).toEqual([]);
-    const golden = await Bun.file(
-      join(GOLDEN_FOLDER, `untouched-${name.slice('spegel-'.length)}.yaml`),
-    ).text();
+    const golden = await readGolden(`untouched-${name.slice('spegel-'.length)}`);
     expect(withoutSecurity(manifests)).toEqual(withoutSecurity(parseManifests(golden)));
   });
 

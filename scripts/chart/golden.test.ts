@@ -11,7 +11,8 @@ import { runCli } from '../../src/cli.ts';
 import { createMetrics } from '../../src/observe/metrics.ts';
 import packageJson from '../../package.json' with { type: 'json' };
 import { readChartValues } from '../docs/chart-values.ts';
-import { CHART_CASES, GOLDEN_FOLDER } from './chart-cases.ts';
+import { CHART_CASES } from './chart-cases.ts';
+import { readGolden } from './golden-files.ts';
 import { PLACEHOLDER_IMAGE } from './kustomize-base.ts';
 import { type Manifest, manifestKey, parseManifests } from './manifest.ts';
 import { CHART, REPOSITORY } from './render-chart.ts';
@@ -43,8 +44,7 @@ interface Spec {
   readonly template?: { readonly spec: Pod };
 }
 
-const read = async (name: string) =>
-  parseManifests(await readFile(join(GOLDEN_FOLDER, `${name}.yaml`), 'utf8'));
+const read = async (name: string) => parseManifests(await readGolden(name));
 const specOf = (manifests: readonly Manifest[], key: string) =>
   manifests.find((manifest) => manifestKey(manifest) === key)?.['spec'] as Spec | undefined;
 const containersOf = (spec: Spec | undefined) => {
@@ -54,35 +54,40 @@ const containersOf = (spec: Spec | undefined) => {
 const containerOf = (manifests: readonly Manifest[], key: string, name: string) =>
   containersOf(specOf(manifests, key)).find((container) => container.name === name);
 const cases = Object.keys(CHART_CASES);
+/** A text of manifests, by what it is. */
+type Rendered = readonly [what: string, read: () => Promise<string>];
+const golden = cases.map((name): Rendered => [name, async () => readGolden(name)]);
+const kustomize = (...names: readonly string[]) =>
+  names.map((name): Rendered => {
+    const path = join(REPOSITORY, 'deploy/kustomize', name);
+    return [path, async () => readFile(path, 'utf8')];
+  });
 
 describe('the rendered chart', () => {
-  test.each([
-    ...cases.map((name) => join(GOLDEN_FOLDER, `${name}.yaml`)),
-    ...['namespace.yaml', 'spegel.yaml', 'cleanup/cleanup.yaml'].map((name) =>
-      join(REPOSITORY, 'deploy/kustomize', name),
-    ),
-  ])('%s is what the API server takes', async (path) => {
-    const manifests = parseManifests(await readFile(path, 'utf8'));
-    expect(manifests.length).toBeGreaterThan(0);
-    const wrong = manifests.flatMap((manifest) =>
-      validateManifest(manifest).map((message) => `${manifestKey(manifest)} ${message}`),
-    );
-    expect(wrong).toEqual([]);
-  });
+  test.each([...golden, ...kustomize('namespace.yaml', 'spegel.yaml', 'cleanup/cleanup.yaml')])(
+    '%s is what the API server takes',
+    async (_what, text) => {
+      const manifests = parseManifests(await text());
+      expect(manifests.length).toBeGreaterThan(0);
+      const wrong = manifests.flatMap((manifest) =>
+        validateManifest(manifest).map((message) => `${manifestKey(manifest)} ${message}`),
+      );
+      expect(wrong).toEqual([]);
+    },
+  );
 
   // Where the node's / or /run is a private mount, a container that asks for any propagation is not created.
-  test.each([
-    ...cases.map((name) => join(GOLDEN_FOLDER, `${name}.yaml`)),
-    join(REPOSITORY, 'deploy/kustomize/spegel.yaml'),
-    join(REPOSITORY, 'deploy/kustomize/cleanup/cleanup.yaml'),
-  ])('%s asks for no mount propagation', async (path) => {
-    const manifests = parseManifests(await readFile(path, 'utf8'));
-    const mounts = manifests.flatMap(({ spec }) =>
-      containersOf(spec as Spec | undefined).flatMap(({ volumeMounts = [] }) => volumeMounts),
-    );
-    expect(mounts.length).toBeGreaterThan(0);
-    expect(mounts.filter(({ mountPropagation = 'None' }) => mountPropagation !== 'None')).toEqual([]);
-  });
+  test.each([...golden, ...kustomize('spegel.yaml', 'cleanup/cleanup.yaml')])(
+    '%s asks for no mount propagation',
+    async (_what, text) => {
+      const manifests = parseManifests(await text());
+      const mounts = manifests.flatMap(({ spec }) =>
+        containersOf(spec as Spec | undefined).flatMap(({ volumeMounts = [] }) => volumeMounts),
+      );
+      expect(mounts.length).toBeGreaterThan(0);
+      expect(mounts.filter(({ mountPropagation = 'None' }) => mountPropagation !== 'None')).toEqual([]);
+    },
+  );
 
   // They cannot be changed, so an upgrade of a release of Spegel's chart needs the same.
   test.each<[name: string, prefix: string, labels: object]>([
