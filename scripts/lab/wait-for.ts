@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { until } from '../../src/runtime/conditions.fixture.ts';
 
 /** Options of waitFor. */
 export interface WaitOptions {
@@ -9,7 +9,7 @@ export interface WaitOptions {
 }
 
 /**
- * Looks again and again until the probe returns something truthy, and returns that.
+ * Looks again and again until the probe returns something truthy, and returns that: until() for what a lab shows.
  * A probe that throws counts as "not yet"; its last error becomes the cause when time is up.
  */
 export async function waitFor<T>(
@@ -17,18 +17,22 @@ export async function waitFor<T>(
   probe: () => T | Promise<T>,
   { timeoutMs = 30_000, intervalMs = 20 }: WaitOptions = {},
 ): Promise<Exclude<T, undefined | null | false | 0 | ''>> {
-  const deadline = performance.now() + timeoutMs;
-  for (;;) {
-    let cause: unknown;
+  let found: T | undefined;
+  let cause: unknown;
+  const look = async () => {
+    cause = undefined;
     try {
-      const result = await probe();
-      if (result) return result as Exclude<T, undefined | null | false | 0 | ''>;
+      found = await probe();
     } catch (error) {
+      found = undefined;
       cause = error;
     }
-    if (performance.now() >= deadline) {
-      throw new Error(`Waited ${timeoutMs} ms in vain for ${what}`, { cause });
-    }
-    await sleep(intervalMs);
+    return Boolean(found);
+  };
+  try {
+    await until(look, timeoutMs, intervalMs);
+  } catch {
+    throw new Error(`Waited ${timeoutMs} ms in vain for ${what}`, { cause });
   }
+  return found as Exclude<T, undefined | null | false | 0 | ''>;
 }

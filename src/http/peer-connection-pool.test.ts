@@ -2,7 +2,7 @@ import { afterEach, describe, expect, test } from 'bun:test';
 import { connectPeer } from './peer-connection.ts';
 import { MAX_IDLE_PER_PEER, createPeerConnectionPool } from './peer-connection-pool.ts';
 import { type ScriptedPeer, startScriptedPeer } from './testing/scripted-peer.ts';
-import { until } from './testing/until.ts';
+import { until } from '../runtime/conditions.fixture.ts';
 
 const peers: ScriptedPeer[] = [];
 const setUp = async (idleTimeoutMs?: number) => {
@@ -55,10 +55,10 @@ describe('createPeerConnectionPool()', () => {
   ])('drops an idle connection when $what', async ({ idleTimeoutMs, act }) => {
     const { peer, connect, pool } = await setUp(idleTimeoutMs);
     const connection = await connect();
-    await until('the peer has it', () => peer.connections.length === 1);
+    await until(() => peer.connections.length === 1);
     pool.put('x', connection);
     act(peer);
-    await until('it is closed', () => connection.closed);
+    await until(() => connection.closed);
     expect(pool.take('x')).toBeUndefined();
   });
 

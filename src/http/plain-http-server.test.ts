@@ -6,7 +6,7 @@ import { MAX_HEADER_COUNT, MAX_HEAD_BYTES } from './limits.ts';
 import { createHttpServer, type PlainHttpServerLimits } from './plain-http-server.ts';
 import { connectRaw, getRequest, type RawClient } from './testing/raw-client.ts';
 import { rejectionOf } from './testing/rejection-of.ts';
-import { until } from './testing/until.ts';
+import { until } from '../runtime/conditions.fixture.ts';
 
 const servers: HttpServer[] = [];
 const errors: unknown[] = [];
@@ -29,7 +29,7 @@ const hello: RequestHandler = () => new Response('hello', { headers: { 'X-A': '1
 const exchange = async (server: HttpServer, text: string) => {
   using client = await connectRaw(server.port);
   client.send(text);
-  await until('the server closes', () => client.end !== 'open');
+  await until(() => client.end !== 'open');
   return { text: client.received.toString('latin1'), end: client.end };
 };
 /** Of all answers so far, in order. */
@@ -120,7 +120,7 @@ describe('createHttpServer()', () => {
       // Each comes by itself: the server, which is in this process, has read the part before.
       await Bun.sleep(5);
     }
-    await until('the server closes', () => client.end !== 'open');
+    await until(() => client.end !== 'open');
     expect(statuses(client)).toEqual(['200', '200', '200']);
   });
 
@@ -132,10 +132,10 @@ describe('createHttpServer()', () => {
     });
     using client = await connectRaw(server.port);
     client.send(getRequest());
-    await until('the answer', () => client.received.includes('hello'));
+    await until(() => client.received.includes('hello'));
     expect(() => clients[0]?.begin({ status: 200, headers: {}, contentLength: 0 })).toThrow('has returned');
     client.send(getRequest('/', CLOSE));
-    await until('the server closes', () => client.end !== 'open');
+    await until(() => client.end !== 'open');
     expect(statuses(client)).toEqual(['200', '200']);
   });
 
@@ -250,7 +250,7 @@ describe('createHttpServer()', () => {
     using client = await connectRaw(server.port);
     client.send(getRequest().repeat(2000));
     // The server, which is in this process, reads all of it at once.
-    await until('the end', () => client.end !== 'open');
+    await until(() => client.end !== 'open');
     expect(handled).toBe(1);
   });
 
@@ -265,14 +265,14 @@ describe('createHttpServer()', () => {
     client.socket.pause();
     client.send(getRequest().repeat(requests));
     let seen = -1;
-    await until('no further request is answered', () => {
+    await until(() => {
       const isStill = seen === handled && handled > 0;
       seen = handled;
       return isStill;
     });
     expect(handled).toBeLessThan(requests / 2);
     client.socket.resume();
-    await until('all is answered', () => handled === requests);
+    await until(() => handled === requests);
     expect(client.end).toBe('open');
   });
 
@@ -302,7 +302,7 @@ describe('createHttpServer()', () => {
     using client = await connectRaw(server.port);
     client.send(first);
     const drip = setInterval(() => client.send(more), 5);
-    await until('the server closes', () => client.end !== 'open').finally(() => clearInterval(drip));
+    await until(() => client.end !== 'open').finally(() => clearInterval(drip));
     expect(client.received.length).toBe(0);
   });
 
@@ -317,7 +317,7 @@ describe('createHttpServer()', () => {
       async (request, client) => {
         if (request.url.endsWith('/free')) return new Response();
         running += 1;
-        await until('the client is gone', () => client.gone.aborted);
+        await until(() => client.gone.aborted);
         return new Response();
       },
       { maxConnections: 2 },
@@ -326,14 +326,14 @@ describe('createHttpServer()', () => {
     first.send(getRequest());
     using second = await connectRaw(server.port);
     second.send(getRequest());
-    await until('both are being answered', () => running === 2);
+    await until(() => running === 2);
     using third = await connectRaw(server.port);
-    await until('the third is refused', () => third.end !== 'open');
+    await until(() => third.end !== 'open');
     first[Symbol.dispose]();
     const tryAgain = async () => {
       using fourth = await connectRaw(server.port);
       fourth.send(getRequest('/free'));
-      await until('an answer or the end', () => fourth.received.length > 0 || fourth.end !== 'open');
+      await until(() => fourth.received.length > 0 || fourth.end !== 'open');
       return fourth.received.length > 0;
     };
     // When the server learns that the first is gone is not ours to say.
@@ -352,7 +352,7 @@ describe('createHttpServer()', () => {
       client.send(getRequest());
       await client.head();
     }
-    await until('the oldest two are closed', () => clients.slice(0, 2).every(({ end }) => end !== 'open'));
+    await until(() => clients.slice(0, 2).every(({ end }) => end !== 'open'));
     expect(clients.slice(2).map(({ end }) => end)).toEqual(['open', 'open']);
     for (const client of clients) client[Symbol.dispose]();
   });
@@ -371,7 +371,7 @@ describe('createHttpServer()', () => {
     using client = await connectRaw(server.port);
     client.socket.pause();
     client.send(getRequest());
-    await until('the client is given up', () => gone);
+    await until(() => gone);
   });
 
   test.each([
@@ -388,7 +388,7 @@ describe('createHttpServer()', () => {
     });
     using client = await connectRaw(server.port);
     client.socket.end(getRequest('/1') + getRequest('/2'));
-    await until('the end', () => client.end !== 'open');
+    await until(() => client.end !== 'open');
     expect(client.end).toBe('fin');
     expect(client.received.toString('latin1').match(/HTTP\/1.1 200 /g)?.length).toBe(2);
     expect(client.received.length).toBeGreaterThan(2 * sizeBytes);
@@ -398,14 +398,14 @@ describe('createHttpServer()', () => {
   test('a client that leaves while it waits for its answer is gone', async () => {
     let gone = false;
     const server = await start(async (_request, client) => {
-      await until('the client is gone', () => client.gone.aborted);
+      await until(() => client.gone.aborted);
       gone = true;
       return new Response();
     });
     const client = await connectRaw(server.port);
     client.send(getRequest());
     client.socket.end();
-    await until('it is gone', () => gone);
+    await until(() => gone);
   });
 
   test('closes an idle connection when the client half-closes', async () => {
@@ -414,7 +414,7 @@ describe('createHttpServer()', () => {
     client.send(getRequest());
     await client.head();
     client.socket.end();
-    await until('the end', () => client.end !== 'open');
+    await until(() => client.end !== 'open');
     expect(client.end).toBe('fin');
   });
 
@@ -455,13 +455,13 @@ describe('HttpServer.close()', () => {
     await idle.head();
     using busy = await connectRaw(server.port);
     busy.send(getRequest('/slow'));
-    await until('the handler runs', () => running);
+    await until(() => running);
     const closed = server.close(5000);
-    await until('the idle connection is closed', () => idle.end !== 'open');
+    await until(() => idle.end !== 'open');
     expect(await rejectionOf(connectRaw(server.port))).toMatchObject({ code: 'ECONNREFUSED' });
     release.resolve();
     await closed;
-    await until('the busy connection is closed', () => busy.end !== 'open');
+    await until(() => busy.end !== 'open');
     expect(busy.received.toString()).toEndWith('hello');
   });
 
@@ -476,7 +476,7 @@ describe('HttpServer.close()', () => {
     client.socket.pause();
     client.send(getRequest().repeat(600));
     let seen = -1;
-    await until('no further request is answered', () => {
+    await until(() => {
       const isStill = seen === handled && handled > 0;
       seen = handled;
       return isStill;
@@ -484,7 +484,7 @@ describe('HttpServer.close()', () => {
     const closed = server.close(5000);
     client.socket.resume();
     await closed;
-    await until('the end', () => client.end !== 'open');
+    await until(() => client.end !== 'open');
     const lastHead = client.received.lastIndexOf('HTTP/1.1 200 ');
     const bodyStart = client.received.indexOf('\r\n\r\n', lastHead) + 4;
     expect(client.received.length - bodyStart).toBe(body.length);
@@ -501,9 +501,9 @@ describe('HttpServer.close()', () => {
     });
     using client = await connectRaw(server.port);
     client.send(getRequest());
-    await until('the handler runs', () => running);
+    await until(() => running);
     await server.close(10);
-    await until('the end', () => client.end !== 'open');
+    await until(() => client.end !== 'open');
     expect(client.end).toBe('fin');
     await server.close(10);
   });

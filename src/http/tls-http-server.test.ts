@@ -6,7 +6,7 @@ import { MAX_HEAD_BYTES } from './limits.ts';
 import { createHttpServer, type PlainHttpServerLimits } from './plain-http-server.ts';
 import { connectRaw } from './testing/raw-client.ts';
 import { rejectionOf } from './testing/rejection-of.ts';
-import { until } from './testing/until.ts';
+import { until } from '../runtime/conditions.fixture.ts';
 
 /** Signs itself, so it is its own authority. */
 const { certificate: cert, privateKey: key } = createSelfSignedCertificate('localhost');
@@ -80,7 +80,7 @@ describe('createHttpServer() with certificates', () => {
     const server = await start({ headReceiveTimeoutMs: 50, connectionsCheckIntervalMs: 10 });
     using client = await connectRaw(server.port);
     client.send(text);
-    await until('the server closes', () => client.end !== 'open');
+    await until(() => client.end !== 'open');
     expect((await ask(server, tls)).status).toBe(200);
   });
 
@@ -98,7 +98,7 @@ describe('createHttpServer() with certificates', () => {
     using _first = await connectRaw(server.port);
     using second = await connectRaw(server.port);
     using third = await connectRaw(server.port);
-    await until('the server closes', () => third.end !== 'open');
+    await until(() => third.end !== 'open');
     second.socket.destroy();
     // The server hears of it a moment later.
     const isServed = async () =>
@@ -114,7 +114,7 @@ describe('createHttpServer() with certificates', () => {
     const server = await start();
     using client = await connectRaw(server.port);
     await server.close(0);
-    await until('the server closes', () => client.end !== 'open');
+    await until(() => client.end !== 'open');
   });
 
   test('takes other certificates while it runs', async () => {

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 
+import { until } from '../runtime/conditions.fixture.ts';
 import type { Peer, Router } from './router.ts';
 
 /** Nodes of one network under test. */
@@ -32,7 +33,7 @@ export function describeRouter(name: string, createCluster: () => Promise<Router
     });
 
     test('ready() is true when peers are known', async () => {
-      await until(() => cluster.routers.every((router) => router.ready()));
+      await until(() => cluster.routers.every((router) => router.ready()), FINDABLE_MS);
     });
 
     test('lookup() finds what another node advertises', async () => {
@@ -102,7 +103,7 @@ export function describeRouter(name: string, createCluster: () => Promise<Router
     test('a node that joins later finds what was advertised before, and is found', async () => {
       await second.advertise(['sha256:before']);
       const late = await cluster.join();
-      await until(() => late.ready());
+      await until(() => late.ready(), FINDABLE_MS);
       const [found] = await untilFound(late, 'sha256:before', 1);
       expect(found?.id).toBe(second.self().id);
       await late.advertise(['sha256:late']);
@@ -116,7 +117,7 @@ export function describeRouter(name: string, createCluster: () => Promise<Router
         const states = await first.peers();
         const known = new Set(states.filter(({ connected }) => connected).map(({ id }) => id));
         return [...ids].every((id) => known.has(id)) && !known.has(first.self().id);
-      });
+      }, FINDABLE_MS);
     });
   });
 }
@@ -130,14 +131,6 @@ async function untilFound(router: Router, key: string, count: number): Promise<P
   await until(async () => {
     found = await lookup(router, key, 20);
     return found.length >= count;
-  });
+  }, FINDABLE_MS);
   return found;
-}
-
-async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  const endMs = performance.now() + FINDABLE_MS;
-  while (!(await condition())) {
-    if (performance.now() > endMs) throw new Error(`Not within ${FINDABLE_MS} ms: ${condition.toString()}`);
-    await Bun.sleep(5);
-  }
 }

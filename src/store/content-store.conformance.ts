@@ -2,7 +2,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { readFile } from 'node:fs/promises';
 import { type Digest, digestOf, parseDigest } from '../oci/digest.ts';
 import { MEDIA_TYPE } from '../oci/media-type.ts';
+import { until } from '../runtime/conditions.fixture.ts';
 import type { ContentStore, StoreEvent } from './content-store.ts';
+
+export { until };
 
 /** An image for tests: a manifest, and the config and layers that it names. */
 export interface TestImage {
@@ -74,7 +77,7 @@ export function testContentStore(name: string, create: () => Promise<StoreUnderT
       await subject.putBlob(bytes);
       expect(await subject.store.stat(digestOf(bytes))).toBeDefined();
       await subject.removeBlob(digestOf(bytes));
-      await until(async () => (await subject.store.stat(digestOf(bytes))) === undefined);
+      await until(async () => (await subject.store.stat(digestOf(bytes))) === undefined, EVENT_DEADLINE_MS);
     });
 
     test('read() gives the bytes up to the limit, RangeError above it, undefined for what is not there', async () => {
@@ -181,18 +184,6 @@ export function testContentStore(name: string, create: () => Promise<StoreUnderT
       await watch.next((event) => event.kind === 'tag-removed' && event.tag.repository === 'watched');
     });
   });
-}
-
-/** Waits until the condition holds; rejects when the time is over. */
-export async function until(
-  condition: () => boolean | Promise<boolean>,
-  deadlineMs = EVENT_DEADLINE_MS,
-): Promise<void> {
-  const endMs = performance.now() + deadlineMs;
-  while (!(await condition())) {
-    if (performance.now() > endMs) throw new Error(`Not so within ${deadlineMs} ms`);
-    await Bun.sleep(5);
-  }
 }
 
 /** What the work rejected with, undefined if it did not. */

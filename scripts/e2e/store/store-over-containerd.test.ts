@@ -7,12 +7,12 @@ import { createLogger } from '../../../src/observe/log.ts';
 import { type Digest, digestOf, parseDigest, splitDigest } from '../../../src/oci/digest.ts';
 import { MEDIA_TYPE } from '../../../src/oci/media-type.ts';
 import { systemClock } from '../../../src/runtime/clock.ts';
+import { until } from '../../../src/runtime/conditions.fixture.ts';
 import {
   createTestImage,
   rejection,
   startWatch,
   type TestImage,
-  until,
 } from '../../../src/store/content-store.conformance.ts';
 import { StoreUnavailableError } from '../../../src/store/content-store.ts';
 import { createPlainContainerd, type PlainContainerd } from './plain-containerd.ts';

@@ -4,7 +4,7 @@ import type { MoveEnd } from '../body-mover.ts';
 import { pattern } from '../testing/pattern.ts';
 import { okHead } from '../testing/scripted-peer.ts';
 import { getRequest } from '../testing/raw-client.ts';
-import { until } from '../testing/until.ts';
+import { until } from '../../runtime/conditions.fixture.ts';
 import { PATIENT, TOO_MUCH, MIB, type Rig } from './rig.ts';
 
 /** How a short response ends, as a raw socket sees it. */
@@ -27,13 +27,13 @@ export function testBreakOff({ peer, askBody, serve, raw, openAll, bodyOf }: Rig
       client.socket.pause();
       client.send(getRequest());
       client.send(sendMore);
-      await until('the request', () => handled === 1);
+      await until(() => handled === 1);
       client.socket.resume();
       expect((await bodyOf(client, TOO_MUCH)).equals(bytes)).toBe(true);
-      await until('the end', () => client.end !== 'open');
+      await until(() => client.end !== 'open');
       client.send('more that nobody reads');
       client.socket.end();
-      await until('the connection is gone', () => client.socket.destroyed);
+      await until(() => client.socket.destroyed);
       expect(client.end).toBe('fin');
       expect(handled).toBe(1);
     });
@@ -55,9 +55,9 @@ export function testBreakOff({ peer, askBody, serve, raw, openAll, bodyOf }: Rig
       const client = await raw(server);
       client.socket.pause();
       client.send(getRequest());
-      await until('the client takes no more', () => performance.now() - lastMs > 50);
+      await until(() => performance.now() - lastMs > 50);
       cancel.abort();
-      await until('the break-off', () => movedBytes > 0);
+      await until(() => movedBytes > 0);
       client.socket.resume();
       const resumedMs = performance.now();
       const body = await bodyOf(client, TOO_MUCH);
@@ -100,7 +100,7 @@ export function testBreakOff({ peer, askBody, serve, raw, openAll, bodyOf }: Rig
       client.send(getRequest());
       expect((await bodyOf(client, 1000)).equals(bytes)).toBe(true);
       expect(client.end).toBe('fin');
-      await until('the second move has ended', () => ends.length === 2);
+      await until(() => ends.length === 2);
       expect(isGone).toBe(true);
       expect(ends).toEqual([
         { how: 'complete', movedBytes: 400 },
@@ -116,7 +116,7 @@ export function testBreakOff({ peer, askBody, serve, raw, openAll, bodyOf }: Rig
       const client = await raw(server);
       client.send(getRequest());
       expect((await client.head()).text).toStartWith('HTTP/1.1 206');
-      await until('the end', () => client.end !== 'open');
+      await until(() => client.end !== 'open');
       expect(client.end).toBe('fin');
     });
 

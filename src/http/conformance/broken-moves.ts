@@ -4,7 +4,7 @@ import type { MoveEnd, MoveProgress } from '../body-mover.ts';
 import { pattern } from '../testing/pattern.ts';
 import { getRequest } from '../testing/raw-client.ts';
 import { okHead } from '../testing/scripted-peer.ts';
-import { until } from '../testing/until.ts';
+import { until } from '../../runtime/conditions.fixture.ts';
 import { NEVER, PATIENT, TOO_MUCH, MIB, type Rig } from './rig.ts';
 
 /** A condition that holds after some ms. */
@@ -41,7 +41,7 @@ export function testBrokenMoves({
         const client = await raw(server);
         client.send(getRequest());
         expect((await bodyOf(client, bytes.length)).equals(bytes)).toBe(true);
-        await until('both ends', () => ends.length === 2);
+        await until(() => ends.length === 2);
         expect(ends[0]).toMatchObject({ how: 'source-broken', movedBytes: at, reason: 'ended-early' });
         expect(ends[1]).toEqual({ how: 'complete', movedBytes: bytes.length - at });
       },
@@ -64,7 +64,7 @@ export function testBrokenMoves({
       const client = await raw(server);
       client.send(getRequest());
       expect((await bodyOf(client, bytes.length)).equals(bytes)).toBe(true);
-      await until('both ends', () => ends.length === 2);
+      await until(() => ends.length === 2);
       expect(ends[0]).toMatchObject({ how: 'source-broken', movedBytes: 1000, reason: 'connection-lost' });
     });
 
@@ -97,7 +97,7 @@ export function testBrokenMoves({
       client.send(getRequest());
       client.send(getRequest());
       await client.head(2);
-      await until('both moves', () => ends.length === 2);
+      await until(() => ends.length === 2);
       const { bodyStart } = await client.head();
       expect(client.received.subarray(bodyStart, bodyStart + 100).equals(bytes.subarray(0, 100))).toBe(true);
       expect(client.received.toString('latin1', bodyStart + 100)).toStartWith('HTTP/1.1 200');
@@ -155,14 +155,14 @@ export function testBrokenMoves({
       const client = await raw(server);
       client.send(getRequest());
       expect((await bodyOf(client, bytes.length)).equals(bytes)).toBe(true);
-      await until('both ends', () => ends.length === 2);
+      await until(() => ends.length === 2);
       expect(ends[0]).toEqual({ how: 'source-broken', movedBytes: 400, reason: 'slow' });
       expect(asked.map(({ waitedMs }) => waitedMs)).toEqual(
         asked.map(({ waitedMs }) => waitedMs).toSorted((a, b) => a - b),
       );
       // Nobody asks about a move that has ended.
       const { length } = asked;
-      await until('what comes later has run', later(20));
+      await until(later(20));
       expect(asked).toHaveLength(length);
     });
 
@@ -189,7 +189,6 @@ export function testBrokenMoves({
       client.socket.pause();
       client.send(getRequest());
       await until(
-        'the move waits for the client for long',
         () => held !== undefined && held.first.movedBytes > 0 && performance.now() - held.sinceMs > 200,
       );
       expect(last).toEqual(held?.first);
@@ -221,15 +220,12 @@ export function testBrokenMoves({
       const client = await raw(server);
       client.socket.pause();
       client.send(getRequest());
-      await until(
-        'the move waits for the client',
-        () => performance.now() - lastProgressMs > 3 * stallTimeoutMs,
-      );
+      await until(() => performance.now() - lastProgressMs > 3 * stallTimeoutMs);
       expect(ends).toEqual([]);
       expect(moved).toBeLessThan(bytes.length);
       client.socket.resume();
       expect((await bodyOf(client, bytes.length)).equals(bytes)).toBe(true);
-      await until('the end', () => ends.length === 1);
+      await until(() => ends.length === 1);
       expect(ends).toEqual([{ how: 'complete', movedBytes: bytes.length }]);
     });
   });

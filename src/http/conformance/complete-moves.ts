@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test';
 import { pattern } from '../testing/pattern.ts';
 import { getRequest } from '../testing/raw-client.ts';
 import { okHead } from '../testing/scripted-peer.ts';
-import { until } from '../testing/until.ts';
+import { until } from '../../runtime/conditions.fixture.ts';
 import { PATIENT, MIB, type Rig } from './rig.ts';
 
 /** Bodies that arrive as a whole. */
@@ -27,7 +27,7 @@ export function testCompleteMoves({
       const client = await raw(server);
       client.send(getRequest());
       expect((await bodyOf(client, bytes.length - 5)).equals(bytes.subarray(5))).toBe(true);
-      await until('the end', () => ends.length === 1);
+      await until(() => ends.length === 1);
       expect(ends).toEqual([{ how: 'complete', movedBytes: bytes.length - 5 }]);
       expect(progress.at(-1)).toBe(bytes.length - 5);
       expect(progress.toSorted((a, b) => a - b)).toEqual(progress);
@@ -40,7 +40,7 @@ export function testCompleteMoves({
       const client = await raw(server);
       client.send(getRequest());
       expect((await bodyOf(client, length)).equals(bytes)).toBe(true);
-      await until('the end', () => ends.length === 1);
+      await until(() => ends.length === 1);
       expect(ends).toEqual([{ how: 'complete', movedBytes: length }]);
     });
 
@@ -57,7 +57,7 @@ export function testCompleteMoves({
       const { text } = await client.head();
       expect(text.toLowerCase()).toContain(`content-length: ${bytes.length}`);
       expect(text.toLowerCase()).not.toContain('transfer-encoding');
-      await until('the end', () => ends.length === 1);
+      await until(() => ends.length === 1);
       expect(ends).toEqual([{ how: 'complete', movedBytes: bytes.length }]);
     });
 
@@ -71,7 +71,7 @@ export function testCompleteMoves({
       const client = await raw(server);
       client.send(getRequest());
       expect((await client.head()).text.toLowerCase()).toContain('content-length: 0');
-      await until('the end', () => ends.length === 1);
+      await until(() => ends.length === 1);
       expect(ends).toEqual([{ how: 'complete', movedBytes: 0 }]);
     });
 
@@ -112,7 +112,7 @@ export function testCompleteMoves({
         }),
       );
       expect(bodies).toEqual(starts.map(() => true));
-      await until('all moves', () => ends === starts.length);
+      await until(() => ends === starts.length);
     });
   });
   describe('begin()', () => {
@@ -152,10 +152,10 @@ export function testCompleteMoves({
       for (const start of [0, 7, 50_000]) {
         const size = bytes.length - start;
         const headEnd = () => client.received.indexOf('\r\n\r\n', at);
-        await until('a head', () => headEnd() !== -1);
+        await until(() => headEnd() !== -1);
         const bodyStart = headEnd() + 4;
         expect(client.received.toString('latin1', at, bodyStart)).toContain(`x-start: ${start}\r\n`);
-        await until('a body', () => client.received.length >= bodyStart + size);
+        await until(() => client.received.length >= bodyStart + size);
         expect(client.received.subarray(bodyStart, bodyStart + size).equals(bytes.subarray(start))).toBe(
           true,
         );

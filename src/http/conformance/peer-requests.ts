@@ -3,7 +3,7 @@ import { pattern } from '../testing/pattern.ts';
 import { rejectionOf } from '../testing/rejection-of.ts';
 import { getRequest } from '../testing/raw-client.ts';
 import { okHead, startScriptedPeer } from '../testing/scripted-peer.ts';
-import { until } from '../testing/until.ts';
+import { until } from '../../runtime/conditions.fixture.ts';
 import { ASK, MIB, type Rig } from './rig.ts';
 
 /** Requests to peers that answer, lie, or do not. */
@@ -128,7 +128,7 @@ export function testPeerRequests({ raw, peer, ask, askBody, serveSources, bodyOf
         { ...ASK, headTimeoutMs: 50 },
       );
       expect(await rejectionOf(asked)).toMatchObject({ code: 'HEAD_TIMEOUT' });
-      await until('the connection is closed', () => connections[0]?.destroyed === true);
+      await until(() => connections[0]?.destroyed === true);
     });
 
     test('rejects with CONNECTION_LOST when the peer closes without an answer', async () => {
@@ -145,7 +145,7 @@ export function testPeerRequests({ raw, peer, ask, askBody, serveSources, bodyOf
         { ...ASK, signal: cancel.signal },
       );
       expect(await rejectionOf(asked)).toMatchObject({ code: 'CANCELLED' });
-      await until('the connection is closed', () => connections[0]?.destroyed === true);
+      await until(() => connections[0]?.destroyed === true);
     });
 
     test('is refused after close()', async () => {

@@ -6,7 +6,7 @@ import type { BodyMover, BodySource, ClientResponse, MoveEnd, MoveOptions } from
 import type { HttpServer, RequestHandler } from '../http-server.ts';
 import { connectRaw, type RawClient } from '../testing/raw-client.ts';
 import { type ScriptedPeer, startScriptedPeer } from '../testing/scripted-peer.ts';
-import { until } from '../testing/until.ts';
+import { until } from '../../runtime/conditions.fixture.ts';
 
 /** A mover with the server whose responses it can fill. */
 export interface BodyMoverUnderTest {
@@ -96,7 +96,7 @@ export function createRig(create: () => BodyMoverUnderTest) {
   };
   const bodyOf = async (client: RawClient, sizeBytes: number): Promise<Buffer> => {
     const { bodyStart } = await client.head();
-    await until('the body', () => client.received.length >= bodyStart + sizeBytes || client.end !== 'open');
+    await until(() => client.received.length >= bodyStart + sizeBytes || client.end !== 'open');
     return client.received.subarray(bodyStart);
   };
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test';
 import { pattern } from '../testing/pattern.ts';
 import { rejectionOf } from '../testing/rejection-of.ts';
 import { okHead } from '../testing/scripted-peer.ts';
-import { until } from '../testing/until.ts';
+import { until } from '../../runtime/conditions.fixture.ts';
 import { ASK, NEVER, type Rig } from './rig.ts';
 
 /** Bodies that are read into memory. */
@@ -33,7 +33,7 @@ export function testSmallPeerRequests({ peer, mover, askBody }: Rig): void {
       expect(await rejectionOf(mover().readBody(await askBody(port), small))).toMatchObject({
         code: 'TOO_LARGE',
       });
-      await until('both connections are closed', () => connections.every(({ destroyed }) => destroyed));
+      await until(() => connections.every(({ destroyed }) => destroyed));
       expect(connections).toHaveLength(2);
     });
   });

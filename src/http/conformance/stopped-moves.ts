@@ -3,7 +3,7 @@ import type { MoveEnd } from '../body-mover.ts';
 import { pattern } from '../testing/pattern.ts';
 import { getRequest } from '../testing/raw-client.ts';
 import { okHead } from '../testing/scripted-peer.ts';
-import { until } from '../testing/until.ts';
+import { until } from '../../runtime/conditions.fixture.ts';
 import { PATIENT, TOO_MUCH, MIB, type Rig } from './rig.ts';
 
 /** Moves that the caller or the client ends. */
@@ -25,7 +25,7 @@ export function testStoppedMoves({ serve, raw, peer, openAll, askBody, serveSour
       const client = await raw(server);
       client.send(getRequest());
       expect((await bodyOf(client, bytes.length)).equals(bytes)).toBe(true);
-      await until('both ends', () => ends.length === 2);
+      await until(() => ends.length === 2);
       expect(ends[0]?.how).toBe('cancelled');
       expect(ends[0]?.movedBytes).toBeGreaterThan(MIB);
       expect(ends[1]).toEqual({ how: 'complete', movedBytes: bytes.length - (ends[0]?.movedBytes ?? 0) });
@@ -48,12 +48,12 @@ export function testStoppedMoves({ serve, raw, peer, openAll, askBody, serveSour
       const client = await raw(server);
       client.socket.pause();
       client.send(getRequest());
-      await until('the move waits', () => performance.now() - lastProgressMs > 50);
+      await until(() => performance.now() - lastProgressMs > 50);
       cancel.abort();
-      await until('the first end', () => ends.length === 1);
+      await until(() => ends.length === 1);
       client.socket.resume();
       expect((await bodyOf(client, bytes.length)).equals(bytes)).toBe(true);
-      await until('the second end', () => ends.length === 2);
+      await until(() => ends.length === 2);
       expect(ends.map(({ how }) => how)).toEqual(['cancelled', 'complete']);
     });
 
@@ -64,7 +64,7 @@ export function testStoppedMoves({ serve, raw, peer, openAll, askBody, serveSour
       });
       const client = await raw(server);
       client.send(getRequest());
-      await until('FIN', () => client.end !== 'open');
+      await until(() => client.end !== 'open');
       expect(ends).toEqual([{ how: 'cancelled', movedBytes: 0 }]);
     });
 
@@ -88,11 +88,11 @@ export function testStoppedMoves({ serve, raw, peer, openAll, askBody, serveSour
         client.send(getRequest());
         await client.head();
         client.socket.destroy();
-        await until('the end', () => ends.length === 1);
+        await until(() => ends.length === 1);
         expect(ends[0]?.how).toBe('client-gone');
         expect(gone?.aborted).toBe(true);
         const released = () => kind === 'file' || source.connections[0]?.destroyed === true;
-        await until('the peer is let go', released);
+        await until(released);
       },
     );
 
@@ -106,7 +106,7 @@ export function testStoppedMoves({ serve, raw, peer, openAll, askBody, serveSour
       client.send(getRequest());
       await client.head();
       client.socket.destroy();
-      await until('the end', () => ends.length === 1);
+      await until(() => ends.length === 1);
       expect(ends[0]?.how).toBe('client-gone');
     });
 
@@ -128,10 +128,10 @@ export function testStoppedMoves({ serve, raw, peer, openAll, askBody, serveSour
         client.socket.pause();
         client.send(getRequest(`/?size=${size}`));
         const before = moves.length;
-        await until('nothing moves', () => performance.now() - (moves[before]?.lastMs ?? Infinity) > 50);
+        await until(() => performance.now() - (moves[before]?.lastMs ?? Infinity) > 50);
         const wasComplete = moves[before]?.end !== undefined;
         client.socket.resetAndDestroy();
-        await until('the end', () => moves[before]?.end !== undefined);
+        await until(() => moves[before]?.end !== undefined);
         return wasComplete;
       };
       await askAndLeave(bytes.length);
@@ -145,16 +145,16 @@ export function testStoppedMoves({ serve, raw, peer, openAll, askBody, serveSour
       const ends: MoveEnd[] = [];
       const server = await serve(async (client) => {
         started = true;
-        await until('the client is gone', () => client.gone.aborted);
+        await until(() => client.gone.aborted);
         client.begin({ status: 200, headers: {}, contentLength: 10 });
         ends.push(await client.move(await openAll(pattern(10)), PATIENT));
         client.breakOff();
       });
       const client = await raw(server);
       client.send(getRequest());
-      await until('the handler runs', () => started);
+      await until(() => started);
       client.socket.destroy();
-      await until('the end', () => ends.length === 1);
+      await until(() => ends.length === 1);
       expect(ends).toEqual([{ how: 'client-gone', movedBytes: 0 }]);
     });
   });

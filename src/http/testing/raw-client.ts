@@ -1,5 +1,5 @@
 import { connect, type Socket } from 'node:net';
-import { until } from './until.ts';
+import { until } from '../../runtime/conditions.fixture.ts';
 
 /** A TCP client that shows what really arrives, and how the connection ends. */
 export interface RawClient extends Disposable {
@@ -51,7 +51,7 @@ export async function connectRaw(port: number, host = '127.0.0.1'): Promise<RawC
         }
         return at;
       };
-      await until(`head ${n} of a response`, () => find() !== -1 || end !== 'open');
+      await until(() => find() !== -1 || end !== 'open');
       const at = find();
       if (at === -1) throw new Error(`Connection ended (${end}) after ${client.received.length} bytes`);
       return { text: client.received.toString('latin1', 0, at), bodyStart: at + 4 };
