@@ -13,10 +13,10 @@ const SCRIPT = 'bench';
 const USAGE = `The DHT's own modules among simulated nodes: a virtual clock, a modelled network (latency, loss, machines and processes
 that go, partitions). The same figures for the same seed; times are the model's, not this machine's.
 
-  scripts/bench/run --scenario sim [--nodes 100] [--seed 1] [--story all] [--keys 5] [--lookups 500] [--minutes 5]
+  scripts/bench/run --scenario sim [--nodes 100] [--seed 1] [--only NAMES] [--keys 5] [--lookups 500] [--minutes 5]
                     [--churn-percent 1] [--max-connections 1000] [--json]
 
-  --story  a list with commas of:
+  --only   scenarios, a list with commas; all if it is left out:
 ${SCENARIOS.map(({ name, question }) => `    ${name.padEnd(11)} ${question}`).join('\n')}
   --keys   digests that each node has alone; as many more for each that five nodes have`;
 
@@ -25,7 +25,7 @@ const { values } = readScriptOptions({
   usage: USAGE,
   options: {
     scenario: { type: 'string' },
-    story: { type: 'string', default: 'all' },
+    only: { type: 'string' },
     nodes: { type: 'string', default: '100' },
     seed: { type: 'string', default: '1' },
     keys: { type: 'string', default: '5' },
@@ -37,8 +37,8 @@ const { values } = readScriptOptions({
   },
 });
 const names = SCENARIOS.map(({ name }) => name);
-const chosen = values.story === 'all' ? names : readChoices(SCRIPT, '--story', values.story, names);
-const stories = SCENARIOS.filter(({ name }) => chosen.includes(name));
+const chosen = values.only === undefined ? names : readChoices(SCRIPT, '--only', values.only, names);
+const scenarios = SCENARIOS.filter(({ name }) => chosen.includes(name));
 const options = {
   nodes: readWholeNumber(SCRIPT, '--nodes', values.nodes, 10),
   seed: readPositiveNumber(SCRIPT, '--seed', values.seed),
@@ -50,7 +50,7 @@ const options = {
 };
 
 const reports: SimReport[] = [];
-for (const { name, run } of stories) {
+for (const { name, run } of scenarios) {
   Bun.gc(true);
   const heapBefore = heapStats().heapSize;
   const cpuBefore = process.cpuUsage().user;
@@ -58,7 +58,7 @@ for (const { name, run } of stories) {
   const { goals, figures, cluster } = await run(options);
   Bun.gc(true);
   reports.push({
-    story: name,
+    scenario: name,
     goals,
     figures,
     virtualSeconds: cluster.time.nowMs() / 1000,

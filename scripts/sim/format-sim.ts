@@ -1,9 +1,9 @@
 import { formatTable } from '../../src/commands/format-table.ts';
 import type { Goal } from './scenario.ts';
 
-/** What one story gave. */
+/** What one scenario gave. */
 export interface SimReport {
-  readonly story: string;
+  readonly scenario: string;
   readonly goals: readonly Goal[];
   readonly figures: Readonly<Record<string, number>>;
   readonly virtualSeconds: number;
@@ -13,19 +13,19 @@ export interface SimReport {
   readonly cpuSeconds: number;
 }
 
-/** The goals of all stories, then the figures of each. */
+/** The goals of all scenarios, then the figures of each. */
 export function formatSim(reports: readonly SimReport[]): string {
-  const goals = reports.flatMap(({ story, goals }) =>
-    goals.map(({ name, isMet, seen }) => [story, isMet ? 'met' : 'MISSED', seen, name]),
+  const goals = reports.flatMap(({ scenario, goals }) =>
+    goals.map(({ name, isMet, seen }) => [scenario, isMet ? 'met' : 'MISSED', seen, name]),
   );
-  const figures = reports.flatMap(({ story, figures, heapBytesPerNode, virtualSeconds, cpuSeconds }) => [
-    ...Object.entries(figures).map(([name, value]) => [story, name, String(Number(value.toFixed(3)))]),
-    [story, 'heapKibPerNode', (heapBytesPerNode / 1024).toFixed(0)],
-    [story, 'virtualSeconds', virtualSeconds.toFixed(0)],
-    [story, 'cpuSeconds', cpuSeconds.toFixed(1)],
+  const figures = reports.flatMap(({ scenario, figures, heapBytesPerNode, virtualSeconds, cpuSeconds }) => [
+    ...Object.entries(figures).map(([name, value]) => [scenario, name, String(Number(value.toFixed(3)))]),
+    [scenario, 'heapKibPerNode', (heapBytesPerNode / 1024).toFixed(0)],
+    [scenario, 'virtualSeconds', virtualSeconds.toFixed(0)],
+    [scenario, 'cpuSeconds', cpuSeconds.toFixed(1)],
   ]);
   return [
-    formatTable([['STORY', 'GOAL', 'SEEN', 'WHAT'], ...goals]),
-    formatTable([['STORY', 'FIGURE', 'VALUE'], ...figures]),
+    formatTable([['SCENARIO', 'GOAL', 'SEEN', 'WHAT'], ...goals]),
+    formatTable([['SCENARIO', 'FIGURE', 'VALUE'], ...figures]),
   ].join('\n\n');
 }

@@ -5,14 +5,14 @@ import { join, resolve } from 'node:path';
 import { type Mutation, MUTATIONS } from './mutation-list.ts';
 import { readScriptOptions } from '../lab/script-options.ts';
 
-const USAGE = `Does the simulation find mistakes in src/dht? Makes them one by one in a copy, and demands that the story named turns red.
+const USAGE = `Does the simulation find mistakes in src/dht? Makes them one by one in a copy, and demands that the scenario named turns red.
 
   bun scripts/sim/mutations.ts [--only TEXT]`;
 
 const ROOT = resolve(import.meta.dir, '../..');
 /** What the short simulation needs of the tree. */
 const COPIED = ['src', 'scripts/sim', 'scripts/bench', 'package.json', 'bunfig.toml', 'tsconfig.json'];
-/** A mistake may make a story endless: that is found, too. */
+/** A mistake may make a scenario endless: that is found, too. */
 const TIMEOUT_MS = 120_000;
 
 const { values } = readScriptOptions({
@@ -26,10 +26,10 @@ try {
   for (const path of COPIED) await cp(join(ROOT, path), join(folder, path), { recursive: true });
   await symlink(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
   const chosen = MUTATIONS.filter(({ name }) => name.includes(values.only));
-  for (const story of new Set(chosen.map(({ story }) => story))) {
+  for (const scenario of new Set(chosen.map(({ scenario }) => scenario))) {
     report(
-      `unchanged, ${story}`,
-      (await play(story)) === 'green' ? undefined : 'it is red without any mistake',
+      `unchanged, ${scenario}`,
+      (await play(scenario)) === 'green' ? undefined : 'it is red without any mistake',
     );
   }
   for (const mutation of chosen) report(mutation.name, await tryOut(mutation));
@@ -45,7 +45,7 @@ function report(name: string, problem: string | undefined): void {
 }
 
 /** What is wrong; undefined if the mistake was found. */
-async function tryOut({ file, find, replace, story }: Mutation): Promise<string | undefined> {
+async function tryOut({ file, find, replace, scenario }: Mutation): Promise<string | undefined> {
   const path = join(folder, 'src/dht', file);
   const text = await readFile(path, 'utf8');
   const count = text.split(find).length - 1;
@@ -57,18 +57,18 @@ async function tryOut({ file, find, replace, story }: Mutation): Promise<string 
     text.replace(find, () => replace),
   );
   try {
-    const outcome = await play(story);
+    const outcome = await play(scenario);
     if (outcome === 'red') return undefined;
-    return outcome === 'green' ? `${story} stays green` : `${story} breaks:\n${outcome}`;
+    return outcome === 'green' ? `${scenario} stays green` : `${scenario} breaks:\n${outcome}`;
   } finally {
     await writeFile(path, text);
   }
 }
 
-/** Plays one story of the short simulation. */
-async function play(story: string): Promise<string> {
+/** Plays one scenario of the short simulation. */
+async function play(scenario: string): Promise<string> {
   const child = Bun.spawn(
-    ['bun', 'test', './scripts/sim/sim.test.ts', '-t', `a simulated cluster ${story}:`],
+    ['bun', 'test', './scripts/sim/sim.test.ts', '-t', `a simulated cluster ${scenario}:`],
     {
       cwd: folder,
       stdio: ['ignore', 'pipe', 'pipe'],

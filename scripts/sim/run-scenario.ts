@@ -11,7 +11,7 @@ import { quiet } from './scenarios/quiet.ts';
 import { withdrawing } from './scenarios/withdrawing.ts';
 import type { Scenario, ScenarioOptions } from './scenario.ts';
 
-/** All stories, in the order in which they are run. */
+/** All scenarios, in the order in which they are run. */
 export const SCENARIOS: readonly Scenario[] = [
   quiet,
   crowded,

@@ -36,7 +36,7 @@ export interface ScenarioResult {
   readonly cluster: SimCluster;
 }
 
-/** A story that a cluster goes through. */
+/** What a cluster goes through. */
 export interface Scenario {
   readonly name: string;
   /** What it finds out. */
