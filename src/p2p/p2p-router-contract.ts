@@ -66,6 +66,6 @@ export interface P2pRouter extends Router, AsyncDisposable {
   bootstrapState(): BootstrapState | undefined;
   /** This node is reached at these IPs from now on: at least one. See findAnnounceAddresses. */
   announce(addresses: readonly string[]): void;
-  /** The peers (this node among them) that this node's own records name as providers of the key. Asks nobody. */
+  /** The peers (this node among them) that this node's own records name as providers of the key. Asks no peer. */
   recorded(key: string): readonly string[];
 }

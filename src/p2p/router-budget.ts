@@ -17,14 +17,14 @@ const HANDSHAKE_BURST = 16;
 /** And per second in the long run: some 5 % of a core. */
 const HANDSHAKES_PER_SECOND = 2;
 /** Handshakes that are done at a time. Together they take a second of CPU. */
-const HANDSHAKE_PLACES = 32;
+const HANDSHAKE_SLOTS = 32;
 /** From this part of the connections on that a node has room for, handshakes begin at a pace. */
 const PACED_FROM = 0.75;
 /** The pace: some 20 % of a core. */
 const PACED_HANDSHAKES_PER_SECOND = 10;
-/** Handshakes that wait for a place: a whole cluster may start in the same second and dial its bootstrap peer. */
+/** Handshakes that wait for a slot: a whole cluster may start in the same second and dial its bootstrap peer. */
 const MAX_WAITING_HANDSHAKES = 256;
-/** A handshake that has its place and takes longer is a port scan or a broken peer. */
+/** A handshake that has its slot and takes longer is a port scan or a broken peer. */
 const HANDSHAKE_MS = 5 * SECOND_MS;
 
 /** The router's parts of a memory plan. */
@@ -87,7 +87,7 @@ export function doorOptions(maxConnections: number, address: AddressLimits): Doo
     address,
     connections: maxConnections + CONNECTIONS_ON_TOP,
     pendingConnections: Math.floor(maxConnections / PENDING_CONNECTION_SHARES),
-    places: HANDSHAKE_PLACES,
+    slots: HANDSHAKE_SLOTS,
     pacedFrom: Math.floor(PACED_FROM * maxConnections),
     pacePerSecond: PACED_HANDSHAKES_PER_SECOND,
     waiting: MAX_WAITING_HANDSHAKES,

@@ -26,7 +26,7 @@ export interface AdvertisedKeys {
   evaluate(key: string): void;
   /** True if the store has the key. */
   isKnown(key: string): boolean;
-  /** Up to `count` keys that are due, those that have been so for longest. They stay due until settle(). */
+  /** Up to `count` keys that are due, the longest due first. They stay due until settle(). */
   due(count: number): DueKeys;
   /** The router has withdrawn the keys. */
   withdrawn(keys: readonly string[]): void;

@@ -10,7 +10,7 @@ import type { ProvidersAnswer } from '../wire/get-providers-message.ts';
 
 /** How lookups reach other nodes. */
 export interface LookupNetwork {
-  /** Asks a peer who provides the content. Rejects when it does not answer. */
+  /** Asks a peer for the providers of the content. Rejects when it does not answer. */
   ask(peer: NamedPeer, multihash: Uint8Array): Promise<ProvidersAnswer>;
   /** True while it makes no sense to wait for the peer. */
   isSilent(peer: NamedPeer): boolean;
@@ -57,12 +57,12 @@ export interface LookupObserver {
 /** Where a lookup's first provider came from. */
 export type LookupOutcome = 'record' | 'kept' | 'network' | 'nobody';
 
-/** Looks up who provides what. */
+/** Looks up the providers of keys. */
 export interface ProviderLookups {
   /**
-   * Yields the peers that provide the key, one for each time that it is asked: those that this node keeps a record of,
-   * those that it found a moment ago, and only then the network's, as they are found. Peers that are dead are left
-   * out, those whose connection has just ended come last. Ends when the signal aborts, without throwing.
+   * Yields the peers that provide the key, one peer for each time that it is asked: first the providers that this node keeps
+   * a record of, then what it found a moment ago, and only then the network's, as they are found. Peers that are dead are
+   * left out, peers whose connection has just ended come last. Ends when the signal aborts, without throwing.
    */
   lookup(key: string, options: LookupOptions): AsyncGenerator<Peer, void, undefined>;
   /** Tells of a peer that has just been met: its records may still be on their way to it. */

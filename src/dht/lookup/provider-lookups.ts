@@ -76,7 +76,7 @@ export function createProviderLookups(deps: ProviderLookupsDeps): ProviderLookup
         if (isUnsure(provider)) unsure.push(provider);
         else if (isWanted(provider)) yield take(provider, 'kept');
       }
-      // That there was nobody a moment ago is an answer; that there was somebody may not be enough.
+      // That there was no provider a moment ago is an answer; that there were some may not be enough.
       const isAnswered = before?.length === 0 && unsure.length === 0;
       if (signal.aborted || left === 0) return;
       if (!isAnswered) {

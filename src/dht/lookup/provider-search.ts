@@ -30,7 +30,7 @@ export interface ProviderSearchDeps extends Pick<
 
 /**
  * Walks through the network, and at the same time asks the providers that are quiet whether they are there. Ends when the walk
- * and all those questions have ended.
+ * and all these questions have ended.
  */
 export function startProviderSearch(
   deps: ProviderSearchDeps,
@@ -76,7 +76,7 @@ export function startProviderSearch(
     {
       self: { id: deps.self, addresses: [] },
       closestPeers(position) {
-        // Each of the k holds the record: those that can be asked without a handshake first.
+        // Each of the k holds the record: peers that can be asked without a handshake first.
         const closest = peers.closest(position, REPLICATION, ({ name }) => isAwake(name));
         return [
           ...closest.filter(({ isConnected }) => isConnected),

@@ -12,8 +12,8 @@ const SECOND_MS = 1000;
 const FIND_NODE_TIMEOUT_MS = 3 * SECOND_MS;
 /**
  * Peers of those closest to itself that a node asks who else is there, where it is not connected to all. Two nodes may
- * each be the other's closest one: asking only each other they never learn of their neighbours, and nobody learns of
- * those from them.
+ * each be the other's closest peer: asking only each other they never learn of their neighbours, and no peer learns of
+ * these neighbours from them.
  */
 const OWN_REGION_ASKED = 3;
 

@@ -33,7 +33,7 @@ export interface Crawler {
   /** The cluster may be another one: all of it is asked for. */
   wake(): void;
   /**
-   * There is a new peer: the peers that it knows may be new, too. It is asked; all others are if it names a new one, or
+   * There is a new peer: the peers that it knows may be new, too. It is asked; all others are if it names a new peer, or
    * if many come at once: then two parts of the cluster have met.
    */
   met(name: string): void;

@@ -69,7 +69,7 @@ interface PeerProbe {
   heardMs: number;
   /** When the question was asked that is still open. */
   askedMs: number | undefined;
-  /** When the first one was asked that it has not answered. */
+  /** When the first question was asked that it has not answered. */
   openMs: number;
   /** Resolves to whether it was answered. */
   answer: Promise<boolean>;

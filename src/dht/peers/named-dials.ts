@@ -13,7 +13,7 @@ export interface NamedDials {
   named(name: string): void;
   /** Peers that it would connect to if it had no other connections. */
   readonly waitingCount: number;
-  /** Dials those peers, a few at a time, until there are connections enough; returns what it has begun with. */
+  /** Dials the named peers, a few at a time, until there are connections enough; returns what it has begun with. */
   start(signal: AbortSignal): readonly Promise<void>[];
 }
 

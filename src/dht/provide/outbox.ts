@@ -13,7 +13,7 @@ export interface Outbox {
   first(count: number): Batch;
   /** The peer has taken the batch. What was put meanwhile waits on. */
   taken(batch: Batch): void;
-  /** The peer has not taken the batch. Of its keys wait on those that are still provided, and those that were put meanwhile. */
+  /** The peer has not taken the batch. Its keys that are still provided, or were put meanwhile, wait on. */
   refused(batch: Batch, cause: unknown, isProvided: (key: string) => boolean): void;
   /** Nothing of what waits will be sent: tells its deliveries. */
   abandon(cause: unknown): void;

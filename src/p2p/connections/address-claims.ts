@@ -25,7 +25,7 @@ export interface AddressClaims {
   claimed(identified: Pick<IdentifyResult, 'connection' | 'listenAddrs'>): void;
   /** The connection has ended. */
   closed(connection: Connection): void;
-  /** Who is a member has changed: addresses that are a member's by now are dialled. */
+  /** The membership has changed: addresses that are a member's by now are dialled. */
   reconsider(): void;
 }
 

@@ -5,7 +5,7 @@ import type { DoorAddress } from './door-addresses.ts';
 export interface Visit {
   /** Resolves when the handshake may begin. The signal tells that it takes too long. */
   readonly turn: Promise<AbortSignal>;
-  /** Something has come on the connection. Before that it waits for no place: it needs no time of this node's. */
+  /** Something has come on the connection. Before that it waits for no slot: it needs no time of this node's. */
   heard(): void;
   /** The handshake is done. */
   opened(): void;
@@ -13,24 +13,24 @@ export interface Visit {
   ended(): void;
 }
 
-/** A handshake that goes on may have its place so many times longer than a handshake that is silent. */
+/** A handshake that goes on may have its slot so many times longer than a handshake that is silent. */
 const SLOW_HANDSHAKE = 3;
 
 /** What all connections together have at this moment. */
 export interface DoorTally {
   /** Connections whose handshake has not begun. */
   pending: number;
-  /** Handshakes that have a place. */
-  places: number;
+  /** Handshakes that have a slot. */
+  slots: number;
   /** Of these, handshakes with addresses that are not of members. */
-  pendingPlaces: number;
+  pendingSlots: number;
   /** Connections whose handshake has begun, or is done. */
   connections: number;
   /** Connections from addresses that are not of members. */
   pendingConnections: number;
 }
 
-/** Handshakes that wait for a place -> their addresses. Each is begun by calling it. */
+/** Handshakes that wait for a slot -> their addresses. Each is begun by calling it. */
 export type DoorQueue = Map<() => void, DoorAddress>;
 
 /** Settings of createVisit, see DoorOptions. */
@@ -47,14 +47,14 @@ export interface VisitDeps {
   /** Counts handshakes that took too long, or waited too long. */
   readonly refused: Record<'slow_handshake' | 'handshakes', number>;
   readonly queue: DoorQueue;
-  /** Begins handshakes for which there is a place now. */
+  /** Begins handshakes for which there is a slot now. */
   readonly next: () => void;
   readonly nowMs: () => number;
   readonly timers: Timers;
 }
 
 /**
- * Follows a connection that is let in: it is silent until something comes, waits for a place, shakes hands, is open, and ends;
+ * Follows a connection that is let in: it is silent until something comes, waits for a slot, shakes hands, is open, and ends;
  * it may end at any point. Counts it where it is.
  */
 export function createVisit(
@@ -86,23 +86,23 @@ export function createVisit(
   const begin = () => {
     state = 'shaking hands';
     tally.pending--;
-    tally.places++;
+    tally.slots++;
     tally.connections++;
-    if (!isMember) tally.pendingPlaces++;
+    if (!isMember) tally.pendingSlots++;
     beganMs = nowMs();
     watch();
     turn.resolve(late.signal);
   };
   /** The handshake is over, one way or the other. */
-  const leavePlace = () => {
+  const leaveSlot = () => {
     const before = state;
     cancel();
     queue.delete(begin);
     if (before === 'silent' || before === 'waiting') tally.pending--;
     if (before !== 'open' && before !== 'ended') address.handshakes--;
     if (before !== 'shaking hands') return;
-    tally.places--;
-    if (!isMember) tally.pendingPlaces--;
+    tally.slots--;
+    if (!isMember) tally.pendingSlots--;
   };
 
   return {
@@ -123,7 +123,7 @@ export function createVisit(
     },
     opened() {
       if (state === 'ended' || state === 'open') return;
-      leavePlace();
+      leaveSlot();
       state = 'open';
       next();
     },
@@ -131,7 +131,7 @@ export function createVisit(
       if (state === 'ended') return;
       turn.reject(new Error('The connection has ended'));
       if (state === 'shaking hands' || state === 'open') tally.connections--;
-      leavePlace();
+      leaveSlot();
       state = 'ended';
       address.connections--;
       if (!isMember) tally.pendingConnections--;

@@ -9,7 +9,7 @@ const OPTIONS: DoorOptions = {
   address: { connections: 4, pendingConnections: 2, handshakes: 3, burst: 6, perSecond: 2 },
   connections: 20,
   pendingConnections: 10,
-  places: 4,
+  slots: 4,
   pacedFrom: 1000,
   pacePerSecond: 10,
   waiting: 8,
@@ -203,7 +203,7 @@ describe('createDoor()', () => {
     expect(door.refused.slow_handshake).toBe(7 + 1);
   });
 
-  test('keeps half of the places for members, who come first', async () => {
+  test('keeps half of the slots for members, which come first', async () => {
     const { begun, knock } = setUp();
     const pending: (Visit | undefined)[] = [];
     for (let host = 0; host < 6; host++) pending.push(await knock(`10.1.0.${host}`, 'pending'));

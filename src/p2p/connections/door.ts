@@ -11,16 +11,16 @@ export interface DoorOptions {
   /** Of these, connections from addresses that are not of members. */
   readonly pendingConnections: number;
   /** Handshakes that are done at a time. Addresses that are not of members have half of them. */
-  readonly places: number;
+  readonly slots: number;
   /** From this number of connections on, handshakes begin at a pace. */
   readonly pacedFrom: number;
   /** The pace, in handshakes per second. */
   readonly pacePerSecond: number;
-  /** Connections that wait for a place, or have not said anything yet. */
+  /** Connections that wait for a slot, or have not said anything yet. */
   readonly waiting: number;
-  /** Longest time that a handshake waits for its place, in ms. */
+  /** Longest time that a handshake waits for its slot, in ms. */
   readonly waitMs: number;
-  /** Longest time that a handshake may have its place and say nothing, in ms; three times as long in all. */
+  /** Longest time that a handshake may have its slot and say nothing, in ms; three times as long in all. */
   readonly handshakeMs: number;
 }
 
@@ -49,15 +49,15 @@ export interface DoorDeps {
 
 /**
  * A handshake takes 20 to 40 ms of CPU, and a connection some 0.15 MiB. So an address has a rate, a number of connections,
- * and a number of handshakes; few handshakes are done at a time, so that each takes a moment only, and those of members come
- * before those of others. What is half open is ended soon.
+ * and a number of handshakes; few handshakes are done at a time, so that each takes a moment only, and handshakes of members
+ * come before all others. What is half open is ended soon.
  */
 export function createDoor({ nowMs, timers }: DoorDeps, options: DoorOptions): Door {
   const { address: limits } = options;
   const addressOf = createDoorAddresses(limits, nowMs);
   const members: DoorQueue = new Map();
   const others: DoorQueue = new Map();
-  const tally: DoorTally = { pending: 0, places: 0, pendingPlaces: 0, connections: 0, pendingConnections: 0 };
+  const tally: DoorTally = { pending: 0, slots: 0, pendingSlots: 0, connections: 0, pendingConnections: 0 };
   const refused: Record<DoorRefusal, number> = {
     rate: 0,
     address_handshakes: 0,
@@ -97,9 +97,9 @@ export function createDoor({ nowMs, timers }: DoorDeps, options: DoorOptions): D
     return true;
   };
   const next = () => {
-    while (tally.places < options.places && !isFull()) {
+    while (tally.slots < options.slots && !isFull()) {
       const first =
-        firstOf(members) ?? (tally.pendingPlaces < options.places / 2 ? firstOf(others) : undefined);
+        firstOf(members) ?? (tally.pendingSlots < options.slots / 2 ? firstOf(others) : undefined);
       if (first === undefined || isPaced()) return;
       members.delete(first.begin);
       others.delete(first.begin);

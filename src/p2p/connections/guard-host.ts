@@ -31,7 +31,7 @@ export interface GuardHostDeps {
   readonly noteMet: (peer: PeerId, ip: string | undefined) => void;
 }
 
-/** Judges each connection of the host when it opens, and each time that who is a member changes; call the result to end that. */
+/** Judges each connection of the host when it opens, and each time that the membership changes; call the result to end that. */
 export function guardHost(
   { host, membership, pending, isAdmitted, isMember, noteMet }: GuardHostDeps,
   listener: GateListener,

@@ -13,7 +13,7 @@ const OPTIONS: DoorOptions = {
   address: { connections: 40, pendingConnections: 40, handshakes: 40, burst: 100, perSecond: 100 },
   connections: 100,
   pendingConnections: 100,
-  places: 8,
+  slots: 8,
   pacedFrom: 1000,
   pacePerSecond: 10,
   waiting: 100,
@@ -139,14 +139,14 @@ describe('GuardedListener', () => {
     expect(door.refused.address_connections).toBe(1);
     expect(door.refused.slow_handshake).toBe(3);
     expect(count).toBe(0);
-    // All of their places are free again.
+    // All of their slots are free again.
     const next = await connect();
     next.socket.write('hello');
     await until(() => count === 1);
   });
 
   test('what a connection sends before its turn is bounded, and stays in the kernel', async () => {
-    const { connect } = await start(async (_, signal) => forever(signal), { places: 1 });
+    const { connect } = await start(async (_, signal) => forever(signal), { slots: 1 });
     const first = await connect();
     first.socket.write('hello');
     const [patient, greedy] = [await connect(), await connect()];

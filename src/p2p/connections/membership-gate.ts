@@ -7,15 +7,15 @@ import { ipOf } from '../addresses/peer-addresses.ts';
 import { type GateListener, type GuardedHost, guardHost } from './guard-host.ts';
 import { createPendingRecords } from './pending-records.ts';
 
-/** Applies a membership to a libp2p host: whom it connects to, whom it lets in, and who counts as a peer of the DHT. */
+/** Applies a membership to a libp2p host: which peers it connects to, which it lets in, and which count as peers of the DHT. */
 export interface MembershipGate {
   /** For createLibp2p. */
   readonly connectionGater: ConnectionGater;
-  /** Allows to dial a name, given as a multiaddr without a peer ID: what bootstrapping is told. What peers say never names one that is dialled. */
+  /** Allows to dial a name, given as a multiaddr without a peer ID: what bootstrapping is told. A name that a peer gives is never dialled. */
   trust(address: string): void;
   /** True if the peer has been met at an address that is a member's now: it may be handed out, and its records count. */
   isMember(peer: PeerId): boolean;
-  /** False for a peer that is connected as a pending peer. True for one that is not connected: dialling it shows what it is. */
+  /** False for a peer that is connected as a pending peer. True for a peer that is not connected: dialling it shows what it is. */
   mayAsk(peer: PeerId): boolean;
   /** True if a record of the peer may be kept: a member's always, a pending peer's while all pending peers have few of them. */
   mayRecord(peer: PeerId): boolean;
@@ -45,7 +45,7 @@ export function createMembershipGate(
   let connectionsOf: (peer: PeerId) => readonly Connection[] = () => [];
 
   const isTrusted = (address: Multiaddr) => trusted.has(address.decapsulateCode(CODE_P2P).toString());
-  /** Outbound connections have passed denyDialMultiaddr; but who is there may have stopped being a member since. */
+  /** Outbound connections have passed denyDialMultiaddr; but the peer that is there may have stopped being a member since. */
   const isAdmitted = ({ remoteAddr }: Connection) => {
     const ip = ipOf(remoteAddr);
     return ip === undefined ? isTrusted(remoteAddr) : membership.admits(ip);

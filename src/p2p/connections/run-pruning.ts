@@ -58,6 +58,6 @@ function pruneConnections({ libp2p }: PruningDeps): void {
     nowMs: Date.now(),
     youngMs: DIAL_TIMEOUT_MS,
   });
-  // What is asked on them just now is asked again on the one that is left.
+  // What is asked on them just now is asked again on the connection that is left.
   for (const connection of spare) connection.abort(new Error('There is another connection to the peer'));
 }

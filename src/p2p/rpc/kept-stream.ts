@@ -11,7 +11,7 @@ import { createRequestStream, type RequestStream, StreamLostError } from './requ
 const SECOND_MS = 1000;
 /** A stream to a peer is kept for this long after the last question. Go's DHT gives it up after a minute. */
 export const KEEP_STREAM_MS = 50 * SECOND_MS;
-/** Connections on which it is tried to open a stream, when the first is lost or a newer one comes meanwhile. */
+/** Connections on which it is tried to open a stream, when the first is lost or a newer connection comes meanwhile. */
 const MAX_STREAM_TRIES = 3;
 /** Questions on the way to one peer: as many as it answers within a second. */
 const MAX_WAITING_QUESTIONS = 1024;
@@ -46,8 +46,8 @@ export interface KeptStream {
   /** Asks when the stream is open, see RequestStream.ask. Rejects with why it cannot be opened. */
   ask(message: Uint8Array): Promise<Uint8Array>;
   /**
-   * There is one more connection to the peer. A stream that is not open yet is opened there; an open one on another connection
-   * is retired.
+   * The peer has a further connection. A stream that is not open yet is opened there; a stream that is open on another
+   * connection is retired.
    */
   moved(connection: Connection): void;
   /** Ends the stream if it is open; what is not answered by then rejects with the cause. */
@@ -103,7 +103,7 @@ export function createKeptStream(
     dialled.catch(() => {});
     return Promise.race([dialled, made.promise]);
   };
-  /** Opens a stream on the connection; on another one when that ends, or a newer one comes, meanwhile. */
+  /** Opens a stream on the connection; on another connection when that ends, or a newer connection comes, meanwhile. */
   const openOn = async (
     first: Connection,
     limit: AbortSignal,

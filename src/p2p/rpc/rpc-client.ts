@@ -52,8 +52,8 @@ export interface RpcClient extends Disposable {
   /** Forgets that the peer was silent: it has just been heard. */
   heard(peer: PeerId): void;
   /**
-   * There is one more connection to the peer: what is asked from now on goes there. What waits for an answer on an older
-   * one may still get it.
+   * The peer has a further connection: what is asked from now on goes there. What waits for an answer on an older
+   * connection may still get it.
    */
   moved(connection: Connection): void;
 }

@@ -10,7 +10,7 @@ export interface SendStall {
   begin(): void;
 }
 
-/** Starts without a stall; `onOver` is called each time that one is over. */
+/** Starts without a stall; `onOver` is called each time that a stall is over. */
 export function createSendStall(
   stream: Pick<Stream, 'writeBufferLength' | 'writableNeedsDrain' | 'addEventListener'>,
   clock: Pick<Clock, 'nowMs'>,
