@@ -22,7 +22,7 @@ export function checkFolderNames(folders: readonly HostsFolder[]): Finding[] {
     const why = unreadBecause(registry);
     const right = DOCKER_HUB.has(registry) ? 'docker.io' : DEFAULT_FOLDER;
     const [, host] = /^(.+):(?:443|80)$/.exec(registry) ?? [];
-    if (why === undefined && (host === undefined || names.has(host) || failsPulls)) return [];
+    if (failsPulls || (why === undefined && (host === undefined || names.has(host)))) return [];
     return [
       {
         id: 'hosts-folder-unread',

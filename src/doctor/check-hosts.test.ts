@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'bun:test';
 import { seal } from '../mirror-config/hosts-toml-seal.ts';
 import { readHostsFolders } from '../mirror-config/read-hosts-folders.ts';
+import type { HostRoot } from '../runtime/host-root.ts';
 import { createHostFolder } from '../runtime/testing/host-folder.ts';
 import { checkEarlierFolders, checkHosts } from './check-hosts.ts';
 import { type DistributionId, DISTRIBUTIONS } from './distribution.ts';
@@ -153,7 +154,15 @@ describe('checkHosts()', () => {
     ['a file in place of a folder', { 'docker.io': OURS }, ['hosts-unopenable']],
     ['a folder in place of a file', { 'docker.io/hosts.toml/x': '' }, ['hosts-unopenable']],
     ['files that lie beside the folders', { 'README.md': '', 'ca.crt': '', 'a.io.bak': '', '.keep': '' }, []],
+    ['a file with a name that no registry has', { README: '', Makefile: '' }, []],
     ['a link to nothing', { 'docker.io': '-> nowhere' }, []],
+    ['a link to itself', { 'docker.io': '-> docker.io' }, ['hosts-unopenable']],
+    ['a link to itself as the file', { 'a.io/hosts.toml': '-> hosts.toml' }, ['hosts-unopenable']],
+    [
+      'a link to itself that no registry has, beside a file that is no TOML',
+      { own: '-> own', 'a.io/hosts.toml': '[' },
+      ['hosts-invalid'],
+    ],
     ['the host of Docker Hub', { 'registry-1.docker.io/hosts.toml': THEIRS }, ['hosts-folder-unread']],
     ['the index of Docker Hub', { 'index.docker.io/hosts.toml': OURS }, ['hosts-folder-unread']],
     ['the default without its line', { 'default/hosts.toml': OURS }, ['hosts-folder-unread']],
@@ -272,6 +281,15 @@ describe('checkHosts()', () => {
       unknown: [`${CERTS}/b.io/hosts.toml was not looked at: this user may not read it; run as root`],
     });
     expect((await checkWithout('_default', 'b.io')).ids).toEqual([]);
+
+    const kind: HostRoot['kind'] = async (path) => {
+      if (path !== `${CERTS}/b.io`) return host.kind(path);
+      throw Object.assign(new Error('denied'), { code: 'EACCES' });
+    };
+    const folders = await readHostsFolders({ ...host, kind }, CERTS, { major: 2, minor: 3 });
+    const { findings, unknown } = checkHosts({ ...facts, folders });
+    expect(findings.map(({ id }) => id)).toEqual(['hosts-without-mirror']);
+    expect(unknown).toEqual([`${CERTS}/b.io was not looked at: this user may not read it; run as root`]);
   });
 
   test('finds files that were written for another target than the one that is given', async () => {

@@ -73,13 +73,16 @@ export async function readHostsFolders(
     const registry = name === DEFAULT_FOLDER ? name : registryOfFolder(name);
     if (name === BACKUP_FOLDER || isTemporaryName(name) || registry === undefined) continue;
     const entry = hostPath(configPath, name);
-    const kind = await host.kind(entry);
+    // A link in a circle, or one that leads to where this user may not look, must not hide the other entries.
+    const kind = await host.kind(entry).catch((error: unknown) => error);
     if (kind === 'absent') continue;
     if (kind !== 'folder') {
       // containerd takes no notice only of what is not there (HostDirFromRoot, loadHostDir).
       if (OTHER_FILE.test(name)) continue;
-      const problem = problemOf('fails-pulls', 'it is not a folder with a hosts.toml in it');
-      folders.push({ name, registry, path: entry, ...NO_FILE, problem });
+      const isForbidden = isPermissionError(kind);
+      const why = 'it is not a folder with a hosts.toml in it';
+      const problem = isForbidden ? undefined : problemOf('fails-pulls', why);
+      folders.push({ name, registry, path: entry, ...NO_FILE, problem, isForbidden });
       continue;
     }
     const path = hostPath(entry, 'hosts.toml');
@@ -112,8 +115,9 @@ async function readHostsFile(
   },
 ): Promise<HostsFile> {
   try {
-    const kind = await host.kind(path);
-    if (kind === 'folder' || kind === 'other') {
+    const kind = await host.kind(path).catch((error: unknown) => error);
+    if (isPermissionError(kind)) return { ...NO_FILE, isForbidden: true };
+    if (kind !== 'file' && kind !== 'absent') {
       return { ...NO_FILE, problem: problemOf('fails-pulls', 'it is not a regular file') };
     }
     const text = (await host.readText(path)) || undefined;
