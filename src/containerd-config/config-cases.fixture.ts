@@ -56,6 +56,22 @@ export const CONFIG_CASES: readonly ConfigCase[] = [
   },
   { what: 'mirrors as text', files: inOld('mirrors = "x"'), ...same('refused') },
   {
+    what: 'the endpoint of a mirror as text',
+    files: inOld(
+      'config_path = "/x"\n[plugins."io.containerd.grpc.v1.cri".registry.mirrors.a]\nendpoint = "b"',
+    ),
+    ...same('refused'),
+  },
+  { what: 'a header as text', files: inOld('headers = { a = "b" }'), ...same('refused') },
+  { what: 'a password as number', files: inOld('configs.a.auth.password = 1'), ...same('refused') },
+  { what: 'a password as number beside a host', files: inOld('auths.a.password = 1'), ...same('refused') },
+  {
+    what: 'a flag of TLS as text, of which 2.x knows nothing',
+    files: inOld('configs.a.tls.insecure_skip_verify = "true"'),
+    old: 'refused',
+    new: {},
+  },
+  {
     what: 'a number as text',
     files: { 'config.toml': `version = 2\n[${CRI}]\nmax_concurrent_downloads = "7"\n` },
     ...same('refused'),
@@ -124,6 +140,11 @@ export const CONFIG_CASES: readonly ConfigCase[] = [
     files: {
       'config.toml': 'version = 2\n[plugins."io.containerd.grpc.v1.CRI".registry]\nconfig_path = "/x"\n',
     },
+    ...same({}),
+  },
+  {
+    what: 'a plugin in capitals in a file without a version',
+    files: { 'config.toml': '[plugins.CRI.registry]\nconfig_path = "/x"\n' },
     ...same({}),
   },
   { what: 'a flag as text in capitals', files: inNew('CONFIG_PATH = 1'), old: {}, new: 'refused' },
@@ -314,6 +335,11 @@ export const CONFIG_CASES: readonly ConfigCase[] = [
     },
     old: {},
     new: { configPath: '/x' },
+  },
+  {
+    what: 'an empty name, which is the folder of the file',
+    files: { 'config.toml': 'version = 2\nimports = [""]\n' },
+    ...same('refused'),
   },
   { what: 'a pattern that is none, in an empty folder', files: importing('none/*[.toml'), ...same({}) },
 ];

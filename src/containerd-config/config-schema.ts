@@ -20,12 +20,21 @@ export const FILE_SCHEMA: ConfigSchema = {
   plugins: {},
 };
 
+const AUTH: ConfigSchema = { username: 'text', password: 'text', auth: 'text', identitytoken: 'text' };
 const REGISTRY: ConfigSchema = {
   config_path: 'text',
-  mirrors: { '*': {} },
-  configs: { '*': { tls: {} } },
-  auths: {},
+  headers: { '*': 'texts' },
+  mirrors: { '*': { endpoint: 'texts' } },
+  auths: { '*': AUTH },
 };
+const TLS: ConfigSchema = {
+  insecure_skip_verify: 'flag',
+  ca_file: 'text',
+  cert_file: 'text',
+  key_file: 'text',
+};
+const REGISTRY_OF_1X: ConfigSchema = { ...REGISTRY, configs: { '*': { auth: AUTH, tls: TLS } } };
+const REGISTRY_OF_2X: ConfigSchema = { ...REGISTRY, configs: { '*': { auth: AUTH } } };
 const RUNTIMES: ConfigSchema = { runtimes: { '*': { snapshotter: 'text' } } };
 const OF_IMAGES: ConfigSchema = {
   snapshotter: 'text',
@@ -34,17 +43,21 @@ const OF_IMAGES: ConfigSchema = {
 };
 
 /** What is read of plugins' sections (pkg/cri/config of 1.x, internal/cri/config of 2.x). */
-export const PLUGIN_SCHEMAS: Readonly<Record<'old' | 'new', ConfigSchema>> = {
+export const PLUGIN_SCHEMAS: Readonly<Record<'old' | 'new', Readonly<Record<string, ConfigSchema>>>> = {
   old: Object.fromEntries(
     ['cri', CRI_PLUGIN].map((name) => [
       name,
-      { registry: REGISTRY, max_concurrent_downloads: 'integer', containerd: { ...OF_IMAGES, ...RUNTIMES } },
+      {
+        registry: REGISTRY_OF_1X,
+        max_concurrent_downloads: 'integer',
+        containerd: { ...OF_IMAGES, ...RUNTIMES },
+      },
     ]),
   ),
   new: {
     [IMAGES_PLUGIN]: {
       ...OF_IMAGES,
-      registry: REGISTRY,
+      registry: REGISTRY_OF_2X,
       max_concurrent_downloads: 'integer',
       use_local_image_pull: 'flag',
       image_pull_with_sync_fs: 'flag',

@@ -143,7 +143,10 @@ export async function readEffectiveConfig(
   if (version.major >= 2 && configVersion < newest) migrateCriPlugin(tree);
   const plugins = tableAt(tree, ['plugins']) ?? new Map();
   const schemas = PLUGIN_SCHEMAS[version.major < 2 ? 'old' : 'new'];
-  foldKeys(plugins, schemas, version);
+  for (const [name, schema] of Object.entries(schemas)) {
+    const section = plugins.get(name);
+    if (section instanceof Map) foldKeys(section, schema, version);
+  }
   refusals.push(
     ...findWrongTypes(plugins, schemas).map(refusalOf),
     ...refusedVersion({ configVersion, origin: versionOrigin, mainFile: normalize(path) }, version),
@@ -266,7 +269,6 @@ async function resolveImports(
   const found: string[] = [];
   const leaf = leafAt(own, ['imports']);
   for (const entry of textsOf(leaf?.value)) {
-    if (entry === '') continue;
     // Of 1.6 a pattern counts from the folder that it runs in, which a service has at `/`.
     const isFromRoot = !isAtLeast(version, 1, 7) && entry.includes('*');
     const path = isAbsolute(entry) ? normalize(entry) : hostPath(isFromRoot ? '/' : dirname(file), entry);
