@@ -11,7 +11,6 @@ const ORIGIN = 'http://node.invalid';
 const ABSOLUTE = /^([a-z][a-z0-9+.-]*):\/\/([^/?#]*)(.*)$/i;
 /** What stands in a path as it is (RFC 3986, 3.3, and the slash), so that its encoded form says the same. */
 const PATH_CHARACTER = /[\w\-.~!$&'()*+,;=:@/]/;
-const DEFAULT_PORTS = { http: ':80', https: ':443' };
 
 /** What a request target comes to: the absolute URL for the handler, or the status that refuses it. */
 export type RequestUrl = { readonly url: string } | { readonly status: 400 | 414; readonly message: string };
@@ -20,8 +19,6 @@ export type RequestUrl = { readonly url: string } | { readonly status: 400 | 414
 export interface RequestUrlOptions {
   /** How the client reached the listener. */
   readonly scheme: 'http' | 'https';
-  /** The Host header; undefined where HTTP/1.0 sent none. */
-  readonly host: string | undefined;
 }
 
 /**
@@ -29,9 +26,9 @@ export interface RequestUrlOptions {
  * spelling: what needs no percent-encoding is decoded, once (`%3A`, `%2F`, `%41`), the query is as sent.
  * Routes and checks must never see another path than the path that was asked for. So these are refused: what URL parsing would
  * change (`..`, `%2e%2e`, a backslash, a raw space or quote), an encoded percent sign, backslash or control character,
- * and an absolute URL of another scheme, with a user, or with another host than the Host header.
+ * and an absolute URL of another scheme, with a user, or without a host. The Host header does not count.
  */
-export function requestUrl(target: string, { scheme, host }: RequestUrlOptions): RequestUrl {
+export function requestUrl(target: string, { scheme }: RequestUrlOptions): RequestUrl {
   if (target.length > MAX_TARGET_BYTES) {
     return { status: 414, message: `The request target is longer than ${MAX_TARGET_BYTES} bytes` };
   }
@@ -40,10 +37,9 @@ export function requestUrl(target: string, { scheme, host }: RequestUrlOptions):
   if (ownScheme !== undefined && authority !== undefined && ownRest !== undefined) {
     if (ownScheme.toLowerCase() !== scheme) return refuse(`The request target is not a URL of ${scheme}`);
     if (authority.includes('@')) return refuse('The request target names a user');
-    const name = hostName(authority, scheme);
-    if (name === undefined) return refuse('The request target has no valid host');
-    if (host !== undefined && hostName(host, scheme) !== name) {
-      return refuse('The request target and the Host header name different hosts');
+    // A backslash would end the host as a slash does.
+    if (authority === '' || URL.parse(`${scheme}://${authority}/`)?.pathname !== '/') {
+      return refuse('The request target has no valid host');
     }
     rest = ownRest.startsWith('/') ? ownRest : `/${ownRest}`;
   }
@@ -59,14 +55,6 @@ export function requestUrl(target: string, { scheme, host }: RequestUrlOptions):
 
 function refuse(message: string): RequestUrl {
   return { status: 400, message };
-}
-
-/** The host and port of an authority in one spelling; undefined for what is not a host. */
-function hostName(authority: string, scheme: 'http' | 'https'): string | undefined {
-  const text = authority.toLowerCase();
-  const port = DEFAULT_PORTS[scheme];
-  const name = text.endsWith(port) ? text.slice(0, -port.length) : text;
-  return name !== '' && URL.canParse(`${scheme}://${name}/`) ? name : undefined;
 }
 
 /** The path with each encoded character that needs no encoding as it is; undefined for an encoding that is malformed or that hides something. */

@@ -100,7 +100,7 @@ export function createHttpConnection(
 
   const answer = async (head: RequestHead) => {
     const bodyless = head.method === 'HEAD';
-    const target = requestUrl(head.target, { scheme: connection.scheme, host: head.host });
+    const target = requestUrl(head.target, { scheme: connection.scheme });
     if (!('url' in target)) {
       refuse(target.status, target.message, { bodyless });
       return;

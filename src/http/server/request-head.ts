@@ -5,8 +5,6 @@ export interface RequestHead {
   readonly method: string;
   /** As sent. */
   readonly target: string;
-  /** The Host header; undefined where HTTP/1.0 sent none. */
-  readonly host: string | undefined;
   /** Names as sent, in order. */
   readonly headers: readonly (readonly [name: string, value: string])[];
   /** The client will read another answer from this connection. */
@@ -40,7 +38,6 @@ export function parseRequestHead(text: string): RequestHead | RefusedHead {
 
   const headers: [string, string][] = [];
   let hosts = 0;
-  let host: string | undefined;
   let length: string | undefined;
   let coding: string | undefined;
   let connection = '';
@@ -52,7 +49,6 @@ export function parseRequestHead(text: string): RequestHead | RefusedHead {
     switch (name.toLowerCase()) {
       case 'host':
         hosts += 1;
-        host = value;
         break;
       case 'content-length':
         if (length !== undefined || !/^\d{1,15}$/.test(value)) return refuse(400, 'Unusable Content-Length');
@@ -75,7 +71,6 @@ export function parseRequestHead(text: string): RequestHead | RefusedHead {
   return {
     method,
     target,
-    host,
     headers,
     keepAlive: minor === '0' ? tokens.has('keep-alive') : !tokens.has('close'),
     hasBody: coding !== undefined || (length !== undefined && Number(length) > 0),
