@@ -207,4 +207,5 @@ export const SPECIAL_TEXTS: ReadonlyArray<readonly [registry: string, text: stri
   ['reg.example', '[host.a]\nx = 1979-05-27T07:32Z\n'],
   ['reg.example', '[host.a]\nx = 07:32:00\n'],
   ['reg.example', '[Host."http://b"]\n[host.a]\n'],
+  ['reg.example', 'server = "http:reg.example:5000"\nskip_verify = true\n[host.a]\n'],
 ];

@@ -46,6 +46,23 @@ describe('readAsContainerd()', () => {
     expect(different).toEqual([]);
   });
 
+  test.each([1, 2])(
+    'readAsContainerd() of %i.x gives a registry that it derives no way back to HTTP',
+    (major) => {
+      // Without a second slash the URL has no host.
+      const text = 'server = "http:reg.example:5000"\nskip_verify = true\n[host.a]\n';
+      const options = { registry: 'reg.example', certificates: { ca: [], client: [] } };
+      const { hosts } = readAsContainerd(text, { ...options, version: { major, minor: 3 } });
+      expect(hosts.at(-1)).toMatchObject({
+        scheme: 'https',
+        host: 'reg.example',
+        path: '/v2',
+        skipVerify: true,
+        fallsBackToHttp: false,
+      });
+    },
+  );
+
   test('readAsContainerd() names the line and the key of what containerd does not take', () => {
     const text = '[host."http://a"]\n\n[host."http://b"]\ndial_timeout = "200"\n';
     const options = { registry: 'reg.example', certificates: { ca: [], client: [] } };

@@ -126,7 +126,7 @@ function serverHost(
   const asked = askedHost(undefined, server ?? '', settings, version);
   if (asked.host !== '' || registry === undefined) return asked;
   const capabilities = capabilitiesOf(version);
-  const derived = { ...asked, path: '/v2', capabilities };
+  const derived = { ...asked, path: '/v2', capabilities, fallsBackToHttp: false };
   if (registry === 'docker.io') {
     return withFallback({ ...derived, scheme: 'https', host: 'registry-1.docker.io' }, settings, version);
   }
