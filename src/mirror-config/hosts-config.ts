@@ -58,6 +58,7 @@ export function hostsConfigFailure(what: string, error: unknown): HostsConfigErr
     EPERM: 'permission denied; run as root on a file that is not immutable',
     ENOTDIR: 'a part of the path is no folder',
     EISDIR: 'it is a folder',
+    ELOOP: 'its links lead in a circle; move it away',
     ENOSPC: 'the disk is full',
   };
   return new HostsConfigError(`${what}: ${advice[code ?? ''] ?? message}`, { cause: error });

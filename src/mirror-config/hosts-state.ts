@@ -234,7 +234,13 @@ async function readHostsToml(path: string): Promise<string | undefined> {
       throw new HostsConfigError(`Cannot read ${path}: it is no UTF-8 text`, { cause: error });
     }
     const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT' && (await lstatIfPresent(path)) === undefined) return undefined;
+    if (code === 'ENOENT') {
+      if ((await lstatIfPresent(path)) === undefined) return undefined;
+      throw new HostsConfigError(
+        `Cannot read ${path}: it is a link that leads to nothing that can be seen here; correct it or move it away. Nothing was changed`,
+        { cause: error },
+      );
+    }
     throw hostsConfigFailure(`Cannot read ${path}`, error);
   }
 }

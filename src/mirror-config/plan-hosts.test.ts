@@ -254,13 +254,26 @@ describe('planHosts()', () => {
   });
 
   test.each([
-    ['no text', async (path: string) => writeFile(path, Buffer.from([0x61, 0xff]))],
-    ['a link to nothing', async (path: string) => symlink('nowhere', path)],
-    ['a folder', async (path: string) => folder.make({ [`${relative(folder.configPath, path)}/`]: '' })],
-  ])('planHosts() throws when a hosts.toml is %s', async (_what, put) => {
+    ['no text', 'it is no UTF-8 text', async (path: string) => writeFile(path, Buffer.from([0x61, 0xff]))],
+    [
+      'a link to nothing',
+      'it is a link that leads to nothing that can be seen here; correct it or move it away',
+      async (path: string) => symlink('nowhere', path),
+    ],
+    [
+      'a link to itself',
+      'its links lead in a circle; move it away',
+      async (path: string) => symlink('hosts.toml', path),
+    ],
+    [
+      'a folder',
+      'it is a folder',
+      async (path: string) => folder.make({ [`${relative(folder.configPath, path)}/`]: '' }),
+    ],
+  ])('planHosts() throws when a hosts.toml is %s', async (_what, why, put) => {
     await folder.make({ 'docker.io/': '' });
     await put(join(folder.configPath, 'docker.io/hosts.toml'));
-    const message = `Cannot read ${join(folder.configPath, 'docker.io/hosts.toml')}`;
+    const message = `Cannot read ${join(folder.configPath, 'docker.io/hosts.toml')}: ${why}`;
     for (const present of [{}, { '_backup/docker.io/hosts.toml': THEIRS }]) {
       await folder.make(present);
       const error = await failureOf(plan({ allRegistries: true }));
