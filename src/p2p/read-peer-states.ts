@@ -16,7 +16,7 @@ export interface PeerStatesDeps {
   readonly dht: Pick<DhtNode, 'lifeOf'>;
   readonly gate: Pick<MembershipGate, 'isMember'>;
   readonly membership: Pick<Membership, 'admits'>;
-  readonly peerConnections: Pick<PeerConnections, 'lastContactMs'>;
+  readonly peerConnections: Pick<PeerConnections, 'sinceContactMs'>;
   readonly allowLoopback: boolean;
 }
 
@@ -45,10 +45,6 @@ function stateOf(
     inStateMs: life === 'alive' && !connected ? undefined : forMs,
     isMember: gate.isMember(peer),
     // A failure detector, this node’s or that of others, asks each connected peer every few seconds: a dead peer does not answer since then.
-    lastSeenMs: !connected ? sinceMs(peerConnections.lastContactMs(id)) : life === 'dead' ? forMs : 0,
+    lastSeenMs: !connected ? peerConnections.sinceContactMs(id) : life === 'dead' ? forMs : 0,
   };
-}
-
-function sinceMs(unixMs: number | undefined): number | undefined {
-  return unixMs === undefined ? undefined : Math.max(0, Date.now() - unixMs);
 }

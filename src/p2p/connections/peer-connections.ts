@@ -30,8 +30,8 @@ export interface PeerConnectionsDeps {
 
 /** Keeps the connections true: dials again who was lost, and drops who has left. */
 export interface PeerConnections extends AsyncDisposable {
-  /** Unix ms of the last contact with a peer that is not connected now. */
-  lastContactMs(peerId: string): number | undefined;
+  /** Time since the last contact with a peer that is not connected now, in ms; undefined if there was none. */
+  sinceContactMs(peerId: string): number | undefined;
   /** Tries to reach a peer that counts as gone and that somebody names, in the background and not often: it may have come back. */
   probe(peer: PeerId, addresses: readonly Uint8Array[]): void;
   /** Takes a peer that has said that it leaves, or does not answer, for gone: it is not dialled until it is probed. */
@@ -91,7 +91,7 @@ export function createPeerConnections({
   const onConnect = ({ detail: peer }: CustomEvent<PeerId>) => keeping.connected(peer.toString());
   const onDisconnect = ({ detail: peer }: CustomEvent<PeerId>) => {
     const id = peer.toString();
-    lruSet(lastContact, id, Date.now(), MAX_LOST_PEERS);
+    lruSet(lastContact, id, clock.nowMs(), MAX_LOST_PEERS);
     lruSet(lost, id, peer, MAX_STORED_PEERS, (_, oldest) => {
       // Whoever comes with one identity after the other must not fill the peer store until it is tidied up.
       if (libp2p.getConnections(oldest).length === 0) void libp2p.peerStore.delete(oldest).catch(() => {});
@@ -102,7 +102,10 @@ export function createPeerConnections({
   libp2p.addEventListener('peer:disconnect', onDisconnect);
 
   return {
-    lastContactMs: (peerId) => lastContact.get(peerId),
+    sinceContactMs(peerId) {
+      const atMs = lastContact.get(peerId);
+      return atMs === undefined ? undefined : clock.nowMs() - atMs;
+    },
     probe: (peer, addresses) => keeping.probe(peer.toString(), addresses),
     drop: (peer) => keeping.drop(peer.toString()),
     part(peer, isOurs) {

@@ -19,7 +19,7 @@ const KEEP_LOST_PEER_MS = 60 * MINUTE_MS;
 export interface PruningDeps {
   readonly libp2p: Pick<Libp2p, 'peerId' | 'peerStore' | 'getConnections'>;
   readonly dht: Pick<DhtNode, 'isProvider'>;
-  readonly peerConnections: Pick<PeerConnections, 'lastContactMs' | 'forget'>;
+  readonly peerConnections: Pick<PeerConnections, 'sinceContactMs' | 'forget'>;
   readonly clock: Pick<Clock, 'sleep'>;
 }
 
@@ -42,7 +42,7 @@ async function prunePeers({ libp2p, dht, peerConnections }: PruningDeps): Promis
     return (
       dht.isProvider(nameOf(peer)) ||
       libp2p.getConnections(peer).length > 0 ||
-      Date.now() - (peerConnections.lastContactMs(peerId) ?? 0) < KEEP_LOST_PEER_MS
+      (peerConnections.sinceContactMs(peerId) ?? Infinity) < KEEP_LOST_PEER_MS
     );
   };
   for (const { id } of await libp2p.peerStore.all()) {
@@ -55,6 +55,7 @@ async function prunePeers({ libp2p, dht, peerConnections }: PruningDeps): Promis
 function pruneConnections({ libp2p }: PruningDeps): void {
   const spare = spareConnections(libp2p.getConnections(), {
     self: libp2p.peerId.toString(),
+    // As libp2p writes down when a connection was opened.
     nowMs: Date.now(),
     youngMs: DIAL_TIMEOUT_MS,
   });
