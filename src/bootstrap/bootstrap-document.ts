@@ -19,7 +19,7 @@ export interface BootstrapDocuments {
   readonly ids: readonly BootstrapEntry[];
 }
 
-/** What this node serves: itself, and of the known peers those members that are connected, MAX_BOOTSTRAP_PEERS in all. */
+/** What this node serves: itself, and known peers that are connected members, MAX_BOOTSTRAP_PEERS in all. */
 export function bootstrapDocuments(self: SelfState, known: readonly PeerState[]): BootstrapDocuments {
   const id = { ID: self.id, Addrs: self.multiaddrs };
   const others = known
@@ -31,7 +31,7 @@ export function bootstrapDocuments(self: SelfState, known: readonly PeerState[])
 /**
  * Parses a bootstrap document: one object `{"ID","Addrs"}`, or an array of them in which the ID may be absent.
  * The document is hostile: entries that make no sense are left out, and there are bounds for both lists.
- * Returns undefined if it is no such document at all.
+ * Returns undefined if it is not such a document at all.
  */
 export function parseBootstrapDocument(text: string): readonly BootstrapPeer[] | undefined {
   let document: unknown;

@@ -21,7 +21,7 @@ afterEach(async () => {
   await Promise.all(stops.splice(0).map(async (stop) => stop()));
 });
 
-/** A network in which the test says who is there, and a clock that runs 1000 times as fast. */
+/** A network in which the test says which peers are there, and a clock that runs 1000 times as fast. */
 function start(peers: () => BootstrapPeer[], reachable = new Set<string>()) {
   let changed = Promise.withResolvers<void>();
   const state = {

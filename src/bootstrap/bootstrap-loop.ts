@@ -10,19 +10,21 @@ const SECOND_MS = 1000;
 const MINUTE_MS = 60 * SECOND_MS;
 /** Bootstrapping again heals a cluster that fell apart into two that each have peers. */
 export const REBOOTSTRAP_INTERVAL_MS = 30 * MINUTE_MS;
-/** Up to this share is added to it at random. */
+/** Up to this share is added to the interval at random. */
 const REBOOTSTRAP_JITTER = 0.1;
-/** First wait after a bootstrap that found nobody: nodes of a new cluster start within the same second. */
+/** First wait after a bootstrap that found no peer: nodes of a new cluster start within the same second. */
 const BOOTSTRAP_RETRY_INITIAL_MS = 250;
 /** Longest wait: a node that started before its bootstrap peer joins this soon after the peer is up. */
 export const BOOTSTRAP_RETRY_MAX_MS = 5 * SECOND_MS;
-/** After it has connected to somebody, a node waits so long for what that one says of itself before it bootstraps again. */
+/**
+ * After it has connected to a peer, a node waits so long for what the peer says of itself before it bootstraps again.
+ */
 const JOINED_PAUSE_MS = 5 * SECOND_MS;
 /** A node whose bootstrap fails for this long counts as ready: alone it serves its own containerd all the same. */
 export const BOOTSTRAP_GRACE_MS = 5 * SECOND_MS;
-/** Peers that bootstrapping dials at a time: one that answers is enough. */
+/** Peers that bootstrapping dials at a time: one peer that answers is enough. */
 export const BOOTSTRAP_DIALS = 3;
-/** The next ones are dialled as well when none of these has answered by then: those may hang. */
+/** The next peers are dialled as well when none of these has answered by then: these may hang. */
 const BOOTSTRAP_GROUP_MS = 2 * SECOND_MS;
 
 /** The network as bootstrapping sees it. */
@@ -31,7 +33,7 @@ export interface BootstrapNetwork {
   isSelf(peer: BootstrapPeer): boolean;
   /** Connects; resolves to false when the address turned out to be this node's own. Rejects when it cannot connect. */
   connect(peer: BootstrapPeer, signal: AbortSignal): Promise<boolean>;
-  /** True while this node has a connection to the peer, or cannot tell: of one without ID that it never dialled. */
+  /** True while this node has a connection to the peer, or cannot tell: it never dialled a peer without ID. */
   isConnected(peer: BootstrapPeer): boolean;
   /** Peers that this node knew before; tried when all connections are lost. */
   knownPeers(): Promise<readonly BootstrapPeer[]>;
@@ -49,7 +51,7 @@ export interface BootstrapLoopDeps {
   readonly network: BootstrapNetwork;
   readonly logger: Logger;
   readonly clock: Clock;
-  /** Called once, when peers are known or there is nobody but this node. */
+  /** Called once, when peers are known or there is no node but this one. */
   readonly onReady: () => void;
   /** Told how each round of bootstrapping has ended, with the error of `unnamed` and `failed`. */
   readonly onOutcome?: (outcome: BootstrapOutcome, error: unknown) => void;
@@ -58,10 +60,10 @@ export interface BootstrapLoopDeps {
 }
 
 /**
- * Bootstraps at the start, again when all peers are lost (with backoff), and every 30 minutes, until the signal
- * aborts; then it resolves. Failures are logged and tried again, never thrown.
- * A peer of the lowest rank that is lost is looked for as well, see createSeedRejoin: after a restart it may know nobody whom it
- * could dial, as the node that all others start from.
+ * Bootstraps at the start, again when all peers are lost (with backoff), and every 30 minutes, until the signal aborts;
+ * then it resolves. Failures are logged and tried again, never thrown. A peer of the lowest rank that is lost is looked
+ * for as well, see createSeedRejoin. After a restart it may know no peer that it could dial, as the node that all
+ * others start from.
  */
 export async function runBootstrapLoop(deps: BootstrapLoopDeps, signal: AbortSignal): Promise<void> {
   const { network, logger, clock, random = Math.random } = deps;
@@ -78,7 +80,10 @@ export async function runBootstrapLoop(deps: BootstrapLoopDeps, signal: AbortSig
     clock,
     random,
   });
-  /** Asks again who is to be dialled first, and dials those of them who are not connected. Resolves to all of them. */
+  /**
+   * Asks again which peers are to be dialled first, and dials those that are not connected. Resolves to all of these
+   * peers.
+   */
   const lookFor = async (before: readonly BootstrapPeer[], stopped: AbortSignal) => {
     let first = before;
     try {
@@ -87,7 +92,7 @@ export async function runBootstrapLoop(deps: BootstrapLoopDeps, signal: AbortSig
       logger.debug('Bootstrap names nobody now, dialling those that it named', { error });
     }
     const missing = first.filter((peer) => !network.isConnected(peer));
-    // Others the next time, if there are many.
+    // Other peers the next time, if there are many.
     const start = Math.floor(random() * missing.length);
     const chosen = [...missing.slice(start), ...missing.slice(0, start)].slice(0, BOOTSTRAP_DIALS);
     await Promise.allSettled(chosen.map(async (peer) => network.connect(peer, stopped)));
@@ -124,7 +129,7 @@ export async function runBootstrapLoop(deps: BootstrapLoopDeps, signal: AbortSig
       await pause(clock, signal, waitMs, whileHasPeers(network), async (stopped) => rejoin.watch(stopped));
       if (!network.hasPeers()) last = undefined;
     } else {
-      // A peer that is connected counts when it has said what it is, which takes one that is busy a while.
+      // A connected peer counts when it has said what it is, which takes a busy peer a while.
       const waitMs = outcome === 'joined' ? JOINED_PAUSE_MS : backoff.nextMs();
       await pause(clock, signal, waitMs, untilHasPeers(network));
     }
@@ -153,7 +158,7 @@ async function bootstrapOnce(
   return unnamed === undefined ? { outcome: 'alone', ranks } : { outcome: 'unnamed', error: unnamed, ranks };
 }
 
-/** Whom bootstrap names, but for this node. Rejects as Bootstrapper.peers does. */
+/** The peers that bootstrap names, but for this node. Rejects as Bootstrapper.peers does. */
 async function others(
   { bootstrapper, network }: Pick<BootstrapLoopDeps, 'bootstrapper' | 'network'>,
   signal: AbortSignal,
@@ -168,9 +173,10 @@ function byRank(peers: readonly BootstrapPeer[]): BootstrapPeer[][] {
 }
 
 /**
- * Dials the peers that bootstrap names, those of the lowest rank first, and those known from before behind them. A few at
- * a time, and the next ones when all of those have failed, or after a while: one that is there is enough, it knows the
- * others, and each handshake costs a node that is busy what it has least of. Returns when one is connected.
+ * Dials the peers that bootstrap names, the peers of the lowest rank first, and behind these the peers known from
+ * before. A few are dialled at a time, and the next when all of these have failed, or after a while. One peer that is
+ * there is enough: it knows the others, and each handshake costs a busy node what it has least of. Returns when a peer
+ * is connected.
  */
 async function dialByRank(
   { network, clock }: Pick<BootstrapLoopDeps, 'network' | 'clock'>,
@@ -188,11 +194,11 @@ async function dialByRank(
       isJoined = true;
       joined.resolve();
     } catch (error) {
-      // One that bootstrap does not name any more may be gone: that is no failure.
+      // A peer that bootstrap does not name any more may be gone: that is not a failure.
       if (!known.includes(peer)) failure ??= error;
     }
   };
-  // Bootstrapping again is to find those who are in another part of a cluster that fell apart: all are dialled then.
+  // Bootstrapping again is to find the peers in another part of a cluster that fell apart: all peers are dialled then.
   const hadPeers = network.hasPeers();
   const dials: Promise<unknown>[] = [];
   for (const group of groups) {
@@ -240,7 +246,7 @@ async function pause(
   const waits = [clock.sleep(ms, either), ...conditions.map(async (condition) => condition(either))];
   await Promise.race(waits).catch(() => {});
   done.abort();
-  // The others end with an error that is none.
+  // The other waits end with an error that is not a failure.
   await Promise.allSettled(waits);
 }
 

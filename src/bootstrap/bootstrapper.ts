@@ -4,7 +4,7 @@ export interface BootstrapPeer {
   readonly id?: string | undefined;
   /** Multiaddrs without /p2p. Never empty. */
   readonly multiaddrs: readonly string[];
-  /** Those of a lower rank are dialled first. Default 0. */
+  /** Peers of a lower rank are dialled first. Default 0. */
   readonly rank?: number;
 }
 
@@ -12,13 +12,16 @@ export interface BootstrapPeer {
 export interface Bootstrapper {
   /** For the log. */
   readonly kind: string;
-  /** The nodes that the source names now; this node may be among them. Rejects with BootstrapError while the source does not answer, and with NoNodeNamedError. */
+  /**
+   * The nodes that the source names now; this node may be among them. Rejects with BootstrapError while the source does
+   * not answer, and with NoNodeNamedError.
+   */
   peers(signal: AbortSignal): Promise<readonly BootstrapPeer[]>;
 }
 
 /**
- * The domain names no node at all, not even this one: that is an answer and no failure, and a mistake in nearly every case. A
- * single node that belongs to the domain is named by it.
+ * The domain names no node at all, not even this one. That is an answer and not a failure, and a mistake in nearly
+ * every case: a single node that belongs to the domain is named by it.
  */
 export class NoNodeNamedError extends Error {
   override readonly name = 'NoNodeNamedError';

@@ -71,7 +71,7 @@ describe('createDnsBootstrapper()', () => {
       expect(addresses(peers, 1)).toEqual(['/ip4/10.0.1.1/tcp/5001']);
       expect(peers.every(({ id }) => id === undefined)).toBe(true);
       expect(questions.some((question) => question.endsWith('tcp'))).toBe(truncated);
-      // The dot at its end is no part of the name that is asked for.
+      // The dot at its end is not a part of the name that is asked for.
       expect(questions).toContain('boot.spegel.svc.cluster.local A udp');
     },
   );

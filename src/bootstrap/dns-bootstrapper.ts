@@ -5,13 +5,13 @@ import { tcpMultiaddr } from './listen-multiaddrs.ts';
 
 /** Addresses of each IP family that bootstrapping by DNS dials first (the contract with Spegel). */
 const DNS_PEERS_PER_FAMILY = 3;
-/** How often it goes on to the next so many: nodes that are down for long stay in DNS, and they may be the lowest ones. */
+/** How often it goes on to the next addresses: nodes that are down for long stay in DNS, perhaps as the lowest. */
 const MAX_DNS_RANKS = 10;
 
 /**
- * Bootstraps from the addresses of a domain: the 3 lowest of each IP family (rank 0), and three by three the next
- * ones for when none of those answers. The port is that of every node's router, this one's own; throws BootstrapError for a
- * port that makes no sense.
+ * Bootstraps from the addresses of a domain: the 3 lowest of each IP family (rank 0), and, for when none of these
+ * answers, three by three the next addresses. The port is that of every node's router, also this node's; throws
+ * BootstrapError for a port that makes no sense.
  */
 export function createDnsBootstrapper(
   addresses: Pick<DomainAddresses, 'domain' | 'resolve'>,

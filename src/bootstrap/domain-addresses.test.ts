@@ -23,7 +23,7 @@ async function serve(answer: (question: DnsQuestion) => DnsAnswer) {
 }
 
 describe('createDomainAddresses()', () => {
-  // What no name server told of is not the same as nobody: members of that family stay.
+  // That no name server told of a family is not the same as no address: members of that family stay.
   test.each<[name: string, ofIp6: DnsAnswer, ip6: readonly string[] | undefined]>([
     ['are there', both, ['fd00::1']],
     ['are none', { addresses: [] }, []],

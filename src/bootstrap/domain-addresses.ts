@@ -19,20 +19,20 @@ export interface DomainAddresses {
   /** Asks the name servers. Rejects with BootstrapError when none could answer; no such name means no addresses. */
   resolve(signal: AbortSignal): Promise<NamedAddresses>;
   /**
-   * Asks whether the address (as canonicalIp spells it) has a name of its own below the domain: `10-0-0-9.<domain>`,
-   * as Kubernetes' name servers give to each endpoint of a headless service. Unlike the domain's own addresses that is
-   * in no cache before somebody asks. Rejects with BootstrapError when no name server could answer.
+   * Asks whether the address (as canonicalIp spells it) has a name of its own below the domain: `10-0-0-9.<domain>`, as
+   * Kubernetes' name servers give to each endpoint of a headless service. Unlike the domain's own addresses that name
+   * is in no cache before it is asked for. Rejects with BootstrapError when no name server could answer.
    */
   hasEndpointName(ip: string, signal: AbortSignal): Promise<boolean>;
-  /** Calls the listener with each answer, whoever asked; call the result to end that. */
+  /** Calls the listener with each answer, whichever part of this node asked; call the result to end that. */
   onAnswer(listener: (answer: NamedAddresses) => void): () => void;
 }
 
 /** What to resolve. */
 export interface DomainAddressesOptions {
-  /** --dns-bootstrap-domain; with a dot at its end it is complete, without one the search domains apply. */
+  /** --dns-bootstrap-domain; with a dot at its end it is complete, without a dot the search domains apply. */
   readonly domain: string;
-  /** `1.2.3.4:53`; default those of resolv.conf. */
+  /** `1.2.3.4:53`; default the name servers of resolv.conf. */
   readonly nameServers?: readonly string[] | undefined;
   /** Default /etc/resolv.conf. */
   readonly resolvConfPath?: string;
@@ -66,7 +66,7 @@ export function createDomainAddresses({
   ): Promise<T> => {
     const resolvConf = await readFile(resolvConfPath, 'utf8').catch(() => '');
     signal.throwIfAborted();
-    // A new one each time: it reads the system's name servers when it is made.
+    // A new resolver each time: it reads the system's name servers when it is made.
     const resolver = new Resolver();
     if (nameServers !== undefined) resolver.setServers(nameServers);
     const deadline = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
@@ -104,7 +104,10 @@ export function createDomainAddresses({
   };
 }
 
-/** The addresses of the first name that has any. A name server may fail for one name only, so the others are asked all the same. */
+/**
+ * The addresses of the first name that has any. A name server may fail for one name only, so the others are asked all
+ * the same.
+ */
 async function firstAnswer(
   resolver: Resolver,
   names: readonly string[],

@@ -16,7 +16,7 @@ export interface HttpBootstrapperOptions {
   readonly timeoutMs?: number;
 }
 
-/** Bootstraps from an HTTP endpoint. Throws BootstrapError when the URL is none. */
+/** Bootstraps from an HTTP endpoint. Throws BootstrapError when the URL is not valid. */
 export function createHttpBootstrapper(options: HttpBootstrapperOptions): Bootstrapper {
   const url = documentUrl(options.url);
   const timeoutMs = options.timeoutMs ?? BOOTSTRAP_QUERY_TIMEOUT_MS;

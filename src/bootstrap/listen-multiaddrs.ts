@@ -8,7 +8,7 @@ export function listenMultiaddrs({ host, port }: ListenAddress): readonly string
     : [tcpMultiaddr(host, port)];
 }
 
-/** The multiaddr of a TCP port at an IP address. Throws RangeError that quotes an address which is none. */
+/** The multiaddr of a TCP port at an IP address. Throws RangeError that quotes what is not an IP address. */
 export function tcpMultiaddr(ip: string, port: number): string {
   try {
     return multiaddr(`/${ip.includes(':') ? 'ip6' : 'ip4'}/${ip}/tcp/${port}`).toString();

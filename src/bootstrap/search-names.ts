@@ -6,8 +6,8 @@ const MAX_NDOTS = 15;
 const MAX_SEARCH_DOMAINS = 8;
 
 /**
- * The names to ask for, in order, as resolv.conf(5) says: a name that ends with a dot is complete; one with at least
- * `ndots` dots is tried as it is first, any other one with the search domains first. All of them end with a dot.
+ * The names to ask for, in order, as resolv.conf(5) says. A name that ends with a dot is complete. A name with at least
+ * `ndots` dots is tried as it is first, any other name with the search domains first. All of them end with a dot.
  */
 export function searchNames(name: string, resolvConf: string): readonly string[] {
   if (name.endsWith('.')) return [name];

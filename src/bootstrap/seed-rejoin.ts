@@ -5,22 +5,24 @@ const SECOND_MS = 1000;
 const MINUTE_MS = 60 * SECOND_MS;
 /** Longest time before the first search for a bootstrap peer that was lost, while others are there. */
 const MISSED_INITIAL_MS = 2 * SECOND_MS;
-/** In larger clusters it is so long for each peer: whoever is missing is dialled by five nodes a second. */
+/** In larger clusters it is so long for each peer: a missing peer is dialled by five nodes a second. */
 const MISSED_PER_PEER_MS = 200;
-/** How often it is doubled: when the peer is back, one of a few nodes is to find it within half a minute. */
+/** How often it is doubled: when the peer is back, one node of a few is to find it within half a minute. */
 const MISSED_DOUBLINGS = 4;
-/** Longest time before any search, in clusters that are so large that one of many finds it at once. */
+/** Longest time before any search, in clusters so large that one node of many finds the peer at once. */
 const MISSED_MAX_MS = 5 * MINUTE_MS;
 
 /** What createSeedRejoin needs. */
 export interface SeedRejoinDeps {
-  /** True while there is a connection to the peer, or nobody can tell. */
+  /** True while there is a connection to the peer, or it cannot be told. */
   readonly isConnected: (peer: BootstrapPeer) => boolean;
   /** Resolves when a connection has begun or ended; rejects when the signal aborts, or has before. */
   readonly changed: (signal: AbortSignal) => Promise<void>;
-  /** Nodes that are connected: so many may miss the same one. */
+  /** Nodes that are connected: so many may miss the same peer. */
   readonly peerCount: () => number;
-  /** Looks for those of the followed that are missing; resolves, whether or not they were found, to whom to follow then. */
+  /**
+   * Looks for the followed peers that are missing. Resolves to the peers to follow then, whether or not it found them.
+   */
   readonly search: (
     followed: readonly BootstrapPeer[],
     signal: AbortSignal,
@@ -32,16 +34,16 @@ export interface SeedRejoinDeps {
 
 /** Looks for peers that were connected and are lost, see createSeedRejoin. */
 export interface SeedRejoin {
-  /** Watches these instead of those before. */
+  /** Watches these peers instead of the peers of before. */
   follow(peers: readonly BootstrapPeer[]): void;
-  /** Searches while one is missing, now and then. Rejects when the signal aborts. */
+  /** Searches now and then while a peer is missing. Rejects when the signal aborts. */
   watch(signal: AbortSignal): Promise<never>;
 }
 
 /**
- * Makes a rejoin. Peers that never were connected are nobody that it misses. It waits for a random time before each search:
- * the whole cluster may miss the same peer, which needs one that finds it, and not all of them at once. The time is longer
- * after the first searches, also for a peer that comes and goes.
+ * Makes a rejoin. It does not miss peers that never were connected. It waits for a random time before each search: the
+ * whole cluster may miss the same peer, which needs one node that finds it, and not all of them at once. The time is
+ * longer after the first searches, also for a peer that comes and goes.
  */
 export function createSeedRejoin({
   isConnected,
@@ -60,7 +62,7 @@ export function createSeedRejoin({
     if (isThere) met.add(nameOf(peer));
     return !isThere && met.has(nameOf(peer));
   };
-  // All of them: who is met is noted on the way.
+  // All of them: peers that are met are noted on the way.
   const isOneMissing = () => followed.filter(isMissing).length > 0;
   const nextWaitMs = () => {
     if (clock.nowMs() - lastSearchMs > 2 * MISSED_MAX_MS) searches = 0;
@@ -76,7 +78,7 @@ export function createSeedRejoin({
     async watch(signal) {
       for (;;) {
         if (!isOneMissing()) await changed(signal);
-        // Not looked at for each change: there is one for each node of a cluster that starts.
+        // Not looked at for each change: there is a change for each node of a cluster that starts.
         await clock.sleep(LOOK_MS, signal);
         if (!isOneMissing()) continue;
         await clock.sleep(nextWaitMs(), signal);
@@ -90,7 +92,7 @@ export function createSeedRejoin({
   };
 }
 
-/** So long a peer has to be missing; one that restarts is not back before. In ms. */
+/** So long a peer has to be missing: a peer that restarts is not back before. In ms. */
 const LOOK_MS = 1000;
 
 function nameOf({ id, multiaddrs }: BootstrapPeer): string {

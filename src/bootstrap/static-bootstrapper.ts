@@ -7,7 +7,10 @@ import { BootstrapError, type Bootstrapper, type BootstrapPeer } from './bootstr
 /** The multicodec of /p2p/ID. */
 const P2P = 421;
 
-/** Bootstraps from --static-bootstrap-peers: multiaddrs with /p2p/ID. Throws BootstrapError that quotes a wrong one. */
+/**
+ * Bootstraps from --static-bootstrap-peers: multiaddrs with /p2p/ID. Throws BootstrapError that quotes a wrong
+ * multiaddr.
+ */
 export function createStaticBootstrapper(peers: readonly string[]): Bootstrapper {
   const parsed = peers.map((text) => {
     const peer = parseBootstrapAddress(text);
@@ -21,7 +24,7 @@ export function createStaticBootstrapper(peers: readonly string[]): Bootstrapper
   return { kind: 'static', peers: async () => parsed };
 }
 
-/** Parses a multiaddr with or without /p2p/ID; undefined if it is none. */
+/** Parses a multiaddr with or without /p2p/ID; undefined if it is not a multiaddr. */
 export function parseBootstrapAddress(text: string): BootstrapPeer | undefined {
   try {
     const address = multiaddr(text);
@@ -39,7 +42,7 @@ export function parseBootstrapAddress(text: string): BootstrapPeer | undefined {
   }
 }
 
-/** Parses a peer ID; undefined if it is none. */
+/** Parses a peer ID; undefined if it is not a peer ID. */
 export function parsePeerId(text: string): PeerId | undefined {
   try {
     const id: unknown = peerIdFromString(text);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 
 import { BootstrapError } from './bootstrapper.ts';
 
-/** Certificates of bootstrapping, PEM: this node's own, and the authority that those of the others come from. */
+/** Certificates of bootstrapping, PEM: this node's own, and the authority that other nodes' certificates come from. */
 export interface BootstrapTls {
   readonly ca: string;
   readonly cert: string;

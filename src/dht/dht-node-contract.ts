@@ -12,19 +12,22 @@ import type { NamedPeer } from './wire/dht-message.ts';
 /** How a node of the DHT reaches the others. Peers are named by their ID in hex. */
 export interface DhtNetwork extends LookupNetwork, CrawlNetwork {
   /**
-   * Sends the peer messages that have no answer, each with its length in front, or none at all, and resolves when it
-   * has taken them. Rejects when it does not say so in time.
+   * Sends the peer messages that have no answer, each with its length in front. There may be no message at all.
+   * Resolves when the peer has taken them; rejects when it does not say so in time.
    */
   deliver(peer: NamedPeer, messages: Uint8Array): Promise<void>;
   /** Sends a notice with its length in front to a peer that understands them; rejects when it cannot be sent. */
   notify(peer: NamedPeer, notice: Uint8Array): Promise<void>;
-  /** The peer has been heard: what is known of it not answering is of the past. */
+  /** The peer has been heard: that it did not answer before does not count any more. */
   heard(name: string): void;
-  /** Tries to connect to a peer that counts as gone and that somebody names, in the background and not often: it may have come back. */
+  /**
+   * Tries to connect to a peer that counts as dead and that another peer names: it may have come back. Works in the
+   * background, and not often.
+   */
   probe(peer: NamedPeer): void;
   /** The connection to the peer is about to end, which is not a loss. `isOurs`: this node is to end it. */
   part(name: string, isOurs: boolean): void;
-  /** Ends the connections to a peer that has left or does not answer, and leaves it alone until it comes by itself. */
+  /** Ends the connections to a peer that has left or does not answer. It is left alone until it comes by itself. */
   drop(name: string): void;
 }
 
@@ -41,7 +44,10 @@ export interface DhtNodeDeps {
   readonly gate: PeerGate;
   /** See ProviderLookupsDeps. */
   readonly toProvider: (peer: NamedPeer) => Provider | undefined;
-  /** Called for a member that connects, or answers again: what was held against it is of the past. May repeat itself. */
+  /**
+   * Called for a member that connects or answers again: its failures of before do not count any more. May repeat
+   * itself.
+   */
   readonly onReturned?: (name: string) => void;
   readonly observer?: DhtObserver;
   readonly logger: Logger;
@@ -62,7 +68,7 @@ export interface PeerFacts {
 /** Figures of a node at this moment. */
 export interface DhtStats {
   readonly records: number;
-  /** Content that anybody provides, as far as this node was told. */
+  /** Keys that any peer provides, as far as this node was told. */
   readonly recordedKeys: number;
   readonly refusedRecords: number;
   /** Keys that this node provides. */
@@ -71,7 +77,7 @@ export interface DhtStats {
   readonly waitingRecords: number;
   /** Other nodes that it knows, connected or not. */
   readonly knownPeers: number;
-  /** Each in one state only: one that is connected and does not answer is dead. */
+  /** Each peer is in one state only: a peer that is connected and does not answer counts as dead. */
   readonly peers: { readonly connected: number; readonly suspect: number; readonly dead: number };
 }
 
@@ -83,25 +89,25 @@ export interface DhtNode extends AsyncDisposable {
   notice(from: Uint8Array, message: Uint8Array): void;
   /** A peer that speaks the protocol is connected; also when it says something new of itself. */
   connected(id: Uint8Array, facts: PeerFacts): void;
-  /** The peer has come back on another connection while this node still had one from before: it may have lost all that it knew. */
+  /** The peer has come back on a new connection before the old connection ended: it may have lost all that it knew. */
   replaced(id: Uint8Array): void;
   /** The last connection to the peer has ended. */
   disconnected(id: Uint8Array): void;
   /** The peer cannot be dialled. */
   unreachable(id: Uint8Array): void;
-  /** The peer is no member any more: nothing that it said counts. */
+  /** The peer is not a member any more: nothing that it said counts. */
   dismissed(id: Uint8Array): void;
   /** True while a member that speaks the protocol is connected, by its name. */
   isMemberConnected(name: string): boolean;
   /**
-   * Ends connections to `count` peers that are needed least, those that are ending already among them, after telling them:
-   * they stay known, and neither end dials the other until it is needed. Where it has to begin with any, it takes `step` more.
-   * Returns how many it has begun with.
+   * Ends connections to the `count` peers that are needed least, after telling them. Connections that are ending
+   * already count. The peers stay known, and neither end dials the other until it is needed. Where any more connections
+   * have to end, `step` more than that do. Returns how many it has begun to end.
    */
   makeRoom(count: number, step?: number): number;
-  /** True for a peer that has parted from this node, or this node from it, a while ago at most, and that is not connected. */
+  /** True for a peer that is not connected and has parted a while ago at most, whichever end needed the room. */
   hasParted(name: string): boolean;
-  /** Asks the gate again about everybody: who is a member has changed. */
+  /** Asks the gate again about all peers: the membership has changed. */
   reconsider(): void;
   /** See Router. */
   lookup(key: string, options: LookupOptions): AsyncGenerator<Peer, void, undefined>;
@@ -109,7 +115,7 @@ export interface DhtNode extends AsyncDisposable {
   isUnsettled(): boolean;
   /** See Reprovider.provide. */
   provide(keys: readonly string[], signal?: AbortSignal): Promise<void>;
-  /** Stops providing the keys, and tells those who hold their records. */
+  /** Stops providing the keys, and tells the peers that hold their records. */
   withdraw(keys: readonly string[]): void;
   /** The peers that this node's records name as providers of the key. */
   recorded(key: string): readonly string[];

@@ -12,7 +12,7 @@ import { NEW_PEER_DELAY_MS } from './provide/peer-changes.ts';
 
 const id = (number: number) => Uint8Array.of(1, 0, number);
 
-/** Node 0 of a network where nobody ever answers, but for records once `isTaking`. */
+/** Node 0 of a network where no peer ever answers, but for records once `isTaking`. */
 function setUp() {
   const silent = async () => new Promise<never>(() => {});
   const state = { delivered: 0, isTaking: false, timers: [] as { ms: number; run: () => void }[] };

@@ -23,15 +23,18 @@ import { parseNotice } from './wire/notice-message.ts';
 const SECOND_MS = 1000;
 const MINUTE_MS = 60 * SECOND_MS;
 /**
- * Peers closer to a key that a node of this program is named when it asks for providers. It knows the cluster from its
- * crawls; twenty names, of 80 bytes each, were a quarter of what a question about nothing cost.
+ * How many peers closer to a key are named to a node of this program that asks for providers. Such a node knows the
+ * cluster from its crawls. Twenty names, of 80 bytes each, were a quarter of what a question about a key without
+ * providers cost.
  */
 export const CLOSER_TO_OUR_NODES = 5;
-/** How long a peer may be quiet in a cluster so large that no node knows whose turn it is to ask: not often, as there are many. */
+/**
+ * How long a peer may be quiet in a cluster too large to assign the probes. Many nodes probe it, so each does seldom.
+ */
 const PING_ALONE_AFTER_MS = 30 * SECOND_MS;
 /** Time to say goodbye when a node stops. */
 const GOODBYE_TIMEOUT_MS = 500;
-/** For so long a peer that has parted is not looked for: it is there, and is dialled when it is needed. */
+/** For so long a parted peer is not looked for: it is still there, and is dialled when it is needed. */
 const PARTED_MS = 30 * MINUTE_MS;
 /** A message that asks whether a node is there, or says so, is no longer than this. */
 const PING_BYTES = 4;
@@ -116,7 +119,7 @@ export function createDhtNode(deps: DhtNodeDeps, options: DhtNodeOptions = {}): 
     lifeOf: (name) => book.lifeOf(name),
     detector,
     onDeadNamed: (peer) => network.probe(peer),
-    // The nodes that watch it may be too busy to say that it is gone.
+    // The nodes that probe the peer may be too busy to say that it does not answer.
     onSlow: ({ id }) => detector.verify(id.toHex()),
   });
   const reprovider = createReprovider(
@@ -179,7 +182,7 @@ export function createDhtNode(deps: DhtNodeDeps, options: DhtNodeOptions = {}): 
     peers,
     describe: (name) => book.describe(name),
     onTold(name) {
-      // The node that is told of it may not be connected to it, and cannot know better.
+      // The node that is told of the provider may not be connected to it, and cannot know better.
       if (detector.isQuiet(name)) detector.verify(name);
     },
     isAvoided: isDead,
@@ -192,7 +195,7 @@ export function createDhtNode(deps: DhtNodeDeps, options: DhtNodeOptions = {}): 
     joined({ name }, { wasListed, hasJustParted }) {
       dials.connected(name);
       crawler.heard(name);
-      // What a peer that was named before knows, the peer that named it has told.
+      // The peer that named a listed peer has told already what the listed peer knows.
       if (!wasListed) crawler.met(name);
       if (hasJustParted) return;
       lookups.peerJoined(name);
@@ -221,7 +224,7 @@ export function createDhtNode(deps: DhtNodeDeps, options: DhtNodeOptions = {}): 
     answer(from, message) {
       const name = from.toHex();
       detector.heard(name);
-      // That a peer asks whether this node is there is not a use of the connection.
+      // A probe is not a use of the connection.
       if (message.length > PING_BYTES) book.used(name);
       return responder.answer(from, message);
     },
@@ -232,7 +235,7 @@ export function createDhtNode(deps: DhtNodeDeps, options: DhtNodeOptions = {}): 
       for (const multihash of withdrawn) records.remove(multihash, name);
       // A pending peer has no say about others.
       if (peers.get(name) !== undefined) for (const suspect of suspects) detector.suspect(suspect.toHex());
-      // It may not have said yet what it is.
+      // The peer may not have said yet what it is.
       if (parting) {
         book.parting(from);
         network.part(name, false);
@@ -241,7 +244,7 @@ export function createDhtNode(deps: DhtNodeDeps, options: DhtNodeOptions = {}): 
     },
     connected(id, { addresses, takesNotices: notices }) {
       book.connected(id, { addresses, capabilities: { notices } });
-      // It has just said who it is; what it was asked before may wait where it was.
+      // The peer has just said what it is. A probe of before may still wait on its old connection.
       detector.heard(id.toHex());
     },
     replaced(id) {

@@ -19,11 +19,11 @@ export interface NoticesDeps {
 export interface Notices {
   /** This node does not provide the keys any more. */
   withdrawn(keys: readonly string[]): void;
-  /** Peers do not answer: others may want to ask for themselves. */
+  /** Peers do not answer: others may want to probe them. */
   suspects(names: readonly string[]): void;
   /** This node needs the room of the connection to the peer. Resolves when the peer was told, or cannot be. */
   parting(peer: KnownPeer): Promise<void>;
-  /** This node leaves. Resolves when all were told that could be. */
+  /** This node leaves. Resolves when all peers were told that could be. */
   leaving(): Promise<void>;
 }
 
@@ -42,8 +42,8 @@ export function createNotices({ peers, book, notify, logger }: NoticesDeps): Not
     await Promise.all(told);
   };
   return {
-    // All that are connected: not only the closest of today hold the records, but also those of the time when fewer nodes
-    // were known. A peer that is not connected finds out when it asks.
+    // Tells all connected peers. The closest peers of today hold the records, and so do peers that were the closest
+    // while fewer nodes were known. A peer that is not connected finds out when it asks.
     withdrawn(keys) {
       const multihashes = keys.map(contentMultihash);
       for (let start = 0; start < multihashes.length; start += MAX_WITHDRAWN_PER_NOTICE) {

@@ -76,7 +76,7 @@ describe('createRpcHandler()', () => {
     add(7, 'b');
     add(8, 'b');
     add(7, 'c');
-    // The same bytes from another peer name somebody else.
+    // The same bytes from another peer name a peer that is not the sender.
     add(6, 'd', peer(7));
     add(7, 'd', peer(8));
     expect(['a', 'b', 'c', 'd'].map((key) => holders(key).length)).toEqual([1, 2, 1, 0]);
@@ -141,7 +141,8 @@ describe('createRpcHandler()', () => {
     expect(peers.size).toBe(100);
     const providersFor = (from: number) => ask(MESSAGE_TYPES.getProviders, { from }).closer;
     expect(providersFor(5)).toHaveLength(REPLICATION);
-    // To some who ask for providers a few are named, the same ones; not to who looks for peers.
+    // Some peers that ask for providers are named a few closer peers, always the same; a peer that looks for peers is
+    // not.
     expect(providersFor(6)).toEqual(
       providersFor(5)
         .filter((number) => number !== 6)

@@ -14,16 +14,16 @@ export interface RpcHandlerDeps {
   readonly peers: Pick<PeerTable, 'closest'>;
   /** A provider as others can be told of it, see PeerBook. */
   readonly describe: (name: string) => Pick<DescribedPeer, 'encoded'> | undefined;
-  /** Peers that this node should not send anybody to: they are dead, or strangers. */
+  /** Peers that this node should not send others to: they are dead, or denied. */
   readonly isAvoided: (name: string) => boolean;
   /**
-   * Told of the addresses that a peer gives of itself with a record. True if it can be used: at least one of them is
-   * an address that others may be sent to.
+   * Told of the addresses that a peer gives of itself with a record. True if the record can be used: at least one of
+   * them is an address that others may be sent to.
    */
   readonly introduce: (from: Uint8Array, addresses: readonly Uint8Array[]) => boolean;
-  /** How many closer peers somebody is named who asks for providers. Default k. */
+  /** How many closer peers are named to a peer that asks for providers. Default k. */
   readonly closerCount?: (name: string) => number;
-  /** Told of each provider that somebody is sent to. */
+  /** Told of each provider that a peer is sent to. */
   readonly onTold?: (name: string) => void;
   /** A number from 0 up to, not including, 1. Default Math.random. */
   readonly random?: () => number;
@@ -38,10 +38,10 @@ export interface RpcHandler {
   answer(from: Uint8Array, message: Uint8Array): Uint8Array | undefined;
 }
 
-/** A record names its provider, and that must be its sender. A second one would be ignored. */
+/** A record names its provider, which must be its sender. A second provider would be ignored. */
 const MAX_PROVIDERS_TOLD = 4;
 
-/** Records are taken only from the peer that they name; the network can make it say nothing about anybody else. */
+/** Records are taken only from the peer that they name: no peer can make this node say anything about another peer. */
 export function createRpcHandler({
   self,
   records,
@@ -53,7 +53,7 @@ export function createRpcHandler({
   onTold = () => {},
   random = Math.random,
 }: RpcHandlerDeps): RpcHandler {
-  /** The provider of the last record, as its bytes: a peer sends thousands with the same ones. */
+  /** The provider of the last record, as its bytes: a peer sends thousands of records with the same bytes. */
   let lastProvider = new Uint8Array(0);
   let lastFrom = '';
 
@@ -66,7 +66,7 @@ export function createRpcHandler({
     lastFrom = name;
     return true;
   };
-  /** The last record that was taken. The next ones of its peer differ in the key alone, and are not parsed. */
+  /** The last record that was taken. The next records of its peer differ in the key alone, and are not parsed. */
   let template: { readonly name: string; readonly bytes: Uint8Array; readonly keyAt: number } | undefined;
   const keyOfNextRecord = (name: string, message: Uint8Array) => {
     if (template === undefined || template.name !== name || template.bytes.length !== message.length) {
@@ -130,7 +130,7 @@ export function createRpcHandler({
         case MESSAGE_TYPES.findNode: {
           if (key.length === 0) throw new MessageError('Cannot answer a question without a key');
           const closer = closestTo(key, name);
-          // Who asks for this node by its ID wants its addresses.
+          // A peer that asks for this node by its ID wants its addresses.
           if (key.toHex() === self.name) closer.unshift(self.encoded());
           return encodeMessage({ type, key, closer: closer.slice(0, REPLICATION) });
         }
@@ -141,7 +141,7 @@ export function createRpcHandler({
   };
 }
 
-/** Some of the items, each as likely as another: no few of many providers are to serve everybody. */
+/** Some of the items, each as likely as another: a few of many providers are not to serve all peers. */
 function sample<T>(items: T[], count: number, random: () => number): readonly T[] {
   if (items.length <= count) return items;
   for (let place = 0; place < count; place++) {

@@ -2,7 +2,7 @@ import { canonicalIp, parseIp } from '../runtime/ip-address.ts';
 import type { IpNetwork } from '../runtime/ip-network.ts';
 import { isLoopbackIp, isUnicastIp } from '../runtime/ip-scope.ts';
 
-/** What addresses of the cluster have to be, whoever names them. */
+/** What addresses of the cluster have to be, whatever source names them. */
 export interface AddressRulesOptions {
   /** --allowed-networks; empty: all. */
   readonly networks?: readonly IpNetwork[];
@@ -10,7 +10,7 @@ export interface AddressRulesOptions {
   readonly allowLoopback?: boolean;
 }
 
-/** One spelling of the address (see canonicalIp), or undefined if it is none that a node of the cluster can have. */
+/** One spelling of the address (see canonicalIp), or undefined if a node of the cluster cannot have it. */
 export type AddressRules = (ip: string) => string | undefined;
 
 /** Answers that are kept: the same few thousand addresses are asked about all the time. */

@@ -1,7 +1,7 @@
 import type { Logger } from '../observe/log.ts';
 import type { Clock } from '../runtime/clock.ts';
 
-/** Counts who was refused, and warns. */
+/** Counts refused connections, and warns. */
 export interface DeniedLog {
   /** Connections that were refused since the start. */
   readonly count: number;
@@ -10,7 +10,7 @@ export interface DeniedLog {
 
 /** Addresses that were warned of: each once. */
 const MAX_REMEMBERED = 1000;
-/** Warnings a minute: somebody with many addresses must not fill the disk. */
+/** Warnings a minute: a machine with many addresses must not fill the disk. */
 const WARNINGS_PER_MINUTE = 6;
 const MINUTE_MS = 60 * 1000;
 
@@ -35,7 +35,7 @@ export function createDeniedLog(
         minuteEndMs = nowMs + MINUTE_MS;
         inMinute = 0;
       }
-      // Not remembered: it is warned of when there is room, if it goes on.
+      // Not remembered: the address is warned of when there is room, if it goes on.
       if (inMinute >= WARNINGS_PER_MINUTE || warned.size >= MAX_REMEMBERED) return;
       inMinute++;
       warned.add(ip);

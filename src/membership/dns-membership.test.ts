@@ -130,7 +130,7 @@ describe('createDnsMembership()', () => {
     await clock.advance(REFRESH_MS);
     expect(admitted('10.0.0.1', '10.0.0.2', '10.0.0.3')).toEqual(['10.0.0.2', '10.0.0.3']);
     expect(membership.stats().members).toBe(3);
-    // The node ends; who gets its address next is somebody else, whatever connections it has.
+    // The node ends; the next peer with its address is another peer, whatever connections it has.
     membership.opened('10.0.0.2');
     close();
     await clock.advance(0);
@@ -181,7 +181,7 @@ describe('createDnsMembership()', () => {
     expect(admitted('10.0.0.2', '10.0.0.3')).toEqual(['10.0.0.2']);
     expect(changes.at(-1)).toEqual({ joined: ['10.0.0.2'], left: [] });
     expect(membership.stats()).toEqual({ members: 2, pending: 1, refused: 0 });
-    // Lists of before it came change nothing, and neither does the one that has it.
+    // Lists of before it came change nothing, and neither does the list that has it.
     await clock.advance(REFRESH_MS);
     expect(admitted('10.0.0.2')).toEqual(['10.0.0.2']);
     zone.set(['10.0.0.1', '10.0.0.2']);

@@ -17,11 +17,13 @@ const MINUTE_MS = 60 * SECOND_MS;
 
 /** How often the addresses are resolved when nothing happens: as long as clusters' name servers cache an answer. */
 const REFRESH_MS = 30 * SECOND_MS;
-/** Least time between two questions: a peer that knocks must not make this node flood the name server. */
+/** Least time between two questions: a peer that connects must not make this node flood the name server. */
 const LEAST_PAUSE_MS = SECOND_MS;
 /** How long a node stays a member when DNS does not name it any more and it is connected all the while. */
 const GRACE_MS = 5 * MINUTE_MS;
-/** How long a node that DNS does not name yet may stay: name servers cache for up to 30 s, twice over (node, cluster). */
+/**
+ * How long a node that DNS does not name yet may stay: name servers cache for up to 30 s, twice over (node, cluster).
+ */
 const PENDING_MS = 90 * SECOND_MS;
 /** Addresses that were named by others and asked about: remembered so that each is asked about ever more rarely. */
 const MAX_ASKED_ABOUT = 1024;
@@ -50,9 +52,9 @@ export interface DnsMembershipOptions extends AddressRulesOptions {
 }
 
 /**
- * Membership by DNS: the members are the addresses that the domain resolves to, and addresses that have a name of their own
- * below it. Starts to resolve it at once, then every 30 s, and when an unknown peer knocks. No answer, and an answer
- * without any address, changes nothing.
+ * Membership by DNS: the members are the addresses that the domain resolves to, and addresses that have a name of their
+ * own below it. Starts to resolve the domain at once, then every 30 s, and when an unknown peer connects. No answer,
+ * and an answer without any address, change nothing.
  */
 export function createDnsMembership(
   { addresses, logger, clock, random = Math.random }: DnsMembershipDeps,
@@ -137,7 +139,7 @@ export function createDnsMembership(
   const usable = (ip: string) => {
     const usual = rules(ip);
     if (usual !== undefined) return usual;
-    // The rules are about others.
+    // The rules are about other nodes.
     const canonical = canonicalIp(ip);
     return canonical !== undefined && isOwn(canonical) ? canonical : undefined;
   };
@@ -179,7 +181,7 @@ export function createDnsMembership(
       const close = members.opened(address);
       return () => {
         close();
-        // It may have been the last one of an address that had its grace.
+        // It may have been the last connection of an address that had its grace.
         wakeUp.wake();
       };
     },

@@ -2,12 +2,21 @@ import type { DomainAddresses } from '../bootstrap/domain-addresses.ts';
 import type { Logger } from '../observe/log.ts';
 import type { Clock } from '../runtime/clock.ts';
 
-/** Up to this share is added to the time between two questions at random, so that a cluster's nodes do not ask all at once. */
+/**
+ * Up to this share is added to the time between two questions at random, so that a cluster's nodes do not ask all at
+ * once.
+ */
 const REFRESH_JITTER = 0.2;
-/** Least time between two questions for each member: the answer for 1,000 nodes has 16 KB and goes over TCP, and each of them may be asking. */
+/**
+ * Least time between two questions for each member. The answer for 1,000 nodes has 16 KB and goes over TCP, and each of
+ * the nodes may be asking.
+ */
 const PAUSE_PER_MEMBER_MS = 10;
 
-/** Asks the name server for the addresses of all members, not too often. Its answers come to the listeners of DomainAddresses. */
+/**
+ * Asks the name server for the addresses of all members, not too often. Its answers come to the listeners of
+ * DomainAddresses.
+ */
 export interface DomainQuestions {
   /** The question that is under way. */
   readonly asking: Promise<void> | undefined;

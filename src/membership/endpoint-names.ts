@@ -8,8 +8,8 @@ import type { DomainAddresses } from '../bootstrap/domain-addresses.ts';
 /** Questions about the names that addresses have of their own, see DomainAddresses.hasEndpointName. */
 export interface EndpointNames {
   /**
-   * True if the address has one. False also when nobody knows, and when too much was asked of late. An address is asked
-   * about once at a time.
+   * True if the address has a name. False also when no name server knows, and when too much was asked of late. An
+   * address is asked about once at a time.
    */
   ask(ip: string): Promise<boolean>;
 }
@@ -23,12 +23,14 @@ export interface EndpointNamesDeps {
 
 /** Questions at a time. */
 const CONCURRENT = 4;
-/** Questions that may be asked at once, and then each second: addresses of other machines must not make this node flood the name server. */
+/**
+ * Questions at once, and then each second: addresses of other machines must not make this node flood the name server.
+ */
 const QUESTIONS = { burst: 20, perSecond: 10 } as const;
 /** Addresses that no node has (RFC 5737, RFC 3849): a domain that names them names whatever it is asked for. */
 const NOBODY = { ip4: '192.0.2.1', ip6: '2001:db8::1' } as const;
 
-/** Makes them; nothing is asked before somebody wants to know. */
+/** Makes them; nothing is asked before ask() is called. */
 export function createEndpointNames(
   { addresses, logger, clock }: EndpointNamesDeps,
   { signal }: { readonly signal: AbortSignal },

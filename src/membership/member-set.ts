@@ -1,4 +1,4 @@
-/** Addresses that a source names, and those that it named until a while ago. */
+/** Addresses that a source names, and addresses that it named until a while ago. */
 export interface MemberSet {
   /** True for an address that is named, or that has its grace. */
   has(ip: string, nowMs: number): boolean;
@@ -27,9 +27,9 @@ interface Grace {
 }
 
 /**
- * Makes an empty set. An address that is not named any more stays a member's for as long as a connection is open
- * that was open then, at most graceMs: caches of name servers differ for a while, and a rolling update takes its
- * time. Without such a connection nothing tells the node from whoever gets its address next, so it is out at once.
+ * Makes an empty set. An address that is not named any more stays a member's for as long as a connection is open that
+ * was open then, at most graceMs: caches of name servers differ for a while, and a rolling update takes its time.
+ * Without such a connection nothing tells the node from the next node with its address, so the address is out at once.
  */
 export function createMemberSet(graceMs: number, vouchMs: number): MemberSet {
   const named = new Set<string>();

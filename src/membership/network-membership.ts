@@ -19,7 +19,7 @@ export interface NetworkMembershipOptions {
   readonly allowLoopback?: boolean | undefined;
 }
 
-/** Membership by networks, which do not change: there are no pending peers and no news. */
+/** Membership by networks, which do not change: it has neither pending peers nor news. */
 export function createNetworkMembership(
   deps: NetworkMembershipDeps,
   { networks, allowLoopback = false }: NetworkMembershipOptions,

@@ -1,20 +1,23 @@
-/** Addresses that connected and are nobody's that is known. */
+/** Addresses that connected and are not known as a member's. */
 export interface PendingPeers {
   /** How many are pending peers now. */
   readonly pendingCount: number;
   /** True if the address is a pending peer's now. */
   isPending(ip: string): boolean;
-  /** Somebody is there: writes the address down if it is new. */
+  /** A peer is there: writes the address down if it is new. */
   arrive(ip: string, nowMs: number): 'pending' | 'denied';
-  /** How the address is written down. One that is not has not tried yet. */
+  /** How the address is written down. An address that is not written down has not tried yet. */
   standing(ip: string): 'pending' | 'denied';
   /** Writes it down as denied. */
   refuse(ip: string, nowMs: number): void;
   /** Takes it out: it is a member's. */
   forget(ip: string): void;
-  /** The source has told of such addresses, and named none of these: those that had their time are denied now. Returns them. */
+  /**
+   * The source has told of such addresses and named none of these. Addresses that had their time are denied now;
+   * returns them.
+   */
   judge(isTold: (ip: string) => boolean, nowMs: number): readonly string[];
-  /** When to ask the source about those that are waiting; Infinity when nobody is. */
+  /** When to ask the source about the addresses that are waiting; Infinity when none is. */
   nextQuestionMs(): number;
   /** The source was asked just now: the next time in a while. */
   asked(nowMs: number): void;
@@ -29,9 +32,9 @@ export interface PendingPeersOptions {
   readonly maxWaitMs: number;
 }
 
-/** Addresses that are written down. Who has more of them than that is nobody's pending peer. */
+/** Addresses that are written down. A machine with more of them than that is not pending at the further addresses. */
 const MAX_ADDRESSES = 1024;
-/** An address that is denied and did not try for this long may be a pending peer again: its address may be another's by now. */
+/** A denied address that did not try for this long may be pending again: it may be another node's by now. */
 const FORGET_STRANGER_MS = 10 * 60 * 1000;
 
 interface Entry {
@@ -49,7 +52,7 @@ export function createPendingPeers({ pendingMs, firstWaitMs, maxWaitMs }: Pendin
   let nextRoomMs = -Infinity;
   const makeRoom = (nowMs: number) => {
     if (entries.size < MAX_ADDRESSES) return true;
-    // Looking through all of them for each of a flood of other addresses would do their work.
+    // Looking through all addresses for each of a flood of other addresses would do the work of the flood.
     if (nowMs < nextRoomMs) return false;
     nextRoomMs = nowMs + firstWaitMs;
     for (const [ip, { isRefused, lastMs }] of entries) {

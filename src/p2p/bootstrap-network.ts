@@ -12,7 +12,7 @@ import { MAX_BOOTSTRAP_PEERS } from '../bootstrap/limits.ts';
 import type { KadNode } from './kad-node.ts';
 import type { BootstrapNetwork } from '../bootstrap/bootstrap-loop.ts';
 
-/** Addresses of which it is remembered who was there: more than bootstrapping dials at a time. */
+/** Addresses of which it is remembered which peer was there: more than bootstrapping dials at a time. */
 const MAX_MET = 128;
 
 /** Bootstrapping over a libp2p host. */
@@ -23,7 +23,7 @@ export function createBootstrapNetwork(
   hasParted: (peer: PeerId) => boolean = () => false,
 ): BootstrapNetwork {
   const self = libp2p.peerId.toString();
-  /** Addresses that were found to be this node's own, or its double's: that is said once. */
+  /** Addresses that were found to be this node's own, or its duplicate's: that is said once. */
   const selfElsewhere = new Set<string>();
   const isOwn = (address: string) => {
     const [own] = announced();
@@ -37,7 +37,7 @@ export function createBootstrapNetwork(
       { id: self, addresses: multiaddrs },
     );
   };
-  /** Who was at the addresses that bootstrap named without an ID; the latest last. */
+  /** The peer at each address that bootstrap named without an ID; the latest last. */
   const metAt = new Map<string, PeerId>();
   return {
     isSelf({ id, multiaddrs }) {

@@ -6,12 +6,15 @@ import { createTokenBucket } from '../runtime/token-bucket.ts';
 import { formatLogText } from './format-log-text.ts';
 
 /**
- * Lines of each kind that are written: what the start, or a few connections, tell of, and per second after that: 100 MB of
- * logs a day of each kind at most, however busy the node is.
+ * Lines of each kind that are written: as many as the start, or a few connections, tell of, and then so many per
+ * second. That is 100 MB of logs a day of each kind at most, however busy the node is.
  */
 const LINES = { burst: 200, perSecond: 5 } as const;
 
-/** Our messages are constant; libp2p's are text with values, and go into a field. Its errors are routine: a peer that is not there. */
+/**
+ * Our messages are constant; libp2p's are text with values, and go into a field. Its errors are routine: a peer that is
+ * not there.
+ */
 const MESSAGES = {
   note: 'libp2p notes',
   error: 'libp2p notes an error',
@@ -26,9 +29,9 @@ export interface ComponentLoggerDeps {
 }
 
 /**
- * The logger of libp2p's parts, in place of the one that obeys the DEBUG environment variable and writes text. Everything
- * goes to debug, and where that is not written nothing is formatted. A flood is cut off: the next line that is written
- * says how many before it were `dropped`.
+ * The logger of libp2p's parts. It replaces the logger that obeys the DEBUG environment variable and writes text.
+ * Everything goes to debug, and where that is not written nothing is formatted. A flood is cut off: the next line that
+ * is written says how many lines before it were `dropped`.
  */
 export function createComponentLogger({ logger, clock }: ComponentLoggerDeps): ComponentLogger {
   if (!logger.writesDebug) return silentComponentLogger;
@@ -59,7 +62,7 @@ export function createComponentLogger({ logger, clock }: ComponentLoggerDeps): C
 
 /** How many lines may be written now. */
 interface LineBudget {
-  /** Undefined if a line is too many; else how many were, since the last one that was not. */
+  /** Undefined if a line is too many. Else how many lines were too many since the last line that was not. */
   take(): number | undefined;
 }
 

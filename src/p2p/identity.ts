@@ -12,7 +12,7 @@ import { writeFileAtomically } from '../runtime/write-file-atomically.ts';
 const KEY_FILE = 'private.key';
 /** Only the owner may read a key that is written here. */
 const KEY_FILE_MODE = 0o600;
-/** Bits that let anybody but the owner at the key. */
+/** Bits that let other users than the owner at the key. */
 const OPEN_TO_OTHERS = 0o077;
 /** A PEM of an Ed25519 key has 119 bytes; anything much larger is another file. */
 const MAX_KEY_FILE_BYTES = 4096;
@@ -24,10 +24,10 @@ class IdentityError extends Error {
 }
 
 /**
- * The identity of this node. With a data directory it is read from `private.key` there, or made and written
- * (PEM PKCS#8, mode 0600, atomically); without one it is new on every start. As with Spegel (Go), the file may be a link, as in
- * a mounted Secret, and may have any mode; a key that others can read is a warning in the log.
- * Rejects with IdentityError when the file is there and cannot be used: a node never changes its identity by itself.
+ * The identity of this node. With a data directory it is read from `private.key` there, or made and written (PEM
+ * PKCS#8, mode 0600, atomically). Without a data directory it is new on every start. As with Spegel (Go), the file may
+ * be a link, as in a mounted Secret, and may have any mode; a key that others can read is a warning in the log. Rejects
+ * with IdentityError when the file is there and cannot be used: a node never changes its identity by itself.
  */
 export async function loadIdentity(
   dataDir?: string,
@@ -54,7 +54,9 @@ function generateKey(): KeyObject {
   return generateKeyPairSync('ed25519').privateKey;
 }
 
-/** From both halves: with the seed alone libp2p computes the public one in JavaScript, which is a quarter of a start. */
+/**
+ * From both halves: with the seed alone libp2p computes the public half in JavaScript, which is a quarter of a start.
+ */
 function toLibp2p(key: KeyObject): Ed25519PrivateKey {
   const { d, x } = key.export({ format: 'jwk' });
   if (d === undefined || x === undefined) {

@@ -60,8 +60,8 @@ export interface KadNode {
   /** The addresses that this node announces, without /p2p. */
   readonly announced: () => readonly string[];
   /**
-   * Announces these IPs from now on. When one of those before is none of them, connections end: they may lead from there
-   * and nowhere, and whoever is connected anew learns where this node is. RangeError for what is no IP.
+   * Announces these IPs from now on. When an IP of before is not among them, connections end: they may lead there, and
+   * so nowhere. Peers that connect anew learn where this node is. RangeError for what is not an IP.
    */
   announce(ips: readonly string[]): void;
 }
@@ -72,9 +72,9 @@ export interface KadNodeDeps {
   /** Handles the streams of the DHT's protocol, in place of kad-dht. */
   readonly onStream: StreamHandler;
   readonly door: Door;
-  /** Default: everybody may join. */
+  /** Default: all peers may join. */
   readonly membership?: Membership;
-  /** Gets what libp2p logs, at debug. Default: nobody. */
+  /** Gets what libp2p logs, at debug. Default: no log. */
   readonly logger?: Logger;
 }
 
@@ -83,15 +83,15 @@ export interface KadNodeOptions {
   readonly listenAddress: string;
   /** IPs; the port that the node listens on is added. */
   readonly announceAddresses: readonly string[];
-  /** The key of the private network; undefined: there is none. */
+  /** The key of the private network; undefined: there is no private network. */
   readonly swarmKey?: Uint8Array | undefined;
   /** See createMembershipGate. */
   readonly maxPendingRecords?: number;
 }
 
-/** Ages in the peer store. It never renews the age of an address that it hears of again, so any limit here makes live peers vanish. */
+/** Ages in the peer store. It never renews an address that it hears of again, so any limit makes live peers vanish. */
 const NEVER_MS = Number.MAX_SAFE_INTEGER;
-/** kad-dht's own cycles, of providing again and of looking for itself: src/dht does that, these find nothing to do. */
+/** kad-dht's own cycles, of reproviding and of looking for itself: src/dht does that, and these find nothing to do. */
 const DHT_INTERVAL_MS = 24 * 60 * 60 * 1000;
 
 /**
@@ -147,7 +147,7 @@ export async function createKadNode(
           // One path, few at a time: a stream to every close peer at once would delay the first answer.
           alpha: LOOKUP_CONCURRENCY,
           disjointPaths: 1,
-          // A node alone answers "nobody" at once.
+          // A node alone answers at once that there is no provider.
           allowQueryWithZeroPeers: true,
           maxInboundStreams: MAX_DHT_STREAMS,
           maxOutboundStreams: MAX_OUTBOUND_STREAMS,
@@ -198,15 +198,15 @@ function keepMembersOnly(routingTable: RoutingTable, gate: MembershipGate): void
   routingTable.add = async (peer, options) => {
     if (!gate.mayAsk(peer)) return;
     await add(peer, options);
-    // It may have connected meanwhile.
+    // The peer may have connected meanwhile.
     if (!gate.mayAsk(peer)) await routingTable.remove(peer);
   };
 }
 
 /**
- * A service of libp2p with its own handler of its protocol's streams replaced. The one of kad-dht takes a millisecond of
- * CPU for each question and 0.2 for each record, most of them in the peer store and in parsing addresses; that of ping
- * keeps whatever a peer sends that does not read.
+ * A service of libp2p whose own handler of its protocol's streams is replaced. The handler of kad-dht takes a
+ * millisecond of CPU for each question and 0.2 for each record, most of them in the peer store and in parsing
+ * addresses. The handler of ping keeps whatever a peer sends that does not read.
  */
 function answeredBy<C extends { readonly registrar: KadDHTComponents['registrar'] }, S>(
   onStream: StreamHandler,

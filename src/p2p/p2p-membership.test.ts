@@ -20,8 +20,8 @@ import {
 } from './testing/test-routers.ts';
 
 /**
- * Loopback has one address per family that a connection can come from: members are those at the one of IPv4, and
- * whoever connects over IPv6 is somebody else.
+ * Loopback has one address per family that a connection can come from: members are peers at the IPv4 address, and a
+ * peer that connects over IPv6 is not a member.
  */
 const MEMBERS = '127.0.0.1';
 const OTHERS = '::1';
@@ -76,7 +76,7 @@ async function startMembers(zone: DnsZone) {
 }
 
 /**
- * A node that comes from an address which is not named, unless the test names it. It dials nobody over IPv4, where it
+ * A node that comes from an address which is not named, unless the test names it. It dials no peer over IPv4, where it
  * would look like a member.
  */
 async function startOther(

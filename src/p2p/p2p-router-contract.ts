@@ -21,7 +21,7 @@ export interface P2pRouterDeps {
   readonly bootstrapper: Bootstrapper;
   /** See loadIdentity. */
   readonly privateKey: Ed25519PrivateKey;
-  /** Says which addresses may join. It outlives the router. Default: all that others can reach. */
+  /** Says which addresses may join. It outlives the router. Default: all addresses that others can reach. */
   readonly membership?: Membership;
   readonly observer?: RouterObserver;
   /** Called with the ID of a member that connects, or answers again after a silence. May repeat itself. */
@@ -40,11 +40,11 @@ export interface RouterObserver extends DhtObserver {
 export interface P2pRouterOptions {
   /** --router-addr: `:5001`, `1.2.3.4:5001`, `[::1]:5001`. */
   readonly listenAddress: string;
-  /** IPs that other nodes reach this one at, see announceableAddresses. At least one. */
+  /** IPs that other nodes reach this node at, see announceableAddresses. At least one. */
   readonly announceAddresses: readonly string[];
   /** Takes peers at loopback addresses for what they are: for several nodes on one machine. Default false. */
   readonly allowLoopback?: boolean;
-  /** See readSwarmKey: only nodes with the same key can join. Default: none is needed. */
+  /** See readSwarmKey: only nodes with the same key can join. Default: no key is needed. */
   readonly swarmKey?: Uint8Array | undefined;
   /** What connections, records and messages may hold. Default planMemory(). */
   readonly memory?: RouterMemory;
@@ -62,7 +62,7 @@ export interface P2pRouter extends Router, AsyncDisposable {
     /** Connections that were not let in or kept, and streams that were reset, since the start. */
     readonly refused: Readonly<Record<DoorRefusal | FrameRefusal | CapReason, number>>;
   };
-  /** How bootstrapping has ended the last time; undefined while the first round is under way. */
+  /** How the last bootstrapping has ended; undefined while the first round is under way. */
   bootstrapState(): BootstrapState | undefined;
   /** This node is reached at these IPs from now on: at least one. See findAnnounceAddresses. */
   announce(addresses: readonly string[]): void;

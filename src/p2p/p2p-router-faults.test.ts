@@ -83,7 +83,7 @@ describe('createP2pRouter()', () => {
     try {
       self = await start(createHttpBootstrapper({ url: `http://127.0.0.1:${server.port}` }));
       await until(() => self?.ready() === true);
-      // Another one bootstraps from it, without its ID.
+      // Another node bootstraps from it, without its ID.
       const [address = ''] = self.self().multiaddrs;
       const second = await start({ kind: 'test', peers: async () => [{ multiaddrs: [address] }] });
       const first = self;

@@ -21,11 +21,11 @@ const routers = createTestRouters();
 stopAfterEach(routers);
 
 const KEY = 'sha256:theirs';
-/** An address that is nobody's. */
+/** An address that no peer has. */
 const ELSEWHERE = multiaddr('/ip4/10.9.8.7/tcp/5001').bytes;
 const MIB = 1024 * 1024;
 
-/** A node that knows of another one's content, and a third one, which does to it what a node should not. */
+/** A node that knows of another node's content, and a third node, which does to it what a node should not. */
 async function startVictim(cleanup: AsyncDisposableStack) {
   const victim = await routers.start();
   const friend = await routers.start(createStaticBootstrapper([addressOf(victim)]));
@@ -119,7 +119,7 @@ describe('createP2pRouter()', () => {
       const [found] = await find(router, 'sha256:lure');
       const addressesFound = found?.addresses ?? [];
       expect(addressesFound.length).toBeLessThanOrEqual(4);
-      // Who has met it knows the address that it has told on connecting.
+      // A peer that has met it knows the address that it has told on connecting.
       const others = addressesFound.filter((ip) => ip !== '127.0.0.1' && !ip.startsWith('10.1.'));
       expect(others).toEqual([]);
     }
@@ -181,7 +181,7 @@ describe('createP2pRouter()', () => {
     const question = encodeMessage({ type: MESSAGE_TYPES.getProviders, key: contentMultihash(KEY) });
     const flood = concat(Array.from({ length: 1500 }, () => question));
     const streams: (Stream | undefined)[] = [];
-    // One after the other: of many that come together none may be left.
+    // One after the other: of many streams that come together none may be left.
     for (let count = 0; count < 60; count++) streams.push(await open().catch(() => undefined));
     for (const stream of streams) {
       if (stream?.status !== 'open' || stream.readStatus !== 'readable') continue;

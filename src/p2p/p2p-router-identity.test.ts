@@ -57,7 +57,7 @@ describe('createP2pRouter()', () => {
       privateKey,
       announceAddresses: ['127.0.0.9'],
       listenAddress: '127.0.0.9:0',
-      // As in a cluster in which nobody is connected to all: it never dials the third.
+      // As in a cluster in which no node is connected to all: it never dials the third.
       membership: { ...everybody, knock: async (ip) => ip !== '127.0.0.3' },
     });
     await after.advertise(['sha256:back']);
@@ -78,7 +78,7 @@ describe('createP2pRouter()', () => {
     for (const router of [hub, third]) await until(async () => (await foundAt(router)) === '127.0.0.1');
     mover.announce(['127.0.0.9']);
     for (const router of [hub, third]) await until(async () => (await foundAt(router)) === '127.0.0.9');
-    // One more is told with the next record, and ends no connection.
+    // One more address is told with the next record, and ends no connection.
     mover.announce(['127.0.0.9', '127.0.0.8']);
     await mover.advertise(['sha256:another']);
     await until(async () => (await foundAt(third)) === '127.0.0.9,127.0.0.8');
@@ -125,10 +125,10 @@ describe('createP2pRouter()', () => {
       const [first, second] = [await routers.start(toHub), await routers.start(toHub)];
       await until(async () => (await connectedIds(first)).length === 2);
       await routers.stop(hub);
-      // It may be the only one that had to take the record; the next one gets it as soon as it is known.
+      // The hub may be the only peer that had to take the record; the next peer gets it as soon as it is known.
       await first.advertise(['sha256:without']).catch(() => {});
       await until(async () => (await find(second, 'sha256:without')).length === 1);
-      // It dials nobody by itself.
+      // It dials no peer by itself.
       const again = await routers.start(undefined, {
         privateKey,
         listenAddress: `127.0.0.9:${portOf(hub)}`,

@@ -13,7 +13,7 @@ import { addressOf, createTestRouters, find, stopAfterEach } from './testing/tes
 const routers = createTestRouters();
 stopAfterEach(routers);
 
-/** Three routers that know each other, and that the second one provides two keys. */
+/** Three routers that know each other, and that the second provides two keys. */
 async function startThree() {
   const first = await routers.start();
   const bootstrapper = createStaticBootstrapper([addressOf(first)]);

@@ -69,7 +69,7 @@ export async function createP2pRouter(deps: P2pRouterDeps, options: P2pRouterOpt
     clock,
     onUnreachable: (peer) => dht.unreachable(idOf(peer)),
   });
-  // IPv4 in IPv6's clothes is how a socket may show a connection; no peer is to be sent there.
+  // A socket may show an IPv4 connection with an address of IPv6 that contains it; no peer is to be sent there.
   const isUsable = (ip: Uint8Array) =>
     (isUnicastIp(ip) || (allowLoopback && isLoopbackIp(ip))) && membership.admits(formatIp(ip));
   const dht = createDhtNode(
@@ -175,7 +175,7 @@ export async function createP2pRouter(deps: P2pRouterDeps, options: P2pRouterOpt
     ready: () => isReady,
     async *lookup(key, lookupOptions) {
       for await (const peer of dht.lookup(key, lookupOptions)) {
-        // What was found a moment ago may not be a member's any more.
+        // An address that was found a moment ago may not be a member's any more.
         const addresses = peer.addresses.filter((ip) => membership.admits(ip));
         if (addresses.length > 0) yield { ...peer, addresses };
       }

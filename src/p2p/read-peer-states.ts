@@ -44,7 +44,8 @@ function stateOf(
     state: life === 'dead' || life === 'suspect' ? life : connected ? 'connected' : 'known',
     inStateMs: life === 'alive' && !connected ? undefined : forMs,
     isMember: gate.isMember(peer),
-    // A failure detector, this node’s or that of others, asks each connected peer every few seconds: a dead peer does not answer since then.
+    // A failure detector, of this node or of others, probes each connected peer every few seconds: a dead peer has not
+    // answered since.
     lastSeenMs: !connected ? peerConnections.sinceContactMs(id) : life === 'dead' ? forMs : 0,
   };
 }

@@ -6,15 +6,18 @@ import { INBOUND_UPGRADE_TIMEOUT_MS, NO_LIMIT } from './limits.ts';
 import type { MemoryPlan } from '../runtime/memory/memory-plan.ts';
 
 const SECOND_MS = 1000;
-/** Connections of one address: a node has one or two, and stale ones for a while after its machine lost power. As Go's libp2p has it. */
+/**
+ * Connections of one address: a node has one or two, and stale ones after its machine lost power. As Go's libp2p has
+ * it.
+ */
 export const CONNECTIONS_PER_ADDRESS = 8;
-/** The same of an address that is not of a member. */
+/** Connections of an address that is not of a member. */
 const PENDING_CONNECTIONS_PER_ADDRESS = 4;
 /** Handshakes of one address at a time. */
 export const HANDSHAKES_PER_ADDRESS = 8;
 /** Handshakes that an address may begin at once, when it had none for a while. */
 const HANDSHAKE_BURST = 16;
-/** And per second in the long run: some 5 % of a core. */
+/** Handshakes of one address per second in the long run: some 5 % of a core. */
 const HANDSHAKES_PER_SECOND = 2;
 /** Handshakes that are done at a time. Together they take a second of CPU. */
 const HANDSHAKE_SLOTS = 32;
@@ -36,7 +39,7 @@ export interface RouterBudget {
   readonly maxConnections: number;
   /** Provider records, this node's own among them. */
   readonly maxRecords: number;
-  /** Of these, records of pending. */
+  /** Of these, records of pending peers. */
   readonly maxPendingRecords: number;
 }
 
@@ -47,7 +50,7 @@ export interface RouterBudget {
 export const CONNECTION_BYTES = 160 * 1024;
 /** Connections that a node with more memory than most has at most. */
 const MOST_CONNECTIONS = 1000;
-/** Connections that may come in before others have ended for them, which are told first, or that are in their handshake. */
+/** Connections that may be in their handshake, or come in before other peers were told and their connections ended. */
 const CONNECTIONS_ON_TOP = 64;
 /** Addresses that are not of members get the connections divided by this. */
 const PENDING_CONNECTION_SHARES = 4;

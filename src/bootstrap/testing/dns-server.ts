@@ -9,7 +9,9 @@ export interface DnsQuestion {
   readonly type: 'A' | 'AAAA';
 }
 
-/** What it answers: addresses (those of the type are sent), an error, nothing at all, or bytes behind the ID of the question. */
+/**
+ * What it answers: addresses (it sends those of the type), an error, nothing, or bytes behind the ID of the question.
+ */
 export type DnsAnswer =
   | { readonly addresses: readonly string[]; readonly truncated?: boolean }
   | { readonly error: 'NXDOMAIN' | 'SERVFAIL' | 'REFUSED' }

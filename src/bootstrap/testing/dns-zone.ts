@@ -4,7 +4,7 @@ import type { DomainAddresses, NamedAddresses } from '../domain-addresses.ts';
 export interface DnsZone extends DomainAddresses {
   /** What it resolves to from now on; an Error: no name server answers. */
   set(addresses: readonly string[] | NamedAddresses | Error): void;
-  /** Gives the addresses names of their own; '*': whoever is asked for has one. */
+  /** Gives the addresses names of their own; '*': every address that is asked for has a name. */
   setEndpointNames(...ips: readonly string[]): void;
   /** How often it was resolved. */
   readonly questions: number;

@@ -1,7 +1,9 @@
 import type { Clock } from '../../runtime/clock.ts';
 
 const SECOND_MS = 1000;
-/** For this long a peer that was just met may lack records that belong to it: its neighbours send them within a second or two. */
+/**
+ * So long a peer that was just met may lack records that belong to it: its neighbours send them within a second or two.
+ */
 const FRESH_PEER_MS = 3 * SECOND_MS;
 
 /** Remembers which peers were met a moment ago. Peers are named by any string. */

@@ -22,7 +22,7 @@ const PEERS: readonly NamedPeer[] = Array.from({ length: 60 }, (_, index) => ({
 const SELF: NamedPeer = { id: Uint8Array.of(9, 9), addresses: [] };
 const rankOf = ({ id }: NamedPeer) => PEERS.findIndex((peer) => peer.id.toHex() === id.toHex());
 
-/** Walks to the end and says who was asked, by rank, and what was found. */
+/** Walks to the end and says which peers were asked, by rank, and what was found. */
 async function walk(
   answers: (rank: number) => Promise<ProvidersAnswer> | ProvidersAnswer,
   { table = 20, skip = 0, ...network }: Partial<WalkNetwork> & { table?: number; skip?: number } = {},

@@ -5,8 +5,8 @@ import type { Timers } from '../../runtime/timers.ts';
 import { LOOKUP_CONCURRENCY, REPLICATION, SLOW_ANSWER_MS } from '../limits.ts';
 
 /**
- * Peers of those closest to a key whose answers decide that nobody provides it. All k of them hold each record; one
- * may lack it for a moment, and each more costs its share of a millisecond on two nodes.
+ * How many of the peers closest to a key have to answer before the key counts as not provided. All k closest peers hold
+ * each record. A peer may lack it for a moment, and each more costs its share of a millisecond on two nodes.
  */
 const LOOKUP_QUORUM = 3;
 
@@ -14,9 +14,9 @@ const LOOKUP_QUORUM = 3;
 export interface WalkNetwork {
   /** This node, which is not asked. */
   readonly self: NamedPeer;
-  /** The k known peers that are closest to the place in the keyspace, the closest one first. */
+  /** The k known peers that are closest to the position in the keyspace, the closest first. */
   closestPeers(position: Uint8Array): readonly NamedPeer[];
-  /** Asks a peer who provides the content. Rejects when it does not answer. */
+  /** Asks a peer for the providers of the content. Rejects when it does not answer. */
   ask(peer: NamedPeer, multihash: Uint8Array): Promise<ProvidersAnswer>;
   /** True while it makes no sense to wait for the peer. */
   isSilent(peer: NamedPeer): boolean;
@@ -33,27 +33,27 @@ export interface IterativeLookup {
   stop(): void;
 }
 
-/** Who is told what a walk finds. */
+/** Listen to what a walk finds. */
 export interface WalkListeners {
-  /** Called with the providers of each answer that names any; the same one may be named by several. */
+  /** Called with the providers of each answer that names any. Several answers may name the same provider. */
   readonly onProviders: (providers: readonly NamedPeer[]) => void;
-  /** Called once, when there is nobody left to ask. */
+  /** Called once, when there is no peer left to ask. */
   readonly onEnd: () => void;
 }
 
 interface Candidate {
   readonly peer: NamedPeer;
-  /** Whether its answer counts when it says that it knows nobody. */
+  /** Whether its answer counts when it names no provider. */
   readonly counts: boolean;
   state: 'new' | 'asked' | 'answered' | 'failed';
-  /** The XOR of its place and the content's; only computed where a peer that was named is to be put among them. */
+  /** The XOR of its position and the content's. Only computed where a peer that was named is to be sorted in. */
   distance?: Uint8Array;
 }
 
 /**
- * Asks the peers that are closest to the content who provides it, and those closer ones whom they name, until the
- * closest few that are not new here have answered. Each record is at the k closest nodes, so that in a cluster of
- * up to k + 1 nodes anyone can say that a key is absent; the few are more than one because records are on their way at
+ * Asks the peers that are closest to the content for its providers, and the closer peers that they name, until the
+ * closest few that are not new here have answered. Each record is at the k closest nodes, so that in a cluster of up to
+ * k + 1 nodes any peer can say that a key is absent. More than one peer is asked because records are on their way at
  * times. A peer that is slow is not waited for: the next closest is asked in its place.
  */
 export function startIterativeLookup(
@@ -111,7 +111,7 @@ export function startIterativeLookup(
       },
     );
   };
-  /** Takes a peer that an answer names among those to ask, at its place. */
+  /** Sorts a peer that an answer names into the peers to ask, by its distance. */
   const meet = (peer: NamedPeer) => {
     const id = peer.id.toHex();
     if (known.has(id)) return;
@@ -132,7 +132,7 @@ export function startIterativeLookup(
   return { stop };
 }
 
-/** Those to start with: without the silent ones, unless all are. */
+/** The peers to start with: without the silent peers, unless all are silent. */
 function firstCandidates(network: WalkNetwork, position: Uint8Array): Candidate[] {
   const closest = network.closestPeers(position);
   const awake = closest.filter((peer) => !network.isSilent(peer));

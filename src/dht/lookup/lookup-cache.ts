@@ -3,8 +3,8 @@ import { lruSet } from '../../runtime/lru-set.ts';
 
 const SECOND_MS = 1000;
 /**
- * What a lookup found is given to the next one for the same key for this long: containerd asks HEAD, then GET, and for
- * layers that were looked up with their manifest three at a time. Who has died meanwhile is left out all the same.
+ * For so long the next lookup of a key gets what the last lookup found. containerd asks HEAD, then GET, and asks for
+ * layers, which were looked up with their manifest, three at a time. A provider that has died meanwhile is left out.
  */
 export const KEEP_FOUND_MS = 5 * SECOND_MS;
 /** Lookups whose outcome is kept. */
@@ -12,13 +12,13 @@ const MAX_KEPT_LOOKUPS = 2000;
 
 /** What lookups found a moment ago. */
 export interface LookupCache<T> {
-  /** What the last lookup of the key found: nobody, or somebody; undefined when that is too long ago. */
+  /** What the last lookup of the key found, which may be nothing; undefined when that is too long ago. */
   get(key: string): readonly T[] | undefined;
   /** Keeps what a lookup found when it had asked all that it needed to. */
   keep(key: string, found: readonly T[]): void;
 }
 
-/** Keeps those who were found for 5 s, that there was nobody for a tenth of a second. */
+/** Keeps for 5 s what was found, and for a tenth of a second that nothing was. */
 export function createLookupCache<T>(
   { nowMs }: { readonly nowMs: () => number },
   { maxKept = MAX_KEPT_LOOKUPS }: { readonly maxKept?: number } = {},

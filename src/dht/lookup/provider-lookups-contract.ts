@@ -33,7 +33,7 @@ export interface ProviderLookupsDeps {
   readonly describe: (name: string) => NamedPeer | undefined;
   /** How a peer is, see PeerBook. */
   readonly lifeOf: (name: string) => PeerLife;
-  /** See FailureDetector: a peer that is quiet is asked before it is handed out. */
+  /** See FailureDetector: a peer that is quiet is probed before it is handed out. */
   readonly detector: Pick<FailureDetector, 'isQuiet' | 'confirm'>;
   /** The peer as others see it; undefined when it has no address that this node may go to. */
   readonly toProvider: (peer: NamedPeer) => Provider | undefined;
@@ -60,9 +60,9 @@ export type LookupOutcome = 'record' | 'kept' | 'network' | 'nobody';
 /** Looks up the providers of keys. */
 export interface ProviderLookups {
   /**
-   * Yields the peers that provide the key, one peer for each time that it is asked: first the providers that this node keeps
-   * a record of, then what it found a moment ago, and only then the network's, as they are found. Peers that are dead are
-   * left out, peers whose connection has just ended come last. Ends when the signal aborts, without throwing.
+   * Yields the peers that provide the key, a peer for each time that it is asked. First come peers that this node keeps
+   * a record of, then peers that it found a moment ago, and only then the network's, as they are found. Dead peers are
+   * left out; suspect peers come last. Ends when the signal aborts, without throwing.
    */
   lookup(key: string, options: LookupOptions): AsyncGenerator<Peer, void, undefined>;
   /** Tells of a peer that has just been met: its records may still be on their way to it. */

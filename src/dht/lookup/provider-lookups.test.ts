@@ -37,7 +37,7 @@ function setUp(neighbours: readonly number[]) {
     asked: 0,
     outcomes: [] as LookupOutcome[],
     dead: [] as string[],
-    /** Those who were not heard for long, and whether they answer. */
+    /** Peers that were not heard for long, and whether they answer. */
     quiet: new Map<string, Promise<boolean>>(),
     answer: async (): Promise<ProvidersAnswer> => ({ providers: [], closer: [] }),
   };
@@ -96,7 +96,7 @@ describe('createProviderLookups()', () => {
     const { find, says, records, state } = setUp([1, 2]);
     for (const number of [1, 9, 0]) records.add(contentMultihash(KEY), nameOf(number));
     says(7);
-    // 9 is not known, so that nobody can say where it is.
+    // 9 is not known, so that no peer can say where it is.
     expect(await find(1)).toEqual(['P1']);
     expect([state.asked, state.outcomes]).toEqual([0, ['record']]);
     expect(await find()).toEqual(['P1', 'P7']);
@@ -173,7 +173,7 @@ describe('createProviderLookups()', () => {
     await until(() => state.asked === 2);
     answer.resolve(true);
     expect(await found).toEqual(['P8', 'P1']);
-    // It may be quiet again: what was found a moment ago is no reason not to ask.
+    // The peer may be quiet again: that it was found a moment ago is not a reason not to probe it.
     state.quiet.set(nameOf(1), Promise.resolve(false));
     expect(await find()).toEqual(['P8']);
     state.quiet.clear();

@@ -21,7 +21,7 @@ export function createProviderLookups(deps: ProviderLookupsDeps): ProviderLookup
   const fresh = createFreshPeers(clock);
   const isUnsure = ({ name }: Provider) => lifeOf(name) === 'alive' && detector.isQuiet(name);
 
-  /** A peer that is connected has said itself where it is: another peer that names it may be out of date, or lie. */
+  /** A peer that is connected has said itself where it is. Another peer that names it may be out of date, or lie. */
   const toOwnWord = (peer: NamedPeer) => {
     const name = peer.id.toHex();
     const life = lifeOf(name);
@@ -63,7 +63,7 @@ export function createProviderLookups(deps: ProviderLookupsDeps): ProviderLookup
         return { id, addresses };
       };
 
-      /** The search asks them first. */
+      /** Providers that the search probes first. */
       const unsure: Provider[] = [];
       for (const provider of recorded(key)) {
         if (signal.aborted || left === 0) return;
@@ -76,7 +76,7 @@ export function createProviderLookups(deps: ProviderLookupsDeps): ProviderLookup
         if (isUnsure(provider)) unsure.push(provider);
         else if (isWanted(provider)) yield take(provider, 'kept');
       }
-      // That there was no provider a moment ago is an answer; that there were some may not be enough.
+      // That there was no provider a moment ago is an answer. The providers of a moment ago may not be enough.
       const isAnswered = before?.length === 0 && unsure.length === 0;
       if (signal.aborted || left === 0) return;
       if (!isAnswered) {

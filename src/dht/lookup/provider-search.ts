@@ -9,7 +9,7 @@ import type { SearchListeners } from './singleflight.ts';
 /** What is searched for. */
 export interface ProviderQuery {
   readonly key: string;
-  /** Providers that are known, and are to be asked first whether they are there. */
+  /** Providers that are known, and are to be probed first. */
   readonly unsure: readonly Provider[];
 }
 
@@ -20,7 +20,7 @@ export interface ProviderSearchDeps extends Pick<
 > {
   /** Gets what is found. */
   readonly kept: LookupCache<Provider>;
-  /** True for a provider that is to be asked whether it is there before it is handed out. */
+  /** True for a provider that is to be probed before it is handed out. */
   readonly isUnsure: (provider: Provider) => boolean;
   /** The peer as a provider; undefined when it cannot be asked for content. */
   readonly providerOf: (peer: NamedPeer) => Provider | undefined;
@@ -29,8 +29,8 @@ export interface ProviderSearchDeps extends Pick<
 }
 
 /**
- * Walks through the network, and at the same time asks the providers that are quiet whether they are there. Ends when the walk
- * and all these questions have ended.
+ * Walks through the network, and at the same time probes the providers that are quiet. Ends when the walk and all of
+ * these probes have ended.
  */
 export function startProviderSearch(
   deps: ProviderSearchDeps,
@@ -41,7 +41,7 @@ export function startProviderSearch(
   const startedMs = clock.nowMs();
   const all = new Map<string, Provider>();
   let asked = 0;
-  /** What is to end first: the walk, and questions to providers that are quiet. */
+  /** How much has to end first: the walk, and probes of providers that are quiet. */
   let open = 1;
   let isStopped = false;
 
@@ -76,7 +76,7 @@ export function startProviderSearch(
     {
       self: { id: deps.self, addresses: [] },
       closestPeers(position) {
-        // Each of the k holds the record: peers that can be asked without a handshake first.
+        // Each of the k peers holds the record. The peers that can be asked without a handshake come first.
         const closest = peers.closest(position, REPLICATION, ({ name }) => isAwake(name));
         return [
           ...closest.filter(({ isConnected }) => isConnected),

@@ -6,11 +6,11 @@ export interface SearchListeners<R> {
   readonly ended: () => void;
 }
 
-/** Searches, of which those for the same key at the same time are one. */
+/** Searches: all that join for the same key at the same time share one search. */
 export interface Singleflight<Q, R> {
   /**
-   * Yields what the search for the key finds, from its start on, until it has ended or the signal aborts; it never
-   * throws. The search stops when nobody listens to it any more.
+   * Yields what the search for the key finds, from its start on, until it has ended or the signal aborts. It never
+   * throws. The search stops when no caller listens to it any more.
    */
   join(key: string, query: Q, signal: AbortSignal): AsyncGenerator<R, void, undefined>;
 }

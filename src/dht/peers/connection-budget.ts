@@ -4,22 +4,28 @@ import type { PeerBook } from './peer-book-contract.ts';
 import type { KnownPeer, PeerTable } from './peer-table.ts';
 
 const SECOND_MS = 1000;
-/** In a cluster of so many nodes, as a part of the connections that a node may have, each is connected to all. */
+/** In a cluster of up to this share of the connections that a node may have, each node is connected to all. */
 const MESHED_SHARE = 0.9;
-/** In a larger cluster a node dials up to this part of them: with those that are dialled to it it has twice as many, and some room. */
+/**
+ * In a larger cluster a node dials up to this share of them. With dials from others it has twice as many, and some
+ * room.
+ */
 const DIALLED_SHARE = 0.4;
 /** Time to tell a peer that its connection will end. */
 const TELL_PARTING_MS = SECOND_MS;
 
 /** What createConnectionBudget needs. */
 export interface ConnectionBudgetDeps {
-  /** This node's place in the keyspace. */
+  /** This node's position in the keyspace. */
   readonly position: Uint8Array;
   readonly peers: Pick<PeerTable, 'all' | 'closest' | 'size'>;
   readonly book: Pick<PeerBook, 'get' | 'parting' | 'subscribe'>;
   /** True while records are on their way to the peer. */
   readonly isSendingTo: (name: string) => boolean;
-  /** Tells the peer that its connection will end; resolves when it has taken that, or at once when it does not understand. */
+  /**
+   * Tells the peer that its connection will end; resolves when it has taken that, or at once when it does not
+   * understand.
+   */
   readonly tell: (peer: KnownPeer) => Promise<void>;
   /** Ends the connection to a peer. */
   readonly end: (name: string) => void;
@@ -31,9 +37,9 @@ export interface ConnectionBudget {
   /** Connections up to which the node dials peers that it hears of. */
   target(): number;
   /**
-   * Ends connections to `count` peers that are needed least, those that are ending already among them, after telling them:
-   * they stay known, and neither end dials the other until it is needed. Where it has to begin with any, it takes `step` more.
-   * Returns how many it has begun with.
+   * Ends connections to the `count` peers that are needed least, after telling them. Connections that are ending
+   * already count. The peers stay known, and neither end dials the other until it is needed. Where any more connections
+   * have to end, `step` more than that do. Returns how many it has begun to end.
    */
   makeRoom(count: number, step?: number): number;
 }
@@ -47,7 +53,10 @@ export function createConnectionBudget(
   const ending = new Set<string>();
   book.subscribe({ closed: ({ name }) => void ending.delete(name) });
 
-  /** In the order in which the node can do without: its neighbours in the keyspace, and peers that get records, come last. */
+  /**
+   * In the order in which the node can do without the peers. Neighbours in the keyspace, and peers that get records,
+   * come last.
+   */
   const leastNeeded = (connected: readonly KnownPeer[]) => {
     const closest = peers.closest(position, REPLICATION, ({ isConnected }) => isConnected);
     const neighbours = new Set(closest.map(({ name }) => name));
@@ -63,12 +72,12 @@ export function createConnectionBudget(
     book.parting(peer.id);
     ending.add(peer.name);
     const late = Promise.withResolvers<void>();
-    // A peer that does not take it is parted from all the same.
+    // The connection ends all the same when the peer does not take the notice.
     const cancel = timers.after(TELL_PARTING_MS, late.resolve);
     await Promise.race([tell(peer), late.promise]);
     cancel();
     end(peer.name);
-    // It may be there again, on a connection that is not to end.
+    // The peer may be there again by then, on a connection that is not to end.
     timers.after(TELL_PARTING_MS, () => ending.delete(peer.name));
   };
 

@@ -8,12 +8,12 @@ import { keysSpread, regionsOf } from './keyspace-regions.ts';
 import type { KnownPeer, PeerTable } from './peer-table.ts';
 
 const SECOND_MS = 1000;
-/** A peer that does not say by then which peers are close to a position is not waited for: newcomers are to be asked, too. */
+/** How long to wait for the peers that a peer names: newcomers are to be asked, too. */
 const FIND_NODE_TIMEOUT_MS = 3 * SECOND_MS;
 /**
- * Peers of those closest to itself that a node asks who else is there, where it is not connected to all. Two nodes may
- * each be the other's closest peer: asking only each other they never learn of their neighbours, and no peer learns of
- * these neighbours from them.
+ * How many of the peers closest to itself a node asks for other peers, where it is not connected to all. Each of two
+ * nodes may be the closest peer of the other. If they asked only each other, they would never learn of their
+ * neighbours, and no node would learn of these neighbours from them.
  */
 const OWN_REGION_ASKED = 3;
 
@@ -30,8 +30,8 @@ export interface CrawlQuestions {
   /** Asks for the peers that are close to this node. Resolves when the peers have answered, or it waits no longer. */
   around(surroundings: Surroundings, signal: AbortSignal): Promise<void>;
   /**
-   * Asks that, and the peer that is closest to each of the keys spread over the keyspace for the peers that are close to the
-   * key. Resolves to how long a question took, in ms: half of them, or more, took no longer.
+   * Asks the same. For each of several keys spread over the keyspace it also asks the peer closest to the key for the
+   * peers close to it. Resolves to how long a question took, in ms: half of the questions, or more, took no longer.
    */
   everywhere(surroundings: Surroundings, signal: AbortSignal): Promise<number>;
 }
@@ -64,7 +64,7 @@ export function createCrawlQuestions({
         const answer = network.findNode(peer, key).then((named) => {
           for (const each of named) onNamed(each);
         });
-        // What it says later is taken as well.
+        // What the peer answers later is taken as well.
         using deadline = createDeadline(clock, FIND_NODE_TIMEOUT_MS, signal);
         await abortable(answer, deadline.signal).catch(() => {});
       }),

@@ -30,16 +30,16 @@ export interface CrawlerDeps {
 
 /** Keeps the table of peers full: learns of the nodes of the cluster that it lacks, and connects to them. */
 export interface Crawler {
-  /** The cluster may be another one: all of it is asked for. */
+  /** The cluster may have changed: all of it is asked for. */
   wake(): void;
   /**
-   * There is a new peer: the peers that it knows may be new, too. It is asked; all others are if it names a new peer, or
-   * if many come at once: then two parts of the cluster have met.
+   * There is a new peer, which may know other new peers: it is asked. All other peers are asked if it names a new peer,
+   * or if many peers come at once: then two parts of the cluster have met.
    */
   met(name: string): void;
   /** A peer is gone: the closest peers are asked. */
   lost(): void;
-  /** The peer could not be reached: that it is named is not believed for a while. */
+  /** The peer could not be reached: others that name it are not believed for a while. */
   failed(name: string): void;
   /** The peer was heard. */
   heard(name: string): void;

@@ -9,11 +9,11 @@ import { CONCURRENT_DIALS, CONNECTION_TARGET, REPLICATION } from '../limits.ts';
 import { createPeerTable } from './peer-table.ts';
 
 const ADDRESS = Uint8Array.of(4, 10, 0, 0, 1, 6, 0x13, 0x89);
-/** How long those take that are slow. */
+/** How long a slow answer takes. */
 const SLOW_MS = 60_000;
 const id = (number: number) => Uint8Array.of(1, number >> 8, number & 255);
 
-/** Node 0 of a cluster whose other nodes all know each other. It knows the first one, or more. */
+/** Node 0 of a cluster whose other nodes all know each other. It knows the first node, or more. */
 function start(
   nodes: number,
   {
@@ -127,7 +127,7 @@ describe('createCrawler()', () => {
     cluster.put(id(100), { addresses: [ADDRESS], isConnected: true });
     expect(await join(100)).toBe(1);
     expect(await join(100)).toBe(1);
-    // Whoever is asked now names a second one, too.
+    // A peer that is asked now names a second peer, too.
     const isNear = (number: number) => {
       cluster.put(id(number), { addresses: [ADDRESS], isConnected: true });
       return cluster.isAmongClosest(id(number).toHex(), keyspacePosition(id(0)), REPLICATION);
@@ -162,7 +162,7 @@ describe('createCrawler()', () => {
       });
     cluster.remove(id(7).toHex());
     expect(await lose(7)).toBe(1);
-    // It is named, so it was not gone; and who is named is no reason to be content.
+    // The peer is named, so it was not gone. A named peer is not a reason to be content.
     const near = cluster.closest(keyspacePosition(id(0)), 3)[2]?.id[2] ?? 0;
     expect(await lose(near)).toBeGreaterThan(4);
     expect(peers.get(id(near).toHex())?.isConnected).toBe(true);
@@ -199,11 +199,11 @@ describe('createCrawler()', () => {
   });
 
   test('goes on without those that do not answer', async () => {
-    // All of them, so that it does not matter who is asked.
+    // All of them, so that it does not matter which peer is asked.
     const slow = new Set(Array.from({ length: 39 }, (_, index) => index + 1));
     const { clock, state, end } = start(40, { slow, known: 39 });
     await clock.advance(SLOW_MS - 1000);
-    // More than one crawl's.
+    // More than the questions of one crawl.
     expect(state.questions).toBeGreaterThan(8);
     await end();
   });

@@ -13,24 +13,24 @@ const MINUTE_MS = 60 * SECOND_MS;
 const CRAWL_INITIAL_MS = 500;
 /** Longest wait: how often a node crawls when it hears of no new peer. */
 export const CRAWL_MAX_MS = 5 * MINUTE_MS;
-/** Least wait, in times that a question took: a crawl may ask as much as it does a few times a minute, not more. */
+/** Least wait, in multiples of the time that a question took: where answers are slow, a few crawls a minute at most. */
 const CRAWL_REST = 20;
 /** Longest such wait. */
 const CRAWL_REST_MAX_MS = 20 * SECOND_MS;
-/** Peers that have just come and are asked who else is there, at a time; when more come all are asked. */
+/** How many peers that have just come are asked for other peers at a time. When more come, all peers are asked. */
 export const NEWCOMERS_ASKED = 3;
 /** Questions of a crawl that are worth half a second's wait until the next: a large cluster is asked less often. */
 const REGIONS_PER_WAIT = 8;
-/** How long it is not believed that a peer is there after it could not be reached at what was named; doubled each time. */
+/** How long peers that name a peer are not believed after it could not be reached there. Doubled each time. */
 const FAILED_NAME_INITIAL_MS = 5 * SECOND_MS;
 /** Longest time of that. */
 const FAILED_NAME_MAX_MS = 10 * MINUTE_MS;
 
 /**
- * Asks for the peers closest to this node and to positions spread evenly over the keyspace, each of the peer that is
- * closest to it, for its own of the closest few: k answers at a time name the whole cluster in few questions, where walks
- * to random positions would need many. A peer that is named is in the table at once, so that every node takes the same
- * peers for the closest to a key; the connections come one after the other, see createDialLimiter.
+ * Asks for the peers closest to this node, and for the peers closest to positions spread evenly over the keyspace. Each
+ * such question goes to the peer closest to the position, which names k peers. So few questions name the whole cluster,
+ * where walks to random positions would need many. A named peer is in the table at once, so that every node takes the
+ * same peers for the closest to a key. The connections come one after the other, see createDialLimiter.
  */
 export function createCrawler({
   self,
@@ -44,7 +44,7 @@ export function createCrawler({
   random = Math.random,
 }: CrawlerDeps): Crawler {
   const selfName = self.toHex();
-  /** Peers that could not be reached where they were named: Go's nodes name peers that are gone for long. */
+  /** Peers that could not be reached where they were named: Go's nodes name peers that have been gone for long. */
   const failures = createKeyedBackoff(() => clock.nowMs(), {
     initialMs: FAILED_NAME_INITIAL_MS,
     maxMs: FAILED_NAME_MAX_MS,
@@ -62,10 +62,10 @@ export function createCrawler({
     logger,
     clock,
   });
-  /** Peers that are to be asked who else is there. */
+  /** Peers that are to be asked for other peers. */
   const newcomers = new Set<string>();
   let isOwnRegionDue = false;
-  /** True when all are to be asked again. */
+  /** True when all peers are to be asked again. */
   let isAwake = true;
   /** Woken when there is something to ask. */
   const alarm = createWakeUp();
@@ -87,7 +87,7 @@ export function createCrawler({
     isOwnRegionDue = false;
     return surroundings;
   };
-  /** Rests until the time is over, or all are to be asked; peers that have come meanwhile are asked one by one. */
+  /** Rests until the time is over, or all peers are to be asked. Peers that come meanwhile are asked as they come. */
   const rest = async (ms: number, signal: AbortSignal) => {
     const untilMs = clock.nowMs() + ms;
     while (!signal.aborted && clock.nowMs() < untilMs) {
@@ -108,7 +108,7 @@ export function createCrawler({
     },
     met(name) {
       if (newcomers.size < NEWCOMERS_ASKED) newcomers.add(name);
-      // The peers that they name may count as dead here, which is no news.
+      // The peers that newcomers name may count as dead here: then their names alone do not start a crawl.
       else isAwake = true;
       alarm.wake();
     },
@@ -130,7 +130,7 @@ export function createCrawler({
         for (const work of dials.start(signal)) running.add(work.finally(() => running.delete(work)));
         const leastMs = leastWaitMs(peers.size, tookMs);
         waitMs = isAwake ? leastMs : Math.min(2 * Math.max(waitMs, leastMs), CRAWL_MAX_MS);
-        // Not in step with the others, and no sooner after the last crawl than it is worth.
+        // Not in step with other nodes, and no sooner after the last crawl than a new crawl is worth.
         const jitteredMs = waitMs * (1 - random() / 2);
         await clock.sleep(Math.min(leastMs, jitteredMs), signal).catch(() => {});
         await rest(jitteredMs - leastMs, signal);
@@ -141,7 +141,7 @@ export function createCrawler({
   };
 }
 
-/** Wait after a crawl, in ms. Where answers are slow all are busy, and may be so with each other's crawls. */
+/** Wait after a crawl, in ms. Where answers are slow all nodes are busy, perhaps with each other's crawls. */
 function leastWaitMs(peers: number, tookMs: number): number {
   return Math.max(
     CRAWL_INITIAL_MS * Math.max(1, regionsOf(peers) / REGIONS_PER_WAIT),

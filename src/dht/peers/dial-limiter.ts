@@ -5,20 +5,25 @@ import type { NamedPeer } from '../wire/dht-message.ts';
 import { CONCURRENT_DIALS } from '../limits.ts';
 
 const SECOND_MS = 1000;
-/** One that takes longer leaves its place to the next: those who accept connections and hang must not keep all others away. */
+/**
+ * A dial that takes longer leaves its slot to the next: peers that accept connections and hang must not block all
+ * others.
+ */
 export const DIAL_PLACE_MS = 5 * SECOND_MS;
-/** Rest after a dial, in times that it took: a cluster that starts together does not need them all at once. */
+/**
+ * Rest after a dial, in multiples of the time that it took: nodes that start together do not need all dials at once.
+ */
 const DIAL_REST = 2;
-/** A dial that took longer met somebody who is busy: the rest is so many times longer again, or all would keep each other so. */
+/** A dial that took longer met a busy node. The rest grows by the same factor, or nodes would keep each other busy. */
 export const EASY_DIAL_MS = SECOND_MS / 5;
 /** Longest such rest. */
 const DIAL_REST_MAX_MS = 20 * SECOND_MS;
-/** Longest rest after one that failed: who is not there is not busy. */
+/** Longest rest after a dial that failed: a node that is not there is not busy. */
 export const FAILED_DIAL_REST_MAX_MS = 2 * SECOND_MS;
 
 /** What createDialLimiter needs. */
 export interface DialLimiterDeps {
-  /** Connects to the peer; rejects when it cannot be reached, or is somebody else. */
+  /** Connects to the peer; rejects when it cannot be reached, or is another peer. */
   readonly connect: (peer: NamedPeer) => Promise<void>;
   readonly isConnected: (peer: NamedPeer) => boolean;
   readonly clock: Clock;
@@ -32,13 +37,16 @@ export interface DialLimiterDeps {
 export interface DialLimiter {
   /** Resolves when there is a connection; rejects when the dial fails, or the signal aborts. */
   connect(peer: NamedPeer): Promise<void>;
-  /** The peer of this name is connected, whoever dialled: who waits for that need not wait for its turn. */
+  /**
+   * The peer of this name is connected, whichever end dialled: calls of connect() for it need not wait for their turn.
+   */
   connected(name: string): void;
 }
 
 /**
- * Connects to peers a few at a time, each dial with a rest behind it that grows with what it took: a handshake costs both
- * sides tens of milliseconds of CPU, and nodes that are busy with each other's would never be done.
+ * Connects to a few peers at a time. After each dial comes a rest that grows with the time that the dial took. A
+ * handshake costs both sides tens of milliseconds of CPU, and nodes that are busy with each other's handshakes would
+ * never be done.
  */
 export function createDialLimiter({
   connect,
@@ -94,7 +102,7 @@ export function createDialLimiter({
   };
 }
 
-/** How long a dial that took so many ms is rested after. Who is not there is not busy. */
+/** How long to rest after a dial that took so many ms, in ms. A node that is not there is not busy. */
 function restAfter(tookMs: number, isThere: boolean): number {
   const restMs = DIAL_REST * tookMs;
   if (!isThere) return Math.min(restMs, FAILED_DIAL_REST_MAX_MS);

@@ -5,7 +5,7 @@ import { PING_TIMEOUT_MS, SUSPECT_AFTER_MS, createFailureDetector } from './fail
 import { PING_AFTER_MS, QUIET_AFTER_MS } from '../limits.ts';
 import { PING_NEXT_AFTER_MS } from './probe-assignment.ts';
 
-/** A node that is connected to `peers`; those in `mute` do not answer, those in `others` are watched by others. */
+/** A node that is connected to `peers`. Peers in `mute` do not answer; other nodes probe the peers in `others`. */
 function start(
   peers: readonly string[],
   {
@@ -27,7 +27,7 @@ function start(
   const state = {
     peers: new Set(peers),
     mute: new Set<string>(),
-    /** Questions to those that are mute. */
+    /** Probes of peers that are mute. */
     owed: [] as PromiseWithResolvers<void>[],
     events: [] as string[],
     pings: 0,
@@ -264,7 +264,7 @@ describe('createFailureDetector()', () => {
     await clock.advance(PING_TIMEOUT_MS + 10);
     expect(suspectedMs - askedMs).toBeLessThan(SUSPECT_AFTER_MS + 2);
     expect(state.events).toEqual(['suspects A', 'silent A']);
-    // One a second, and one for the end of the question.
+    // One look a second, and one for the end of the probe.
     expect(looks).toBeLessThanOrEqual(4);
     stop.abort();
   });

@@ -6,18 +6,20 @@ import { createLocalHealth } from './local-health.ts';
 
 const SECOND_MS = 1000;
 const MINUTE_MS = 60 * SECOND_MS;
-/** Nodes that watch a peer tell the others when it has not answered for so long: the others ask for themselves. */
+/**
+ * Nodes that probe a peer tell the others when it has not answered for so long: the others then probe it themselves.
+ */
 export const SUSPECT_AFTER_MS = SECOND_MS;
 /**
- * It counts as dead when it does not answer within this time: with the two above and the time between looks, within
- * 10 s everywhere.
+ * A peer counts as dead when it does not answer within this time. With PING_AFTER_MS, SUSPECT_AFTER_MS and the time
+ * between looks that is within 10 s everywhere.
  */
 export const PING_TIMEOUT_MS = 2.5 * SECOND_MS;
 /** Longest time between two looks: each wakes an idle node. */
 const PING_TICK_MS = SECOND_MS;
-/** Shortest time between two: there is one when an answer is overdue. */
+/** Shortest time between two looks: the next look comes when an answer is overdue. */
 const PING_LOOK_MIN_MS = SECOND_MS / 10;
-/** A peer that was heard within this time is not asked, whatever others say. */
+/** A peer that was heard within this time is not probed, whatever others say. */
 const SUSPICION_PAUSE_MS = SECOND_MS;
 /** The connection to a peer that has not answered for so long is given up. */
 const GIVE_UP_AFTER_MS = MINUTE_MS;
@@ -28,13 +30,13 @@ export interface FailureDetectorDeps {
   /** The peers that are connected. */
   readonly connected: () => Iterable<string>;
   /**
-   * How long the peer may be quiet until this node asks it, in ms; Infinity if others do; undefined if it is not known whose
-   * turn it is. Default PING_AFTER_MS.
+   * How long the peer may be quiet until this node probes it, in ms. Infinity if its probes are assigned to others;
+   * undefined if it is not known to which nodes. Default PING_AFTER_MS.
    */
   readonly askAfterMs?: (peer: string) => number | undefined;
-  /** How long a peer may be quiet of which that is not known, in ms. Default QUIET_AFTER_MS. */
+  /** How long a peer may be quiet for which `askAfterMs` is undefined, in ms. Default QUIET_AFTER_MS. */
   readonly pingAloneAfterMs?: () => number;
-  /** Peers that this node watches do not answer: others may want to ask for themselves. */
+  /** Peers that this node probes do not answer: others may want to probe them, too. */
   readonly onSuspicion?: (peers: readonly string[]) => void;
   /** Asks the peer whether it is there; resolves when it answers, whenever that is. */
   readonly ping: (peer: string) => Promise<void>;
@@ -50,13 +52,15 @@ export interface FailureDetectorDeps {
 export interface FailureDetector {
   /** Something came from the peer. */
   heard(peer: string): void;
-  /** Another node says that the peer does not answer: it is asked, unless it was heard just now. */
+  /** Another node says that the peer does not answer: it is probed, unless it was heard just now. */
   suspect(peer: string): void;
-  /** The same when it is this node that doubts: it had no answer, or has not heard it for long. The others do not know yet. */
+  /**
+   * The same when this node had no answer, or has not heard the peer for long. The other nodes do not know that yet.
+   */
   verify(peer: string): void;
   /**
-   * True for a peer that no node may have asked for a while, as far as this node knows: it is not connected to all nodes, and
-   * does not know whose turn it is.
+   * True for a peer that perhaps no node has probed for a while: this node is not connected to all nodes, and does not
+   * know which of them probe the peer.
    */
   isQuiet(peer: string): boolean;
   /** Asks the peer now. False when it does not answer in time. */
@@ -67,22 +71,23 @@ export interface FailureDetector {
 
 interface PeerProbe {
   heardMs: number;
-  /** When the question was asked that is still open. */
+  /** When the probe that is still open was sent. */
   askedMs: number | undefined;
-  /** When the first question was asked that it has not answered. */
+  /** When the first probe was sent that the peer has not answered. */
   openMs: number;
-  /** Resolves to whether it was answered. */
+  /** Resolves to whether the probe was answered. */
   answer: Promise<boolean>;
   hasFailed: boolean;
-  /** The question was open while this node stood still: that it failed says nothing. */
+  /** The probe was open while this node stood still: that it failed says nothing. */
   wasInterrupted: boolean;
   isSuspected: boolean;
   isSilent: boolean;
 }
 
 /**
- * Asks only peers that were not heard for a while, and of these only the peers that it is this node's turn to ask, and the
- * peers that others suspect. Each node believes its own eyes only: that others say that a peer does not answer makes it ask, no more.
+ * Probes only peers that were not heard for a while, and of these only the peers that are assigned to this node and the
+ * peers that others suspect. Each node believes only what it sees itself. That others say that a peer does not answer
+ * makes it probe the peer, no more.
  */
 export function createFailureDetector({
   clock,
@@ -149,7 +154,7 @@ export function createFailureDetector({
       onGivenUp(peer);
     } else if (probe.hasFailed) ask(peer, probe, nowMs);
   };
-  /** Once for each time that a peer falls silent, in one message for all. */
+  /** Tells the others that peers have fallen silent: once each time, and in one notice for all. */
   const alarm = (nowMs: number) => {
     const suspects: string[] = [];
     for (const [peer, probe] of probes) {
@@ -174,12 +179,12 @@ export function createFailureDetector({
       if (isToBeTold) dueMs = Math.min(dueMs, openMs + health.timeoutFor(SUSPECT_AFTER_MS));
     }
     const dueInMs = dueMs - nowMs;
-    // No tick so shortly before it that the next look would come too late for it.
+    // No tick so shortly before the due time that the next look would come too late for it.
     if (dueInMs > PING_TICK_MS + PING_LOOK_MIN_MS) return PING_TICK_MS;
     // Timers may come a part of a ms too early: then there would be nothing to see yet.
     return Math.max(PING_LOOK_MIN_MS, Math.ceil(dueInMs) + 1);
   };
-  /** Gives every peer that was asked another chance: it is this node that was not there. */
+  /** Gives every peer that was probed another chance: this node itself stood still. */
   const restartProbes = (nowMs: number) => {
     for (const probe of probes.values()) {
       if (probe.askedMs === undefined) continue;
@@ -210,7 +215,7 @@ export function createFailureDetector({
     async confirm(peer) {
       const probe = probes.get(peer);
       if (probe === undefined) return true;
-      // A question that could not even be put says nothing of the peer.
+      // A probe that could not even be sent says nothing of the peer.
       if (probe.askedMs === undefined || probe.hasFailed) ask(peer, probe, clock.nowMs());
       using deadline = createDeadline(clock, health.timeoutFor(PING_TIMEOUT_MS));
       return await abortable(probe.answer, deadline.signal).catch(() => false);

@@ -1,10 +1,15 @@
 import { REPLICATION } from '../limits.ts';
 import { keyspacePosition } from '../wire/content-key.ts';
 
-/** Peers to expect for one question of a crawl: half of what an answer names, so that no region's are cut off. */
+/**
+ * Peers to expect for one question of a crawl: half of what an answer names, so that no peer of a region is cut off.
+ */
 const PEERS_PER_REGION = REPLICATION / 2;
 
-/** Regions into which the keyspace of so many peers is divided, a power of two: few enough peers in each that one answer names them. */
+/**
+ * Regions into which the keyspace of so many peers is divided, a power of two. One answer can name all peers of a
+ * region.
+ */
 export function regionsOf(peers: number): number {
   return 2 ** Math.ceil(Math.log2(Math.max(1, peers / PEERS_PER_REGION)));
 }

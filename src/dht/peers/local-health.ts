@@ -3,22 +3,22 @@ const SECOND_MS = 1000;
 const USUAL_LATENESS_MS = 20;
 /** A node whose own timers are that late is too busy to say of others that they do not answer. */
 const BUSY_MS = SECOND_MS;
-/** And too busy to alarm others about them. */
+/** A node whose own timers are that late is too busy to alarm others about peers. */
 const LATE_MS = SECOND_MS / 4;
-/** A question takes so many times longer than usual as timers are late: it wakes a process at either end. */
+/** A probe takes longer by so many times the lateness of timers: it wakes a process at either end. */
 const DELAY_FACTOR = 2;
-/** In this time the lateness of before counts half. */
+/** After this time a lateness counts half. */
 const HALF_LIFE_MS = SECOND_MS;
 
-/** How well this node itself does, by how late its own timers are: where many share few cores the others' are as late. */
+/** How well this node itself does, by how late its timers are. Where nodes share few cores, the others' are as late. */
 export interface LocalHealth {
-  /** True when the others may be alarmed about peers that do not answer: this node is not the one that is late. */
+  /** True when the others may be alarmed about peers that do not answer: it is not this node that is late. */
   readonly isWell: boolean;
   /** How long to wait for what takes no longer than `ms` where no node is busy, in ms. */
   timeoutFor(ms: number): number;
   /**
-   * A timer came `lateMs` too late, `passedMs` after the last that was noted. Returns `stopped` when it was so late that this
-   * node stood still: then it has to give the others another chance.
+   * A timer came `lateMs` too late, `passedMs` after the last that was noted. Returns `stopped` when it was so late
+   * that this node stood still: then the other nodes have to get another chance.
    */
   noteTimer(lateMs: number, passedMs: number): 'went on' | 'stopped';
 }
@@ -34,7 +34,7 @@ export function createLocalHealth(): LocalHealth {
     timeoutFor: (ms) => ms + DELAY_FACTOR * delayMs,
     noteTimer(lateMs, passedMs) {
       const pastMs = delayMs * 0.5 ** (passedMs / HALF_LIFE_MS);
-      // Longer pauses are excused by another chance.
+      // After a longer pause the other nodes get another chance.
       const nowLateMs = lateMs > USUAL_LATENESS_MS ? Math.min(lateMs, BUSY_MS) : 0;
       delayMs = Math.max(nowLateMs, pastMs);
       return lateMs > BUSY_MS ? 'stopped' : 'went on';

@@ -1,11 +1,13 @@
 import type { Clock } from '../../runtime/clock.ts';
 
-/** After a loss a node asks so much later who is there: the peer may be back elsewhere by then, and others hear of that first. */
+/**
+ * So long after a loss a node asks for peers: the peer may be back elsewhere by then, and others hear of that first.
+ */
 const SEARCH_AFTER_LOSS_MS = 4000;
 
 /** What createLossSearch needs. */
 export interface LossSearchDeps {
-  /** Asks others who is there. */
+  /** Asks other nodes for peers. */
   readonly search: () => void;
   readonly clock: Pick<Clock, 'sleep'>;
   /** A number from 0 up to, not including, 1. */
@@ -14,7 +16,10 @@ export interface LossSearchDeps {
   readonly signal: AbortSignal;
 }
 
-/** Returns what is called after each loss: it searches once for all that are lost together, when not all nodes are busy with that. */
+/**
+ * Returns what is called after each loss. It searches once for all peers lost together, when fewer nodes are busy with
+ * that.
+ */
 export function createLossSearch({ search, clock, random, signal }: LossSearchDeps): () => void {
   let isPending = false;
   return () => {

@@ -13,7 +13,7 @@ export interface NamedDials {
   named(name: string): void;
   /** Peers that it would connect to if it had no other connections. */
   readonly waitingCount: number;
-  /** Dials the named peers, a few at a time, until there are connections enough; returns what it has begun with. */
+  /** Dials the waiting peers, a few at a time, until there are enough connections; returns what it has begun with. */
   start(signal: AbortSignal): readonly Promise<void>[];
 }
 
@@ -31,7 +31,9 @@ export interface NamedDialsDeps {
   readonly clock: Clock;
 }
 
-/** Starts without a peer. Of two nodes that hear of each other that with the greater name dials, the other if that does not come. */
+/**
+ * Starts without a peer. Of two nodes that hear of each other the greater name dials; the other dials if it does not.
+ */
 export function createNamedDials({
   self,
   peers,
@@ -45,7 +47,9 @@ export function createNamedDials({
   const namedMs = new Map<string, number>();
   let dialling = 0;
 
-  /** Where there are connections enough peers are not taken out by dialling, and new ones come for as long as this node runs. */
+  /**
+   * Dialling does not take peers out while there are enough connections, and new peers come as long as this node runs.
+   */
   const forgetOthers = () => {
     for (const name of namedMs.keys()) {
       const peer = peers.get(name);

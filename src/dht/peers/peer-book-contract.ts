@@ -9,8 +9,8 @@ export interface PeerGate {
   /** True if a connected peer that is not a member yet may leave records: they count when it is a member. */
   mayRecord(id: Uint8Array): boolean;
   /**
-   * What the peer has in common with all others of its address, in any spelling; undefined if it is not connected. Peers of
-   * one origin share what an address may have here.
+   * What the peer has in common with all other peers of its address, in any spelling; undefined if it is not connected.
+   * Peers of one origin share what an address may have here.
    */
   originOf?(id: Uint8Array): string | undefined;
   /** True if others may be sent to the address (4 or 16 bytes). */
@@ -32,8 +32,8 @@ export interface Arrival {
 }
 
 /**
- * Told of what becomes of peers, after the book and the table have it. No listener sees what another one does, so that
- * their order does not matter.
+ * Told of what becomes of peers, after the book and the table have it. No listener sees what another listener does, so
+ * that their order does not matter.
  */
 export type PeerListener = {
   /** See PeerEffect. */
@@ -51,7 +51,7 @@ export type PeerListener = {
   readonly closed?: (peer: PeerRecord) => void;
 };
 
-/** What is known of peers, in one record each, and who of them is in the table. */
+/** What is known of peers, in one record each, and which peers are in the table. */
 export interface PeerBook {
   /** Calls the listener from now on. */
   subscribe(listener: PeerListener): void;
@@ -73,12 +73,12 @@ export interface PeerBook {
   /** Something is asked, or sent, on the peer's connection. */
   used(name: string): void;
   /**
-   * Another peer says that this peer is there: it is in the table until that turns out to be wrong. False when it is known,
-   * counts as dead, or has no address that a member can have.
+   * Another peer says that this peer is there: it is in the table until that turns out to be wrong. False when it is
+   * known, counts as dead, or has no address that a member can have.
    */
   named(peer: NamedPeer): boolean;
   /**
-   * Takes note of the addresses that a peer gives of itself. True if one of them makes sense; whether others may be sent
+   * Takes note of the addresses that a peer gives of itself. True if an address makes sense. Whether others may be sent
    * there is decided when they are.
    */
   introduce(id: Uint8Array, addresses: readonly Uint8Array[]): boolean;
@@ -92,9 +92,9 @@ export interface PeerBook {
   lifeOf(name: string): PeerLife;
   /** For how many ms the peer has been in its state; undefined while that is not known. */
   inStateMs(name: string): number | undefined;
-  /** True while the end of the peer's connection was agreed on so lately. In ms. */
+  /** True if the end of the peer's connection was agreed on within so many ms. */
   hasParted(name: string, withinMs: number): boolean;
-  /** True for a few seconds after a member was lost that had not said so before. */
+  /** True for a few seconds after the loss of a member that had not said that it leaves. */
   isUnsettled(): boolean;
   /** How many peers are in each state that is known. */
   counts(): Readonly<Record<Exclude<PeerLife, 'unknown'>, number>>;

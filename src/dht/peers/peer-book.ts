@@ -10,7 +10,7 @@ import type { PeerTable } from './peer-table.ts';
 
 const SECOND_MS = 1000;
 const MINUTE_MS = 60 * SECOND_MS;
-/** How long a peer that is gone is remembered as that: until its records have faded everywhere. */
+/** How long a dead peer is remembered as dead: until its records have faded everywhere. */
 export const DEAD_FOR_MS = 19 * MINUTE_MS;
 /** For so long after a loss all nodes are busy with it: they notice, ask anew, and dial the peer that was lost. */
 export const UNSETTLED_MS = 4 * SECOND_MS;
@@ -28,7 +28,7 @@ export interface PeerBookDeps {
 const NOTHING = new Uint8Array(0);
 
 /**
- * Makes the book of a node that is connected to no peer yet. A peer that is gone is forgotten when its records have faded
+ * Makes the book of a node that is connected to no peer yet. A dead peer is forgotten when its records have faded
  * everywhere: it may have come back where this node does not see it.
  */
 export function createPeerBook(
@@ -60,7 +60,7 @@ export function createPeerBook(
     if (to !== entry.state || to !== state) entry.sinceMs = nowMs;
     entry.state = to;
     entry.heardMs = nowMs;
-    // That a peer is gone which is not a member is not a loss, nor a reason to ask others.
+    // That a peer which is not a member is gone is not a loss, nor a reason to ask others.
     const counts = isListed(entry.name);
     for (const effect of effects) {
       if (effect === 'unlisted') unlist(entry);
@@ -118,7 +118,7 @@ export function createPeerBook(
       entry.capabilities = { notices: entry.capabilities.notices || capabilities.notices };
       entry.usedMs = clock.nowMs();
       claim(entry, addresses);
-      // Also when its last connection has not been seen to end yet.
+      // Also when this node has not seen yet that the peer's last connection has ended.
       if (!admit(entry) && isListed(entry.name)) tell('returned', entry);
     },
     disconnected(id) {
@@ -158,7 +158,7 @@ export function createPeerBook(
     introduce(id, addresses) {
       if (!addresses.some((bytes) => parsePeerAddress(bytes) !== undefined)) return false;
       const name = id.toHex();
-      // With each of its records a peer says where it is, and mostly what is known.
+      // A peer gives its addresses with each of its records, and mostly they are known.
       const known = entries.get(name)?.claimed;
       if (peers.get(name)?.isConnected === true && areSame(known, addresses)) return true;
       const entry = entries.touch(id, name);

@@ -1,19 +1,24 @@
 import { NO_CAPABILITIES, type PeerRecord } from './peer-record.ts';
 import type { PeerTable } from './peer-table.ts';
 
-/** Peers that are not connected and whose own word of where they are is kept: it has up to 16 addresses, of which the table has 4. */
+/**
+ * Peers that are not connected and whose claimed addresses are kept: up to 16 for each peer, of which the table has 4.
+ */
 const MAX_ABSENT_CLAIMS = 1000;
 
 /** A record as the book of peers writes it. */
 export type PeerEntry = { -readonly [Key in keyof PeerRecord]: PeerRecord[Key] };
 
-/** The records of all peers, in a bounded number: peers that come with an identity after the other must not fill the memory. */
+/** The records of all peers, in a bounded number: a peer with ever new identities must not fill the memory. */
 export interface PeerEntries {
   get(name: string): PeerEntry | undefined;
   values(): Iterable<PeerEntry>;
   /** The record of the peer, made if there is none; the last to be forgotten. */
   touch(id: Uint8Array, name?: string): PeerEntry;
-  /** Notes whether the peer is connected. A peer that is connected is not forgotten: connections have a bound of their own. */
+  /**
+   * Notes whether the peer is connected. A peer that is connected is not forgotten: connections have a bound of their
+   * own.
+   */
   setPresent(entry: PeerEntry, isPresent: boolean): void;
   /** Notes what the peer says of where it is. */
   setClaim(entry: PeerEntry, claimed: readonly Uint8Array[] | undefined): void;
@@ -26,7 +31,7 @@ export interface PeerEntriesDeps {
   readonly nowMs: () => number;
 }
 
-/** Makes room for `maxPeers` peers beside those that are connected or in the table. */
+/** Makes room for `maxPeers` peers beside the peers that are connected or in the table. */
 export function createPeerEntries({ peers, nowMs }: PeerEntriesDeps, maxPeers: number): PeerEntries {
   /** The peer to which something happened last comes last. */
   const entries = new Map<string, PeerEntry>();

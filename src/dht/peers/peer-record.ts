@@ -1,6 +1,6 @@
 import type { PeerState } from './peer-states.ts';
 
-/** All that is known of a peer, but for what the table of peers and who deals with connections need for themselves. */
+/** All that is known of a peer, except what the table of peers and the connections need for themselves. */
 export interface PeerRecord {
   /** Its ID in hex: how peers are named within this room. */
   readonly name: string;
@@ -11,7 +11,7 @@ export interface PeerRecord {
   readonly state: PeerState;
   /** When it got into its state. */
   readonly sinceMs: number;
-  /** When something last happened to it, or was said of it by itself. */
+  /** When something last happened to the peer, or when it last said something of itself. */
   readonly heardMs: number;
   /** The addresses that it gives of itself, multiaddrs in binary; undefined: none, or not kept. */
   readonly claimed: readonly Uint8Array[] | undefined;

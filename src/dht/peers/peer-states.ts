@@ -36,17 +36,17 @@ export type PeerEvent =
 export type PeerEffect =
   /** A peer that was silent is there again: what was held against it is of the past. */
   | 'returned'
-  /** A peer that did not say that it would is not there any more. */
+  /** A peer is not there any more, and had not said that it leaves. */
   | 'lost'
-  /** Others may know better now who is there, and where: they are to be asked. */
+  /** Other nodes may know better now which peers are there, and where: they are to be asked. */
   | 'searched'
-  /** The peer is not among those that are named to others any more. */
+  /** The peer is not named to others any more. */
   | 'unlisted'
   /** The peer’s connections are to end, and it is not to be dialled until it comes by itself. */
   | 'dropped'
   /** What the peer has said is to be forgotten. */
   | 'erased'
-  /** That others name the peer is not to be believed for a while. */
+  /** Others that name the peer are not to be believed for a while. */
   | 'distrusted';
 
 /** What becomes of a peer. */
@@ -55,7 +55,10 @@ export interface Transition {
   readonly effects: readonly PeerEffect[];
 }
 
-/** The transitions of an event: by state, or where the state is not listed those of `any`. Without either nothing happens. */
+/**
+ * The transitions of an event: by state, or where the state is not listed those of `any`. Without either nothing
+ * happens.
+ */
 type Row = Partial<
   Record<PeerState | 'any', { readonly to?: PeerState; readonly effects?: readonly PeerEffect[] }>
 >;

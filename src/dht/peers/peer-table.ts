@@ -9,11 +9,11 @@ export interface KnownPeer {
   readonly name: string;
   /** Its ID: the multihash of its public key. */
   readonly id: Uint8Array;
-  /** Its place in the keyspace. */
+  /** Its position in the keyspace. */
   readonly position: Uint8Array;
-  /** Its multiaddrs in binary, those that others can use. */
+  /** Its multiaddrs in binary that others can use. */
   readonly addresses: readonly Uint8Array[];
-  /** The two as they stand in every message. */
+  /** Its ID and addresses as they stand in every message. */
   readonly encoded: Uint8Array;
   /** True while there is a connection: the peer was there a moment ago. */
   readonly isConnected: boolean;
@@ -35,9 +35,13 @@ export interface PeerTable {
   ): boolean;
   /** Forgets the peer. */
   remove(name: string): void;
-  /** Up to `count` peers that the test says yes to, the closest to the place in the keyspace first. The test must not ask the table. */
+  /**
+   * Up to `count` peers that the test says yes to, the closest to the position first. The test must not ask the table.
+   */
   closest(position: Uint8Array, count: number, isWanted?: (peer: KnownPeer) => boolean): readonly KnownPeer[];
-  /** True if the peer is known and one of the `count` closest ones: less work than closest() where few are asked about. */
+  /**
+   * True if the peer is known and among the `count` closest: less work than closest() where few peers are asked about.
+   */
   isAmongClosest(name: string, position: Uint8Array, count: number): boolean;
 }
 
@@ -53,8 +57,8 @@ interface Entry extends KnownPeer {
 const SIGN = 1 << 31;
 
 /**
- * Makes an empty table. It holds all nodes of a cluster, not k of each distance: then the closest ones to any key are
- * known without asking. They are found by looking at all: a thousand take some forty microseconds.
+ * Makes an empty table. It holds all nodes of a cluster, not k of each distance: then the peers closest to any key are
+ * known without asking. They are found by looking at all peers: a thousand take some forty microseconds.
  */
 export function createPeerTable(
   self: Uint8Array,
@@ -62,19 +66,22 @@ export function createPeerTable(
 ): PeerTable {
   const selfName = self.toHex();
   const entries = new Map<string, Entry>();
-  /** The same in any order, without gaps. */
+  /** The same entries in any order, without gaps. */
   const list: Entry[] = [];
   /**
-   * The first 32 bits of each one's position: enough to tell two peers of a cluster apart, but for one pair in a million.
-   * Most of what is asked of the table is a look at these. Signed, as unsigned ones are no integers to the engine.
+   * The first 32 bits of each peer's position: enough to tell two peers of a cluster apart, but for one pair in a
+   * million. Most of what is asked of the table is a look at these. Signed, because unsigned numbers are not integers
+   * to the engine.
    */
   let prefixes = new Int32Array(64);
   let connectedCount = 0;
-  /** Where the closest ones stand in the list, and how far they are; kept, since it is asked for each key of a node. */
+  /**
+   * How far the closest peers are, and where they stand in the list. Kept, because it is asked for each key of a node.
+   */
   let [distances, places] = [new Int32Array(0), new Int32Array(0)];
-  /** XORed with a prefix it is the distance, with the sign changed: so the one which is nothing is the least number. */
+  /** XORed with a prefix it is the distance with the sign changed, so that the distance 0 is the least number. */
   const targetOf = (position: Uint8Array) => prefixOf(position) ^ SIGN;
-  /** True if the peer is closer to the position than the one that was found as the nth closest. */
+  /** True if the peer is closer to the position than the peer that was found as the nth closest. */
   const isBefore = (entry: Entry, distance: number, nth: number, position: Uint8Array) => {
     const other = distances[nth] ?? 0;
     if (distance !== other) return distance < other;
@@ -96,7 +103,7 @@ export function createPeerTable(
       if (name === selfName) return false;
       let entry = entries.get(name);
       if (entry === undefined) {
-        // A connection is more than a name that somebody dropped.
+        // A connection is worth more than a name that another peer has told.
         if (entries.size >= maxPeers && isConnected !== true) return false;
         const position = keyspacePosition(id);
         entry = {
@@ -133,7 +140,7 @@ export function createPeerTable(
       if (entry === undefined) return;
       entries.delete(name);
       if (entry.isConnected) connectedCount--;
-      // The last one takes its place.
+      // The last entry takes its place.
       const last = list.pop();
       if (last === undefined || last === entry) return;
       list[entry.at] = last;
@@ -184,7 +191,7 @@ export function createPeerTable(
       const target = targetOf(position);
       const own = (prefixes[entry.at] ?? 0) ^ target;
       let closer = 0;
-      // Most are among the closest of few keys: as many closer ones are soon found.
+      // Most peers are among the closest of few keys: `count` closer peers are soon found.
       for (let at = 0; at < list.length && closer < count; at++) {
         const distance = (prefixes[at] ?? 0) ^ target;
         if (distance > own) continue;

@@ -15,7 +15,7 @@ const isMine = (turns: ProbeAssignment | undefined, number: number) =>
   Number.isFinite(turns?.askAfterMs(nameOf(number)));
 const nameOf = (number: number) => id(number).toHex();
 
-/** What each of so many nodes makes of its turns; those in `deaf` cannot watch. */
+/** The probes that each of so many nodes assigns to itself. Peers in `deaf` cannot watch. */
 function start(nodes: number, { isConnected = true, isSuspect = false, deaf = new Set<number>() } = {}) {
   const deafNames = new Set([...deaf].map(nameOf));
   const state = { nowMs: 0 };
@@ -76,7 +76,7 @@ describe('createProbeAssignment()', () => {
     expect(watchersOf(7)).toBe(WATCHERS_PER_PEER);
     const gone = turns.findIndex((each, self) => self !== 7 && isMine(each, 7));
     for (const peers of tables) peers.remove(nameOf(gone));
-    // With the one that is gone, whose own table is as it was.
+    // With the node that is gone, whose own table is as it was.
     expect(watchersOf(7)).toBe(WATCHERS_PER_PEER + 1);
     const [first] = turns;
     tables[0]?.put(id(1), { isConnected: false });

@@ -3,28 +3,33 @@ import { PING_AFTER_MS } from '../limits.ts';
 import type { PeerTable } from './peer-table.ts';
 
 const SECOND_MS = 1000;
-/** And by the others, who would be needed only if the first one is gone, too. */
+/**
+ * The other nodes that a peer is assigned to probe it after so long: they are needed only if the first is gone, too.
+ */
 export const PING_NEXT_AFTER_MS = 4 * SECOND_MS;
-/** Nodes whose turn it is: some may be busy, or not be connected to it. All asking would cost the square of their number. */
+/**
+ * Nodes that probe a peer: some may be busy, or not connected to it. If all did, it would cost the square of their
+ * number.
+ */
 export const WATCHERS_PER_PEER = 3;
-/** How often it is looked at whose turn it is to ask whom. */
+/** How often the probes are assigned anew. */
 export const PROBE_ASSIGNMENT_MS = 5 * SECOND_MS;
 
-/** Whose turn it is to ask a peer whether it is there. */
+/** Which nodes probe a peer. */
 export interface ProbeAssignment {
   /**
-   * How long the peer may be quiet until this node asks it, in ms: Infinity where it is the turn of others, undefined where
-   * it cannot be told whose it is: everybody asks then, less often.
+   * How long the peer may be quiet until this node probes it, in ms. Infinity where its probes are assigned to others;
+   * undefined where it cannot be told to which nodes: then all nodes probe it, less often.
    */
   askAfterMs(peer: string): number | undefined;
 }
 
 /** What createProbeAssignment needs. */
 export interface ProbeAssignmentDeps {
-  /** This node's place in the keyspace. */
+  /** This node's position in the keyspace. */
   readonly position: Uint8Array;
   readonly peers: Pick<PeerTable, 'all' | 'size'>;
-  /** True for a peer that can say that another one does not answer, and is believed to be there. */
+  /** True for a peer that can say that another peer does not answer, and is believed to be there. */
   readonly canWatch: (peer: string) => boolean;
   /** True for a peer whose connection has just ended: it will be connected again soon, or is gone. */
   readonly isSuspect: (peer: string) => boolean;
@@ -32,9 +37,9 @@ export interface ProbeAssignmentDeps {
 }
 
 /**
- * Makes the turns: a peer is asked by the few nodes that are closest to it in the keyspace, who tell the others. All
- * nodes that are connected to all others come to the same result without a word. One that is not connected to
- * everybody cannot know who is.
+ * Assigns the probes: a peer is probed by the few nodes that are closest to it in the keyspace, and they tell the
+ * others. All nodes that are connected to all others come to the same result without a word. A node that is not
+ * connected to all others cannot know which nodes are.
  */
 export function createProbeAssignment({
   position,

@@ -7,29 +7,29 @@ import { MAX_KNOWN_PEERS } from '../limits.ts';
 
 const SECOND_MS = 1000;
 /**
- * First wait before a peer that lost its connection is dialled again. It is passed over meanwhile; when several nodes die
- * at once all others dial them, and what is left of the machines' time belongs to those who ask for content.
+ * First wait before a peer that lost its connection is dialled again; it is passed over meanwhile. When several nodes
+ * die at once all others dial them. What is left of the machines' time belongs to the clients that ask for content.
  */
 export const RECONNECT_INITIAL_MS = 2 * SECOND_MS;
 /** Peers that are dialled again at a time: a node whose own network was away has lost all of them. */
 export const CONCURRENT_RECONNECTS = 8;
-/** Peers that are dialled again, or wait for it: whoever comes and goes with many identities must not fill this. */
+/** Peers that are dialled again, or wait for it: a peer that comes and goes with many identities must not fill this. */
 const MAX_RECONNECTING = 512;
 /** Longest wait between two tries. */
 export const RECONNECT_MAX_MS = 10 * SECOND_MS;
-/** Tries before it is given up: about 30 s, what a restart takes. It dials us when it is back. */
+/** Tries before a peer is given up: about 30 s, what a restart takes. It dials this node when it is back. */
 export const RECONNECT_ATTEMPTS = 5;
-/** First wait before a peer that counts as gone, and that somebody names, is dialled again. */
+/** First wait before a peer that counts as dead, and that another peer names, is dialled again. */
 const PROBE_INITIAL_MS = SECOND_MS;
 /** Longest wait: a node that is back is used at the latest so long after it is named. */
 export const PROBE_MAX_MS = 30 * SECOND_MS;
 
-/** The connections as reconnector peers sees them. Peers are named by any string, the same one each time. */
+/** The connections as the reconnector sees them. Peers are named by any string, always the same. */
 export interface ReconnectorNetwork {
   isConnected(peer: string): boolean;
   /**
-   * Connects, at the addresses (multiaddrs in binary) that somebody names or where the peer was before; rejects when it
-   * cannot within the time that a connection may take.
+   * Connects, at the addresses (multiaddrs in binary) that another peer names or where the peer was before. Rejects
+   * when it cannot within the time that a connection may take.
    */
   dial(peer: string, addresses: readonly Uint8Array[], signal: AbortSignal): Promise<void>;
   /** Ends the connections to a peer, without asking it. */
@@ -49,15 +49,18 @@ export interface ReconnectorDeps {
   readonly random?: () => number;
 }
 
-/** Keeps the connections true: dials again who was lost, and drops who has left. */
+/** Keeps the connections true: dials peers again that were lost, and drops peers that have left. */
 export interface Reconnector extends AsyncDisposable {
   /** There is a connection to the peer. */
   connected(peer: string): void;
   /** A connection to the peer has ended. */
   disconnected(peer: string): void;
-  /** Tries to reach a peer that counts as gone and that somebody names, in the background and not often: it may have come back. */
+  /**
+   * Tries to reach a peer that counts as dead and that another peer names: it may have come back. Works in the
+   * background, and not often.
+   */
   probe(peer: string, addresses: readonly Uint8Array[]): void;
-  /** Takes a peer that has said that it leaves, or does not answer, for gone: it is not dialled until it is probed. */
+  /** Takes a peer that has said that it leaves, or does not answer, for dead: it is not dialled until it is probed. */
   drop(peer: string): void;
   /** The connection to the peer is about to end, which is not a loss: the peer is dialled when it is needed. */
   parting(peer: string): void;
@@ -65,8 +68,8 @@ export interface Reconnector extends AsyncDisposable {
 
 /**
  * Starts to look after the connections of the node.
- * kad-dht keeps a peer that has left until its bucket is full, and every walk then waits for it; so a peer that
- * loses its connection leaves the table at once, and comes back when it can be dialled again.
+ * kad-dht keeps a peer that has left until its bucket is full, and every walk then waits for it. So a peer that loses
+ * its connection leaves the table at once. It comes back when it can be dialled again.
  */
 export function createReconnector({
   network,
@@ -87,7 +90,7 @@ export function createReconnector({
     maxKeys: MAX_KNOWN_PEERS,
     random,
   });
-  /** Peers that said that they leave: the end of their connection is no loss. */
+  /** Peers that said that they leave: the end of their connection is not a loss. */
   const leaving = new Set<string>();
 
   const dial = async (peer: string, addresses: readonly Uint8Array[] = []) => {
@@ -118,14 +121,14 @@ export function createReconnector({
   };
   const inBackground = (peer: string, work: () => Promise<void>) => {
     if (stopped.signal.aborted || reconnecting.has(peer)) return;
-    // Each takes half a minute at most, and more of them come by themselves, or do not matter.
+    // Each peer takes half a minute at most, and further peers come by themselves, or do not matter.
     if (reconnecting.size >= MAX_RECONNECTING) return;
     const running = work()
       .catch(() => {})
       .finally(() => {
         reconnecting.delete(peer);
         named.delete(peer);
-        // Who is dialled has no connection whose end would be told.
+        // A peer that is dialled has no connection whose end would be told.
         if (!network.isConnected(peer)) leaving.delete(peer);
       });
     reconnecting.set(peer, running);
@@ -141,7 +144,7 @@ export function createReconnector({
       else inBackground(peer, async () => reconnect(peer));
     },
     probe(peer, addresses) {
-      // It came back before it was given up.
+      // The peer is back before it was given up.
       if (reconnecting.has(peer)) {
         named.set(peer, addresses);
         return;

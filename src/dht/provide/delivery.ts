@@ -2,19 +2,19 @@ import { abortable } from '../../runtime/abortable.ts';
 
 /** Follows records on their way to several peers each. */
 export interface Delivery {
-  /** Says who will be asked to take what; called once, before anything is sent. */
+  /** Says which peers will be asked to take which keys; called once, before anything is sent. */
   expect(keysByPeer: ReadonlyMap<string, readonly string[]>): void;
   /** A peer has taken the key's record. */
   taken(key: string): void;
   /** A peer did not take the key's record. */
   refused(key: string, cause: unknown): void;
-  /** Resolves when each key was taken by at least one peer; rejects when all refused one, or with the signal's reason. */
+  /** Resolves when each key was taken by a peer; rejects when all peers refused a key, or with the signal's reason. */
   settled(signal: AbortSignal | undefined): Promise<void>;
 }
 
 /** Starts following. A key that no peer is expected to take counts as delivered. */
 export function createDelivery(): Delivery {
-  /** Key -> how many peers have not answered for it. Gone once one has taken it, or all have refused. */
+  /** Key -> how many peers have not answered for it. Gone once a peer has taken it, or all have refused it. */
   const open = new Map<string, number>();
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   promise.catch(() => {});

@@ -13,7 +13,9 @@ export interface Outbox {
   first(count: number): Batch;
   /** The peer has taken the batch. What was put meanwhile waits on. */
   taken(batch: Batch): void;
-  /** The peer has not taken the batch. Its keys that are still provided, or were put meanwhile, wait on. */
+  /**
+   * The peer has not taken the batch. Its keys that are still provided wait on, and so do keys that were put meanwhile.
+   */
   refused(batch: Batch, cause: unknown, isProvided: (key: string) => boolean): void;
   /** Nothing of what waits will be sent: tells its deliveries. */
   abandon(cause: unknown): void;

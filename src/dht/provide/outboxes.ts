@@ -7,9 +7,14 @@ import type { ReproviderNetwork, ReproviderObserver } from './reprovider-contrac
 import { createSendSlots } from './send-slots.ts';
 
 const SECOND_MS = 1000;
-/** Records that are sent to one peer before its answer is awaited: some 55 KB, so that a lookup does not wait long behind them. */
+/**
+ * Records that are sent to one peer before its answer is awaited: some 55 KB, so that a lookup does not wait long
+ * behind them.
+ */
 export const RECORDS_PER_SEND = 500;
-/** Tries per peer that is not connected before it counts as gone. When it comes back it gets its records as a new peer. */
+/**
+ * Tries per peer that is not connected before it counts as gone. When it comes back it gets its records as a new peer.
+ */
 export const SEND_ATTEMPTS = 3;
 /** First wait before a peer is tried again. */
 const SEND_RETRY_INITIAL_MS = 250;
@@ -39,8 +44,8 @@ export interface OutboxesDeps {
 }
 
 /**
- * Makes the outboxes. A peer has one while records wait for it, which is emptied in batches; a peer that does not take them is
- * tried again with growing waits, as long as it is connected, else SEND_ATTEMPTS times.
+ * Makes the outboxes. A peer has an outbox while records wait for it, which is emptied in batches. A peer that does not
+ * take them is tried again with growing waits, as long as it is connected, else SEND_ATTEMPTS times.
  */
 export function createOutboxes(
   { network, keys, clock, random, observer, inBackground }: OutboxesDeps,

@@ -9,11 +9,11 @@ const SECOND_MS = 1000;
 const MINUTE_MS = 60 * SECOND_MS;
 /** New peers are gathered for this long before they get records, so that a starting cluster costs few rounds. */
 export const NEW_PEER_DELAY_MS = 300;
-/** A peer that was only named gets the records that belong to it so much later: that takes a connection, and it may come by itself. */
+/** After so long a peer that was only named gets its records: that takes a connection, and it may come by itself. */
 const NAMED_PEER_DELAY_MS = 10 * SECOND_MS;
 /** A peer that is gone for longer will not be back with its records: a restart takes less. */
 const LEFT_PEER_DELAY_MS = MINUTE_MS;
-/** Up to so many peers it is asked of each whether it is among the closest to a key. */
+/** Up to so many peers, each is tested for whether it is among the closest to a key. */
 const FEW_PEERS = 8;
 
 /** What peers come and go means for records that were provided before. */
@@ -58,7 +58,7 @@ export function createPeerChanges(
       for (const peerId of batch) if (keys.size > 0) outboxes.put(peerId, [...keys.names()]);
       return;
     }
-    // Of few it is quickly told whether they are among the closest.
+    // Of few peers it is quickly told whether they are among the closest.
     const few = batch.size <= FEW_PEERS ? [...batch] : undefined;
     await assign(
       keys.names(),

@@ -2,9 +2,14 @@ import type { Clock } from '../../runtime/clock.ts';
 import { contentMultihash, keyspacePosition } from '../wire/content-key.ts';
 import type { ReproviderNetwork } from './reprovider-contract.ts';
 
-/** Parts in which all keys are provided again, spread over the interval, at most: each is a message to all peers that are close. */
+/**
+ * Parts in which all keys are provided again, spread over the interval, at most: each is a message to all peers that
+ * are close.
+ */
 export const MAX_SWEEP_PARTS = 15;
-/** Keys that are worth a part of their own: some hundredths of a second of work for all peers that get them together. */
+/**
+ * Keys that are worth a part of their own: some hundredths of a second of work for all peers that get them together.
+ */
 export const KEYS_PER_SWEEP_PART = 250;
 
 /** A key that this node provides. */
@@ -16,20 +21,24 @@ export interface ProvidedKey {
   readonly dueMs: number;
 }
 
-/** The keys that this node provides, each with the time when it is provided again. Keeps their records at this node, too. */
+/**
+ * The keys that this node provides, each with the time when it is provided again. Keeps their records at this node,
+ * too.
+ */
 export interface ProvidedKeys {
   readonly size: number;
   get(key: string): ProvidedKey | undefined;
   names(): IterableIterator<string>;
   /** Keeps the keys, and renews this node's own records of them. When a known key is due does not change. */
   add(keys: readonly string[]): void;
-  /** Forgets the keys and this node's own records of them. Unknown keys are no error. */
+  /** Forgets the keys and this node's own records of them. Unknown keys are not an error. */
   remove(keys: readonly string[]): void;
   /** When the first key is due; Infinity if there is none. */
   earliestDueMs(): number;
   /**
-   * Returns the keys that are due until the next part of the sweep, renews their own records, and makes them due an interval
-   * from now. Few keys at a time are not worth a message to each of their peers: the fewer there are, the fewer parts.
+   * Returns the keys that are due until the next part of the sweep, renews their own records, and makes them due an
+   * interval from now. Few keys at a time are not worth a message to each of their peers: the fewer there are, the
+   * fewer parts.
    */
   takeDue(): readonly string[];
 }
@@ -50,8 +59,9 @@ export function createProvidedKeys(
   const entries = new Map<string, { -readonly [K in keyof ProvidedKey]: ProvidedKey[K] }>();
 
   /**
-   * When keys that come now are provided again for the first time: many by their position, so that they spread. Few are a
-   * single part, due when the keys are that came first; on each node of a cluster that starts together that is at another time.
+   * When keys that come now are provided again for the first time. Many keys are due by their position, so that they
+   * spread. Few keys are a single part, due when the keys are that came first. On each node of a cluster that starts
+   * together that is at another time.
    */
   const firstDueMs = (newKeys: number): ((position: Uint8Array) => number) => {
     const nowMs = clock.nowMs();

@@ -119,7 +119,7 @@ describe('createProviderRecords()', () => {
     );
     expect(added.filter(Boolean)).toHaveLength(20);
     expect(records.add(contentMultihash('m'), 'identity 9', () => '10.0.0.2')).toBe(true);
-    // Those that leave make room for those that come, no more.
+    // Peers that leave make room for peers that come, no more.
     for (let index = 0; index < 5; index++) records.removeProvider(`identity ${index}`);
     const again = Array.from({ length: 50 }, (_, index) =>
       records.add(contentMultihash(`again ${index}`), `later ${index % 5}`, () => '10.0.0.1'),

@@ -22,23 +22,23 @@ export interface ProviderRecordsOptions {
   readonly self?: string;
 }
 
-/** Who provides what, as this node was told. Peers are named by any string, the same one each time. */
+/** Which peers provide which content, as this node was told. Peers are named by any string, always the same. */
 export interface ProviderRecords {
-  /** Records that are held now, those that faded since the last sweep included. */
+  /** Records that are held now. Records that have faded count until the next sweep. */
   readonly recordCount: number;
-  /** Content that anybody provides, or provided until a moment ago. */
+  /** Content that any peer provides, or provided until a moment ago. */
   readonly contentCount: number;
   /** Peers that provide anything. */
   readonly providerCount: number;
-  /** Records that were refused or dropped, for want of room or because their key is none. */
+  /** Records that were refused or dropped: there was no room, or the key is not a multihash of content. */
   readonly refusedCount: number;
   /**
-   * Keeps the record that the peer provides the content, as of now. False when it is refused. The owner is what all peers of
-   * one address have in common, which get one share together; the peer itself if it is not given. It is asked for with the
-   * first record of a peer.
+   * Keeps the record that the peer provides the content, as of now. False when it is refused. The owner is what all
+   * peers of one address have in common, and they get one share together. It is asked for with the first record of a
+   * peer; the peer itself is the owner if it is not given.
    */
   add(multihash: Uint8Array, peer: string, ownerOf?: () => string | undefined): boolean;
-  /** Forgets that record. */
+  /** Forgets the record. */
   remove(multihash: Uint8Array, peer: string): void;
   /** Forgets all records of a peer, at once. */
   removeProvider(peer: string): void;
@@ -53,7 +53,7 @@ export interface ProviderRecords {
 /** Peers that share one part of the room. */
 interface Owner {
   readonly name: string;
-  /** Records of its peers, those of peers that are gone included until the next sweep. */
+  /** Records of its peers. The records of peers that are gone count until the next sweep. */
   count: number;
 }
 
@@ -74,8 +74,8 @@ const SWEEP_PAUSE_MS = 10 * SECOND_MS;
 const OWN_STEP = 0.01;
 
 /**
- * Bounded in all and per owner, so that no address can fill it. When it is full, owners that hold less than an equal part
- * still get theirs: those that hold most lose records for that.
+ * Bounded in all and per owner, so that no address can fill it. When it is full, an owner that holds less than an equal
+ * part still gets its part: the owners that hold most lose records for that.
  */
 export function createProviderRecords(
   { nowMs }: ProviderRecordsDeps,
@@ -122,9 +122,11 @@ export function createProviderRecords(
     sweptMs = nowMs();
     retain(({ isGone }, time) => !isGone && !hasFaded(time));
   };
-  /** Makes room for an owner by taking from those that hold more than an equal part of what this node itself leaves. */
+  /**
+   * Makes room for an owner. Takes it from owners that hold more than an equal part of what this node itself leaves.
+   */
   const makeRoom = (name: string): boolean => {
-    // To look through all records for each one that is refused would do a flood's work.
+    // Looking through all records for each refused record would do the work of a flood.
     if (leftoverCount > 0 || nowMs() - sweptMs > SWEEP_PAUSE_MS) sweep();
     if (table.recordCount < maxRecords) return true;
     const isOwn = name === self;
@@ -141,7 +143,7 @@ export function createProviderRecords(
   const isRoomFor = (ownerName: string) => {
     const owner = owners.get(ownerName);
     if (ownerName !== self && owner !== undefined && owner.count >= maxRecordsPerOwner) {
-      // Peers that fill the share and leave, over and over, must not take more than that, nor be kept from it.
+      // Peers that fill the share and leave, over and over, must not take more than the share, nor be kept from it.
       if (leftoverCount === 0) return false;
       sweep();
       return (owners.get(ownerName)?.count ?? 0) < maxRecordsPerOwner;

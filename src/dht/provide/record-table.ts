@@ -6,8 +6,8 @@ const HASH_START = 2;
 const NONE = 0;
 
 /**
- * Memory of one record in bytes, with a content of its own: hash 32, list of the content 8, bucket 4 to 8, record 12. See
- * createRecordTable.
+ * Memory of one record in bytes, with a content of its own: hash 32, list of the content 8, bucket 4 to 8, record 12.
+ * See createRecordTable.
  */
 export const RECORD_TABLE_BYTES = 60;
 
@@ -15,11 +15,11 @@ export const RECORD_TABLE_BYTES = 60;
 export interface RecordTable {
   /** Records that are held. */
   readonly recordCount: number;
-  /** Different keys that they are of. */
+  /** Different keys of these records. */
   readonly contentCount: number;
   /**
-   * Sets the time of the record of the key and the provider. False when there is none yet and no room for it. The key is
-   * a multihash as contentMultihash makes it.
+   * Sets the time of the record of the key and the provider. False when there is none yet and no room for it. The key
+   * is a multihash as contentMultihash makes it.
    */
   put(key: Uint8Array, provider: number, time: number): boolean;
   /** The record is there. */
@@ -32,8 +32,8 @@ export interface RecordTable {
 
 /**
  * Makes a table for at most `capacity` records. In arrays of numbers a record takes RECORD_TABLE_BYTES; as strings and
- * numbers of the engine it was 0.3 KB, and garbage each time that it came and went. The pages of an array count as memory
- * only once they are used, and what is free is used again first.
+ * numbers of the engine it was 0.3 KB, and garbage each time that it came and went. The pages of an array count as
+ * memory only once they are used, and what is free is used again first.
  */
 export function createRecordTable(capacity: number): RecordTable {
   const bucketCount = 2 ** Math.ceil(Math.log2(Math.max(2, capacity)));
@@ -47,7 +47,7 @@ export function createRecordTable(capacity: number): RecordTable {
   const times = new Int32Array(capacity + 1);
   const freeContents = createFreeList(nextContents);
   const freeRecords = createFreeList(nextRecords);
-  /** So that nobody can choose keys which all fall into one bucket. */
+  /** So that no peer can choose keys that all fall into one bucket. */
   const [seed = 0] = crypto.getRandomValues(new Int32Array(1));
   /** The key that is looked at. */
   const words = new Int32Array(HASH_BYTES / 4);
@@ -75,7 +75,7 @@ export function createRecordTable(capacity: number): RecordTable {
     while (content !== NONE && !isContent(content)) content = nextContents[content] ?? NONE;
     return content;
   };
-  /** The provider's record, or the last one of the content. */
+  /** The provider's record, or the last record of the content. */
   const findRecord = (content: number, provider: number) => {
     let record = firstRecords[content] ?? NONE;
     let last = record;
@@ -180,7 +180,7 @@ export function createRecordTable(capacity: number): RecordTable {
   };
 }
 
-/** Gives out the numbers from 1 up to what the array holds, those that were given back first. */
+/** Gives out the numbers from 1 up to what the array holds. Numbers that were given back come first. */
 function createFreeList(next: Int32Array) {
   let first = NONE;
   let used = 0;

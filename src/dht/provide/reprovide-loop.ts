@@ -20,7 +20,7 @@ export interface ReprovideLoopOptions {
   readonly startShare: number;
 }
 
-/** Provides the keys again when they are due, some at a time, until the signal aborts; then it rejects with its reason. */
+/** Provides the keys again when they are due, some at a time, until the signal aborts; then rejects with its reason. */
 export async function runReprovideLoop(
   { keys, provideAgain, logger, clock, observer }: ReprovideLoopDeps,
   { intervalMs, startShare }: ReprovideLoopOptions,

@@ -1,7 +1,7 @@
 import type { Logger } from '../../observe/log.ts';
 import type { Clock } from '../../runtime/clock.ts';
 
-/** The network as providing sees it. Peers are named by any string, the same one each time. */
+/** The network as the reprovider sees it. Peers are named by any string, always the same. */
 export interface ReproviderNetwork {
   /** The `count` known peers that are closest to the position in the keyspace, the closest first. */
   closestPeers(position: Uint8Array, count: number): readonly string[];
@@ -28,11 +28,14 @@ export interface ReproviderNetwork {
   gone(peerId: string, cause: unknown): void;
 }
 
-/** Gets what providing does, for metrics. */
+/** Gets what the reprovider does, for metrics. */
 export interface ReproviderObserver {
   /** Records were taken by a peer. */
   recordsSent(count: number): void;
-  /** An interval is over in which so many keys were provided again, in so many ms of work; `lagMs` after they were due at most. */
+  /**
+   * An interval is over in which so many keys were provided again, in so many ms of work; `lagMs` after they were due
+   * at most.
+   */
   sweepEnded(sweep: { readonly keys: number; readonly busyMs: number; readonly lagMs: number }): void;
 }
 
@@ -63,11 +66,11 @@ export interface ReproviderOptions {
 /** Keeps the records of this node's keys at the peers that are closest to them. */
 export interface Reprovider extends AsyncDisposable {
   /**
-   * Starts to provide the keys. Resolves when each record has been taken by at least one peer (or no peer is
-   * known yet: they get it when they come); rejects when every peer refused. Either way the keys are kept.
+   * Starts to provide the keys. Resolves when each record has been taken by at least one peer, or when no peer is known
+   * yet: peers get the records when they come. Rejects when every peer refused. Either way the keys are kept.
    */
   provide(keys: readonly string[], signal?: AbortSignal): Promise<void>;
-  /** Stops providing the keys. Unknown keys are no error. */
+  /** Stops providing the keys. Unknown keys are not an error. */
   stop(keys: readonly string[]): void;
   /** Tells of a peer that was not known before: it gets the records that belong to it. */
   peerJoined(peerId: string): void;
@@ -75,7 +78,9 @@ export interface Reprovider extends AsyncDisposable {
   peerNamed(peerId: string): void;
   /** Tells of a peer that is gone: if it does not come back soon, the peers next to it get the records that it had. */
   peerLeft(peerId: string, position: Uint8Array): void;
-  /** Tells of a peer that has no connection to this node any more, and is there: what belongs to it, and was not sent yet, is sent later. */
+  /**
+   * Tells of a peer that is there without a connection to this node: what belongs to it and was not sent is sent later.
+   */
   peerParted(peerId: string): void;
   /** True while records wait to be sent to the peer, or are being sent. */
   isSendingTo(peerId: string): boolean;

@@ -287,7 +287,7 @@ describe('createReprovider()', () => {
     const toEach = (keys: number): [string, number][] => ['a', 'b', 'c'].map((peer) => [peer, keys]);
     expect(state.sends.slice(before)).toEqual([...toEach(10), ...toEach(10)]);
     expect(longestGapMs(state.keptMs)).toBeLessThanOrEqual(15_000);
-    // Those that come meanwhile do not make all others due.
+    // Keys that come meanwhile do not make all other keys due.
     const grown = state.sends.length;
     for (let round = 10; round < 25; round++) {
       await reprovider.provide([`key ${round}`]);

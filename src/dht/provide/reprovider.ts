@@ -13,14 +13,16 @@ const MINUTE_MS = 60 * SECOND_MS;
 const REPROVIDE_INTERVAL_MS = 15 * MINUTE_MS;
 /** Peers that get a new record at once: more than a lookup asks, so that it is findable when they have it. */
 export const EARLY_REPLICAS = 5;
-/** The others of the k get it after so long, with what else has come: the blobs of one pull come one after the other. */
+/**
+ * The others of the k get it after so long, with what else has come: the blobs of one pull come one after the other.
+ */
 const LATE_REPLICAS_DELAY_MS = 400;
 
 /**
- * Records go to each peer in bulk instead of one walk through the DHT per key: which peers are closest is read from
- * the table of peers, which knows all nodes of a cluster but the largest ones. New keys go to the closest few at once,
- * to the others of the k a moment later. A node that is learned of later gets the records that belong to it then, and
- * all keys are provided again every 15 minutes, some at a time.
+ * Records go to each peer in bulk instead of one walk through the DHT for each key. Which peers are closest is read
+ * from the table of peers, which knows all nodes of a cluster but the largest clusters. New keys go to the closest few
+ * peers at once, to the others of the k a moment later. A node that is learned of later gets the records that belong to
+ * it then. All keys are provided again every 15 minutes, some at a time.
  */
 export function createReprovider(
   { network, logger, clock, observer, random = Math.random }: ReproviderDeps,

@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 
-/** A multihash of sha2-256 begins with its code and the length of the hash (multihash specification, multicodec table). */
+/**
+ * A multihash of sha2-256 begins with its code and the length of the hash (multihash specification, multicodec table).
+ */
 const SHA2_256 = [0x12, 32] as const;
 /** Length of what contentMultihash returns. */
 export const CONTENT_MULTIHASH_BYTES = SHA2_256.length + 32;
@@ -16,12 +18,12 @@ export function contentMultihash(key: string): Uint8Array {
   return multihash;
 }
 
-/** True for what contentMultihash can return: nobody provides anything else here. */
+/** True for what contentMultihash can return: peers of this cluster provide nothing else. */
 export function isContentMultihash(bytes: Uint8Array): boolean {
   return bytes.length === CONTENT_MULTIHASH_BYTES && bytes[0] === SHA2_256[0] && bytes[1] === SHA2_256[1];
 }
 
-/** The place in the Kademlia keyspace of a multihash or a peer ID's bytes: their sha2-256. */
+/** The position in the Kademlia keyspace of a multihash or a peer ID's bytes: their sha2-256. */
 export function keyspacePosition(bytes: Uint8Array): Uint8Array {
   // A plain copy: a Buffer may be a view into a shared pool.
   return Uint8Array.from(createHash('sha256').update(bytes).digest());

@@ -50,7 +50,7 @@ export function encodePeer(id: Uint8Array, addresses: readonly Uint8Array[]): Ui
   ]);
 }
 
-/** Parses a Message.Peer; undefined without an ID or with one that is too long. What is beyond the bounds is left out. */
+/** Parses a Message.Peer; undefined if its ID is missing or too long. What is beyond the bounds is left out. */
 export function parsePeer(bytes: Uint8Array): NamedPeer | undefined {
   let id: Uint8Array | undefined;
   const addresses: Uint8Array[] = [];
@@ -79,8 +79,8 @@ export function encodeMessage({
 }
 
 /**
- * Parses a message without its length. Peers beyond the bounds are left out: k closer ones, `maxProviders` of the
- * others. Throws MessageError for bytes that make no sense.
+ * Parses a message without its length. Peers beyond the bounds are left out: k closer peers, `maxProviders` providers.
+ * Throws MessageError for bytes that make no sense.
  */
 export function parseMessage(message: Uint8Array, maxProviders: number): DhtMessage {
   const closer: Uint8Array[] = [];
@@ -98,7 +98,7 @@ export function parseMessage(message: Uint8Array, maxProviders: number): DhtMess
   return { type, key, closer, providers };
 }
 
-/** The answer to a question about the key. Throws MessageError when the message is not that. */
+/** The answer to a question about the key. Throws MessageError when the message is not such an answer. */
 export function parseAnswer(
   message: Uint8Array,
   question: Pick<DhtMessage, 'type' | 'key'>,

@@ -15,8 +15,8 @@ export function encodeGetProviders(multihash: Uint8Array): Uint8Array {
 
 /**
  * Parses the answer to GET_PROVIDERS for the multihash, without its length.
- * Peers beyond the bounds are left out, as are those without an ID or with one that is too long; a popular key has
- * thousands of providers. Throws MessageError for what is no such answer.
+ * Peers beyond the bounds are left out, as are peers whose ID is missing or too long; a popular key has thousands of
+ * providers. Throws MessageError for what is not such an answer.
  */
 export function parseProvidersAnswer(message: Uint8Array, multihash: Uint8Array): ProvidersAnswer {
   const question = { type: MESSAGE_TYPES.getProviders, key: multihash };

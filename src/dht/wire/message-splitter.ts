@@ -2,7 +2,10 @@ import { MessageError, readVarint } from './protocol-buffers.ts';
 
 /** Cuts a stream of messages that have their length in front into messages. */
 export interface MessageSplitter {
-  /** Takes the next bytes and returns copies of the messages that are complete now. Throws MessageError when one is too long. */
+  /**
+   * Takes the next bytes. Returns copies of the messages that are complete now; throws MessageError for a message too
+   * long.
+   */
   push(bytes: Uint8Array): readonly Uint8Array[];
 }
 

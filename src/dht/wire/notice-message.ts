@@ -10,9 +10,12 @@ export interface Notice {
   readonly withdrawn: readonly Uint8Array[];
   /** True when the sender is about to stop. */
   readonly leaving: boolean;
-  /** IDs of peers that did not answer the sender: a reason to ask them, no more. */
+  /** IDs of peers that did not answer the sender: a reason to probe them, no more. */
   readonly suspects: readonly Uint8Array[];
-  /** True when the sender ends the connection because others need the room: it goes on, and can be dialled when it is needed. */
+  /**
+   * True when the sender ends the connection because others need the room: it goes on, and can be dialled when it is
+   * needed.
+   */
   readonly parting: boolean;
 }
 

@@ -16,8 +16,8 @@ export interface PeerAddress {
 }
 
 /**
- * Parses a multiaddr in binary of the form /ip4/…/tcp/… or /ip6/…/tcp/…, with or without a /p2p/… behind it;
- * undefined for everything else (names, relays, other transports), which nobody here can be reached at.
+ * Parses a multiaddr in binary of the form /ip4/…/tcp/… or /ip6/…/tcp/…, with or without a /p2p/… behind it. Undefined
+ * for everything else (names, relays, other transports): no peer of this cluster can be reached there.
  */
 export function parsePeerAddress(bytes: Uint8Array): PeerAddress | undefined {
   const ipBytes = bytes[0] === IP4 ? IP4_BYTES : bytes[0] === IP6 ? IP6_BYTES : undefined;

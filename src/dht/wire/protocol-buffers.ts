@@ -11,7 +11,7 @@ export type Field =
   | { readonly number: number; readonly value: number; readonly bytes?: undefined }
   | { readonly number: number; readonly bytes: Uint8Array; readonly value?: undefined };
 
-/** Bytes that are no message of this protocol. */
+/** Bytes that are not a message of this protocol. */
 export class MessageError extends Error {
   override readonly name = 'MessageError';
   readonly code = 'DHT_MESSAGE';

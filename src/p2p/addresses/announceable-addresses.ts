@@ -12,7 +12,10 @@ export interface AnnounceFacts {
    * own is given its host's IP there, where nothing of this pod listens.
    */
   readonly nodeIp?: string | undefined;
-  /** The address that the router listens on: nobody reaches it at another. Undefined, unspecified or loopback: says nothing. */
+  /**
+   * The address that the router listens on: no peer reaches it at another. Undefined, unspecified or loopback: says
+   * nothing.
+   */
   readonly listenHost?: string | undefined;
   /** Interfaces that every node has with the same addresses: bridges of containers and virtual machines. */
   readonly bridges: ReadonlySet<string>;
@@ -21,10 +24,10 @@ export interface AnnounceFacts {
 }
 
 /**
- * The addresses that other nodes reach this one at, without the port, best first.
- * When the router listens on one address of this machine only, that one. With the host's network that is NODE_IP, and what its interface has of the other IP family.
- * Otherwise those of the interfaces with a default route, or of all interfaces that are no bridges.
- * Never loopback, never link-local. Empty if there is none.
+ * The addresses that other nodes reach this node at, without the port, best first. When the router listens on one
+ * address of this machine only, it is that address. With the host's network it is NODE_IP, and the addresses of the
+ * other IP family that its interface has. Otherwise the addresses of the interfaces with a default route, or of all
+ * interfaces that are not bridges. Never loopback, never link-local. Empty if there is none.
  */
 export function announceableAddresses(facts: AnnounceFacts): readonly string[] {
   const usable = Object.entries(facts.interfaces).map(([name, addresses = []]) => ({
@@ -53,7 +56,7 @@ function unique(addresses: readonly NetworkInterfaceInfo[]): readonly string[] {
   return [...new Set(addresses.map(({ address }) => canonical(address)))];
 }
 
-/** True for an address that other nodes take from this one. */
+/** True for an address that other nodes accept from this node. */
 function isUnicast(address: string): boolean {
   const bytes = parseIp(canonical(address));
   return bytes !== undefined && isUnicastIp(bytes);

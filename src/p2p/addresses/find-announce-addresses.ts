@@ -6,13 +6,13 @@ import { readNetworkFacts } from './network-facts.ts';
 /** The kernel counts a new interface as running, and Bun lists it, up to 2 s after it was set up. */
 const PATIENCE_MS = 10_000;
 const PAUSE_MS = 100;
-/** Most networks are there by then; who waits longer is told for what. */
+/** Most networks are there by then; a longer wait is logged with what it is for. */
 const SILENCE_MS = 1000;
 
 /** What findAnnounceAddresses needs. */
 export interface FindAnnounceAddressesDeps {
   readonly clock: Clock;
-  /** Told once when there is no address yet; undefined: nobody is. */
+  /** Told once when there is no address yet; undefined: no log. */
   readonly logger?: Logger;
   /** Default: asks the kernel. */
   readonly readFacts?: (nodeIp: string | undefined) => Promise<AnnounceFacts>;

@@ -3,7 +3,9 @@ import type { Clock } from '../../runtime/clock.ts';
 import { type AnnounceFacts, announceableAddresses } from './announceable-addresses.ts';
 import { readNetworkFacts } from './network-facts.ts';
 
-/** How often it is looked at. What is seen twice in a row counts: an interface that is set up anew has no address for a moment. */
+/**
+ * How often to look. What is seen twice in a row counts: an interface that is set up anew has no address for a moment.
+ */
 const LOOK_INTERVAL_MS = 30 * 1000;
 
 /** What followAnnounceAddresses needs. */
@@ -26,7 +28,7 @@ export interface FollowAnnounceAddressesOptions {
 
 /**
  * Tells when the addresses to announce (see announceableAddresses) have changed, until the signal aborts; never
- * rejects. A node that has none for a while keeps those that it had.
+ * rejects. A node that has no address for a while keeps the addresses that it had.
  */
 export async function followAnnounceAddresses(
   { clock, logger, readFacts = readNetworkFacts }: FollowAnnounceAddressesDeps,

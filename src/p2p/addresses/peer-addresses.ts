@@ -9,7 +9,7 @@ const IP6 = 41;
 const TCP = 6;
 const P2P = 421;
 
-/** A node has an address or two of each family. More is a claim that would cost others a dial each. */
+/** A node has an address or two of each family. Each further claim would cost other nodes a dial. */
 const MAX_IPS_PER_PEER = 4;
 
 /**
@@ -31,7 +31,9 @@ export function peerIps(multiaddrs: readonly Multiaddr[], allowLoopback = false)
   return [...ips].slice(0, MAX_IPS_PER_PEER);
 }
 
-/** The IP of `/ip4/…/tcp/…` or `/ip6/…/tcp/…`, with or without a peer ID behind it; undefined for every other multiaddr. */
+/**
+ * The IP of `/ip4/…/tcp/…` or `/ip6/…/tcp/…`, with or without a peer ID behind it; undefined for every other multiaddr.
+ */
 export function ipOf(address: Multiaddr): string | undefined {
   const [ip, transport, peer, ...rest] = address.getComponents();
   if (ip === undefined || (ip.code !== IP4 && ip.code !== IP6) || transport?.code !== TCP) return undefined;
@@ -52,7 +54,7 @@ export function originOf(address: Multiaddr): string {
   return bytes.length > IP6_NETWORK_BYTES ? `${bytes.subarray(0, IP6_NETWORK_BYTES).toHex()}/64` : ip;
 }
 
-/** Parses a multiaddr in binary; undefined if it is none. */
+/** Parses a multiaddr in binary; undefined if it is not a multiaddr. */
 export function parseAddress(bytes: Uint8Array): Multiaddr | undefined {
   try {
     return multiaddr(bytes);

@@ -7,8 +7,8 @@ import { lruSet } from '../../runtime/lru-set.ts';
 import { peerOf } from '../peer-names.ts';
 
 /**
- * Makes the function that turns a peer as the DHT names it into one that can be asked for content; undefined when its
- * ID makes no sense or it has no usable address.
+ * Makes the function that turns a peer as the DHT names it into a provider that can be asked for content. It returns
+ * undefined when the ID makes no sense or the peer has no usable address.
  */
 export function createToProvider(
   isUsable: (ip: Uint8Array) => boolean,

@@ -7,7 +7,7 @@ import { DIAL_TIMEOUT_MS } from '../limits.ts';
 
 /** Addresses of one peer: two interfaces with both families. */
 const MAX_CLAIMED_ADDRESSES = 4;
-/** Addresses of one pending peer that are dialled while it is connected: it may name ever others. */
+/** Addresses of one pending peer that are dialled while it is connected: it may name ever new addresses. */
 const MAX_CLAIMS_DIALLED = 8;
 
 /** Where a pending peer says that it is. */
@@ -21,7 +21,7 @@ interface Claim {
 
 /** What pending peers that are connected say of themselves. */
 export interface AddressClaims {
-  /** The peer says where it is. Looked at for a pending peer that has connected by itself, and dialled there. */
+  /** The peer says where it is. A pending peer that has connected by itself is dialled there, at members' addresses. */
   claimed(identified: Pick<IdentifyResult, 'connection' | 'listenAddrs'>): void;
   /** The connection has ended. */
   closed(connection: Connection): void;
@@ -36,7 +36,9 @@ export interface AddressClaimsDeps {
   readonly isMember: (peer: PeerId) => boolean;
 }
 
-/** A node with several addresses may connect from an address that is not named: it is dialled where it says that it is. */
+/**
+ * A node with several addresses may connect from an address that is not named: it is dialled where it says that it is.
+ */
 export function createAddressClaims({ host, membership, isMember }: AddressClaimsDeps): AddressClaims {
   const claims = new Map<Connection, Claim>();
   const dial = ({ connection: { remotePeer }, addresses, dialled }: Claim) => {
@@ -46,7 +48,7 @@ export function createAddressClaims({ host, membership, isMember }: AddressClaim
     for (const { text } of news) dialled.add(text);
     const signal = AbortSignal.timeout(DIAL_TIMEOUT_MS);
     const targets = news.map(({ text }) => multiaddr(`${text}/p2p/${remotePeer.toString()}`));
-    // Another peer is there, or none: then it stays a pending peer.
+    // When another peer is there, or none, this peer stays pending.
     host.dial(targets, { force: true, signal }).catch(() => {});
   };
   return {

@@ -16,20 +16,20 @@ export interface CapConnectionsDeps {
   readonly room?: MemoryRoom | undefined;
 }
 
-/** Whose connections were ended for others: peers of the DHT that were needed least, or those that are not known as such. */
+/** Which connections were ended for others: of peers of the DHT that were needed least, or of any other connection. */
 export type CapReason = 'shed_peer' | 'shed_other';
 
 /** Time until it is looked again whether there are too many, in ms. */
 const LOOK_AGAIN_MS = 3000;
 /** Of all connections, the part that a node keeps when memory is short: with fewer it would lose the cluster. */
 const FIRM_PART = 0.5;
-/** How many more are ended than must be, as a part of all: to look for them takes some milliseconds. */
+/** How many more are ended than must be, as a part of all: looking for them takes some milliseconds. */
 const STEP = 0.03;
 
 /**
- * Ends connections when there are more than `maxConnections`, until the signal aborts: first those that do not lead to a
- * member that speaks the DHT's protocol and have had time to say so, the oldest first; then those of peers that are
- * needed least, see DhtNode.makeRoom.
+ * Ends connections when there are more than `maxConnections`, until the signal aborts. First come the connections that
+ * have had time and still do not lead to a member that speaks the DHT's protocol, the oldest first. Then come the
+ * connections of the peers that are needed least, see DhtNode.makeRoom.
  */
 export function capConnections(
   { libp2p, dht, timers, nowMs, room = PLENTY_OF_ROOM }: CapConnectionsDeps,
@@ -44,7 +44,7 @@ export function capConnections(
     const open = libp2p.getConnections().filter(({ status }) => status === 'open');
     const excess = open.length - within(room, maxConnections);
     if (excess <= 0) return;
-    // Those who are told may come back at once, and some have not said yet what they are.
+    // Peers that are told may come back at once, and some peers have not said yet what they are.
     if (!isLookDue) {
       isLookDue = true;
       timers.after(LOOK_AGAIN_MS, () => {
@@ -64,7 +64,7 @@ export function capConnections(
     if (left > 0) ended.shed_peer += dht.makeRoom(left, Math.ceil(maxConnections * STEP));
   };
   libp2p.addEventListener('connection:open', look);
-  // Only then it is known whether it is a peer of the DHT.
+  // Only then it is known whether the other end is a peer of the DHT.
   libp2p.addEventListener('peer:identify', look);
   const stop = () => {
     libp2p.removeEventListener('connection:open', look);

@@ -21,7 +21,7 @@ const spare = (self: string, connections: readonly ConnectionFacts[]) =>
     .sort();
 
 test('spareConnections() leaves one connection to each peer, the same one at both ends', () => {
-  // What the one opened is inbound at the other, who sees it a moment later.
+  // What one node opened is inbound at the other node, which sees it a moment later.
   const atA = [
     connection('B', 'outbound', 1000),
     connection('B', 'outbound', 2000),

@@ -6,10 +6,10 @@ export type ConnectionFacts = Pick<Connection, 'direction' | 'remotePeer' | 'sta
 };
 
 /**
- * Of several connections to the same peer those that nobody needs: all but the latest of those that the one of the two
- * with the lesser ID has made, or that the other one has. So both ends keep the same one, whichever of them looks first.
- * After a network was in two parts both sides dial. Those that are younger than `youngMs` are left for the next time, with
- * all others of their peer: the other end may not have seen them yet.
+ * The connections to a peer that are not needed, where there are several: all but one. The latest connection that the
+ * end with the lesser ID has made is kept; if it made none, the latest of the other end. So both ends keep the same
+ * connection, whichever of them looks first. Both ends dial after a network was in two parts. A peer with a connection
+ * younger than `youngMs` is left for the next time: the other end may not have seen that connection yet.
  */
 export function spareConnections<C extends ConnectionFacts>(
   connections: readonly C[],

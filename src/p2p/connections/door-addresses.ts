@@ -3,11 +3,11 @@ import { createTokenBucket, type TokenBucket } from '../../runtime/token-bucket.
 
 /** What one address may have. IPv6: a network of 64 bits. */
 export interface AddressLimits {
-  /** Connections, connections in their handshake included. */
+  /** Connections, including connections in their handshake. */
   readonly connections: number;
   /** The same where the address is not of a member. */
   readonly pendingConnections: number;
-  /** Handshakes at a time, handshakes that wait for their turn included. */
+  /** Handshakes at a time, including handshakes that wait for their turn. */
   readonly handshakes: number;
   /** Handshakes at once after a while without any. */
   readonly burst: number;

@@ -5,7 +5,7 @@ import type { DoorAddress } from './door-addresses.ts';
 export interface Visit {
   /** Resolves when the handshake may begin. The signal tells that it takes too long. */
   readonly turn: Promise<AbortSignal>;
-  /** Something has come on the connection. Before that it waits for no slot: it needs no time of this node's. */
+  /** Something has come on the connection. Before that it does not wait for a place: it needs no time of this node. */
   heard(): void;
   /** The handshake is done. */
   opened(): void;
@@ -54,8 +54,8 @@ export interface VisitDeps {
 }
 
 /**
- * Follows a connection that is let in: it is silent until something comes, waits for a slot, shakes hands, is open, and ends;
- * it may end at any point. Counts it where it is.
+ * Follows a connection that is let in: it is silent until something comes, waits for a place, shakes hands, is open,
+ * and ends; it may end at any point. Counts it where it is.
  */
 export function createVisit(
   { address, isMember, tally, refused, queue, next, nowMs, timers }: VisitDeps,

@@ -48,9 +48,9 @@ export interface DoorDeps {
 }
 
 /**
- * A handshake takes 20 to 40 ms of CPU, and a connection some 0.15 MiB. So an address has a rate, a number of connections,
- * and a number of handshakes; few handshakes are done at a time, so that each takes a moment only, and handshakes of members
- * come before all others. What is half open is ended soon.
+ * A handshake takes 20 to 40 ms of CPU, and a connection some 0.15 MiB. So an address has a rate, a number of
+ * connections, and a number of handshakes. Few handshakes are done at a time, so that each takes a moment only. The
+ * handshakes of members come before all others. A connection that is half open is ended soon.
  */
 export function createDoor({ nowMs, timers }: DoorDeps, options: DoorOptions): Door {
   const { address: limits } = options;
@@ -124,7 +124,7 @@ export function createDoor({ nowMs, timers }: DoorDeps, options: DoorOptions): D
   };
 }
 
-/** Of the handshakes that wait, that of the address that has not begun a handshake for the longest time. */
+/** Of the waiting handshakes, the handshake of the address that has not begun a handshake for the longest time. */
 function firstOf(
   queue: DoorQueue,
 ): { readonly begin: () => void; readonly address: DoorAddress } | undefined {

@@ -5,7 +5,10 @@ import type { Logger } from '../../observe/log.ts';
 import type { Clock } from '../../runtime/clock.ts';
 
 const SECOND_MS = 1000;
-/** How long two nodes must show one identity at a time before that is said: the connection of a node that restarted elsewhere ends before. */
+/**
+ * How long two nodes must show one identity at a time before that is said. When a node restarts elsewhere, its old
+ * connection ends before that.
+ */
 export const DUPLICATE_CONFIRM_MS = 30 * SECOND_MS;
 /** Most peers of which that was said: it is said once each. */
 const MAX_DUPLICATES_REPORTED = 1000;
@@ -18,10 +21,10 @@ export interface DuplicateIdentityDeps {
 }
 
 /**
- * Warns when two nodes are connected that show one identity: machines that were cloned with their private.key.
- * The others then take them for one node, and ask one for what the other has. They are told apart by the addresses
- * that they announce, since those that a connection comes from may be translated on the way.
- * Ends when the signal aborts.
+ * Warns when two nodes are connected that show one identity: machines that were cloned with their private.key. Other
+ * nodes then take them for one node, and ask one for what the other has. They are told apart by the addresses that they
+ * announce, because the addresses that a connection comes from may be translated on the way. Ends when the signal
+ * aborts.
  */
 export function detectDuplicateIdentities(
   { libp2p, logger, clock }: DuplicateIdentityDeps,

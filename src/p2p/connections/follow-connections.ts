@@ -9,7 +9,7 @@ export function followConnections(
   libp2p: Pick<Libp2p, 'addEventListener' | 'removeEventListener' | 'getConnections'>,
   dht: Pick<DhtNode, 'connected' | 'disconnected'>,
 ): () => void {
-  // Not through a topology of libp2p: that tells of the end of a connection later than of the next one's start.
+  // Not through a topology of libp2p: that tells of the end of a connection later than of the start of the next.
   const onIdentify = ({ detail: { peerId, protocols, listenAddrs } }: CustomEvent<IdentifyResult>) => {
     if (!protocols.includes(KAD_PROTOCOL) || libp2p.getConnections(peerId).length === 0) return;
     dht.connected(idOf(peerId), {

@@ -15,7 +15,7 @@ export interface FollowMembershipDeps {
 export interface MembershipFollower {
   /** Peers that are connected may be members now, or not any more, and so may their addresses. */
   changed(): void;
-  /** The peer is no member any more, or never became one: what it left is to be forgotten. */
+  /** The peer is not a member any more, or never became a member: what it left is to be forgotten. */
   dismissed(peer: PeerId): void;
   /** There are new members, which may not know this node. */
   joined(): void;

@@ -13,9 +13,12 @@ export type GuardedHost = Pick<
 
 /** Gets what the gate sees. */
 export interface GateListener {
-  /** A peer that was a pending peer is a member: it belongs into the routing table. */
+  /** A pending peer has become a member: it belongs into the routing table. */
   admitted(peer: PeerId): void;
-  /** A peer is not a member any more, or has had its time as a pending peer: it has to leave the routing table, and its records are to be forgotten. */
+  /**
+   * A peer is not a member any more, or has had its time as a pending peer. It has to leave the routing table, and its
+   * records are to be forgotten.
+   */
   dismissed(peer: PeerId): void;
 }
 
@@ -31,7 +34,10 @@ export interface GuardHostDeps {
   readonly noteMet: (peer: PeerId, ip: string | undefined) => void;
 }
 
-/** Judges each connection of the host when it opens, and each time that the membership changes; call the result to end that. */
+/**
+ * Judges each connection of the host when it opens, and each time that the membership changes; call the result to end
+ * that.
+ */
 export function guardHost(
   { host, membership, pending, isAdmitted, isMember, noteMet }: GuardHostDeps,
   listener: GateListener,
@@ -61,7 +67,7 @@ export function guardHost(
     if (isMember(peer)) return;
     if (isDenied) dismiss(peer);
     else if (pending.get(peer) === undefined) {
-      // It was a member until now, or is new here.
+      // The peer was a member until now, or is new here.
       listener.dismissed(peer);
       pending.add(peer, ip);
     }

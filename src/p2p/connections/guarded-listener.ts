@@ -44,8 +44,8 @@ interface Arrival {
 type Accepted = Socket<Arrival | undefined>;
 
 /**
- * Listens for libp2p behind a door. Until its turn a connection is a socket and nothing else, so that a refusal costs some
- * microseconds and no memory, however many come.
+ * Listens for libp2p behind a door. Until its turn a connection is a socket and nothing else, so that a refusal costs
+ * some microseconds and no memory, however many come.
  */
 export class GuardedListener extends TypedEventEmitter<ListenerEvents> implements Listener {
   readonly #deps: GuardedListenerDeps;
@@ -59,7 +59,7 @@ export class GuardedListener extends TypedEventEmitter<ListenerEvents> implement
     this.#deps = deps;
   }
 
-  /** Rejects if the address cannot be had, or is not one of TCP. */
+  /** Rejects if the address cannot be had, or is not a TCP address. */
   async listen(address: Multiaddr): Promise<void> {
     const { host, port = 0, type } = getNetConfig(address);
     if (type !== 'ip4' && type !== 'ip6') {

@@ -7,19 +7,30 @@ import { ipOf } from '../addresses/peer-addresses.ts';
 import { type GateListener, type GuardedHost, guardHost } from './guard-host.ts';
 import { createPendingRecords } from './pending-records.ts';
 
-/** Applies a membership to a libp2p host: which peers it connects to, which it lets in, and which count as peers of the DHT. */
+/** Applies a membership to a libp2p host: which peers it connects to, lets in, and counts as peers of the DHT. */
 export interface MembershipGate {
   /** For createLibp2p. */
   readonly connectionGater: ConnectionGater;
-  /** Allows to dial a name, given as a multiaddr without a peer ID: what bootstrapping is told. A name that a peer gives is never dialled. */
+  /**
+   * Allows to dial a name, given as a multiaddr without a peer ID: bootstrapping is told such names. A name that a peer
+   * tells is never dialled.
+   */
   trust(address: string): void;
-  /** True if the peer has been met at an address that is a member's now: it may be handed out, and its records count. */
+  /**
+   * True if the peer has been met at an address that is a member's now: it may be handed out, and its records count.
+   */
   isMember(peer: PeerId): boolean;
-  /** False for a peer that is connected as a pending peer. True for a peer that is not connected: dialling it shows what it is. */
+  /**
+   * False for a peer that is connected as a pending peer. True for a peer that is not connected: dialling shows what it
+   * is.
+   */
   mayAsk(peer: PeerId): boolean;
-  /** True if a record of the peer may be kept: a member's always, a pending peer's while all pending peers have few of them. */
+  /**
+   * True if a record of the peer may be kept: of a member always, of a pending peer while all of these have few
+   * records.
+   */
   mayRecord(peer: PeerId): boolean;
-  /** The addresses among these that are a member's: only they may be used or handed on. */
+  /** The addresses among these that are a member's: no other address may be used or handed on. */
   admitted(multiaddrs: readonly Multiaddr[]): Multiaddr[];
   /** Starts to watch the host; call the result to end that. */
   guard(host: GuardedHost, listener: GateListener): () => void;
@@ -33,7 +44,10 @@ const MAX_MET_ADDRESSES = 4;
 /** Records that all pending peers together may leave where nothing else is said. */
 const MAX_PENDING_RECORDS = 20_000;
 
-/** Makes the gate. `maxPendingRecords`: what all pending peers together may leave here; it counts as soon as its provider is a member. */
+/**
+ * Makes the gate. `maxPendingRecords`: what all pending peers together may leave here; it counts as soon as its
+ * provider is a member.
+ */
 export function createMembershipGate(
   membership: Membership,
   { maxPendingRecords = MAX_PENDING_RECORDS }: { readonly maxPendingRecords?: number } = {},
@@ -45,7 +59,7 @@ export function createMembershipGate(
   let connectionsOf: (peer: PeerId) => readonly Connection[] = () => [];
 
   const isTrusted = (address: Multiaddr) => trusted.has(address.decapsulateCode(CODE_P2P).toString());
-  /** Outbound connections have passed denyDialMultiaddr; but the peer that is there may have stopped being a member since. */
+  /** Outbound connections have passed denyDialMultiaddr; but the peer there may have stopped being a member since. */
   const isAdmitted = ({ remoteAddr }: Connection) => {
     const ip = ipOf(remoteAddr);
     return ip === undefined ? isTrusted(remoteAddr) : membership.admits(ip);

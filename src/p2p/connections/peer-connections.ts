@@ -14,9 +14,9 @@ import { DIAL_TIMEOUT_MS } from '../limits.ts';
 const SECOND_MS = 1000;
 /** Time to end a connection in an orderly way. */
 const PARTING_MS = SECOND_MS;
-/** Lost peers that are remembered: somebody who comes with an identity after the other must not fill the peer store. */
+/** Lost peers that are remembered: a peer that comes with ever new identities must not fill the peer store. */
 const MAX_LOST_PEERS = 1000;
-/** Of these, peers whose addresses and keys are kept: to be dialled where nobody else says where they are. */
+/** Of these, peers whose addresses and keys are kept: to be dialled where no other peer says where they are. */
 const MAX_STORED_PEERS = 256;
 
 /** What createPeerConnections needs. */
@@ -28,13 +28,16 @@ export interface PeerConnectionsDeps {
   readonly onUnreachable: (peer: PeerId) => void;
 }
 
-/** Keeps the connections true: dials again who was lost, and drops who has left. */
+/** Keeps the connections: dials peers again that were lost, and drops peers that have left. */
 export interface PeerConnections extends AsyncDisposable {
   /** Time since the last contact with a peer that is not connected now, in ms; undefined if there was none. */
   sinceContactMs(peerId: string): number | undefined;
-  /** Tries to reach a peer that counts as gone and that somebody names, in the background and not often: it may have come back. */
+  /**
+   * Tries to reach a peer that counts as dead and that another peer names: it may have come back. Works in the
+   * background, and not often.
+   */
   probe(peer: PeerId, addresses: readonly Uint8Array[]): void;
-  /** Takes a peer that has said that it leaves, or does not answer, for gone: it is not dialled until it is probed. */
+  /** Takes a peer that has said that it leaves, or does not answer, for dead: it is not dialled until it is probed. */
   drop(peer: PeerId): void;
   /** The connections to the peer are about to end, which is not a loss. `isOurs`: this node ends them. */
   part(peer: PeerId, isOurs: boolean): void;
@@ -93,7 +96,7 @@ export function createPeerConnections({
     const id = peer.toString();
     lruSet(lastContact, id, clock.nowMs(), MAX_LOST_PEERS);
     lruSet(lost, id, peer, MAX_STORED_PEERS, (_, oldest) => {
-      // Whoever comes with one identity after the other must not fill the peer store until it is tidied up.
+      // A peer that comes with ever new identities must not fill the peer store until it is tidied up.
       if (libp2p.getConnections(oldest).length === 0) void libp2p.peerStore.delete(oldest).catch(() => {});
     });
     keeping.disconnected(id);

@@ -13,9 +13,9 @@ const NONCE_BYTES = 24;
 const BLOCK_BYTES = 64;
 
 /**
- * libp2p's private network: whatever two nodes say to each other, from the first byte on, is enciphered with
- * XSalsa20 and a key that all nodes share. Without the key nobody gets as far as to say who he is.
- * Not with libp2p's own package: its cipher keeps memory of every connection and fails for good after 5,120.
+ * libp2p's private network: whatever two nodes say to each other, from the first byte on, is enciphered with XSalsa20
+ * and a key that all nodes share. Without the key no node gets as far as to say which peer it is. libp2p's own package
+ * is not used: its cipher keeps memory of every connection and fails for good after 5,120.
  */
 export function privateNetwork(
   key: Uint8Array,
@@ -49,7 +49,7 @@ export function createKeyStream(key: Uint8Array, nonce: Uint8Array): KeyStream {
   let offset = 0;
   return {
     xor(data) {
-      // The cipher starts at a block: bytes of the one that was begun are gone through again.
+      // The cipher starts at a block: bytes of the block that was begun are gone through again.
       const begun = offset % BLOCK_BYTES;
       const padded = new Uint8Array(begun + data.length);
       padded.set(data, begun);

@@ -10,7 +10,7 @@ import type { PeerConnections } from './peer-connections.ts';
 
 const SECOND_MS = 1000;
 const MINUTE_MS = 60 * SECOND_MS;
-/** How often it prunes. To look through all peers costs a millisecond a peer. */
+/** How often it prunes. Looking through all peers costs a millisecond a peer. */
 const PRUNE_INTERVAL_MS = 10 * MINUTE_MS;
 /** How long a peer that was lost is remembered: it may be the only way back when all are lost. */
 const KEEP_LOST_PEER_MS = 60 * MINUTE_MS;
@@ -24,8 +24,8 @@ export interface PruningDeps {
 }
 
 /**
- * Every few minutes takes peers that are gone out of the peer store, so that memory does not grow with the restarts in the
- * cluster, and ends spare connections, until the signal aborts; then it rejects with its reason.
+ * Every few minutes takes peers that are gone out of the peer store, so that memory does not grow with the restarts in
+ * the cluster, and ends spare connections, until the signal aborts; then it rejects with its reason.
  */
 export async function runPruning(deps: PruningDeps, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 /** A key file has 95 bytes in hex; anything much larger is another file. */
 const MAX_KEY_FILE_BYTES = 4096;
 const KEY_BYTES = 32;
-/** The first two lines, and what the third one is made of (libp2p specs, pnet, Private-Networks-PSK-V1). */
+/** The first two lines, and what the third line is made of (libp2p specs, pnet, Private-Networks-PSK-V1). */
 const HEADER = '/key/swarm/psk/1.0.0/';
 const ENCODINGS: Readonly<Record<string, { readonly pattern: RegExp; readonly name: 'hex' | 'base64' }>> = {
   '/base16/': { pattern: /^[0-9a-f]{64}$/i, name: 'hex' },
@@ -17,8 +17,8 @@ class SwarmKeyError extends Error {
 }
 
 /**
- * Reads --swarm-key-file; undefined if none is set: then there is no private network.
- * Rejects with SwarmKeyError when it is no key: a node never joins without a key that it was to have.
+ * Reads --swarm-key-file; undefined if none is set: then there is not a private network. Rejects with SwarmKeyError
+ * when it is not a key: a node never joins without a key that it was to have.
  */
 export async function readSwarmKey(path: string | undefined): Promise<Uint8Array | undefined> {
   if (path === undefined) return undefined;
@@ -36,7 +36,7 @@ export async function readSwarmKey(path: string | undefined): Promise<Uint8Array
   );
 }
 
-/** Parses the text of a key file; undefined if it is none. */
+/** Parses the text of a key file; undefined if it is not a key. */
 export function parseSwarmKey(text: string): Uint8Array | undefined {
   const [header, codec = '', key = '', ...rest] = text.trim().split(/\r?\n/);
   const encoding = Object.hasOwn(ENCODINGS, codec) ? ENCODINGS[codec] : undefined;

@@ -5,9 +5,9 @@ import { createDeadline } from '../../runtime/deadline.ts';
 import { ANSWER_TIMEOUT_MS, KAD_PROTOCOL } from '../limits.ts';
 
 const SECOND_MS = 1000;
-/** Connections to one peer that are tried when it connects once more: the oldest ones and the latest. */
+/** Connections to one peer that are tried when it connects once more: the oldest and the latest. */
 export const MAX_CHECKED_CONNECTIONS = 8;
-/** When this node's timer was so late, that a connection was silent says nothing of it: it is tried again. */
+/** When this node's timer was so late, a silent connection says nothing of the peer: it is tried again. */
 export const LATE_CHECK_MS = SECOND_MS / 4;
 /** How often, at most. */
 const CHECK_ATTEMPTS = 3;
@@ -18,7 +18,10 @@ export interface WatchConnectionsDeps {
   readonly clock: Clock;
   /** Called for each connection that opens. */
   readonly onOpen: (connection: Connection) => void;
-  /** Called when a connection to the peer leads nowhere, or has ended when it was tried, while another one leads to it. */
+  /**
+   * Called when a connection to the peer leads nowhere, or has ended when it was tried, while another leads to the
+   * peer.
+   */
   readonly onReplaced: (peer: PeerId) => void;
 }
 
@@ -26,15 +29,15 @@ export interface WatchConnectionsDeps {
 type Outcome = 'answered' | 'refused' | 'silent' | 'unknown';
 
 /**
- * When a peer connects once more its connections are tried, and those end on which nobody answers while somebody does on
- * another one. A peer that came back with another address left them open at this end: TCP goes on for a quarter of an hour
- * with what it sends to nobody. Until the signal aborts.
+ * When a peer connects once more its connections are tried, until the signal aborts. Connections on which the peer does
+ * not answer are ended if it answers on another connection. A peer that came back with another address left them open
+ * at this end: TCP goes on sending to nothing for a quarter of an hour.
  */
 export function watchConnections(
   { libp2p, clock, onOpen, onReplaced }: WatchConnectionsDeps,
   signal: AbortSignal,
 ): void {
-  /** Peers whose connections are being tried; true: one more has opened meanwhile. */
+  /** Peers whose connections are being tried; true: one more connection has opened meanwhile. */
   const checking = new Map<string, boolean>();
 
   const openOnes = (peer: PeerId) => libp2p.getConnections(peer).filter(({ status }) => status === 'open');
@@ -46,23 +49,23 @@ export function watchConnections(
       const stream = await connection.newStream(KAD_PROTOCOL, { signal: deadline.signal });
       stream.abort(new Error('The other end is there'));
     } catch {
-      // A refusal is no silence. A process that was held up finds its timers first, and what has come only then.
+      // A refusal is not silence. A process that was held up finds its timers first, and what has come only then.
       const lateMs = clock.nowMs() - startedMs - ANSWER_TIMEOUT_MS;
       if (signal.aborted || !deadline.signal.aborted) return 'refused';
       return lateMs > LATE_CHECK_MS ? 'unknown' : 'silent';
     }
     return 'answered';
   };
-  /** Resolves to whether it is to be tried again. */
+  /** Resolves to whether the peer is to be tried again. */
   const checkOnce = async (peer: PeerId): Promise<boolean> => {
     const tried = someOf(openOnes(peer));
     const outcomes = await Promise.all(tried.map(trial));
     if (signal.aborted) return false;
     const isOpen = ({ status }: Connection) => status === 'open';
-    // Two nodes that have dialled each other must not each end another one of two.
+    // Of two connections, two nodes that have dialled each other must not each end a different one.
     const isThere = tried.some((each, index) => isOpen(each) && outcomes[index] === 'answered');
     const silent = tried.filter((each, index) => isOpen(each) && outcomes[index] === 'silent');
-    // A machine that was started anew at the same address ends them itself when it is sent something.
+    // A machine that was started anew at the same address ends old connections itself when it is sent something.
     const isOneGone = !tried.every(isOpen);
     if (isThere && (silent.length > 0 || isOneGone)) {
       for (const connection of silent) {
@@ -87,7 +90,7 @@ export function watchConnections(
     checking.delete(id);
   };
   const onEvent = ({ detail: connection }: CustomEvent<Connection>) => {
-    // One that is no member's has been ended by now.
+    // A connection that is not a member's has been ended by now.
     if (connection.status !== 'open') return;
     onOpen(connection);
     if (openOnes(connection.remotePeer).length > 1) void check(connection.remotePeer);
@@ -98,7 +101,7 @@ export function watchConnections(
   });
 }
 
-/** The oldest ones and the latest one. */
+/** The oldest connections and the latest. */
 function someOf(connections: readonly Connection[]): readonly Connection[] {
   return connections.length <= MAX_CHECKED_CONNECTIONS
     ? connections

@@ -69,11 +69,14 @@ test('abortableTcp() lets connections be quiet, and has the kernel probe them af
   }
 });
 
-/** Seconds until the kernel probes the connection (proc_net_tcp of the kernel's documentation); undefined if it does not. */
+/**
+ * Seconds until the kernel probes the connection (proc_net_tcp of the kernel's documentation); undefined if it does
+ * not.
+ */
 async function keepAliveSeconds({ localPort, remotePort }: SocketFacts): Promise<number | undefined> {
   const hex = (port: number) => port.toString(16).toUpperCase().padStart(4, '0');
   const ends = new RegExp(`:${hex(localPort)} \\w+:${hex(remotePort)} \\w+ \\w+:\\w+ (\\w+):(\\w+)`);
   const [, timer, jiffies = ''] = ends.exec(await readFile('/proc/net/tcp', 'utf8')) ?? [];
-  // There are a hundred jiffies in a second for who reads this (USER_HZ).
+  // A program that reads this sees a hundred jiffies in a second (USER_HZ).
   return timer === '02' ? parseInt(jiffies, 16) / 100 : undefined;
 }

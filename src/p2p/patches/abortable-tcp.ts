@@ -14,15 +14,16 @@ const KEEP_ALIVE = { keepAliveInitialDelay: TCP_KEEP_ALIVE_MS };
 
 /**
  * The TCP transport with a limit of its own for TCP's handshake, without a limit on how long a connection may be quiet,
- * and without the error that nobody catches when a dial is aborted.
- * @libp2p/tcp hands its abort signal to node:net as well. On abort it stops listening to the socket first, and under
- * Bun the socket then emits an AbortError: an uncaught exception for each dial to a node that has died.
- * The signal is hidden from node:net here; the transport itself destroys the socket on abort.
+ * and without the uncaught error of a dial that is aborted. @libp2p/tcp hands its abort signal to node:net as well. On
+ * abort it stops listening to the socket first, and under Bun the socket then emits an AbortError: an uncaught
+ * exception for each dial to a node that has died. The signal is hidden from node:net here; the transport itself
+ * destroys the socket on abort.
  */
 export function abortableTcp(timeoutMs = TCP_TIMEOUT_MS): (components: TCPComponents) => Transport {
   const create = tcp({
-    // The package ends connections that were quiet for two minutes. Here nobody talks to those whom others watch; the
-    // failure detector finds out which peers are gone, and of peers that it does not look after the kernel does.
+    // The package ends connections that were quiet for two minutes. Here a node does not talk to peers that others
+    // probe. The failure detector finds out which peers are gone; the kernel does so for peers that it does not look
+    // after.
     inboundSocketInactivityTimeout: 0,
     outboundSocketInactivityTimeout: 0,
     listenOpts: KEEP_ALIVE,

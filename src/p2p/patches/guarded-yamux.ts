@@ -5,7 +5,7 @@ import { spareWindowUpdates } from './spare-window-updates.ts';
 
 /** Streams that a peer may have open on one connection, of all protocols. */
 const MAX_STREAMS_PER_CONNECTION = 32;
-/** Of these, those on which no protocol has been agreed on yet. */
+/** Of these, streams on which no protocol has been agreed on yet. */
 const MAX_UNTOLD_STREAMS = 16;
 /** Bytes on such a stream: names of protocols, and the first message behind them. */
 const MAX_UNTOLD_BYTES = 64 * 1024;
@@ -40,9 +40,9 @@ interface UntoldStream {
 }
 
 /**
- * Yamux without its ways to make this node hold what it did not ask for: a frame that says that gigabytes follow is kept
- * until they are there; answers to frames that open or probe pile up while nobody reads them; a stream without a
- * protocol takes 4 MiB. Each of these ends the stream or the connection here.
+ * Yamux without its ways to make this node hold what it did not ask for. A frame that says that gigabytes follow is
+ * kept until they are there. Answers to frames that open or probe pile up while the peer does not read them. A stream
+ * without a protocol takes 4 MiB. Each of these ends the stream or the connection here.
  */
 export function guardedYamux(): () => StreamMuxerFactory {
   spareWindowUpdates();

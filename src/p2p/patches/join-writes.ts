@@ -12,9 +12,9 @@ interface Sending {
 }
 
 /**
- * Makes a connection write what belongs together in one go. @libp2p/tcp 11 writes part by part, and Bun sends each write
- * at once: a message of Noise was one packet with the two bytes of its length and one with the rest, for which the other
- * side woke up twice at times. Returns the connection.
+ * Makes a connection write what belongs together in one go. @libp2p/tcp 11 writes part by part, and Bun sends each
+ * write at once: a message of Noise was one packet with the two bytes of its length and another with the rest. At times
+ * the other side woke up twice for it. Returns the connection.
  */
 export function joinWrites<C extends object>(connection: C): C {
   const sending = connection as Sending;

@@ -10,9 +10,9 @@ interface BusyParts {
 }
 
 /**
- * Takes away what kad-dht does by itself, before it is started: walks every 5 minutes (the crawler asks a tenth of that
- * on kept streams), a question to each peer that connects whether it is there (it is: it has just told its protocols),
- * and tags for the 20 closest peers, whom libp2p then keeps dialling (the peerConnections does that, for all).
+ * Takes away what kad-dht does by itself, before it is started. These are walks every 5 minutes (the crawler asks a
+ * tenth of that on kept streams), and a probe of each peer that connects (it is there: it has just told its protocols).
+ * Also tags for the 20 closest peers, which libp2p then keeps dialling (createPeerConnections does that, for all).
  */
 export function quietKadDht(dht: KadDHT): void {
   const { routingTableRefresh, routingTable } = dht as unknown as BusyParts;

@@ -13,10 +13,10 @@ interface YamuxWindow {
 let isSpared = false;
 
 /**
- * Gives the other side of a stream more room only when half of it is used up, as Go's yamux does; for all streams of this
- * process, once it was called. The package answers each frame of data with a frame of its own, however small it was: for
- * the handshake of a protocol and for the questions and answers of the DHT, of a hundred bytes each, that doubled the
- * frames, each of which is encrypted and written by itself.
+ * Gives the other side of a stream more room only when half of it is used up, as Go's yamux does. Holds for all streams
+ * of this process, once it was called. The package answers each frame of data with a frame of its own, however small
+ * the data was. For handshakes of protocols, and for the DHT's questions and answers of a hundred bytes each, that
+ * doubled the frames. Each frame is encrypted and written by itself.
  */
 export function spareWindowUpdates(): void {
   if (isSpared) return;

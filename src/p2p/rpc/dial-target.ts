@@ -19,7 +19,7 @@ export function dialTarget(
   const usable = addresses.flatMap((bytes) => {
     const address = parseAddress(bytes);
     if (address === undefined || peerIps([address], allowLoopback).length === 0) return [];
-    // Only the IP and the port: what else it says (a relay, another ID) is not followed.
+    // Only the IP and the port: what else the address says (a relay, another ID) is not followed.
     const [ip, tcp] = address.getComponents();
     return [multiaddr(`/${ip?.name}/${ip?.value}/tcp/${tcp?.value}/p2p/${peer.toString()}`)];
   });

@@ -26,7 +26,7 @@ export interface WaitingStream {
 /** Why a stream was reset. */
 export type FrameRefusal = 'frames' | 'slow_reader';
 
-/** Bounds what all streams together hold, and shares the time between those who ask. */
+/** Bounds what all streams together hold, and shares the time between the peers that ask. */
 export interface InboundFrames {
   /** The stream holds something now, or has something to do. To be called again whenever that changes. */
   waits(stream: WaitingStream): void;
@@ -46,16 +46,16 @@ export interface InboundFramesDeps {
 }
 
 /**
- * What is held is measured each time that a stream has its turn, and a few times a second: when it is more than
- * `maxBytes` in all, streams of the address that holds most are reset. Each address has one turn after the other,
- * whatever the number of its streams, so that a flood of questions delays those of others by a few turns only.
+ * What is held is measured each time that a stream has its turn, and a few times a second. When it is more than
+ * `maxBytes` in all, streams of the address that holds most are reset. The addresses have their turns one after the
+ * other, whatever the number of their streams. So a flood of questions delays other addresses by a few turns only.
  */
 export function createInboundFrames(
   { nowMs, timers, later = setImmediate }: InboundFramesDeps,
   { maxBytes }: { readonly maxBytes: number },
 ): InboundFrames {
   const waiting = new Set<WaitingStream>();
-  /** Address -> its streams that have something to do; the one whose turn comes next is the first of each. */
+  /** Address -> its streams that have something to do; the stream whose turn comes next is the first of each. */
   const queues = new Map<string, Set<WaitingStream>>();
   const refused: Record<FrameRefusal, number> = { frames: 0, slow_reader: 0 };
   let isTurning = false;
@@ -109,7 +109,7 @@ export function createInboundFrames(
       const { stalledSinceMs } = each;
       const stalledMs = stalledSinceMs === undefined ? 0 : nowMs() - stalledSinceMs;
       if (stalledMs >= SLOW_READER_MS) reset(each, 'slow_reader');
-      // One that waits for its turn may have to be read from again.
+      // A stream that waits for its turn may have to be read from again.
       else if (sizeOf(each) === 0 && queues.get(each.origin)?.has(each) !== true) waiting.delete(each);
     }
     measure();
@@ -122,7 +122,7 @@ export function createInboundFrames(
   };
   const turn = () => {
     isTurning = false;
-    // Those that come meanwhile have their turn the next time.
+    // Addresses that come meanwhile have their turn the next time.
     const origins = [...queues.keys()];
     for (const origin of origins) {
       const [first] = queues.get(origin) ?? [];

@@ -16,7 +16,7 @@ afterEach(async () => {
   cleanup = new AsyncDisposableStack();
 });
 
-/** A stream of one node to another one that is not connected yet. */
+/** A stream of one node to another node that is not connected yet. */
 async function start({ mayAsk = true, answers = true } = {}) {
   const [asker, asked] = [await startKadNode(cleanup), await startKadNode(cleanup)];
   const streams: Stream[] = [];

@@ -11,7 +11,9 @@ import { createRequestStream, type RequestStream, StreamLostError } from './requ
 const SECOND_MS = 1000;
 /** A stream to a peer is kept for this long after the last question. Go's DHT gives it up after a minute. */
 export const KEEP_STREAM_MS = 50 * SECOND_MS;
-/** Connections on which it is tried to open a stream, when the first is lost or a newer connection comes meanwhile. */
+/**
+ * Connections on which a stream is tried to be opened, when the first is lost or a newer connection comes meanwhile.
+ */
 const MAX_STREAM_TRIES = 3;
 /** Questions on the way to one peer: as many as it answers within a second. */
 const MAX_WAITING_QUESTIONS = 1024;
@@ -22,8 +24,8 @@ const MAX_ANSWER_BYTES = 1024 * 1024;
  * - `dialling`: there is no connection to the peer yet.
  * - `opening`: the protocol is being agreed on, on one of its connections.
  * - `open`: questions are asked on it.
- * - `retired`: the peer has a newer connection. Nothing more is asked here, and a failure says nothing of the peer. Final: the
- *   stream ends when what waits on it is answered, or is not answered in time.
+ * - `retired`: the peer has a newer connection. Nothing more is asked here, and a failure says nothing of the peer.
+ *   Final: the stream ends when what waits on it is answered, or is not answered in time.
  * - `ended`: it could not be opened, or has ended.
  */
 export type KeptStreamState = State['name'];
@@ -41,12 +43,15 @@ type State =
 /** A stream to one peer that is kept for one question after the other, from before it is open until it ends. */
 export interface KeptStream {
   readonly state: KeptStreamState;
-  /** Since when the peer owes an answer, or the opening of the stream, in ms of the clock; undefined while it owes nothing. */
+  /**
+   * Since when the peer owes an answer, or the opening of the stream, in ms of the clock; undefined while it owes
+   * nothing.
+   */
   readonly waitingSinceMs: number | undefined;
   /** Asks when the stream is open, see RequestStream.ask. Rejects with why it cannot be opened. */
   ask(message: Uint8Array): Promise<Uint8Array>;
   /**
-   * The peer has a further connection. A stream that is not open yet is opened there; a stream that is open on another
+   * There is one more connection to the peer. A stream that is not open yet is opened there; an open stream on another
    * connection is retired.
    */
   moved(connection: Connection): void;
@@ -58,14 +63,16 @@ export interface KeptStream {
 export interface KeptStreamDeps {
   readonly libp2p: Pick<Libp2p, 'dial' | 'getConnections'>;
   readonly allowLoopback: boolean;
-  /** False for a peer that is here as a pending peer only. */
+  /** False for a pending peer. */
   readonly mayAsk: (peer: PeerId) => boolean;
   readonly clock: Pick<Clock, 'nowMs'>;
   /** Called once, when the stream could not be opened or has ended. */
   readonly onEnd: () => void;
 }
 
-/** Starts to open a stream to the peer, which need not be connected. Once the signal aborts it is not opened any more. */
+/**
+ * Starts to open a stream to the peer, which need not be connected. Once the signal aborts it is not opened any more.
+ */
 export function createKeptStream(
   { libp2p, allowLoopback, mayAsk, clock, onEnd }: KeptStreamDeps,
   peer: NamedPeer,
@@ -92,18 +99,18 @@ export function createKeptStream(
       clock,
       onEnd: ended,
     });
-    // It may have ended before it was listened to.
+    // The stream may have ended before it was listened to.
     if (stream.isOpen) state = { name: 'open', connection, stream };
     if (signal.aborted) stream.end(signal.reason as Error);
     return stream;
   };
   const connect = async (limit: AbortSignal): Promise<Connection> => {
     const dialled = libp2p.dial(dialTarget(peer, libp2p, allowLoopback), { signal: limit });
-    // It may go on when the peer has connected by itself.
+    // The dial may go on when the peer has connected by itself.
     dialled.catch(() => {});
     return Promise.race([dialled, made.promise]);
   };
-  /** Opens a stream on the connection; on another connection when that ends, or a newer connection comes, meanwhile. */
+  /** Opens a stream on the connection, or on another when that ends, or a newer connection comes, meanwhile. */
   const openOn = async (
     first: Connection,
     limit: AbortSignal,

@@ -12,7 +12,7 @@ const SECOND_MS = 1000;
 /** Time to open a stream on a connection that is there. */
 const OPEN_STREAM_TIMEOUT_MS = 5 * SECOND_MS;
 
-/** Handles the streams on which other nodes tell what they take back. One that makes no sense is reset. */
+/** Handles the streams on which other nodes send notices. A stream whose notice makes no sense is reset. */
 export function serveNoticeStreams({ notice }: Pick<DhtNode, 'notice'>): StreamHandler {
   return (stream: Stream, connection: Connection) => {
     const from = connection.remotePeer.toMultihash().bytes;

@@ -3,7 +3,7 @@ import type { Stream } from '@libp2p/interface';
 import { createMessageSplitter } from '../../dht/wire/message-splitter.ts';
 import { type Clock, systemClock } from '../../runtime/clock.ts';
 
-/** The stream ended before the answer came. It may have been too old; another one may do. */
+/** The stream ended before the answer came. It may have been too old; another stream may do. */
 export class StreamLostError extends Error {
   override readonly name = 'StreamLostError';
   readonly code = 'DHT_STREAM_LOST';
@@ -16,9 +16,9 @@ export interface RequestStream {
   /** When the oldest question that has no answer yet was asked, in ms of the clock; undefined if there is none. */
   readonly waitingSinceMs: number | undefined;
   /**
-   * Sends a message, its length in front, and resolves to the answer, without the length. Questions are answered in
-   * the order in which they are asked, so the next one need not wait for the answer to the one before.
-   * Rejects with StreamLostError when the stream ends first, or with why this node ended it.
+   * Sends a message, its length in front, and resolves to the answer, without the length. Questions are answered in the
+   * order in which they are asked, so a question need not wait for the answer to the question before it. Rejects with
+   * StreamLostError when the stream ends first, or with why this node ended it.
    */
   ask(message: Uint8Array): Promise<Uint8Array>;
   /** Ends the stream; what is not answered by then rejects with the cause. */
@@ -91,7 +91,7 @@ export function createRequestStream(
   stream.addEventListener('remoteCloseWrite', onLost, { once: true });
   stream.addEventListener('close', onLost, { once: true });
   watch();
-  // What happened between opening and listening was told to nobody.
+  // What happened between opening and listening was not told.
   if (stream.status !== 'open' || stream.remoteWriteStatus !== 'writable') onLost();
 
   return {

@@ -23,7 +23,7 @@ afterEach(async () => {
   cleanup = new AsyncDisposableStack();
 });
 
-/** Queries of one node, and another one as the first one would hear of it. */
+/** Queries of one node, and another node as the first would hear of it. */
 async function startPair() {
   const [asker, asked] = [await startKadNode(cleanup), await startKadNode(cleanup)];
   const queries = cleanup.use(createRpcClient({ libp2p: asker.libp2p, allowLoopback: true }));
@@ -52,7 +52,7 @@ async function startHostile(onQuestion: (stream: Stream, count: number) => void)
   return { ...pair, streams: () => streams };
 }
 
-/** A pair whose first node tells its queries of each connection; the second one connects to it once more, or first. */
+/** A pair whose first node tells its queries of each connection; the second node connects to it once more, or first. */
 async function startMoving() {
   const pair = await startPair();
   const { asker, asked, queries } = pair;
@@ -186,7 +186,7 @@ describe('createRpcClient()', () => {
       { ...peer, addresses: [multiaddr(`/ip4/127.0.0.1/tcp/${hung.port}`).bytes] },
       KEY,
     );
-    // As bootstrapping by DNS does: it does not know who is there.
+    // As bootstrapping by DNS does: it does not know which peer is there.
     await asker.libp2p.dial(multiaddr(asked.announced()[0] ?? ''));
     await Promise.all([waiting, queries.ask(peer, KEY)]);
     expect(queries.isSilent(peer)).toBe(false);

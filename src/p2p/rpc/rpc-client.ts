@@ -29,14 +29,17 @@ const MINUTE_MS = 60 * SECOND_MS;
 export const MAX_KEPT_STREAMS = 256;
 /** How long a peer is not asked after it did not answer; doubled each time. */
 export const SILENCE_INITIAL_MS = SECOND_MS;
-/** Longest time that it is not asked. */
+/** Longest time that a peer is not asked. */
 export const SILENCE_MAX_MS = MINUTE_MS;
 /** Silent peers that are remembered. */
 const MAX_SILENT_PEERS = 1000;
 
 /** Asks peers for providers and for other peers, over one stream per peer that is kept for a while. */
 export interface RpcClient extends Disposable {
-  /** Asks the peer, which need not be connected. Rejects when it gives no answer in time, or one that makes no sense. */
+  /**
+   * Asks the peer, which need not be connected. Rejects when it gives no answer in time, or an answer that makes no
+   * sense.
+   */
   ask(peer: NamedPeer, multihash: Uint8Array): Promise<ProvidersAnswer>;
   /** Asks the peer for the peers that it knows closest to the position of the key. */
   findNode(peer: NamedPeer, key: Uint8Array): Promise<readonly NamedPeer[]>;
@@ -52,8 +55,8 @@ export interface RpcClient extends Disposable {
   /** Forgets that the peer was silent: it has just been heard. */
   heard(peer: PeerId): void;
   /**
-   * The peer has a further connection: what is asked from now on goes there. What waits for an answer on an older
-   * connection may still get it.
+   * There is one more connection to the peer: what is asked from now on goes there. What waits for an answer on an
+   * older connection may still get it.
    */
   moved(connection: Connection): void;
 }
@@ -62,7 +65,7 @@ export interface RpcClient extends Disposable {
 export interface RpcClientDeps {
   readonly libp2p: Pick<Libp2p, 'dial' | 'getConnections'>;
   readonly allowLoopback: boolean;
-  /** False for a peer that is here as a pending peer only. Default: all may be asked. */
+  /** False for a pending peer. Default: all peers may be asked. */
   readonly mayAsk?: (peer: PeerId) => boolean;
   /** Default: the machine's. */
   readonly clock?: Pick<Clock, 'nowMs'>;
@@ -75,7 +78,7 @@ interface Question<T> {
   readonly parse: (answer: Uint8Array) => T;
 }
 
-/** A GET_PROVIDERS on a stream of its own costs milliseconds on both sides; on one that is open, a fraction of that. */
+/** A GET_PROVIDERS on a stream of its own costs milliseconds on both sides; on an open stream, a fraction of that. */
 export function createRpcClient({
   libp2p,
   allowLoopback,
@@ -85,7 +88,7 @@ export function createRpcClient({
   const stopped = new AbortController();
   /** The streams that questions go to, by peer. The peer that was asked last comes last. */
   const streams = new Map<string, KeptStream>();
-  /** All streams that have not ended, the retired ones among them. */
+  /** All streams that have not ended, the retired streams among them. */
   const living = new Set<KeptStream>();
   const silences = createKeyedBackoff(() => clock.nowMs(), {
     initialMs: SILENCE_INITIAL_MS,
@@ -103,7 +106,7 @@ export function createRpcClient({
     };
     try {
       const answer = await askOnce().catch(async (error: unknown) => {
-        // The other side may have given up a stream that was kept. A new one tells whether the peer is there.
+        // The other side may have given up a stream that was kept. A new stream tells whether the peer is there.
         if (!(error instanceof StreamLostError)) throw error;
         return askOnce();
       });

@@ -20,7 +20,7 @@ afterEach(async () => {
   cleanup = new AsyncDisposableStack();
 });
 
-/** A real node, another one that talks to it over one stream, and what comes back. */
+/** A real node, another node that talks to it over one stream, and what comes back. */
 async function startPair() {
   const [node, other] = [await startKadNode(cleanup), await startKadNode(cleanup)];
   const open = async () => {

@@ -21,7 +21,8 @@ export function createSendStall(
   let unsentBytes = 0;
 
   const begin = () => {
-    // Each stream is told when its connection has drained; that is not a sign that the peer takes anything of this stream.
+    // Each stream is told when its connection has drained; that is not a sign that the peer takes anything of this
+    // stream.
     const isProgress = sinceMs === undefined || stream.writeBufferLength < unsentBytes;
     if (isProgress) sinceMs = clock.nowMs();
     unsentBytes = stream.writeBufferLength;

@@ -11,8 +11,8 @@ import type { InboundFrames, WaitingStream } from './inbound-frames.ts';
 import { createSendStall } from './send-stall.ts';
 
 /**
- * Answers that are made before it is looked at whether the peer takes them: a question has 40 bytes and its answer up
- * to 10,000, so that what fits into one frame of questions would be answered with 17 MB.
+ * Bytes of answers before it is looked at whether the peer takes them. A question has 40 bytes and its answer up to
+ * 10,000: what fits into one frame of questions would be answered with 17 MB.
  */
 const MAX_BYTES_AT_ONCE = 32 * 1024;
 /** How long messages of one stream are handled before others have their turn, in ms. */
@@ -96,7 +96,7 @@ export function serveStream(
     attempt(() => reader.add(data instanceof Uint8Array ? data : data.subarray()));
     // What has come meanwhile. A stream that is paused while it is resumed would be neither.
     if (isResuming) return;
-    // Most of the time it is one question, which is answered at once.
+    // Most of the time it is a single question, which is answered at once.
     if (waiting.work() || (!hasEnded && (reader.heldBytes > 0 || stall.sinceMs !== undefined))) {
       frames.waits(waiting);
     }

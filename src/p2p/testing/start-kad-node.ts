@@ -14,7 +14,7 @@ import { createInboundFrames, type InboundFrames } from '../rpc/inbound-frames.t
 import { doorOptions, UNBOUND_ADDRESS } from '../router-budget.ts';
 import { createRpcServer } from '../rpc/rpc-server.ts';
 
-/** A door that lets everybody in. */
+/** A door that lets every connection in. */
 export function createTestDoor(): Door {
   return createDoor(
     { nowMs: () => systemClock.nowMs(), timers: systemTimers },

@@ -16,13 +16,13 @@ import { createStaticBootstrapper } from '../../bootstrap/static-bootstrapper.ts
 export interface TestRouterOptions {
   /** Default `127.0.0.1:0`. */
   readonly listenAddress?: string;
-  /** Default a new one. */
+  /** Default a new key. */
   readonly privateKey?: Awaited<ReturnType<typeof loadIdentity>>;
   /** Default 127.0.0.1. */
   readonly announceAddresses?: readonly string[];
   /** Gets the lines of its log. */
   readonly log?: string[];
-  /** Default: everybody, loopback included. */
+  /** Default: all peers, loopback included. */
   readonly membership?: Membership;
   /** Default: none. */
   readonly swarmKey?: Uint8Array;
@@ -38,7 +38,7 @@ export interface TestRouterOptions {
 export function createTestRouters() {
   const started: P2pRouter[] = [];
   return {
-    /** Starts a router; without a bootstrapper it has nobody to ask. */
+    /** Starts a router; without a bootstrapper it has no peer to ask. */
     async start(
       bootstrapper: Bootstrapper = createStaticBootstrapper([]),
       {
@@ -99,12 +99,12 @@ export function portOf(router: Router): number {
   return Number(router.self().multiaddrs[0]?.split('/').at(-1));
 }
 
-/** Who has the key, as far as the router finds out within a second. */
+/** The peers that have the key, as far as the router finds out within a second. */
 export async function find(router: Router, key: string): Promise<Peer[]> {
   return Array.fromAsync(router.lookup(key, { signal: AbortSignal.timeout(1000), limit: 20 }));
 }
 
-/** Stops the routers after each test of the file, and fails a test that left a rejection or an error to nobody. */
+/** Stops the routers after each test of the file, and fails a test that left a rejection or an error uncaught. */
 export function stopAfterEach(routers: ReturnType<typeof createTestRouters>): void {
   let uncaught: unknown[] = [];
   const onUncaught = (reason: unknown) => void uncaught.push(reason);
@@ -115,7 +115,7 @@ export function stopAfterEach(routers: ReturnType<typeof createTestRouters>): vo
   });
   afterEach(async () => {
     await routers.stopAll();
-    // Rejections that nobody handles are reported a turn later.
+    // Rejections that are not handled are reported a turn later.
     await new Promise(setImmediate);
     process.off('unhandledRejection', onUncaught);
     process.off('uncaughtException', onUncaught);
