@@ -49,7 +49,7 @@ describe('parseBootstrapDocument()', () => {
     expect(parseBootstrapDocument(JSON.stringify(document))).toEqual(expected as BootstrapPeer[]);
   });
 
-  test('is undefined for what is no JSON', () => {
+  test('is undefined for what is not JSON', () => {
     expect(parseBootstrapDocument('<html>')).toBeUndefined();
   });
 

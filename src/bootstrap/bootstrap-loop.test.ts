@@ -101,7 +101,7 @@ async function aborted(signal: AbortSignal): Promise<never> {
 }
 
 describe('runBootstrapLoop()', () => {
-  test('is ready at once when bootstrap names nobody but this node', async () => {
+  test('is ready at once when bootstrap names no node but this one', async () => {
     const { state } = start(() => [SELF]);
     await until(() => state.readyCount === 1);
     expect(state.dialed).toEqual([]);
@@ -134,7 +134,7 @@ describe('runBootstrapLoop()', () => {
     expect(state.dialed).toEqual(['other']);
   });
 
-  test('is ready when somebody else connects first', async () => {
+  test('is ready when another node connects first', async () => {
     const { state, setConnected } = start(() => {
       throw new BootstrapError('Nobody listens');
     });
@@ -163,7 +163,7 @@ describe('runBootstrapLoop()', () => {
     expect(clock.nowMs() - sinceMs).toBeLessThan(2 * BOOTSTRAP_RETRY_MAX_MS + 100_000);
   });
 
-  test('goes on to the next rank only when nobody of those before can be connected to', async () => {
+  test('goes on to the next rank only when no peer of the ranks before can be connected to', async () => {
     const peerOf = (id: string, rank: number) => ({ id, multiaddrs: OTHER.multiaddrs, rank });
     const peers = [peerOf('c', 2), peerOf('d', 2), peerOf('a', 1), peerOf('b', 1)];
     const { state, reachable } = start(() => [SELF, ...peers]);
@@ -174,7 +174,7 @@ describe('runBootstrapLoop()', () => {
     expect(state.dialed.slice(-2)).toEqual(['a', 'b']);
   });
 
-  test('dials a few at a time, and those behind them while they hang', async () => {
+  test('dials a few peers at a time, and the next while they hang', async () => {
     const ids = Array.from({ length: 20 }, (_, index) => `p${index}`);
     const { state, hanging, reachable } = start(() =>
       ids.map((id) => ({ id, multiaddrs: OTHER.multiaddrs })),
@@ -194,7 +194,7 @@ describe('runBootstrapLoop()', () => {
     expect(state.connected).toBe(false);
   });
 
-  test('bootstraps again, and tries those that it knew, when all peers are lost', async () => {
+  test('bootstraps again, and tries the peers that it knew, when all peers are lost', async () => {
     const { state, setConnected, reachable } = start(() => [OTHER], new Set(['other']));
     await until(() => state.connected);
     state.known = [{ id: 'known', multiaddrs: ['/ip4/10.0.0.3/tcp/5001'] }];

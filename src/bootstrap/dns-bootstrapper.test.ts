@@ -54,7 +54,7 @@ const LOWEST = [
 
 describe('createDnsBootstrapper()', () => {
   test.each([{ truncated: false }, { truncated: true }])(
-    'names the 3 lowest of each family first, and the next ones after them ($truncated)',
+    'names the 3 lowest of each family first, and the next addresses after them ($truncated)',
     async ({ truncated }) => {
       const all = [
         '10.0.0.10',

@@ -79,7 +79,7 @@ describe('createHttpBootstrapper()', () => {
     hang.resolve(new Response());
   });
 
-  test('rejects when nobody listens', async () => {
+  test('rejects when no server listens', async () => {
     const url = serve(() => new Response());
     await servers.pop()?.stop(true);
     expect((await failureOf(createHttpBootstrapper({ url }).peers(never))).message).toContain(

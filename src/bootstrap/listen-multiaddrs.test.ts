@@ -14,7 +14,7 @@ describe('listenMultiaddrs()', () => {
   });
 });
 
-test('tcpMultiaddr() refuses what is no IP', () => {
+test('tcpMultiaddr() refuses what is not an IP', () => {
   expect(tcpMultiaddr('fd00::1', 5001)).toBe('/ip6/fd00::1/tcp/5001');
   expect(() => tcpMultiaddr('node-1', 5001)).toThrow('"node-1"');
 });

@@ -67,7 +67,7 @@ describe('createSeedRejoin()', () => {
     await end();
   });
 
-  test('looks for nobody that never was there, that is back, or that is not followed any more', async () => {
+  test('looks for no peer that never was there, is back, or is not followed any more', async () => {
     const { rejoin, searchesIn, set, end } = start([HUB, OTHER]);
     await set(HUB, true);
     expect(await searchesIn(30 * MINUTE_MS)).toBe(0);
@@ -91,7 +91,7 @@ describe('createSeedRejoin()', () => {
     await end();
   });
 
-  test('is in no hurry with one that comes and goes', async () => {
+  test('is in no hurry with a peer that comes and goes', async () => {
     const { searchedMs, searchesIn, set, end } = start([HUB], { peerCount: 40 });
     for (let restart = 0; restart < 60; restart++) {
       await set(HUB, true);

@@ -56,7 +56,7 @@ describe('readTlsFolder()', () => {
 });
 
 describe('createHttpBootstrapper() with certificates', () => {
-  test('shows and trusts those in the folder at each request', async () => {
+  test('shows and trusts the certificates in the folder at each request', async () => {
     await write(filesOf(own));
     const start = ({ certificate, privateKey }: typeof own) =>
       Bun.serve({

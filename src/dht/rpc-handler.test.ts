@@ -67,7 +67,7 @@ describe('createRpcHandler()', () => {
     expect(ask(MESSAGE_TYPES.getProviders, { key: contentMultihash('z') }).providers).toEqual([]);
   });
 
-  test('takes each record for what it is, whoever sends one in between', () => {
+  test('takes each record for what it is, whichever peer sends a record in between', () => {
     const { responder, records, peers } = setUp({ known: 8 });
     const add = (from: number, key: string, provider = peer(from)) =>
       responder.answer(id(from), adding(provider, contentMultihash(key)));
@@ -98,7 +98,7 @@ describe('createRpcHandler()', () => {
     expect(peers.get(id(7).toHex())?.addresses).toEqual([address(99)]);
   });
 
-  test('takes no record that names somebody else, or nobody who can be reached', () => {
+  test('takes no record that names another peer, or no peer that can be reached', () => {
     const { responder, records, peers } = setUp({ known: 8 });
     responder.answer(id(7), adding(peer(8)));
     responder.answer(id(9), adding(encodePeer(id(9), []).subarray(0, 0)));
@@ -114,7 +114,7 @@ describe('createRpcHandler()', () => {
     expect(peers.get(id(7).toHex())?.addresses).toEqual([address(99)]);
   });
 
-  test('names itself among the providers, and leaves out who is unknown or avoided', () => {
+  test('names itself among the providers, and leaves out peers that are unknown or avoided', () => {
     const { records, ask, avoided } = setUp({ known: 3 });
     for (const name of [SELF, id(1), id(2), id(50)].map((bytes) => bytes.toHex())) records.add(KEY, name);
     avoided.add(id(2).toHex());
@@ -132,7 +132,7 @@ describe('createRpcHandler()', () => {
     expect(told.map((name) => Uint8Array.fromHex(name)[1])).toEqual(others);
   });
 
-  test('names the closest twenty peers, without the one that asks', () => {
+  test('names the closest twenty peers, without the peer that asks', () => {
     const { ask, peers } = setUp({ known: 100 });
     const { closer } = ask(MESSAGE_TYPES.findNode, { from: 5, key: id(5) });
     expect(closer).toHaveLength(20);
@@ -151,7 +151,7 @@ describe('createRpcHandler()', () => {
     expect(ask(MESSAGE_TYPES.findNode, { from: 6 }).closer).toHaveLength(REPLICATION);
   });
 
-  test('tells its own addresses to who asks for it', () => {
+  test('tells its own addresses to a peer that asks for it', () => {
     expect(setUp({ known: 2 }).ask(MESSAGE_TYPES.findNode, { key: SELF }).closer[0]).toBe(0);
   });
 

@@ -75,7 +75,7 @@ describe('createDnsMembership()', () => {
     expect(membership.arrive(ip)).toBe('denied');
   });
 
-  test('admits() takes only those that are in the allowed networks as well', async () => {
+  test('admits() takes only addresses that are in the allowed networks as well', async () => {
     await start(['10.0.0.1', '10.9.0.1', 'fd00::1'], { networks: [parseIpNetwork('10.0.0.0/16')] });
     expect(admitted('10.0.0.1', '10.9.0.1', 'fd00::1', '10.0.0.2')).toEqual(['10.0.0.1']);
     expect(membership.arrive('10.9.0.1')).toBe('denied');

@@ -19,7 +19,7 @@ beforeEach(() => {
 afterEach(() => stop.abort());
 
 describe('createEndpointNames()', () => {
-  test('ask() tells who has one, of both families', async () => {
+  test('ask() tells which address has a name, of both families', async () => {
     zone.setEndpointNames('10.0.0.1', 'fd00::1');
     const asked = ['10.0.0.1', '10.0.0.2', 'fd00::1', 'fd00::2'];
     expect(await Promise.all(asked.map(async (ip) => names.ask(ip)))).toEqual([true, false, true, false]);

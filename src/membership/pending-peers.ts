@@ -32,7 +32,7 @@ export interface PendingPeersOptions {
   readonly maxWaitMs: number;
 }
 
-/** Addresses that are written down. A machine with more of them than that is not pending at the further addresses. */
+/** Addresses that are written down at most. While there is no room, further addresses are not pending. */
 const MAX_ADDRESSES = 1024;
 /** A denied address that did not try for this long may be pending again: it may be another node's by now. */
 const FORGET_STRANGER_MS = 10 * 60 * 1000;

@@ -60,7 +60,7 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-/** Two members that know each other; strangers reach the first at the second address that is returned. */
+/** Two members that know each other; other peers reach the first at the second address that is returned. */
 async function startMembers(zone: DnsZone) {
   const port = await freePort();
   const first = await routers.start(undefined, {
@@ -98,7 +98,7 @@ async function connectedTo(router: P2pRouter): Promise<readonly string[]> {
 const providers = async (router: P2pRouter, key: string) => (await find(router, key)).map(({ id }) => id);
 
 describe('createP2pRouter() with members by DNS', () => {
-  test('a stranger gets answers for a while, is never handed out, and is refused then', async () => {
+  test('a pending peer gets answers for a while, is never handed out, and is denied then', async () => {
     const zone = createDnsZone(MEMBERS);
     const { first, second, door } = await startMembers(zone);
     await first.advertise(['sha256:of-a-member']);
@@ -154,7 +154,7 @@ describe('createP2pRouter() with members by DNS', () => {
     expect(await connectedTo(first)).toHaveLength(2);
   });
 
-  test('who gets the address of a node that is gone is a stranger', async () => {
+  test('a peer that gets the address of a node that is gone is not a member', async () => {
     const zone = createDnsZone(MEMBERS, OTHERS);
     const { first, second, door } = await startMembers(zone);
     const listenAddress = `[${OTHERS}]:${await freePort()}`;
@@ -208,7 +208,7 @@ describe('createP2pRouter() with members by DNS', () => {
     await until(async () => (await providers(first, 'sha256:two-sided')).includes(twoSided.self().id));
   });
 
-  test('a stranger that claims the address of a member is not handed out either', async () => {
+  test('a pending peer that claims the address of a member is not handed out either', async () => {
     const zone = createDnsZone(MEMBERS);
     const { first, second, door } = await startMembers(zone);
     const liar = await startOther(door, { announceAddresses: [MEMBERS] });
@@ -220,7 +220,7 @@ describe('createP2pRouter() with members by DNS', () => {
 });
 
 describe('createP2pRouter() with members by networks', () => {
-  test('refuses who is in none of them', async () => {
+  test('refuses a peer that is in none of them', async () => {
     const port = await freePort();
     const logger = createLogger({ level: 'warn', write: (line) => lines.push(line) });
     const first = await routers.start(undefined, {

@@ -60,7 +60,7 @@ describe('createP2pRouter()', () => {
     for (const socket of sockets) socket.terminate();
   });
 
-  test('is ready at once and finds nobody when it is alone', async () => {
+  test('is ready at once and finds no peer when it is alone', async () => {
     const alone = await start();
     await until(() => alone.ready());
     await alone.advertise(['sha256:mine']);

@@ -129,7 +129,7 @@ describe('createP2pRouter()', () => {
     await isWell();
   });
 
-  test('holds no more records of one peer than its share, and those of the others', async () => {
+  test('holds no more records of one peer than its share, and the records of the others', async () => {
     await using cleanup = new AsyncDisposableStack();
     const { victim, friend, enemy, open } = await startVictim(cleanup);
     const own = encodePeer(idOf(enemy), [multiaddr('/ip4/127.0.0.1/tcp/1').bytes]);
@@ -193,7 +193,7 @@ describe('createP2pRouter()', () => {
     await isWell();
   });
 
-  test('takes notices of nobody but of the sender, and survives a flood of them', async () => {
+  test('takes notices of no peer but the sender, and survives a flood of them', async () => {
     await using cleanup = new AsyncDisposableStack();
     const { open, isWell } = await startVictim(cleanup);
     const withdrawn = Array.from({ length: 1000 }, (_, index) =>

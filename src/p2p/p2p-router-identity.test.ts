@@ -41,7 +41,7 @@ describe('createP2pRouter()', () => {
     await until(async () => (await connectedIds(third)).includes(after.self().id));
   });
 
-  test('is reached at its new address by who holds it for dead, without a word to that one', async () => {
+  test('is reached at its new address by a peer that holds it for dead, without a word to that peer', async () => {
     const privateKey = await loadIdentity();
     const hub = await routers.start();
     const toHub = createStaticBootstrapper([addressOf(hub)]);

@@ -37,7 +37,7 @@ describe('createP2pRouter()', () => {
     expect((await find(third, 'sha256:kept')).map(({ id }) => id)).toEqual([second.self().id]);
   });
 
-  test('says goodbye when it stops: nobody is sent to it any more', async () => {
+  test('says goodbye when it stops: no peer is sent to it any more', async () => {
     const { first, second, third } = await startThree();
     await routers.stop(second);
     // Not until its connections end, and without a dial: at once.

@@ -63,7 +63,7 @@ const hang = async (): Promise<ProvidersAnswer> => new Promise(() => {});
 const fail = async (): Promise<ProvidersAnswer> => Promise.reject(new Error('Gone'));
 
 describe('startIterativeLookup()', () => {
-  test('ends at once when nobody is known', async () => {
+  test('ends at once when no peer is known', async () => {
     expect((await walk(() => NOBODY, { table: 0 })).asked).toEqual([]);
   });
 
@@ -78,7 +78,7 @@ describe('startIterativeLookup()', () => {
     expect(asked).toEqual([0, 1, 2, 3, 4]);
   });
 
-  test('does not wait for one that hangs, and takes what it says late', async () => {
+  test('does not wait for a peer that hangs, and takes what it says late', async () => {
     const late = Promise.withResolvers<ProvidersAnswer>();
     const { asked, found, ms } = await walk((rank) => {
       if (rank === 1) return late.promise;
@@ -91,13 +91,13 @@ describe('startIterativeLookup()', () => {
     expect(ms).toBeLessThan(1000);
   });
 
-  test('does not ask silent ones, unless all are', async () => {
+  test('does not ask silent peers, unless all are silent', async () => {
     const isSilent = (peer: NamedPeer) => rankOf(peer) < 2;
     expect((await walk(() => NOBODY, { isSilent })).asked).toEqual([2, 3, 4]);
     expect((await walk(() => NOBODY, { isSilent, table: 2 })).asked).toEqual([0, 1]);
   });
 
-  test('asks further than those who are new and may lack records', async () => {
+  test('asks further than the peers that are new and may lack records', async () => {
     const isFresh = (peer: NamedPeer) => [0, 2].includes(rankOf(peer));
     expect((await walk(() => NOBODY, { isFresh })).asked).toEqual([0, 1, 2, 3, 4]);
     expect((await walk(() => NOBODY, { isFresh: () => true, table: 8 })).asked).toHaveLength(8);
@@ -115,14 +115,14 @@ describe('startIterativeLookup()', () => {
     expect(new Set(asked).size).toBe(asked.length);
   });
 
-  test('asks neither itself nor silent ones that are named, and nobody twice', async () => {
+  test('asks neither itself nor silent peers that are named, and no peer twice', async () => {
     const closer = [SELF, ...PEERS];
     const isSilent = (peer: NamedPeer) => rankOf(peer) < 30;
     const { asked } = await walk(() => ({ providers: [], closer }), { skip: 30, table: 5, isSilent });
     expect(asked).toEqual([30, 31, 32]);
   });
 
-  test('asks at most twenty, whoever names whom', async () => {
+  test('asks at most twenty peers, however many are named', async () => {
     let last = PEERS.length;
     const { asked } = await walk(() => ({ providers: [], closer: PEERS.slice((last -= 1), last + 1) }), {
       skip: 59,
@@ -158,7 +158,7 @@ describe('startIterativeLookup()', () => {
     expect(seen).toEqual([]);
   });
 
-  test('ends when nobody answers', async () => {
+  test('ends when no peer answers', async () => {
     const { asked, ms } = await walk(hang, { table: 4 });
     expect(asked).toHaveLength(4);
     expect(ms).toBeLessThan(2000);

@@ -92,7 +92,7 @@ describe('createProviderLookups()', () => {
     expect(await find(0)).toEqual([]);
   });
 
-  test('lookup() yields what this node has recorded first, and asks nobody if that is enough', async () => {
+  test('lookup() yields what this node has recorded first, and asks no peer if that is enough', async () => {
     const { find, says, records, state } = setUp([1, 2]);
     for (const number of [1, 9, 0]) records.add(contentMultihash(KEY), nameOf(number));
     says(7);
@@ -114,7 +114,7 @@ describe('createProviderLookups()', () => {
     expect(await find()).toEqual(['P8']);
   });
 
-  test('lookup() does not ask again for a moment when there was nobody', async () => {
+  test('lookup() does not ask again for a moment when there was no provider', async () => {
     const { find, says, state, pass } = setUp([1]);
     expect(await find()).toEqual([]);
     says(7);
@@ -124,7 +124,7 @@ describe('createProviderLookups()', () => {
     expect(state.outcomes).toEqual(['nobody', 'nobody', 'network']);
   });
 
-  test('lookup() leaves out who is dead, whatever the records say, and takes back who returns', async () => {
+  test('lookup() leaves out dead providers, whatever the records say, and takes back a provider that returns', async () => {
     const { find, says, lives, records, state } = setUp([1, 2]);
     records.add(contentMultihash(KEY), nameOf(1));
     says(7, 8);
@@ -138,7 +138,7 @@ describe('createProviderLookups()', () => {
     expect((await find()).sort()).toEqual(['P1', 'P7', 'P8']);
   });
 
-  test('lookup() believes of who is connected what it says itself, not where others say that it is', async () => {
+  test('lookup() believes of a connected peer what it says itself, not where others say that it is', async () => {
     const { lookups, state, peers, lives } = setUp([1]);
     const addresses = async () =>
       (await Array.fromAsync(lookups.lookup(KEY, { signal: NEVER, limit: 20 }))).map((each) =>
@@ -154,14 +154,14 @@ describe('createProviderLookups()', () => {
     expect(await addresses()).toEqual(['10.0.0.7', '10.0.0.66']);
   });
 
-  test('lookup() yields those last whose connection has just ended', async () => {
+  test('lookup() yields suspect providers last', async () => {
     const { find, says, lives } = setUp([1]);
     lives.set(nameOf(7), 'suspect');
     says(7, 8);
     expect(await find()).toEqual(['P8', 'P7']);
   });
 
-  test('lookup() yields one that is quiet when it has answered, and leaves it out when it does not', async () => {
+  test('lookup() yields a quiet provider when it has answered, and leaves it out when it does not', async () => {
     const { find, says, lives, records, state, pass } = setUp([1, 2]);
     const answer = Promise.withResolvers<boolean>();
     for (const number of [1, 7]) lives.set(nameOf(number), 'alive');
@@ -181,7 +181,7 @@ describe('createProviderLookups()', () => {
     expect((await find()).sort()).toEqual(['P1', 'P7', 'P8']);
   });
 
-  test('lookup() ends when the signal aborts while one that is quiet does not answer', async () => {
+  test('lookup() ends when the signal aborts while a quiet provider does not answer', async () => {
     const { find, lives, records, state } = setUp([1]);
     lives.set(nameOf(1), 'alive');
     records.add(contentMultihash(KEY), nameOf(1));
@@ -195,7 +195,7 @@ describe('createProviderLookups()', () => {
     answer.resolve(true);
   });
 
-  test('lookup() asks nobody who is dead', async () => {
+  test('lookup() asks no dead peer', async () => {
     const { find, says, lives, state } = setUp([1, 2]);
     lives.set(nameOf(1), 'dead');
     lives.set(nameOf(2), 'dead');
@@ -203,7 +203,7 @@ describe('createProviderLookups()', () => {
     expect([await find(), state.asked]).toEqual([[], 0]);
   });
 
-  test('lookup() asks nobody who is dead when another one names it as close', async () => {
+  test('lookup() asks no dead peer when another peer names it as close', async () => {
     const { find, lives, state } = setUp([1]);
     lives.set(nameOf(2), 'dead');
     state.answer = async () => ({ providers: [], closer: [peer(2), peer(3)] });
@@ -219,7 +219,7 @@ describe('createProviderLookups()', () => {
     expect(state.asked).toBe(1);
   });
 
-  test('lookup() ends when the signal aborts while nobody answers, and at once', async () => {
+  test('lookup() ends when the signal aborts while no peer answers, and at once', async () => {
     const { find, state } = setUp([1]);
     state.answer = async () => new Promise(() => {});
     const abort = new AbortController();
@@ -229,7 +229,7 @@ describe('createProviderLookups()', () => {
     expect(await ended).toEqual([]);
   });
 
-  test('lookup() ends when nobody answers', async () => {
+  test('lookup() ends when no peer answers', async () => {
     const { find, state } = setUp([1]);
     state.answer = async () => new Promise(() => {});
     expect(await find()).toEqual([]);

@@ -16,7 +16,7 @@ function createPlayed() {
 }
 
 describe('createSingleflight()', () => {
-  test('runs one search for those who look for the same at a time, and tells each all', async () => {
+  test('runs one search for all callers that look for the same key at a time, and tells each all', async () => {
     const { started, join } = createPlayed();
     const first = Array.fromAsync(join('a'));
     await until(() => started.length === 1);

@@ -116,7 +116,7 @@ describe('createCrawler()', () => {
     await end();
   });
 
-  test('asks somebody new who else is there, and all others only if that names somebody new', async () => {
+  test('asks a new peer for other peers, and all others only if it names a new peer', async () => {
     const { cluster, peers, crawler, settle, questionsAfter, end } = start(40);
     await settle();
     const join = async (number: number) =>
@@ -137,7 +137,7 @@ describe('createCrawler()', () => {
     await end();
   });
 
-  test('asks three who come together one by one, and everybody when more come', async () => {
+  test('asks three peers that come together one by one, and all peers when more come', async () => {
     const { peers, crawler, settle, questionsAfter, end } = start(40);
     await settle();
     const come = async (from: number, to: number) =>
@@ -152,7 +152,7 @@ describe('createCrawler()', () => {
     await end();
   });
 
-  test('asks about its own place when somebody is lost', async () => {
+  test('asks about its own position when a peer is lost', async () => {
     const { cluster, peers, crawler, settle, questionsAfter, end } = start(40);
     await settle();
     const lose = async (number: number) =>
@@ -169,7 +169,7 @@ describe('createCrawler()', () => {
     await end();
   });
 
-  test('asks several about its own place, as the closest one may know nobody but this node', async () => {
+  test('asks several peers about its own position, as the closest peer may know no node but this one', async () => {
     const clock = createVirtualClock();
     const self = id(0);
     const peers = createPeerTable(self);
@@ -198,7 +198,7 @@ describe('createCrawler()', () => {
     await running;
   });
 
-  test('goes on without those that do not answer', async () => {
+  test('goes on without peers that do not answer', async () => {
     // All of them, so that it does not matter which peer is asked.
     const slow = new Set(Array.from({ length: 39 }, (_, index) => index + 1));
     const { clock, state, end } = start(40, { slow, known: 39 });
@@ -235,7 +235,7 @@ describe('createCrawler()', () => {
     expect(slow).toBeGreaterThan(0);
   });
 
-  test('remembers nobody who has left, however many come and go', async () => {
+  test('remembers no peer that has left, however many come and go', async () => {
     const { clock, cluster, peers, crawler, end } = start(400);
     await clock.advance(60_000);
     for (let number = 400; number < 1400; number += 50) {
@@ -252,7 +252,7 @@ describe('createCrawler()', () => {
     await end();
   });
 
-  test('leaves those alone for a while that could not be reached', async () => {
+  test('leaves peers alone for a while that could not be reached', async () => {
     const { clock, state, crawler, end } = start(10, { gone: new Set([4]) });
     const dials = () => state.dials.filter((number) => number === 4).length;
     for (let second = 0; second < 300; second++) {

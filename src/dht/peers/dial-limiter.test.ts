@@ -39,7 +39,7 @@ async function dialAll(dialMs: number, { isThere = true } = {}) {
 }
 
 describe('createDialLimiter()', () => {
-  test('rests for longer than in proportion after a dial to one that is busy', async () => {
+  test('rests for longer than in proportion after a dial to a busy peer', async () => {
     const easy = await dialAll(EASY_DIAL_MS);
     const busy = await dialAll(5 * EASY_DIAL_MS);
     expect(easy.seen.begun).toBeGreaterThanOrEqual(50);
@@ -47,7 +47,7 @@ describe('createDialLimiter()', () => {
     expect([easy.seen.mostRunning, busy.seen.mostRunning]).toEqual([CONCURRENT_DIALS, CONCURRENT_DIALS]);
   });
 
-  test('rests for less after one that is not there', async () => {
+  test('rests for less after a dial to a peer that is not there', async () => {
     const { seen } = await dialAll(5 * EASY_DIAL_MS, { isThere: false });
     expect(seen.begun).toBeGreaterThanOrEqual(
       CONCURRENT_DIALS * Math.floor(10_000 / (5 * EASY_DIAL_MS + FAILED_DIAL_REST_MAX_MS)),
@@ -55,14 +55,14 @@ describe('createDialLimiter()', () => {
     expect(seen.failed).toBeGreaterThan(CONCURRENT_DIALS);
   });
 
-  test('goes on with others while those hang whom it dialled first', async () => {
+  test('goes on with other peers while the peers hang that it dialled first', async () => {
     const { seen, clock } = await dialAll(1_000_000);
     expect(seen.begun).toBe(CONCURRENT_DIALS * Math.ceil(10_001 / DIAL_PLACE_MS));
     await clock.advance(DIAL_PLACE_MS);
     expect(seen.begun).toBeGreaterThan(CONCURRENT_DIALS * 3);
   });
 
-  test('tells who waits as soon as there is a connection, or none', async () => {
+  test('tells a waiting caller as soon as there is a connection, or none', async () => {
     const { seen } = await dialAll(5 * EASY_DIAL_MS);
     expect(seen.done).toBe(CONCURRENT_DIALS);
     const refused = createDialLimiter({
@@ -77,7 +77,7 @@ describe('createDialLimiter()', () => {
     expect((await failureOf(refused.connect(peer(1)))).message).toBe('It is somebody else');
   });
 
-  test('dials nobody who is connected, also when that came while it waited', async () => {
+  test('dials no connected peer, also when the connection came while it waited', async () => {
     const { dials, seen, clock } = await dialAll(1);
     await clock.advance(10_000);
     const { begun } = seen;
@@ -85,7 +85,7 @@ describe('createDialLimiter()', () => {
     expect([begun, seen.begun, seen.done]).toEqual([100, 100, 100]);
   });
 
-  test('tells who waits in the queue when the peer has come by itself, or the node stops', async () => {
+  test('tells a caller in the queue when the peer has come by itself, or the node stops', async () => {
     const { dials, seen, stop, all } = await dialAll(1_000_000);
     const { begun } = seen;
     const last = peer(99).id.toHex();

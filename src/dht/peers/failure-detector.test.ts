@@ -72,7 +72,7 @@ describe('createFailureDetector()', () => {
     stop.abort();
   });
 
-  test('knows who was not heard for long where nobody knows whose turn it is, and asks when told to', async () => {
+  test('knows which peer was not heard for long where the probes are not assigned, and probes when told to', async () => {
     const { clock, state, detector, stop } = start(['A', 'B'], { isKnown: false, aloneAfterMs: 30_000 });
     await clock.advance(1000);
     expect([detector.isQuiet('A'), detector.isQuiet('nobody')]).toEqual([false, false]);
@@ -90,7 +90,7 @@ describe('createFailureDetector()', () => {
     stop.abort();
   });
 
-  test('tells others of one that it doubts by itself', async () => {
+  test('tells others of a peer that it doubts by itself', async () => {
     const { clock, state, detector, stop } = start(['A']);
     await clock.advance(2000);
     state.mute.add('A');
@@ -100,14 +100,14 @@ describe('createFailureDetector()', () => {
     stop.abort();
   });
 
-  test('calls nobody quiet whom others watch', async () => {
+  test('calls no peer quiet that others probe', async () => {
     const { clock, detector, stop } = start(['A'], { others: new Set(['A']) });
     await clock.advance(60_000);
     expect(detector.isQuiet('A')).toBe(false);
     stop.abort();
   });
 
-  test('asks nobody who is heard anyway', async () => {
+  test('probes no peer that is heard anyway', async () => {
     const { clock, state, detector, stop } = start(['A']);
     for (let second = 0; second < 30; second++) {
       await clock.advance(1000);
@@ -117,7 +117,7 @@ describe('createFailureDetector()', () => {
     stop.abort();
   });
 
-  test('asks nobody whom others watch, unless they say that it does not answer', async () => {
+  test('probes no peer that others probe, unless they say that it does not answer', async () => {
     const { clock, state, detector, stop } = start(['A', 'B'], { others: new Set(['A', 'B']) });
     await clock.advance(5 * 60_000);
     expect(state.pings).toBe(0);
@@ -134,7 +134,7 @@ describe('createFailureDetector()', () => {
     stop.abort();
   });
 
-  test('asks one that does not answer again when the question was lost, not while it may be on its way', async () => {
+  test('probes a peer that does not answer again when the probe was lost, not while it may be on its way', async () => {
     const { clock, state, stop } = start(['A']);
     state.mute.add('A');
     await clock.advance(30_000);
@@ -146,7 +146,7 @@ describe('createFailureDetector()', () => {
     stop.abort();
   });
 
-  test('is as patient with others as its own timers are late, and accuses nobody meanwhile', async () => {
+  test('waits as much longer for others as its own timers are late, and suspects no peer meanwhile', async () => {
     const clock = createVirtualClock();
     let lateMs = 0;
     const busy = {
@@ -181,7 +181,7 @@ describe('createFailureDetector()', () => {
     stop.abort();
   });
 
-  test('tells others once of all who fall silent together, and again of one that does so again', async () => {
+  test('tells others once of all peers that fall silent together, and again of a peer that does so again', async () => {
     const { clock, state, detector, stop } = start(['A', 'B', 'C']);
     await clock.advance(1000);
     state.mute = new Set(['A', 'B']);
@@ -193,7 +193,7 @@ describe('createFailureDetector()', () => {
     stop.abort();
   });
 
-  test('alarms nobody where all ask for themselves, as nobody knows whose turn it is', async () => {
+  test('alarms no peer where the probes are not assigned and all nodes probe', async () => {
     const { clock, state, stop } = start(['A'], { isKnown: false });
     state.mute.add('A');
     await clock.advance(QUIET_AFTER_MS + 5000);
@@ -201,7 +201,7 @@ describe('createFailureDetector()', () => {
     stop.abort();
   });
 
-  test('asks one that is quiet some twenty times a minute', async () => {
+  test('probes a quiet peer some twenty times a minute', async () => {
     const { clock, state, stop } = start(['A']);
     await clock.advance(60_000);
     expect(state.pings).toBeGreaterThan(15);
@@ -218,7 +218,7 @@ describe('createFailureDetector()', () => {
   });
 
   test.each([PING_AFTER_MS, PING_NEXT_AFTER_MS])(
-    'has everybody know 4.5 s later who hangs when who watches asks after %p ms, whenever that is',
+    'has all nodes know 4.5 s later which peer hangs when its watcher probes after %p ms, whenever that is',
     async (afterMs) => {
       for (let phase = 0; phase < 100; phase++) {
         const [offMs, hangMs] = [(phase % 10) * 100, phase * 10];
@@ -328,7 +328,7 @@ describe('createFailureDetector()', () => {
     stop.abort();
   });
 
-  test('says of nobody that it does not answer while this node itself was not there', async () => {
+  test('says of no peer that it does not answer while this node itself was not there', async () => {
     const { state, stop } = start(['A']);
     let nowMs = 0;
     let resume = Promise.withResolvers<void>();

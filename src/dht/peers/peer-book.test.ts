@@ -169,7 +169,7 @@ describe('createPeerBook()', () => {
     expect(book.isUnsettled()).toBe(false);
   });
 
-  test('forgets those first that have been gone for longest, and no peer that is connected or in the table', () => {
+  test('forgets the peers first that have been gone for longest, and no peer that is connected or in the table', () => {
     const { book, connect } = start(2);
     connect(9);
     connect(1);
@@ -209,7 +209,7 @@ describe('createPeerBook()', () => {
     expect(book.get(name(1))?.capabilities).toEqual({ notices: false });
   });
 
-  test('takes a member in that connects, with those of its addresses that are a member’s', () => {
+  test('takes a member in that connects, with its addresses that are a member’s', () => {
     const { peers, connect } = start();
     connect(1, at(127, 0, 0, 1), at(10, 0, 0, 1), at(169, 254, 169, 254), at(8, 8, 8, 8));
     expect(peers.get(name(1))?.addresses).toEqual([at(10, 0, 0, 1)]);

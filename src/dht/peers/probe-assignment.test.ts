@@ -52,7 +52,7 @@ describe('createProbeAssignment()', () => {
     }
   });
 
-  test('passes over those who cannot watch, as nodes that understand no notices', () => {
+  test('passes over peers that cannot watch, as nodes that understand no notices', () => {
     const deaf = new Set([0, 1, 2, 3, 4, 5, 6, 7]);
     const { turns, watchersOf } = start(12, { deaf });
     for (let number = 0; number < 12; number++) expect(watchersOf(number)).toBeGreaterThanOrEqual(3);
@@ -61,7 +61,7 @@ describe('createProbeAssignment()', () => {
     expect(watching(11)).toBeGreaterThan(6);
   });
 
-  test('cannot be told by a node that is not connected to everybody', () => {
+  test('cannot be told by a node that is not connected to all nodes', () => {
     const { turns } = start(40, { isConnected: false });
     for (let number = 1; number < 40; number++) expect(turns[0]?.askAfterMs(nameOf(number))).toBeUndefined();
   });
@@ -71,7 +71,7 @@ describe('createProbeAssignment()', () => {
     for (let number = 1; number < 40; number++) expect(turns[0]?.askAfterMs(nameOf(number))).toBeDefined();
   });
 
-  test('changes at once with who is known, and in a few seconds with who is connected', () => {
+  test('changes at once with the known peers, and in a few seconds with the connected peers', () => {
     const { state, tables, turns, watchersOf } = start(40);
     expect(watchersOf(7)).toBe(WATCHERS_PER_PEER);
     const gone = turns.findIndex((each, self) => self !== 7 && isMine(each, 7));

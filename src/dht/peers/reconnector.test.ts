@@ -73,7 +73,7 @@ describe('createReconnector()', () => {
     await reconnector[Symbol.asyncDispose]();
   });
 
-  test('says of one that cannot be dialled that it is unreachable, and stops after a while', async () => {
+  test('says of a peer that cannot be dialled that it is unreachable, and stops after a while', async () => {
     const { clock, reconnector, seen } = start(refuse);
     reconnector.disconnected('A');
     await clock.advance(2 * ALL_TRIES_MS);
@@ -82,7 +82,7 @@ describe('createReconnector()', () => {
     await reconnector[Symbol.asyncDispose]();
   });
 
-  test('says nothing of one that came by itself while it was dialled where it was before', async () => {
+  test('says nothing of a peer that came by itself while it was dialled where it was before', async () => {
     const { clock, connected, reconnector, seen } = start(async (peer) => {
       connected.add(peer);
       await refuse();
@@ -107,7 +107,7 @@ describe('createReconnector()', () => {
     await reconnector[Symbol.asyncDispose]();
   });
 
-  test('stops dialling one that says that it leaves after its connection has ended', async () => {
+  test('stops dialling a peer that says that it leaves after its connection has ended', async () => {
     const { clock, reconnector, seen } = start(refuse);
     reconnector.disconnected('A');
     reconnector.drop('A');
@@ -132,7 +132,7 @@ describe('createReconnector()', () => {
     await reconnector[Symbol.asyncDispose]();
   });
 
-  test('does not dial one that has left, until it is probed', async () => {
+  test('does not dial a peer that has left, until it is probed', async () => {
     const { clock, connected, reconnector, seen } = start(async () => {});
     connected.add('A');
     reconnector.drop('A');

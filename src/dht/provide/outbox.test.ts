@@ -19,7 +19,7 @@ const keysOf = (outbox: Outbox) => outbox.first(Infinity).map(([key]) => key);
 const WHY = new Error('Connection refused');
 
 describe('createOutbox()', () => {
-  test('keeps a key once, whoever asks for it, and the order of keys', () => {
+  test('keeps a key once, however often it is put, and the order of keys', () => {
     const outbox = createOutbox();
     for (const key of ['a', 'b', 'a', 'c']) outbox.put(key, undefined);
     expect([outbox.size, keysOf(outbox)]).toEqual([3, ['a', 'b', 'c']]);

@@ -17,7 +17,7 @@ function setUp(options: ProviderRecordsOptions = {}) {
 }
 
 describe('createProviderRecords()', () => {
-  test('finds the providers of one content, and those only', () => {
+  test('finds the providers of one content, and no others', () => {
     const { records } = setUp();
     for (const peer of ['A', 'B', 'C']) records.add(ONE, peer);
     records.add(TWO, 'A');
@@ -44,7 +44,7 @@ describe('createProviderRecords()', () => {
     expect(records.isProvider('B')).toBe(false);
   });
 
-  test('names nobody whose record has faded, before any sweep', () => {
+  test('names no peer whose record has faded, before any sweep', () => {
     const { records, pass } = setUp({ validityMs: 10_000 });
     records.add(ONE, 'A');
     pass(10_001);
@@ -70,7 +70,7 @@ describe('createProviderRecords()', () => {
     expect(records.recordCount).toBe(4);
   });
 
-  test('gives the place of a peer that is gone to another one', () => {
+  test('gives the place of a peer that is gone to another peer', () => {
     const { records } = setUp();
     for (let round = 0; round < 50; round++) {
       records.add(ONE, `peer ${round}`);
@@ -98,7 +98,7 @@ describe('createProviderRecords()', () => {
     expect(records.add(contentMultihash('c'), 'modest')).toBe(true);
   });
 
-  test('when it is full it takes from owners that hold most, and gives to those that hold little', () => {
+  test('when it is full it takes from owners that hold most, and gives to owners that hold little', () => {
     const { records } = setUp({ maxRecords: 100, maxRecordsPerOwner: 100 });
     for (let index = 0; index < 150; index++) records.add(contentMultihash(`g${index}`), 'greedy');
     expect(records.recordCount).toBe(100);

@@ -105,7 +105,7 @@ describe('createReprovider()', () => {
     expect(holds('far', 'x')).toBe(false);
   });
 
-  test('gives one that was only named what belongs to it, after a while and once', async () => {
+  test('gives a peer that was only named what belongs to it, after a while and once', async () => {
     const { reprovider, state } = start(['b', 'a'], {
       replication: 1,
       namedPeerDelayMs: 1,
@@ -131,7 +131,7 @@ describe('createReprovider()', () => {
     await until(() => state.gone.includes('broken'));
   });
 
-  test('goes on trying with one that is connected, however often it fails', async () => {
+  test('goes on trying with a connected peer, however often it fails', async () => {
     const { reprovider, state, holds } = start(['busy', 'b'], { sendRetryInitialMs: 1 });
     state.broken.add('busy');
     state.connected.add('busy');
@@ -143,7 +143,7 @@ describe('createReprovider()', () => {
     expect(state.gone).toEqual([]);
   });
 
-  test('does not let those who hang keep the others waiting', async () => {
+  test('does not let peers that hang keep the others waiting', async () => {
     const clock = createVirtualClock();
     const hung = Array.from({ length: CONCURRENT_SENDS }, (_, index) => `hung ${index}`);
     const { reprovider, state, holds } = start(
@@ -160,7 +160,7 @@ describe('createReprovider()', () => {
     expect(holds('b', 'x')).toBe(true);
   });
 
-  test('does not send to ever more of those who hang', async () => {
+  test('does not send to ever more peers that hang', async () => {
     const clock = createVirtualClock();
     const hung = Array.from({ length: 200 }, (_, index) => `hung ${index}`);
     const { reprovider, state } = start(hung, { replication: 200, earlyReplicas: 200 }, { clock });
@@ -197,7 +197,7 @@ describe('createReprovider()', () => {
     await Promise.all(Array.from({ length: 10 }, async () => reprovider.provide(['x', 'y'])));
   });
 
-  test('answers who came while a record was refused, also when it is not provided any more', async () => {
+  test('answers a caller that came while a record was refused, also when it is not provided any more', async () => {
     const { reprovider, state } = start(['a']);
     const { promise, resolve } = Promise.withResolvers<void>();
     state.hold = promise;
@@ -236,7 +236,7 @@ describe('createReprovider()', () => {
     expect(state.sends.slice(4)).toEqual([['c', 2]]);
   });
 
-  test('gives the records of a peer that has left to those who are next, and to nobody else', async () => {
+  test('gives the records of a peer that has left to the peers that are next, and to no other', async () => {
     const { reprovider, state } = start(['a', 'b'], { replication: 2, leftPeerDelayMs: 1 });
     const position = keyspacePosition(contentMultihash('x'));
     const far = position.map((byte) => byte ^ 0xff);

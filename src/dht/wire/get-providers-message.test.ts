@@ -44,7 +44,7 @@ describe('parseProvidersAnswer()', () => {
     expect(parseProvidersAnswer(TYPE, KEY)).toEqual({ closer: [], providers: [] });
   });
 
-  test('leaves out peers without an ID or with one that is too long, and addresses that are too long', () => {
+  test('leaves out peers whose ID is missing or too long, and addresses that are too long', () => {
     const peers = [
       peer(new Uint8Array(0)),
       peer(new Uint8Array(65)),

@@ -49,7 +49,7 @@ describe('announceableAddresses()', () => {
       ['fd00::5'],
     ],
     [
-      'the router listens on loopback, where nobody reaches it',
+      'the router listens on loopback, where no peer reaches it',
       facts({ ...LO, eth0: ['10.0.0.5'] }, { listenHost: '127.0.0.1' }),
       ['10.0.0.5'],
     ],

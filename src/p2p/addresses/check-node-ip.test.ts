@@ -44,7 +44,7 @@ describe('checkNodeIp()', () => {
     expect(await check(nodeIp, addresses)).toEqual([]);
   });
 
-  test('warns once of an address that no interface has, with those that there are', async () => {
+  test('warns once of an address that no interface has, with the addresses that there are', async () => {
     const lines = await check('10.0.0.7', { '127.0.0.1': 0, '10.0.0.1': 0, 'fd00::1': 0 });
     expect(lines).toMatchObject([{ level: 'WARN', nodeIp: '10.0.0.7', addresses: ['10.0.0.1', 'fd00::1'] }]);
     expect(lines[0]?.['msg']).toContain('NODE_IP');

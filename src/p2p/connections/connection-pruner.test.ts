@@ -36,7 +36,7 @@ test('spareConnections() leaves one connection to each peer, the same one at bot
   expect(spare('B', atB)).toEqual(['inbound 1010', 'outbound 2990']);
 });
 
-test('spareConnections() leaves alone who has one, and those that are young or about to end', () => {
+test('spareConnections() leaves alone a peer with one connection, and connections that are young or about to end', () => {
   const two = [connection('C', 'inbound', 1000), connection('C', 'inbound', 9.5 * MINUTE_MS)];
   const ending = [connection('D', 'inbound', 1000), connection('D', 'inbound', 2000, 'closing')];
   expect(spare('A', [connection('B', 'inbound', 1000), ...two, ...ending])).toEqual([]);

@@ -162,7 +162,7 @@ describe('createDoor()', () => {
     expect(door.refused.rate).toBe(1000 - begun);
   });
 
-  test('ends what is half open, and lets those who wait go on', async () => {
+  test('ends what is half open, and lets the handshakes that wait go on', async () => {
     const { door, begun, late, knock, pass } = setUp();
     const slow: (Visit | undefined)[] = [];
     for (let host = 0; host < 4; host++) slow.push(await knock(`10.0.0.${host}`));
@@ -203,7 +203,7 @@ describe('createDoor()', () => {
     expect(door.refused.slow_handshake).toBe(7 + 1);
   });
 
-  test('keeps half of the slots for members, which come first', async () => {
+  test('keeps half of the places for members, which come first', async () => {
     const { begun, knock } = setUp();
     const pending: (Visit | undefined)[] = [];
     for (let host = 0; host < 6; host++) pending.push(await knock(`10.1.0.${host}`, 'pending'));
@@ -216,7 +216,7 @@ describe('createDoor()', () => {
     expect(begun.size).toBe(5);
   });
 
-  test('bounds who waits, how long, and all connections', async () => {
+  test('bounds the handshakes that wait, how long they wait, and all connections', async () => {
     const { door, knock, pass } = setUp({ connections: 14 });
     const visits: (Visit | undefined)[] = [];
     for (let host = 0; host < 20; host++) visits.push(await knock(`10.0.0.${host}`));

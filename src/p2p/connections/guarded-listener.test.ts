@@ -156,7 +156,7 @@ describe('GuardedListener', () => {
     expect([first.isClosed(), patient.isClosed()]).toEqual([false, false]);
   });
 
-  test('ends a connection whose handshake is longer than any, and lets one that is done send as much as it likes', async () => {
+  test('ends a connection whose handshake is longer than any, and lets a peer whose handshake is done send as much as it likes', async () => {
     const { connect } = await start(async (connection, signal) => {
       if ((await firstWord(connection)) === 'wait') await forever(signal);
     });
@@ -249,7 +249,7 @@ describe('GuardedListener', () => {
     await until(() => overFour.received() === 'four' && overSix.received() === 'six');
   });
 
-  test('rejects an address that cannot be had, or is no IP', async () => {
+  test('rejects an address that cannot be had, or is not an IP', async () => {
     const { port } = await start(async () => {});
     const other = new GuardedListener({
       door: createDoor({ nowMs: () => 0, timers: systemTimers }, OPTIONS),

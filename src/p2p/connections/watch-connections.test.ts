@@ -67,7 +67,7 @@ function start() {
 }
 
 describe('watchConnections()', () => {
-  test('ends a connection on which nobody answers when somebody does on the next one', async () => {
+  test('ends a connection on which the peer does not answer when it does on the next', async () => {
     const { told, advance, connect } = start();
     const older = connect('silent');
     await advance(2 * ANSWER_TIMEOUT_MS);
@@ -79,7 +79,7 @@ describe('watchConnections()', () => {
     expect(told).toEqual({ opened: 2, replaced: 1 });
   });
 
-  test('leaves those alone that answer, or refuse: somebody is there', async () => {
+  test('leaves connections alone that answer, or refuse: the peer is there', async () => {
     const { told, advance, connect } = start();
     const all = [connect('answers'), connect('refuses'), connect('answers')];
     await advance(10 * ANSWER_TIMEOUT_MS);
@@ -87,7 +87,7 @@ describe('watchConnections()', () => {
     expect(told.replaced).toBe(0);
   });
 
-  test('ends none when nobody answers on any: two nodes that dialled each other would be left with none', async () => {
+  test('ends no connection when the peer answers on none: two nodes that dialled each other would be left with none', async () => {
     const { told, advance, connect } = start();
     const all = [connect('silent'), connect('silent')];
     await advance(10 * ANSWER_TIMEOUT_MS);
@@ -117,7 +117,7 @@ describe('watchConnections()', () => {
     expect(older.status).toBe('aborted');
   });
 
-  test('tries also the one that came while others were tried', async () => {
+  test('tries also the connection that came while others were tried', async () => {
     const { advance, connect } = start();
     const silent = [connect('silent'), connect('silent')];
     await advance(ANSWER_TIMEOUT_MS / 2);
@@ -152,7 +152,7 @@ describe('watchConnections()', () => {
     expect(ended.length).toBe(MAX_CHECKED_CONNECTIONS - 1);
   });
 
-  test('takes no notice of one that has ended by then', async () => {
+  test('takes no notice of a connection that has ended by then', async () => {
     const { told, advance, connect, trials } = start();
     connect('answers');
     connect('answers', 'aborted');

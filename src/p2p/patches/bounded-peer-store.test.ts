@@ -9,7 +9,7 @@ import { MAX_ADDRESSES_PER_PEER } from '../../dht/limits.ts';
 const address = (n: number) => multiaddr(`/ip4/10.${n >> 8}.${n & 255}.1/tcp/5001`);
 const addresses = (from: number, count: number) => Array.from({ length: count }, (_, n) => address(from + n));
 
-test('boundPeerStore() keeps few addresses of a peer, the last ones that it claimed', async () => {
+test('boundPeerStore() keeps few addresses of a peer, the last that it claimed', async () => {
   const { libp2p } = await createKadNode(
     { privateKey: await generateKeyPair('Ed25519'), onStream() {}, door: createTestDoor() },
     { listenAddress: '127.0.0.1:0', announceAddresses: ['127.0.0.1'] },

@@ -19,7 +19,7 @@ const ENDS = 4 | 8;
 
 const LIMITS = { maxAnswerBytes: 1_000_000, maxWaiting: 100_000, answerTimeoutMs: 60_000, idleMs: 60_000 };
 
-test('spareWindowUpdates() leaves out those of handshakes: one opens a stream, one accepts it', async () => {
+test('spareWindowUpdates() leaves out the updates of handshakes: one opens a stream, one accepts it', async () => {
   await using cleanup = new AsyncDisposableStack();
   const [node, other] = [await startKadNode(cleanup), await startKadNode(cleanup)];
   const streams = YamuxStream.prototype as unknown as {
@@ -41,7 +41,7 @@ test('spareWindowUpdates() leaves out those of handshakes: one opens a stream, o
   expect(Math.max(...updates.values())).toBe(1);
 });
 
-test('spareWindowUpdates() leaves out those for small messages, and lets megabytes pass both ways', async () => {
+test('spareWindowUpdates() leaves out the updates for small messages, and lets megabytes pass both ways', async () => {
   await using cleanup = new AsyncDisposableStack();
   const [node, other] = [await startKadNode(cleanup), await startKadNode(cleanup)];
   const target = multiaddr(`${node.announced()[0]}/p2p/${node.libp2p.peerId.toString()}`);

@@ -89,7 +89,7 @@ describe('createRequestStream()', () => {
     expect(await failureOf(stream.ask(QUESTION))).toBeInstanceOf(StreamLostError);
   });
 
-  test('ends when a peer says what nobody asked, or more than allowed', async () => {
+  test('ends when a peer says what it was not asked, or more than allowed', async () => {
     for (const bytes of [[0, 0], [101], [0xff, 0xff, 0xff, 0x7f]]) {
       const { fake, stream } = open();
       const answer = stream.ask(QUESTION).catch(() => {});

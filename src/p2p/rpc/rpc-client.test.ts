@@ -192,7 +192,7 @@ describe('createRpcClient()', () => {
     expect(queries.isSilent(peer)).toBe(false);
   });
 
-  test('asks on the connection that is left when another one ends while it opens a stream there', async () => {
+  test('asks on the connection that is left when another ends while it opens a stream there', async () => {
     const { asker, asked, queries, peer, connectAndLose, comeBack } = await startMoving();
     await comeBack();
     (await connectAndLose()).lose();
@@ -265,7 +265,7 @@ describe('createRpcClient()', () => {
     expect((await queries.ask(peer, KEY)).providers).toHaveLength(64);
   });
 
-  test('dials nobody who is named with addresses that make no sense, or an ID that does not', async () => {
+  test('dials no peer that is named with addresses that make no sense, or an ID that does not', async () => {
     const { queries, peer } = await startPair();
     const strict = cleanup.use(
       createRpcClient({ libp2p: (await startKadNode(cleanup)).libp2p, allowLoopback: false }),

@@ -91,7 +91,7 @@ describe('createRpcServer()', () => {
     });
   }
 
-  test('takes no record of somebody else', async () => {
+  test('takes no record of another peer', async () => {
     const { node, other, open } = await startPair();
     const { bytes: foreign } = node.libp2p.peerId.toMultihash();
     const { stream, answers } = await open();
