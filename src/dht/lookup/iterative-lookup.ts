@@ -51,10 +51,10 @@ interface Candidate {
 }
 
 /**
- * Asks the peers that are closest to the content for its providers, and the closer peers that they name, until the
- * closest few that are not new here have answered. Each record is at the k closest nodes, so that in a cluster of up to
- * k + 1 nodes any peer can say that a key is absent. More than one peer is asked because records are on their way at
- * times. A peer that is slow is not waited for: the next closest is asked in its place.
+ * Asks the peers that are closest to the content for its providers, and the closer peers that they name. Ends when the
+ * closest few that are not new here have answered. Each record is at the k closest nodes: in a cluster of up to k + 1
+ * nodes any peer can say that a key is absent. More than one peer is asked because records are on their way at times. A
+ * peer that is slow is not waited for: the next closest is asked in its place.
  */
 export function startIterativeLookup(
   network: WalkNetwork,

@@ -61,7 +61,7 @@ export type LookupOutcome = 'record' | 'kept' | 'network' | 'nobody';
 export interface ProviderLookups {
   /**
    * Yields the peers that provide the key, a peer for each time that it is asked. First come peers that this node keeps
-   * a record of, then peers that it found a moment ago, and only then the network's, as they are found. Dead peers are
+   * a record of, then peers that it found a moment ago. Only then come the network's, as they are found. Dead peers are
    * left out; suspect peers come last. Ends when the signal aborts, without throwing.
    */
   lookup(key: string, options: LookupOptions): AsyncGenerator<Peer, void, undefined>;

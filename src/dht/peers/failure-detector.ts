@@ -85,9 +85,9 @@ interface PeerProbe {
 }
 
 /**
- * Probes only peers that were not heard for a while, and of these only the peers that are assigned to this node and the
- * peers that others suspect. Each node believes only what it sees itself. That others say that a peer does not answer
- * makes it probe the peer, no more.
+ * Probes only peers that were not heard for a while. Of these it probes only the peers that are assigned to this node,
+ * and the peers that others suspect. Each node believes only what it sees itself. That others say that a peer does not
+ * answer makes it probe the peer, no more.
  */
 export function createFailureDetector({
   clock,

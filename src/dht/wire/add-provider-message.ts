@@ -19,8 +19,8 @@ export function encodeAddProviders(multihashes: readonly Uint8Array[], provider:
 }
 
 /**
- * One PING message with its length in front. ADD_PROVIDER has no answer and a stream's messages are handled
- * one after the other, so the answer to a PING says that all before it were taken.
+ * One PING message with its length in front. ADD_PROVIDER has no answer, and a stream's messages are handled one after
+ * the other. So the answer to a PING says that all messages before it were taken.
  */
 export function encodePing(): Uint8Array {
   return encodeMessage({ type: MESSAGE_TYPES.ping });

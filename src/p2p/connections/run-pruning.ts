@@ -24,8 +24,8 @@ export interface PruningDeps {
 }
 
 /**
- * Every few minutes takes peers that are gone out of the peer store, so that memory does not grow with the restarts in
- * the cluster, and ends spare connections, until the signal aborts; then it rejects with its reason.
+ * Every few minutes takes peers that are gone out of the peer store, and ends spare connections. So memory does not
+ * grow with the restarts in the cluster. Goes on until the signal aborts; then it rejects with its reason.
  */
 export async function runPruning(deps: PruningDeps, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {

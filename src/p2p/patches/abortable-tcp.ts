@@ -13,11 +13,11 @@ interface Connecting {
 const KEEP_ALIVE = { keepAliveInitialDelay: TCP_KEEP_ALIVE_MS };
 
 /**
- * The TCP transport with a limit of its own for TCP's handshake, without a limit on how long a connection may be quiet,
- * and without the uncaught error of a dial that is aborted. @libp2p/tcp hands its abort signal to node:net as well. On
- * abort it stops listening to the socket first, and under Bun the socket then emits an AbortError: an uncaught
- * exception for each dial to a node that has died. The signal is hidden from node:net here; the transport itself
- * destroys the socket on abort.
+ * The TCP transport with a limit of its own for TCP's handshake, and without a limit on how long a connection may be
+ * quiet. It is also without the uncaught error of a dial that is aborted. @libp2p/tcp hands its abort signal to
+ * node:net as well. On abort it stops listening to the socket first, and under Bun the socket then emits an AbortError:
+ * an uncaught exception for each dial to a node that has died. The signal is hidden from node:net here; the transport
+ * itself destroys the socket on abort.
  */
 export function abortableTcp(timeoutMs = TCP_TIMEOUT_MS): (components: TCPComponents) => Transport {
   const create = tcp({
