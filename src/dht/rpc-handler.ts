@@ -14,7 +14,7 @@ export interface RpcHandlerDeps {
   readonly peers: Pick<PeerTable, 'closest'>;
   /** A provider as others can be told of it, see PeerBook. */
   readonly describe: (name: string) => Pick<DescribedPeer, 'encoded'> | undefined;
-  /** Peers that this node should not send others to: they are dead, or denied. */
+  /** Peers that this node should not send others to: they are dead. */
   readonly isAvoided: (name: string) => boolean;
   /**
    * Told of the addresses that a peer gives of itself with a record. True if the record can be used: at least one of
