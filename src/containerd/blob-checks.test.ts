@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test';
 import { type Digest, digestOf } from '../oci/digest.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { until } from '../store/content-store.conformance.ts';
+import { until } from '../runtime/conditions.fixture.ts';
 import { StoreUnavailableError } from '../store/content-store.ts';
 import { COMMIT_WAIT_MS, MAX_PARALLEL_CHECKS, MAX_PENDING_CHECKS, createBlobChecks } from './blob-checks.ts';
 

@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { silentLogger } from '../observe/log.ts';
-import { until } from '../store/content-store.conformance.ts';
+import { until } from '../runtime/conditions.fixture.ts';
 import { watchFolder } from './watch-folder.ts';
 
 describe('watchFolder()', () => {

@@ -5,8 +5,6 @@ import { MEDIA_TYPE } from '../oci/media-type.ts';
 import { until } from '../runtime/conditions.fixture.ts';
 import type { ContentStore, StoreEvent } from './content-store.ts';
 
-export { until };
-
 /** An image for tests: a manifest, and the config and layers that it names. */
 export interface TestImage {
   readonly manifest: Uint8Array;
