@@ -201,7 +201,7 @@ export function startSimNode(
         if (!links.has(other.name)) return;
         dht.connected(other.id, {
           addresses: [formatPeerAddress({ ip: other.host.ip, port: PORT })],
-          takesNotices: true,
+          capabilities: { notices: true },
         });
         tellChanged();
         const excess = links.size - maxConnections;

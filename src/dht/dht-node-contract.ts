@@ -5,6 +5,7 @@ import type { Timers } from '../runtime/timers.ts';
 import type { LookupNetwork, LookupObserver, Provider } from './lookup/provider-lookups-contract.ts';
 import type { CrawlNetwork } from './peers/crawler-contract.ts';
 import type { PeerGate } from './peers/peer-book-contract.ts';
+import type { PeerFacts } from './peers/peer-record.ts';
 import type { PeerLife } from './peers/peer-states.ts';
 import type { ReproviderObserver } from './provide/reprovider-contract.ts';
 import type { NamedPeer } from './wire/dht-message.ts';
@@ -55,14 +56,6 @@ export interface DhtNodeDeps {
   readonly timers: Timers;
   /** A number from 0 up to, not including, 1. Default Math.random. */
   readonly random?: () => number;
-}
-
-/** What a peer that connects tells. */
-export interface PeerFacts {
-  /** Multiaddrs in binary. */
-  readonly addresses: readonly Uint8Array[];
-  /** True if it understands notices. */
-  readonly takesNotices: boolean;
 }
 
 /** Figures of a node at this moment. */

@@ -49,7 +49,7 @@ function setUp() {
   });
   const meet = (number: number) => {
     const address = formatPeerAddress({ ip: Uint8Array.of(10, 0, 0, number), port: 5001 });
-    node.connected(id(number), { addresses: [address], takesNotices: number % 2 === 0 });
+    node.connected(id(number), { addresses: [address], capabilities: { notices: number % 2 === 0 } });
   };
   return { node, meet, clock, state };
 }

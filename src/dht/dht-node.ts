@@ -242,8 +242,8 @@ export function createDhtNode(deps: DhtNodeDeps, options: DhtNodeOptions = {}): 
       }
       if (leaving) book.happened('left', { id: from, name });
     },
-    connected(id, { addresses, takesNotices: notices }) {
-      book.connected(id, { addresses, capabilities: { notices } });
+    connected(id, facts) {
+      book.connected(id, facts);
       // The peer has just said what it is. A probe of before may still wait on its old connection.
       detector.heard(id.toHex());
     },

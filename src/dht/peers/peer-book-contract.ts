@@ -1,5 +1,5 @@
 import type { NamedPeer } from '../wire/dht-message.ts';
-import type { PeerCapabilities, PeerRecord } from './peer-record.ts';
+import type { PeerFacts, PeerRecord } from './peer-record.ts';
 import type { PeerEffect, PeerEvent, PeerLife } from './peer-states.ts';
 
 /** Which peers may take part in the DHT. */
@@ -57,10 +57,7 @@ export interface PeerBook {
   subscribe(listener: PeerListener): void;
   get(name: string): PeerRecord | undefined;
   /** A peer that speaks the protocol is connected, and says this of itself; also when it says so anew. */
-  connected(
-    id: Uint8Array,
-    facts: { readonly addresses: readonly Uint8Array[]; readonly capabilities: PeerCapabilities },
-  ): void;
+  connected(id: Uint8Array, facts: PeerFacts): void;
   /** The last connection to the peer has ended. */
   disconnected(id: Uint8Array): void;
   /** Something else has happened to the peer. */

@@ -45,8 +45,9 @@ export function createPeerBook(
     const isOver = !entry.isPresent && clock.nowMs() - entry.heardMs > DEAD_FOR_MS;
     return isOver ? 'unknown' : entry.state;
   };
-  const tell = (effect: PeerEffect, entry: PeerEntry) => {
-    for (const listener of listeners) listener[effect]?.(entry);
+  /** For what is told of a peer with its record alone. */
+  const tell = (news: PeerEffect | 'named' | 'parting' | 'closed', entry: PeerEntry) => {
+    for (const listener of listeners) listener[news]?.(entry);
   };
   const unlist = (entry: PeerEntry) => {
     if (!isListed(entry.name)) return;
@@ -101,10 +102,8 @@ export function createPeerBook(
     if (!peers.put(entry.id, { addresses, isConnected: true }) || wasConnected) return false;
     const hasJustParted = clock.nowMs() - entry.partedMs < JUST_PARTED_MS;
     if (clock.nowMs() - entry.partedMs >= PARTING_MS) entry.partedMs = -Infinity;
-    for (const listener of listeners) {
-      listener.joined?.(entry, { wasListed, hasJustParted });
-      listener.returned?.(entry);
-    }
+    for (const listener of listeners) listener.joined?.(entry, { wasListed, hasJustParted });
+    tell('returned', entry);
     return true;
   };
 
@@ -129,14 +128,14 @@ export function createPeerBook(
       entries.setPresent(entry, false);
       entry.capabilities = NO_CAPABILITIES;
       if (isListed(entry.name)) peers.put(id, { isConnected: false });
-      for (const listener of listeners) listener.closed?.(entry);
+      tell('closed', entry);
       step(entry, isAgreed ? 'parted' : 'disconnected');
     },
     happened: (event, { id, name }) => step(entries.touch(id, name), event),
     parting(id) {
       const entry = entries.touch(id);
       entry.partedMs = clock.nowMs();
-      for (const listener of listeners) listener.parting?.(entry);
+      tell('parting', entry);
     },
     used(name) {
       const entry = entries.get(name);
@@ -152,7 +151,7 @@ export function createPeerBook(
       if (addresses.length === 0 || entries.get(name)?.isPresent === true || isListed(name)) return false;
       if (!peers.put(peer.id, { addresses })) return false;
       const entry = entries.touch(peer.id, name);
-      for (const listener of listeners) listener.named?.(entry);
+      tell('named', entry);
       return true;
     },
     introduce(id, addresses) {

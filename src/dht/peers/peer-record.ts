@@ -29,5 +29,12 @@ export interface PeerCapabilities {
   readonly notices: boolean;
 }
 
+/** What a peer that connects tells. */
+export interface PeerFacts {
+  /** Multiaddrs in binary. */
+  readonly addresses: readonly Uint8Array[];
+  readonly capabilities: PeerCapabilities;
+}
+
 /** What a peer that says nothing can do. */
 export const NO_CAPABILITIES: PeerCapabilities = { notices: false };

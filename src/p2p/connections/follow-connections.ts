@@ -14,7 +14,7 @@ export function followConnections(
     if (!protocols.includes(KAD_PROTOCOL) || libp2p.getConnections(peerId).length === 0) return;
     dht.connected(idOf(peerId), {
       addresses: listenAddrs.map(({ bytes }) => bytes),
-      takesNotices: protocols.includes(NOTICE_PROTOCOL),
+      capabilities: { notices: protocols.includes(NOTICE_PROTOCOL) },
     });
   };
   const onDisconnect = ({ detail: peer }: CustomEvent<PeerId>) => {
