@@ -98,7 +98,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'what watchers say is ignored',
-    file: 'dht-node.ts',
+    file: 'take-notice.ts',
     find: 'for (const suspect of suspects) detector.suspect(suspect.toHex());',
     replace: '',
     scenario: 'holders',
@@ -147,14 +147,14 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'a notice to withdraw is ignored',
-    file: 'dht-node.ts',
+    file: 'take-notice.ts',
     find: 'for (const multihash of withdrawn) records.remove(multihash, name);',
     replace: '',
     scenario: 'withdraw',
   },
   {
     name: 'a stranger withdraws',
-    file: 'dht-node.ts',
+    file: 'take-notice.ts',
     find: 'for (const multihash of withdrawn) records.remove(multihash, name);',
     replace:
       'for (const each of withdrawn) for (const who of records.providersOf(each)) records.remove(each, who);',

@@ -1,24 +1,22 @@
-import { abortable } from '../runtime/abortable.ts';
 import type { DhtNode, DhtNodeDeps, DhtNodeOptions } from './dht-node-contract.ts';
-import { CONNECTION_TARGET, MAX_PROVIDER_RECORDS, QUIET_AFTER_MS, REPLICATION } from './limits.ts';
+import { MAX_PROVIDER_RECORDS, REPLICATION } from './limits.ts';
 import { createProviderLookups } from './lookup/provider-lookups.ts';
 import { createNotices } from './notices.ts';
 import { createConnectionBudget } from './peers/connection-budget.ts';
 import { createCrawler } from './peers/crawler.ts';
 import { createDialLimiter } from './peers/dial-limiter.ts';
-import { createFailureDetector } from './peers/failure-detector.ts';
 import { createLossSearch } from './peers/loss-search.ts';
 import { createPeerBook } from './peers/peer-book.ts';
-import { createPeerTable, type KnownPeer } from './peers/peer-table.ts';
-import { createProbeAssignment } from './peers/probe-assignment.ts';
+import { createPeerProbing } from './peers/peer-probing.ts';
+import { createPeerTable } from './peers/peer-table.ts';
 import { createProviderRecords } from './provide/provider-records.ts';
+import { createReproviderNetwork } from './provide/reprovider-network.ts';
 import { createReprovider } from './provide/reprovider.ts';
 import { sweepRecords } from './provide/sweep-records.ts';
 import { createRpcHandler } from './rpc-handler.ts';
-import { encodeAddProviders } from './wire/add-provider-message.ts';
+import { createNoticeTaker } from './take-notice.ts';
 import { contentMultihash, keyspacePosition } from './wire/content-key.ts';
 import { encodePeer, type NamedPeer } from './wire/dht-message.ts';
-import { parseNotice } from './wire/notice-message.ts';
 
 const SECOND_MS = 1000;
 const MINUTE_MS = 60 * SECOND_MS;
@@ -28,10 +26,6 @@ const MINUTE_MS = 60 * SECOND_MS;
  * providers cost.
  */
 export const CLOSER_TO_OUR_NODES = 5;
-/**
- * How long a peer may be quiet in a cluster too large to assign the probes. Many nodes probe it, so each does seldom.
- */
-const PING_ALONE_AFTER_MS = 30 * SECOND_MS;
 /** Time to say goodbye when a node stops. */
 const GOODBYE_TIMEOUT_MS = 500;
 /** For so long a parted peer is not looked for: it is still there, and is dialled when it is needed. */
@@ -59,11 +53,6 @@ export function createDhtNode(deps: DhtNodeDeps, options: DhtNodeOptions = {}): 
   const takesNotices = (name: string) => book.get(name)?.capabilities.notices === true;
   const isDead = (name: string) => book.lifeOf(name) === 'dead';
   const named = (name: string) => ({ name, id: Uint8Array.fromHex(name) });
-  const knownPeer = (name: string): KnownPeer => {
-    const peer = peers.get(name);
-    if (peer === undefined) throw new Error('The peer has left');
-    return peer;
-  };
 
   const dials = createDialLimiter({
     connect: async (peer) => network.connect(peer),
@@ -72,30 +61,17 @@ export function createDhtNode(deps: DhtNodeDeps, options: DhtNodeOptions = {}): 
     signal: stopped.signal,
     random,
   });
-  const assignment = createProbeAssignment({
-    position: keyspacePosition(self),
-    peers,
-    canWatch: (name) => takesNotices(name) && !isDead(name),
-    isSuspect: (name) => book.lifeOf(name) === 'suspect',
-    nowMs: () => clock.nowMs(),
-  });
-  const detector = createFailureDetector({
-    clock,
-    *connected() {
-      for (const peer of peers.all()) if (peer.isConnected) yield peer.name;
+  const detector = createPeerProbing(
+    {
+      position: keyspacePosition(self),
+      peers,
+      book,
+      notices,
+      ping: async (peer) => network.deliver(peer, new Uint8Array(0)),
+      clock,
     },
-    askAfterMs: (name) => assignment.askAfterMs(name),
-    pingAloneAfterMs: () =>
-      peers.size > Math.min(CONNECTION_TARGET, maxConnections) ? PING_ALONE_AFTER_MS : QUIET_AFTER_MS,
-    onSuspicion: (names) => notices.suspects(names),
-    async ping(name) {
-      const peer = peers.get(name);
-      if (peer !== undefined) await network.deliver(peer, new Uint8Array(0));
-    },
-    onBack: (name) => book.happened('answered', named(name)),
-    onSilent: (name) => book.happened('silenced', named(name)),
-    onGivenUp: (name) => book.happened('abandoned', named(name)),
-  });
+    maxConnections,
+  );
   const lookups = createProviderLookups({
     ...deps,
     network: {
@@ -125,26 +101,16 @@ export function createDhtNode(deps: DhtNodeDeps, options: DhtNodeOptions = {}): 
   const reprovider = createReprovider(
     {
       ...deps,
-      network: {
-        closestPeers: (position, count) => peers.closest(position, count).map(({ name }) => name),
-        isAmongClosest: (name, position, count) => peers.isAmongClosest(name, position, count),
-        positionOf: (name) => peers.get(name)?.position,
-        peerCount: () => peers.size,
-        isConnected,
-        connect: async (name) => dials.connect(knownPeer(name)),
-        async send(name, multihashes, signal) {
-          book.used(name);
-          const sent = network.deliver(knownPeer(name), encodeAddProviders(multihashes, encodedSelf()));
-          await abortable(sent, signal);
-          detector.heard(name);
-        },
-        keepOwn: (multihash) => void records.add(multihash, selfName),
-        dropOwn: (multihash) => records.remove(multihash, selfName),
-        gone(name, error) {
-          logger.debug('A peer takes no records', { peer: name, error });
-          book.happened('undeliverable', named(name));
-        },
-      },
+      network: createReproviderNetwork({
+        self: { name: selfName, encoded: encodedSelf },
+        peers,
+        book,
+        dials,
+        records,
+        deliver: async (peer, messages) => network.deliver(peer, messages),
+        onHeard: (name) => detector.heard(name),
+        logger,
+      }),
     },
     { replication: REPLICATION },
   );
@@ -191,6 +157,14 @@ export function createDhtNode(deps: DhtNodeDeps, options: DhtNodeOptions = {}): 
     random,
   });
 
+  const takeNotice = createNoticeTaker({
+    peers,
+    book,
+    detector,
+    records,
+    onParting: (name) => network.part(name, false),
+  });
+
   book.subscribe({
     joined({ name }, { wasListed, hasJustParted }) {
       dials.connected(name);
@@ -229,18 +203,8 @@ export function createDhtNode(deps: DhtNodeDeps, options: DhtNodeOptions = {}): 
       return responder.answer(from, message);
     },
     notice(from, message) {
-      const name = from.toHex();
-      detector.heard(name);
-      const { withdrawn, leaving, suspects, parting } = parseNotice(message);
-      for (const multihash of withdrawn) records.remove(multihash, name);
-      // A pending peer has no say about others.
-      if (peers.get(name) !== undefined) for (const suspect of suspects) detector.suspect(suspect.toHex());
-      // The peer may not have said yet what it is.
-      if (parting) {
-        book.parting(from);
-        network.part(name, false);
-      }
-      if (leaving) book.happened('left', { id: from, name });
+      detector.heard(from.toHex());
+      takeNotice(from, message);
     },
     connected(id, facts) {
       book.connected(id, facts);
