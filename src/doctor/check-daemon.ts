@@ -32,95 +32,115 @@ const MAX_PEERS_ASKED = 5;
 /** Requests without a hit that are no chance any more: each layer of an image is one. */
 const MANY_MISSES = 100;
 
-/** Finds that the mirror does not run, knows nobody, or never serves. */
+/** Finds that the mirror does not run, knows no peer, or never serves. */
 export async function checkDaemon(
   daemon: DaemonFacts,
-  { metricsAddr, registryPort, isKubernetes }: DaemonExpectations,
+  expectations: DaemonExpectations,
   ask: HttpAsk,
 ): Promise<Findings> {
+  const { metricsAddr } = expectations;
   if ('error' in daemon) {
-    const reason = daemon.error instanceof Error ? daemon.error.message : String(daemon.error);
     return {
-      findings: [
-        {
-          id: 'daemon-unreachable',
-          severity: 'error',
-          what: 'no spegel answers on this node: it does not run, or has its metrics elsewhere',
-          seen: [`${metricsAddr}: ${reason}`],
-          fix: [
-            {
-              do: 'note',
-              text: 'start it, look at its log, or name its --metrics-addr with --addr',
-              lines: ['spegel registry --bootstrap-kind …'],
-            },
-          ],
-        },
-      ],
+      findings: [daemonUnreachable(daemon.error, metricsAddr)],
       unknown: ['peers and counters were not looked at: no spegel answers'],
     };
   }
-  const findings: Finding[] = [];
-  const { ready, peerAddresses, bootstrap, metrics } = daemon;
-  if (!ready) {
-    findings.push({
-      id: 'daemon-not-ready',
-      severity: 'error',
-      what: 'spegel is not ready: it has found neither peers nor that it is alone, so it cannot look anything up',
-      seen: [`${metricsAddr}: ready is false`],
-      fix: [
-        {
-          do: 'note',
-          text: 'look at its log for "bootstrap"; check that the bootstrap name, address or peers of its flags are those of other nodes, and that the port of --router-addr (5001) is open between nodes',
-        },
-      ],
-    });
-  }
-  if (sumMetric(metrics, 'spegel_containerd_connected') === 0) {
-    findings.push({
-      id: 'daemon-without-containerd',
-      severity: 'error',
-      what: 'spegel runs and has no connection to containerd: it does not learn which images this node has',
-      seen: [`${metricsAddr}: spegel_containerd_connected 0`],
-      fix: [
-        {
-          do: 'note',
-          text: isKubernetes
-            ? "its --containerd-sock has to be containerd's socket, mounted into its pod; in the chart spegel.containerdSock"
-            : "its --containerd-sock has to be containerd's socket, and it has to run as root",
-        },
-      ],
-    });
-  }
-  if (peerAddresses.length === 0) {
-    const reason = bootstrap?.reason;
-    const isUnnamed = bootstrap?.outcome === 'unnamed';
-    findings.push({
-      id: 'no-peers',
-      severity: 'warning',
-      what: `spegel knows no other node, so that no node can serve this one${isUnnamed ? ', and its bootstrap domain names no node at all' : ''}. That is right only for a single node`,
-      seen: [`${metricsAddr}: 0 peers`, ...(reason === undefined ? [] : [`bootstrap: ${reason}`])],
-      fix: [{ do: 'note', text: isUnnamed ? fixDomain(isKubernetes) : FIX_BOOTSTRAP }],
-    });
-  }
-  findings.push(...(await checkPeers(peerAddresses, { port: registryPort, isKubernetes }, ask)));
+  const unreachable = await checkPeers(daemon.peerAddresses, expectations, ask);
+  const findings = [
+    daemon.ready ? undefined : daemonNotReady(metricsAddr),
+    checkContainerdConnection(daemon.metrics, expectations),
+    daemon.peerAddresses.length === 0 ? noPeers(daemon.bootstrap, expectations) : undefined,
+    unreachable,
+    checkHits(daemon.metrics, metricsAddr),
+  ];
+  return { findings: findings.filter((finding) => finding !== undefined), unknown: [] };
+}
+
+function daemonUnreachable(error: unknown, metricsAddr: string): Finding {
+  const reason = error instanceof Error ? error.message : String(error);
+  return {
+    id: 'daemon-unreachable',
+    severity: 'error',
+    what: 'no spegel answers on this node: it does not run, or has its metrics elsewhere',
+    seen: [`${metricsAddr}: ${reason}`],
+    fix: [
+      {
+        do: 'note',
+        text: 'start it, look at its log, or name its --metrics-addr with --addr',
+        lines: ['spegel registry --bootstrap-kind …'],
+      },
+    ],
+  };
+}
+
+function daemonNotReady(metricsAddr: string): Finding {
+  return {
+    id: 'daemon-not-ready',
+    severity: 'error',
+    what: 'spegel is not ready: it has found neither peers nor that it is alone, so it cannot look anything up',
+    seen: [`${metricsAddr}: ready is false`],
+    fix: [
+      {
+        do: 'note',
+        text: 'look at its log for "bootstrap"; check that the bootstrap name, address or peers of its flags are those of other nodes, and that the port of --router-addr (5001) is open between nodes',
+      },
+    ],
+  };
+}
+
+function checkContainerdConnection(
+  metrics: string,
+  { metricsAddr, isKubernetes }: DaemonExpectations,
+): Finding | undefined {
+  if (sumMetric(metrics, 'spegel_containerd_connected') !== 0) return undefined;
+  return {
+    id: 'daemon-without-containerd',
+    severity: 'error',
+    what: 'spegel runs and has no connection to containerd: it does not learn which images this node has',
+    seen: [`${metricsAddr}: spegel_containerd_connected 0`],
+    fix: [
+      {
+        do: 'note',
+        text: isKubernetes
+          ? "its --containerd-sock has to be containerd's socket, mounted into its pod; in the chart spegel.containerdSock"
+          : "its --containerd-sock has to be containerd's socket, and it has to run as root",
+      },
+    ],
+  };
+}
+
+function noPeers(
+  bootstrap: Extract<DaemonFacts, { ready: boolean }>['bootstrap'],
+  { metricsAddr, isKubernetes }: DaemonExpectations,
+): Finding {
+  const reason = bootstrap?.reason;
+  const isUnnamed = bootstrap?.outcome === 'unnamed';
+  return {
+    id: 'no-peers',
+    severity: 'warning',
+    what: `spegel knows no other node, so that no node can serve this one${isUnnamed ? ', and its bootstrap domain names no node at all' : ''}. That is right only for a single node`,
+    seen: [`${metricsAddr}: 0 peers`, ...(reason === undefined ? [] : [`bootstrap: ${reason}`])],
+    fix: [{ do: 'note', text: isUnnamed ? fixDomain(isKubernetes) : FIX_BOOTSTRAP }],
+  };
+}
+
+function checkHits(metrics: string, metricsAddr: string): Finding | undefined {
   const misses = sumMetric(metrics, 'spegel_mirror_requests_total', { cache: 'miss' }) ?? 0;
   const hits = sumMetric(metrics, 'spegel_mirror_requests_total', { cache: 'hit' }) ?? 0;
-  if (hits === 0 && misses >= MANY_MISSES) {
-    findings.push({
-      id: 'mirror-without-hits',
-      severity: 'warning',
-      what: 'containerd asks the mirror, and no other node ever had what it asked for',
-      seen: [`${metricsAddr}: spegel_mirror_requests_total hit 0, miss ${misses}`],
-      fix: [
-        {
-          do: 'note',
-          text: 'run spegel doctor on a node that has the images: it may have nothing to serve; ask for one with',
-          lines: ['spegel peers find <image>'],
-        },
-      ],
-    });
-  }
-  return { findings, unknown: [] };
+  if (hits > 0 || misses < MANY_MISSES) return undefined;
+  return {
+    id: 'mirror-without-hits',
+    severity: 'warning',
+    what: 'containerd asks the mirror, and no other node ever had what it asked for',
+    seen: [`${metricsAddr}: spegel_mirror_requests_total hit 0, miss ${misses}`],
+    fix: [
+      {
+        do: 'note',
+        text: 'run spegel doctor on a node that has the images: it may have nothing to serve; ask for one with',
+        lines: ['spegel peers find <image>'],
+      },
+    ],
+  };
 }
 
 const FIX_BOOTSTRAP =
@@ -144,9 +164,9 @@ export function mirrorUse(
 
 async function checkPeers(
   addresses: readonly string[],
-  { port, isKubernetes }: { readonly port: number; readonly isKubernetes: boolean },
+  { registryPort: port, isKubernetes }: DaemonExpectations,
   ask: HttpAsk,
-): Promise<Finding[]> {
+): Promise<Finding | undefined> {
   const asked = addresses.slice(0, MAX_PEERS_ASKED);
   const answers = await Promise.all(
     asked.map(async (address) => {
@@ -158,19 +178,17 @@ async function checkPeers(
     }),
   );
   const failures = answers.filter((answer) => answer !== undefined);
-  if (asked.length === 0 || failures.length < asked.length) return [];
-  return [
-    {
-      id: 'peers-unreachable',
-      severity: 'error',
-      what: 'the other nodes are known and their mirrors cannot be reached: nothing can be fetched from them',
-      seen: failures,
-      fix: [
-        {
-          do: 'note',
-          text: `open port ${port} (--registry-addr, the same on every node) between the nodes: ${isKubernetes ? 'NetworkPolicy, ' : ''}security group, firewall`,
-        },
-      ],
-    },
-  ];
+  if (asked.length === 0 || failures.length < asked.length) return undefined;
+  return {
+    id: 'peers-unreachable',
+    severity: 'error',
+    what: 'the other nodes are known and their mirrors cannot be reached: nothing can be fetched from them',
+    seen: failures,
+    fix: [
+      {
+        do: 'note',
+        text: `open port ${port} (--registry-addr, the same on every node) between the nodes: ${isKubernetes ? 'NetworkPolicy, ' : ''}security group, firewall`,
+      },
+    ],
+  };
 }
