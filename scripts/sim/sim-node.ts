@@ -317,7 +317,6 @@ export function startSimNode(
         await dial(ip, to);
       },
       close,
-      unlist: () => {},
     },
     logger: silentLogger,
     clock,

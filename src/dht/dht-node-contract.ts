@@ -92,6 +92,8 @@ export interface DhtNode extends AsyncDisposable {
   dismissed(id: Uint8Array): void;
   /** True while a member that speaks the protocol is connected, by its name. */
   isMemberConnected(name: string): boolean;
+  /** True while any member that speaks the protocol is connected. */
+  hasPeers(): boolean;
   /**
    * Ends connections to the `count` peers that are needed least, after telling them. Connections that are ending
    * already count. The peers stay known, and neither end dials the other until it is needed. Where any more connections

@@ -221,6 +221,10 @@ export function createDhtNode(deps: DhtNodeDeps, options: DhtNodeOptions = {}): 
     unreachable: (id) => book.happened('unreachable', { id, name: id.toHex() }),
     dismissed: (id) => book.happened('dismissed', { id, name: id.toHex() }),
     isMemberConnected: isConnected,
+    hasPeers() {
+      for (const { isConnected: isThere } of peers.all()) if (isThere) return true;
+      return false;
+    },
     makeRoom: (count, step) => budget.makeRoom(count, step),
     hasParted: (name) => book.hasParted(name, PARTED_MS),
     reconsider() {

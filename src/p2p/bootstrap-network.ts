@@ -15,13 +15,26 @@ import type { BootstrapNetwork } from '../bootstrap/bootstrap-loop.ts';
 /** Addresses of which it is remembered which peer was there: more than bootstrapping dials at a time. */
 const MAX_MET = 128;
 
-/** Bootstrapping over a libp2p host. */
-export function createBootstrapNetwork(
-  { libp2p, routingTable, gate, announced }: KadNode,
-  logger: Logger,
+/** What createBootstrapNetwork needs. */
+export interface BootstrapNetworkDeps {
+  readonly node: Pick<KadNode, 'libp2p' | 'gate' | 'announced'>;
+  /** True while a member is connected that has said what it is. */
+  readonly hasPeers: () => boolean;
   /** True for a peer that is there and not needed now, see DhtNode.hasParted. */
-  hasParted: (peer: PeerId) => boolean = () => false,
-): BootstrapNetwork {
+  readonly hasParted: (peer: PeerId) => boolean;
+  /** Called, while they are in it, when a member has said what it is. */
+  readonly onMember: Set<() => void>;
+  readonly logger: Logger;
+}
+
+/** Bootstrapping over a libp2p host. */
+export function createBootstrapNetwork({
+  node: { libp2p, gate, announced },
+  hasPeers,
+  hasParted,
+  onMember,
+  logger,
+}: BootstrapNetworkDeps): BootstrapNetwork {
   const self = libp2p.peerId.toString();
   /** Addresses that were found to be this node's own, or its duplicate's: that is said once. */
   const selfElsewhere = new Set<string>();
@@ -78,18 +91,17 @@ export function createBootstrapNetwork(
       }));
     },
     peerCount: () => libp2p.getPeers().length,
-    // Asked whenever a peer comes or goes: getPeers() would parse the ID of each of them.
-    hasPeers: () => routingTable.size > 0 && libp2p.getConnections().length > 0,
+    hasPeers,
     async peersChanged(signal) {
       const changed = createWakeUp();
       const onChange = () => changed.wake();
-      routingTable.addEventListener('peer:add', onChange);
+      onMember.add(onChange);
       libp2p.addEventListener('peer:connect', onChange);
       libp2p.addEventListener('peer:disconnect', onChange);
       try {
         await changed.next(signal);
       } finally {
-        routingTable.removeEventListener('peer:add', onChange);
+        onMember.delete(onChange);
         libp2p.removeEventListener('peer:connect', onChange);
         libp2p.removeEventListener('peer:disconnect', onChange);
       }

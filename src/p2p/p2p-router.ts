@@ -59,12 +59,12 @@ export async function createP2pRouter(deps: P2pRouterDeps, options: P2pRouterOpt
     { privateKey, onStream, door, membership, logger },
     { ...options, ...budget },
   );
-  const { libp2p, routingTable, gate } = node;
+  const { libp2p, gate } = node;
 
   // What decides, and how it reaches others.
   const client = createRpcClient({ libp2p, allowLoopback, mayAsk: (peer) => gate.mayAsk(peer), clock });
   const peerConnections = createPeerConnections({
-    node,
+    libp2p,
     logger,
     clock,
     onUnreachable: (peer) => dht.unreachable(idOf(peer)),
@@ -72,6 +72,7 @@ export async function createP2pRouter(deps: P2pRouterDeps, options: P2pRouterOpt
   // A socket may show an IPv4 connection with an address of IPv6 that contains it; no peer is to be sent there.
   const isUsable = (ip: Uint8Array) =>
     (isUnicastIp(ip) || (allowLoopback && isLoopbackIp(ip))) && membership.admits(formatIp(ip));
+  const onMember = new Set<() => void>();
   const dht = createDhtNode(
     {
       self: idOf(ownId),
@@ -80,7 +81,10 @@ export async function createP2pRouter(deps: P2pRouterDeps, options: P2pRouterOpt
       gate: createPeerGate({ libp2p, gate, isUsable }),
       toProvider: createToProvider(isUsable),
       ...(deps.observer === undefined ? {} : { observer: deps.observer }),
-      onReturned: (name) => deps.onPeerReturned?.(peerNamed(name).toString()),
+      onReturned(name) {
+        deps.onPeerReturned?.(peerNamed(name).toString());
+        for (const listener of onMember) listener();
+      },
       logger,
       clock,
       timers: systemTimers,
@@ -94,10 +98,7 @@ export async function createP2pRouter(deps: P2pRouterDeps, options: P2pRouterOpt
     { gate, libp2p, membership },
     {
       changed: () => dht.reconsider(),
-      dismissed(peer) {
-        dht.dismissed(idOf(peer));
-        void routingTable.remove(peer).catch(() => {});
-      },
+      dismissed: (peer) => dht.dismissed(idOf(peer)),
       joined: () => dht.reconsider(),
     },
   );
@@ -152,12 +153,18 @@ export async function createP2pRouter(deps: P2pRouterDeps, options: P2pRouterOpt
     runBootstrapLoop(
       {
         bootstrapper,
-        network: createBootstrapNetwork(node, logger, (peer) => dht.hasParted(nameOf(peer))),
+        network: createBootstrapNetwork({
+          node,
+          hasPeers: () => dht.hasPeers(),
+          hasParted: (peer) => dht.hasParted(nameOf(peer)),
+          onMember,
+          logger,
+        }),
         logger,
         clock,
         onReady() {
           isReady = true;
-          logger.info('Router is ready', { peers: routingTable.size });
+          logger.info('Router is ready', { peers: dht.stats().knownPeers });
         },
         onOutcome(outcome, error) {
           const reason = error instanceof Error ? error.message : undefined;

@@ -34,8 +34,6 @@ export interface ReconnectorNetwork {
   dial(peer: string, addresses: readonly Uint8Array[], signal: AbortSignal): Promise<void>;
   /** Ends the connections to a peer, without asking it. */
   close(peer: string): void;
-  /** Takes a peer out of the table that bootstrapping goes by. */
-  unlist(peer: string): void;
 }
 
 /** What createReconnector needs. */
@@ -66,11 +64,7 @@ export interface Reconnector extends AsyncDisposable {
   parting(peer: string): void;
 }
 
-/**
- * Starts to look after the connections of the node.
- * kad-dht keeps a peer that has left until its bucket is full, and every walk then waits for it. So a peer that loses
- * its connection leaves the table at once. It comes back when it can be dialled again.
- */
+/** Starts to look after the connections of the node. */
 export function createReconnector({
   network,
   logger,
@@ -111,7 +105,6 @@ export function createReconnector({
   };
   const reconnect = async (peer: string) => {
     const backoff = createBackoff({ initialMs: RECONNECT_INITIAL_MS, maxMs: RECONNECT_MAX_MS, random });
-    network.unlist(peer);
     for (let attempt = 0; attempt < RECONNECT_ATTEMPTS; attempt++) {
       await clock.sleep(backoff.nextMs(), stopped.signal);
       if (network.isConnected(peer) || leaving.has(peer)) return;
@@ -140,8 +133,7 @@ export function createReconnector({
       leaving.delete(peer);
     },
     disconnected(peer) {
-      if (leaving.delete(peer)) network.unlist(peer);
-      else inBackground(peer, async () => reconnect(peer));
+      if (!leaving.delete(peer)) inBackground(peer, async () => reconnect(peer));
     },
     probe(peer, addresses) {
       // The peer is back before it was given up.
@@ -153,7 +145,6 @@ export function createReconnector({
       inBackground(peer, async () => void (await dial(peer, addresses)));
     },
     drop(peer) {
-      network.unlist(peer);
       const isConnected = network.isConnected(peer);
       // Its goodbye may come after the end of its connection.
       if (isConnected || reconnecting.has(peer)) leaving.add(peer);

@@ -1,4 +1,4 @@
-import type { PeerId } from '@libp2p/interface';
+import type { Libp2p, PeerId } from '@libp2p/interface';
 import { peerIdFromString } from '@libp2p/peer-id';
 import { CODE_P2P, multiaddr } from '@multiformats/multiaddr';
 
@@ -8,7 +8,6 @@ import { createReconnector } from '../../dht/peers/reconnector.ts';
 import type { Logger } from '../../observe/log.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { lruSet } from '../../runtime/lru-set.ts';
-import type { KadNode } from '../kad-node.ts';
 import { DIAL_TIMEOUT_MS } from '../limits.ts';
 
 const SECOND_MS = 1000;
@@ -21,7 +20,7 @@ const MAX_STORED_PEERS = 256;
 
 /** What createPeerConnections needs. */
 export interface PeerConnectionsDeps {
-  readonly node: KadNode;
+  readonly libp2p: Libp2p;
   readonly logger: Logger;
   readonly clock: Clock;
   /** Called when a peer that has lost its connection, or was probed, cannot be dialled. */
@@ -47,12 +46,11 @@ export interface PeerConnections extends AsyncDisposable {
 
 /** Starts to look after the connections of the node, see createReconnector. */
 export function createPeerConnections({
-  node,
+  libp2p,
   logger,
   clock,
   onUnreachable,
 }: PeerConnectionsDeps): PeerConnections {
-  const { libp2p, routingTable } = node;
   /** Where the peer was before, its ID included. */
   const stored = async (peer: PeerId) => {
     const known = await libp2p.peerStore.get(peer).catch(() => undefined);
@@ -80,11 +78,6 @@ export function createPeerConnections({
         for (const connection of libp2p.getConnections(peerIdFromString(id))) {
           connection.abort(new Error('The peer has left, or does not answer'));
         }
-      },
-      unlist(id) {
-        routingTable.remove(peerIdFromString(id)).catch((error: unknown) => {
-          logger.debug('Cannot drop a peer', { peer: id, error });
-        });
       },
     },
     logger,
