@@ -198,8 +198,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'who lost its connection is not dialled again',
     file: 'peers/reconnector.ts',
-    find: 'else inBackground(peer, async () => reconnect(peer));',
-    replace: '',
+    find: 'if (!leaving.delete(peer)) inBackground(peer, async () => reconnect(peer));',
+    replace: 'leaving.delete(peer);',
     scenario: 'holders',
   },
 ];
