@@ -5,7 +5,7 @@ import { type Cleanup, createCleanup } from './cleanup.ts';
 import { type LabHttp, startLabHttp } from './lab-http.ts';
 import { type LabNode, nodeHost, type NodeOptions, NO_MIRROR, startLabNode } from './lab-node.ts';
 import { startNameServer, type Zone } from './name-server.ts';
-import { reserveNeighbourTable } from './neighbour-table.ts';
+import { reserveArpTable } from './arp-table.ts';
 import type { NetworkNamespace } from './network-namespace.ts';
 import { createLabNetwork, type Endpoint, ipv4Of, type LabNetwork } from './network.ts';
 import { createLabId } from './lab-id.ts';
@@ -70,7 +70,7 @@ async function start(cleanup: Cleanup, options: LabOptions): Promise<Lab> {
     typeof nodeOptions === 'number' ? Array.from({ length: nodeOptions }, () => ({})) : nodeOptions;
   const id = createLabId();
   const directory = makeDirectory(cleanup, id, roomBytes);
-  reserveNeighbourTable(cleanup, specs.length);
+  reserveArpTable(cleanup, specs.length);
 
   const upstreamIp = ipv4Of(UPSTREAM_ADDRESS);
   const network = await createLabNetwork({ cleanup }, { id, hosts: [`${upstreamIp} ${UPSTREAM_HOST}`] });

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from 'bun:test';
-import { createHttpServer } from '../http/plain-http-server.ts';
+import { createHttpServer } from '../http/buffered-http-server.ts';
 import type { HttpServer } from '../http/http-server.ts';
 import { createLogger } from '../observe/log.ts';
 import type { Clock } from '../runtime/clock.ts';

@@ -1,7 +1,7 @@
 import { type LookupAddress } from 'node:dns';
 import { lookup } from 'node:dns/promises';
 import type { BodyMover } from '../http/body-mover.ts';
-import { createPlainMover } from '../http/plain-mover.ts';
+import { createBufferedMover } from '../http/buffered-mover.ts';
 import type { Logger } from '../observe/log.ts';
 import { type Clock, systemClock } from '../runtime/clock.ts';
 import { type Endpoint, parseEndpoint } from './endpoint.ts';
@@ -53,7 +53,7 @@ export async function runCleanupWait(
 ): Promise<void> {
   const { logger, signal, clock = systemClock, lookUp = lookUpAll } = context;
   const endpoint = parseEndpoint(probeEndpoint);
-  const mover = createPlainMover();
+  const mover = createBufferedMover();
   try {
     let rounds = 0;
     for (;;) {

@@ -1,6 +1,6 @@
 import { lockHosts } from '../mirror-config/hosts-lock.ts';
 import { type RestoredHosts, restoreHosts } from '../mirror-config/hosts-restore.ts';
-import { createHttpServer } from '../http/plain-http-server.ts';
+import { createHttpServer } from '../http/buffered-http-server.ts';
 import type { Logger } from '../observe/log.ts';
 import { aborted } from '../runtime/abortable.ts';
 

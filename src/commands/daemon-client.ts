@@ -1,7 +1,7 @@
 import { lookup } from 'node:dns/promises';
 import { DaemonError } from './daemon-error.ts';
 import { PeerRequestError, type SmallPeerAnswer } from '../http/body-mover.ts';
-import { createPlainMover } from '../http/plain-mover.ts';
+import { createBufferedMover } from '../http/buffered-mover.ts';
 import { parseEndpoint } from './endpoint.ts';
 
 /** A request to a listener of spegel. */
@@ -46,7 +46,7 @@ export async function askEndpoint(
   timeoutMs: number,
 ): Promise<SmallPeerAnswer> {
   const { host, port } = parseEndpoint(addr);
-  const mover = createPlainMover();
+  const mover = createBufferedMover();
   const ask = async (address: string) =>
     mover.requestSmall(
       {

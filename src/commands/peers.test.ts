@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from 'bun:test';
 import type { HttpServer } from '../http/http-server.ts';
-import { createHttpServer } from '../http/plain-http-server.ts';
+import { createHttpServer } from '../http/buffered-http-server.ts';
 import { DaemonError } from './daemon-error.ts';
 import type { FindReport, PeersReport } from '../routing/peers-report.ts';
 import { failureOf } from '../runtime/conditions.fixture.ts';

@@ -1,6 +1,6 @@
 import { createContainerdStore } from '../containerd/containerd-store.ts';
-import { createHttpServer } from '../http/plain-http-server.ts';
-import { createPlainMover } from '../http/plain-mover.ts';
+import { createHttpServer } from '../http/buffered-http-server.ts';
+import { createBufferedMover } from '../http/buffered-mover.ts';
 import type { RequestHandler } from '../http/http-server.ts';
 import type { Logger } from '../observe/log.ts';
 import { createMetrics, type Metrics } from '../observe/metrics.ts';
@@ -135,7 +135,7 @@ async function compose(shared: Process): Promise<void> {
     },
   );
   metrics.advertisedFrom(() => advertiser.counts());
-  const mover = createPlainMover({ fileBufferBudgetBytes: fileChunkBytes(plan), room });
+  const mover = createBufferedMover({ fileBufferBudgetBytes: fileChunkBytes(plan), room });
   running.defer(() => mover.close());
   transfer = createTransfer(
     { mover, router, clock, logger, observer: metrics },

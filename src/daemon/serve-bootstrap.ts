@@ -1,4 +1,4 @@
-import { createHttpServer } from '../http/plain-http-server.ts';
+import { createHttpServer } from '../http/buffered-http-server.ts';
 import type { RequestHandler } from '../http/http-server.ts';
 import type { Logger } from '../observe/log.ts';
 import { type BootstrapTls, readTlsFolder } from '../bootstrap/tls-folder.ts';

@@ -4,7 +4,7 @@ import { type ContainerdVersion, parseContainerdVersion } from '../containerd-co
 import { type HostRoot, hostPath } from '../runtime/host-root.ts';
 import { checkContent } from './check-content.ts';
 import { checkDaemon, type DaemonFacts, mirrorUse } from './check-daemon.ts';
-import { checkStore } from './check-store.ts';
+import { checkContainerd } from './check-containerd.ts';
 import { checkTargets } from './check-targets.ts';
 import { checkUse } from './check-use.ts';
 import { type Distribution, distributionOf } from './distribution.ts';
@@ -84,7 +84,7 @@ export async function examineNode(deps: ExamineDeps, options: ExamineOptions): P
     const daemon = await deps.askDaemon(metricsAddr);
     const results = joinFindings(
       { findings: [], unknown },
-      checkStore(containerd, { socket, namespace, isKubernetes }),
+      checkContainerd(containerd, { socket, namespace, isKubernetes }),
       await checkContent(host, {
         socket,
         contentPath,

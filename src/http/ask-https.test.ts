@@ -2,7 +2,7 @@ import { afterEach, describe, expect, test } from 'bun:test';
 import { createSelfSignedCertificate } from '../../scripts/lab/self-signed-certificate.ts';
 import { askHttps, type HttpsIdentity } from './ask-https.ts';
 import type { HttpServer } from './http-server.ts';
-import { createHttpServer } from './plain-http-server.ts';
+import { createHttpServer } from './buffered-http-server.ts';
 import { rejectionOf } from './testing/rejection-of.ts';
 
 /** Signs itself, so it is its own authority. */

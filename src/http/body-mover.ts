@@ -2,7 +2,7 @@ import type { ByteRange } from '../oci/byte-range.ts';
 
 /*
  * Deciding and moving are apart: src/transfer decides where the bytes of a body come from, an implementation of
- * this contract moves them. No bytes and no streams in these types, so that the same decisions run over plain
+ * this contract moves them. No bytes and no streams in these types, so that the same decisions run over buffered
  * streams, over sendfile and splice, and in a simulation. Every implementation passes body-mover.conformance.ts.
  */
 

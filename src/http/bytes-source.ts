@@ -1,9 +1,9 @@
-import { registerPlainSource, type PlainSource } from './plain-source.ts';
+import { registerBufferedSource, type BufferedSource } from './buffered-source.ts';
 
 /** Bytes that are in memory, as a source. Nothing is copied. */
-export function createBytesSource(bytes: Uint8Array): PlainSource {
+export function createBytesSource(bytes: Uint8Array): BufferedSource {
   let offset = 0;
-  return registerPlainSource({
+  return registerBufferedSource({
     sizeBytes: bytes.length,
     read(onRead) {
       const chunk = bytes.subarray(offset);

@@ -2,14 +2,18 @@ import { open, type FileHandle } from 'node:fs/promises';
 import { rangeLength, type ByteRange } from '../oci/byte-range.ts';
 import type { Chunk, ChunkPool } from './chunk-pool.ts';
 import { MIN_FILE_CHUNK_BYTES } from './limits.ts';
-import { registerPlainSource, type PlainSource, type SourceRead } from './plain-source.ts';
+import { registerBufferedSource, type BufferedSource, type SourceRead } from './buffered-source.ts';
 
 /**
  * Opens a range of a regular file. Rejects with the file system's error, with RangeError if the file is shorter
  * than the range. The descriptor stays valid when the file is renamed or deleted. `{start: 0, end: -1}` is the
  * whole of an empty file.
  */
-export async function openFileSource(path: string, range: ByteRange, pool: ChunkPool): Promise<PlainSource> {
+export async function openFileSource(
+  path: string,
+  range: ByteRange,
+  pool: ChunkPool,
+): Promise<BufferedSource> {
   const sizeBytes = rangeLength(range);
   if (![range.start, range.end].every(Number.isSafeInteger) || range.start < 0 || sizeBytes < 0) {
     throw new RangeError(`Cannot open bytes ${range.start}-${range.end} of a file: not a range`);
@@ -58,7 +62,7 @@ function createFileSource(
     sizeBytes,
     pool,
   }: { readonly start: number; readonly sizeBytes: number; readonly pool: ChunkPool },
-): PlainSource {
+): BufferedSource {
   /** Bytes given to the reader that it keeps. */
   let offset = 0;
   let chunkBytes = MIN_FILE_CHUNK_BYTES;
@@ -111,7 +115,7 @@ function createFileSource(
     void dropped?.fill.then((fill) => 'chunk' in fill && fill.chunk.release());
   };
 
-  return registerPlainSource({
+  return registerBufferedSource({
     sizeBytes,
     read(onRead) {
       if (lent !== undefined && lent.offset + lent.length > offset && lent.chunk.unpark()) {

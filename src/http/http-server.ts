@@ -12,7 +12,7 @@ import type { ClientResponse } from './body-mover.ts';
  */
 export type RequestHandler = (request: Request, client: ClientResponse) => Promise<Response> | Response;
 
-/** Limits of a listener; the constants with their reasons are in limits.ts. */
+/** Limits of a listener. */
 export interface HttpServerOptions {
   /** `:5000`, `1.2.3.4:5000`, `[::1]:5000`; `:port` listens on IPv4 and IPv6; port 0 takes a free one. */
   readonly address: string;

@@ -18,7 +18,7 @@ export interface PeerConnectionPool {
   close(): void;
 }
 
-/** Limits of the pool; the defaults with their reasons are in limits.ts. */
+/** Limits of the pool. */
 export interface PeerConnectionPoolOptions {
   readonly idleTimeoutMs?: number | undefined;
 }

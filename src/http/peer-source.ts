@@ -1,5 +1,5 @@
 import type { PeerConnection } from './peer-connection.ts';
-import { registerPlainSource, type PlainSource, type SourceRead } from './plain-source.ts';
+import { registerBufferedSource, type BufferedSource, type SourceRead } from './buffered-source.ts';
 
 const SECOND_MS = 1000;
 const KIB = 1024;
@@ -31,7 +31,7 @@ export function createPeerSource({
   onReusable,
   receiveBytes,
   onClosed,
-}: PeerBody): PlainSource {
+}: PeerBody): BufferedSource {
   const queue: Uint8Array[] = [];
   let reader: ((read: SourceRead) => void) | undefined;
   /** Given to the reader, who is done with it when it reads again. */
@@ -79,7 +79,7 @@ export function createPeerSource({
   connection.pause();
   onData(first);
 
-  return registerPlainSource({
+  return registerBufferedSource({
     sizeBytes,
     read(onRead) {
       if (lent !== undefined && !isKept) freeChunk(lent);

@@ -1,5 +1,5 @@
 import { type BodySource, PeerRequestError, type PeerAnswer, type PeerRequest } from './body-mover.ts';
-import { asPlainSource } from './plain-source.ts';
+import { asBufferedSource } from './buffered-source.ts';
 
 /**
  * Reads an answer's body into memory. Rejects with PeerRequestError as readWholeBody() does, and with INVALID_RESPONSE
@@ -21,7 +21,7 @@ export async function readSmallBody(
  * the signal aborts, CONNECTION_LOST if it breaks.
  */
 export function readWholeBody(body: BodySource, maxBytes: number, signal: AbortSignal): Promise<Uint8Array> {
-  const source = asPlainSource(body);
+  const source = asBufferedSource(body);
   return new Promise((resolve, reject) => {
     // At most maxBytes, which is checked below before anything is read.
     const bytes = new Uint8Array(Math.min(source.sizeBytes, maxBytes));

@@ -3,7 +3,7 @@ import { connect } from 'node:tls';
 import { createSelfSignedCertificate } from '../../scripts/lab/self-signed-certificate.ts';
 import type { HttpServer } from './http-server.ts';
 import { MAX_HEAD_BYTES } from './limits.ts';
-import { createHttpServer, type PlainHttpServerLimits } from './plain-http-server.ts';
+import { createHttpServer, type BufferedHttpServerLimits } from './buffered-http-server.ts';
 import { connectRaw } from './testing/raw-client.ts';
 import { rejectionOf } from './testing/rejection-of.ts';
 import { until } from '../runtime/conditions.fixture.ts';
@@ -18,7 +18,7 @@ afterEach(async () => {
   for (const server of servers.splice(0)) await server.close(0);
 });
 
-async function start(limits: PlainHttpServerLimits = {}): Promise<HttpServer> {
+async function start(limits: BufferedHttpServerLimits = {}): Promise<HttpServer> {
   const server = await createHttpServer({
     address: '127.0.0.1:0',
     handler: (request) => new Response(`hello ${new URL(request.url).pathname}`),

@@ -6,7 +6,7 @@ import { peerIdFromString } from '@libp2p/peer-id';
 import { type Cleanup, createCleanup } from '../../lab/cleanup.ts';
 import { ENGINE_SETTINGS } from '../../../src/runtime/engine-settings.ts';
 import { type Daemon, startDaemon } from '../../lab/daemon.ts';
-import { reserveNeighbourTable } from '../../lab/neighbour-table.ts';
+import { reserveArpTable } from '../../lab/arp-table.ts';
 import { createLabNetwork, type Endpoint } from '../../lab/network.ts';
 import { readCpuSeconds } from '../../lab/process-usage.ts';
 import { createLabId } from '../../lab/lab-id.ts';
@@ -96,7 +96,7 @@ async function start(
     isMinified,
   });
   say('making namespaces');
-  reserveNeighbourTable(cleanup, count);
+  reserveArpTable(cleanup, count);
   const network = await createLabNetwork({ cleanup }, { id, hosts: [] });
   const client = await startClient(cleanup, await network.attach('client', CLIENT_HOST), folder);
   const endpoints: Endpoint[] = [];

@@ -5,8 +5,8 @@
 import { createBootstrapper } from '../../../src/daemon/create-bootstrapper.ts';
 import { serveBootstrap } from '../../../src/daemon/serve-bootstrap.ts';
 import type { RequestHandler } from '../../../src/http/http-server.ts';
-import { createHttpServer } from '../../../src/http/plain-http-server.ts';
-import { createPlainMover } from '../../../src/http/plain-mover.ts';
+import { createHttpServer } from '../../../src/http/buffered-http-server.ts';
+import { createBufferedMover } from '../../../src/http/buffered-mover.ts';
 import { createLogger } from '../../../src/observe/log.ts';
 import { createMetrics } from '../../../src/observe/metrics.ts';
 import { createTransferLog } from '../../../src/observe/transfer-log.ts';
@@ -79,7 +79,7 @@ const policy = createSharingPolicy({ store, clock }, { registries: undefined, fi
 const advertiser = createAdvertiser({ store, router, isHere: hasLocally, logger, clock });
 metrics.advertisedFrom(() => advertiser.counts());
 transfer = createTransfer(
-  { mover: createPlainMover(), router, clock, logger, observer: metrics },
+  { mover: createBufferedMover(), router, clock, logger, observer: metrics },
   {
     registryPort: NODE_PORTS.registry,
     resolveTimeoutMs: RESOLVE_TIMEOUT_MS,

@@ -1,6 +1,6 @@
 import type { ClientResponse, MoveEnd, MoveOptions, ResponseHead } from '../body-mover.ts';
 import { createBytesSource } from '../bytes-source.ts';
-import { asPlainSource, type PlainSource } from '../plain-source.ts';
+import { asBufferedSource, type BufferedSource } from '../buffered-source.ts';
 import { moveSource } from './move-source.ts';
 import { formatResponseHead } from './response-head.ts';
 import type { ResponseWriter } from './response-writer.ts';
@@ -91,7 +91,7 @@ export function createClientResponse({
     return written;
   };
 
-  const move = async (source: PlainSource, options: MoveOptions): Promise<MoveEnd> => {
+  const move = async (source: BufferedSource, options: MoveOptions): Promise<MoveEnd> => {
     const refusal = moving
       ? new Error('Cannot move two sources at once')
       : !begun
@@ -150,7 +150,7 @@ export function createClientResponse({
       if (owedBytes === 0) sendHead();
       else onBody();
     },
-    move: async (body, options) => move(asPlainSource(body), options),
+    move: async (body, options) => move(asBufferedSource(body), options),
     // The source is never waited for.
     moveBytes: async (bytes) =>
       move(createBytesSource(bytes), { stallTimeoutMs: Number.MAX_SAFE_INTEGER, signal: goneSignal() }),

@@ -1,5 +1,5 @@
 import type { MoveEnd, MoveOptions } from '../body-mover.ts';
-import type { PlainSource } from '../plain-source.ts';
+import type { BufferedSource } from '../buffered-source.ts';
 
 /** What a move needs of the response. */
 export interface MoveTarget {
@@ -18,7 +18,7 @@ const READ_FIRST_MS = 5;
  * what the connection did not take. Closes the source.
  */
 export function moveSource(
-  source: PlainSource,
+  source: BufferedSource,
   { stallTimeoutMs, pace, signal, onProgress, gone, write, whenWritable }: MoveOptions & MoveTarget,
 ): Promise<MoveEnd> {
   return new Promise((resolve) => {

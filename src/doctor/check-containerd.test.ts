@@ -1,16 +1,16 @@
 import { describe, expect, test } from 'bun:test';
-import { checkStore } from './check-store.ts';
+import { checkContainerd } from './check-containerd.ts';
 
 const SOCKET = '/run/containerd/containerd.sock';
 const isKubernetes = true;
 const EMPTY = { version: '2.3.4', contentRoot: undefined, images: [] };
 
-describe('checkStore()', () => {
+describe('checkContainerd()', () => {
   test.each([
     ['k8s.io', 'info', ['note', 'run']],
     ['default', 'warning', ['run', 'note']],
   ] as const)('says of an empty namespace %s that it is of severity %s', (namespace, severity, steps) => {
-    const { findings } = checkStore(EMPTY, { socket: SOCKET, namespace, isKubernetes });
+    const { findings } = checkContainerd(EMPTY, { socket: SOCKET, namespace, isKubernetes });
     expect(findings).toMatchObject([{ id: 'namespace-empty', severity }]);
     expect(findings[0]?.fix.map(({ do: kind }) => kind)).toEqual([...steps]);
     // Not the flag that is set already.
@@ -19,14 +19,16 @@ describe('checkStore()', () => {
 
   test('finds nothing when there are images', () => {
     const facts = { ...EMPTY, images: [{}] };
-    expect(checkStore(facts, { socket: SOCKET, namespace: 'k8s.io', isKubernetes }).findings).toEqual([]);
+    expect(checkContainerd(facts, { socket: SOCKET, namespace: 'k8s.io', isKubernetes }).findings).toEqual(
+      [],
+    );
   });
 
   test('finds a containerd that does not answer', () => {
     const facts = { error: new Error('refused') };
-    expect(checkStore(facts, { socket: SOCKET, namespace: 'k8s.io', isKubernetes }).findings).toMatchObject([
-      { id: 'containerd-unreachable', severity: 'error', seen: [`${SOCKET}: refused`] },
-    ]);
+    expect(
+      checkContainerd(facts, { socket: SOCKET, namespace: 'k8s.io', isKubernetes }).findings,
+    ).toMatchObject([{ id: 'containerd-unreachable', severity: 'error', seen: [`${SOCKET}: refused`] }]);
   });
 
   test('tells a socket that this user may not connect to from one that nothing answers at', () => {
@@ -34,7 +36,7 @@ describe('checkStore()', () => {
       '14 UNAVAILABLE: Last error: Error: connect EACCES /run/containerd/containerd.sock',
     );
     const facts = { error: new Error('containerd does not answer', { cause }) };
-    expect(checkStore(facts, { socket: SOCKET, namespace: 'k8s.io', isKubernetes })).toEqual({
+    expect(checkContainerd(facts, { socket: SOCKET, namespace: 'k8s.io', isKubernetes })).toEqual({
       findings: [],
       unknown: [`containerd was not asked: this user may not connect to ${SOCKET}; run as root`],
     });
@@ -42,7 +44,7 @@ describe('checkStore()', () => {
 
   test('names the namespace of ctr and nerdctl where there is no Kubernetes', () => {
     const expected = { socket: SOCKET, namespace: 'k8s.io', isKubernetes: false };
-    const [finding] = checkStore(EMPTY, expected).findings;
+    const [finding] = checkContainerd(EMPTY, expected).findings;
     expect(finding).toMatchObject({ id: 'namespace-empty', severity: 'info' });
     expect(JSON.stringify(finding?.fix)).toContain('ctr and nerdctl');
     expect(JSON.stringify(finding?.fix)).not.toContain('kubelet');

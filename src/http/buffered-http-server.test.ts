@@ -3,7 +3,7 @@ import { networkInterfaces } from 'node:os';
 import type { ClientResponse } from './body-mover.ts';
 import type { HttpServer, RequestHandler } from './http-server.ts';
 import { MAX_HEADER_COUNT, MAX_HEAD_BYTES } from './limits.ts';
-import { createHttpServer, type PlainHttpServerLimits } from './plain-http-server.ts';
+import { createHttpServer, type BufferedHttpServerLimits } from './buffered-http-server.ts';
 import { connectRaw, getRequest, type RawClient } from './testing/raw-client.ts';
 import { rejectionOf } from './testing/rejection-of.ts';
 import { until } from '../runtime/conditions.fixture.ts';
@@ -13,7 +13,7 @@ const errors: unknown[] = [];
 
 const start = async (
   handler: RequestHandler,
-  limits: PlainHttpServerLimits & { address?: string } = {},
+  limits: BufferedHttpServerLimits & { address?: string } = {},
 ): Promise<HttpServer> => {
   const server = await createHttpServer({
     address: '127.0.0.1:0',

@@ -37,8 +37,8 @@ const PEER_RECEIVE_GROWS_AFTER_BYTES = 256 * KIB;
 /** Smallest such buffer: 64 MB/s at 1 ms round trip, when 33 bodies or more share the link. */
 const MIN_PEER_RECEIVE_BUFFER_BYTES = 64 * KIB;
 
-/** Limits of createPlainMover; the defaults with their reasons are in limits.ts. */
-export interface PlainMoverOptions {
+/** Limits of createBufferedMover. */
+export interface BufferedMoverOptions {
   /** Memory for reading files, shared by all moves, in bytes. */
   readonly fileBufferBudgetBytes?: number | undefined;
   /** How long an idle connection to a peer is kept. */
@@ -47,12 +47,12 @@ export interface PlainMoverOptions {
   readonly room?: MemoryRoom | undefined;
 }
 
-/** The body mover over plain reads and writes. Its sources are moved by the responses of createHttpServer. */
-export function createPlainMover({
+/** The body mover over reads into memory and writes from it. Its sources are moved by the responses of createHttpServer. */
+export function createBufferedMover({
   fileBufferBudgetBytes = FILE_BUFFER_BUDGET_BYTES,
   idleTimeoutMs,
   room,
-}: PlainMoverOptions = {}): BodyMover {
+}: BufferedMoverOptions = {}): BodyMover {
   const pool = createPeerConnectionPool({ idleTimeoutMs });
   const chunks = createChunkPool({
     totalBytes: fileBufferBudgetBytes,

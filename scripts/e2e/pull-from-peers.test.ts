@@ -24,7 +24,7 @@ function sizeOf(image: TestImage): number {
 }
 
 /** Pulls on a node and proves that every byte of it came from neighbours. */
-async function pullFromNeighbours(
+async function pullFromPeers(
   node: LabNode,
   image: TestImage,
   reference: string,
@@ -59,13 +59,13 @@ describe('with upstream up', () => {
   test('the second one pulls by tag from the first, and upstream hears nothing of it', async () => {
     await untilFound(lab().node(2), image, 'up', 'v1');
     const { sentBytes } = await lab().node(1).endpoint.traffic();
-    await pullFromNeighbours(lab().node(2), image, `${REGISTRY}/up:v1`);
+    await pullFromPeers(lab().node(2), image, `${REGISTRY}/up:v1`);
     expect((await lab().node(1).endpoint.traffic()).sentBytes - sentBytes).toBeGreaterThan(sizeOf(image));
   });
 
   test('the third one pulls by digest', async () => {
     await untilFound(lab().node(3), image, 'up');
-    await pullFromNeighbours(lab().node(3), image, `${REGISTRY}/up@${image.root.digest}`);
+    await pullFromPeers(lab().node(3), image, `${REGISTRY}/up@${image.root.digest}`);
   });
 });
 
@@ -80,8 +80,8 @@ describe('with upstream gone', () => {
     await untilFound(node(2), image, repository, 'v1');
     await upstream.cut(outage);
     try {
-      await pullFromNeighbours(node(2), image, `${REGISTRY}/${repository}:v1`);
-      await pullFromNeighbours(node(3), image, `${REGISTRY}/${repository}@${image.root.digest}`);
+      await pullFromPeers(node(2), image, `${REGISTRY}/${repository}:v1`);
+      await pullFromPeers(node(3), image, `${REGISTRY}/${repository}@${image.root.digest}`);
     } finally {
       await upstream.restore();
       for (const node of lab().nodes) await node.removeImage(image);
@@ -110,7 +110,7 @@ describe('every kind of content', () => {
     await untilFound(node(2), held, repository, 'v1');
     await upstream.cut('refuse');
     try {
-      await pullFromNeighbours(node(2), image, `${REGISTRY}/${repository}:v1`, options);
+      await pullFromPeers(node(2), image, `${REGISTRY}/${repository}:v1`, options);
     } finally {
       await upstream.restore();
     }
@@ -120,7 +120,7 @@ describe('every kind of content', () => {
     const image = createImage({ seed: 'imported', layers });
     await lab().node(1).importImage(image, `${REGISTRY}/imported:v1`);
     await untilFound(lab().node(2), image, 'imported', 'v1');
-    await pullFromNeighbours(lab().node(2), image, `${REGISTRY}/imported:v1`);
+    await pullFromPeers(lab().node(2), image, `${REGISTRY}/imported:v1`);
   });
 
   test('a name with tag and digest, and a registry without a port', async () => {
@@ -128,7 +128,7 @@ describe('every kind of content', () => {
     await lab().upstream.push(image, 'both', 'v1');
     await lab().node(1).pull(`registry.lab/both:v1@${image.root.digest}`);
     await untilFound(lab().node(2), image, 'both');
-    await pullFromNeighbours(lab().node(2), image, `registry.lab/both:v1@${image.root.digest}`);
+    await pullFromPeers(lab().node(2), image, `registry.lab/both:v1@${image.root.digest}`);
   });
 
   test('not the content of other containerd namespaces', async () => {
@@ -190,8 +190,8 @@ describe('over changes of the cluster', () => {
     await node(1).importImage(after, `${REGISTRY}/after-restart:v1`);
     await untilFound(node(2), after, 'after-restart', 'v1');
 
-    await pullFromNeighbours(node(2), before, `${REGISTRY}/before-restart:v1`);
-    await pullFromNeighbours(node(2), after, `${REGISTRY}/after-restart:v1`);
+    await pullFromPeers(node(2), before, `${REGISTRY}/before-restart:v1`);
+    await pullFromPeers(node(2), after, `${REGISTRY}/after-restart:v1`);
     expect(node(1).mirror.running).toBe(true);
     expect(node(1).mirror.pid).toBe(pid);
     expect(await node(1).mirror.log()).toMatch(/"level":"WARN","msg":"[^"]*containerd/);
@@ -203,7 +203,7 @@ describe('over changes of the cluster', () => {
     await node(1).importImage(image, `${REGISTRY}/mirror-restart:v1`);
     await node(1).mirror.restart();
     await untilFound(node(2), image, 'mirror-restart', 'v1');
-    await pullFromNeighbours(node(2), image, `${REGISTRY}/mirror-restart:v1`);
+    await pullFromPeers(node(2), image, `${REGISTRY}/mirror-restart:v1`);
   });
 
   test('a node that joins later pulls from the others, and they from it', async () => {
@@ -212,10 +212,10 @@ describe('over changes of the cluster', () => {
     await lab().node(1).importImage(old, `${REGISTRY}/old:v1`);
     const joined = await lab().addNode();
     await untilFound(joined, old, 'old', 'v1');
-    await pullFromNeighbours(joined, old, `${REGISTRY}/old:v1`);
+    await pullFromPeers(joined, old, `${REGISTRY}/old:v1`);
     await joined.importImage(fresh, `${REGISTRY}/fresh:v1`);
     await untilFound(lab().node(3), fresh, 'fresh', 'v1');
-    await pullFromNeighbours(lab().node(3), fresh, `${REGISTRY}/fresh:v1`);
+    await pullFromPeers(lab().node(3), fresh, `${REGISTRY}/fresh:v1`);
   });
 });
 

@@ -11,7 +11,7 @@ export interface ContainerdFacts {
 }
 
 /** What the command was told. */
-export interface StoreExpectations {
+export interface ContainerdExpectations {
   readonly socket: string;
   readonly namespace: string;
   /** See Distribution. */
@@ -19,9 +19,9 @@ export interface StoreExpectations {
 }
 
 /** Finds that containerd cannot be asked, or has nothing to share. */
-export function checkStore(
+export function checkContainerd(
   facts: ContainerdFacts | { readonly error: unknown },
-  { socket, namespace, isKubernetes }: StoreExpectations,
+  { socket, namespace, isKubernetes }: ContainerdExpectations,
 ): Findings {
   const findings: Finding[] = [];
   if ('error' in facts) {
@@ -54,7 +54,7 @@ export function checkStore(
   return { findings, unknown: [] };
 }
 
-function namespaceEmpty({ socket, namespace, isKubernetes }: StoreExpectations): Finding {
+function namespaceEmpty({ socket, namespace, isKubernetes }: ContainerdExpectations): Finding {
   // A node that has not pulled yet is not to be fixed.
   const isOfKubernetes = namespace === 'k8s.io';
   const list: FixStep = { do: 'run', command: `ctr --address ${socket} namespaces list` };

@@ -6,26 +6,26 @@ export type SourceRead =
   | { readonly reason: BrokenReason; readonly cause?: unknown };
 
 /**
- * A source of the plain mover. It is pulled: it must not read ahead more than one chunk, so that memory does not
+ * A source of the buffered mover. It is pulled: it must not read ahead more than one chunk, so that memory does not
  * grow with slow clients. `close` may come at any time; no read is answered after it.
  */
-export interface PlainSource extends BodySource {
+export interface BufferedSource extends BodySource {
   /** Asks for the next bytes; calls back once, at once or later. Never more bytes in all than sizeBytes. One read at a time. */
   read(onRead: (read: SourceRead) => void): void;
   /** The last so many bytes of the chunk that was read last were not used: the next read begins with them. Once per read. */
   unread(bytes: number): void;
 }
 
-const plainSources = new WeakSet<BodySource>();
+const bufferedSources = new WeakSet<BodySource>();
 
-/** Marks a source as one that the plain server can move. */
-export function registerPlainSource<T extends PlainSource>(source: T): T {
-  plainSources.add(source);
+/** Marks a source as one that the buffered server can move. */
+export function registerBufferedSource<T extends BufferedSource>(source: T): T {
+  bufferedSources.add(source);
   return source;
 }
 
-/** The source as the plain server moves it; throws a TypeError for one of another mover. */
-export function asPlainSource(source: BodySource): PlainSource {
-  if (!plainSources.has(source)) throw new TypeError('Cannot move a body that another mover opened');
-  return source as PlainSource;
+/** The source as the buffered server moves it; throws a TypeError for one of another mover. */
+export function asBufferedSource(source: BodySource): BufferedSource {
+  if (!bufferedSources.has(source)) throw new TypeError('Cannot move a body that another mover opened');
+  return source as BufferedSource;
 }

@@ -15,7 +15,7 @@ const FOLDERS = ['/proc/sys/net/ipv4/neigh/default', '/proc/sys/net/ipv6/neigh/d
 const LIMITS = ['gc_thresh3', 'gc_thresh2', 'gc_thresh1'];
 
 /** Raises the limits for that many nodes, if they are lower, and puts them back at the end. */
-export function reserveNeighbourTable(cleanup: Cleanup, nodes: number): void {
+export function reserveArpTable(cleanup: Cleanup, nodes: number): void {
   if (nodes <= NODES_THAT_FIT) return;
   const needed = nodes * nodes * ENTRIES_PER_PAIR;
   for (const folder of FOLDERS) {

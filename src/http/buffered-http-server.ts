@@ -27,8 +27,8 @@ const CLIENT_STALL_TIMEOUT_MS = 5 * MINUTE_MS;
 /** How long the last bytes of broken-off responses get when a server closes. */
 const CLOSE_FLUSH_MS = 250;
 
-/** Limits that tests shorten; the defaults with their reasons are in limits.ts. */
-export interface PlainHttpServerLimits {
+/** Limits that tests shorten. */
+export interface BufferedHttpServerLimits {
   readonly headReceiveTimeoutMs?: number | undefined;
   readonly keepAliveTimeoutMs?: number | undefined;
   readonly connectionsCheckIntervalMs?: number | undefined;
@@ -37,7 +37,7 @@ export interface PlainHttpServerLimits {
   readonly clientStallTimeoutMs?: number | undefined;
 }
 
-/** Listens and answers; moves the sources of createPlainMover. Rejects if the address is malformed (TypeError) or cannot be had. */
+/** Listens and answers; moves the sources of createBufferedMover. Rejects if the address is malformed (TypeError) or cannot be had. */
 export async function createHttpServer({
   address,
   handler,
@@ -49,7 +49,7 @@ export async function createHttpServer({
   maxConnections = roomForConnections(readDescriptorLimit()),
   maxRequestsPerConnection = MAX_REQUESTS_PER_CONNECTION,
   clientStallTimeoutMs = CLIENT_STALL_TIMEOUT_MS,
-}: HttpServerOptions & PlainHttpServerLimits): Promise<HttpServer> {
+}: HttpServerOptions & BufferedHttpServerLimits): Promise<HttpServer> {
   const listenAddress = parseListenAddress(address);
   const table = createConnectionTable({
     maxConnections,
