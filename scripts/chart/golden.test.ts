@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { cleanupFlags, cleanupWaitFlags } from '../../src/cli/cleanup-flags.ts';
+import { globalFlags } from '../../src/cli/command-table.ts';
 import { configureFlags } from '../../src/cli/configure-flags.ts';
 import { doctorFlags, doctorOptions } from '../../src/cli/doctor-flags.ts';
 import { environmentName, flagName, type FlagTable, readFlags } from '../../src/cli/flag.ts';
@@ -168,7 +169,7 @@ describe('the rendered chart', () => {
     expect(containers.flatMap(({ args = [] }) => args)).not.toEqual([]);
     const unknown = containers.flatMap(({ args = [] }) => {
       const [command = '', ...rest] = args;
-      const flags = new Set(['log-level', ...Object.keys(tables[command] ?? {}).map(flagName)]);
+      const flags = new Set(Object.keys({ ...globalFlags, ...tables[command] }).map(flagName));
       return rest.filter((arg) => arg.startsWith('--') && !flags.has(arg.slice(2).split('=')[0] ?? ''));
     });
     expect(unknown).toEqual([]);
