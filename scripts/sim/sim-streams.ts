@@ -7,7 +7,7 @@ import { ANSWER_TIMEOUT_MS } from '../../src/p2p/limits.ts';
 import type { Link, Process, SimNetwork, TrafficKind } from './sim-network.ts';
 import type { VirtualTime } from './virtual-time.ts';
 import { KEEP_STREAM_MS } from '../../src/p2p/rpc/kept-stream.ts';
-import { MAX_KEPT_STREAMS, SILENCE_INITIAL_MS, SILENCE_MAX_MS } from '../../src/p2p/rpc/rpc-client.ts';
+import { MAX_KEPT_STREAMS, SILENCE_INITIAL_MS, SILENCE_MAX_MS } from '../../src/p2p/rpc/kept-streams.ts';
 
 /** Another node, as streams see it. */
 export interface Answering extends Process {

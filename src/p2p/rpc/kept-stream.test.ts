@@ -6,7 +6,7 @@ import { systemClock } from '../../runtime/clock.ts';
 import { failureOf, until } from '../../runtime/conditions.fixture.ts';
 import { encodePing } from '../../dht/wire/add-provider-message.ts';
 import type { NamedPeer } from '../../dht/wire/dht-message.ts';
-import { KAD_PROTOCOL } from '../limits.ts';
+import { ANSWER_TIMEOUT_MS, KAD_PROTOCOL } from '../limits.ts';
 import { startKadNode } from '../testing/start-kad-node.ts';
 import { createKeptStream } from './kept-stream.ts';
 
@@ -36,7 +36,7 @@ async function start({ mayAsk = true, answers = true } = {}) {
       clock: systemClock,
       onEnd: () => void told.ends++,
     },
-    peer,
+    { peer, protocol: KAD_PROTOCOL, answerTimeoutMs: ANSWER_TIMEOUT_MS },
     stop.signal,
   );
   const connectBack = async () => {

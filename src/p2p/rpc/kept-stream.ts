@@ -3,7 +3,7 @@ import type { Connection, Libp2p, PeerId, Stream } from '@libp2p/interface';
 import type { NamedPeer } from '../../dht/wire/dht-message.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { latestConnection } from '../connections/latest-connection.ts';
-import { ANSWER_TIMEOUT_MS, DIAL_TIMEOUT_MS, KAD_PROTOCOL } from '../limits.ts';
+import { DIAL_TIMEOUT_MS } from '../limits.ts';
 import { peerOf } from '../peer-names.ts';
 import { dialTarget } from './dial-target.ts';
 import { createRequestStream, type RequestStream, StreamLostError } from './request-stream.ts';
@@ -70,12 +70,19 @@ export interface KeptStreamDeps {
   readonly onEnd: () => void;
 }
 
+/** Which peer is asked, in which protocol, and how long it may take for an answer, in ms. */
+export interface KeptStreamTarget {
+  readonly peer: NamedPeer;
+  readonly protocol: string;
+  readonly answerTimeoutMs: number;
+}
+
 /**
  * Starts to open a stream to the peer, which need not be connected. Once the signal aborts it is not opened any more.
  */
 export function createKeptStream(
   { libp2p, allowLoopback, mayAsk, clock, onEnd }: KeptStreamDeps,
-  peer: NamedPeer,
+  { peer, protocol, answerTimeoutMs }: KeptStreamTarget,
   signal: AbortSignal,
 ): KeptStream {
   const startedMs = clock.nowMs();
@@ -86,7 +93,7 @@ export function createKeptStream(
   const open = async (): Promise<RequestStream> => {
     const id = peerOf(peer.id);
     const latest = latestConnection(libp2p, id);
-    const timeoutMs = latest === undefined ? DIAL_TIMEOUT_MS : ANSWER_TIMEOUT_MS;
+    const timeoutMs = latest === undefined ? DIAL_TIMEOUT_MS : answerTimeoutMs;
     const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
     const first = latest ?? (await connect(limit));
     if (!mayAsk(id)) throw new Error('The peer is no member of the cluster');
@@ -94,7 +101,7 @@ export function createKeptStream(
     const stream = createRequestStream(agreed, {
       maxAnswerBytes: MAX_ANSWER_BYTES,
       maxWaiting: MAX_WAITING_QUESTIONS,
-      answerTimeoutMs: ANSWER_TIMEOUT_MS,
+      answerTimeoutMs,
       idleMs: KEEP_STREAM_MS,
       clock,
       onEnd: ended,
@@ -121,7 +128,7 @@ export function createKeptStream(
       state = { name: 'opening', connection, stop };
       try {
         const either = AbortSignal.any([limit, stop.signal]);
-        return { connection, stream: await connection.newStream(KAD_PROTOCOL, { signal: either }) };
+        return { connection, stream: await connection.newStream(protocol, { signal: either }) };
       } catch (error) {
         const latest = latestConnection(libp2p, connection.remotePeer);
         const isElsewhere = latest !== undefined && latest !== connection;
