@@ -2,22 +2,36 @@ import { describe } from 'bun:test';
 import { testBreakOff } from './conformance/break-off.ts';
 import { testBrokenMoves } from './conformance/broken-moves.ts';
 import { testCompleteMoves } from './conformance/complete-moves.ts';
+import { testGrowingCrowd } from './conformance/growing-crowd.ts';
+import { testGrowingMoves } from './conformance/growing-moves.ts';
 import { testOpenFile } from './conformance/open-file.ts';
+import { testOpenGrowingFile } from './conformance/open-growing-file.ts';
 import { testPeerRequests } from './conformance/peer-requests.ts';
 import { type BodyMoverUnderTest, createRig } from './conformance/rig.ts';
 import { testSmallPeerRequests } from './conformance/small-peer-requests.ts';
 import { testStoppedMoves } from './conformance/stopped-moves.ts';
 
-/** Registers the tests that every BodyMover passes together with its server. `create` is called before each test. */
-export function testBodyMover(name: string, create: () => BodyMoverUnderTest): void {
+/** Enough for two of the smallest reads of a file. */
+const LITTLE_FILE_BUFFER_BYTES = 128 * 1024;
+
+/**
+ * Registers the tests that every BodyMover passes together with its server. `create` is called before each test, for some of
+ * them with the memory that the mover may have for reading files, in bytes.
+ */
+export function testBodyMover(name: string, create: (fileBufferBytes?: number) => BodyMoverUnderTest): void {
   describe(`${name} as a BodyMover`, () => {
-    const rig = createRig(create);
+    const rig = createRig(() => create());
     testOpenFile(rig);
+    testOpenGrowingFile(rig);
     testCompleteMoves(rig);
+    testGrowingMoves(rig);
     testBrokenMoves(rig);
     testStoppedMoves(rig);
     testBreakOff(rig);
     testPeerRequests(rig);
     testSmallPeerRequests(rig);
+  });
+  describe(`${name} with little memory as a BodyMover`, () => {
+    testGrowingCrowd(createRig(() => create(LITTLE_FILE_BUFFER_BYTES)));
   });
 }

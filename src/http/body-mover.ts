@@ -163,6 +163,16 @@ export interface ClientResponse {
   breakOff(): void;
 }
 
+/** How far a file has been written that still grows. */
+export interface FileGrowth {
+  /** Bytes that are there, from the start of the file. Never less than before. */
+  readonly writtenBytes: number;
+  /** True when nothing more will be written: what is missing then never comes. */
+  readonly isOver: boolean;
+  /** Calls the listener at each change of the above. Returns what ends that. */
+  subscribe(listener: () => void): () => void;
+}
+
 /** Opens sources and asks peers. */
 export interface BodyMover {
   /**
@@ -170,6 +180,15 @@ export interface BodyMover {
    * the file is shorter than the range. `{start: n, end: n - 1}` is no bytes: the whole of an empty file.
    */
   openFile(path: string, range: ByteRange): Promise<BodySource>;
+  /**
+   * Opens a range of a file that is still being written; the range may end beyond what is written. Rejects as openFile()
+   * does, but with RangeError if the range starts beyond `growth.writtenBytes`; a range that starts there waits.
+   * Bytes beyond `growth.writtenBytes` are not read, even if the file has them. While more is waited for, the move waits
+   * for its source, and no memory is held. The file may be renamed or deleted meanwhile. The source breaks with
+   * "ended-early" where the bytes end if growth is over before, and with "read-failed" if the file has fewer bytes
+   * than `growth.writtenBytes`. Closing the source ends its subscription.
+   */
+  openGrowingFile(path: string, range: ByteRange, growth: FileGrowth): Promise<BodySource>;
   /** Bytes in memory as a source. They must not change until its move has ended. */
   openBytes(bytes: Uint8Array): BodySource;
   /**

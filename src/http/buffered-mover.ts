@@ -4,7 +4,7 @@ import { PeerRequestError } from './body-mover.ts';
 import { createBytesSource } from './bytes-source.ts';
 import { createChunkBudget } from './chunk-budget.ts';
 import { createChunkPool } from './chunk-pool.ts';
-import { openFileSource } from './file-source.ts';
+import { openFileSource, openGrowingFileSource } from './file-source.ts';
 import { MIN_FILE_CHUNK_BYTES } from './limits.ts';
 import { connectPeer, type PeerConnection } from './peer-connection.ts';
 import { createPeerConnectionPool } from './peer-connection-pool.ts';
@@ -117,6 +117,7 @@ export function createBufferedMover({
 
   return {
     openFile: (path, range) => openFileSource(path, range, chunks),
+    openGrowingFile: (path, range, growth) => openGrowingFileSource(path, range, growth, chunks),
     openBytes: createBytesSource,
     readBody: (body, { maxBytes, signal }) => readWholeBody(body, maxBytes, signal),
     request,

@@ -1,52 +1,88 @@
 import { open, type FileHandle } from 'node:fs/promises';
 import { rangeLength, type ByteRange } from '../oci/byte-range.ts';
-import type { Chunk, ChunkPool } from './chunk-pool.ts';
-import { MIN_FILE_CHUNK_BYTES } from './limits.ts';
+import type { FileGrowth } from './body-mover.ts';
 import { registerBufferedSource, type BufferedSource, type SourceRead } from './buffered-source.ts';
+import type { ChunkPool } from './chunk-pool.ts';
+import { createFileFiller, type Filled, type FileFiller, type PendingFill } from './file-filler.ts';
+import { MIN_FILE_CHUNK_BYTES } from './limits.ts';
+
+/** The growth of a file that is whole. */
+const WHOLE: FileGrowth = {
+  writtenBytes: Number.POSITIVE_INFINITY,
+  isOver: true,
+  subscribe: () => () => {},
+};
 
 /**
  * Opens a range of a regular file. Rejects with the file system's error, with RangeError if the file is shorter
  * than the range. The descriptor stays valid when the file is renamed or deleted. `{start: 0, end: -1}` is the
  * whole of an empty file.
  */
-export async function openFileSource(
+export function openFileSource(path: string, range: ByteRange, pool: ChunkPool): Promise<BufferedSource> {
+  return openRange(path, range, (file, fileBytes) => {
+    if (range.end >= fileBytes) throw outsideOf(path, range, `it has ${fileBytes} bytes`);
+    const filler = createFileFiller(file, {
+      start: range.start,
+      sizeBytes: rangeLength(range),
+      growth: WHOLE,
+      // The file was cut off after it was opened: what was there has been moved, the rest cannot be had.
+      onShort: () => ({ reason: 'ended-early' }),
+      pool,
+    });
+    return createFileSource(filler, rangeLength(range));
+  });
+}
+
+/** Opens a range of a file that is still being written, as BodyMover.openGrowingFile() says. */
+export function openGrowingFileSource(
   path: string,
   range: ByteRange,
+  growth: FileGrowth,
   pool: ChunkPool,
 ): Promise<BufferedSource> {
-  const sizeBytes = rangeLength(range);
-  if (![range.start, range.end].every(Number.isSafeInteger) || range.start < 0 || sizeBytes < 0) {
+  return openRange(path, range, (file) => {
+    if (range.start > growth.writtenBytes) {
+      throw outsideOf(path, range, `only ${growth.writtenBytes} bytes are written`);
+    }
+    const filler = createFileFiller(file, {
+      start: range.start,
+      sizeBytes: rangeLength(range),
+      growth,
+      onShort: (offset) => ({
+        reason: 'read-failed',
+        cause: new Error(
+          `${JSON.stringify(path)} ends at byte ${range.start + offset}, before the ${growth.writtenBytes} bytes that are said to be written`,
+        ),
+      }),
+      pool,
+    });
+    return createFileSource(filler, rangeLength(range));
+  });
+}
+
+/** Opens a regular file; closes it again if the source cannot be created. */
+async function openRange(
+  path: string,
+  range: ByteRange,
+  createSource: (file: FileHandle, fileBytes: number) => BufferedSource,
+): Promise<BufferedSource> {
+  if (![range.start, range.end].every(Number.isSafeInteger) || range.start < 0 || rangeLength(range) < 0) {
     throw new RangeError(`Cannot open bytes ${range.start}-${range.end} of a file: not a range`);
   }
   const file = await open(path, 'r');
   try {
     const stat = await file.stat();
     if (!stat.isFile()) throw new TypeError(`Cannot serve ${JSON.stringify(path)}: not a regular file`);
-    if (range.end >= stat.size) {
-      throw new RangeError(
-        `Cannot open bytes ${range.start}-${range.end} of ${JSON.stringify(path)}: it has ${stat.size} bytes`,
-      );
-    }
+    return createSource(file, stat.size);
   } catch (error) {
     await file.close();
     throw error;
   }
-  return createFileSource(file, { start: range.start, sizeBytes, pool });
 }
 
-/** Part of the file in a chunk of the pool. */
-interface Filled {
-  readonly chunk: Chunk;
-  /** Offset in the source of its first byte. */
-  readonly offset: number;
-  readonly length: number;
+function outsideOf(path: string, { start, end }: ByteRange, why: string): RangeError {
+  return new RangeError(`Cannot open bytes ${start}-${end} of ${JSON.stringify(path)}: ${why}`);
 }
-
-/** What became of reading a part. */
-type Fill =
-  | Filled
-  | { readonly reason: 'ended-early' }
-  | { readonly reason: 'read-failed'; readonly cause: unknown };
 
 /** After so many bytes a body is long: from then on the next chunk is read while the client takes one. */
 const READ_AHEAD_FROM_BYTES = 2 * MIN_FILE_CHUNK_BYTES;
@@ -55,58 +91,19 @@ const READ_AHEAD_FROM_BYTES = 2 * MIN_FILE_CHUNK_BYTES;
  * Reads chunks that start small and grow with the body. While the client takes a chunk, the disk fills the next. What a
  * slow client has not taken is parked: it is read again if another body needed the memory.
  */
-function createFileSource(
-  file: FileHandle,
-  {
-    start,
-    sizeBytes,
-    pool,
-  }: { readonly start: number; readonly sizeBytes: number; readonly pool: ChunkPool },
-): BufferedSource {
+function createFileSource(filler: FileFiller, sizeBytes: number): BufferedSource {
   /** Bytes given to the reader that it keeps. */
   let offset = 0;
   let chunkBytes = MIN_FILE_CHUNK_BYTES;
   /** What the reader has, or has left a part of. */
   let lent: Filled | undefined;
-  let ahead: { readonly fill: Promise<Fill>; readonly callOff: () => void } | undefined;
-  let reads = 0;
+  let ahead: PendingFill | undefined;
   let closed = false;
 
-  /** The descriptor's number must not be free for others while a read on it is under way. */
-  const closeFile = () => {
-    if (closed && reads === 0) file.close().catch(() => {});
-  };
-  const readInto = async (chunk: Chunk, from: number): Promise<Fill> => {
-    reads += 1;
-    try {
-      const length = Math.min(chunk.bytes.length, sizeBytes - from);
-      const { bytesRead } = await file.read(chunk.bytes, 0, length, start + from);
-      if (bytesRead > 0) return { chunk, offset: from, length: bytesRead };
-      // The file was cut off after it was opened: what was there has been moved, the rest cannot be had.
-      chunk.release();
-      return { reason: 'ended-early' };
-    } catch (cause) {
-      chunk.release();
-      return { reason: 'read-failed', cause };
-    } finally {
-      reads -= 1;
-      closeFile();
-    }
-  };
-  /** Fills a chunk from an offset on, as soon as there is one. */
-  const fillFrom = (from: number) => {
-    const { promise: fill, resolve } = Promise.withResolvers<Fill>();
-    const cancel = pool.take(Math.min(chunkBytes, sizeBytes - from), (chunk) => {
-      if (closed) chunk.release();
-      else resolve(readInto(chunk, from));
-    });
+  const fillNext = () => {
+    const wantedBytes = chunkBytes;
     chunkBytes *= 2;
-    const callOff = () => {
-      cancel();
-      // Harmless if the read is under way.
-      resolve({ reason: 'ended-early' });
-    };
-    return { fill, callOff };
+    return filler.fillFrom(offset, wantedBytes);
   };
   const dropAhead = () => {
     const dropped = ahead;
@@ -127,7 +124,7 @@ function createFileSource(
       }
       lent?.chunk.release();
       lent = undefined;
-      ahead ??= fillFrom(offset);
+      ahead ??= fillNext();
       const { fill } = ahead;
       void fill.then((filled) => {
         if (closed) return;
@@ -137,7 +134,7 @@ function createFileSource(
           lent = filled;
           offset = filled.offset + filled.length;
           read = { chunk: filled.chunk.bytes.subarray(0, filled.length) };
-          if (offset < sizeBytes && offset >= READ_AHEAD_FROM_BYTES) ahead = fillFrom(offset);
+          if (offset < sizeBytes && offset >= READ_AHEAD_FROM_BYTES) ahead = fillNext();
         } else read = filled;
         onRead(read);
       });
@@ -156,7 +153,7 @@ function createFileSource(
       closed = true;
       lent?.chunk.release();
       dropAhead();
-      closeFile();
+      filler.close();
     },
   });
 }
