@@ -1,15 +1,17 @@
-import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'bun:test';
 import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createLogger } from '../observe/log.ts';
+import { createLogger, silentLogger } from '../observe/log.ts';
 import { type Digest, digestOf, splitDigest } from '../oci/digest.ts';
 import { type Clock, systemClock } from '../runtime/clock.ts';
 import { until } from '../runtime/conditions.fixture.ts';
 import { createTestImage, rejection, startWatch } from '../store/content-store.conformance.ts';
 import { StoreUnavailableError } from '../store/content-store.ts';
+import { testDownloads } from '../store/downloads.conformance.ts';
 import type { ContainerdClient, ContainerdEvent } from './containerd-client.ts';
-import { createContainerdStore } from './containerd-store.ts';
+import { type ContainerdStore, createContainerdStore } from './containerd-store.ts';
+import { beginTestIngest } from './ingest.fixture.ts';
 import { PROBE_INTERVAL_MS } from './connection.ts';
 import { RECONCILE_INTERVAL_MS } from './namespace-follower.ts';
 
@@ -78,6 +80,39 @@ function createHurriedClock() {
     },
   };
 }
+
+describe('downloads of createContainerdStore() over a folder', () => {
+  let contentPath: string;
+  let store: ContainerdStore;
+  beforeAll(async () => {
+    contentPath = await mkdtemp(join(tmpdir(), 'spegel-store-'));
+    const fake = createFakeContainerd();
+    // They are seen without containerd.
+    fake.away = true;
+    store = createContainerdStore(
+      { clock: systemClock, logger: silentLogger, connect: fake.connect },
+      { socketPath: '/none', namespace: 'k8s.io', contentPath },
+    );
+  });
+  afterAll(async () => {
+    await store[Symbol.asyncDispose]();
+    await rm(contentPath, { recursive: true });
+  });
+  testDownloads(() => ({
+    store,
+    async startDownload(digest, { sizeBytes, kind = 'layer' }) {
+      const ingest = await beginTestIngest(contentPath, `k8s.io/1/${kind}-${digest}`, sizeBytes);
+      return {
+        write: (bytes) => ingest.write(bytes),
+        giveUp: () => ingest.close(),
+        // A new writer leaves no trace before its first byte.
+        takeUp: async () => {},
+        commit: () => ingest.commit(digest),
+        remove: () => ingest.remove(),
+      };
+    },
+  }));
+});
 
 describe('createContainerdStore()', () => {
   let contentPath: string;

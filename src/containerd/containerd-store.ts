@@ -7,6 +7,7 @@ import { type ContentStore, StoreUnavailableError } from '../store/content-store
 import { createStoreEventQueue, type StoreEventQueue } from '../store/store-event-queue.ts';
 import { type ContainerdClient, createContainerdClient } from './containerd-client.ts';
 import { createContentFiles } from './content-files.ts';
+import { createIngestWatch } from './ingest-watch.ts';
 import { createNamespaceFollower } from './namespace-follower.ts';
 
 /** Collaborators of createContainerdStore. */
@@ -45,6 +46,7 @@ export function createContainerdStore(
 ): ContainerdStore {
   const files = createContentFiles(contentPath);
   const queues = new Set<StoreEventQueue>();
+  const ingests = createIngestWatch({ clock, logger }, { path: files.ingestFolder, namespace });
   const follower = createNamespaceFollower({
     connect: connect ?? (() => createContainerdClient({ socketPath, namespace })),
     files,
@@ -55,6 +57,10 @@ export function createContainerdStore(
       for (const queue of queues) queue.resync();
     },
     onConnectionChange,
+    onIngest(id) {
+      if (id === undefined) ingests.scan();
+      else ingests.look(id);
+    },
     clock,
     logger,
   });
@@ -72,6 +78,7 @@ export function createContainerdStore(
   }
 
   return {
+    downloads: ingests.downloads,
     get connected() {
       return follower.connected;
     },
@@ -113,6 +120,9 @@ export function createContainerdStore(
         queues.delete(queue);
       }
     },
-    [Symbol.asyncDispose]: () => follower[Symbol.asyncDispose](),
+    async [Symbol.asyncDispose]() {
+      ingests[Symbol.dispose]();
+      await follower[Symbol.asyncDispose]();
+    },
   };
 }

@@ -9,6 +9,8 @@ export const BLOB_ALGORITHMS: readonly DigestAlgorithm[] = ['sha256', 'sha512'];
 export interface ContentFiles {
   /** The content directory. */
   readonly root: string;
+  /** Folder of the downloads in progress. It may not exist. */
+  readonly ingestFolder: string;
   /** Folder of all blobs of an algorithm. It may not exist. */
   folder(algorithm: DigestAlgorithm): string;
   /** The blob's file, there or not. Throws InvalidDigestError for what is no digest. */
@@ -30,6 +32,7 @@ export function createContentFiles(contentPath: string): ContentFiles {
   };
   return {
     root: contentPath,
+    ingestFolder: join(contentPath, 'ingest'),
     folder,
     path,
     async sizeBytes(digest) {

@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import type { Logger } from '../observe/log.ts';
 import { type Digest, isDigest } from '../oci/digest.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -16,13 +15,15 @@ export interface ContentWatchDeps {
   readonly known: () => Iterable<Digest>;
   /** The blob's file came or went. */
   readonly onBlob: (digest: Digest) => void;
+  /** An entry of the ingest folder came or went; undefined: any may have. */
+  readonly onIngest: (id: string | undefined) => void;
   readonly clock: Clock;
   readonly logger: Logger;
 }
 
 /** inotify on the content directory. */
 export interface ContentWatch extends Disposable {
-  /** Looks whether the folders are still those that are watched. */
+  /** Looks whether the folders are still those that are watched, and has the ingests looked at. */
   check(): void;
   /** Takes what is on disk now as told of. */
   acknowledge(onDisk: ReadonlySet<Digest>): void;
@@ -33,7 +34,8 @@ export interface ContentWatch extends Disposable {
  * each the blob folders are read once more, which finds what inotify dropped (its queue is bounded) and
  * folders that appeared while nobody looked.
  */
-export function createContentWatch({ files, known, onBlob, clock, logger }: ContentWatchDeps): ContentWatch {
+export function createContentWatch(deps: ContentWatchDeps): ContentWatch {
+  const { files, known, onBlob, onIngest, clock, logger } = deps;
   const closing = new AbortController();
   let seen: ReadonlySet<Digest> | undefined;
   let scanDue = false;
@@ -75,11 +77,25 @@ export function createContentWatch({ files, known, onBlob, clock, logger }: Cont
       logger,
     }),
   );
-  watches.push(watchFolder({ path: join(files.root, 'ingest'), onEntry: scan, onAttached: scan, logger }));
+  watches.push(
+    watchFolder({
+      path: files.ingestFolder,
+      onEntry(name) {
+        onIngest(name);
+        scan();
+      },
+      onAttached() {
+        onIngest(undefined);
+        scan();
+      },
+      logger,
+    }),
+  );
 
   return {
     check() {
       for (const watch of watches) watch.check();
+      onIngest(undefined);
     },
     acknowledge(onDisk) {
       seen = onDisk;

@@ -28,6 +28,8 @@ export interface NamespaceFollowerDeps {
   /** Everything was listed: at a connection, periodically, or because asked for and something is different. */
   readonly onListed: () => void;
   readonly onConnectionChange: (up: boolean) => void;
+  /** An entry of the ingest folder came or went; undefined: any may have. */
+  readonly onIngest: (id: string | undefined) => void;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -48,7 +50,7 @@ export interface NamespaceFollower extends AsyncDisposable {
 
 /** Starts to follow; containerd may come later. */
 export function createNamespaceFollower(deps: NamespaceFollowerDeps): NamespaceFollower {
-  const { connect, files, onChange, onListed, onConnectionChange, clock, logger } = deps;
+  const { connect, files, onChange, onListed, onConnectionChange, onIngest, clock, logger } = deps;
   const state = createStoreState(onChange);
   const walker = createImageWalker(logger);
   const closing = new AbortController();
@@ -202,6 +204,7 @@ export function createNamespaceFollower(deps: NamespaceFollowerDeps): NamespaceF
     files,
     known: () => state.blobs.keys(),
     onBlob: (digest) => checks.check(digest),
+    onIngest,
     clock,
     logger,
   });

@@ -4,6 +4,7 @@ import { type Digest, digestOf, parseDigest } from '../oci/digest.ts';
 import { MEDIA_TYPE } from '../oci/media-type.ts';
 import { until } from '../runtime/conditions.fixture.ts';
 import type { ContentStore, StoreEvent } from './content-store.ts';
+import { type DownloadsUnderTest, testDownloads } from './downloads.conformance.ts';
 
 /** An image for tests: a manifest, and the config and layers that it names. */
 export interface TestImage {
@@ -12,7 +13,7 @@ export interface TestImage {
 }
 
 /** The store under test, and the hands that change what its node has. */
-export interface StoreUnderTest extends AsyncDisposable {
+export interface StoreUnderTest extends AsyncDisposable, DownloadsUnderTest {
   readonly store: ContentStore;
   /** Puts an image's content and then its name there. An older image of that name is replaced. */
   putImage(name: string, image: TestImage): Promise<void>;
@@ -59,6 +60,7 @@ export function testContentStore(name: string, create: () => Promise<StoreUnderT
       subject = await create();
     }, 30_000);
     afterAll(() => subject[Symbol.asyncDispose]());
+    testDownloads(() => subject);
 
     test('stat() tells path and size of a blob, and undefined for what is not there', async () => {
       const bytes = encode('blob for stat');

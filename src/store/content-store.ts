@@ -1,5 +1,6 @@
 import type { Digest } from '../oci/digest.ts';
 import type { Reference } from '../oci/reference.ts';
+import type { Downloads } from './downloads.ts';
 
 /** A blob that is on this node's disk. */
 export interface Blob {
@@ -50,6 +51,8 @@ export interface StoreCallOptions {
  * that was never heard of, and list(), reject with StoreUnavailableError.
  */
 export interface ContentStore {
+  /** What the backend is downloading, from the disk: also while the backend is away. */
+  readonly downloads: Downloads;
   /** The digest that a tag names, or undefined if the tag is unknown or its manifest is not on disk. */
   resolve(
     registry: string,

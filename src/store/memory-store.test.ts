@@ -16,6 +16,15 @@ testContentStore('createMemoryStore()', async () => {
     removeImage: async (name) => store.removeImage(name),
     putBlob: async (bytes) => void (await store.addBlob(bytes)),
     removeBlob: (digest) => store.removeBlob(digest),
+    async startDownload(digest, { sizeBytes }) {
+      const download = await store.beginDownload(digest, sizeBytes === 0 ? {} : { sizeBytes });
+      return {
+        ...download,
+        write: (bytes) => download.grow(bytes),
+        giveUp: async () => download.giveUp(),
+        takeUp: () => download.takeUp(),
+      };
+    },
     [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
   };
 });

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Digest, digestOf, splitDigest } from '../oci/digest.ts';
@@ -6,6 +6,11 @@ import { parseManifest } from '../oci/manifest.ts';
 import { parseReference } from '../oci/reference.ts';
 import { routingKey } from '../oci/routing-key.ts';
 import { type ContentStore, StoreUnavailableError } from './content-store.ts';
+import {
+  createMemoryDownloads,
+  type MemoryDownload,
+  type MemoryDownloadOptions,
+} from './memory-downloads.ts';
 import { createStoreEventQueue, type StoreEventQueue } from './store-event-queue.ts';
 import { createStoreState } from './store-state.ts';
 
@@ -19,6 +24,8 @@ export interface MemoryStore extends ContentStore, AsyncDisposable {
   addImage(name: string, target: Digest): void;
   /** Removes an image name; its blobs stay. */
   removeImage(name: string): void;
+  /** Begins a download of the blob, beside others of it. */
+  beginDownload(digest: Digest, options?: MemoryDownloadOptions): Promise<MemoryDownload>;
   /** With false, acts as if the backend were away: list() and resolve() of unknown tags reject. */
   setAvailable(available: boolean): void;
 }
@@ -35,6 +42,19 @@ export async function createMemoryStore(): Promise<MemoryStore> {
   });
   const path = (digest: Digest) => join(folder, splitDigest(digest).hex);
 
+  function keepBlob(digest: Digest, bytes: Uint8Array): void {
+    contents.set(digest, bytes);
+    state.addBlob(digest, bytes.byteLength);
+    refreshImages();
+  }
+  const memoryDownloads = createMemoryDownloads({
+    folder,
+    async onCommit(digest, bytes, file) {
+      await rename(file, path(digest));
+      keepBlob(digest, bytes);
+    },
+  });
+
   /** Images are looked through anew with every change, so that blobs may come in any order. */
   function refreshImages(): void {
     for (const [name, target] of targets) {
@@ -43,12 +63,12 @@ export async function createMemoryStore(): Promise<MemoryStore> {
   }
 
   return {
+    downloads: memoryDownloads.downloads,
+    beginDownload: (digest, options) => memoryDownloads.begin(digest, options),
     async addBlob(bytes) {
       const digest = digestOf(bytes);
       await writeFile(path(digest), bytes);
-      contents.set(digest, bytes);
-      state.addBlob(digest, bytes.byteLength);
-      refreshImages();
+      keepBlob(digest, bytes);
       return digest;
     },
     async removeBlob(digest) {

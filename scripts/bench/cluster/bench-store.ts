@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import type { Digest } from '../../../src/oci/digest.ts';
 import type { ContentStore } from '../../../src/store/content-store.ts';
+import { createDownloadState } from '../../../src/store/download-state.ts';
 import { createStoreEventQueue, type StoreEventQueue } from '../../../src/store/store-event-queue.ts';
 import { createStoreState } from '../../../src/store/store-state.ts';
 
@@ -24,6 +25,7 @@ export async function createBenchStore(path: string, digests: readonly Digest[])
   };
   add(digests);
   return {
+    downloads: createDownloadState().downloads,
     add,
     remove(removed) {
       for (const digest of removed) state.removeBlob(digest);

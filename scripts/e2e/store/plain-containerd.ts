@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { digestOf, splitDigest } from '../../../src/oci/digest.ts';
+import { type Digest, digestOf, splitDigest } from '../../../src/oci/digest.ts';
 import { MEDIA_TYPE } from '../../../src/oci/media-type.ts';
 import { runCommand } from '../../lab/run-command.ts';
 import { untilStopped } from '../../lab/until-stopped.ts';
@@ -23,6 +23,10 @@ export interface PlainContainerd extends AsyncDisposable {
   ): Promise<void>;
   /** Adds a blob that no image names. */
   ingest(bytes: Uint8Array, options?: CtrOptions): Promise<void>;
+  /** Starts to write a blob under a ref from what is sent; a `sizeBytes` of 0 is one that containerd is not told. */
+  startIngest(ref: string, digest: Digest, sizeBytes: number): SlowIngest;
+  /** Starts `ctr content fetch` or `ctr images pull`, which unpacks too, over plain HTTP. */
+  startPull(name: string, options?: { readonly unpack?: boolean }): SlowPull;
   /** Starts it, and waits until it answers. */
   start(): Promise<void>;
   /** SIGSTOP; returns once it answers nothing any more. */
@@ -31,6 +35,24 @@ export interface PlainContainerd extends AsyncDisposable {
   resume(): void;
   /** Kills it with SIGKILL and waits for its end. */
   kill(): Promise<void>;
+}
+
+/** A blob that is being written. */
+export interface SlowIngest {
+  /** Sends bytes; containerd gets them in steps of 1 MiB, and the rest with the end. */
+  send(bytes: Uint8Array): Promise<void>;
+  /** Sends no more, and waits for the commit. */
+  end(): Promise<void>;
+  /** Kills what writes. */
+  kill(): Promise<void>;
+}
+
+/** A pull under way. */
+export interface SlowPull {
+  /** Waits for its end; throws if it failed. */
+  end(): Promise<void>;
+  /** Kills it, and waits for that. */
+  cancel(): Promise<void>;
 }
 
 /** Options of a ctr call. */
@@ -65,6 +87,19 @@ disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.cri.v1.images", 
   );
   let child: Bun.Subprocess | undefined;
   let serial = 0;
+  const running = new Set<Bun.Subprocess>();
+
+  function spawnCtr<T extends 'pipe' | 'ignore'>(argv: readonly string[], stdin: T) {
+    const command = [program('ctr'), '--address', socketPath, '--namespace', namespace, ...argv];
+    const ctr = Bun.spawn(command, { stdin, stdout: 'ignore', stderr: 'pipe' });
+    running.add(ctr);
+    void ctr.exited.then(() => running.delete(ctr));
+    return ctr;
+  }
+  async function finish(ctr: Bun.Subprocess<'pipe' | 'ignore', 'ignore', 'pipe'>): Promise<void> {
+    const said = await new Response(ctr.stderr).text();
+    if ((await ctr.exited) !== 0) throw new Error(`ctr failed: ${said}`);
+  }
 
   const containerd: PlainContainerd = {
     socketPath,
@@ -106,6 +141,35 @@ disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.cri.v1.images", 
         stdin: new TextDecoder().decode(bytes),
       });
     },
+    startIngest(ref, digest, sizeBytes) {
+      const size = sizeBytes === 0 ? [] : ['--expected-size', String(sizeBytes)];
+      const ctr = spawnCtr(['content', 'ingest', ...size, '--expected-digest', digest, ref], 'pipe');
+      return {
+        async send(bytes) {
+          await ctr.stdin.write(bytes);
+          await ctr.stdin.flush();
+        },
+        async end() {
+          await ctr.stdin.end();
+          await finish(ctr);
+        },
+        async kill() {
+          ctr.kill('SIGKILL');
+          await ctr.exited;
+        },
+      };
+    },
+    startPull(name, { unpack = false } = {}) {
+      const command = unpack ? ['images', 'pull'] : ['content', 'fetch'];
+      const ctr = spawnCtr([...command, '--plain-http', name], 'ignore');
+      return {
+        end: () => finish(ctr),
+        async cancel() {
+          ctr.kill('SIGKILL');
+          await ctr.exited;
+        },
+      };
+    },
     async start() {
       const log = Bun.file(join(folder, 'containerd.log'));
       child = Bun.spawn([program('containerd'), '--config', configPath], { stdout: log, stderr: log });
@@ -124,6 +188,7 @@ disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.cri.v1.images", 
       await child?.exited;
     },
     async [Symbol.asyncDispose]() {
+      for (const ctr of running) ctr.kill('SIGKILL');
       await containerd.kill();
       await rm(folder, { recursive: true, force: true });
     },

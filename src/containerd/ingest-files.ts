@@ -1,0 +1,99 @@
+import { closeSync, constants, fstatSync, lstatSync, openSync, readSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Digest, isDigest } from '../oci/digest.ts';
+
+/** The longest `ref` that is read; containerd's own have some 100 bytes. */
+const MAX_REF_BYTES = 4096;
+/** The longest `total` that is read: every number of bytes fits. */
+const MAX_TOTAL_BYTES = 32;
+
+/** What an ingest folder holds at a moment. */
+export interface IngestFiles {
+  /** Size of `data` in bytes. */
+  readonly writtenBytes: number;
+  /** When `data` was written last, in ms of the file system's clock, whose steps may be as long as 10 ms. */
+  readonly writtenAtMs: number;
+  /** When `startedat` was written. */
+  readonly startedAtMs: number;
+  /** When `updatedat` was written. */
+  readonly updatedAtMs: number;
+  /** Tells one ingest from another at the same path. */
+  readonly startedAtId: string;
+  /** Tells one `updatedat` from another: containerd writes it anew beside the old file and renames it into place. */
+  readonly updatedAtId: string;
+}
+
+/** What an ingest is for; it stays the same as long as the ingest is there. */
+export interface IngestSubject {
+  readonly digest: Digest;
+  /** Undefined if whoever downloads the blob does not know its size. */
+  readonly sizeBytes: number | undefined;
+}
+
+// All of this is synchronous: containerd has just written what is looked at, so each call takes microseconds, where a
+// detour over the thread pool takes ten times as long, and nothing changes between two looks at one folder.
+
+/** True if there is a folder, and not a link, which may lead out of the content directory. */
+export function isIngestFolder(folder: string): boolean {
+  try {
+    return lstatSync(folder, { throwIfNoEntry: false })?.isDirectory() === true;
+  } catch {
+    return false;
+  }
+}
+
+/** Looks at an ingest folder. Undefined if containerd is about to make or to remove it, or if it cannot be looked at. */
+export function lookAtIngest(folder: string): IngestFiles | undefined {
+  try {
+    // containerd makes `data` last, so the others are complete when it is there.
+    const data = lstatSync(join(folder, 'data'), { throwIfNoEntry: false });
+    if (data?.isFile() !== true) return undefined;
+    const startedAt = lstatSync(join(folder, 'startedat'), { throwIfNoEntry: false });
+    const updatedAt = lstatSync(join(folder, 'updatedat'), { throwIfNoEntry: false });
+    if (startedAt === undefined || updatedAt === undefined) return undefined;
+    return {
+      writtenBytes: data.size,
+      writtenAtMs: data.mtimeMs,
+      startedAtMs: startedAt.mtimeMs,
+      startedAtId: `${startedAt.ino}:${startedAt.mtimeMs}`,
+      updatedAtMs: updatedAt.mtimeMs,
+      updatedAtId: `${updatedAt.ino}:${updatedAt.mtimeMs}`,
+    };
+  } catch {
+    return undefined;
+  }
+}
+
+/** What the ingest in a folder that could be looked at is for; undefined if it is not a blob of the namespace. */
+export function readIngestSubject(folder: string, namespace: string): IngestSubject | undefined {
+  const ref = readStart(join(folder, 'ref'), MAX_REF_BYTES);
+  const digest = ref === undefined ? undefined : digestOfRef(ref, namespace);
+  if (digest === undefined) return undefined;
+  const total = readStart(join(folder, 'total'), MAX_TOTAL_BYTES) ?? '';
+  const sizeBytes = /^[0-9]+$/.test(total) ? Number(total) : 0;
+  return { digest, sizeBytes: sizeBytes > 0 && Number.isSafeInteger(sizeBytes) ? sizeBytes : undefined };
+}
+
+/** The digest of `<namespace>/<number>/<kind>-<digest>`, as containerd names what it downloads for a namespace. */
+function digestOfRef(ref: string, namespace: string): Digest | undefined {
+  if (!ref.startsWith(`${namespace}/`)) return undefined;
+  const digest = /^[0-9]+\/[^/]*-([^-/]+)$/.exec(ref.slice(namespace.length + 1))?.[1] ?? '';
+  return isDigest(digest) ? digest : undefined;
+}
+
+/** The whole of a regular file of up to `maxBytes`, undefined for anything else. */
+function readStart(path: string, maxBytes: number): string | undefined {
+  let file: number | undefined;
+  try {
+    // A link may lead anywhere, and opening a pipe would wait for its writer.
+    file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    const stats = fstatSync(file);
+    if (!stats.isFile() || stats.size > maxBytes) return undefined;
+    const bytes = Buffer.alloc(maxBytes);
+    return bytes.toString('utf8', 0, readSync(file, bytes, 0, maxBytes, 0));
+  } catch {
+    return undefined;
+  } finally {
+    if (file !== undefined) closeSync(file);
+  }
+}
