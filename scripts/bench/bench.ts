@@ -22,6 +22,10 @@ Times are comparable within one run only.
   warm  one node has the image, another one pulls it: time, CPU of both mirrors, memory
   miss  nobody has it, upstream serves: what asking the mirror first costs
 
+Many nodes that want an image at the same moment; see --help:
+
+  scripts/bench/run --scenario cold [--nodes 3] [--upstream-mbit 200] [--layers 4] [--size-mb 100] [--json]
+
 Routing, with processes compiled from this folder (no containerd, no binary needed); see --help of each:
 
   scripts/bench/run --scenario cluster [--nodes 40] [--keys 100] [--measure idle,lookups,...] [--json]
@@ -35,7 +39,7 @@ What hostile and heavy loads do to a node with a memory limit, with the binary, 
 const SCRIPT = 'bench';
 const SCENARIOS = ['warm', 'miss', 'all'];
 /** Programs of their own, which scripts/bench/run starts. */
-const OTHER_SCENARIOS = ['cluster', 'records', 'sim', 'hostile'];
+const OTHER_SCENARIOS = ['cluster', 'cold', 'records', 'sim', 'hostile'];
 const MB = 1e6;
 /** Upstream, the holder and the puller have it once each as content and, unpacked, once more; and some slack. */
 const COPIES = 6;

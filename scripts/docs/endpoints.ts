@@ -53,6 +53,10 @@ export const LISTENERS: readonly Listener[] = [
         what: 'JSON: what this node announces, at most 1000 tags (`--debug-web-enabled`)',
       },
       {
+        path: '/debug/flights',
+        what: 'JSON: who takes what from which node just now, for the digests that this node decides about (`--flights-enabled`, `--debug-web-enabled`)',
+      },
+      {
         path: '/debug/transfers',
         what: 'JSON: the last 50 manifests and blobs that were asked for, newest first, and where they came from (`--debug-web-enabled`)',
       },

@@ -11,6 +11,7 @@ const SCRIPTS: readonly { readonly argv: readonly string[]; readonly needsRoot?:
   { argv: ['bun', 'scripts/lab-up.ts'], needsRoot: true },
   { argv: ['scripts/bench/run'], needsRoot: true },
   { argv: ['scripts/bench/run', '--scenario', 'cluster'], needsRoot: true },
+  { argv: ['scripts/bench/run', '--scenario', 'cold'], needsRoot: true },
   { argv: ['scripts/bench/run', '--scenario', 'hostile'], needsRoot: true },
   { argv: ['scripts/bench/run', '--scenario', 'records'] },
   { argv: ['scripts/bench/run', '--scenario', 'sim'] },
@@ -81,9 +82,11 @@ test.each([
   ['scripts/bench/run --size-mb=-1', "--size-mb is a number above zero, not '-1'"],
   [
     'scripts/bench/run --scenario hot',
-    "--scenario has no 'hot', only warm, miss, all, cluster, records, sim, hostile",
+    "--scenario has no 'hot', only warm, miss, all, cluster, cold, records, sim, hostile",
   ],
   ['scripts/bench/run --scenario hostile --loads all,x', "--loads has no 'x', only many-layers, "],
+  ['scripts/bench/run --scenario cold --with x', "--with has no 'x', only on, off, none"],
+  ['scripts/bench/run --scenario cold --apart-seconds x', '--apart-seconds'],
   ['scripts/bench/run --scenario cluster --measure idle,x', "--measure has no 'x', only idle, "],
 ])('%s is refused with its reason', async (command, reason) => {
   const { exitCode, stderr } = await runAsAUser(command.split(' '));

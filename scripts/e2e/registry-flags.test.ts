@@ -213,6 +213,12 @@ const ROWS: FlagRows<typeof registryFlags, Row> = {
       expect(await run.status(contentPath('lab/far', far.root))).toBe(404);
     },
   },
+  'flights-enabled': {
+    settings: () => ({ 'flights-enabled': 'true' }),
+    effect: async (run) => {
+      await waitFor('the flights', async () => (await run.status('/debug/flights', METRICS_PORT)) === 200);
+    },
+  },
   'debug-web-enabled': {
     settings: () => ({ 'debug-web-enabled': 'false' }),
     effect: async (run) => {

@@ -45,6 +45,11 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     subject: 'the contract `Router`: who has what; the advertiser, which tells it what the store has',
     mayImport: ['runtime', 'observe', 'oci', 'store'],
   },
+  flights: {
+    subject:
+      'which node downloads from upstream for all, and which takes it from which while it does. Knows contracts and a clock, nothing else',
+    mayImport: ['runtime', 'observe', 'oci', 'store', 'routing'],
+  },
   dht: {
     subject:
       'what a node of the DHT decides: records, providing, lookups, which peers are alive. Knows a clock and bytes, no packages',
@@ -60,16 +65,16 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   },
   p2p: {
     subject: 'the router over a Kademlia DHT: connections, streams, addresses, identity',
-    mayImport: ['runtime', 'observe', 'routing', 'dht', 'bootstrap', 'membership'],
+    mayImport: ['runtime', 'observe', 'oci', 'routing', 'flights', 'dht', 'bootstrap', 'membership'],
   },
   transfer: {
     subject:
       'which peer to ask, when to give up on it, where to go on. Knows contracts and a clock, nothing else',
-    mayImport: ['runtime', 'observe', 'oci', 'store', 'http', 'routing'],
+    mayImport: ['runtime', 'observe', 'oci', 'store', 'http', 'routing', 'flights'],
   },
   registry: {
     subject: 'the distribution API: routes, headers, errors',
-    mayImport: ['runtime', 'observe', 'oci', 'store', 'http', 'transfer'],
+    mayImport: ['runtime', 'observe', 'oci', 'store', 'http', 'flights', 'transfer'],
   },
   web: {
     subject: 'the metrics and bootstrap listeners’ routes, the debug page',
@@ -90,6 +95,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       'containerd-config',
       'http',
       'routing',
+      'flights',
       'dht',
       'bootstrap',
       'membership',

@@ -58,6 +58,10 @@ export const registryFlags = {
     absent: 3,
     least: 0,
   }),
+  flightsEnabled: booleanFlag(
+    'let one node download from upstream what many want at the same time, and the others follow it',
+    false,
+  ),
   debugWebEnabled: booleanFlag(
     'serve the debug page, with the images and the last transfers of this node, on the metrics address',
     true,

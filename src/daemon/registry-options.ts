@@ -39,6 +39,8 @@ export interface RegistryOptions {
   readonly mirrorResolveTimeoutMs: number;
   /** Most peers that are tried for one request. */
   readonly mirrorResolveRetries: number;
+  /** Takes part in flights: one node downloads from upstream what many want at the same time. */
+  readonly flightsEnabled: boolean;
   readonly debugWebEnabled: boolean;
   readonly bootstrapKind: BootstrapKind;
   /** Name whose addresses are those of the nodes; set for the kind dns. */

@@ -1,11 +1,11 @@
 import { createContainerdStore } from '../containerd/containerd-store.ts';
+import { createFlights } from '../flights/flights.ts';
 import { createHttpServer } from '../http/buffered-http-server.ts';
 import { createBufferedMover } from '../http/buffered-mover.ts';
 import type { RequestHandler } from '../http/http-server.ts';
 import type { Logger } from '../observe/log.ts';
 import { createMetrics, type Metrics } from '../observe/metrics.ts';
 import { createTransferLog } from '../observe/transfer-log.ts';
-import { parseRoutingKey } from '../oci/routing-key.ts';
 import { checkNodeIp } from '../p2p/addresses/check-node-ip.ts';
 import { findAnnounceAddresses } from '../p2p/addresses/find-announce-addresses.ts';
 import { followAnnounceAddresses } from '../p2p/addresses/follow-announce-addresses.ts';
@@ -29,7 +29,6 @@ import { aborted } from '../runtime/abortable.ts';
 import { parseListenAddress } from '../runtime/listen-address.ts';
 import { createTaskGroup } from '../runtime/task-group.ts';
 import { trimMemory } from '../runtime/trim-memory.ts';
-import type { ContentStore } from '../store/content-store.ts';
 import { parseImageFilter } from '../store/image-filter.ts';
 import { createSharingPolicy } from '../store/sharing-policy.ts';
 import { createTransfer, type Transfer } from '../transfer/transfer.ts';
@@ -38,6 +37,7 @@ import { createMetricsApp } from '../web/metrics-app.ts';
 import { createBootstrapper } from './create-bootstrapper.ts';
 import { bootstrapDomain, createMembership } from './create-membership.ts';
 import { createDoctorWatch } from './doctor-watch.ts';
+import { hasContent } from './has-content.ts';
 import type { RegistryOptions } from './registry-options.ts';
 import { serveBootstrap } from './serve-bootstrap.ts';
 
@@ -128,7 +128,7 @@ async function compose(shared: Process): Promise<void> {
     { registries: mirroredRegistries, filters: options.registryFilters.map(parseImageFilter) },
   );
   const advertiser = createAdvertiser(
-    { store, router, isHere: (key) => has(store, key), logger, clock },
+    { store, router, isHere: (key) => hasContent(store, key), logger, clock },
     {
       shouldAdvertise: (item) =>
         item.kind === 'tag' ? policy.sharesName(item.tag) : policy.sharesDigest(item.key),
@@ -137,8 +137,11 @@ async function compose(shared: Process): Promise<void> {
   metrics.advertisedFrom(() => advertiser.counts());
   const mover = createBufferedMover({ fileBufferBudgetBytes: fileChunkBytes(plan), room });
   running.defer(() => mover.close());
+  const flights = options.flightsEnabled
+    ? createFlights({ network: router.flights, store, clock, logger })
+    : undefined;
   transfer = createTransfer(
-    { mover, router, clock, logger, observer: metrics },
+    { mover, router, flights, clock, logger, observer: metrics },
     {
       registryPort: parseListenAddress(options.registryAddr).port,
       resolveTimeoutMs: options.mirrorResolveTimeoutMs,
@@ -154,8 +157,9 @@ async function compose(shared: Process): Promise<void> {
       advertisedTags: () => advertiser.tags(),
       transfers,
       router,
+      flights: flights === undefined ? undefined : () => flights.list(),
       bootstrap: () => router.bootstrapState(),
-      hasLocally: (key) => has(store, key),
+      hasLocally: (key) => hasContent(store, key),
       clock,
       logger,
     },
@@ -203,6 +207,7 @@ async function compose(shared: Process): Promise<void> {
   const tasks = createTaskGroup(signal);
   tasks.run((stop) => advertiser.run(stop));
   tasks.run((stop) => doctor.run(stop));
+  if (flights !== undefined) tasks.run((stop) => flights.run(stop));
   tasks.run((stop) => trimMemory({ clock, isIdle: () => !metrics.isServing() }, stop));
   tasks.run((stop) => aborted(stop));
   await tasks.wait();
@@ -246,7 +251,13 @@ async function startRouter(shared: Process, onPeerReturned: (peerId: string) => 
         onPeerReturned,
         room,
       },
-      { listenAddress: options.routerAddr, announceAddresses, swarmKey, memory: plan },
+      {
+        listenAddress: options.routerAddr,
+        announceAddresses,
+        swarmKey,
+        memory: plan,
+        flights: options.flightsEnabled,
+      },
     ),
   );
   const onChange = (next: readonly string[]) => {
@@ -284,12 +295,4 @@ async function listen(
   const server = await createHttpServer({ address, handler, onError, maxConnections });
   running.defer(() => server.close(graceMs));
   logger.info('listening', { listener: name, address, port: server.port });
-}
-
-async function has(store: ContentStore, key: string): Promise<boolean> {
-  const content = parseRoutingKey(key);
-  if (content === undefined) return false;
-  if ('digest' in content) return (await store.stat(content.digest)) !== undefined;
-  const { registry, repository, tag } = content;
-  return (await store.resolve(registry, repository, tag)) !== undefined;
 }

@@ -5,7 +5,7 @@ import type { Timers } from '../runtime/timers.ts';
 import type { LookupNetwork, LookupObserver, Provider } from './lookup/provider-lookups-contract.ts';
 import type { CrawlNetwork } from './peers/crawler-contract.ts';
 import type { PeerGate } from './peers/peer-book-contract.ts';
-import type { PeerFacts } from './peers/peer-record.ts';
+import type { PeerCapabilities, PeerFacts } from './peers/peer-record.ts';
 import type { PeerLife } from './peers/peer-states.ts';
 import type { ReproviderObserver } from './provide/reprovider-contract.ts';
 import type { NamedPeer } from './wire/dht-message.ts';
@@ -116,6 +116,13 @@ export interface DhtNode extends AsyncDisposable {
   recorded(key: string): readonly string[];
   /** True if this node's records name the peer. */
   isProvider(name: string): boolean;
+  /**
+   * The names of the nodes that are closest to the key and can do something, at most `count`, the closest first: members
+   * that are connected and answer, and this node itself.
+   */
+  nearest(key: string, count: number, capability: keyof PeerCapabilities): readonly string[];
+  /** A member that others can be sent to, or this node; undefined for a node that counts as dead or is not known. */
+  describe(name: string): NamedPeer | undefined;
   stats(): DhtStats;
   /** How the peer is, as far as this node knows, and for how many ms that has been so. */
   lifeOf(name: string): { readonly life: PeerLife; readonly forMs: number | undefined };

@@ -8,7 +8,7 @@ import { createDialLimiter } from './peers/dial-limiter.ts';
 import { createLossSearch } from './peers/loss-search.ts';
 import { createPeerBook } from './peers/peer-book.ts';
 import { createPeerProbing } from './peers/peer-probing.ts';
-import { createPeerTable } from './peers/peer-table.ts';
+import { createPeerTable, type KnownPeer } from './peers/peer-table.ts';
 import { createProviderRecords } from './provide/provider-records.ts';
 import { createReproviderNetwork } from './provide/reprovider-network.ts';
 import { createReprovider } from './provide/reprovider.ts';
@@ -17,6 +17,7 @@ import { createRpcHandler } from './rpc-handler.ts';
 import { createNoticeTaker } from './take-notice.ts';
 import { contentMultihash, keyspacePosition } from './wire/content-key.ts';
 import { encodePeer, type NamedPeer } from './wire/dht-message.ts';
+import { isCloserTo } from './wire/keyspace-distance.ts';
 
 const SECOND_MS = 1000;
 const MINUTE_MS = 60 * SECOND_MS;
@@ -240,6 +241,22 @@ export function createDhtNode(deps: DhtNodeDeps, options: DhtNodeOptions = {}): 
     },
     recorded: (key) => records.providersOf(contentMultihash(key)),
     isProvider: (name) => records.isProvider(name),
+    nearest(key, count, capability) {
+      const target = keyspacePosition(contentMultihash(key));
+      const isAble = ({ name }: KnownPeer) =>
+        book.get(name)?.capabilities[capability] === true && book.lifeOf(name) === 'alive';
+      const near = peers.closest(target, count, isAble);
+      const farther = near.findIndex((peer) => isCloserTo(target, keyspacePosition(self), peer.position));
+      const names = near.map(({ name }) => name);
+      names.splice(farther < 0 ? names.length : farther, 0, selfName);
+      return names.slice(0, count);
+    },
+    describe: (name) =>
+      name === selfName
+        ? { id: self, addresses: deps.addresses() }
+        : isDead(name)
+          ? undefined
+          : book.describe(name),
     lifeOf: (name) => ({ life: book.lifeOf(name), forMs: book.inStateMs(name) }),
     stats() {
       const { alive, suspect, dead } = book.counts();

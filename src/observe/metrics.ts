@@ -94,6 +94,11 @@ export function createMetrics(build: { readonly version: string; readonly commit
     'Requests to peers, by how they ended: served, or what was wrong.',
     ['result'],
   );
+  const flightRequests = counter(
+    'spegel_flight_requests_total',
+    "Requests of this node's own containerd that went through a flight, by outcome: growing (from a node that is downloading it), holder, upstream (this node downloads it for all), silent (no node says who does), late (nothing came in time).",
+    ['outcome'],
+  );
   const brokenResponses = counter(
     'spegel_broken_responses_total',
     'Bodies that were broken off because no source could go on; containerd asks for the rest.',
@@ -173,6 +178,7 @@ export function createMetrics(build: { readonly version: string; readonly commit
       resolveDuration.observe({ router: 'libp2p' }, durationMs / 1000);
     },
     peerAsked: (result: string): void => peerRequests.inc({ result }),
+    flightEnded: (outcome: string): void => flightRequests.inc({ outcome }),
     bytesMoved: (source: 'local' | 'peer', bytes: number): void => servedBytes.inc({ source }, bytes),
     responseBroken: (): void => brokenResponses.inc(),
     storeConnection(up: boolean): void {

@@ -32,3 +32,5 @@ export const MAX_DHT_STREAMS = 8;
  * Beside the DHT's protocol: what a node does not provide any more, and that it leaves. Spegel's nodes do not speak it.
  */
 export const NOTICE_PROTOCOL = '/spegel/notices/1.0.0';
+/** Beside the DHT's protocol: which node takes content from which. Spegel's nodes do not speak it. */
+export const FLIGHT_PROTOCOL = '/spegel/flights/1.0.0';

@@ -1,6 +1,7 @@
 import type { Ed25519PrivateKey } from '@libp2p/interface';
 
 import type { BootstrapDocuments } from '../bootstrap/bootstrap-document.ts';
+import type { FlightNetwork } from '../flights/flight-network.ts';
 import type { Bootstrapper } from '../bootstrap/bootstrapper.ts';
 import type { DhtObserver, DhtStats } from '../dht/dht-node-contract.ts';
 import type { Membership, MembershipStats } from '../membership/membership.ts';
@@ -48,6 +49,8 @@ export interface P2pRouterOptions {
   readonly swarmKey?: Uint8Array | undefined;
   /** What connections, records and messages may hold. Default planMemory(). */
   readonly memory?: RouterMemory;
+  /** True: this node takes part in flights, and others may ask it about them. Default false. */
+  readonly flights?: boolean;
   /** What one address may have. Default ADDRESS_LIMITS; with allowLoopback no limits. */
   readonly addressLimits?: AddressLimits;
 }
@@ -68,4 +71,6 @@ export interface P2pRouter extends Router, AsyncDisposable {
   announce(addresses: readonly string[]): void;
   /** The peers (this node among them) that this node's own records name as providers of the key. Asks no peer. */
   recorded(key: string): readonly string[];
+  /** The cluster as flights see it. */
+  readonly flights: FlightNetwork;
 }

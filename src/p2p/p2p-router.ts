@@ -22,15 +22,21 @@ import { runPruning } from './connections/run-pruning.ts';
 import { watchConnections } from './connections/watch-connections.ts';
 import { createDhtNetwork, createPeerGate } from './dht-ports.ts';
 import { createKadNode } from './kad-node.ts';
-import { MAX_DHT_STREAMS, NOTICE_PROTOCOL } from './limits.ts';
+import { createFlightNetwork } from './flight-network.ts';
+import { FLIGHT_PROTOCOL, MAX_DHT_STREAMS, NOTICE_PROTOCOL } from './limits.ts';
 import type { P2pRouter, P2pRouterDeps, P2pRouterOptions } from './p2p-router-contract.ts';
 import { idOf, nameOf, peerNamed } from './peer-names.ts';
 import { readPeerStates } from './read-peer-states.ts';
 import { ADDRESS_LIMITS, doorOptions, planRouter, UNBOUND_ADDRESS } from './router-budget.ts';
 import { createInboundFrames } from './rpc/inbound-frames.ts';
 import { serveNoticeStreams } from './rpc/notice-streams.ts';
+import { createKeptStreams } from './rpc/kept-streams.ts';
 import { createRpcClient } from './rpc/rpc-client.ts';
 import { createRpcServer } from './rpc/rpc-server.ts';
+
+const SECOND_MS = 1000;
+/** A tower that takes longer is busier than upstream. */
+const FLIGHT_ANSWER_TIMEOUT_MS = SECOND_MS;
 
 /**
  * Starts listening and bootstrapping, and returns the running router; ready() tells when it is of use.
@@ -73,13 +79,14 @@ export async function createP2pRouter(deps: P2pRouterDeps, options: P2pRouterOpt
   const isUsable = (ip: Uint8Array) =>
     (isUnicastIp(ip) || (allowLoopback && isLoopbackIp(ip))) && membership.admits(formatIp(ip));
   const onMember = new Set<() => void>();
+  const toProvider = createToProvider(isUsable);
   const dht = createDhtNode(
     {
       self: idOf(ownId),
       addresses: () => node.announced().map((address) => multiaddr(address).bytes),
       network: createDhtNetwork({ libp2p, client, peerConnections }),
       gate: createPeerGate({ libp2p, gate, isUsable }),
-      toProvider: createToProvider(isUsable),
+      toProvider,
       ...(deps.observer === undefined ? {} : { observer: deps.observer }),
       onReturned(name) {
         deps.onPeerReturned?.(peerNamed(name).toString());
@@ -91,6 +98,18 @@ export async function createP2pRouter(deps: P2pRouterDeps, options: P2pRouterOpt
     },
     budget,
   );
+
+  const flightStreams = createKeptStreams(
+    { libp2p, allowLoopback, mayAsk: (peer) => gate.mayAsk(peer), clock },
+    { protocol: FLIGHT_PROTOCOL, answerTimeoutMs: FLIGHT_ANSWER_TIMEOUT_MS },
+  );
+  const flights = createFlightNetwork({
+    self: nameOf(ownId),
+    dht,
+    streams: flightStreams,
+    toProvider,
+    logger,
+  });
 
   // What tells it of connections and members.
   const unfollowConnections = followConnections(libp2p, dht);
@@ -109,11 +128,16 @@ export async function createP2pRouter(deps: P2pRouterDeps, options: P2pRouterOpt
     unfollowMembership();
     unfollowConnections();
     client[Symbol.dispose]();
+    flightStreams[Symbol.dispose]();
     await Promise.all(background);
     await libp2p.stop();
   };
   try {
     await libp2p.handle(NOTICE_PROTOCOL, serveNoticeStreams(dht), { maxInboundStreams: MAX_DHT_STREAMS });
+    if (options.flights === true) {
+      const serve = createRpcServer(flights, frames, clock);
+      await libp2p.handle(FLIGHT_PROTOCOL, serve, { maxInboundStreams: MAX_DHT_STREAMS });
+    }
     await libp2p.start();
   } catch (cause) {
     await stop().catch(() => {});
@@ -134,7 +158,10 @@ export async function createP2pRouter(deps: P2pRouterDeps, options: P2pRouterOpt
     {
       libp2p,
       clock,
-      onOpen: (connection) => client.moved(connection),
+      onOpen(connection) {
+        client.moved(connection);
+        flightStreams.moved(connection);
+      },
       onReplaced: (peer) => dht.replaced(idOf(peer)),
     },
     signal,
@@ -205,6 +232,7 @@ export async function createP2pRouter(deps: P2pRouterDeps, options: P2pRouterOpt
       refused: { ...door.refused, ...frames.refused, ...cap.ended },
     }),
     bootstrapState: () => bootstrapState,
+    flights,
     recorded: (key) => dht.recorded(key).map((name) => peerNamed(name).toString()),
     [Symbol.asyncDispose]: stop,
   };

@@ -19,12 +19,12 @@ import {
   type RegistryShares,
   SHORT_BODY_BYTES,
 } from './registry-shares.ts';
-import { unknownContent, unsatisfiableResponse } from './responses.ts';
+import { unknownContent, unsatisfiableResponse, waitingForDownload } from './responses.ts';
 
 /** What createBlobHandler needs. */
 export interface BlobHandlerDeps extends TransferFollowerDeps {
   readonly lookups: LocalLookups;
-  readonly transfer: Pick<Transfer, 'serveBlob' | 'statBlob'>;
+  readonly transfer: Pick<Transfer, 'serveBlob' | 'serveDownload' | 'statBlob'>;
   readonly logger: Logger;
   /** Told of a digest whose file has vanished from the store. */
   readonly contentMissing: (key: string) => void;
@@ -102,11 +102,33 @@ export function createBlobHandler(
     return { response: new Response(null, { status: client.begun ? sent : CLIENT_GONE_STATUS }), handler };
   };
 
+  /** Gives another node what this node is downloading; undefined when there is no such download. */
+  const answerFlight = async (request: BlobContentRequest): Promise<ContentAnswer | undefined> => {
+    const { path, rangeHeader, client } = request;
+    const { digest, registry } = path;
+    const range = parseRange(rangeHeader);
+    using _share = await enter(shares.bodies, FILE_BODY_BYTES, request);
+    const outcome = await transfer.serveDownload({ digest, registry, range }, client);
+    const handler = 'registry';
+    if (outcome === 'absent') return undefined;
+    if (outcome === 'waiting') return { response: waitingForDownload(), handler };
+    if (outcome === 'unsatisfiable') return { response: unsatisfiableResponse(undefined, path), handler };
+    logger.debug('download given to another node', { digest, ...outcome });
+    return { response: new Response(null, { status: range === undefined ? 200 : 206 }), handler };
+  };
+
   return async (request) => {
-    const { method, path, rangeHeader, forwarded, client } = request;
+    const { method, path, rangeHeader, forwarded, client, isFlight, favoured } = request;
     const { digest, repository, registry } = path;
     const followed = followTransfer(deps, request);
-    const here = await lookups.orAway(client, (options) => lookups.blob(digest, options));
+    const look = async () => lookups.orAway(client, (options) => lookups.blob(digest, options));
+    let here = await look();
+    if (here.value === undefined && forwarded && isFlight && method === 'GET' && lookups.isShared(digest)) {
+      const answer = await answerFlight(request);
+      if (answer !== undefined) return answer;
+      // It may have been committed meanwhile.
+      here = await look();
+    }
     if (here.value === undefined) lookups.notHere(digest, here.away, request);
     if (method === 'HEAD') return answerHead(request, here.value);
     const range = parseRange(rangeHeader);
@@ -122,6 +144,7 @@ export function createBlobHandler(
         range,
         local: here.value,
         mayAskPeers: !forwarded,
+        isOwn: !forwarded && favoured,
         onMoved: (origin, end) => followed.moved(origin, end),
       },
       client,

@@ -15,6 +15,8 @@ export interface ContentRequest {
   readonly rangeHeader: string | undefined;
   /** Another node forwarded it: only this node's store counts. */
   readonly forwarded: boolean;
+  /** That node takes what this node is downloading, too. */
+  readonly isFlight: boolean;
   readonly client: ClientResponse;
   /** It comes from this node itself or from another node, not from a stranger. */
   readonly favoured: boolean;

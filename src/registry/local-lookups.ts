@@ -48,6 +48,8 @@ export interface LocalLookups {
   digest(path: RoutablePath, options: StoreCallOptions): Promise<Digest | undefined>;
   /** The blob, if it is here and shared. */
   blob(digest: Digest, options: StoreCallOptions): Promise<Blob | undefined>;
+  /** True for content that is shared with other nodes, whether it is here or not. */
+  isShared(digest: Digest): boolean;
   /** What is not here is not announced; for another node, that is the answer: throws DistributionError. */
   notHere(key: string, away: boolean, request: AdmittedRequest): void;
 }
@@ -80,6 +82,7 @@ export function createLocalLookups({
       return digest !== undefined && policy.sharesDigest(digest) ? digest : undefined;
     },
     blob: async (digest, options) => (policy.sharesDigest(digest) ? store.stat(digest, options) : undefined),
+    isShared: (digest) => policy.sharesDigest(digest),
     notHere(key, away, { forwarded, path }) {
       // What a filter hides is not missing: an image that is shared may lead to it later.
       const isHidden = 'digest' in path && !policy.sharesDigest(path.digest);

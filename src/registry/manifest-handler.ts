@@ -17,13 +17,13 @@ import type { LocalLookups } from './local-lookups.ts';
 import { createLocalManifests } from './local-manifests.ts';
 import { createManifestCache } from './manifest-cache.ts';
 import { COPIED_ANSWER_BYTES, type RegistryShares, SHORT_BODY_BYTES } from './registry-shares.ts';
-import { manifestResponse, unknownContent } from './responses.ts';
+import { manifestResponse, unknownContent, waitingForDownload } from './responses.ts';
 
 /** What createManifestHandler needs. */
 export interface ManifestHandlerDeps extends TransferFollowerDeps {
   readonly store: Pick<ContentStore, 'stat' | 'read'>;
   readonly lookups: LocalLookups;
-  readonly transfer: Pick<Transfer, 'fetchManifest'>;
+  readonly transfer: Pick<Transfer, 'awaitDownload' | 'fetchManifest'>;
   readonly logger: Logger;
   readonly mirrored: Mirrored;
   /** What requests share. */
@@ -84,7 +84,8 @@ export function createManifestHandler(
       held.share = await tryEnter(shares.manifests, sizeBytes, request);
       return held.share !== undefined;
     };
-    const asked = { key: routingKey(path), repository, registry, reference, admit };
+    const isOwn = !request.forwarded && request.favoured;
+    const asked = { key: routingKey(path), repository, registry, reference, isOwn, admit };
     return { fetched: await transfer.fetchManifest(asked, client.gone), isCached: false };
   };
 
@@ -125,7 +126,14 @@ export function createManifestHandler(
   return async (request) => {
     const { method, path } = request;
     const followed = followTransfer(deps, request);
-    const opened = await openLocal(request);
+    let opened = await openLocal(request);
+    const mayWait =
+      request.forwarded && request.isFlight && 'digest' in path && lookups.isShared(path.digest);
+    if (opened.manifest === undefined && mayWait) {
+      const download = await transfer.awaitDownload(path.digest, request.client.gone);
+      if (download === 'waiting') return { response: waitingForDownload(), handler: 'registry' };
+      opened = await openLocal(request);
+    }
     if (opened.manifest === undefined) {
       // No node has a manifest of that digest.
       if ('digest' in path && local.isOther(path.digest)) throw unknownContent(path);

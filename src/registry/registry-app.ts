@@ -12,7 +12,7 @@ import type { Clock } from '../runtime/clock.ts';
 import { createTurnstile } from '../runtime/turnstile.ts';
 import type { ContentStore } from '../store/content-store.ts';
 import type { SharingPolicy } from '../store/sharing-policy.ts';
-import { MIRRORED_HEADER } from '../transfer/peer-requests.ts';
+import { FLIGHT_HEADER, MIRRORED_HEADER } from '../transfer/peer-requests.ts';
 import type { Transfer } from '../transfer/transfer.ts';
 import { admitRequest } from './admit-request.ts';
 import { checkAuthorization } from './check-authorization.ts';
@@ -145,6 +145,7 @@ export function createRegistryApp(deps: RegistryDeps, options: RegistryOptions):
       path: parseDistributionPath(withoutEmptyStart(url.pathname), url.searchParams.get('ns') ?? undefined),
       rangeHeader: c.req.raw.headers.get('range') ?? undefined,
       forwarded: c.req.raw.headers.get(MIRRORED_HEADER) === 'true',
+      isFlight: c.req.raw.headers.has(FLIGHT_HEADER),
       client: c.env.client,
       favoured: c.get('favoured'),
     });

@@ -4,6 +4,7 @@ import { DistributionError, formatDistributionError } from '../oci/distribution-
 import type { DistributionPath, RoutablePath } from '../oci/distribution-path.ts';
 import { routingKey } from '../oci/routing-key.ts';
 import type { FetchedManifest } from '../transfer/fetch-manifest.ts';
+import { FLIGHT_HEADER } from '../transfer/peer-requests.ts';
 
 /** The answer with a manifest; HEAD has the same headers and no body. */
 export function manifestResponse(
@@ -63,6 +64,12 @@ export function unknownContent(
 /** 503 for a request that found no share of this node in time: the client goes on to the next host, at best to upstream. */
 export function overloaded(): DistributionError {
   return new DistributionError(503, 'UNAVAILABLE', 'This node serves as much as it may; try another');
+}
+
+/** 503 for another node that would take what this node is downloading, before it has any of it: it asks again. */
+export function waitingForDownload(): Response {
+  const error = new DistributionError(503, 'UNAVAILABLE', 'This node is about to download it; ask again');
+  return errorResponse(error, { [FLIGHT_HEADER]: 'waiting' });
 }
 
 /** 503 for a request of another node while containerd does not answer. */

@@ -1,105 +1,36 @@
-import type { BodyMover, BodySource, MoveEnd } from '../http/body-mover.ts';
-import {
-  type ByteRange,
-  parseUnsatisfiedRange,
-  type RangeSpec,
-  rangeLength,
-  resolveRange,
-} from '../oci/byte-range.ts';
-import type { Digest } from '../oci/digest.ts';
-import type { Peer } from '../routing/router.ts';
-import type { ByteBudget, TakenBytes } from '../runtime/memory/byte-budget.ts';
+import type { BodySource } from '../http/body-mover.ts';
+import { parseUnsatisfiedRange, type RangeSpec, rangeLength, resolveRange } from '../oci/byte-range.ts';
+import type { TakenBytes } from '../runtime/memory/byte-budget.ts';
 import type { Blob } from '../store/content-store.ts';
+import type {
+  BlobRequest,
+  BlobSources,
+  BlobSourcesDeps,
+  OpenedBlob,
+  TransferOptions,
+} from './blob-sources-contract.ts';
 import {
   CONGESTED_WINDOW_MS,
   CONNECT_TIMEOUT_MS,
   FIRST_SOURCE_TIMEOUT_MS,
+  FLIGHT_HEAD_TIMEOUT_MS,
+  FLIGHT_STALL_TIMEOUT_MS,
   FLOOR_SAMPLE_BYTES,
   HEAD_TIMEOUT_MS,
   LOCAL_STALL_TIMEOUT_MS,
   MAX_SLOW_SOURCES,
   REPLACEMENT_LOOKUP_TIMEOUT_MS,
 } from './budgets.ts';
-import type { KnownSizes } from './known-sizes.ts';
-import { checkBlobAnswer, peerHeaders, peerPath, type Refusal } from './peer-requests.ts';
-import { createPeerSession, type PeerSession, type PeerSessionDeps } from './peer-session.ts';
+import { createFlightSources, type FlightAnswered } from './flight-sources.ts';
+import { checkBlobAnswer, FLIGHT_HEADER, peerHeaders, peerPath, type Refusal } from './peer-requests.ts';
+import { createPeerSession, type PeerSession } from './peer-session.ts';
 import { readVerified } from './small-blob.ts';
-import type { SlowBlobs } from './slow-blobs.ts';
-import type { BodyPace, ThroughputFloor } from './throughput-floor.ts';
-
-/** What opening sources needs. */
-export interface BlobSourcesDeps extends PeerSessionDeps {
-  readonly smallBlobs: ByteBudget;
-  readonly mover: Pick<BodyMover, 'openFile' | 'openBytes' | 'request' | 'readBody'>;
-  readonly sizes: KnownSizes;
-  readonly floor: ThroughputFloor;
-  readonly slowBlobs: SlowBlobs;
-}
-
-/** Options that have a flag. */
-export interface TransferOptions {
-  /** Every node's registry listens on this port. */
-  readonly registryPort: number;
-  /** Longest wait for a peer to be found, while none is being asked, in ms (--mirror-resolve-timeout). */
-  readonly resolveTimeoutMs: number;
-  /** Most peers to ask before giving up, without those that are gone (--mirror-resolve-retries). */
-  readonly resolveRetries: number;
-  /** The Authorization header that peers want, if the cluster has basic auth. */
-  readonly authorization?: string | undefined;
-  /** Most bytes of a blob that is got whole and verified before it goes on. Default: 64 KiB, and 256 KiB of a config. */
-  readonly wholeBytes?: number | undefined;
-}
-
-/** A blob for one client. */
-export interface BlobRequest {
-  readonly digest: Digest;
-  readonly repository: string;
-  readonly registry: string | undefined;
-  readonly range: RangeSpec | undefined;
-  /** The blob in this node's store, if it is there. */
-  readonly local: Blob | undefined;
-  /** False for a request that another node forwarded: then only the store counts. */
-  readonly mayAskPeers: boolean;
-  /** Told how each source ended that bytes were moved from. Must not throw. */
-  readonly onMoved?: ((origin: string, end: MoveEnd) => void) | undefined;
-}
-
-/** A source of a part of the blob, checked against what was asked for. */
-export interface OpenedBlob {
-  readonly source: BodySource;
-  readonly range: ByteRange;
-  readonly sizeBytes: number;
-  /** The peer's address, or `local`. */
-  readonly origin: string;
-  /** Undefined for this node's own file. */
-  readonly peer: Peer | undefined;
-  readonly stallTimeoutMs: number;
-  /** Judges the source while it is moved; undefined for what this node has itself by now. */
-  readonly pace: BodyPace | undefined;
-}
 
 /** What a peer answered. */
-type Answered = Pick<OpenedBlob, 'source' | 'range' | 'sizeBytes' | 'origin'>;
-
-/** Where a blob's bytes can come from, one source after the other: the own file first, then peers. */
-export interface BlobSources extends Disposable {
-  /** Opens the next source for the range, or undefined if there is none. With `replacing`, a body is under way. */
-  open(part: {
-    readonly range: RangeSpec | undefined;
-    readonly sizeBytes: number | undefined;
-    readonly replacing: boolean;
-  }): Promise<OpenedBlob | undefined>;
-  /** Tells how the move of a source ended, for the peer's record and the metrics. */
-  moved(opened: OpenedBlob, end: MoveEnd): void;
-  /** True if the blob should have been in the store and could not be opened. */
-  readonly localVanished: boolean;
-  /** The blob's size as a peer gave it that called the range unsatisfiable. */
-  readonly sizeSaid: number | undefined;
-  /** How many peers are not asked any more because they were slow with this blob; 0 while others may be asked. */
-  readonly slowSources: number;
-  /** The peers' part of the story, once any was looked for. */
-  readonly peers: Pick<PeerSession, 'attempts' | 'skipped' | 'refusals'> | undefined;
-}
+type Answered = Pick<OpenedBlob, 'source' | 'range' | 'sizeBytes' | 'origin'> & {
+  /** The peer is downloading it itself. */
+  readonly isGrowing: boolean;
+};
 
 /** Creates the sources of one request. Dispose it to end the lookup. */
 export function createBlobSources(
@@ -137,23 +68,40 @@ export function createBlobSources(
   let contradicted = false;
 
   const path = peerPath({ kind: 'blob', repository, reference: digest, registry });
+  const flight =
+    deps.flights === undefined || request.isOwn !== true
+      ? undefined
+      : createFlightSources(
+          { ...deps, flights: deps.flights },
+          { kind: 'blob', digest, repository, registry, signal },
+        );
   const askPeer = async (
     host: string,
-    range: RangeSpec | undefined,
-    sizeBytes: number | undefined,
-    isWhole: boolean,
+    part: { readonly range: RangeSpec | undefined; readonly sizeBytes: number | undefined },
+    how: { readonly isWhole: boolean; readonly isFlight: boolean },
   ): Promise<Answered | Refusal> => {
+    const { range, sizeBytes } = part;
+    const { isWhole, isFlight } = how;
     const answer = await mover.request(
       {
         method: 'GET',
         host,
         port: options.registryPort,
         path,
-        headers: peerHeaders(options, isWhole ? undefined : range),
+        headers: peerHeaders(options, isWhole ? undefined : range, isFlight),
       },
-      { connectTimeoutMs: CONNECT_TIMEOUT_MS, headTimeoutMs: HEAD_TIMEOUT_MS, signal },
+      {
+        connectTimeoutMs: CONNECT_TIMEOUT_MS,
+        headTimeoutMs: isFlight ? FLIGHT_HEAD_TIMEOUT_MS : HEAD_TIMEOUT_MS,
+        signal,
+      },
     );
     const { body } = answer;
+    const isGrowing = answer.header(FLIGHT_HEADER) === 'growing';
+    if (isFlight && answer.status === 503 && answer.header(FLIGHT_HEADER) === 'waiting') {
+      body?.close();
+      return 'waiting';
+    }
     const knownSizes = sizes.sizesOf(digest);
     const expected = { digest, range: isWhole ? undefined : range, sizeBytes, knownSizes };
     const accepted = checkBlobAnswer(answer, body?.sizeBytes, expected);
@@ -164,23 +112,33 @@ export function createBlobSources(
       contradicted ||= refusal === 'wrong' && knownSizes !== undefined;
       return refusal;
     }
-    if (accepted.sizeBytes > wholeBytes) return { ...accepted, source: body, origin: host };
+    if (accepted.sizeBytes > wholeBytes) return { ...accepted, source: body, origin: host, isGrowing };
     if (rangeLength(accepted.range) < accepted.sizeBytes) {
       // A part cannot be verified.
       body.close();
-      return askPeer(host, range, sizeBytes, true);
+      return askPeer(host, part, { isWhole: true, isFlight });
     }
     const blob = await readVerified(deps, { body, digest, host }, signal);
     if (typeof blob === 'string') return blob;
-    const part = range === undefined ? accepted.range : resolveRange(range, accepted.sizeBytes);
-    if (part === undefined) {
+    const wanted = range === undefined ? accepted.range : resolveRange(range, accepted.sizeBytes);
+    if (wanted === undefined) {
       blob.release();
       sizeSaid = accepted.sizeBytes;
       return 'unsatisfiable';
     }
-    const source = mover.openBytes(blob.bytes.subarray(part.start, part.end + 1));
+    const source = mover.openBytes(blob.bytes.subarray(wanted.start, wanted.end + 1));
     held.set(source, blob);
-    return { source, range: part, sizeBytes: accepted.sizeBytes, origin: host };
+    return { source, range: wanted, sizeBytes: accepted.sizeBytes, origin: host, isGrowing: false };
+  };
+
+  const toOpened = ({ answer, assigned }: FlightAnswered<Answered>): OpenedBlob => {
+    const { peer } = assigned;
+    const { isGrowing, ...rest } = answer;
+    // What grows is as slow as upstream is; what stands still is found by asking the node again.
+    const isPaced = !isGrowing && !held.has(answer.source);
+    const pace = isPaced ? floor.watch(answer.origin) : undefined;
+    const stallTimeoutMs = isGrowing ? FLIGHT_STALL_TIMEOUT_MS : CONGESTED_WINDOW_MS;
+    return { ...rest, peer, assigned, stallTimeoutMs, pace };
   };
 
   return {
@@ -200,25 +158,37 @@ export function createBlobSources(
       const own = local;
       local = undefined;
       const opened = own === undefined ? undefined : await openLocal(own, range);
-      if (opened !== undefined || !request.mayAskPeers || slowBlobs.isGivenUp(digest)) return opened;
+      if (opened !== undefined || !request.mayAskPeers) return opened;
+      const isSmall = sizes.sizesOf(digest)?.every((size) => size <= wholeBytes) === true;
+      const part = { range, sizeBytes };
+      const flown = await flight?.ask(
+        (host) => askPeer(host, part, { isWhole: isSmall, isFlight: true }),
+        replacing,
+      );
+      if (flown !== undefined && flown !== 'upstream') return toOpened(flown);
+      if (slowBlobs.isGivenUp(digest)) return undefined;
       if (session === undefined) session = createPeerSession(deps, digest, signal);
       else if (replacing) session.lookAgain();
       const waitMs = replacing
         ? Math.max(REPLACEMENT_LOOKUP_TIMEOUT_MS, options.resolveTimeoutMs)
         : options.resolveTimeoutMs;
       const limits = { attempts: options.resolveRetries, waitMs, withinMs: FIRST_SOURCE_TIMEOUT_MS };
-      const isSmall = sizes.sizesOf(digest)?.every((size) => size <= wholeBytes) === true;
-      const accepted = await session.ask((host) => askPeer(host, range, sizeBytes, isSmall), limits);
+      const accepted = await session.ask(
+        (host) => askPeer(host, part, { isWhole: isSmall, isFlight: false }),
+        limits,
+      );
       if (accepted === undefined) {
+        flight?.goesUpstream();
         // Nobody has what a manifest said: the next request is not measured by it.
         if (contradicted && !replacing) sizes.forget(digest);
         return undefined;
       }
       const { answer, peer } = accepted;
       const pace = held.has(answer.source) ? undefined : floor.watch(answer.origin);
-      return { ...answer, peer, stallTimeoutMs: CONGESTED_WINDOW_MS, pace };
+      const { isGrowing: _isGrowing, ...rest } = answer;
+      return { ...rest, peer, stallTimeoutMs: CONGESTED_WINDOW_MS, pace };
     },
-    moved({ source, peer, origin, range, pace }, end) {
+    moved({ source, peer, origin, range, pace, assigned }, end) {
       pace?.ended(end.movedBytes);
       held.get(source)?.release();
       held.delete(source);
@@ -241,6 +211,12 @@ export function createBlobSources(
         if (end.movedBytes >= FLOOR_SAMPLE_BYTES) health.keptUp(origin);
       } else if (end.how === 'source-broken') {
         observer.peerAsked(end.reason);
+        // A node whose download stands still, or was given up, has done nothing wrong.
+        if (assigned !== undefined && pace === undefined) {
+          if (end.reason !== 'stalled') flight?.broke(assigned);
+          return;
+        }
+        if (assigned !== undefined) flight?.broke(assigned);
         if (end.reason !== 'slow') {
           health.failed(peer);
           return;

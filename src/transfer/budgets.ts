@@ -89,3 +89,30 @@ export const SMALL_BLOB_WAIT_MS = SECOND_MS / 2;
 export const KNOWN_SIZES_BYTES = 1024 * 1024;
 /** Different sizes of one digest that are remembered; of more, none is believed. */
 export const SIZES_PER_DIGEST = 4;
+/*
+ * Flights: a node that waits for another node's download, see docs/FLIGHTS.md.
+ */
+/**
+ * How long a request may wait in all for the first byte of what another node is about to download: that node's containerd
+ * takes three layers at a time, in an order of its own. containerd 2.3 waits 30 s for a head. A node that is dead, stopped
+ * or stands still is found much earlier.
+ */
+export const FLIGHT_HOLD_MS = 25 * SECOND_MS;
+/** The same while downloads of this node's own client have not begun: with containerd 2.1 the request may have their place. */
+export const FLIGHT_HOLD_QUEUED_MS = 1 * SECOND_MS;
+/** The same in mid-body: a download that several layers share does not grow for seconds. */
+export const FLIGHT_RESUME_MS = 10 * SECOND_MS;
+/** A node that downloads it answers within so long that it waits, or gives the first bytes. */
+export const FLIGHT_ANSWER_HOLD_MS = 400;
+/** A node of a flight that says nothing for so long is stopped, or gone. */
+export const FLIGHT_HEAD_TIMEOUT_MS = 900;
+/** No byte for so long: the node is asked whether it is there. */
+export const FLIGHT_STALL_TIMEOUT_MS = 1.5 * SECOND_MS;
+/** Nodes of a flight that are asked for one part of a blob. */
+export const MAX_FLIGHT_PEERS = 6;
+/** The same for a node that gives what it downloads: its client decides much earlier. */
+export const FLIGHT_SERVE_STALL_MS = 60 * SECOND_MS;
+/** The leader of an image that does not have a layer is asked again for so long: it is about to ask for it. */
+export const FLIGHT_LEADER_GRACE_MS = 600;
+/** So long after it said so. */
+export const FLIGHT_LEADER_PAUSE_MS = 50;

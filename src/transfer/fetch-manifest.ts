@@ -5,19 +5,30 @@ import { isMediaType, MAX_MANIFEST_BYTES, MEDIA_TYPE } from '../oci/media-type.t
 import { createDeadline } from '../runtime/deadline.ts';
 import {
   CONNECT_TIMEOUT_MS,
+  FLIGHT_HEAD_TIMEOUT_MS,
   HEAD_TIMEOUT_MS,
   SMALL_ANSWER_TIMEOUT_MS,
   SMALL_REQUEST_TIMEOUT_MS,
 } from './budgets.ts';
 import type { KnownSizes } from './known-sizes.ts';
-import { isKnownSize, peerHeaders, peerPath, refusalOf } from './peer-requests.ts';
+import { createFlightSources, type FlightSources, type FlightSourcesDeps } from './flight-sources.ts';
+import {
+  FLIGHT_HEADER,
+  isKnownSize,
+  peerHeaders,
+  peerPath,
+  type Refusal,
+  refusalOf,
+} from './peer-requests.ts';
 import { createPeerSession, type PeerSession, type PeerSessionDeps } from './peer-session.ts';
-import type { TransferOptions } from './blob-sources.ts';
+import type { TransferOptions } from './blob-sources-contract.ts';
 
 /** What the small requests to peers need. */
 export interface SmallRequestDeps extends PeerSessionDeps {
   readonly mover: Pick<BodyMover, 'request' | 'requestSmall'>;
   readonly sizes: Pick<KnownSizes, 'sizesOf'>;
+  /** Undefined: there are none. */
+  readonly flights?: FlightSourcesDeps['flights'] | undefined;
 }
 
 /** A manifest whose bytes have the digest. */
@@ -37,6 +48,8 @@ export interface ManifestRequest {
   readonly registry: string | undefined;
   /** The digest or tag. */
   readonly reference: string;
+  /** True for a request of this node's own client: it takes part in flights. */
+  readonly isOwn?: boolean | undefined;
   /** Asked with a manifest's size before it is read: whether there is room for it. Default: there is. */
   readonly admit?: ((sizeBytes: number) => Promise<boolean>) | undefined;
 }
@@ -47,47 +60,97 @@ export interface NotFetched {
   readonly skipped: number;
 }
 
-/** Gets a manifest from peers, whole and verified, within 3 s over all of them. */
+/**
+ * Gets a manifest from peers, whole and verified: from the node that downloads it now, for which it may wait, else within
+ * 3 s over all that have it.
+ */
 export async function fetchManifest(
   deps: SmallRequestDeps,
   options: TransferOptions,
-  { key, repository, registry, reference, admit }: ManifestRequest,
+  request: ManifestRequest,
   signal: AbortSignal,
 ): Promise<FetchedManifest | NotFetched> {
+  const { observer } = deps;
+  const flight = flightOf(deps, request, signal);
+  const flown = await flight?.ask(
+    (host) => askForManifest(deps, options, { request, host, isFlight: true }, signal),
+    false,
+  );
   using deadline = createDeadline(deps.clock, SMALL_REQUEST_TIMEOUT_MS, signal);
-  using session = createPeerSession(deps, key, deadline.signal);
+  using session = createPeerSession(deps, request.key, deadline.signal);
+  const fetched =
+    flown !== undefined && flown !== 'upstream'
+      ? flown.answer
+      : await askSmall(session, options, (host) =>
+          askForManifest(deps, options, { request, host, isFlight: false }, deadline.signal),
+        );
+  if (fetched === undefined) {
+    if (!signal.aborted) flight?.goesUpstream();
+    return { attempts: session.attempts, skipped: session.skipped };
+  }
+  observer.peerAsked('served');
+  observer.bytesMoved('peer', fetched.bytes.byteLength);
+  return fetched;
+}
+
+/** The flight of a manifest that this node's own client wants by its digest. */
+function flightOf(
+  deps: SmallRequestDeps,
+  { isOwn = false, reference, registry, repository }: ManifestRequest,
+  signal: AbortSignal,
+): FlightSources | undefined {
+  const { flights } = deps;
+  if (flights === undefined || !isOwn || !isDigest(reference)) return undefined;
+  return createFlightSources(
+    { ...deps, flights },
+    { kind: 'manifest', digest: reference, registry, repository, signal },
+  );
+}
+
+async function askForManifest(
+  { mover, clock, health }: SmallRequestDeps,
+  options: TransferOptions,
+  {
+    request,
+    host,
+    isFlight,
+  }: { readonly request: ManifestRequest; readonly host: string; readonly isFlight: boolean },
+  signal: AbortSignal,
+): Promise<FetchedManifest | Refusal> {
+  const { repository, registry, reference, admit } = request;
   const path = peerPath({ kind: 'manifest', repository, reference, registry });
-  const accepted = await askSmall(session, options, async (host) => {
-    using perPeer = createDeadline(deps.clock, SMALL_ANSWER_TIMEOUT_MS, deadline.signal);
-    const requested = deps.mover.requestSmall(
-      { method: 'GET', host, port: options.registryPort, path, headers: peerHeaders(options) },
-      {
-        connectTimeoutMs: CONNECT_TIMEOUT_MS,
-        headTimeoutMs: HEAD_TIMEOUT_MS,
-        maxBytes: MAX_MANIFEST_BYTES,
-        admit,
-        signal: perPeer.signal,
-      },
-    );
-    const answer = await requested.catch((error: unknown) => {
-      // It has begun to answer, or the head would have been late.
-      if (perPeer.signal.aborted && !deadline.signal.aborted) deps.health.wasSlow(host);
-      throw error;
-    });
-    const refusal = refusalOf(answer.status);
-    if (refusal !== undefined) return refusal === 'unsatisfiable' ? 'wrong' : refusal;
-    const digest = answer.header('docker-content-digest') ?? '';
-    const asked = isDigest(reference) ? reference : digest;
-    if (answer.status !== 200 || digest !== asked || !isDigest(digest)) return 'wrong';
-    if (!matchesDigest(answer.bytes, digest)) return 'wrong';
-    const mediaType = manifestMediaType(answer.bytes, answer.header('content-type'));
-    if (mediaType === undefined) return 'wrong';
-    return { digest, bytes: answer.bytes, mediaType, origin: host };
+  using perPeer = createDeadline(clock, SMALL_ANSWER_TIMEOUT_MS, signal);
+  const requested = mover.requestSmall(
+    {
+      method: 'GET',
+      host,
+      port: options.registryPort,
+      path,
+      headers: peerHeaders(options, undefined, isFlight),
+    },
+    {
+      connectTimeoutMs: CONNECT_TIMEOUT_MS,
+      headTimeoutMs: isFlight ? FLIGHT_HEAD_TIMEOUT_MS : HEAD_TIMEOUT_MS,
+      maxBytes: MAX_MANIFEST_BYTES,
+      admit,
+      signal: perPeer.signal,
+    },
+  );
+  const answer = await requested.catch((error: unknown) => {
+    // It has begun to answer, or the head would have been late.
+    if (perPeer.signal.aborted && !signal.aborted) health.wasSlow(host);
+    throw error;
   });
-  if (accepted === undefined) return { attempts: session.attempts, skipped: session.skipped };
-  deps.observer.peerAsked('served');
-  deps.observer.bytesMoved('peer', accepted.bytes.byteLength);
-  return accepted;
+  if (isFlight && answer.status === 503 && answer.header(FLIGHT_HEADER) === 'waiting') return 'waiting';
+  const refusal = refusalOf(answer.status);
+  if (refusal !== undefined) return refusal === 'unsatisfiable' ? 'wrong' : refusal;
+  const digest = answer.header('docker-content-digest') ?? '';
+  const asked = isDigest(reference) ? reference : digest;
+  if (answer.status !== 200 || digest !== asked || !isDigest(digest)) return 'wrong';
+  if (!matchesDigest(answer.bytes, digest)) return 'wrong';
+  const mediaType = manifestMediaType(answer.bytes, answer.header('content-type'));
+  if (mediaType === undefined) return 'wrong';
+  return { digest, bytes: answer.bytes, mediaType, origin: host };
 }
 
 /** Asks peers how large a blob is, within 3 s over all of them. */

@@ -14,6 +14,12 @@ import { ADDRESSES_PER_PEER } from './budgets.ts';
 /** Marks a request that comes from another node: the receiver must not forward it (the contract with Spegel). */
 export const MIRRORED_HEADER = 'x-spegel-mirrored';
 
+/**
+ * Between nodes of this program. In a request: what this node is downloading will do, too. In an answer: it comes from
+ * such a download (`growing`), or would, had it begun (`waiting`, with 503).
+ */
+export const FLIGHT_HEADER = 'x-spegel-flight';
+
 /** What is asked of peers: one piece of content and the names by which its registry knows it. */
 export interface PeerTarget {
   readonly kind: 'manifest' | 'blob';
@@ -33,8 +39,10 @@ export function peerPath({ kind, repository, reference, registry }: PeerTarget):
 export function peerHeaders(
   { authorization }: { readonly authorization?: string | undefined },
   range?: RangeSpec,
+  isFlight = false,
 ): Record<string, string> {
   return {
+    ...(isFlight ? { [FLIGHT_HEADER]: '1' } : {}),
     ...(authorization === undefined ? {} : { authorization }),
     [MIRRORED_HEADER]: 'true',
     accept: '*/*',
@@ -45,9 +53,9 @@ export function peerHeaders(
 
 /**
  * Why a peer's answer is not used. `absent`: it does not have the content. `busy`: not now.
- * `unsatisfiable`: it says that the range is out of bounds. `wrong`: what it says contradicts the request or itself.
+ * `waiting`: it is about to download it. `unsatisfiable`: it says that the range is out of bounds. `wrong`: what it says contradicts the request or itself.
  */
-export type Refusal = 'absent' | 'busy' | 'unsatisfiable' | 'wrong';
+export type Refusal = 'absent' | 'busy' | 'waiting' | 'unsatisfiable' | 'wrong';
 
 /** A blob answer that is as asked for: these bytes of a blob of this size. */
 export interface AcceptedBlob {

@@ -2,14 +2,14 @@ import type { ClientResponse } from '../http/body-mover.ts';
 import { type ByteRange, formatContentRange, rangeLength, resolveRange } from '../oci/byte-range.ts';
 import { blobHeaders } from '../oci/content-headers.ts';
 import { MAX_FRUITLESS_SOURCES } from './budgets.ts';
-import {
-  type BlobRequest,
-  type BlobSources,
-  type BlobSourcesDeps,
-  createBlobSources,
-  type OpenedBlob,
-  type TransferOptions,
-} from './blob-sources.ts';
+import { createBlobSources } from './blob-sources.ts';
+import type {
+  BlobRequest,
+  BlobSources,
+  BlobSourcesDeps,
+  OpenedBlob,
+  TransferOptions,
+} from './blob-sources-contract.ts';
 
 /** How a blob request ended. Only after `missing` and `unsatisfiable` has nothing been sent yet. */
 export type BlobOutcome =

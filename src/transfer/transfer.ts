@@ -1,9 +1,10 @@
 import type { BodyMover, ClientResponse } from '../http/body-mover.ts';
+import type { Flights } from '../flights/flights.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Descriptor } from '../oci/manifest.ts';
 import { createByteBudget } from '../runtime/memory/byte-budget.ts';
 import { SMALL_BLOBS_HELD_BYTES } from './budgets.ts';
-import type { BlobRequest, TransferOptions } from './blob-sources.ts';
+import type { BlobRequest, TransferOptions } from './blob-sources-contract.ts';
 import {
   type FetchedManifest,
   fetchManifest,
@@ -16,6 +17,12 @@ import { createMissCache } from './miss-cache.ts';
 import { createPeerHealth } from './peer-health.ts';
 import type { PeerSessionDeps } from './peer-session.ts';
 import { type BlobOutcome, serveBlob } from './serve-blob.ts';
+import {
+  awaitDownload,
+  type DownloadOutcome,
+  type DownloadRequest,
+  serveDownload,
+} from './serve-download.ts';
 import { createSlowBlobs } from './slow-blobs.ts';
 import { createThroughputFloor } from './throughput-floor.ts';
 
@@ -30,6 +37,10 @@ export interface Transfer {
     request: { readonly digest: Digest; readonly repository: string; readonly registry: string | undefined },
     signal: AbortSignal,
   ): Promise<{ readonly sizeBytes: number; readonly origin: string } | NotFetched>;
+  /** Gives another node a blob that this node is downloading, see serveDownload(). */
+  serveDownload(request: DownloadRequest, client: ClientResponse): Promise<DownloadOutcome>;
+  /** Waits a moment for a small download of this node to end, see awaitDownload(). */
+  awaitDownload(digest: Digest, gone: AbortSignal): Promise<'over' | 'waiting'>;
   /** Learns how large content is, from a manifest that a client of this node was given. */
   learnSizes(references: readonly Descriptor[]): void;
   /** Tells of a peer that is there (again): if it failed lately, that is of the past. */
@@ -38,7 +49,12 @@ export interface Transfer {
 
 /** What the engine needs: contracts and a clock. */
 export type TransferDeps = Omit<PeerSessionDeps, 'health'> & {
-  readonly mover: Pick<BodyMover, 'openFile' | 'openBytes' | 'request' | 'readBody' | 'requestSmall'>;
+  readonly mover: Pick<
+    BodyMover,
+    'openFile' | 'openGrowingFile' | 'openBytes' | 'request' | 'readBody' | 'requestSmall'
+  >;
+  /** One download feeds the cluster; undefined: each node downloads for itself. */
+  readonly flights?: Flights | undefined;
 };
 
 /** Creates the engine; it owns no resources. */
@@ -82,6 +98,14 @@ export function createTransfer(deps: TransferDeps, options: TransferOptions): Tr
       remembering(request.key, signal, () => fetchManifest(shared, options, request, signal)),
     statBlob: (request, signal) =>
       remembering(request.digest, signal, () => statBlobAtPeers(shared, options, request, signal)),
+    async serveDownload(request, client) {
+      const { flights, mover } = deps;
+      return flights === undefined ? 'absent' : serveDownload({ flights, mover, clock }, request, client);
+    },
+    async awaitDownload(digest, gone) {
+      const { flights } = deps;
+      return flights === undefined ? 'over' : awaitDownload({ flights, clock }, digest, gone);
+    },
     learnSizes: (references) => shared.sizes.learn(references),
     peerReturned: (peerId) => shared.health.returned(peerId),
   };

@@ -13,6 +13,8 @@ export interface DebugRoutesDeps {
   readonly advertised: () => AdvertisedCounts;
   readonly advertisedTags: () => readonly Tag[];
   readonly transfers: Pick<TransferLog, 'last'>;
+  /** The flights that this node is the tower of; undefined: it takes no part in flights. */
+  readonly flights?: (() => readonly object[]) | undefined;
 }
 
 /** The part below /debug that --debug-web-enabled=false leaves out: the page, and as JSON the images and transfers on it. */
@@ -38,6 +40,8 @@ export function createDebugRoutes(deps: DebugRoutesDeps, { version }: { readonly
   });
   app.get('/images', (c) => c.json(images()));
   app.get('/transfers', (c) => c.json({ transfers: transfers.last().map(transferJson) }));
+  const { flights } = deps;
+  if (flights !== undefined) app.get('/flights', (c) => c.json({ flights: flights() }));
   return app;
 }
 

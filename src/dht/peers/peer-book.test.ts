@@ -202,11 +202,11 @@ describe('createPeerBook()', () => {
   test('knows what a peer can do while it is connected', () => {
     const { book, connect } = start();
     connect(1);
-    expect(book.get(name(1))?.capabilities).toEqual({ notices: true });
-    book.connected(id(1), { addresses: [], capabilities: { notices: false } });
-    expect(book.get(name(1))?.capabilities).toEqual({ notices: true });
+    expect(book.get(name(1))?.capabilities).toEqual({ flights: false, notices: true });
+    book.connected(id(1), { addresses: [], capabilities: { flights: false, notices: false } });
+    expect(book.get(name(1))?.capabilities).toEqual({ flights: false, notices: true });
     book.disconnected(id(1));
-    expect(book.get(name(1))?.capabilities).toEqual({ notices: false });
+    expect(book.get(name(1))?.capabilities).toEqual({ flights: false, notices: false });
   });
 
   test('takes a member in that connects, with its addresses that are a member’s', () => {

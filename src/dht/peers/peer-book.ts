@@ -114,7 +114,10 @@ export function createPeerBook(
       const entry = entries.touch(id);
       step(entry, 'connected');
       entries.setPresent(entry, true);
-      entry.capabilities = { notices: entry.capabilities.notices || capabilities.notices };
+      entry.capabilities = {
+        notices: entry.capabilities.notices || capabilities.notices === true,
+        flights: entry.capabilities.flights || capabilities.flights === true,
+      };
       entry.usedMs = clock.nowMs();
       claim(entry, addresses);
       // Also when this node has not seen yet that the peer's last connection has ended.

@@ -27,14 +27,16 @@ export interface PeerRecord {
 export interface PeerCapabilities {
   /** It understands notices. */
   readonly notices: boolean;
+  /** It takes part in flights. */
+  readonly flights: boolean;
 }
 
 /** What a peer that connects tells. */
 export interface PeerFacts {
   /** Multiaddrs in binary. */
   readonly addresses: readonly Uint8Array[];
-  readonly capabilities: PeerCapabilities;
+  readonly capabilities: Partial<PeerCapabilities>;
 }
 
 /** What a peer that says nothing can do. */
-export const NO_CAPABILITIES: PeerCapabilities = { notices: false };
+export const NO_CAPABILITIES: PeerCapabilities = { notices: false, flights: false };

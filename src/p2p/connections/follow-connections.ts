@@ -1,7 +1,7 @@
 import type { IdentifyResult, Libp2p, PeerId } from '@libp2p/interface';
 
 import type { DhtNode } from '../../dht/dht-node-contract.ts';
-import { KAD_PROTOCOL, NOTICE_PROTOCOL } from '../limits.ts';
+import { FLIGHT_PROTOCOL, KAD_PROTOCOL, NOTICE_PROTOCOL } from '../limits.ts';
 import { idOf } from '../peer-names.ts';
 
 /** Tells the DHT's node which peers that speak its protocol are connected; call the result to end that. */
@@ -14,7 +14,10 @@ export function followConnections(
     if (!protocols.includes(KAD_PROTOCOL) || libp2p.getConnections(peerId).length === 0) return;
     dht.connected(idOf(peerId), {
       addresses: listenAddrs.map(({ bytes }) => bytes),
-      capabilities: { notices: protocols.includes(NOTICE_PROTOCOL) },
+      capabilities: {
+        notices: protocols.includes(NOTICE_PROTOCOL),
+        flights: protocols.includes(FLIGHT_PROTOCOL),
+      },
     });
   };
   const onDisconnect = ({ detail: peer }: CustomEvent<PeerId>) => {

@@ -108,7 +108,10 @@ export function createScriptedCluster(
     return { status, header: (name: string) => sent[name], body, bytes: all, drips: script.drips };
   };
 
-  const mover: Pick<BodyMover, 'openFile' | 'openBytes' | 'request' | 'readBody' | 'requestSmall'> = {
+  const mover: Pick<
+    BodyMover,
+    'openFile' | 'openGrowingFile' | 'openBytes' | 'request' | 'readBody' | 'requestSmall'
+  > = {
     openFile: async (path, range) => {
       if (path === 'gone') throw Object.assign(new Error('no such file'), { code: 'ENOENT' });
       const part = blob.subarray(range.start, range.end + 1);
@@ -116,6 +119,9 @@ export function createScriptedCluster(
       const limit = path.startsWith('breaks:') ? Number(path.slice('breaks:'.length)) : part.length;
       const given = part.subarray(0, limit);
       return source('file', given, part.length, given.length < part.length ? 'read-failed' : undefined);
+    },
+    openGrowingFile: async () => {
+      throw new Error('Nothing is downloaded here');
     },
     openBytes: (bytes) => source('memory', bytes, bytes.length),
     readBody: async (body) => {

@@ -1,0 +1,94 @@
+import type { Logger } from '../observe/log.ts';
+import type { Digest } from '../oci/digest.ts';
+import type { Peer } from '../routing/router.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { createDeadline } from '../runtime/deadline.ts';
+import type { FlightAnswer, FlightQuestion } from './flight-messages.ts';
+import type { FlightNetwork } from './flight-network.ts';
+import type { Tower } from './tower.ts';
+
+/** Nodes that keep the same flights, so that the loss of the closest one costs nothing. */
+export const TOWERS = 2;
+
+/** What createFlightSeat needs. */
+export interface FlightSeatDeps {
+  readonly network: Pick<FlightNetwork, 'self' | 'towersOf' | 'ask' | 'peerOf'>;
+  readonly tower: Pick<Tower, 'ask'>;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** What a request says of itself. */
+export interface SeatRequest {
+  readonly digest: Digest;
+  /** Who downloads the image, as far as this node knows at the moment when it asks. */
+  readonly leader: () => string | undefined;
+  /** How long one tower may take, in ms. */
+  readonly towerTimeoutMs: number;
+  readonly signal: AbortSignal;
+}
+
+/** A node to take the content from. */
+export interface Assigned {
+  readonly name: string;
+  readonly peer: Peer;
+  /** The node that downloads it from upstream. */
+  readonly leader: string | undefined;
+}
+
+/** One request's place in a flight: from which node to take the content, one after the other. */
+export interface FlightSeat {
+  /** From which node to take it now. `upstream`: this node is to download it. Undefined: no tower answers. */
+  next(): Promise<Assigned | 'upstream' | undefined>;
+  /** The node does not have it, or broke: it is not named again. */
+  bad(name: string): void;
+  /** The node has no room now. */
+  full(name: string): void;
+}
+
+/** Most nodes that are named as bad or full: the last ones. */
+const MAX_NAMED = 8;
+
+/** Makes the seat of a request. It holds nothing that would have to be released. */
+export function createFlightSeat(
+  { network, tower, clock, logger }: FlightSeatDeps,
+  { digest, leader, towerTimeoutMs, signal }: SeatRequest,
+): FlightSeat {
+  const bad = new Set<string>();
+  const full = new Set<string>();
+  const add = (names: Set<string>, name: string) => {
+    names.add(name);
+    const [oldest] = names;
+    if (names.size > MAX_NAMED && oldest !== undefined) names.delete(oldest);
+  };
+  const ask = async (name: string, question: FlightQuestion): Promise<FlightAnswer> => {
+    if (name === network.self) return tower.ask(name, question);
+    using deadline = createDeadline(clock, towerTimeoutMs, signal);
+    return await network.ask(name, question, deadline.signal);
+  };
+
+  return {
+    async next() {
+      const question = { digest, leader: leader(), bad: [...bad], full: [...full] };
+      for (const name of network.towersOf(digest, TOWERS)) {
+        if (signal.aborted) return undefined;
+        try {
+          const answer = await ask(name, question);
+          logger.debug('flight assigned', { ...question, tower: name, ...answer });
+          if (answer.verdict === 'upstream') return 'upstream';
+          const { from, leader: root } = answer;
+          const peer = from === network.self || bad.has(from) ? undefined : network.peerOf(from);
+          // A tower that sees other nodes than this node does, or lies.
+          if (peer === undefined) return undefined;
+          return { name: from, peer, leader: root };
+        } catch (error) {
+          // The next tower knows the roots, too.
+          logger.debug('tower of a flight does not answer', { digest, tower: name, error });
+        }
+      }
+      return undefined;
+    },
+    bad: (name) => add(bad, name),
+    full: (name) => add(full, name),
+  };
+}

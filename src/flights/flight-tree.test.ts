@@ -1,0 +1,131 @@
+import { describe, expect, test } from 'bun:test';
+
+import { createFlightTree, type FlightTree, LEADER_GRACE_MS, ROOT_LEASE_MS } from './flight-tree.ts';
+
+interface Asked {
+  readonly leader?: string;
+  readonly bad?: readonly string[];
+  readonly full?: readonly string[];
+  readonly holders?: readonly string[];
+  readonly gone?: readonly string[];
+  readonly atMs?: number;
+}
+
+function join(tree: FlightTree, id: string, asked: Asked = {}) {
+  const { leader, bad = [], full = [], holders = [], gone = [], atMs = 0 } = asked;
+  return tree.join(
+    id,
+    { leader, bad: new Set(bad), full: new Set(full) },
+    { nowMs: atMs, holders, isThere: (each) => !gone.includes(each) },
+  );
+}
+
+const running = { state: 'running', isRoot: true, hasBegun: true } as const;
+
+describe('createFlightTree()', () => {
+  test('sends the first node upstream, and each further node to the node before it', () => {
+    const tree = createFlightTree();
+    expect(['A', 'B', 'C', 'D'].map((id) => join(tree, id))).toEqual([undefined, 'A', 'B', 'C']);
+    expect(tree.leader).toBe('A');
+    expect(tree.list().map(({ id, role, depth, children }) => [id, role, depth, children])).toEqual([
+      ['A', 'root', 0, 1],
+      ['B', 'child', 1, 1],
+      ['C', 'child', 2, 1],
+      ['D', 'child', 3, 0],
+    ]);
+  });
+
+  test('never makes a second root while the first goes on, however full all are', () => {
+    const tree = createFlightTree();
+    join(tree, 'A');
+    expect(join(tree, 'B', { full: ['A'] })).toBe('A');
+    expect(join(tree, 'C', { full: ['A', 'B'] })).toBeOneOf(['A', 'B']);
+  });
+
+  test('sends nodes to a holder first, and spreads them over several', () => {
+    const tree = createFlightTree();
+    const holders = ['X', 'Y'];
+    expect(new Set([join(tree, 'A', { holders }), join(tree, 'B', { holders })])).toEqual(new Set(holders));
+    expect(join(tree, 'C', { holders })).toBeOneOf(['A', 'B']);
+    expect(tree.leader).toBeUndefined();
+  });
+
+  test.each<readonly [string, Asked, string | undefined]>([
+    ['that was called bad', { bad: ['A'] }, undefined],
+    ['that is gone', { gone: ['A'] }, undefined],
+    ['whose lease is over', { atMs: ROOT_LEASE_MS + 1 }, undefined],
+    ['that goes on', { atMs: ROOT_LEASE_MS - 1 }, 'A'],
+  ])('a root %s', (_, asked, parent) => {
+    const tree = createFlightTree();
+    join(tree, 'A');
+    expect(join(tree, 'B', asked)).toBe(parent);
+  });
+
+  test('a root that reports keeps its lease', () => {
+    const tree = createFlightTree();
+    join(tree, 'A');
+    tree.report('A', running, ROOT_LEASE_MS - 1);
+    expect(join(tree, 'B', { atMs: 2 * ROOT_LEASE_MS - 2 })).toBe('A');
+  });
+
+  test('after a root that gave up, the next that asks is the root, and its children follow it', () => {
+    const tree = createFlightTree();
+    for (const id of ['A', 'B', 'C']) join(tree, id);
+    tree.report('A', { ...running, state: 'aborted' }, 1);
+    expect(join(tree, 'B', { bad: ['A'], atMs: 1 })).toBeUndefined();
+    expect(tree.leader).toBe('B');
+    expect(join(tree, 'C', { atMs: 2 })).toBe('B');
+  });
+
+  test('never sends a node to what takes the content from it', () => {
+    const tree = createFlightTree();
+    for (const id of ['A', 'B', 'C']) join(tree, id);
+    // The root is gone; C takes it from B.
+    expect(join(tree, 'B', { bad: ['A'], gone: ['A'] })).toBeUndefined();
+    expect(join(tree, 'A', { bad: ['B', 'C'], atMs: 1 })).toBeUndefined();
+  });
+
+  test('a node that has the content is a holder, and has room again for one node', () => {
+    const tree = createFlightTree();
+    join(tree, 'A');
+    join(tree, 'B');
+    tree.report('B', { ...running, state: 'done' }, 1);
+    expect(tree.list().map(({ id, role, children }) => [id, role, children])).toEqual([
+      ['A', 'root', 0],
+      ['B', 'holder', 0],
+    ]);
+    expect(join(tree, 'C', { atMs: 1 })).toBeOneOf(['A', 'B']);
+  });
+
+  test('waits for the leader of the image, once, and not for long', () => {
+    const tree = createFlightTree();
+    expect(join(tree, 'B', { leader: 'A' })).toBe('A');
+    expect(join(tree, 'C', { leader: 'A', atMs: LEADER_GRACE_MS - 1 })).toBe('B');
+    const lateMs = LEADER_GRACE_MS + 1;
+    expect(join(tree, 'B', { leader: 'A', atMs: lateMs })).toBeUndefined();
+    expect(join(tree, 'C', { leader: 'A', atMs: lateMs })).toBe('B');
+  });
+
+  test('the leader that asks itself is the root', () => {
+    const tree = createFlightTree();
+    join(tree, 'B', { leader: 'A' });
+    expect(join(tree, 'A', { leader: 'A', atMs: 1 })).toBeUndefined();
+    expect(join(tree, 'C', { leader: 'A', atMs: LEADER_GRACE_MS + 1 })).toBe('B');
+    expect(tree.leader).toBe('A');
+  });
+
+  test('widens below the top when many nodes want it', () => {
+    const tree = createFlightTree();
+    for (let node = 0; node < 200; node++) join(tree, `n${node}`);
+    const members = tree.list();
+    expect(Math.max(...members.map(({ children }) => children))).toBe(2);
+    expect(Math.max(...members.map(({ depth }) => depth))).toBeLessThan(30);
+    expect(members.filter(({ role }) => role === 'root')).toHaveLength(1);
+  });
+
+  test('takes a report of a node that it does not know: the tower has changed, or the mirror was restarted', () => {
+    const tree = createFlightTree();
+    tree.report('A', running, 0);
+    expect(join(tree, 'B', { atMs: 1 })).toBe('A');
+  });
+});

@@ -1,0 +1,119 @@
+import type { Logger } from '../observe/log.ts';
+import type { Digest } from '../oci/digest.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { ContentStore } from '../store/content-store.ts';
+import type { FlightNetwork } from './flight-network.ts';
+import { createFlightSeat, type FlightSeat } from './flight-seat.ts';
+import { createLeaders, type ImageSource } from './leaders.ts';
+import { createOwnFlights } from './own-flights.ts';
+import { followDownload, type FollowedDownload } from './follow-download.ts';
+import type { FlightMember } from './flight-tree.ts';
+import { createTower } from './tower.ts';
+
+const SECOND_MS = 1000;
+/**
+ * What a tower may take: a second copy of a layer costs more, and without the leader that a manifest's tower names each
+ * layer may go another way. A tower that was silent once is not asked again for a while.
+ */
+const TOWER_TIMEOUT_MS = 0.4 * SECOND_MS;
+
+/** What createFlights needs. */
+export interface FlightsDeps {
+  readonly network: FlightNetwork;
+  readonly store: Pick<ContentStore, 'downloads' | 'stat'>;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** What this node's client wants. */
+export interface FlightRequest extends ImageSource {
+  readonly kind: 'manifest' | 'blob';
+  readonly digest: Digest;
+  readonly signal: AbortSignal;
+}
+
+/** A flight as others may see it. */
+export interface FlightTrees {
+  readonly digest: Digest;
+  readonly nodes: ReadonlyArray<
+    Omit<FlightMember, 'id' | 'parent'> & {
+      /** The libp2p peer ID in base58, or its bytes in hex for a node that has gone. */
+      readonly id: string;
+      readonly addresses: readonly string[];
+      readonly parent: string | undefined;
+    }
+  >;
+}
+
+/** One download feeds the cluster: which node goes upstream, and which takes the content from which. */
+export interface Flights {
+  /** The place of a request of this node's own client. */
+  seat(request: FlightRequest): FlightSeat;
+  /**
+   * Takes note of what next() of the seat said, when it is acted on: this node's client goes upstream, or takes the
+   * content from a peer.
+   */
+  taken(request: FlightRequest, from: 'upstream' | { readonly leader: string | undefined }): void;
+  /** The node did not answer: if it was to download the image of the request, others are not sent to it any more. */
+  lost(request: FlightRequest, name: string): void;
+  /** The node's own download of the digest, for another node to follow; see followDownload. */
+  follow(digest: Digest): FollowedDownload | 'waiting' | undefined;
+  /** Calls the listener when something happens to the node's own download of the digest. Returns what ends that. */
+  onChange(digest: Digest, listener: () => void): () => void;
+  /** True while downloads that this node's client was sent upstream for have not begun: then it must not wait for others long. */
+  hasQueued(): boolean;
+  /** The flights that this node is the tower of, with the nodes as peers. */
+  list(): readonly FlightTrees[];
+  /** Works until the signal aborts. */
+  run(signal: AbortSignal): Promise<void>;
+}
+
+/** Puts the flights of a node together. */
+export function createFlights({ network, store, clock, logger }: FlightsDeps): Flights {
+  const tower = createTower({
+    clock,
+    holdersOf: (digest) => network.holdersOf(digest),
+    isThere: (name) => network.peerOf(name) !== undefined,
+  });
+  const leaders = createLeaders(clock);
+  const own = createOwnFlights({ network, tower, store, clock, logger });
+  network.serve(tower);
+
+  return {
+    seat({ digest, registry, repository, signal }) {
+      const leader = () => leaders.get({ registry, repository });
+      return createFlightSeat(
+        { network, tower, clock, logger },
+        { digest, leader, towerTimeoutMs: TOWER_TIMEOUT_MS, signal },
+      );
+    },
+    taken({ kind, digest, registry, repository }, from) {
+      const image = { registry, repository };
+      own.take(digest, from === 'upstream');
+      // A layer of another image says nothing of who downloads this image.
+      if (kind !== 'manifest') return;
+      const leader = from === 'upstream' ? network.self : from.leader;
+      if (leader !== undefined) leaders.set(image, leader);
+    },
+    lost: ({ registry, repository }, name) => leaders.forget({ registry, repository }, name),
+    follow: (digest) => followDownload({ store, own, clock }, digest),
+    onChange: (digest, listener) =>
+      store.downloads.subscribe((changed) => {
+        if (changed === digest) listener();
+      }),
+    hasQueued: () => own.hasQueued(),
+    list() {
+      const idOf = (name: string) => network.peerOf(name)?.id ?? name;
+      return tower.flights().map(({ digest, members }) => ({
+        digest,
+        nodes: members.map(({ id, parent, ...member }) => ({
+          ...member,
+          id: idOf(id),
+          addresses: network.peerOf(id)?.addresses ?? [],
+          parent: parent === undefined ? undefined : idOf(parent),
+        })),
+      }));
+    },
+    run: (signal) => own.run(signal),
+  };
+}

@@ -1,0 +1,91 @@
+import type { Digest } from '../oci/digest.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { ContentStore } from '../store/content-store.ts';
+import type { OwnFlights } from './own-flights.ts';
+
+/** How often the store is asked for a blob whose download is gone. */
+const COMMIT_LOOKS = 20;
+/** The pause between. */
+const COMMIT_LOOK_MS = 50;
+
+/** A download of this node that another node follows. */
+export interface FollowedDownload {
+  readonly path: string;
+  readonly sizeBytes: number;
+  /** Bytes that are there. */
+  readonly writtenBytes: number;
+  /** True when nothing more is to be expected. */
+  readonly isOver: boolean;
+  /** Calls the listener at each change of these. Returns what ends that. */
+  subscribe(listener: () => void): () => void;
+}
+
+/** What followDownload needs. */
+export interface FollowDownloadDeps {
+  readonly clock: Clock;
+  readonly store: Pick<ContentStore, 'downloads' | 'stat'>;
+  readonly own: Pick<OwnFlights, 'isPromised' | 'isStuck' | 'onStuck'>;
+}
+
+/**
+ * The node's download of the digest as another node may follow it. `waiting`: there will be one soon, or its size is
+ * not known yet; undefined: there is none, or it is not worth following.
+ */
+export function followDownload(
+  { store, own, clock }: FollowDownloadDeps,
+  digest: Digest,
+): FollowedDownload | 'waiting' | undefined {
+  const { downloads } = store;
+  const first = downloads.get(digest);
+  if (own.isStuck(digest) || first?.isRunning === false) return undefined;
+  if (first === undefined) return own.isPromised(digest) ? 'waiting' : undefined;
+  const { path, sizeBytes } = first;
+  // Without its size there is no Content-Length.
+  if (sizeBytes === undefined) return undefined;
+  let { writtenBytes } = first;
+  let isOver = false;
+
+  const look = async (): Promise<void> => {
+    const now = downloads.get(digest);
+    if (own.isStuck(digest)) isOver = true;
+    else if (now !== undefined) {
+      // A download that starts anew is another file.
+      if (now.path !== path || now.writtenBytes < writtenBytes || !now.isRunning) isOver = true;
+      else ({ writtenBytes } = now);
+    } else if (await isCommitted({ store, clock }, digest)) writtenBytes = sizeBytes;
+    else if (downloads.get(digest) === undefined) isOver = true;
+  };
+  return {
+    path,
+    sizeBytes,
+    get writtenBytes() {
+      return writtenBytes;
+    },
+    get isOver() {
+      return isOver;
+    },
+    subscribe(listener) {
+      const onChange = (changed: Digest) => {
+        if (changed === digest && !isOver) void look().then(listener, listener);
+      };
+      const ends = [downloads.subscribe(onChange), own.onStuck(onChange)];
+      // What has happened since the first look.
+      onChange(digest);
+      return () => {
+        for (const end of ends) end();
+      };
+    },
+  };
+}
+
+/** True if the blob is in the store, which may know it some ms after its download is gone. */
+async function isCommitted(
+  { store, clock }: Pick<FollowDownloadDeps, 'store' | 'clock'>,
+  digest: Digest,
+): Promise<boolean> {
+  for (let look = 0; look < COMMIT_LOOKS; look++) {
+    if ((await store.stat(digest).catch(() => undefined)) !== undefined) return true;
+    await clock.sleep(COMMIT_LOOK_MS, new AbortController().signal);
+  }
+  return false;
+}

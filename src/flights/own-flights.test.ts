@@ -1,0 +1,173 @@
+import { describe, expect, test } from 'bun:test';
+
+import { silentLogger } from '../observe/log.ts';
+import { type Digest, digestOf } from '../oci/digest.ts';
+import { createVirtualClock } from '../runtime/testing/virtual-clock.ts';
+import type { Download } from '../store/downloads.ts';
+import type { FlightReport } from './flight-messages.ts';
+import { createOwnFlights } from './own-flights.ts';
+
+const MIB = 1024 * 1024;
+const digest = digestOf(Buffer.from('layer'));
+
+/** What one node downloads, as the test says, and what it tells its tower, which is another node. */
+function start() {
+  const clock = createVirtualClock();
+  const stored = new Set<Digest>();
+  const downloads = new Map<Digest, Download>();
+  const listeners = new Set<(changed: Digest) => void>();
+  const told: FlightReport[] = [];
+  const own = createOwnFlights({
+    network: {
+      self: 'self',
+      towersOf: () => ['tower'],
+      report: (_tower, report) => void told.push(report),
+    },
+    tower: { report: () => {} },
+    store: {
+      downloads: {
+        get: (asked) => downloads.get(asked),
+        all: () => downloads.values(),
+        subscribe(listener) {
+          listeners.add(listener);
+          return () => void listeners.delete(listener);
+        },
+      },
+      stat: async (asked) => (stored.has(asked) ? { digest: asked, sizeBytes: 1, path: '/blob' } : undefined),
+    },
+    clock,
+    logger: silentLogger,
+  });
+  const stop = new AbortController();
+  const running = own.run(stop.signal);
+  return {
+    clock,
+    own,
+    stored,
+    told,
+    /** The states that were told since the last call, repeated ones once. */
+    states() {
+      const states = told.splice(0).map(({ state, hasBegun }) => `${state}${hasBegun ? ' begun' : ''}`);
+      return states.filter((state, at) => state !== states[at - 1]);
+    },
+    write(writtenBytes: number | undefined, isRunning = true, what = digest) {
+      if (writtenBytes === undefined) downloads.delete(what);
+      else {
+        const grownMs = clock.nowMs();
+        downloads.set(what, {
+          digest: what,
+          sizeBytes: 100 * MIB,
+          writtenBytes,
+          path: '/data',
+          isRunning,
+          grownMs,
+        });
+      }
+      for (const listener of listeners) listener(what);
+    },
+    async [Symbol.asyncDispose]() {
+      stop.abort();
+      await running;
+    },
+  };
+}
+
+describe('createOwnFlights()', () => {
+  test('tells the towers of a download from upstream: that it waits, has begun, and is done', async () => {
+    await using node = start();
+    node.write(0);
+    node.own.take(digest, true);
+    await node.clock.advance(10);
+    expect([node.states(), node.own.isPromised(digest), node.own.hasQueued()]).toEqual([
+      ['running'],
+      true,
+      true,
+    ]);
+    node.write(MIB);
+    await node.clock.advance(10);
+    expect([node.states(), node.own.hasQueued()]).toEqual([['running begun'], false]);
+    node.write(undefined);
+    await node.clock.advance(100);
+    expect([node.states(), node.own.isPromised(digest)]).toEqual([[], true]);
+    node.stored.add(digest);
+    await node.clock.advance(100);
+    expect([node.states(), node.own.isPromised(digest)]).toEqual([['done begun'], false]);
+  });
+
+  test('renews what goes on, well within its lease', async () => {
+    await using node = start();
+    node.own.take(digest, true);
+    for (let step = 1; step <= 50; step++) {
+      node.write(step * MIB);
+      await node.clock.advance(100);
+    }
+    expect(node.told.length).toBeGreaterThanOrEqual(11);
+    expect(node.told.length).toBeLessThanOrEqual(16);
+  });
+
+  test.each<readonly [string, (node: ReturnType<typeof start>) => Promise<void>]>([
+    ['was given up', async (node) => node.write(MIB, false)],
+    ['was removed', async (node) => node.write(undefined)],
+  ])('gives up a download that %s', async (_, happen) => {
+    await using node = start();
+    node.own.take(digest, true);
+    node.write(MIB);
+    await node.clock.advance(10);
+    node.states();
+    await happen(node);
+    // A blob that was committed may be in the store a moment later.
+    await node.clock.advance(1500);
+    expect([node.states(), node.own.isPromised(digest)]).toEqual([['aborted begun'], false]);
+  });
+
+  test('gives up what the client was sent upstream for and does not begin', async () => {
+    await using node = start();
+    node.own.take(digest, true);
+    await node.clock.advance(800);
+    expect(node.own.isPromised(digest)).toBe(true);
+    await node.clock.advance(800);
+    expect([node.states(), node.own.isPromised(digest)]).toEqual([['aborted'], false]);
+  });
+
+  test('says once that a download stands still, and that it is not to be followed', async () => {
+    await using node = start();
+    const stuck: Digest[] = [];
+    node.own.onStuck((each) => void stuck.push(each));
+    node.own.take(digest, true);
+    for (const written of [1, 2, 3]) {
+      node.write(written * MIB);
+      await node.clock.advance(100);
+    }
+    node.states();
+    await node.clock.advance(6000);
+    expect([stuck, node.own.isStuck(digest), node.states()]).toEqual([
+      [digest],
+      true,
+      ['running begun', 'aborted begun'],
+    ]);
+  });
+
+  test('a download that waits for its turn stands still when nothing else comes either', async () => {
+    await using node = start();
+    const other = digestOf(Buffer.from('other'));
+    node.write(0);
+    node.own.take(digest, true);
+    node.own.take(other, true);
+    for (let step = 1; step <= 20; step++) {
+      node.write(step * MIB, true, other);
+      await node.clock.advance(1000);
+    }
+    expect(node.own.isStuck(digest)).toBe(false);
+    await node.clock.advance(6000);
+    expect(node.own.isStuck(digest)).toBe(true);
+  });
+
+  test('a child tells less often, and is never stuck', async () => {
+    await using node = start();
+    node.own.take(digest, false);
+    node.write(MIB);
+    await node.clock.advance(9000);
+    expect(node.told.length).toBeLessThanOrEqual(6);
+    expect([node.own.isStuck(digest), node.told.every(({ isRoot }) => !isRoot)]).toEqual([false, true]);
+  });
+});

@@ -1,0 +1,203 @@
+import type { Logger } from '../observe/log.ts';
+import type { Digest } from '../oci/digest.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { createWakeUp } from '../runtime/wake-up.ts';
+import type { ContentStore } from '../store/content-store.ts';
+import type { FlightReport } from './flight-messages.ts';
+import type { FlightNetwork } from './flight-network.ts';
+import { TOWERS } from './flight-seat.ts';
+import { createIntake } from './intake.ts';
+import { createProgress, type Progress } from './progress.ts';
+import type { Tower } from './tower.ts';
+
+const SECOND_MS = 1000;
+/** A root tells the towers so often that it goes on: five times within the lease. */
+const RENEW_EVERY_MS = 0.4 * SECOND_MS;
+/** A child tells them so often. */
+const CHILD_RENEW_EVERY_MS = 2 * SECOND_MS;
+/** A download that its client has not begun after this node sent it upstream: it will not. */
+const APPEAR_WITHIN_MS = 1 * SECOND_MS;
+/** A download that waits for its turn does so in vain when nothing at all has come from upstream for so long. */
+const QUEUE_STALL_MS = 4 * SECOND_MS;
+/** The store knows of a blob within so long after its download is gone, if it was committed. */
+const COMMIT_WITHIN_MS = 1 * SECOND_MS;
+/** How often it is looked for. */
+const LOOK_FOR_COMMIT_MS = 50;
+/** Flights of this node at a time. Of more, others are not told. */
+const MAX_OWN_FLIGHTS = 500;
+
+/** What createOwnFlights needs. */
+export interface OwnFlightsDeps {
+  readonly network: Pick<FlightNetwork, 'self' | 'towersOf' | 'report'>;
+  readonly tower: Pick<Tower, 'report'>;
+  readonly store: Pick<ContentStore, 'downloads' | 'stat'>;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** What this node downloads, as others know it. */
+export interface OwnFlights {
+  /** This node's client downloads the digest, from upstream (`isRoot`) or from a peer: the towers are told how it goes on. */
+  take(digest: Digest, isRoot: boolean): void;
+  /** True from when this node's client was told where to take the digest from until its download is over. */
+  isPromised(digest: Digest): boolean;
+  /** True while a download from upstream that this node's client was sent to has not begun. */
+  hasQueued(): boolean;
+  /** True when the download of the digest stands still, or crawls, so that nobody should wait for it. */
+  isStuck(digest: Digest): boolean;
+  /** Calls the listener when isStuck() turns true for a digest. Returns what ends that. */
+  onStuck(listener: (digest: Digest) => void): () => void;
+  /** Works until the signal aborts. */
+  run(signal: AbortSignal): Promise<void>;
+}
+
+interface OwnFlight {
+  readonly digest: Digest;
+  isRoot: boolean;
+  takenMs: number;
+  /** When there was no download (any more). */
+  goneMs: number | undefined;
+  toldMs: number;
+  writtenBytes: number;
+  hasBegun: boolean;
+  isStuck: boolean;
+  readonly progress: Progress;
+}
+
+/** Makes the record of what this node downloads. */
+export function createOwnFlights({ network, tower, store, clock, logger }: OwnFlightsDeps): OwnFlights {
+  const flights = new Map<Digest, OwnFlight>();
+  const stuckListeners = new Set<(digest: Digest) => void>();
+  /** Flights that something has happened to. */
+  const due = new Set<Digest>();
+  const changed = createWakeUp();
+  const intake = createIntake();
+  /** When anything came from upstream last. */
+  let intakeMs = -Infinity;
+
+  const tell = (flight: OwnFlight, state: FlightReport['state']) => {
+    const { digest, isRoot, hasBegun } = flight;
+    flight.toldMs = clock.nowMs();
+    for (const name of network.towersOf(digest, TOWERS)) {
+      const report = { digest, state, isRoot, hasBegun };
+      if (name === network.self) tower.report(name, report);
+      else network.report(name, report);
+    }
+  };
+  const end = (flight: OwnFlight, state: 'done' | 'aborted') => {
+    flights.delete(flight.digest);
+    tell(flight, state);
+    logger.debug('flight ended', { digest: flight.digest, state, isRoot: flight.isRoot });
+  };
+  const look = async (flight: OwnFlight) => {
+    const { digest, isRoot } = flight;
+    const nowMs = clock.nowMs();
+    const download = store.downloads.get(digest);
+    if (download === undefined) {
+      if ((await store.stat(digest).catch(() => undefined)) !== undefined) end(flight, 'done');
+      else {
+        flight.goneMs ??= nowMs;
+        const waitMs = flight.hasBegun ? COMMIT_WITHIN_MS : APPEAR_WITHIN_MS;
+        if (nowMs - Math.max(flight.goneMs, flight.takenMs) > waitMs) end(flight, 'aborted');
+      }
+      return;
+    }
+    flight.goneMs = undefined;
+    if (!download.isRunning) {
+      end(flight, 'aborted');
+      return;
+    }
+    const { writtenBytes } = download;
+    const isNews = writtenBytes > 0 && !flight.hasBegun;
+    if (isRoot && writtenBytes > flight.writtenBytes) {
+      intake.note(writtenBytes - flight.writtenBytes, nowMs);
+      intakeMs = nowMs;
+    }
+    flight.hasBegun = writtenBytes > 0;
+    flight.writtenBytes = writtenBytes;
+    flight.progress.note(writtenBytes, nowMs);
+    const isStuck = flight.hasBegun
+      ? flight.progress.isStuck(nowMs) || intake.isSlow(nowMs)
+      : nowMs - Math.max(intakeMs, flight.takenMs) > QUEUE_STALL_MS;
+    if (isRoot && !flight.isStuck && isStuck) {
+      flight.isStuck = true;
+      tell(flight, 'aborted');
+      logger.info('Own download is too slow for others: they are sent elsewhere', { digest });
+      for (const listener of stuckListeners) listener(digest);
+    }
+    const everyMs = isRoot ? RENEW_EVERY_MS : CHILD_RENEW_EVERY_MS;
+    if (!flight.isStuck && (isNews || nowMs - flight.toldMs >= everyMs)) tell(flight, 'running');
+  };
+
+  return {
+    take(digest, isRoot) {
+      const nowMs = clock.nowMs();
+      const known = flights.get(digest);
+      if (known === undefined) {
+        if (flights.size >= MAX_OWN_FLIGHTS) return;
+        const progress = createProgress();
+        flights.set(digest, {
+          digest,
+          isRoot,
+          takenMs: nowMs,
+          goneMs: undefined,
+          toldMs: -Infinity,
+          writtenBytes: 0,
+          hasBegun: false,
+          isStuck: false,
+          progress,
+        });
+      } else {
+        // From another source from now on: that the source before stood still says nothing.
+        known.progress.restart(nowMs);
+        Object.assign(known, { isRoot, takenMs: nowMs, isStuck: false, toldMs: -Infinity });
+      }
+      due.add(digest);
+      changed.wake();
+    },
+    isPromised: (digest) => flights.has(digest),
+    hasQueued() {
+      for (const { isRoot, hasBegun } of flights.values()) if (isRoot && !hasBegun) return true;
+      return false;
+    },
+    isStuck: (digest) => flights.get(digest)?.isStuck === true,
+    onStuck(listener) {
+      stuckListeners.add(listener);
+      return () => void stuckListeners.delete(listener);
+    },
+    async run(signal) {
+      const unsubscribe = store.downloads.subscribe((digest) => {
+        if (!flights.has(digest)) return;
+        due.add(digest);
+        changed.wake();
+      });
+      let lookedMs = clock.nowMs();
+      try {
+        while (!signal.aborted) {
+          const gone = [...flights.values()].filter(({ goneMs }) => goneMs !== undefined);
+          const everyMs = gone.length > 0 ? LOOK_FOR_COMMIT_MS : RENEW_EVERY_MS;
+          const leftMs = lookedMs + RENEW_EVERY_MS - clock.nowMs();
+          if (flights.size === 0) {
+            intake.reset();
+            await changed.next(signal);
+          } else if (due.size === 0 && leftMs > 0) {
+            await changed.sleep(clock, Math.min(leftMs, everyMs), signal);
+          }
+          // What happens goes at once; that nothing happens is looked at now and then.
+          const isTick = clock.nowMs() - lookedMs >= RENEW_EVERY_MS;
+          if (isTick) lookedMs = clock.nowMs();
+          const digests = isTick ? [...flights.keys()] : [...due, ...gone.map(({ digest }) => digest)];
+          due.clear();
+          for (const digest of digests) {
+            const flight = flights.get(digest);
+            if (flight !== undefined) await look(flight);
+          }
+        }
+      } catch (error) {
+        if (!signal.aborted) throw error;
+      } finally {
+        unsubscribe();
+      }
+    },
+  };
+}

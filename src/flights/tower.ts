@@ -1,0 +1,71 @@
+import type { Digest } from '../oci/digest.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { lruSet } from '../runtime/lru-set.ts';
+import type { FlightAnswer, FlightQuestion, FlightReport } from './flight-messages.ts';
+import { createFlightTree, type FlightTree, type TreeView } from './flight-tree.ts';
+
+const SECOND_MS = 1000;
+/** A flight of which nothing was heard for so long is forgotten. */
+const FORGET_AFTER_MS = 60 * SECOND_MS;
+/** Flights at a time: the layers of a hundred images. The flight that was heard of longest ago goes first. */
+const MAX_FLIGHTS = 2000;
+
+/** What createTower needs. Nodes are named as in FlightNetwork. */
+export interface TowerDeps {
+  readonly clock: Pick<Clock, 'nowMs'>;
+  /** The nodes that provide the digest, by this node's own records, this node among them if it does. */
+  readonly holdersOf: (digest: Digest) => readonly string[];
+  /** True for a node that can be asked for content now: a member that does not count as dead. */
+  readonly isThere: (name: string) => boolean;
+}
+
+/** A flight as it is now, for those who look. */
+export interface FlightState {
+  readonly digest: Digest;
+  readonly members: ReturnType<FlightTree['list']>;
+}
+
+/** Says who takes what from which node, for the digests that this node is closest to. */
+export interface Tower {
+  ask(from: string, question: FlightQuestion): FlightAnswer;
+  report(from: string, report: FlightReport): void;
+  /** The flights of the last minute. */
+  flights(): readonly FlightState[];
+}
+
+/** Makes a tower that knows no flight yet. It holds no timer: what is over is seen when it is looked at. */
+export function createTower({ clock, holdersOf, isThere }: TowerDeps): Tower {
+  const flights = new Map<Digest, { readonly tree: FlightTree; heardMs: number }>();
+
+  const treeOf = (digest: Digest): FlightTree => {
+    const nowMs = clock.nowMs();
+    const known = flights.get(digest);
+    const isKnown = known !== undefined && nowMs - known.heardMs < FORGET_AFTER_MS;
+    const tree = isKnown ? known.tree : createFlightTree();
+    lruSet(flights, digest, { tree, heardMs: nowMs }, MAX_FLIGHTS);
+    return tree;
+  };
+  const viewOf = (digest: Digest): TreeView => ({
+    nowMs: clock.nowMs(),
+    holders: holdersOf(digest),
+    isThere,
+  });
+
+  return {
+    ask(from, { digest, leader, bad, full }) {
+      const tree = treeOf(digest);
+      const parent = tree.join(from, { leader, bad: new Set(bad), full: new Set(full) }, viewOf(digest));
+      if (parent === undefined) return { verdict: 'upstream' };
+      return { verdict: 'take', from: parent, leader: tree.leader };
+    },
+    report(from, report) {
+      treeOf(report.digest).report(from, report, clock.nowMs());
+    },
+    flights() {
+      const nowMs = clock.nowMs();
+      return Array.from(flights)
+        .filter(([, { heardMs }]) => nowMs - heardMs < FORGET_AFTER_MS)
+        .map(([digest, { tree }]) => ({ digest, members: tree.list() }));
+    },
+  };
+}

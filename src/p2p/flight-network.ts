@@ -1,0 +1,87 @@
+import type { DhtNode } from '../dht/dht-node-contract.ts';
+import type { Provider } from '../dht/lookup/provider-lookups-contract.ts';
+import type { NamedPeer } from '../dht/wire/dht-message.ts';
+import { MessageError } from '../dht/wire/protocol-buffers.ts';
+import type { FlightHandler, FlightNetwork } from '../flights/flight-network.ts';
+import type { Logger } from '../observe/log.ts';
+import { abortable } from '../runtime/abortable.ts';
+import {
+  encodeFlightAnswer,
+  encodeFlightQuestion,
+  encodeFlightReport,
+  parseFlightAnswer,
+  parseFlightMessage,
+} from './rpc/flight-message.ts';
+import type { KeptStreams } from './rpc/kept-streams.ts';
+
+/** What createFlightNetwork needs. */
+export interface FlightNetworkDeps {
+  /** This node's name: its ID in hex. */
+  readonly self: string;
+  readonly dht: Pick<DhtNode, 'describe' | 'isMemberConnected' | 'nearest' | 'recorded'>;
+  /** Streams of FLIGHT_PROTOCOL. */
+  readonly streams: Pick<KeptStreams, 'ask' | 'isSilent'>;
+  /** See createToProvider. */
+  readonly toProvider: (peer: NamedPeer) => Provider | undefined;
+  readonly logger: Logger;
+}
+
+/** The cluster as flights see it, over libp2p. */
+export interface P2pFlightNetwork extends FlightNetwork {
+  /** Takes a message of FLIGHT_PROTOCOL, see createRpcServer. Throws MessageError for a node that is not a member, too. */
+  answer(from: Uint8Array, message: Uint8Array): Uint8Array;
+}
+
+/** Makes the cluster as flights see it. */
+export function createFlightNetwork({
+  self,
+  dht,
+  streams,
+  toProvider,
+  logger,
+}: FlightNetworkDeps): P2pFlightNetwork {
+  let handler: FlightHandler | undefined;
+  const named = (name: string): NamedPeer => {
+    const peer = dht.describe(name);
+    if (peer === undefined) throw new Error('The node is not there');
+    return peer;
+  };
+  return {
+    self,
+    towersOf: (digest, count) => dht.nearest(digest, count, 'flights'),
+    async ask(tower, question, signal) {
+      if (streams.isSilent(tower)) throw new Error('The node does not answer');
+      const asked = streams.ask(named(tower), {
+        message: encodeFlightQuestion(question),
+        parse: parseFlightAnswer,
+      });
+      return abortable(asked, signal);
+    },
+    report(tower, report) {
+      const failed = (error: unknown) => logger.debug('Cannot report a flight', { peer: tower, error });
+      try {
+        streams.ask(named(tower), { message: encodeFlightReport(report), parse: () => {} }).catch(failed);
+      } catch (error) {
+        failed(error);
+      }
+    },
+    peerOf(name) {
+      const peer = dht.describe(name);
+      return peer === undefined ? undefined : toProvider(peer);
+    },
+    holdersOf: (digest) => dht.recorded(digest),
+    serve(served) {
+      handler = served;
+    },
+    answer(from, message) {
+      const name = from.toHex();
+      if (handler === undefined || !dht.isMemberConnected(name)) {
+        throw new MessageError('Cannot answer: the node is not a member, or nothing is served here');
+      }
+      const parsed = parseFlightMessage(message);
+      if (!('state' in parsed)) return encodeFlightAnswer(handler.ask(name, parsed));
+      handler.report(name, parsed);
+      return encodeFlightAnswer(undefined);
+    },
+  };
+}

@@ -1,0 +1,89 @@
+import type { Assigned } from '../flights/flight-seat.ts';
+import type { BodyMover, BodySource, MoveEnd } from '../http/body-mover.ts';
+import type { ByteRange, RangeSpec } from '../oci/byte-range.ts';
+import type { Digest } from '../oci/digest.ts';
+import type { Peer } from '../routing/router.ts';
+import type { ByteBudget } from '../runtime/memory/byte-budget.ts';
+import type { Blob } from '../store/content-store.ts';
+import type { FlightSourcesDeps } from './flight-sources.ts';
+import type { KnownSizes } from './known-sizes.ts';
+import type { PeerSession, PeerSessionDeps } from './peer-session.ts';
+import type { SlowBlobs } from './slow-blobs.ts';
+import type { BodyPace, ThroughputFloor } from './throughput-floor.ts';
+
+/** What opening sources needs. */
+export interface BlobSourcesDeps extends PeerSessionDeps {
+  readonly smallBlobs: ByteBudget;
+  readonly mover: Pick<BodyMover, 'openFile' | 'openBytes' | 'request' | 'readBody'>;
+  readonly sizes: KnownSizes;
+  readonly floor: ThroughputFloor;
+  readonly slowBlobs: SlowBlobs;
+  /** Undefined: there are none. */
+  readonly flights?: FlightSourcesDeps['flights'] | undefined;
+}
+
+/** Options that have a flag. */
+export interface TransferOptions {
+  /** Every node's registry listens on this port. */
+  readonly registryPort: number;
+  /** Longest wait for a peer to be found, while none is being asked, in ms (--mirror-resolve-timeout). */
+  readonly resolveTimeoutMs: number;
+  /** Most peers to ask before giving up, without those that are gone (--mirror-resolve-retries). */
+  readonly resolveRetries: number;
+  /** The Authorization header that peers want, if the cluster has basic auth. */
+  readonly authorization?: string | undefined;
+  /** Most bytes of a blob that is got whole and verified before it goes on. Default: 64 KiB, and 256 KiB of a config. */
+  readonly wholeBytes?: number | undefined;
+}
+
+/** A blob for one client. */
+export interface BlobRequest {
+  readonly digest: Digest;
+  readonly repository: string;
+  readonly registry: string | undefined;
+  readonly range: RangeSpec | undefined;
+  /** The blob in this node's store, if it is there. */
+  readonly local: Blob | undefined;
+  /** False for a request that another node forwarded: then only the store counts. */
+  readonly mayAskPeers: boolean;
+  /** True for a request of this node's own client, which downloads what this node does not give: it takes part in flights. */
+  readonly isOwn?: boolean | undefined;
+  /** Told how each source ended that bytes were moved from. Must not throw. */
+  readonly onMoved?: ((origin: string, end: MoveEnd) => void) | undefined;
+}
+
+/** A source of a part of the blob, checked against what was asked for. */
+export interface OpenedBlob {
+  readonly source: BodySource;
+  readonly range: ByteRange;
+  readonly sizeBytes: number;
+  /** The peer's address, or `local`. */
+  readonly origin: string;
+  /** Undefined for this node's own file. */
+  readonly peer: Peer | undefined;
+  readonly stallTimeoutMs: number;
+  /** Judges the source while it is moved; undefined for what this node has itself by now. */
+  readonly pace: BodyPace | undefined;
+  /** Where the source was named by the tower of a flight. */
+  readonly assigned?: Assigned | undefined;
+}
+
+/** Where a blob's bytes can come from, one source after the other: the own file first, then peers. */
+export interface BlobSources extends Disposable {
+  /** Opens the next source for the range, or undefined if there is none. With `replacing`, a body is under way. */
+  open(part: {
+    readonly range: RangeSpec | undefined;
+    readonly sizeBytes: number | undefined;
+    readonly replacing: boolean;
+  }): Promise<OpenedBlob | undefined>;
+  /** Tells how the move of a source ended, for the peer's record and the metrics. */
+  moved(opened: OpenedBlob, end: MoveEnd): void;
+  /** True if the blob should have been in the store and could not be opened. */
+  readonly localVanished: boolean;
+  /** The blob's size as a peer gave it that called the range unsatisfiable. */
+  readonly sizeSaid: number | undefined;
+  /** How many peers are not asked any more because they were slow with this blob; 0 while others may be asked. */
+  readonly slowSources: number;
+  /** The peers' part of the story, once any was looked for. */
+  readonly peers: Pick<PeerSession, 'attempts' | 'skipped' | 'refusals'> | undefined;
+}

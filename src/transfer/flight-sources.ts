@@ -1,0 +1,120 @@
+import { PeerRequestError } from '../http/body-mover.ts';
+import type { Assigned, FlightSeat } from '../flights/flight-seat.ts';
+import type { FlightRequest, Flights } from '../flights/flights.ts';
+import type { Logger } from '../observe/log.ts';
+import type { Clock } from '../runtime/clock.ts';
+import {
+  MAX_FLIGHT_PEERS,
+  FLIGHT_HOLD_MS,
+  FLIGHT_HOLD_QUEUED_MS,
+  FLIGHT_LEADER_GRACE_MS,
+  FLIGHT_LEADER_PAUSE_MS,
+  FLIGHT_RESUME_MS,
+} from './budgets.ts';
+import type { PeerHealth } from './peer-health.ts';
+import { atAnyAddress, type Refusal } from './peer-requests.ts';
+import type { TransferObserver } from './transfer-observer.ts';
+
+/** What createFlightSources needs. */
+export interface FlightSourcesDeps {
+  readonly flights: Pick<Flights, 'hasQueued' | 'lost' | 'seat' | 'taken'>;
+  readonly health: Pick<PeerHealth, 'failed'>;
+  readonly observer: Pick<TransferObserver, 'flightEnded'>;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** An answer of a node that the tower named. */
+export interface FlightAnswered<T> {
+  readonly answer: T;
+  readonly assigned: Assigned;
+}
+
+/** Asking the nodes that the tower of a digest names, one after the other. */
+export interface FlightSources {
+  /**
+   * Asks until a node gives the content. `upstream`: this node is to go there, for all. Undefined: no node gives it
+   * within the time that a request may be held. With `replacing`, a body is under way.
+   */
+  ask<T extends object>(
+    ask: (host: string) => Promise<T | Refusal>,
+    replacing: boolean,
+  ): Promise<FlightAnswered<T> | 'upstream' | undefined>;
+  /** The node has broken in mid-body: another one is asked. */
+  broke(assigned: Assigned): void;
+  /** This node's client goes upstream: the towers are told. */
+  goesUpstream(): void;
+}
+
+/** Starts the flight of one request. */
+export function createFlightSources(
+  { flights, health, observer, clock, logger }: FlightSourcesDeps,
+  request: FlightRequest,
+): FlightSources {
+  const { digest, signal } = request;
+  let seat: FlightSeat | undefined;
+  /** Asks one node until it gives the content, refuses it, or has let this request wait for too long. */
+  const askOne = async <T extends object>(
+    { peer, name, leader }: Assigned,
+    ask: (host: string) => Promise<T | Refusal>,
+    mayWait: () => boolean,
+  ): Promise<T | 'refused' | 'late'> => {
+    const startedMs = clock.nowMs();
+    for (;;) {
+      try {
+        const answer = await atAnyAddress(peer, ask);
+        if (typeof answer !== 'string') return answer;
+        const isEarly = name === leader && clock.nowMs() - startedMs < FLIGHT_LEADER_GRACE_MS;
+        // The leader of the image asks for this layer in a moment.
+        if (answer === 'absent' && isEarly) await clock.sleep(FLIGHT_LEADER_PAUSE_MS, signal).catch(() => {});
+        else if (answer !== 'waiting') {
+          logger.debug('node of a flight refused', { digest, peer: name, refusal: answer });
+          return 'refused';
+        }
+      } catch (error) {
+        if (!(error instanceof PeerRequestError)) throw error;
+        if (!signal.aborted && error.code !== 'TOO_LARGE') {
+          health.failed(peer, 'late');
+          flights.lost(request, name);
+        }
+        logger.debug('node of a flight failed', { digest, peer: name, error });
+        return 'refused';
+      }
+      if (signal.aborted || !mayWait()) return 'late';
+    }
+  };
+
+  return {
+    async ask(ask, replacing) {
+      seat ??= flights.seat(request);
+      const startedMs = clock.nowMs();
+      const mayWait = () => {
+        const holdMs = replacing
+          ? FLIGHT_RESUME_MS
+          : flights.hasQueued()
+            ? FLIGHT_HOLD_QUEUED_MS
+            : FLIGHT_HOLD_MS;
+        return clock.nowMs() - startedMs < holdMs;
+      };
+      for (let asked = 0; asked < MAX_FLIGHT_PEERS && mayWait() && !signal.aborted; asked++) {
+        const next = await seat.next();
+        if (next === undefined || next === 'upstream') {
+          observer.flightEnded?.(next ?? 'silent');
+          return next;
+        }
+        const answer = await askOne(next, ask, mayWait);
+        if (typeof answer !== 'string') {
+          flights.taken(request, next);
+          observer.flightEnded?.('isGrowing' in answer && answer.isGrowing === true ? 'growing' : 'holder');
+          return { answer, assigned: next };
+        }
+        seat.bad(next.name);
+        if (answer === 'late') break;
+      }
+      if (!signal.aborted) observer.flightEnded?.('late');
+      return undefined;
+    },
+    broke: ({ name }) => seat?.bad(name),
+    goesUpstream: () => flights.taken(request, 'upstream'),
+  };
+}

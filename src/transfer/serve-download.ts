@@ -1,0 +1,96 @@
+import type { BodyMover, ClientResponse, MoveEnd } from '../http/body-mover.ts';
+import type { FollowedDownload } from '../flights/follow-download.ts';
+import type { Flights } from '../flights/flights.ts';
+import { formatContentRange, type RangeSpec, rangeLength, resolveRange } from '../oci/byte-range.ts';
+import { blobHeaders } from '../oci/content-headers.ts';
+import type { Digest } from '../oci/digest.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { createWakeUp } from '../runtime/wake-up.ts';
+import { FLIGHT_ANSWER_HOLD_MS, FLIGHT_SERVE_STALL_MS } from './budgets.ts';
+import { FLIGHT_HEADER } from './peer-requests.ts';
+
+/** What serving a download needs. */
+export interface ServeDownloadDeps {
+  readonly flights: Pick<Flights, 'follow' | 'onChange'>;
+  readonly mover: Pick<BodyMover, 'openGrowingFile'>;
+  readonly clock: Clock;
+}
+
+/** What another node asks for. */
+export interface DownloadRequest {
+  readonly digest: Digest;
+  readonly registry: string | undefined;
+  readonly range: RangeSpec | undefined;
+}
+
+/**
+ * How it ended. `absent`: there is no such download (any more: the blob may be in the store). `waiting`: there is, and no
+ * byte that was asked for is there yet. In both nothing has been sent.
+ */
+export type DownloadOutcome = 'absent' | 'waiting' | 'unsatisfiable' | MoveEnd;
+
+/**
+ * Gives another node what this node is downloading, as it comes. Waits a moment for the first byte. A download that is given
+ * up ends the body short, with FIN.
+ */
+export async function serveDownload(
+  { flights, mover, clock }: ServeDownloadDeps,
+  { digest, registry, range: asked }: DownloadRequest,
+  client: ClientResponse,
+): Promise<DownloadOutcome> {
+  const start = asked !== undefined && 'start' in asked ? asked.start : 0;
+  const found = await firstByte({ flights, clock }, { digest, start }, client.gone);
+  if (typeof found === 'string') return found;
+  const { path, sizeBytes } = found;
+  const range = asked === undefined ? { start: 0, end: sizeBytes - 1 } : resolveRange(asked, sizeBytes);
+  if (range === undefined) return 'unsatisfiable';
+  const source = await mover.openGrowingFile(path, range, found).catch(() => undefined);
+  // Committed, or removed, since it was looked at.
+  if (source === undefined) return 'absent';
+  const headers = { ...blobHeaders({ digest, registry, origin: 'local' }), [FLIGHT_HEADER]: 'growing' };
+  const contentLength = rangeLength(range);
+  if (asked === undefined) client.begin({ status: 200, headers, contentLength });
+  else {
+    const contentRange = formatContentRange(range, sizeBytes);
+    client.begin({ status: 206, headers: { ...headers, 'content-range': contentRange }, contentLength });
+  }
+  const end = await client.move(source, { stallTimeoutMs: FLIGHT_SERVE_STALL_MS, signal: client.gone });
+  if (end.how !== 'complete') client.breakOff();
+  return end;
+}
+
+/**
+ * Waits a moment for a small download of this node to end. `waiting`: it goes on; `over`: it does not, and the blob may
+ * be in the store.
+ */
+export async function awaitDownload(
+  { flights, clock }: Pick<ServeDownloadDeps, 'flights' | 'clock'>,
+  digest: Digest,
+  gone: AbortSignal,
+): Promise<'over' | 'waiting'> {
+  const found = await firstByte({ flights, clock }, { digest, start: Infinity }, gone);
+  return found === 'waiting' ? 'waiting' : 'over';
+}
+
+/** The download once it has a byte from the start on. */
+async function firstByte(
+  { flights, clock }: Pick<ServeDownloadDeps, 'flights' | 'clock'>,
+  { digest, start }: { readonly digest: Digest; readonly start: number },
+  gone: AbortSignal,
+): Promise<FollowedDownload | 'absent' | 'waiting'> {
+  const endMs = clock.nowMs() + FLIGHT_ANSWER_HOLD_MS;
+  const changed = createWakeUp();
+  for (;;) {
+    const found = flights.follow(digest);
+    if (found === undefined) return 'absent';
+    if (found !== 'waiting' && found.writtenBytes > start) return found;
+    const leftMs = endMs - clock.nowMs();
+    if (leftMs <= 0 || gone.aborted) return 'waiting';
+    const unsubscribe = flights.onChange(digest, () => changed.wake());
+    try {
+      await changed.sleep(clock, leftMs, gone);
+    } finally {
+      unsubscribe();
+    }
+  }
+}
