@@ -162,6 +162,16 @@ describe('createOwnFlights()', () => {
     expect(node.own.isStuck(digest)).toBe(true);
   });
 
+  test('takes up a download that it was not asked for, when much of it is left', async () => {
+    await using node = start();
+    node.write(99 * MIB);
+    await node.clock.advance(10);
+    expect(node.states()).toEqual([]);
+    node.write(50 * MIB);
+    await node.clock.advance(10);
+    expect([node.states(), node.told.at(-1)?.isRoot ?? true]).toEqual([['running begun'], true]);
+  });
+
   test('a child tells less often, and is never stuck', async () => {
     await using node = start();
     node.own.take(digest, false);

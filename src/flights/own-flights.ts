@@ -3,6 +3,7 @@ import type { Digest } from '../oci/digest.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { createWakeUp } from '../runtime/wake-up.ts';
 import type { ContentStore } from '../store/content-store.ts';
+import type { Download } from '../store/downloads.ts';
 import type { FlightReport } from './flight-messages.ts';
 import type { FlightNetwork } from './flight-network.ts';
 import { TOWERS } from './flight-seat.ts';
@@ -23,6 +24,8 @@ const QUEUE_STALL_MS = 4 * SECOND_MS;
 const COMMIT_WITHIN_MS = 1 * SECOND_MS;
 /** How often it is looked for. */
 const LOOK_FOR_COMMIT_MS = 50;
+/** What is left of a download that is taken up after a start, at least: a few steps of containerd. */
+const LEAST_ADOPTED_BYTES = 4 * 1024 * 1024;
 /** Flights of this node at a time. Of more, others are not told. */
 const MAX_OWN_FLIGHTS = 500;
 
@@ -62,6 +65,12 @@ interface OwnFlight {
   hasBegun: boolean;
   isStuck: boolean;
   readonly progress: Progress;
+}
+
+/** True for a download that is worth telling of: small ones are over before it is told. */
+function isForOthers(download: Download | undefined): boolean {
+  if (download === undefined || !download.isRunning || download.writtenBytes === 0) return false;
+  return (download.sizeBytes ?? 0) - download.writtenBytes >= LEAST_ADOPTED_BYTES;
 }
 
 /** Makes the record of what this node downloads. */
@@ -129,25 +138,27 @@ export function createOwnFlights({ network, tower, store, clock, logger }: OwnFl
     if (!flight.isStuck && (isNews || nowMs - flight.toldMs >= everyMs)) tell(flight, 'running');
   };
 
+  const add = (digest: Digest, isRoot: boolean) => {
+    if (flights.size >= MAX_OWN_FLIGHTS) return;
+    flights.set(digest, {
+      digest,
+      isRoot,
+      takenMs: clock.nowMs(),
+      goneMs: undefined,
+      toldMs: -Infinity,
+      writtenBytes: 0,
+      hasBegun: false,
+      isStuck: false,
+      progress: createProgress(),
+    });
+  };
+
   return {
     take(digest, isRoot) {
       const nowMs = clock.nowMs();
       const known = flights.get(digest);
-      if (known === undefined) {
-        if (flights.size >= MAX_OWN_FLIGHTS) return;
-        const progress = createProgress();
-        flights.set(digest, {
-          digest,
-          isRoot,
-          takenMs: nowMs,
-          goneMs: undefined,
-          toldMs: -Infinity,
-          writtenBytes: 0,
-          hasBegun: false,
-          isStuck: false,
-          progress,
-        });
-      } else {
+      if (known === undefined) add(digest, isRoot);
+      else {
         // From another source from now on: that the source before stood still says nothing.
         known.progress.restart(nowMs);
         Object.assign(known, { isRoot, takenMs: nowMs, isStuck: false, toldMs: -Infinity });
@@ -166,11 +177,15 @@ export function createOwnFlights({ network, tower, store, clock, logger }: OwnFl
       return () => void stuckListeners.delete(listener);
     },
     async run(signal) {
-      const unsubscribe = store.downloads.subscribe((digest) => {
-        if (!flights.has(digest)) return;
+      const noticed = (digest: Digest) => {
+        if (!flights.has(digest) && !isForOthers(store.downloads.get(digest))) return;
+        // A download that this process was not asked for: it was under way when it was started, or goes past the mirror.
+        if (!flights.has(digest)) add(digest, true);
         due.add(digest);
         changed.wake();
-      });
+      };
+      const unsubscribe = store.downloads.subscribe(noticed);
+      for (const { digest } of store.downloads.all()) noticed(digest);
       let lookedMs = clock.nowMs();
       try {
         while (!signal.aborted) {

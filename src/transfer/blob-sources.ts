@@ -161,10 +161,10 @@ export function createBlobSources(
       if (opened !== undefined || !request.mayAskPeers) return opened;
       const isSmall = sizes.sizesOf(digest)?.every((size) => size <= wholeBytes) === true;
       const part = { range, sizeBytes };
-      const flown = await flight?.ask(
-        (host) => askPeer(host, part, { isWhole: isSmall, isFlight: true }),
+      const flown = await flight?.ask((host) => askPeer(host, part, { isWhole: isSmall, isFlight: true }), {
         replacing,
-      );
+        leftBytes: replacing ? lengthOf(range) : undefined,
+      });
       if (flown !== undefined && flown !== 'upstream') return toOpened(flown);
       if (slowBlobs.isGivenUp(digest)) return undefined;
       if (session === undefined) session = createPeerSession(deps, digest, signal);
@@ -211,11 +211,9 @@ export function createBlobSources(
         if (end.movedBytes >= FLOOR_SAMPLE_BYTES) health.keptUp(origin);
       } else if (end.how === 'source-broken') {
         observer.peerAsked(end.reason);
-        // A node whose download stands still, or was given up, has done nothing wrong.
-        if (assigned !== undefined && pace === undefined) {
-          if (end.reason !== 'stalled') flight?.broke(assigned);
-          return;
-        }
+        // A node whose download stands still, was given up, or whose mirror is being restarted, has done nothing wrong.
+        // What it says when it is asked again tells which.
+        if (assigned !== undefined && pace === undefined) return;
         if (assigned !== undefined) flight?.broke(assigned);
         if (end.reason !== 'slow') {
           health.failed(peer);
@@ -230,4 +228,11 @@ export function createBlobSources(
       session?.[Symbol.dispose]();
     },
   };
+}
+
+/** Length of a range with both ends. */
+function lengthOf(range: RangeSpec | undefined): number | undefined {
+  return range !== undefined && 'start' in range && range.end !== undefined
+    ? range.end - range.start + 1
+    : undefined;
 }

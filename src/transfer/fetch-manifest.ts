@@ -74,7 +74,7 @@ export async function fetchManifest(
   const flight = flightOf(deps, request, signal);
   const flown = await flight?.ask(
     (host) => askForManifest(deps, options, { request, host, isFlight: true }, signal),
-    false,
+    { replacing: false },
   );
   using deadline = createDeadline(deps.clock, SMALL_REQUEST_TIMEOUT_MS, signal);
   using session = createPeerSession(deps, request.key, deadline.signal);

@@ -9,6 +9,9 @@ import {
   FLIGHT_HOLD_QUEUED_MS,
   FLIGHT_LEADER_GRACE_MS,
   FLIGHT_LEADER_PAUSE_MS,
+  FLIGHT_RESTART_BYTES,
+  FLIGHT_RESTART_PAUSE_MS,
+  FLIGHT_RESTART_WAIT_MS,
   FLIGHT_RESUME_MS,
 } from './budgets.ts';
 import type { PeerHealth } from './peer-health.ts';
@@ -34,11 +37,16 @@ export interface FlightAnswered<T> {
 export interface FlightSources {
   /**
    * Asks until a node gives the content. `upstream`: this node is to go there, for all. Undefined: no node gives it
-   * within the time that a request may be held. With `replacing`, a body is under way.
+   * within the time that a request may be held.
    */
   ask<T extends object>(
     ask: (host: string) => Promise<T | Refusal>,
-    replacing: boolean,
+    how: {
+      /** A body is under way. */
+      readonly replacing: boolean;
+      /** What it owes, in bytes: for a long rest it is worth waiting for a mirror that is being restarted. */
+      readonly leftBytes?: number | undefined;
+    },
   ): Promise<FlightAnswered<T> | 'upstream' | undefined>;
   /** The node has broken in mid-body: another one is asked. */
   broke(assigned: Assigned): void;
@@ -57,7 +65,7 @@ export function createFlightSources(
   const askOne = async <T extends object>(
     { peer, name, leader }: Assigned,
     ask: (host: string) => Promise<T | Refusal>,
-    mayWait: () => boolean,
+    { mayWait, isLong }: { readonly mayWait: () => boolean; readonly isLong: boolean },
   ): Promise<T | 'refused' | 'late'> => {
     const startedMs = clock.nowMs();
     for (;;) {
@@ -73,6 +81,11 @@ export function createFlightSources(
         }
       } catch (error) {
         if (!(error instanceof PeerRequestError)) throw error;
+        const isRestarting = error.code === 'CONNECT_FAILED' || error.code === 'CONNECTION_LOST';
+        if (isLong && isRestarting && clock.nowMs() - startedMs < FLIGHT_RESTART_WAIT_MS) {
+          await clock.sleep(FLIGHT_RESTART_PAUSE_MS, signal).catch(() => {});
+          continue;
+        }
         if (!signal.aborted && error.code !== 'TOO_LARGE') {
           health.failed(peer, 'late');
           flights.lost(request, name);
@@ -85,7 +98,8 @@ export function createFlightSources(
   };
 
   return {
-    async ask(ask, replacing) {
+    async ask(ask, { replacing, leftBytes = 0 }) {
+      const isLong = leftBytes >= FLIGHT_RESTART_BYTES;
       seat ??= flights.seat(request);
       const startedMs = clock.nowMs();
       const mayWait = () => {
@@ -102,7 +116,7 @@ export function createFlightSources(
           observer.flightEnded?.(next ?? 'silent');
           return next;
         }
-        const answer = await askOne(next, ask, mayWait);
+        const answer = await askOne(next, ask, { mayWait, isLong });
         if (typeof answer !== 'string') {
           flights.taken(request, next);
           observer.flightEnded?.('isGrowing' in answer && answer.isGrowing === true ? 'growing' : 'holder');

@@ -1,0 +1,154 @@
+import { describe, expect, test } from 'bun:test';
+
+import type { Assigned } from '../flights/flight-seat.ts';
+import { PeerRequestError } from '../http/body-mover.ts';
+import { silentLogger } from '../observe/log.ts';
+import { digestOf } from '../oci/digest.ts';
+import { createVirtualClock } from '../runtime/testing/virtual-clock.ts';
+import { FLIGHT_HOLD_MS, FLIGHT_HOLD_QUEUED_MS, FLIGHT_RESTART_BYTES } from './budgets.ts';
+import { createFlightSources } from './flight-sources.ts';
+import type { Refusal } from './peer-requests.ts';
+import type { FlightOutcome } from './transfer-observer.ts';
+
+const assigned = (name: string, leader?: string): Assigned => ({
+  name,
+  peer: { id: `id of ${name}`, addresses: [`address of ${name}`] },
+  leader,
+});
+type Said = { readonly bytes: string; readonly isGrowing: boolean } | Refusal | Error;
+
+/**
+ * A request whose tower names these nodes one after the other, those that were called bad left out. `says`: what a node
+ * answers each time that it is asked, the last answer again and again.
+ */
+function start(
+  towers: readonly (Assigned | 'upstream' | undefined)[],
+  says: Readonly<Record<string, readonly Said[]>>,
+  { hasQueued = false } = {},
+) {
+  const clock = createVirtualClock();
+  const bad = new Set<string>();
+  const seen = {
+    asked: [] as string[],
+    taken: [] as string[],
+    outcomes: [] as FlightOutcome[],
+    failed: [] as string[],
+    lost: [] as string[],
+  };
+  const sources = createFlightSources(
+    {
+      flights: {
+        hasQueued: () => hasQueued,
+        lost: (_request, name) => void seen.lost.push(name),
+        seat: () => ({
+          async next() {
+            const [next] = towers.filter((tower) => typeof tower !== 'object' || !bad.has(tower.name));
+            return next;
+          },
+          bad: (name) => void bad.add(name),
+          full: () => {},
+        }),
+        taken: (_request, from) => void seen.taken.push(typeof from === 'string' ? from : 'peer'),
+      },
+      health: { failed: (peer) => void seen.failed.push(peer.id) },
+      observer: { flightEnded: (outcome) => void seen.outcomes.push(outcome) },
+      clock,
+      logger: silentLogger,
+    },
+    {
+      kind: 'blob',
+      digest: digestOf(Buffer.from('layer')),
+      registry: 'r',
+      repository: 'a',
+      signal: new AbortController().signal,
+    },
+  );
+  const turns = new Map<string, number>();
+  const ask = async (host: string) => {
+    const name = host.replace('address of ', '');
+    seen.asked.push(name);
+    const answers = says[name] ?? ['absent'];
+    const turn = turns.get(name) ?? 0;
+    turns.set(name, turn + 1);
+    const answer = answers[Math.min(turn, answers.length - 1)] ?? 'absent';
+    // A node that waits holds the request for a while.
+    if (answer === 'waiting') await clock.sleep(400);
+    if (answer instanceof Error) throw answer;
+    return answer;
+  };
+  /** The answer once the time is over, and how long it took, in ms. */
+  const run = async (how: { replacing: boolean; leftBytes?: number } = { replacing: false }) => {
+    let end: { readonly got: string; readonly ms: number } | undefined;
+    void sources.ask(ask, how).then((got) => {
+      end = { got: typeof got === 'object' ? got.answer.bytes : String(got), ms: clock.nowMs() };
+    });
+    for (let step = 0; step < 600 && end === undefined; step++) await clock.advance(50);
+    return end;
+  };
+  return { run, seen };
+}
+
+const growing = { bytes: 'growing', isGrowing: true };
+const whole = { bytes: 'whole', isGrowing: false };
+const refused = new PeerRequestError('CONNECT_FAILED', 'refused');
+const stopped = new PeerRequestError('HEAD_TIMEOUT', 'stopped');
+
+describe('createFlightSources()', () => {
+  test('takes it from the node that the tower names', async () => {
+    const { run, seen } = start([assigned('A')], { A: [growing] });
+    expect((await run())?.got).toBe('growing');
+    expect([seen.taken, seen.outcomes]).toEqual([['peer'], ['growing']]);
+  });
+
+  test('asks a node that is about to download it again, and waits', async () => {
+    const { run, seen } = start([assigned('A')], { A: ['waiting', 'waiting', growing] });
+    expect((await run())?.got).toBe('growing');
+    expect(seen.asked).toEqual(['A', 'A', 'A']);
+  });
+
+  test.each([
+    ['that only waits', false, FLIGHT_HOLD_MS],
+    ['while own downloads have not begun', true, FLIGHT_HOLD_QUEUED_MS],
+  ])('gives up a node %s', async (_, hasQueued, holdMs) => {
+    const { run, seen } = start([assigned('A')], { A: ['waiting'] }, { hasQueued });
+    const end = await run();
+    expect([end?.got, seen.outcomes]).toEqual(['undefined', ['late']]);
+    expect(end?.ms).toBeGreaterThanOrEqual(holdMs);
+    expect(end?.ms).toBeLessThan(holdMs + 1000);
+  });
+
+  test.each<readonly [string, Said, boolean]>([
+    ['does not have it', 'absent', false],
+    ['is wrong', 'wrong', false],
+    ['does not answer', stopped, true],
+    ['cannot be reached', refused, true],
+  ])('goes on to the next node when one %s', async (_, said, isLost) => {
+    const { run, seen } = start([assigned('A'), assigned('B')], { A: [said], B: [whole] });
+    expect((await run())?.got).toBe('whole');
+    expect([seen.asked, seen.outcomes, seen.lost.length > 0]).toEqual([['A', 'B'], ['holder'], isLost]);
+  });
+
+  test('gives the leader of the image a moment to ask for the layer itself', async () => {
+    const { run, seen } = start([assigned('A', 'A')], { A: ['absent', 'absent', 'waiting', growing] });
+    expect((await run())?.got).toBe('growing');
+    expect(seen.asked).toHaveLength(4);
+  });
+
+  test('waits for a mirror that is being restarted when much is left, and else does not', async () => {
+    const towers = [assigned('A'), assigned('B')];
+    const says = { A: [refused, refused, growing], B: [whole] };
+    const long = start(towers, says);
+    expect((await long.run({ replacing: true, leftBytes: FLIGHT_RESTART_BYTES }))?.got).toBe('growing');
+    const short = start(towers, says);
+    expect((await short.run({ replacing: true, leftBytes: FLIGHT_RESTART_BYTES - 1 }))?.got).toBe('whole');
+  });
+
+  test.each([
+    ['upstream', 'upstream'],
+    [undefined, 'silent'],
+  ] as const)('says what the tower says: %s', async (said, outcome) => {
+    const { run, seen } = start([said], {});
+    expect((await run())?.got).toBe(String(said));
+    expect([seen.outcomes, seen.taken]).toEqual([[outcome], []]);
+  });
+});
