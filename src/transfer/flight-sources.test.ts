@@ -41,10 +41,7 @@ function start(
         hasQueued: () => hasQueued,
         lost: (_request, name) => void seen.lost.push(name),
         seat: () => ({
-          async next() {
-            const [next] = towers.filter((tower) => typeof tower !== 'object' || !bad.has(tower.name));
-            return next;
-          },
+          next: async () => towers.find((tower) => typeof tower !== 'object' || !bad.has(tower.name)),
           bad: (name) => void bad.add(name),
           full: () => {},
         }),
@@ -78,12 +75,12 @@ function start(
   };
   /** The answer once the time is over, and how long it took, in ms. */
   const run = async (how: { replacing: boolean; leftBytes?: number } = { replacing: false }) => {
-    let end: { readonly got: string; readonly ms: number } | undefined;
+    const ends: { readonly got: string; readonly ms: number }[] = [];
     void sources.ask(ask, how).then((got) => {
-      end = { got: typeof got === 'object' ? got.answer.bytes : String(got), ms: clock.nowMs() };
+      ends.push({ got: typeof got === 'object' ? got.answer.bytes : String(got), ms: clock.nowMs() });
     });
-    for (let step = 0; step < 600 && end === undefined; step++) await clock.advance(50);
-    return end;
+    for (let step = 0; step < 600 && ends.length === 0; step++) await clock.advance(50);
+    return ends[0];
   };
   return { run, seen };
 }
