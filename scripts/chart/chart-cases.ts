@@ -154,6 +154,7 @@ const CASES: Readonly<Record<string, RenderOptions>> = {
         registryFilters: [':latest$', String.raw`^docker\.io/`],
         prependExisting: true,
         debugWebEnabled: false,
+        flightsEnabled: true,
         membershipCheck: false,
         allowedNetworks: ['10.42.0.0/16', 'fd42::/48'],
         doctor: {
