@@ -28,6 +28,8 @@ export interface ContainerdStoreOptions {
   readonly namespace: string;
   /** containerd's content directory as this process sees it. It is only read. */
   readonly contentPath: string;
+  /** False: `downloads` stays empty, which saves a millisecond for each layer that is pulled. Default true. */
+  readonly followsDownloads?: boolean;
 }
 
 /** A ContentStore over containerd. Disposing it ends its connection and its watches. */
@@ -42,7 +44,7 @@ export interface ContainerdStore extends ContentStore, AsyncDisposable {
  */
 export function createContainerdStore(
   { clock, logger, onConnectionChange = () => {}, connect }: ContainerdStoreDeps,
-  { socketPath, namespace, contentPath }: ContainerdStoreOptions,
+  { socketPath, namespace, contentPath, followsDownloads = true }: ContainerdStoreOptions,
 ): ContainerdStore {
   const files = createContentFiles(contentPath);
   const queues = new Set<StoreEventQueue>();
@@ -58,6 +60,7 @@ export function createContainerdStore(
     },
     onConnectionChange,
     onIngest(id) {
+      if (!followsDownloads) return;
       if (id === undefined) ingests.scan();
       else ingests.look(id);
     },

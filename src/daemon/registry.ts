@@ -119,6 +119,7 @@ async function compose(shared: Process): Promise<void> {
         socketPath: options.containerdSock,
         namespace: options.containerdNamespace,
         contentPath: options.containerdContentPath,
+        followsDownloads: options.flightsEnabled,
       },
     ),
   );
