@@ -139,7 +139,13 @@ async function compose(shared: Process): Promise<void> {
   const mover = createBufferedMover({ fileBufferBudgetBytes: fileChunkBytes(plan), room });
   running.defer(() => mover.close());
   const flights = options.flightsEnabled
-    ? createFlights({ network: router.flights, store, clock, logger })
+    ? createFlights({
+        network: router.flights,
+        store,
+        adoptsDownloads: mirroredRegistries === undefined && options.registryFilters.length === 0,
+        clock,
+        logger,
+      })
     : undefined;
   transfer = createTransfer(
     { mover, router, flights, clock, logger, observer: metrics },

@@ -21,6 +21,8 @@ const TOWER_TIMEOUT_MS = 0.4 * SECOND_MS;
 export interface FlightsDeps {
   readonly network: FlightNetwork;
   readonly store: Pick<ContentStore, 'downloads' | 'stat'>;
+  /** See OwnFlightsDeps. */
+  readonly adoptsDownloads: boolean;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -69,14 +71,14 @@ export interface Flights {
 }
 
 /** Puts the flights of a node together. */
-export function createFlights({ network, store, clock, logger }: FlightsDeps): Flights {
+export function createFlights({ network, store, adoptsDownloads, clock, logger }: FlightsDeps): Flights {
   const tower = createTower({
     clock,
     holdersOf: (digest) => network.holdersOf(digest),
     isThere: (name) => network.peerOf(name) !== undefined,
   });
   const leaders = createLeaders(clock);
-  const own = createOwnFlights({ network, tower, store, clock, logger });
+  const own = createOwnFlights({ network, tower, store, adoptsDownloads, clock, logger });
   network.serve(tower);
 
   return {

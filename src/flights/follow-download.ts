@@ -37,8 +37,9 @@ export function followDownload(
 ): FollowedDownload | 'waiting' | undefined {
   const { downloads } = store;
   const first = downloads.get(digest);
-  if (own.isStuck(digest) || first?.isRunning === false) return undefined;
-  if (first === undefined) return own.isPromised(digest) ? 'waiting' : undefined;
+  // What this node's client did not ask the mirror for may be of an image that is not shared.
+  if (!own.isPromised(digest) || own.isStuck(digest) || first?.isRunning === false) return undefined;
+  if (first === undefined) return 'waiting';
   const { path, sizeBytes } = first;
   // Without its size there is no Content-Length.
   if (sizeBytes === undefined) return undefined;

@@ -11,7 +11,7 @@ const MIB = 1024 * 1024;
 const digest = digestOf(Buffer.from('layer'));
 
 /** What one node downloads, as the test says, and what it tells its tower, which is another node. */
-function start() {
+function start({ adoptsDownloads = true } = {}) {
   const clock = createVirtualClock();
   const stored = new Set<Digest>();
   const downloads = new Map<Digest, Download>();
@@ -35,6 +35,7 @@ function start() {
       },
       stat: async (asked) => (stored.has(asked) ? { digest: asked, sizeBytes: 1, path: '/blob' } : undefined),
     },
+    adoptsDownloads,
     clock,
     logger: silentLogger,
   });
@@ -170,6 +171,13 @@ describe('createOwnFlights()', () => {
     node.write(50 * MIB);
     await node.clock.advance(10);
     expect([node.states(), node.told.at(-1)?.isRoot ?? true]).toEqual([['running begun'], true]);
+  });
+
+  test('tells nobody of a download that it was not asked for where not all content is shared', async () => {
+    await using node = start({ adoptsDownloads: false });
+    node.write(50 * MIB);
+    await node.clock.advance(10);
+    expect([node.states(), node.own.isPromised(digest)]).toEqual([[], false]);
   });
 
   test('a child tells less often, and is never stuck', async () => {

@@ -34,6 +34,8 @@ export interface OwnFlightsDeps {
   readonly network: Pick<FlightNetwork, 'self' | 'towersOf' | 'report'>;
   readonly tower: Pick<Tower, 'report'>;
   readonly store: Pick<ContentStore, 'downloads' | 'stat'>;
+  /** True if downloads that this process was not asked for are told of, too: only where all content is shared. */
+  readonly adoptsDownloads: boolean;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -74,7 +76,14 @@ function isForOthers(download: Download | undefined): boolean {
 }
 
 /** Makes the record of what this node downloads. */
-export function createOwnFlights({ network, tower, store, clock, logger }: OwnFlightsDeps): OwnFlights {
+export function createOwnFlights({
+  network,
+  tower,
+  store,
+  adoptsDownloads,
+  clock,
+  logger,
+}: OwnFlightsDeps): OwnFlights {
   const flights = new Map<Digest, OwnFlight>();
   const stuckListeners = new Set<(digest: Digest) => void>();
   /** Flights that something has happened to. */
@@ -178,7 +187,8 @@ export function createOwnFlights({ network, tower, store, clock, logger }: OwnFl
     },
     async run(signal) {
       const noticed = (digest: Digest) => {
-        if (!flights.has(digest) && !isForOthers(store.downloads.get(digest))) return;
+        const isAdoptable = () => adoptsDownloads && isForOthers(store.downloads.get(digest));
+        if (!flights.has(digest) && !isAdoptable()) return;
         // A download that this process was not asked for: it was under way when it was started, or goes past the mirror.
         if (!flights.has(digest)) add(digest, true);
         due.add(digest);
