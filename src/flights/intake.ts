@@ -14,6 +14,8 @@ const SLOW_SHARE = 1 / 6;
 export interface Intake {
   /** So many bytes have come since the last call, at least one download being under way. */
   note(bytes: number, nowMs: number): void;
+  /** No download was under way until now: that nothing has come meanwhile says nothing. */
+  skip(nowMs: number): void;
   /** No download is under way: what comes next is not compared with what was. */
   reset(): void;
   /** True when much less comes than before. */
@@ -41,6 +43,9 @@ export function createIntake(): Intake {
     note(bytes, nowMs) {
       advance(nowMs);
       periods[periods.length - 1] = (periods.at(-1) ?? 0) + bytes;
+    },
+    skip(nowMs) {
+      lastPeriod = Math.max(lastPeriod, Math.floor(nowMs / PERIOD_MS));
     },
     reset() {
       periods.length = 0;

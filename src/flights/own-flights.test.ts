@@ -2,6 +2,7 @@ import { describe, expect, test } from 'bun:test';
 
 import { silentLogger } from '../observe/log.ts';
 import { type Digest, digestOf } from '../oci/digest.ts';
+import { aborted } from '../runtime/abortable.ts';
 import { createVirtualClock } from '../runtime/testing/virtual-clock.ts';
 import type { Download } from '../store/downloads.ts';
 import type { FlightReport } from './flight-messages.ts';
@@ -17,6 +18,7 @@ function start({ adoptsDownloads = true } = {}) {
   const downloads = new Map<Digest, Download>();
   const listeners = new Set<(changed: Digest) => void>();
   const told: FlightReport[] = [];
+  let hangs = false;
   const own = createOwnFlights({
     network: {
       self: 'self',
@@ -33,7 +35,11 @@ function start({ adoptsDownloads = true } = {}) {
           return () => void listeners.delete(listener);
         },
       },
-      stat: async (asked) => (stored.has(asked) ? { digest: asked, sizeBytes: 1, path: '/blob' } : undefined),
+      async stat(asked, options) {
+        if (hangs) await aborted(options?.signal ?? new AbortController().signal);
+        options?.signal?.throwIfAborted();
+        return stored.has(asked) ? { digest: asked, sizeBytes: 1, path: '/blob' } : undefined;
+      },
     },
     adoptsDownloads,
     clock,
@@ -46,6 +52,10 @@ function start({ adoptsDownloads = true } = {}) {
     own,
     stored,
     told,
+    /** The store does not answer any more. */
+    hang() {
+      hangs = true;
+    },
     /** The states that were told since the last call, repeated ones once. */
     states() {
       const states = told.splice(0).map(({ state, hasBegun }) => `${state}${hasBegun ? ' begun' : ''}`);
@@ -178,6 +188,62 @@ describe('createOwnFlights()', () => {
     node.write(50 * MIB);
     await node.clock.advance(10);
     expect([node.states(), node.own.isPromised(digest)]).toEqual([[], false]);
+  });
+
+  test('a download that begins after a pause is not compared with what came before the pause', async () => {
+    await using node = start();
+    const [first, child] = ['first', 'child'].map((text) => digestOf(Buffer.from(text))) as [Digest, Digest];
+    node.own.take(first, true);
+    for (let step = 1; step <= 90; step++) {
+      node.write(step * MIB, true, first);
+      await node.clock.advance(100);
+    }
+    node.write(undefined, true, first);
+    node.stored.add(first);
+    // What comes from another node meanwhile is no intake from upstream.
+    node.own.take(child, false);
+    for (let step = 1; step <= 50; step++) {
+      node.write(step * MIB, true, child);
+      await node.clock.advance(100);
+    }
+    node.own.take(digest, true);
+    node.write(0);
+    await node.clock.advance(100);
+    for (let step = 1; step <= 5; step++) {
+      node.write(step * MIB);
+      await node.clock.advance(100);
+    }
+    expect(node.own.isStuck(digest)).toBe(false);
+  });
+
+  test('a download that waits in vain lets others wait no longer', async () => {
+    await using node = start();
+    node.write(0);
+    node.own.take(digest, true);
+    await node.clock.advance(1000);
+    expect(node.own.hasQueued()).toBe(true);
+    await node.clock.advance(5000);
+    expect([node.own.isStuck(digest), node.own.hasQueued()]).toEqual([true, false]);
+  });
+
+  test('goes on to tell of a download while the store does not answer for another', async () => {
+    await using node = start();
+    const committed = digestOf(Buffer.from('committed'));
+    node.own.take(committed, true);
+    node.own.take(digest, true);
+    node.write(MIB, true, committed);
+    node.write(MIB);
+    await node.clock.advance(10);
+    node.hang();
+    node.write(undefined, true, committed);
+    node.told.splice(0);
+    for (let step = 2; step <= 20; step++) {
+      node.write(step * MIB);
+      await node.clock.advance(100);
+    }
+    const states = node.told.filter((report) => report.digest === digest).map(({ state }) => state);
+    expect(states.length).toBeGreaterThanOrEqual(3);
+    expect(new Set(states)).toEqual(new Set(['running']));
   });
 
   test('a child tells less often, and is never stuck', async () => {

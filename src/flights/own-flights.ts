@@ -1,6 +1,7 @@
 import type { Logger } from '../observe/log.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { createDeadline } from '../runtime/deadline.ts';
 import { createWakeUp } from '../runtime/wake-up.ts';
 import type { ContentStore } from '../store/content-store.ts';
 import type { Download } from '../store/downloads.ts';
@@ -24,6 +25,8 @@ const QUEUE_STALL_MS = 4 * SECOND_MS;
 const COMMIT_WITHIN_MS = 1 * SECOND_MS;
 /** How often it is looked for. */
 const LOOK_FOR_COMMIT_MS = 50;
+/** The store answers within so long, or is asked again: the leases of other flights must not run out meanwhile. */
+const STORE_TIMEOUT_MS = 0.3 * SECOND_MS;
 /** What is left of a download that is taken up after a start, at least: a few steps of containerd. */
 const LEAST_ADOPTED_BYTES = 4 * 1024 * 1024;
 /** Flights of this node at a time. Of more, others are not told. */
@@ -46,7 +49,7 @@ export interface OwnFlights {
   take(digest: Digest, isRoot: boolean): void;
   /** True from when this node's client was told where to take the digest from until its download is over. */
   isPromised(digest: Digest): boolean;
-  /** True while a download from upstream that this node's client was sent to has not begun. */
+  /** True while a download from upstream that this node's client was sent to has not begun, and may yet. */
   hasQueued(): boolean;
   /** True when the download of the digest stands still, or crawls, so that nobody should wait for it. */
   isStuck(digest: Digest): boolean;
@@ -73,6 +76,11 @@ interface OwnFlight {
 function isForOthers(download: Download | undefined): boolean {
   if (download === undefined || !download.isRunning || download.writtenBytes === 0) return false;
   return (download.sizeBytes ?? 0) - download.writtenBytes >= LEAST_ADOPTED_BYTES;
+}
+
+/** True for a download that gets something from upstream. */
+function isFromUpstream({ isRoot, hasBegun, isStuck }: OwnFlight): boolean {
+  return isRoot && hasBegun && !isStuck;
 }
 
 /** Makes the record of what this node downloads. */
@@ -107,12 +115,16 @@ export function createOwnFlights({
     tell(flight, state);
     logger.debug('flight ended', { digest: flight.digest, state, isRoot: flight.isRoot });
   };
-  const look = async (flight: OwnFlight) => {
+  const isStored = async (digest: Digest, signal: AbortSignal): Promise<boolean> => {
+    using deadline = createDeadline(clock, STORE_TIMEOUT_MS, signal);
+    return (await store.stat(digest, { signal: deadline.signal }).catch(() => undefined)) !== undefined;
+  };
+  const look = async (flight: OwnFlight, signal: AbortSignal) => {
     const { digest, isRoot } = flight;
     const nowMs = clock.nowMs();
     const download = store.downloads.get(digest);
     if (download === undefined) {
-      if ((await store.stat(digest).catch(() => undefined)) !== undefined) end(flight, 'done');
+      if (await isStored(digest, signal)) end(flight, 'done');
       else {
         flight.goneMs ??= nowMs;
         const waitMs = flight.hasBegun ? COMMIT_WITHIN_MS : APPEAR_WITHIN_MS;
@@ -177,7 +189,9 @@ export function createOwnFlights({
     },
     isPromised: (digest) => flights.has(digest),
     hasQueued() {
-      for (const { isRoot, hasBegun } of flights.values()) if (isRoot && !hasBegun) return true;
+      for (const { isRoot, hasBegun, isStuck } of flights.values()) {
+        if (isRoot && !hasBegun && !isStuck) return true;
+      }
       return false;
     },
     isStuck: (digest) => flights.get(digest)?.isStuck === true,
@@ -211,12 +225,11 @@ export function createOwnFlights({
           // What happens goes at once; that nothing happens is looked at now and then.
           const isTick = clock.nowMs() - lookedMs >= RENEW_EVERY_MS;
           if (isTick) lookedMs = clock.nowMs();
-          const digests = isTick ? [...flights.keys()] : [...due, ...gone.map(({ digest }) => digest)];
+          const digests = isTick ? flights.keys() : [...due, ...gone.map(({ digest }) => digest)];
+          const looked = Array.from(new Set(digests), (digest) => flights.get(digest));
           due.clear();
-          for (const digest of digests) {
-            const flight = flights.get(digest);
-            if (flight !== undefined) await look(flight);
-          }
+          if (![...flights.values()].some(isFromUpstream)) intake.skip(clock.nowMs());
+          await Promise.all(looked.map(async (flight) => flight && look(flight, signal)));
         }
       } catch (error) {
         if (!signal.aborted) throw error;
