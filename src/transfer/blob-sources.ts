@@ -21,6 +21,7 @@ import {
   MAX_SLOW_SOURCES,
   REPLACEMENT_LOOKUP_TIMEOUT_MS,
 } from './budgets.ts';
+import { createGrowingPace } from './growing-pace.ts';
 import { createFlightSources, type FlightAnswered } from './flight-sources.ts';
 import { checkBlobAnswer, FLIGHT_HEADER, peerHeaders, peerPath, type Refusal } from './peer-requests.ts';
 import { createPeerSession, type PeerSession } from './peer-session.ts';
@@ -66,6 +67,9 @@ export function createBlobSources(
   /** Memory of a small blob that is being moved, by its source. */
   const held = new Map<BodySource, TakenBytes>();
   let contradicted = false;
+  /** Bodies of what other nodes are downloading. */
+  const growing = new WeakSet<BodySource>();
+  const growingPace = createGrowingPace(deps.clock);
 
   const path = peerPath({ kind: 'blob', repository, reference: digest, registry });
   const flight =
@@ -135,8 +139,9 @@ export function createBlobSources(
     const { peer } = assigned;
     const { isGrowing, ...rest } = answer;
     // What grows is as slow as upstream is; what stands still is found by asking the node again.
-    const isPaced = !isGrowing && !held.has(answer.source);
-    const pace = isPaced ? floor.watch(answer.origin) : undefined;
+    if (isGrowing) growing.add(answer.source);
+    const watch = () => (held.has(answer.source) ? undefined : floor.watch(answer.origin));
+    const pace = isGrowing ? growingPace.watch() : watch();
     const stallTimeoutMs = isGrowing ? FLIGHT_STALL_TIMEOUT_MS : CONGESTED_WINDOW_MS;
     return { ...rest, peer, assigned, stallTimeoutMs, pace };
   };
@@ -161,12 +166,19 @@ export function createBlobSources(
       if (opened !== undefined || !request.mayAskPeers) return opened;
       const isSmall = sizes.sizesOf(digest)?.every((size) => size <= wholeBytes) === true;
       const part = { range, sizeBytes };
-      const flown = await flight?.ask((host) => askPeer(host, part, { isWhole: isSmall, isFlight: true }), {
-        replacing,
-        leftBytes: replacing ? lengthOf(range) : undefined,
-      });
+      if (growingPace.isDripping) slowBlobs.sourceWasSlow(digest);
+      const mayFollow = !growingPace.isDripping && !slowBlobs.isGivenUp(digest);
+      const flown = mayFollow
+        ? await flight?.ask((host) => askPeer(host, part, { isWhole: isSmall, isFlight: true }), {
+            replacing,
+            leftBytes: replacing ? lengthOf(range) : undefined,
+          })
+        : undefined;
       if (flown !== undefined && flown !== 'upstream') return toOpened(flown);
-      if (slowBlobs.isGivenUp(digest)) return undefined;
+      if (slowBlobs.isGivenUp(digest)) {
+        flight?.goesUpstream();
+        return undefined;
+      }
       if (session === undefined) session = createPeerSession(deps, digest, signal);
       else if (replacing) session.lookAgain();
       const waitMs = replacing
@@ -213,7 +225,7 @@ export function createBlobSources(
         observer.peerAsked(end.reason);
         // A node whose download stands still, was given up, or whose mirror is being restarted, has done nothing wrong.
         // What it says when it is asked again tells which.
-        if (assigned !== undefined && pace === undefined) return;
+        if (assigned !== undefined && growing.has(source) && end.reason !== 'slow') return;
         if (assigned !== undefined) flight?.broke(assigned);
         if (end.reason !== 'slow') {
           health.failed(peer);

@@ -108,6 +108,10 @@ export const FLIGHT_ANSWER_HOLD_MS = 400;
 export const FLIGHT_HEAD_TIMEOUT_MS = 900;
 /** No byte for so long: the node is asked whether it is there. */
 export const FLIGHT_STALL_TIMEOUT_MS = 1.5 * SECOND_MS;
+/** Less than so much of what grows is next to nothing, in bytes: containerd writes eight times as much at once. */
+export const FLIGHT_DRIP_BYTES = 128 * 1024;
+/** In so much waiting for it: longer than a node that stands still is waited for in mid-body. */
+export const FLIGHT_DRIP_MS = 15 * SECOND_MS;
 /** Nodes of a flight that are asked for one part of a blob. */
 export const MAX_FLIGHT_PEERS = 6;
 /** The same for a node that gives what it downloads: its client decides much earlier. */

@@ -14,6 +14,7 @@ import {
   rangeLength,
   resolveRange,
 } from '../../oci/byte-range.ts';
+import type { Flights } from '../../flights/flights.ts';
 import { digestOf } from '../../oci/digest.ts';
 import { silentLogger } from '../../observe/log.ts';
 import type { Router } from '../../routing/router.ts';
@@ -53,7 +54,13 @@ export function createScriptedCluster(
     authorization,
     wholeBytes = 0,
     clock = systemClock,
-  }: { readonly authorization?: string; readonly wholeBytes?: number; readonly clock?: Clock } = {},
+    flights,
+  }: {
+    readonly authorization?: string;
+    readonly wholeBytes?: number;
+    readonly clock?: Clock;
+    readonly flights?: Flights;
+  } = {},
 ) {
   const digest = digestOf(blob);
   const peers = scripts.map((script, index) => ({
@@ -149,6 +156,7 @@ export function createScriptedCluster(
     {
       mover,
       router,
+      flights,
       clock,
       logger: silentLogger,
       observer: {
