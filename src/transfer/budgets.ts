@@ -120,6 +120,8 @@ export const FLIGHT_SERVE_STALL_MS = 60 * SECOND_MS;
 export const FLIGHT_LEADER_GRACE_MS = 600;
 /** So long after it said so. */
 export const FLIGHT_LEADER_PAUSE_MS = 50;
+/** A node that waits is asked again no sooner than so long after it was asked before. */
+export const FLIGHT_WAITING_PAUSE_MS = 50;
 /** A node of a flight whose port refuses is asked again for so long: its mirror is being restarted. */
 export const FLIGHT_RESTART_WAIT_MS = 2.5 * SECOND_MS;
 /** So long after it refused. */

@@ -5,7 +5,12 @@ import { PeerRequestError } from '../http/body-mover.ts';
 import { silentLogger } from '../observe/log.ts';
 import { digestOf } from '../oci/digest.ts';
 import { createVirtualClock } from '../runtime/testing/virtual-clock.ts';
-import { FLIGHT_HOLD_MS, FLIGHT_HOLD_QUEUED_MS, FLIGHT_RESTART_BYTES } from './budgets.ts';
+import {
+  FLIGHT_HOLD_MS,
+  FLIGHT_HOLD_QUEUED_MS,
+  FLIGHT_RESTART_BYTES,
+  FLIGHT_WAITING_PAUSE_MS,
+} from './budgets.ts';
 import { createFlightSources } from './flight-sources.ts';
 import type { Refusal } from './peer-requests.ts';
 import type { FlightOutcome } from './transfer-observer.ts';
@@ -24,7 +29,7 @@ type Said = { readonly bytes: string; readonly isGrowing: boolean } | Refusal | 
 function start(
   towers: readonly (Assigned | 'upstream' | undefined)[],
   says: Readonly<Record<string, readonly Said[]>>,
-  { hasQueued = false } = {},
+  { hasQueued = false, holdsMs = 400 } = {},
 ) {
   const clock = createVirtualClock();
   const bad = new Set<string>();
@@ -69,7 +74,7 @@ function start(
     turns.set(name, turn + 1);
     const answer = answers[Math.min(turn, answers.length - 1)] ?? 'absent';
     // A node that waits holds the request for a while.
-    if (answer === 'waiting') await clock.sleep(400);
+    if (answer === 'waiting') await clock.sleep(holdsMs);
     if (answer instanceof Error) throw answer;
     return answer;
   };
@@ -101,6 +106,12 @@ describe('createFlightSources()', () => {
     const { run, seen } = start([assigned('A')], { A: ['waiting', 'waiting', growing] });
     expect((await run())?.got).toBe('growing');
     expect(seen.asked).toEqual(['A', 'A', 'A']);
+  });
+
+  test('does not ask a node that waits as fast as it answers', async () => {
+    const { run, seen } = start([assigned('A')], { A: ['waiting'] }, { holdsMs: 1, hasQueued: true });
+    expect((await run())?.got).toBe('undefined');
+    expect(seen.asked.length).toBeLessThanOrEqual(FLIGHT_HOLD_QUEUED_MS / FLIGHT_WAITING_PAUSE_MS + 1);
   });
 
   test.each([

@@ -13,6 +13,7 @@ import {
   FLIGHT_RESTART_PAUSE_MS,
   FLIGHT_RESTART_WAIT_MS,
   FLIGHT_RESUME_MS,
+  FLIGHT_WAITING_PAUSE_MS,
 } from './budgets.ts';
 import type { PeerHealth } from './peer-health.ts';
 import { atAnyAddress, type Refusal } from './peer-requests.ts';
@@ -69,13 +70,18 @@ export function createFlightSources(
   ): Promise<T | 'refused' | 'late'> => {
     const startedMs = clock.nowMs();
     for (;;) {
+      const askedMs = clock.nowMs();
       try {
         const answer = await atAnyAddress(peer, ask);
         if (typeof answer !== 'string') return answer;
         const isEarly = name === leader && clock.nowMs() - startedMs < FLIGHT_LEADER_GRACE_MS;
         // The leader of the image asks for this layer in a moment.
         if (answer === 'absent' && isEarly) await clock.sleep(FLIGHT_LEADER_PAUSE_MS, signal).catch(() => {});
-        else if (answer !== 'waiting') {
+        else if (answer === 'waiting') {
+          // It is to hold the request itself. What says so at once is not asked as fast as it answers.
+          const leftMs = askedMs + FLIGHT_WAITING_PAUSE_MS - clock.nowMs();
+          if (leftMs > 0) await clock.sleep(leftMs, signal).catch(() => {});
+        } else {
           logger.debug('node of a flight refused', { digest, peer: name, refusal: answer });
           return 'refused';
         }

@@ -44,9 +44,11 @@ export async function serveDownload(
   const { path, sizeBytes } = found;
   const range = asked === undefined ? { start: 0, end: sizeBytes - 1 } : resolveRange(asked, sizeBytes);
   if (range === undefined) return 'unsatisfiable';
-  const source = await mover.openGrowingFile(path, range, found).catch(() => undefined);
-  // Committed, or removed, since it was looked at.
-  if (source === undefined) return 'absent';
+  const source = await mover
+    .openGrowingFile(path, range, found)
+    .catch((error: unknown) => ((error as NodeJS.ErrnoException).code === 'ENOENT' ? 'waiting' : 'absent'));
+  // Committed since it was looked at, and not in the store yet, or removed: that is seen in a moment.
+  if (typeof source === 'string') return source;
   const headers = { ...blobHeaders({ digest, registry, origin: 'local' }), [FLIGHT_HEADER]: 'growing' };
   const contentLength = rangeLength(range);
   if (asked === undefined) client.begin({ status: 200, headers, contentLength });
@@ -72,7 +74,7 @@ export async function awaitDownload(
   return found === 'waiting' ? 'waiting' : 'over';
 }
 
-/** The download once it has a byte from the start on. */
+/** The download once it has a byte from the start on, or will never have. */
 async function firstByte(
   { flights, clock }: Pick<ServeDownloadDeps, 'flights' | 'clock'>,
   { digest, start }: { readonly digest: Digest; readonly start: number },
@@ -83,7 +85,10 @@ async function firstByte(
   for (;;) {
     const found = flights.follow(digest);
     if (found === undefined) return 'absent';
-    if (found !== 'waiting' && found.writtenBytes > start) return found;
+    if (found !== 'waiting') {
+      const isBeyond = start !== Infinity && start >= found.sizeBytes;
+      if (found.writtenBytes > start || isBeyond) return found;
+    }
     const leftMs = endMs - clock.nowMs();
     if (leftMs <= 0 || gone.aborted) return 'waiting';
     const unsubscribe = flights.onChange(digest, () => changed.wake());

@@ -1,0 +1,48 @@
+import { expect, test } from 'bun:test';
+
+import { digestOf } from '../oci/digest.ts';
+import { createVirtualClock } from '../runtime/testing/virtual-clock.ts';
+import { type DownloadOutcome, serveDownload } from './serve-download.ts';
+import { createScriptedClient } from './testing/scripted-cluster.ts';
+
+const MIB = 1024 * 1024;
+
+/** What comes of a request for a download of 10 MiB of which 1 MiB is there, whose file cannot be opened. */
+async function serve(start: number, code: string): Promise<DownloadOutcome | undefined> {
+  const clock = createVirtualClock();
+  const digest = digestOf(Buffer.from('layer'));
+  const outcomes: DownloadOutcome[] = [];
+  void serveDownload(
+    {
+      flights: {
+        follow: () => ({
+          path: '/data',
+          sizeBytes: 10 * MIB,
+          writtenBytes: MIB,
+          isOver: false,
+          subscribe: () => () => {},
+        }),
+        onChange: () => () => {},
+      },
+      mover: {
+        openGrowingFile: async () => {
+          throw Object.assign(new Error('Cannot open'), { code });
+        },
+      },
+      clock,
+    },
+    { digest, registry: undefined, range: { start } },
+    createScriptedClient().client,
+  ).then((outcome) => outcomes.push(outcome));
+  await clock.advance(1000);
+  return outcomes[0];
+}
+
+test.each([
+  ['of a part that is not there yet', 2 * MIB, 'ENOENT', 'waiting'],
+  ['of a part behind its end', 10 * MIB, 'ENOENT', 'unsatisfiable'],
+  ['whose file is gone: the store may have it in a moment', 0, 'ENOENT', 'waiting'],
+  ['whose file may not be read', 0, 'EACCES', 'absent'],
+])('serveDownload() %s', async (_, start, code, outcome) => {
+  expect(await serve(start, code)).toEqual(outcome as DownloadOutcome);
+});
