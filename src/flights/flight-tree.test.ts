@@ -123,6 +123,17 @@ describe('createFlightTree()', () => {
     expect(members.filter(({ role }) => role === 'root')).toHaveLength(1);
   });
 
+  test('a node that comes back has as many children as take the content from it', () => {
+    const tree = createFlightTree();
+    for (const id of ['A', 'B', 'C']) join(tree, id);
+    tree.report('A', { ...running, state: 'aborted' }, 1);
+    tree.report('A', running, 2);
+    // Its child of before asks again.
+    expect(join(tree, 'B', { atMs: 3 })).toBe('A');
+    expect(tree.list().map(({ id, children }) => [id, children])).toContainEqual(['A', 1]);
+    expect(join(tree, 'D', { atMs: 4 })).toBe('C');
+  });
+
   test('takes a report of a node that it does not know: the tower has changed, or the mirror was restarted', () => {
     const tree = createFlightTree();
     tree.report('A', running, 0);

@@ -79,6 +79,10 @@ export function createFlightTree(): FlightTree {
   const remove = (entry: Entry) => {
     detach(entry);
     members.delete(entry.id);
+    // They find another parent when they ask. Should this node come back, they are not its children.
+    if (entry.children > 0) {
+      for (const child of members.values()) if (child.parent === entry.id) child.parent = undefined;
+    }
     if (leading === entry.id) leading = undefined;
   };
   const isBelow = (entry: Entry, id: string): boolean => {
