@@ -1,13 +1,15 @@
 import type { Digest } from '../oci/digest.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { lruSet } from '../runtime/lru-set.ts';
 import type { FlightAnswer, FlightQuestion, FlightReport } from './flight-messages.ts';
 import { createFlightTree, type FlightTree, type TreeView } from './flight-tree.ts';
 
 const SECOND_MS = 1000;
 /** A flight of which nothing was heard for so long is forgotten. */
 const FORGET_AFTER_MS = 60 * SECOND_MS;
-/** Flights at a time: the layers of a hundred images. The flight that was heard of longest ago goes first. */
+/**
+ * Flights at a time: the layers of a hundred images. Of more, a flight of the node that has begun most of them goes: that
+ * which was heard of longest ago. So a node that asks for anything takes only its own flights from the others.
+ */
 const MAX_FLIGHTS = 2000;
 
 /** What createTower needs. Nodes are named as in FlightNetwork. */
@@ -25,6 +27,13 @@ export interface FlightState {
   readonly members: ReturnType<FlightTree['list']>;
 }
 
+interface Flight {
+  readonly tree: FlightTree;
+  /** The node that asked first. */
+  readonly by: string;
+  readonly heardMs: number;
+}
+
 /** Says who takes what from which node, for the digests that this node is closest to. */
 export interface Tower {
   ask(from: string, question: FlightQuestion): FlightAnswer;
@@ -35,14 +44,40 @@ export interface Tower {
 
 /** Makes a tower that knows no flight yet. It holds no timer: what is over is seen when it is looked at. */
 export function createTower({ clock, holdersOf, isThere }: TowerDeps): Tower {
-  const flights = new Map<Digest, { readonly tree: FlightTree; heardMs: number }>();
+  /** The flight that was heard of last comes last. */
+  const flights = new Map<Digest, Flight>();
+  /** How many of them each node has begun. */
+  const begun = new Map<string, number>();
 
-  const treeOf = (digest: Digest): FlightTree => {
+  const forget = (digest: Digest, { by }: Flight) => {
+    flights.delete(digest);
+    const left = (begun.get(by) ?? 0) - 1;
+    if (left > 0) begun.set(by, left);
+    else begun.delete(by);
+  };
+  const makeRoom = () => {
+    if (flights.size < MAX_FLIGHTS) return;
+    let [most, mostBegun] = ['', 0];
+    for (const [by, count] of begun) if (count > mostBegun) [most, mostBegun] = [by, count];
+    for (const [digest, flight] of flights) {
+      if (flight.by !== most) continue;
+      forget(digest, flight);
+      return;
+    }
+  };
+  const treeOf = (digest: Digest, from: string): FlightTree => {
     const nowMs = clock.nowMs();
     const known = flights.get(digest);
-    const isKnown = known !== undefined && nowMs - known.heardMs < FORGET_AFTER_MS;
-    const tree = isKnown ? known.tree : createFlightTree();
-    lruSet(flights, digest, { tree, heardMs: nowMs }, MAX_FLIGHTS);
+    if (known !== undefined && nowMs - known.heardMs < FORGET_AFTER_MS) {
+      flights.delete(digest);
+      flights.set(digest, { ...known, heardMs: nowMs });
+      return known.tree;
+    }
+    if (known !== undefined) forget(digest, known);
+    makeRoom();
+    const tree = createFlightTree();
+    flights.set(digest, { tree, by: from, heardMs: nowMs });
+    begun.set(from, (begun.get(from) ?? 0) + 1);
     return tree;
   };
   const viewOf = (digest: Digest): TreeView => ({
@@ -53,13 +88,13 @@ export function createTower({ clock, holdersOf, isThere }: TowerDeps): Tower {
 
   return {
     ask(from, { digest, leader, bad, full }) {
-      const tree = treeOf(digest);
+      const tree = treeOf(digest, from);
       const parent = tree.join(from, { leader, bad: new Set(bad), full: new Set(full) }, viewOf(digest));
       if (parent === undefined) return { verdict: 'upstream' };
       return { verdict: 'take', from: parent, leader: tree.leader };
     },
     report(from, report) {
-      treeOf(report.digest).report(from, report, clock.nowMs());
+      treeOf(report.digest, from).report(from, report, clock.nowMs());
     },
     flights() {
       const nowMs = clock.nowMs();
