@@ -99,10 +99,15 @@ export function createFlights({ network, store, adoptsDownloads, clock, logger }
     },
     lost: ({ registry, repository }, name) => leaders.forget({ registry, repository }, name),
     follow: (digest) => followDownload({ store, own, clock }, digest),
-    onChange: (digest, listener) =>
-      store.downloads.subscribe((changed) => {
+    onChange(digest, listener) {
+      const onChange = (changed: Digest) => {
         if (changed === digest) listener();
-      }),
+      };
+      const ends = [store.downloads.subscribe(onChange), own.onEnd(onChange)];
+      return () => {
+        for (const end of ends) end();
+      };
+    },
     hasQueued: () => own.hasQueued(),
     list() {
       const idOf = (name: string) => network.peerOf(name)?.id ?? name;

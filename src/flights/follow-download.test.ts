@@ -15,7 +15,7 @@ test.each([
   await using store = await createMemoryStore();
   const download = await store.beginDownload(digest, { sizeBytes: BLOB.byteLength });
   await download.grow(BLOB.subarray(0, 3));
-  const own = { isPromised: () => isPromised, isStuck: () => false, onStuck: () => () => {} };
+  const own = { isPromised: () => isPromised, isStuck: () => false, onEnd: () => () => {} };
   const followed = followDownload({ store, own, clock: createVirtualClock() }, digest);
   expect(followed !== undefined).toBe(isPromised);
 });

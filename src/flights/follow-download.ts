@@ -24,7 +24,7 @@ export interface FollowedDownload {
 export interface FollowDownloadDeps {
   readonly clock: Clock;
   readonly store: Pick<ContentStore, 'downloads' | 'stat'>;
-  readonly own: Pick<OwnFlights, 'isPromised' | 'isStuck' | 'onStuck'>;
+  readonly own: Pick<OwnFlights, 'isPromised' | 'isStuck' | 'onEnd'>;
 }
 
 /**
@@ -69,7 +69,7 @@ export function followDownload(
       const onChange = (changed: Digest) => {
         if (changed === digest && !isOver) void look().then(listener, listener);
       };
-      const ends = [downloads.subscribe(onChange), own.onStuck(onChange)];
+      const ends = [downloads.subscribe(onChange), own.onEnd(onChange)];
       // What has happened since the first look.
       onChange(digest);
       return () => {

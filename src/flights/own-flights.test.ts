@@ -143,7 +143,7 @@ describe('createOwnFlights()', () => {
   test('says once that a download stands still, and that it is not to be followed', async () => {
     await using node = start();
     const stuck: Digest[] = [];
-    node.own.onStuck((each) => void stuck.push(each));
+    node.own.onEnd((each) => void stuck.push(each));
     node.own.take(digest, true);
     for (const written of [1, 2, 3]) {
       node.write(written * MIB);

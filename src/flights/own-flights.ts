@@ -53,8 +53,8 @@ export interface OwnFlights {
   hasQueued(): boolean;
   /** True when the download of the digest stands still, or crawls, so that nobody should wait for it. */
   isStuck(digest: Digest): boolean;
-  /** Calls the listener when isStuck() turns true for a digest. Returns what ends that. */
-  onStuck(listener: (digest: Digest) => void): () => void;
+  /** Calls the listener when isStuck() turns true, or isPromised() false, for a digest. Returns what ends that. */
+  onEnd(listener: (digest: Digest) => void): () => void;
   /** Works until the signal aborts. */
   run(signal: AbortSignal): Promise<void>;
 }
@@ -93,7 +93,7 @@ export function createOwnFlights({
   logger,
 }: OwnFlightsDeps): OwnFlights {
   const flights = new Map<Digest, OwnFlight>();
-  const stuckListeners = new Set<(digest: Digest) => void>();
+  const endListeners = new Set<(digest: Digest) => void>();
   /** Flights that something has happened to. */
   const due = new Set<Digest>();
   const changed = createWakeUp();
@@ -114,6 +114,7 @@ export function createOwnFlights({
     flights.delete(flight.digest);
     tell(flight, state);
     logger.debug('flight ended', { digest: flight.digest, state, isRoot: flight.isRoot });
+    for (const listener of endListeners) listener(flight.digest);
   };
   const isStored = async (digest: Digest, signal: AbortSignal): Promise<boolean> => {
     using deadline = createDeadline(clock, STORE_TIMEOUT_MS, signal);
@@ -153,7 +154,7 @@ export function createOwnFlights({
       flight.isStuck = true;
       tell(flight, 'aborted');
       logger.info('Own download is too slow for others: they are sent elsewhere', { digest });
-      for (const listener of stuckListeners) listener(digest);
+      for (const listener of endListeners) listener(digest);
     }
     const everyMs = isRoot ? RENEW_EVERY_MS : CHILD_RENEW_EVERY_MS;
     if (!flight.isStuck && (isNews || nowMs - flight.toldMs >= everyMs)) tell(flight, 'running');
@@ -195,9 +196,9 @@ export function createOwnFlights({
       return false;
     },
     isStuck: (digest) => flights.get(digest)?.isStuck === true,
-    onStuck(listener) {
-      stuckListeners.add(listener);
-      return () => void stuckListeners.delete(listener);
+    onEnd(listener) {
+      endListeners.add(listener);
+      return () => void endListeners.delete(listener);
     },
     async run(signal) {
       const noticed = (digest: Digest) => {
