@@ -6,6 +6,7 @@ import type { Peer } from '../routing/router.ts';
 import type { ByteBudget } from '../runtime/memory/byte-budget.ts';
 import type { Blob } from '../store/content-store.ts';
 import type { FlightSourcesDeps } from './flight-sources.ts';
+import type { FlownBlobs } from './flown-blobs.ts';
 import type { KnownSizes } from './known-sizes.ts';
 import type { PeerSession, PeerSessionDeps } from './peer-session.ts';
 import type { SlowBlobs } from './slow-blobs.ts';
@@ -18,6 +19,7 @@ export interface BlobSourcesDeps extends PeerSessionDeps {
   readonly sizes: KnownSizes;
   readonly floor: ThroughputFloor;
   readonly slowBlobs: SlowBlobs;
+  readonly flownBlobs: FlownBlobs;
   /** Undefined: there are none. */
   readonly flights?: FlightSourcesDeps['flights'] | undefined;
 }

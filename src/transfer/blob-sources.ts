@@ -40,7 +40,7 @@ export function createBlobSources(
   request: BlobRequest,
   signal: AbortSignal,
 ): BlobSources {
-  const { mover, health, floor, slowBlobs, sizes, observer, logger } = deps;
+  const { mover, health, floor, slowBlobs, flownBlobs, sizes, observer, logger } = deps;
   const { digest, repository, registry } = request;
   const wholeBytes = options.wholeBytes ?? sizes.wholeBytes(digest);
   let local = request.local;
@@ -72,6 +72,8 @@ export function createBlobSources(
   const growingPace = createGrowingPace(deps.clock);
 
   const path = peerPath({ kind: 'blob', repository, reference: digest, registry });
+  /** Asked for once more, from the first byte on. */
+  const isAgain = flownBlobs.has(digest) && startOf(request.range) === 0;
   const flight =
     deps.flights === undefined || request.isOwn !== true
       ? undefined
@@ -167,7 +169,7 @@ export function createBlobSources(
       const isSmall = sizes.sizesOf(digest)?.every((size) => size <= wholeBytes) === true;
       const part = { range, sizeBytes };
       if (growingPace.isDripping) slowBlobs.sourceWasSlow(digest);
-      const mayFollow = !growingPace.isDripping && !slowBlobs.isGivenUp(digest);
+      const mayFollow = !isAgain && !growingPace.isDripping && !slowBlobs.isGivenUp(digest);
       const flown = mayFollow
         ? await flight?.ask((host) => askPeer(host, part, { isWhole: isSmall, isFlight: true }), {
             replacing,
@@ -219,6 +221,8 @@ export function createBlobSources(
       if (peer === undefined) return;
       if (end.how === 'complete') {
         observer.peerAsked('served');
+        // What was held was verified.
+        if (assigned !== undefined && pace !== undefined) flownBlobs.add(digest);
         health.succeeded(peer);
         if (end.movedBytes >= FLOOR_SAMPLE_BYTES) health.keptUp(origin);
       } else if (end.how === 'source-broken') {
@@ -240,6 +244,12 @@ export function createBlobSources(
       session?.[Symbol.dispose]();
     },
   };
+}
+
+/** The first byte of a range, undefined for the last bytes of a blob. */
+function startOf(range: RangeSpec | undefined): number | undefined {
+  if (range === undefined) return 0;
+  return 'start' in range ? range.start : undefined;
 }
 
 /** Length of a range with both ends. */

@@ -120,6 +120,10 @@ export const FLIGHT_SERVE_STALL_MS = 60 * SECOND_MS;
 export const FLIGHT_LEADER_GRACE_MS = 600;
 /** So long after it said so. */
 export const FLIGHT_LEADER_PAUSE_MS = 50;
+/** How long it is remembered that a blob came through a flight: kubelet pulls again 10 s and 20 s after a failure. */
+export const FLOWN_BLOB_MEMORY_MS = 60 * SECOND_MS;
+/** Blobs of which that is remembered. */
+export const FLOWN_BLOBS = 1000;
 /** A node that waits is asked again no sooner than so long after it was asked before. */
 export const FLIGHT_WAITING_PAUSE_MS = 50;
 /** A node of a flight whose port refuses is asked again for so long: its mirror is being restarted. */

@@ -1,11 +1,14 @@
 import { describe, expect, test } from 'bun:test';
 
 import type { Assigned } from '../flights/flight-seat.ts';
-import type { Flights } from '../flights/flights.ts';
 import { createVirtualClock } from '../runtime/testing/virtual-clock.ts';
 import { FLIGHT_DRIP_BYTES, FLIGHT_DRIP_MS } from './budgets.ts';
 import { createGrowingPace } from './growing-pace.ts';
-import { createScriptedClient, createScriptedCluster } from './testing/scripted-cluster.ts';
+import {
+  createScriptedClient,
+  createScriptedCluster,
+  createScriptedFlights,
+} from './testing/scripted-cluster.ts';
 
 const STEP_MS = 500;
 
@@ -40,23 +43,10 @@ test('serveBlob() does not take a blob from a node of a flight that gives a byte
     peer: { id: 'p1', addresses: ['10.0.0.1'] },
     leader: undefined,
   };
-  const flights: Flights = {
-    seat: () => ({
-      async next() {
-        await clock.sleep(STEP_MS, new AbortController().signal);
-        return assigned;
-      },
-      bad() {},
-      full() {},
-    }),
-    taken() {},
-    lost() {},
-    follow: () => undefined,
-    onChange: () => () => {},
-    hasQueued: () => false,
-    list: () => [],
-    run: async () => {},
-  };
+  const flights = createScriptedFlights(async () => {
+    await clock.sleep(STEP_MS, new AbortController().signal);
+    return assigned;
+  });
   const cluster = createScriptedCluster(
     blob,
     [{ breaksAfter: 1, headers: { 'x-spegel-flight': 'growing' } }, { status: 404 }],

@@ -12,6 +12,7 @@ import {
   type NotFetched,
   statBlobAtPeers,
 } from './fetch-manifest.ts';
+import { createFlownBlobs } from './flown-blobs.ts';
 import { createKnownSizes } from './known-sizes.ts';
 import { createMissCache } from './miss-cache.ts';
 import { createPeerHealth } from './peer-health.ts';
@@ -65,6 +66,7 @@ export function createTransfer(deps: TransferDeps, options: TransferOptions): Tr
     health: createPeerHealth(clock),
     floor: createThroughputFloor(clock),
     slowBlobs: createSlowBlobs(clock),
+    flownBlobs: createFlownBlobs(clock),
     sizes: createKnownSizes(),
     smallBlobs: createByteBudget(clock, SMALL_BLOBS_HELD_BYTES),
   };

@@ -14,6 +14,7 @@ import {
   rangeLength,
   resolveRange,
 } from '../../oci/byte-range.ts';
+import type { FlightSeat } from '../../flights/flight-seat.ts';
 import type { Flights } from '../../flights/flights.ts';
 import { digestOf } from '../../oci/digest.ts';
 import { silentLogger } from '../../observe/log.ts';
@@ -217,5 +218,19 @@ export function createScriptedClient(leavesAfter = Number.POSITIVE_INFINITY) {
     head: () => head,
     body: () => Buffer.concat(received),
     brokenOff: () => brokenOff,
+  };
+}
+
+/** Flights whose tower says this each time that it is asked. */
+export function createScriptedFlights(next: FlightSeat['next']): Flights {
+  return {
+    seat: () => ({ next, bad() {}, full() {} }),
+    taken() {},
+    lost() {},
+    follow: () => undefined,
+    onChange: () => () => {},
+    hasQueued: () => false,
+    list: () => [],
+    run: async () => {},
   };
 }
