@@ -56,6 +56,8 @@ export interface Flights {
    * content from a peer.
    */
   taken(request: FlightRequest, from: 'upstream' | { readonly leader: string | undefined }): void;
+  /** This node's client has left a body that came through the flight: it was stopped, or wants no more of it. */
+  left(request: FlightRequest): void;
   /** The node did not answer: if it was to download the image of the request, others are not sent to it any more. */
   lost(request: FlightRequest, name: string): void;
   /** The node's own download of the digest, for another node to follow; see followDownload. */
@@ -97,6 +99,7 @@ export function createFlights({ network, store, adoptsDownloads, clock, logger }
       const leader = from === 'upstream' ? network.self : from.leader;
       if (leader !== undefined) leaders.set(image, leader);
     },
+    left: ({ digest }) => own.left(digest),
     lost: ({ registry, repository }, name) => leaders.forget({ registry, repository }, name),
     follow: (digest) => followDownload({ store, own, clock }, digest),
     onChange(digest, listener) {

@@ -246,6 +246,22 @@ describe('createOwnFlights()', () => {
     expect(new Set(states)).toEqual(new Set(['running']));
   });
 
+  test('a child whose client has left its body, and takes no other, gives nothing to others any more', async () => {
+    await using node = start();
+    node.own.take(digest, false);
+    node.write(MIB);
+    await node.clock.advance(100);
+    node.own.left(digest);
+    for (let step = 2; step <= 50; step++) {
+      node.write(step * MIB);
+      await node.clock.advance(100);
+    }
+    // Another body of it goes on.
+    expect(node.own.isStuck(digest)).toBe(false);
+    await node.clock.advance(3500);
+    expect([node.own.isStuck(digest), node.told.at(-1)?.state]).toEqual([true, 'aborted']);
+  });
+
   test('a child tells less often, and is never stuck', async () => {
     await using node = start();
     node.own.take(digest, false);

@@ -47,6 +47,11 @@ export interface OwnFlightsDeps {
 export interface OwnFlights {
   /** This node's client downloads the digest, from upstream (`isRoot`) or from a peer: the towers are told how it goes on. */
   take(digest: Digest, isRoot: boolean): void;
+  /**
+   * This node's client has left a body of the digest. If it asks for no other, and the download stands still, that is not
+   * because the peer gives nothing.
+   */
+  left(digest: Digest): void;
   /** True from when this node's client was told where to take the digest from until its download is over. */
   isPromised(digest: Digest): boolean;
   /** True while a download from upstream that this node's client was sent to has not begun, and may yet. */
@@ -69,6 +74,8 @@ interface OwnFlight {
   writtenBytes: number;
   hasBegun: boolean;
   isStuck: boolean;
+  /** The client was given its last body, and left it. */
+  isLeft: boolean;
   readonly progress: Progress;
 }
 
@@ -148,9 +155,9 @@ export function createOwnFlights({
     flight.writtenBytes = writtenBytes;
     flight.progress.note(writtenBytes, nowMs);
     const isStuck = flight.hasBegun
-      ? flight.progress.isStuck(nowMs) || intake.isSlow(nowMs)
+      ? flight.progress.isStuck(nowMs) || (isRoot && intake.isSlow(nowMs))
       : nowMs - Math.max(intakeMs, flight.takenMs) > QUEUE_STALL_MS;
-    if (isRoot && !flight.isStuck && isStuck) {
+    if ((isRoot || flight.isLeft) && !flight.isStuck && isStuck) {
       flight.isStuck = true;
       tell(flight, 'aborted');
       logger.info('Own download is too slow for others: they are sent elsewhere', { digest });
@@ -171,6 +178,7 @@ export function createOwnFlights({
       writtenBytes: 0,
       hasBegun: false,
       isStuck: false,
+      isLeft: false,
       progress: createProgress(),
     });
   };
@@ -183,10 +191,14 @@ export function createOwnFlights({
       else {
         // From another source from now on: that the source before stood still says nothing.
         known.progress.restart(nowMs);
-        Object.assign(known, { isRoot, takenMs: nowMs, isStuck: false, toldMs: -Infinity });
+        Object.assign(known, { isRoot, takenMs: nowMs, isStuck: false, isLeft: false, toldMs: -Infinity });
       }
       due.add(digest);
       changed.wake();
+    },
+    left(digest) {
+      const flight = flights.get(digest);
+      if (flight !== undefined) flight.isLeft = true;
     },
     isPromised: (digest) => flights.has(digest),
     hasQueued() {

@@ -219,6 +219,7 @@ export function createBlobSources(
         });
       }
       if (peer === undefined) return;
+      if (end.how === 'client-gone' && assigned !== undefined) flight?.left();
       if (end.how === 'complete') {
         observer.peerAsked('served');
         // What was held was verified.

@@ -44,6 +44,7 @@ function start(
     {
       flights: {
         hasQueued: () => hasQueued,
+        left: () => {},
         lost: (_request, name) => void seen.lost.push(name),
         seat: () => ({
           next: async () => towers.find((tower) => typeof tower !== 'object' || !bad.has(tower.name)),

@@ -21,7 +21,7 @@ import type { TransferObserver } from './transfer-observer.ts';
 
 /** What createFlightSources needs. */
 export interface FlightSourcesDeps {
-  readonly flights: Pick<Flights, 'hasQueued' | 'lost' | 'seat' | 'taken'>;
+  readonly flights: Pick<Flights, 'hasQueued' | 'left' | 'lost' | 'seat' | 'taken'>;
   readonly health: Pick<PeerHealth, 'failed'>;
   readonly observer: Pick<TransferObserver, 'flightEnded'>;
   readonly clock: Clock;
@@ -51,6 +51,8 @@ export interface FlightSources {
   ): Promise<FlightAnswered<T> | 'upstream' | undefined>;
   /** The node has broken in mid-body: another one is asked. */
   broke(assigned: Assigned): void;
+  /** This node's client has left a body. */
+  left(): void;
   /** This node's client goes upstream: the towers are told. */
   goesUpstream(): void;
 }
@@ -135,6 +137,7 @@ export function createFlightSources(
       return undefined;
     },
     broke: ({ name }) => seat?.bad(name),
+    left: () => flights.left(request),
     goesUpstream: () => flights.taken(request, 'upstream'),
   };
 }

@@ -226,6 +226,7 @@ export function createScriptedFlights(next: FlightSeat['next']): Flights {
   return {
     seat: () => ({ next, bad() {}, full() {} }),
     taken() {},
+    left() {},
     lost() {},
     follow: () => undefined,
     onChange: () => () => {},
