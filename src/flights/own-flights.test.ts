@@ -14,6 +14,12 @@ const digest = digestOf(Buffer.from('layer'));
 /** What one node downloads, as the test says, and what it tells its tower, which is another node. */
 function start({ adoptsDownloads = true } = {}) {
   const clock = createVirtualClock();
+  /** How often the time is asked for until that is an error. */
+  let looksLeft = Infinity;
+  const nowMs = () => {
+    if (looksLeft-- <= 0) throw new Error('The time is asked for again and again');
+    return clock.nowMs();
+  };
   const stored = new Set<Digest>();
   const downloads = new Map<Digest, Download>();
   const listeners = new Set<(changed: Digest) => void>();
@@ -42,7 +48,7 @@ function start({ adoptsDownloads = true } = {}) {
       },
     },
     adoptsDownloads,
-    clock,
+    clock: { ...clock, nowMs },
     logger: silentLogger,
   });
   const stop = new AbortController();
@@ -55,6 +61,9 @@ function start({ adoptsDownloads = true } = {}) {
     /** The store does not answer any more. */
     hang() {
       hangs = true;
+    },
+    failAfterLooks(looks: number) {
+      looksLeft = looks;
     },
     /** The states that were told since the last call, repeated ones once. */
     states() {
@@ -260,6 +269,17 @@ describe('createOwnFlights()', () => {
     expect(node.own.isStuck(digest)).toBe(false);
     await node.clock.advance(3500);
     expect([node.own.isStuck(digest), node.told.at(-1)?.state]).toEqual([true, 'aborted']);
+  });
+
+  test('does not turn around and around where the time until the next look is rounded', async () => {
+    await using node = start();
+    // 400.3 + 400 - 800.3 is 0, and 800.3 - 400.3 is less than 400.
+    await node.clock.advance(400.3);
+    node.own.take(digest, true);
+    node.write(MIB);
+    node.failAfterLooks(10_000);
+    await node.clock.advance(1000);
+    expect(node.states()).toEqual(['running begun']);
   });
 
   test('a child tells less often, and is never stuck', async () => {

@@ -236,7 +236,8 @@ export function createOwnFlights({
             await changed.sleep(clock, Math.min(leftMs, everyMs), signal);
           }
           // What happens goes at once; that nothing happens is looked at now and then.
-          const isTick = clock.nowMs() - lookedMs >= RENEW_EVERY_MS;
+          // Asked as above: rounded differently, it would turn around and around until the clock goes on.
+          const isTick = lookedMs + RENEW_EVERY_MS - clock.nowMs() <= 0;
           if (isTick) lookedMs = clock.nowMs();
           const digests = isTick ? flights.keys() : [...due, ...gone.map(({ digest }) => digest)];
           const looked = Array.from(new Set(digests), (digest) => flights.get(digest));
