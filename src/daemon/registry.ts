@@ -1,5 +1,4 @@
 import { createContainerdStore } from '../containerd/containerd-store.ts';
-import { createFlights } from '../flights/flights.ts';
 import { createHttpServer } from '../http/buffered-http-server.ts';
 import { createBufferedMover } from '../http/buffered-mover.ts';
 import type { RequestHandler } from '../http/http-server.ts';
@@ -36,6 +35,7 @@ import { createBootstrapApp } from '../web/bootstrap-app.ts';
 import { createMetricsApp } from '../web/metrics-app.ts';
 import { createBootstrapper } from './create-bootstrapper.ts';
 import { bootstrapDomain, createMembership } from './create-membership.ts';
+import { createNodeFlights } from './create-node-flights.ts';
 import { createDoctorWatch } from './doctor-watch.ts';
 import { hasContent } from './has-content.ts';
 import type { RegistryOptions } from './registry-options.ts';
@@ -138,15 +138,7 @@ async function compose(shared: Process): Promise<void> {
   metrics.advertisedFrom(() => advertiser.counts());
   const mover = createBufferedMover({ fileBufferBudgetBytes: fileChunkBytes(plan), room });
   running.defer(() => mover.close());
-  const flights = options.flightsEnabled
-    ? createFlights({
-        network: router.flights,
-        store,
-        adoptsDownloads: mirroredRegistries === undefined && options.registryFilters.length === 0,
-        clock,
-        logger,
-      })
-    : undefined;
+  const flights = createNodeFlights({ network: router.flights, store, clock, logger }, options);
   transfer = createTransfer(
     { mover, router, flights, clock, logger, observer: metrics },
     {
