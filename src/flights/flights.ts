@@ -101,7 +101,7 @@ export function createFlights({ network, store, adoptsDownloads, clock, logger }
     },
     left: ({ digest }) => own.left(digest),
     lost: ({ registry, repository }, name) => leaders.forget({ registry, repository }, name),
-    follow: (digest) => followDownload({ store, own, clock }, digest),
+    follow: (digest) => followDownload({ store, own }, digest),
     onChange(digest, listener) {
       const onChange = (changed: Digest) => {
         if (changed === digest) listener();

@@ -1,7 +1,6 @@
 import { expect, test } from 'bun:test';
 
 import { digestOf } from '../oci/digest.ts';
-import { createVirtualClock } from '../runtime/testing/virtual-clock.ts';
 import { createMemoryStore } from '../store/memory-store.ts';
 import { followDownload } from './follow-download.ts';
 
@@ -16,6 +15,43 @@ test.each([
   const download = await store.beginDownload(digest, { sizeBytes: BLOB.byteLength });
   await download.grow(BLOB.subarray(0, 3));
   const own = { isPromised: () => isPromised, isStuck: () => false, onEnd: () => () => {} };
-  const followed = followDownload({ store, own, clock: createVirtualClock() }, digest);
+  const followed = followDownload({ store, own }, digest);
   expect(followed !== undefined).toBe(isPromised);
 });
+
+test.each([
+  ['committed', BLOB.byteLength, false],
+  ['removed', 3, true],
+] as const)(
+  'followDownload() of a download that is %s waits for the end of its own flight',
+  async (how, writtenBytes, isOver) => {
+    await using store = await createMemoryStore();
+    const download = await store.beginDownload(digest, { sizeBytes: BLOB.byteLength });
+    await download.grow(BLOB.subarray(0, 3));
+    let isPromised = true;
+    const ends = new Set<(ended: typeof digest) => void>();
+    const own = {
+      isPromised: () => isPromised,
+      isStuck: () => false,
+      onEnd(listener: (ended: typeof digest) => void) {
+        ends.add(listener);
+        return () => void ends.delete(listener);
+      },
+    };
+    const followed = followDownload({ store, own }, digest);
+    if (typeof followed !== 'object') throw new Error('Nothing to follow');
+    const unsubscribe = followed.subscribe(() => {});
+    if (how === 'committed') {
+      await download.grow(BLOB.subarray(3));
+      await download.commit();
+    } else await download.remove();
+    await Bun.sleep(0);
+    expect(followed.isOver).toBe(false);
+    isPromised = false;
+    for (const listener of ends) listener(digest);
+    await Bun.sleep(0);
+    expect([followed.writtenBytes, followed.isOver]).toEqual([writtenBytes, isOver]);
+    unsubscribe();
+    expect(ends.size).toBe(0);
+  },
+);

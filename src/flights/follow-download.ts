@@ -1,12 +1,6 @@
 import type { Digest } from '../oci/digest.ts';
-import type { Clock } from '../runtime/clock.ts';
 import type { ContentStore } from '../store/content-store.ts';
 import type { OwnFlights } from './own-flights.ts';
-
-/** How often the store is asked for a blob whose download is gone. */
-const COMMIT_LOOKS = 20;
-/** The pause between. */
-const COMMIT_LOOK_MS = 50;
 
 /** A download of this node that another node follows. */
 export interface FollowedDownload {
@@ -22,7 +16,6 @@ export interface FollowedDownload {
 
 /** What followDownload needs. */
 export interface FollowDownloadDeps {
-  readonly clock: Clock;
   readonly store: Pick<ContentStore, 'downloads' | 'stat'>;
   readonly own: Pick<OwnFlights, 'isPromised' | 'isStuck' | 'onEnd'>;
 }
@@ -32,7 +25,7 @@ export interface FollowDownloadDeps {
  * not known yet; undefined: there is none, or it is not worth following.
  */
 export function followDownload(
-  { store, own, clock }: FollowDownloadDeps,
+  { store, own }: FollowDownloadDeps,
   digest: Digest,
 ): FollowedDownload | 'waiting' | undefined {
   const { downloads } = store;
@@ -53,8 +46,11 @@ export function followDownload(
       // A download that starts anew is another file.
       if (now.path !== path || now.writtenBytes < writtenBytes || !now.isRunning) isOver = true;
       else ({ writtenBytes } = now);
-    } else if (await isCommitted({ store, clock }, digest)) writtenBytes = sizeBytes;
-    else if (downloads.get(digest) === undefined) isOver = true;
+    } else if (!own.isPromised(digest)) {
+      // Until then its own flight looks whether the store has it: onEnd() comes after that.
+      if ((await store.stat(digest).catch(() => undefined)) !== undefined) writtenBytes = sizeBytes;
+      else isOver = true;
+    }
   };
   return {
     path,
@@ -77,16 +73,4 @@ export function followDownload(
       };
     },
   };
-}
-
-/** True if the blob is in the store, which may know it some ms after its download is gone. */
-async function isCommitted(
-  { store, clock }: Pick<FollowDownloadDeps, 'store' | 'clock'>,
-  digest: Digest,
-): Promise<boolean> {
-  for (let look = 0; look < COMMIT_LOOKS; look++) {
-    if ((await store.stat(digest).catch(() => undefined)) !== undefined) return true;
-    await clock.sleep(COMMIT_LOOK_MS, new AbortController().signal);
-  }
-  return false;
 }

@@ -214,10 +214,11 @@ export function createOwnFlights({
     },
     async run(signal) {
       const noticed = (digest: Digest) => {
-        const isAdoptable = () => adoptsDownloads && isForOthers(store.downloads.get(digest));
-        if (!flights.has(digest) && !isAdoptable()) return;
-        // A download that this process was not asked for: it was under way when it was started, or goes past the mirror.
-        if (!flights.has(digest)) add(digest, true);
+        if (!flights.has(digest)) {
+          // A download that this process was not asked for: it was under way when it was started, or goes past the mirror.
+          if (!adoptsDownloads || !isForOthers(store.downloads.get(digest))) return;
+          add(digest, true);
+        }
         due.add(digest);
         changed.wake();
       };

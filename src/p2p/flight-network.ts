@@ -58,12 +58,9 @@ export function createFlightNetwork({
       return abortable(asked, signal);
     },
     report(tower, report) {
-      const failed = (error: unknown) => logger.debug('Cannot report a flight', { peer: tower, error });
-      try {
-        streams.ask(named(tower), { message: encodeFlightReport(report), parse: () => {} }).catch(failed);
-      } catch (error) {
-        failed(error);
-      }
+      const send = async () =>
+        streams.ask(named(tower), { message: encodeFlightReport(report), parse: () => {} });
+      send().catch((error: unknown) => logger.debug('Cannot report a flight', { peer: tower, error }));
     },
     peerOf(name) {
       const peer = dht.describe(name);
