@@ -1,5 +1,7 @@
+import type { Assigned } from '../flights/flight-seat.ts';
 import type { BodySource } from '../http/body-mover.ts';
 import { parseUnsatisfiedRange, type RangeSpec, rangeLength, resolveRange } from '../oci/byte-range.ts';
+import type { Peer } from '../routing/router.ts';
 import type { TakenBytes } from '../runtime/memory/byte-budget.ts';
 import type { Blob } from '../store/content-store.ts';
 import type {
@@ -22,8 +24,15 @@ import {
   REPLACEMENT_LOOKUP_TIMEOUT_MS,
 } from './budgets.ts';
 import { createGrowingPace } from './growing-pace.ts';
-import { createFlightSources, type FlightAnswered } from './flight-sources.ts';
-import { checkBlobAnswer, FLIGHT_HEADER, peerHeaders, peerPath, type Refusal } from './peer-requests.ts';
+import { createFlightSources } from './flight-sources.ts';
+import {
+  checkBlobAnswer,
+  FLIGHT_HEADER,
+  isWaiting,
+  peerHeaders,
+  peerPath,
+  type Refusal,
+} from './peer-requests.ts';
 import { createPeerSession, type PeerSession } from './peer-session.ts';
 import { readVerified } from './small-blob.ts';
 
@@ -104,7 +113,7 @@ export function createBlobSources(
     );
     const { body } = answer;
     const isGrowing = answer.header(FLIGHT_HEADER) === 'growing';
-    if (isFlight && answer.status === 503 && answer.header(FLIGHT_HEADER) === 'waiting') {
+    if (isFlight && isWaiting(answer)) {
       body?.close();
       return 'waiting';
     }
@@ -137,15 +146,16 @@ export function createBlobSources(
     return { source, range: wanted, sizeBytes: accepted.sizeBytes, origin: host, isGrowing: false };
   };
 
-  const toOpened = ({ answer, assigned }: FlightAnswered<Answered>): OpenedBlob => {
-    const { peer } = assigned;
-    const { isGrowing, ...rest } = answer;
-    // What grows is as slow as upstream is; what stands still is found by asking the node again.
-    if (isGrowing) growing.add(answer.source);
-    const watch = () => (held.has(answer.source) ? undefined : floor.watch(answer.origin));
-    const pace = isGrowing ? growingPace.watch() : watch();
-    const stallTimeoutMs = isGrowing ? FLIGHT_STALL_TIMEOUT_MS : CONGESTED_WINDOW_MS;
-    return { ...rest, peer, assigned, stallTimeoutMs, pace };
+  const toOpened = ({ isGrowing, ...rest }: Answered, peer: Peer, assigned?: Assigned): OpenedBlob => {
+    const { source, origin } = rest;
+    if (assigned !== undefined && isGrowing) {
+      growing.add(source);
+      // What grows is as slow as upstream is; what stands still is found by asking the node again.
+      const pace = growingPace.watch();
+      return { ...rest, peer, assigned, stallTimeoutMs: FLIGHT_STALL_TIMEOUT_MS, pace };
+    }
+    const pace = held.has(source) ? undefined : floor.watch(origin);
+    return { ...rest, peer, assigned, stallTimeoutMs: CONGESTED_WINDOW_MS, pace };
   };
 
   return {
@@ -176,7 +186,9 @@ export function createBlobSources(
             leftBytes: replacing ? lengthOf(range) : undefined,
           })
         : undefined;
-      if (flown !== undefined && flown !== 'upstream') return toOpened(flown);
+      if (flown !== undefined && flown !== 'upstream') {
+        return toOpened(flown.answer, flown.assigned.peer, flown.assigned);
+      }
       if (slowBlobs.isGivenUp(digest)) {
         flight?.goesUpstream();
         return undefined;
@@ -197,10 +209,7 @@ export function createBlobSources(
         if (contradicted && !replacing) sizes.forget(digest);
         return undefined;
       }
-      const { answer, peer } = accepted;
-      const pace = held.has(answer.source) ? undefined : floor.watch(answer.origin);
-      const { isGrowing: _isGrowing, ...rest } = answer;
-      return { ...rest, peer, stallTimeoutMs: CONGESTED_WINDOW_MS, pace };
+      return toOpened(accepted.answer, accepted.peer);
     },
     moved({ source, peer, origin, range, pace, assigned }, end) {
       pace?.ended(end.movedBytes);

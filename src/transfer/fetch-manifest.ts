@@ -12,14 +12,7 @@ import {
 } from './budgets.ts';
 import type { KnownSizes } from './known-sizes.ts';
 import { createFlightSources, type FlightSources, type FlightSourcesDeps } from './flight-sources.ts';
-import {
-  FLIGHT_HEADER,
-  isKnownSize,
-  peerHeaders,
-  peerPath,
-  type Refusal,
-  refusalOf,
-} from './peer-requests.ts';
+import { isKnownSize, isWaiting, peerHeaders, peerPath, type Refusal, refusalOf } from './peer-requests.ts';
 import { createPeerSession, type PeerSession, type PeerSessionDeps } from './peer-session.ts';
 import type { TransferOptions } from './blob-sources-contract.ts';
 
@@ -141,7 +134,7 @@ async function askForManifest(
     if (perPeer.signal.aborted && !signal.aborted) health.wasSlow(host);
     throw error;
   });
-  if (isFlight && answer.status === 503 && answer.header(FLIGHT_HEADER) === 'waiting') return 'waiting';
+  if (isFlight && isWaiting(answer)) return 'waiting';
   const refusal = refusalOf(answer.status);
   if (refusal !== undefined) return refusal === 'unsatisfiable' ? 'wrong' : refusal;
   const digest = answer.header('docker-content-digest') ?? '';

@@ -72,6 +72,11 @@ export function refusalOf(status: number): Refusal | undefined {
   return 'wrong';
 }
 
+/** True for the answer of a node that is about to download what it was asked for, see FLIGHT_HEADER. */
+export function isWaiting(answer: Pick<PeerAnswer, 'status' | 'header'>): boolean {
+  return answer.status === 503 && answer.header(FLIGHT_HEADER) === 'waiting';
+}
+
 /** What an answer to a blob request is checked against. */
 export interface ExpectedBlob {
   readonly digest: Digest;
