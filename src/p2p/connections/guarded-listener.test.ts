@@ -234,16 +234,25 @@ describe('GuardedListener', () => {
   });
 
   test('all of IPv6 leaves the port of IPv4 to another listener', async () => {
-    const six = await start(
-      async (connection) => void connection.send(Buffer.from('six')),
-      {},
-      '/ip6/::/tcp/0',
-    );
-    await start(
-      async (connection) => void connection.send(Buffer.from('four')),
-      {},
-      `/ip4/0.0.0.0/tcp/${six.port}`,
-    );
+    const startSix = async () =>
+      start(async (connection) => void connection.send(Buffer.from('six')), {}, '/ip6/::/tcp/0');
+    const startFour = async (port: number) =>
+      start(
+        async (connection) => void connection.send(Buffer.from('four')),
+        {},
+        `/ip4/0.0.0.0/tcp/${port}`,
+      );
+    let six = await startSix();
+    // Some other process may have the port of IPv4 that the kernel gave for IPv6.
+    for (let triesLeft = 10; ; triesLeft--) {
+      try {
+        await startFour(six.port);
+        break;
+      } catch (error) {
+        if (triesLeft === 0 || (error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
+        six = await startSix();
+      }
+    }
     const [overFour, overSix] = [await six.connect('127.0.0.1'), await six.connect('::1')];
     for (const { socket } of [overFour, overSix]) socket.write('hello');
     await until(() => overFour.received() === 'four' && overSix.received() === 'six');
