@@ -11,14 +11,17 @@ export interface FlightQuestion {
   readonly bad: readonly string[];
   /** Nodes that had no room for one more reader. */
   readonly full: readonly string[];
+  /** Only the leader is asked for, none of the bad nodes: the digest is that of a manifest that the asker has. */
+  readonly isAboutLeader?: boolean | undefined;
 }
 
 /**
  * What the tower answers. `take`: from this node, which has the content or is downloading it. `upstream`: the asker is to
- * download it from upstream, for all. `leader` is the node that does so now.
+ * download it from upstream, for all. `leader` is the node that does so now. `led`: the leader, where only that was asked for.
  */
 export type FlightAnswer =
   | { readonly verdict: 'take'; readonly from: string; readonly leader: string | undefined }
+  | { readonly verdict: 'led'; readonly leader: string }
   | { readonly verdict: 'upstream' };
 
 /**

@@ -21,8 +21,8 @@ export interface FlightSeatDeps {
 /** What a request says of itself. */
 export interface SeatRequest {
   readonly digest: Digest;
-  /** Who downloads the image, as far as this node knows at the moment when it asks. */
-  readonly leader: () => string | undefined;
+  /** Who downloads the image, as far as can be known at the moment when it asks. */
+  readonly leader: () => Promise<string | undefined>;
   /** How long one tower may take, in ms. */
   readonly towerTimeoutMs: number;
   readonly signal: AbortSignal;
@@ -61,21 +61,18 @@ export function createFlightSeat(
     const [oldest] = names;
     if (names.size > MAX_NAMED && oldest !== undefined) names.delete(oldest);
   };
-  const ask = async (name: string, question: FlightQuestion): Promise<FlightAnswer> => {
-    if (name === network.self) return tower.ask(name, question);
-    using deadline = createDeadline(clock, towerTimeoutMs, signal);
-    return await network.ask(name, question, deadline.signal);
-  };
+  const ask = askTower({ network, tower, clock }, { towerTimeoutMs, signal });
 
   return {
     async next() {
-      const question = { digest, leader: leader(), bad: [...bad], full: [...full] };
+      const question = { digest, leader: await leader(), bad: [...bad], full: [...full] };
       for (const name of network.towersOf(digest, TOWERS)) {
         if (signal.aborted) return undefined;
         try {
           const answer = await ask(name, question);
           logger.debug('flight assigned', { ...question, tower: name, ...answer });
           if (answer.verdict === 'upstream') return 'upstream';
+          if (answer.verdict === 'led') return undefined;
           const { from, leader: root } = answer;
           const peer = from === network.self || bad.has(from) ? undefined : network.peerOf(from);
           // A tower that sees other nodes than this node does, or lies.
@@ -90,5 +87,44 @@ export function createFlightSeat(
     },
     bad: (name) => add(bad, name),
     full: (name) => add(full, name),
+  };
+}
+
+/**
+ * Asks the towers of a manifest which node leads its image, none of the bad nodes. Undefined: no tower answers, or it names a
+ * node that this node does not know.
+ */
+export async function askForLeader(
+  { network, tower, clock, logger }: FlightSeatDeps,
+  {
+    digest,
+    bad,
+    towerTimeoutMs,
+  }: { readonly digest: Digest; readonly bad: readonly string[]; readonly towerTimeoutMs: number },
+): Promise<string | undefined> {
+  const ask = askTower({ network, tower, clock }, { towerTimeoutMs });
+  const question = { digest, leader: undefined, bad, full: [], isAboutLeader: true };
+  for (const name of network.towersOf(digest, TOWERS)) {
+    try {
+      const answer = await ask(name, question);
+      logger.debug('leader of an image asked for', { ...question, tower: name, ...answer });
+      if (answer.verdict !== 'led' || bad.includes(answer.leader)) return undefined;
+      const { leader } = answer;
+      return leader === network.self || network.peerOf(leader) !== undefined ? leader : undefined;
+    } catch (error) {
+      logger.debug('tower of a manifest does not answer', { digest, tower: name, error });
+    }
+  }
+  return undefined;
+}
+
+function askTower(
+  { network, tower, clock }: Pick<FlightSeatDeps, 'network' | 'tower' | 'clock'>,
+  { towerTimeoutMs, signal }: { readonly towerTimeoutMs: number; readonly signal?: AbortSignal },
+): (name: string, question: FlightQuestion) => Promise<FlightAnswer> {
+  return async (name, question) => {
+    if (name === network.self) return tower.ask(name, question);
+    using deadline = createDeadline(clock, towerTimeoutMs, signal);
+    return await network.ask(name, question, deadline.signal);
   };
 }

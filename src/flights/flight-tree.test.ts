@@ -97,13 +97,64 @@ describe('createFlightTree()', () => {
     expect(join(tree, 'C', { atMs: 1 })).toBeOneOf(['A', 'B']);
   });
 
-  test('waits for the leader of the image, once, and not for long', () => {
+  test('waits for the leader of the image, who comes to it later, as long as it is named', () => {
     const tree = createFlightTree();
     expect(join(tree, 'B', { leader: 'A' })).toBe('A');
-    expect(join(tree, 'C', { leader: 'A', atMs: LEADER_GRACE_MS - 1 })).toBe('B');
     const lateMs = LEADER_GRACE_MS + 1;
-    expect(join(tree, 'B', { leader: 'A', atMs: lateMs })).toBeUndefined();
     expect(join(tree, 'C', { leader: 'A', atMs: lateMs })).toBe('B');
+    // B has asked the leader, which does not download it.
+    expect(join(tree, 'B', { bad: ['A'], leader: 'B', atMs: lateMs })).toBeUndefined();
+    expect(join(tree, 'D', { leader: 'B', atMs: lateMs })).toBe('C');
+  });
+
+  test.each<readonly [string, Asked]>([
+    ['that is gone', { gone: ['A'] }],
+    ['that nobody names', {}],
+    ['that another node has replaced', { leader: 'B' }],
+  ])('does not wait for a leader %s', (_, asked) => {
+    const tree = createFlightTree();
+    join(tree, 'B', { leader: 'A' });
+    expect(join(tree, 'C', { atMs: LEADER_GRACE_MS + 1, ...asked })).not.toBe('A');
+    expect(tree.list().map(({ id }) => id)).not.toContain('A');
+  });
+
+  test('does not wait for a leader again that was heard, and is not heard any more', () => {
+    const tree = createFlightTree();
+    join(tree, 'A');
+    const lateMs = ROOT_LEASE_MS + 1;
+    expect(join(tree, 'B', { leader: 'A', atMs: lateMs })).toBeUndefined();
+  });
+
+  test('a root that waits for its turn, and whose mirror was started again, stays the root', () => {
+    const tree = createFlightTree();
+    join(tree, 'A');
+    join(tree, 'B');
+    tree.report('A', { ...running, isRoot: false, hasBegun: false }, ROOT_LEASE_MS - 1);
+    expect(join(tree, 'C', { atMs: ROOT_LEASE_MS + 1 })).toBe('B');
+    expect(tree.list().find(({ id }) => id === 'A')?.role).toBe('root');
+  });
+
+  test('sends others to a node that was called bad last, until it is heard', () => {
+    const tree = createFlightTree();
+    const holders = ['X', 'Y'];
+    const join3 = (id: string, bad: readonly string[] = []) => join(tree, id, { holders, bad });
+    const first = join3('A');
+    const other = holders.find((holder) => holder !== first);
+    expect(join3('A', [String(first)])).toBe(other);
+    expect([join3('B'), join3('C')]).not.toContain(first);
+    tree.report(String(first), { ...running, state: 'done' }, 1);
+    expect(join3('D')).toBe(first);
+  });
+
+  test('gives an image another leader when the asker knows that the leader is lost, and the same to all', () => {
+    const tree = createFlightTree();
+    const lead = (id: string, bad: readonly string[], gone: readonly string[] = []) =>
+      tree.lead(id, new Set(bad), (each) => !gone.includes(each));
+    join(tree, 'A');
+    expect(lead('B', [])).toBe('A');
+    expect(lead('B', ['A'])).toBe('B');
+    expect(lead('C', ['A'])).toBe('B');
+    expect(lead('C', ['A'], ['B'])).toBe('C');
   });
 
   test('the leader that asks itself is the root', () => {

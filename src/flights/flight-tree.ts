@@ -1,12 +1,20 @@
+import { lruSet } from '../runtime/lru-set.ts';
 import type { FlightReport } from './flight-messages.ts';
 
 const SECOND_MS = 1000;
 /** A root that has not been heard for so long is gone. */
 export const ROOT_LEASE_MS = 2 * SECOND_MS;
-/** A leader that others name is the root for so long before it has asked itself: its layers wait for their turn. */
+/**
+ * A leader that others name is the root for so long before it has asked itself, and again each time that it is named: its
+ * layers wait for their turn. Whether it still leads the others hear from it when they ask it.
+ */
 export const LEADER_GRACE_MS = 0.6 * SECOND_MS;
 /** A child that has not been heard for so long is gone. */
 const CHILD_LEASE_MS = 10 * SECOND_MS;
+/** A node that another node has called bad comes last for so long: it may be dead, or only not within reach of that node. */
+const SUSPECT_MS = 10 * SECOND_MS;
+/** Such nodes that are remembered. */
+const MAX_SUSPECTS = 64;
 /** Nodes in one flight. More are sent to any of the others. */
 const MAX_MEMBERS = 10_000;
 /** From so many nodes on a chain is too long: nodes of this depth and deeper take two children. */
@@ -49,16 +57,24 @@ export interface FlightTree {
   report(id: string, report: Pick<FlightReport, 'state' | 'isRoot' | 'hasBegun'>, nowMs: number): void;
   /** The node that went upstream first, as long as it goes on, or has the content. */
   readonly leader: string | undefined;
+  /** The leader; if that is a bad node, or not there, the node itself is the leader from now on. */
+  lead(id: string, bad: ReadonlySet<string>, isThere: TreeView['isThere']): string;
   list(): readonly FlightMember[];
 }
 
-type Entry = { -readonly [Key in keyof FlightMember]: FlightMember[Key] } & { untilMs: number };
+type Entry = { -readonly [Key in keyof FlightMember]: FlightMember[Key] } & {
+  untilMs: number;
+  /** False for a leader that others have named. */
+  isHeard: boolean;
+};
 
 /** Makes the tree of a digest that is not wanted yet. */
 export function createFlightTree(): FlightTree {
   const members = new Map<string, Entry>();
-  /** Leaders that were waited for and have not been heard since: each is waited for once. */
-  const awaited = new Set<string>();
+  /** Roots that were heard once, and are not heard any more: they are not waited for. */
+  const lost = new Set<string>();
+  /** Until when nodes that were called bad come last. */
+  const suspects = new Map<string, number>();
   let leading: string | undefined;
 
   const detach = (entry: Entry) => {
@@ -72,10 +88,13 @@ export function createFlightTree(): FlightTree {
       detach(known);
       return Object.assign(known, { role, untilMs, depth: 0 });
     }
-    const entry: Entry = { id, parent: undefined, role, hasBegun: false, depth: 0, children: 0, untilMs };
+    const place = { parent: undefined, depth: 0, children: 0 };
+    const entry: Entry = { id, ...place, role, hasBegun: false, isHeard: false, untilMs };
     if (members.size < MAX_MEMBERS) members.set(id, entry);
     return entry;
   };
+  const putHolder = (id: string) =>
+    void Object.assign(put(id, 'holder', Infinity), { hasBegun: true, isHeard: true });
   const remove = (entry: Entry) => {
     detach(entry);
     members.delete(entry.id);
@@ -95,44 +114,61 @@ export function createFlightTree(): FlightTree {
   };
   const slotsOf = ({ depth, role }: Entry) =>
     role !== 'holder' && members.size > WIDE_FROM_MEMBERS && depth >= WIDE_FROM_DEPTH ? 2 : 1;
-  /** True if content comes to the node from somewhere: there is a root or a holder above it, or it is that itself. */
-  const isFed = (entry: Entry, { nowMs, isThere }: TreeView): boolean => {
+  /**
+   * True if content comes to the node from somewhere: there is a root or a holder above it, or it is that itself. A root that
+   * was only named is that for those who do not know of another leader.
+   */
+  const isFed = (entry: Entry, { leader }: Joining, { nowMs, isThere }: TreeView): boolean => {
     let at: Entry | undefined = entry;
     for (let steps = 0; at !== undefined && steps <= members.size; steps++) {
       if (at.untilMs <= nowMs || !isThere(at.id)) return false;
-      if (at.role !== 'child') return true;
+      if (at.role !== 'child') return at.isHeard || leader === undefined || at.id === leader;
       at = at.parent === undefined ? undefined : members.get(at.parent);
     }
     return false;
   };
-  /** The best place below: a free slot first, then near the top, then few children. */
-  const isBetter = (entry: Entry, other: Entry, full: ReadonlySet<string>): boolean => {
+  /** The best place below: what nobody has called bad first, then a free slot, then near the top, then few children. */
+  const isBetter = (
+    entry: Entry,
+    other: Entry,
+    { full, nowMs }: Pick<Joining & TreeView, 'full' | 'nowMs'>,
+  ): boolean => {
+    const isSuspect = ({ id }: Entry) => nowMs < (suspects.get(id) ?? -Infinity);
+    if (isSuspect(entry) !== isSuspect(other)) return isSuspect(other);
     const isFree = ({ id, children }: Entry, slots: number) => children < slots && !full.has(id);
     const [free, otherFree] = [isFree(entry, slotsOf(entry)), isFree(other, slotsOf(other))];
     if (free !== otherFree) return free;
     if (!free) return entry.children < other.children;
     return entry.depth === other.depth ? entry.children < other.children : entry.depth < other.depth;
   };
-  const bestParent = (id: string, { bad, full }: Joining, view: TreeView): Entry | undefined => {
+  const bestParent = (id: string, joining: Joining, view: TreeView): Entry | undefined => {
+    const { bad } = joining;
+    const rules = { full: joining.full, nowMs: view.nowMs };
     let best: Entry | undefined;
     for (const entry of members.values()) {
       if (entry.id === id || bad.has(entry.id)) continue;
-      if (best !== undefined && !isBetter(entry, best, full)) continue;
-      if (isFed(entry, view) && !isBelow(entry, id)) best = entry;
+      if (best !== undefined && !isBetter(entry, best, rules)) continue;
+      if (isFed(entry, joining, view) && !isBelow(entry, id)) best = entry;
     }
     return best;
   };
-  const addHolders = ({ holders, nowMs }: TreeView) => {
+  const isAwaited = (id: string, { leader, bad }: Joining, { isThere }: TreeView) =>
+    id === leader && !bad.has(id) && !lost.has(id) && isThere(id);
+  const refresh = (joining: Joining, view: TreeView) => {
+    const { holders, nowMs } = view;
     for (const id of holders) {
       const known = members.get(id);
-      if (known?.role !== 'holder') put(id, 'holder', Infinity).hasBegun = true;
-      else known.untilMs = Infinity;
+      if (known?.role === 'holder') known.untilMs = Infinity;
+      else putHolder(id);
     }
     for (const entry of members.values()) {
       if (entry.untilMs > nowMs) continue;
+      if (!entry.isHeard && isAwaited(entry.id, joining, view)) {
+        entry.untilMs = nowMs + LEADER_GRACE_MS;
+        continue;
+      }
       remove(entry);
-      // It was heard, and is not heard any more.
-      if (entry.role === 'root') awaited.add(entry.id);
+      if (entry.isHeard && entry.role === 'root') lost.add(entry.id);
     }
   };
 
@@ -140,12 +176,15 @@ export function createFlightTree(): FlightTree {
     join(id, joining, view) {
       const { nowMs, holders } = view;
       const { leader, bad } = joining;
-      addHolders(view);
-      awaited.delete(id);
+      lost.delete(id);
+      suspects.delete(id);
+      for (const each of bad) lruSet(suspects, each, nowMs + SUSPECT_MS, MAX_SUSPECTS);
+      refresh(joining, view);
       const before = members.get(id);
       // Others wait for it: it goes on, unless there is a node that has all of it.
       if (
         before?.role === 'root' &&
+        before.isHeard &&
         !holders.some((each) => each !== id && !bad.has(each) && view.isThere(each))
       ) {
         before.untilMs = nowMs + ROOT_LEASE_MS;
@@ -153,33 +192,33 @@ export function createFlightTree(): FlightTree {
       }
       if (before !== undefined) detach(before);
       let parent = bestParent(id, joining, view);
-      const isNamed = leader !== undefined && leader !== id && !bad.has(leader) && view.isThere(leader);
-      if (parent === undefined && isNamed && !awaited.has(leader)) {
-        awaited.add(leader);
+      if (parent === undefined && leader !== undefined && leader !== id && isAwaited(leader, joining, view)) {
         parent = put(leader, 'root', nowMs + LEADER_GRACE_MS);
+        parent.isHeard = false;
         leading ??= leader;
       }
       if (parent === undefined) {
-        put(id, 'root', nowMs + ROOT_LEASE_MS).hasBegun = false;
+        Object.assign(put(id, 'root', nowMs + ROOT_LEASE_MS), { hasBegun: false, isHeard: true });
         leading ??= id;
         return undefined;
       }
       const entry = put(id, 'child', nowMs + CHILD_LEASE_MS);
-      entry.hasBegun = false;
+      Object.assign(entry, { hasBegun: false, isHeard: true });
       entry.parent = parent.id;
       entry.depth = parent.depth + 1;
       parent.children++;
       return parent.id;
     },
     report(id, { state, isRoot, hasBegun }, nowMs) {
-      awaited.delete(id);
+      lost.delete(id);
+      if (state !== 'aborted') suspects.delete(id);
       const known = members.get(id);
       if (state === 'aborted') {
         if (known !== undefined) remove(known);
         return;
       }
       if (state === 'done') {
-        put(id, 'holder', Infinity).hasBegun = true;
+        putHolder(id);
         return;
       }
       const untilMs = nowMs + (isRoot ? ROOT_LEASE_MS : CHILD_LEASE_MS);
@@ -188,9 +227,14 @@ export function createFlightTree(): FlightTree {
           ? put(id, isRoot ? 'root' : 'child', untilMs)
           : known;
       if (entry.role !== 'holder') entry.untilMs = untilMs;
+      entry.isHeard = true;
       entry.hasBegun = hasBegun;
     },
     get leader() {
+      return leading;
+    },
+    lead(id, bad, isThere) {
+      if (leading === undefined || bad.has(leading) || !isThere(leading)) leading = id;
       return leading;
     },
     list: () =>

@@ -3,8 +3,9 @@ import type { Digest } from '../oci/digest.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { ContentStore } from '../store/content-store.ts';
 import type { FlightNetwork } from './flight-network.ts';
-import { createFlightSeat, type FlightSeat } from './flight-seat.ts';
-import { createLeaders, type ImageSource } from './leaders.ts';
+import { askForLeader, createFlightSeat, type FlightSeat } from './flight-seat.ts';
+import { createLeaders, type ImageSource, type Led } from './leaders.ts';
+import { createLedImages } from './led-images.ts';
 import { createOwnFlights } from './own-flights.ts';
 import { followDownload, type FollowedDownload } from './follow-download.ts';
 import type { FlightMember } from './flight-tree.ts';
@@ -20,7 +21,7 @@ const TOWER_TIMEOUT_MS = 0.4 * SECOND_MS;
 /** What createFlights needs. */
 export interface FlightsDeps {
   readonly network: FlightNetwork;
-  readonly store: Pick<ContentStore, 'downloads' | 'stat'>;
+  readonly store: Pick<ContentStore, 'downloads' | 'read' | 'stat'>;
   /** See OwnFlightsDeps. */
   readonly adoptsDownloads: boolean;
   readonly clock: Clock;
@@ -58,14 +59,22 @@ export interface Flights {
   taken(request: FlightRequest, from: 'upstream' | { readonly leader: string | undefined }): void;
   /** This node's client has left a body that came through the flight: it was stopped, or wants no more of it. */
   left(request: FlightRequest): void;
-  /** The node did not answer: if it was to download the image of the request, others are not sent to it any more. */
+  /** This node's client asks, until the result is disposed. */
+  asks(request: FlightRequest): Disposable;
+  /**
+   * The node did not answer, or does not download what it was to: if it was to download the image of the request, another
+   * node is to do so.
+   */
   lost(request: FlightRequest, name: string): void;
   /** The node's own download of the digest, for another node to follow; see followDownload. */
   follow(digest: Digest): FollowedDownload | 'waiting' | undefined;
   /** Calls the listener when something happens to the node's own download of the digest. Returns what ends that. */
   onChange(digest: Digest, listener: () => void): () => void;
-  /** True while downloads that this node's client was sent upstream for have not begun: then it must not wait for others long. */
-  hasQueued(): boolean;
+  /**
+   * True when a request must not wait for others long: downloads that this node's client was sent upstream for have not
+   * begun, or this node leads the image, so that others wait for it.
+   */
+  isUrgent(request: FlightRequest): boolean;
   /** The flights that this node is the tower of, with the nodes as peers. */
   list(): readonly FlightTrees[];
   /** Works until the signal aborts. */
@@ -81,11 +90,40 @@ export function createFlights({ network, store, adoptsDownloads, clock, logger }
   });
   const leaders = createLeaders(clock);
   const own = createOwnFlights({ network, tower, store, adoptsDownloads, clock, logger });
+  const led = createLedImages({ store, own, clock, logger });
+  own.onEnd((digest) => {
+    if (!own.isPromised(digest)) led.ended(digest);
+  });
   network.serve(tower);
+  /** Questions about the leader of a manifest that have no answer yet. */
+  const electing = new Map<Digest, Promise<string | undefined>>();
+
+  /** Asks the towers of the manifest who leads, after the nodes that did before: it may be this node. */
+  const elect = async (image: ImageSource, { manifest, lost }: Led): Promise<string | undefined> => {
+    const leader = await askForLeader(
+      { network, tower, clock, logger },
+      { digest: manifest, bad: lost, towerTimeoutMs: TOWER_TIMEOUT_MS },
+    );
+    if (leader === undefined) return undefined;
+    leaders.set(image, { manifest, leader });
+    if (leader === network.self) await led.lead(manifest);
+    return leader;
+  };
+  const leaderOf = async (image: ImageSource): Promise<string | undefined> => {
+    const known = leaders.get(image);
+    if (known === undefined || known.leader !== undefined) return known?.leader;
+    const { manifest } = known;
+    const running = electing.get(manifest) ?? elect(image, known).finally(() => electing.delete(manifest));
+    electing.set(manifest, running);
+    return running;
+  };
 
   return {
-    seat({ digest, registry, repository, signal }) {
-      const leader = () => leaders.get({ registry, repository });
+    seat({ kind, digest, registry, repository, signal }) {
+      const leader = async () =>
+        kind === 'manifest'
+          ? leaders.get({ registry, repository })?.leader
+          : leaderOf({ registry, repository });
       return createFlightSeat(
         { network, tower, clock, logger },
         { digest, leader, towerTimeoutMs: TOWER_TIMEOUT_MS, signal },
@@ -94,14 +132,17 @@ export function createFlights({ network, store, adoptsDownloads, clock, logger }
     taken({ kind, digest, registry, repository }, from) {
       const image = { registry, repository };
       own.take(digest, from === 'upstream');
+      led.asked(digest);
       // A layer of another image says nothing of who downloads this image.
       if (kind !== 'manifest') return;
+      if (from === 'upstream') led.begin(digest);
       const leader = from === 'upstream' ? network.self : from.leader;
-      if (leader !== undefined) leaders.set(image, leader);
+      if (leader !== undefined) leaders.set(image, { manifest: digest, leader });
     },
+    asks: ({ digest }) => own.asks(digest),
     left: ({ digest }) => own.left(digest),
-    lost: ({ registry, repository }, name) => leaders.forget({ registry, repository }, name),
-    follow: (digest) => followDownload({ store, own }, digest),
+    lost: ({ registry, repository }, name) => leaders.lose({ registry, repository }, name),
+    follow: (digest) => followDownload({ store, own, led }, digest),
     onChange(digest, listener) {
       const onChange = (changed: Digest) => {
         if (changed === digest) listener();
@@ -111,7 +152,8 @@ export function createFlights({ network, store, adoptsDownloads, clock, logger }
         for (const end of ends) end();
       };
     },
-    hasQueued: () => own.hasQueued(),
+    isUrgent: ({ kind, registry, repository }) =>
+      own.hasQueued() || (kind === 'blob' && leaders.get({ registry, repository })?.leader === network.self),
     list() {
       const idOf = (name: string) => network.peerOf(name)?.id ?? name;
       return tower.flights().map(({ digest, members }) => ({

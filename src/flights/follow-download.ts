@@ -1,5 +1,6 @@
 import type { Digest } from '../oci/digest.ts';
 import type { ContentStore } from '../store/content-store.ts';
+import type { LedImages } from './led-images.ts';
 import type { OwnFlights } from './own-flights.ts';
 
 /** A download of this node that another node follows. */
@@ -17,7 +18,8 @@ export interface FollowedDownload {
 /** What followDownload needs. */
 export interface FollowDownloadDeps {
   readonly store: Pick<ContentStore, 'downloads' | 'stat'>;
-  readonly own: Pick<OwnFlights, 'isPromised' | 'isStuck' | 'onEnd'>;
+  readonly own: Pick<OwnFlights, 'isPromised' | 'isStuck' | 'isWanted' | 'onEnd'>;
+  readonly led: Pick<LedImages, 'isToCome'>;
 }
 
 /**
@@ -25,13 +27,14 @@ export interface FollowDownloadDeps {
  * not known yet; undefined: there is none, or it is not worth following.
  */
 export function followDownload(
-  { store, own }: FollowDownloadDeps,
+  { store, own, led }: FollowDownloadDeps,
   digest: Digest,
 ): FollowedDownload | 'waiting' | undefined {
   const { downloads } = store;
   const first = downloads.get(digest);
   // What this node's client did not ask the mirror for may be of an image that is not shared.
-  if (!own.isPromised(digest) || own.isStuck(digest) || first?.isRunning === false) return undefined;
+  if (!own.isWanted(digest)) return led.isToCome(digest) ? 'waiting' : undefined;
+  if (own.isStuck(digest) || first?.isRunning === false) return undefined;
   if (first === undefined) return 'waiting';
   const { path, sizeBytes } = first;
   // Without its size there is no Content-Length.

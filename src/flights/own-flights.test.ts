@@ -12,7 +12,10 @@ const MIB = 1024 * 1024;
 const digest = digestOf(Buffer.from('layer'));
 
 /** What one node downloads, as the test says, and what it tells its tower, which is another node. */
-function start({ adoptsDownloads = true } = {}) {
+function start({
+  adoptsDownloads = true,
+  written,
+}: { readonly adoptsDownloads?: boolean; readonly written?: number } = {}) {
   const clock = createVirtualClock();
   /** How often the time is asked for until that is an error. */
   let looksLeft = Infinity;
@@ -51,6 +54,16 @@ function start({ adoptsDownloads = true } = {}) {
     clock: { ...clock, nowMs },
     logger: silentLogger,
   });
+  const write = (writtenBytes: number | undefined, isRunning = true, what = digest) => {
+    if (writtenBytes === undefined) downloads.delete(what);
+    else {
+      const grownMs = clock.nowMs();
+      const sizeBytes = 100 * MIB;
+      downloads.set(what, { digest: what, sizeBytes, writtenBytes, path: '/data', isRunning, grownMs });
+    }
+    for (const listener of listeners) listener(what);
+  };
+  write(written);
   const stop = new AbortController();
   const running = own.run(stop.signal);
   return {
@@ -70,21 +83,7 @@ function start({ adoptsDownloads = true } = {}) {
       const states = told.splice(0).map(({ state, hasBegun }) => `${state}${hasBegun ? ' begun' : ''}`);
       return states.filter((state, at) => state !== states[at - 1]);
     },
-    write(writtenBytes: number | undefined, isRunning = true, what = digest) {
-      if (writtenBytes === undefined) downloads.delete(what);
-      else {
-        const grownMs = clock.nowMs();
-        downloads.set(what, {
-          digest: what,
-          sizeBytes: 100 * MIB,
-          writtenBytes,
-          path: '/data',
-          isRunning,
-          grownMs,
-        });
-      }
-      for (const listener of listeners) listener(what);
-    },
+    write,
     async [Symbol.asyncDispose]() {
       stop.abort();
       await running;
@@ -190,6 +189,27 @@ describe('createOwnFlights()', () => {
     node.write(50 * MIB);
     await node.clock.advance(10);
     expect([node.states(), node.told.at(-1)?.isRoot ?? true]).toEqual([['running begun'], true]);
+  });
+
+  test('takes up what waited for its turn when this process was started, and comes from upstream once it grows', async () => {
+    await using node = start({ written: 0 });
+    await node.clock.advance(10);
+    expect(node.states()).toEqual([]);
+    await node.clock.advance(1000);
+    // It may have been sent upstream before, or have not asked yet: the towers know.
+    expect([node.told.at(-1)?.isRoot, node.states()]).toEqual([false, ['running']]);
+    node.write(MIB);
+    await node.clock.advance(10);
+    expect([node.told.at(-1)?.isRoot, node.states()]).toEqual([true, ['running begun']]);
+  });
+
+  test('a node is asked for what its client asks for', () => {
+    const { own } = start();
+    const [first, second] = [own.asks(digest), own.asks(digest)];
+    first[Symbol.dispose]();
+    expect([own.isWanted(digest), own.isPromised(digest)]).toEqual([true, false]);
+    second[Symbol.dispose]();
+    expect(own.isWanted(digest)).toBe(false);
   });
 
   test('tells nobody of a download that it was not asked for where not all content is shared', async () => {

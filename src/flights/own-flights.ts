@@ -27,6 +27,8 @@ const COMMIT_WITHIN_MS = 1 * SECOND_MS;
 const LOOK_FOR_COMMIT_MS = 50;
 /** The store answers within so long, or is asked again: the leases of other flights must not run out meanwhile. */
 const STORE_TIMEOUT_MS = 0.3 * SECOND_MS;
+/** Downloads without a byte that were there when this process was started are all seen after so long, in ms. */
+const ADOPT_QUEUED_AFTER_MS = [0.3 * SECOND_MS, 1 * SECOND_MS];
 /** What is left of a download that is taken up after a start, at least: a few steps of containerd. */
 const LEAST_ADOPTED_BYTES = 4 * 1024 * 1024;
 /** Flights of this node at a time. Of more, others are not told. */
@@ -52,8 +54,14 @@ export interface OwnFlights {
    * because the peer gives nothing.
    */
   left(digest: Digest): void;
+  /** This node's client asks for the digest, until the result is disposed: it will be told where to take it from. */
+  asks(digest: Digest): Disposable;
+  /** True from when this node's client asks for the digest until its download is over. */
+  isWanted(digest: Digest): boolean;
   /** True from when this node's client was told where to take the digest from until its download is over. */
   isPromised(digest: Digest): boolean;
+  /** True while that download neither stands still nor crawls. */
+  isGoingOn(digest: Digest): boolean;
   /** True while a download from upstream that this node's client was sent to has not begun, and may yet. */
   hasQueued(): boolean;
   /** True when the download of the digest stands still, or crawls, so that nobody should wait for it. */
@@ -73,21 +81,25 @@ interface OwnFlight {
   toldMs: number;
   writtenBytes: number;
   hasBegun: boolean;
+  /** Nothing has come since this node's client was told where to take it from: with containerd 2.1 it waits for its turn. */
+  isQueued: boolean;
   isStuck: boolean;
   /** The client was given its last body, and left it. */
   isLeft: boolean;
+  /** This process was not asked for it. */
+  isAdopted: boolean;
   readonly progress: Progress;
 }
 
 /** True for a download that is worth telling of: small ones are over before it is told. */
-function isForOthers(download: Download | undefined): boolean {
-  if (download === undefined || !download.isRunning || download.writtenBytes === 0) return false;
+function isForOthers(download: Download | undefined, leastWrittenBytes: number): boolean {
+  if (download?.isRunning !== true || download.writtenBytes < leastWrittenBytes) return false;
   return (download.sizeBytes ?? 0) - download.writtenBytes >= LEAST_ADOPTED_BYTES;
 }
 
 /** True for a download that gets something from upstream. */
-function isFromUpstream({ isRoot, hasBegun, isStuck }: OwnFlight): boolean {
-  return isRoot && hasBegun && !isStuck;
+function isFromUpstream({ isRoot, isQueued, isStuck }: OwnFlight): boolean {
+  return isRoot && !isQueued && !isStuck;
 }
 
 /** Makes the record of what this node downloads. */
@@ -100,6 +112,8 @@ export function createOwnFlights({
   logger,
 }: OwnFlightsDeps): OwnFlights {
   const flights = new Map<Digest, OwnFlight>();
+  /** Requests of this node's client that wait to be told where to take the digest from. */
+  const asking = new Map<Digest, number>();
   const endListeners = new Set<(digest: Digest) => void>();
   /** Flights that something has happened to. */
   const due = new Set<Digest>();
@@ -128,7 +142,7 @@ export function createOwnFlights({
     return (await store.stat(digest, { signal: deadline.signal }).catch(() => undefined)) !== undefined;
   };
   const look = async (flight: OwnFlight, signal: AbortSignal) => {
-    const { digest, isRoot } = flight;
+    const { digest } = flight;
     const nowMs = clock.nowMs();
     const download = store.downloads.get(digest);
     if (download === undefined) {
@@ -147,16 +161,20 @@ export function createOwnFlights({
     }
     const { writtenBytes } = download;
     const isNews = writtenBytes > 0 && !flight.hasBegun;
+    // What grows, and did not ask this mirror, comes from upstream.
+    if (isNews && flight.isAdopted) flight.isRoot = true;
+    const { isRoot } = flight;
     if (isRoot && writtenBytes > flight.writtenBytes) {
       intake.note(writtenBytes - flight.writtenBytes, nowMs);
       intakeMs = nowMs;
     }
+    if (writtenBytes > flight.writtenBytes) flight.isQueued = false;
     flight.hasBegun = writtenBytes > 0;
     flight.writtenBytes = writtenBytes;
     flight.progress.note(writtenBytes, nowMs);
-    const isStuck = flight.hasBegun
-      ? flight.progress.isStuck(nowMs) || (isRoot && intake.isSlow(nowMs))
-      : nowMs - Math.max(intakeMs, flight.takenMs) > QUEUE_STALL_MS;
+    const isStuck = flight.isQueued
+      ? nowMs - Math.max(intakeMs, flight.takenMs) > QUEUE_STALL_MS
+      : flight.progress.isStuck(nowMs) || (isRoot && intake.isSlow(nowMs));
     if ((isRoot || flight.isLeft) && !flight.isStuck && isStuck) {
       flight.isStuck = true;
       tell(flight, 'aborted');
@@ -167,16 +185,18 @@ export function createOwnFlights({
     if (!flight.isStuck && (isNews || nowMs - flight.toldMs >= everyMs)) tell(flight, 'running');
   };
 
-  const add = (digest: Digest, isRoot: boolean) => {
+  const add = (digest: Digest, { isRoot, isAdopted }: Pick<OwnFlight, 'isRoot' | 'isAdopted'>) => {
     if (flights.size >= MAX_OWN_FLIGHTS) return;
     flights.set(digest, {
       digest,
       isRoot,
+      isAdopted,
       takenMs: clock.nowMs(),
       goneMs: undefined,
       toldMs: -Infinity,
       writtenBytes: 0,
       hasBegun: false,
+      isQueued: true,
       isStuck: false,
       isLeft: false,
       progress: createProgress(),
@@ -187,11 +207,12 @@ export function createOwnFlights({
     take(digest, isRoot) {
       const nowMs = clock.nowMs();
       const known = flights.get(digest);
-      if (known === undefined) add(digest, isRoot);
+      if (known === undefined) add(digest, { isRoot, isAdopted: false });
       else {
         // From another source from now on: that the source before stood still says nothing.
         known.progress.restart(nowMs);
-        Object.assign(known, { isRoot, takenMs: nowMs, isStuck: false, isLeft: false, toldMs: -Infinity });
+        const state = { isQueued: true, isStuck: false, isLeft: false, isAdopted: false };
+        Object.assign(known, { ...state, isRoot, takenMs: nowMs, toldMs: -Infinity });
       }
       due.add(digest);
       changed.wake();
@@ -200,10 +221,22 @@ export function createOwnFlights({
       const flight = flights.get(digest);
       if (flight !== undefined) flight.isLeft = true;
     },
+    asks(digest) {
+      asking.set(digest, (asking.get(digest) ?? 0) + 1);
+      return {
+        [Symbol.dispose]() {
+          const left = (asking.get(digest) ?? 0) - 1;
+          if (left > 0) asking.set(digest, left);
+          else asking.delete(digest);
+        },
+      };
+    },
+    isWanted: (digest) => flights.has(digest) || asking.has(digest),
     isPromised: (digest) => flights.has(digest),
+    isGoingOn: (digest) => flights.get(digest)?.isStuck === false,
     hasQueued() {
-      for (const { isRoot, hasBegun, isStuck } of flights.values()) {
-        if (isRoot && !hasBegun && !isStuck) return true;
+      for (const { isRoot, isQueued, isStuck } of flights.values()) {
+        if (isRoot && isQueued && !isStuck) return true;
       }
       return false;
     },
@@ -213,17 +246,27 @@ export function createOwnFlights({
       return () => void endListeners.delete(listener);
     },
     async run(signal) {
-      const noticed = (digest: Digest) => {
+      const noticed = (digest: Digest, leastWrittenBytes = 1) => {
         if (!flights.has(digest)) {
           // A download that this process was not asked for: it was under way when it was started, or goes past the mirror.
-          if (!adoptsDownloads || !isForOthers(store.downloads.get(digest))) return;
-          add(digest, true);
+          const download = store.downloads.get(digest);
+          if (!adoptsDownloads || !isForOthers(download, leastWrittenBytes)) return;
+          // What has no byte may wait for its turn to go upstream, or to ask this mirror: the towers know which.
+          add(digest, { isRoot: (download?.writtenBytes ?? 0) > 0, isAdopted: true });
         }
         due.add(digest);
         changed.wake();
       };
-      const unsubscribe = store.downloads.subscribe(noticed);
+      const unsubscribe = store.downloads.subscribe((digest) => noticed(digest));
       for (const { digest } of store.downloads.all()) noticed(digest);
+      const adoptQueued = async () => {
+        for (const afterMs of ADOPT_QUEUED_AFTER_MS) {
+          await clock.sleep(startedMs + afterMs - clock.nowMs(), signal);
+          for (const { digest } of store.downloads.all()) noticed(digest, 0);
+        }
+      };
+      const startedMs = clock.nowMs();
+      adoptQueued().catch(() => {});
       let lookedMs = clock.nowMs();
       try {
         while (!signal.aborted) {

@@ -87,8 +87,9 @@ export function createTower({ clock, holdersOf, isThere }: TowerDeps): Tower {
   });
 
   return {
-    ask(from, { digest, leader, bad, full }) {
+    ask(from, { digest, leader, bad, full, isAboutLeader = false }) {
       const tree = treeOf(digest, from);
+      if (isAboutLeader) return { verdict: 'led', leader: tree.lead(from, new Set(bad), isThere) };
       const parent = tree.join(from, { leader, bad: new Set(bad), full: new Set(full) }, viewOf(digest));
       if (parent === undefined) return { verdict: 'upstream' };
       return { verdict: 'take', from: parent, leader: tree.leader };

@@ -183,7 +183,7 @@ export function createBlobSources(
       const flown = mayFollow
         ? await flight?.ask((host) => askPeer(host, part, { isWhole: isSmall, isFlight: true }), {
             replacing,
-            leftBytes: replacing ? lengthOf(range) : undefined,
+            leftBytes: replacing ? lengthOf(range) : Math.max(...(sizes.sizesOf(digest) ?? [0])),
           })
         : undefined;
       if (flown !== undefined && flown !== 'upstream') {

@@ -132,3 +132,5 @@ export const FLIGHT_RESTART_WAIT_MS = 2.5 * SECOND_MS;
 export const FLIGHT_RESTART_PAUSE_MS = 200;
 /** If so much of a body is left, at least. */
 export const FLIGHT_RESTART_BYTES = 8 * 1024 * 1024;
+/** The same of the node that downloads the image for all: without it, the other layers are downloaded once more, too. */
+export const FLIGHT_RESTART_LEADER_BYTES = 1024 * 1024;

@@ -29,7 +29,7 @@ type Said = { readonly bytes: string; readonly isGrowing: boolean } | Refusal | 
 function start(
   towers: readonly (Assigned | 'upstream' | undefined)[],
   says: Readonly<Record<string, readonly Said[]>>,
-  { hasQueued = false, holdsMs = 400 } = {},
+  { isUrgent = false, holdsMs = 400 } = {},
 ) {
   const clock = createVirtualClock();
   const bad = new Set<string>();
@@ -43,7 +43,8 @@ function start(
   const sources = createFlightSources(
     {
       flights: {
-        hasQueued: () => hasQueued,
+        asks: () => ({ [Symbol.dispose]() {} }),
+        isUrgent: () => isUrgent,
         left: () => {},
         lost: (_request, name) => void seen.lost.push(name),
         seat: () => ({
@@ -110,7 +111,7 @@ describe('createFlightSources()', () => {
   });
 
   test('does not ask a node that waits as fast as it answers', async () => {
-    const { run, seen } = start([assigned('A')], { A: ['waiting'] }, { holdsMs: 1, hasQueued: true });
+    const { run, seen } = start([assigned('A')], { A: ['waiting'] }, { holdsMs: 1, isUrgent: true });
     expect((await run())?.got).toBe('undefined');
     expect(seen.asked.length).toBeLessThanOrEqual(FLIGHT_HOLD_QUEUED_MS / FLIGHT_WAITING_PAUSE_MS + 1);
   });
@@ -118,8 +119,8 @@ describe('createFlightSources()', () => {
   test.each([
     ['that only waits', false, FLIGHT_HOLD_MS],
     ['while own downloads have not begun', true, FLIGHT_HOLD_QUEUED_MS],
-  ])('gives up a node %s', async (_, hasQueued, holdMs) => {
-    const { run, seen } = start([assigned('A')], { A: ['waiting'] }, { hasQueued });
+  ])('gives up a node %s', async (_, isUrgent, holdMs) => {
+    const { run, seen } = start([assigned('A')], { A: ['waiting'] }, { isUrgent });
     const end = await run();
     expect([end?.got, seen.outcomes]).toEqual(['undefined', ['late']]);
     expect(end?.ms).toBeGreaterThanOrEqual(holdMs);
@@ -127,7 +128,7 @@ describe('createFlightSources()', () => {
   });
 
   test.each<readonly [string, Said, boolean]>([
-    ['does not have it', 'absent', false],
+    ['does not have it', 'absent', true],
     ['is wrong', 'wrong', false],
     ['does not answer', stopped, true],
     ['cannot be reached', refused, true],
@@ -150,6 +151,20 @@ describe('createFlightSources()', () => {
     expect((await long.run({ replacing: true, leftBytes: FLIGHT_RESTART_BYTES }))?.got).toBe('growing');
     const short = start(towers, says);
     expect((await short.run({ replacing: true, leftBytes: FLIGHT_RESTART_BYTES - 1 }))?.got).toBe('whole');
+  });
+
+  test.each<readonly [string, readonly Said[], string, readonly string[]]>([
+    ['waits itself', [growing, 'waiting', growing], 'growing', ['A', 'A', 'A']],
+    ['has given it up', [growing, 'absent'], 'whole', ['A', 'A', 'B']],
+    ['does not answer', [growing, stopped], 'whole', ['A', 'A', 'B']],
+  ])('asks a node whose body stood still again before the tower: it %s', async (_, says, got, asked) => {
+    const towers = [assigned('A'), assigned('B')];
+    const { run, seen } = start(towers, { A: says, B: [whole] });
+    await run();
+    // The tower would send this request elsewhere.
+    towers.reverse();
+    expect((await run({ replacing: true }))?.got).toBe(got);
+    expect(seen.asked).toEqual([...asked]);
   });
 
   test.each([

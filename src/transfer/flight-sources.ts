@@ -10,6 +10,7 @@ import {
   FLIGHT_LEADER_GRACE_MS,
   FLIGHT_LEADER_PAUSE_MS,
   FLIGHT_RESTART_BYTES,
+  FLIGHT_RESTART_LEADER_BYTES,
   FLIGHT_RESTART_PAUSE_MS,
   FLIGHT_RESTART_WAIT_MS,
   FLIGHT_RESUME_MS,
@@ -21,7 +22,7 @@ import type { TransferObserver } from './transfer-observer.ts';
 
 /** What createFlightSources needs. */
 export interface FlightSourcesDeps {
-  readonly flights: Pick<Flights, 'hasQueued' | 'left' | 'lost' | 'seat' | 'taken'>;
+  readonly flights: Pick<Flights, 'asks' | 'isUrgent' | 'left' | 'lost' | 'seat' | 'taken'>;
   readonly health: Pick<PeerHealth, 'failed'>;
   readonly observer: Pick<TransferObserver, 'flightEnded'>;
   readonly clock: Clock;
@@ -45,7 +46,7 @@ export interface FlightSources {
     how: {
       /** A body is under way. */
       readonly replacing: boolean;
-      /** What it owes, in bytes: for a long rest it is worth waiting for a mirror that is being restarted. */
+      /** What is to come, in bytes, if it is known: if it is much, it is worth waiting for a mirror that is being restarted. */
       readonly leftBytes?: number | undefined;
     },
   ): Promise<FlightAnswered<T> | 'upstream' | undefined>;
@@ -64,20 +65,34 @@ export function createFlightSources(
 ): FlightSources {
   const { digest, signal } = request;
   let seat: FlightSeat | undefined;
+  /** The node that gave the last body, unless it broke. */
+  let last: Assigned | undefined;
   /** Asks one node until it gives the content, refuses it, or has let this request wait for too long. */
   const askOne = async <T extends object>(
     { peer, name, leader }: Assigned,
     ask: (host: string) => Promise<T | Refusal>,
-    { mayWait, isLong }: { readonly mayWait: () => boolean; readonly isLong: boolean },
+    how: {
+      readonly mayWait: () => boolean;
+      /** What is to come, in bytes. */
+      readonly leftBytes: number;
+      /** It has given bytes of it before. */
+      readonly hadBegun: boolean;
+    },
   ): Promise<T | 'refused' | 'late'> => {
-    const startedMs = clock.nowMs();
+    const { mayWait, leftBytes, hadBegun } = how;
+    const isLeader = name === leader;
+    const isLong = leftBytes >= (isLeader ? FLIGHT_RESTART_LEADER_BYTES : FLIGHT_RESTART_BYTES);
+    /** When its port refused for the first time, or it said that it does not have it. */
+    let [refusedMs, absentMs]: (number | undefined)[] = [];
     for (;;) {
       const askedMs = clock.nowMs();
       try {
         const answer = await atAnyAddress(peer, ask);
         if (typeof answer !== 'string') return answer;
-        const isEarly = name === leader && clock.nowMs() - startedMs < FLIGHT_LEADER_GRACE_MS;
-        // The leader of the image asks for this layer in a moment.
+        if (answer === 'absent') absentMs ??= clock.nowMs();
+        const isAboutTo = refusedMs !== undefined || (isLeader && !hadBegun);
+        const isEarly = isAboutTo && clock.nowMs() - (absentMs ?? -Infinity) < FLIGHT_LEADER_GRACE_MS;
+        // The leader of the image asks for this layer in a moment; a mirror that was restarted sees it in a moment.
         if (answer === 'absent' && isEarly) await clock.sleep(FLIGHT_LEADER_PAUSE_MS, signal).catch(() => {});
         else if (answer === 'waiting') {
           // It is to hold the request itself. What says so at once is not asked as fast as it answers.
@@ -85,12 +100,15 @@ export function createFlightSources(
           if (leftMs > 0) await clock.sleep(leftMs, signal).catch(() => {});
         } else {
           logger.debug('node of a flight refused', { digest, peer: name, refusal: answer });
+          // It does not download the image any more: it was cancelled there, or goes too slowly.
+          if (answer === 'absent' && request.kind === 'blob') flights.lost(request, name);
           return 'refused';
         }
       } catch (error) {
         if (!(error instanceof PeerRequestError)) throw error;
         const isRestarting = error.code === 'CONNECT_FAILED' || error.code === 'CONNECTION_LOST';
-        if (isLong && isRestarting && clock.nowMs() - startedMs < FLIGHT_RESTART_WAIT_MS) {
+        if (isRestarting) refusedMs ??= clock.nowMs();
+        if (isLong && isRestarting && clock.nowMs() - (refusedMs ?? 0) < FLIGHT_RESTART_WAIT_MS) {
           await clock.sleep(FLIGHT_RESTART_PAUSE_MS, signal).catch(() => {});
           continue;
         }
@@ -107,26 +125,28 @@ export function createFlightSources(
 
   return {
     async ask(ask, { replacing, leftBytes = 0 }) {
-      const isLong = leftBytes >= FLIGHT_RESTART_BYTES;
       seat ??= flights.seat(request);
+      using _asks = flights.asks(request);
       const startedMs = clock.nowMs();
       const mayWait = () => {
-        const holdMs = replacing
-          ? FLIGHT_RESUME_MS
-          : flights.hasQueued()
-            ? FLIGHT_HOLD_QUEUED_MS
-            : FLIGHT_HOLD_MS;
+        const isUrgent = flights.isUrgent(request);
+        const holdMs = isUrgent ? FLIGHT_HOLD_QUEUED_MS : replacing ? FLIGHT_RESUME_MS : FLIGHT_HOLD_MS;
         return clock.nowMs() - startedMs < holdMs;
       };
       for (let asked = 0; asked < MAX_FLIGHT_PEERS && mayWait() && !signal.aborted; asked++) {
-        const next = await seat.next();
+        // A body that stands still, or is cut off, says nothing of its node: what that says when it is asked again does.
+        // The tower would name another node, or upstream, while the node waits for its own source as well.
+        const again = replacing ? last : undefined;
+        last = undefined;
+        const next = again ?? (await seat.next());
         if (next === undefined || next === 'upstream') {
           observer.flightEnded?.(next ?? 'silent');
           return next;
         }
-        const answer = await askOne(next, ask, { mayWait, isLong });
+        const answer = await askOne(next, ask, { mayWait, leftBytes, hadBegun: again !== undefined });
         if (typeof answer !== 'string') {
           flights.taken(request, next);
+          last = next;
           observer.flightEnded?.('isGrowing' in answer && answer.isGrowing === true ? 'growing' : 'holder');
           return { answer, assigned: next };
         }
@@ -136,7 +156,10 @@ export function createFlightSources(
       if (!signal.aborted) observer.flightEnded?.('late');
       return undefined;
     },
-    broke: ({ name }) => seat?.bad(name),
+    broke({ name }) {
+      seat?.bad(name);
+      last = undefined;
+    },
     left: () => flights.left(request),
     goesUpstream: () => flights.taken(request, 'upstream'),
   };

@@ -43,14 +43,11 @@ test('serveBlob() does not take a blob from a node of a flight that gives a byte
     peer: { id: 'p1', addresses: ['10.0.0.1'] },
     leader: undefined,
   };
-  const flights = createScriptedFlights(async () => {
-    await clock.sleep(STEP_MS, new AbortController().signal);
-    return assigned;
-  });
+  const flights = createScriptedFlights(async () => assigned);
   const cluster = createScriptedCluster(
     blob,
     [{ breaksAfter: 1, headers: { 'x-spegel-flight': 'growing' } }, { status: 404 }],
-    { clock, flights },
+    { clock, flights, answerMs: STEP_MS },
   );
   const { client, brokenOff } = createScriptedClient();
   const served = cluster.transfer.serveBlob(

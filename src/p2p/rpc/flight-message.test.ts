@@ -28,6 +28,10 @@ describe('flight messages', () => {
   test.each<readonly [string, FlightMessage]>([
     ['a question', { digest, leader: undefined, bad: [], full: [] }],
     ['a question with all', { digest, leader: name(1), bad: [name(2), name(3)], full: [name(4)] }],
+    [
+      'a question about the leader',
+      { digest, leader: undefined, bad: [name(2)], full: [], isAboutLeader: true },
+    ],
     ['a report', { digest, state: 'running', isRoot: true, hasBegun: false }],
     ['the report of a child', { digest, state: 'done', isRoot: false, hasBegun: true }],
     ['an end', { digest, state: 'aborted', isRoot: true, hasBegun: true }],
@@ -44,6 +48,7 @@ describe('flight messages', () => {
     [{ verdict: 'upstream' }],
     [{ verdict: 'take', from: name(1), leader: undefined }],
     [{ verdict: 'take', from: name(1), leader: name(2) }],
+    [{ verdict: 'led', leader: name(2) }],
   ])('the answer %j arrives as it was sent', (answer) => {
     expect(parseFlightAnswer(bare(encodeFlightAnswer(answer)))).toEqual(answer);
   });

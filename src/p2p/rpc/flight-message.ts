@@ -5,8 +5,9 @@ import { type Digest, isDigest } from '../../oci/digest.ts';
 /*
  * Protocol buffers (docs/FLIGHTS.md). To a tower:
  * `string digest = 1; bytes leader = 2; repeated bytes bad = 3; repeated bytes full = 4; State state = 5; bool root = 6;
- * bool begun = 7;`, where a state (1 running, 2 done, 3 aborted) makes it a report.
- * Its answer: `bytes from = 1; bytes leader = 2;`, empty to a report; without `from` the asker goes upstream.
+ * bool begun = 7; bool about_leader = 8;`, where a state (1 running, 2 done, 3 aborted) makes it a report.
+ * Its answer: `bytes from = 1; bytes leader = 2;`, empty to a report, and only a leader where only that was asked for;
+ * without both the asker goes upstream.
  */
 const DIGEST = 1;
 const LEADER = 2;
@@ -15,6 +16,7 @@ const FULL = 4;
 const STATE = 5;
 const ROOT = 6;
 const BEGUN = 7;
+const ABOUT_LEADER = 8;
 const FROM = 1;
 const STATES = ['running', 'done', 'aborted'] as const;
 
@@ -29,12 +31,19 @@ const MAX_NAMES = 16;
 export type FlightMessage = FlightQuestion | FlightReport;
 
 /** The question with its length in front, ready for the stream. */
-export function encodeFlightQuestion({ digest, leader, bad, full }: FlightQuestion): Uint8Array {
+export function encodeFlightQuestion({
+  digest,
+  leader,
+  bad,
+  full,
+  isAboutLeader = false,
+}: FlightQuestion): Uint8Array {
   return frame([
     bytesField(DIGEST, Buffer.from(digest)),
     ...(leader === undefined ? [] : [bytesField(LEADER, Uint8Array.fromHex(leader))]),
     ...bad.slice(-MAX_NAMES).map((name) => bytesField(BAD, Uint8Array.fromHex(name))),
     ...full.slice(-MAX_NAMES).map((name) => bytesField(FULL, Uint8Array.fromHex(name))),
+    ...(isAboutLeader ? [numberField(ABOUT_LEADER, 1)] : []),
   ]);
 }
 
@@ -53,7 +62,7 @@ export function parseFlightMessage(message: Uint8Array): FlightMessage {
   let digest: Digest | undefined;
   let leader: string | undefined;
   let state: number | undefined;
-  let [isRoot, hasBegun] = [false, false];
+  let [isRoot, hasBegun, isAboutLeader] = [false, false, false];
   const bad: string[] = [];
   const full: string[] = [];
   for (const { number, value, bytes } of readFields(message)) {
@@ -64,12 +73,15 @@ export function parseFlightMessage(message: Uint8Array): FlightMessage {
     else if (number === STATE && value !== undefined) state = value;
     else if (number === ROOT && value !== undefined) isRoot = value !== 0;
     else if (number === BEGUN && value !== undefined) hasBegun = value !== 0;
+    else if (number === ABOUT_LEADER && value !== undefined) isAboutLeader = value !== 0;
     if (bad.length > MAX_NAMES || full.length > MAX_NAMES) {
       throw new MessageError('Cannot take a question about a flight: it names too many nodes');
     }
   }
   if (digest === undefined) throw new MessageError('Cannot take a message about a flight without a digest');
-  if (state === undefined) return { digest, leader, bad, full };
+  if (state === undefined) {
+    return { digest, leader, bad, full, ...(isAboutLeader ? { isAboutLeader } : {}) };
+  }
   const said = STATES[state - 1];
   if (said === undefined) throw new MessageError(`Cannot take a report of a flight: state ${state}`);
   return { digest, state: said, isRoot, hasBegun };
@@ -77,10 +89,10 @@ export function parseFlightMessage(message: Uint8Array): FlightMessage {
 
 /** An answer with its length in front; undefined: to a report. */
 export function encodeFlightAnswer(answer: FlightAnswer | undefined): Uint8Array {
-  if (answer?.verdict !== 'take') return frame([]);
-  const { from, leader } = answer;
+  if (answer === undefined || answer.verdict === 'upstream') return frame([]);
+  const { leader } = answer;
   return frame([
-    bytesField(FROM, Uint8Array.fromHex(from)),
+    ...(answer.verdict === 'take' ? [bytesField(FROM, Uint8Array.fromHex(answer.from))] : []),
     ...(leader === undefined ? [] : [bytesField(LEADER, Uint8Array.fromHex(leader))]),
   ]);
 }
@@ -92,7 +104,8 @@ export function parseFlightAnswer(message: Uint8Array): FlightAnswer {
     if (number === FROM && bytes !== undefined) from = nameOf(bytes);
     else if (number === LEADER && bytes !== undefined) leader = nameOf(bytes);
   }
-  return from === undefined ? { verdict: 'upstream' } : { verdict: 'take', from, leader };
+  if (from !== undefined) return { verdict: 'take', from, leader };
+  return leader === undefined ? { verdict: 'upstream' } : { verdict: 'led', leader };
 }
 
 function nameOf(id: Uint8Array): string {

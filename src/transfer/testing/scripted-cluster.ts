@@ -56,11 +56,14 @@ export function createScriptedCluster(
     wholeBytes = 0,
     clock = systemClock,
     flights,
+    answerMs = 0,
   }: {
     readonly authorization?: string;
     readonly wholeBytes?: number;
     readonly clock?: Clock;
     readonly flights?: Flights;
+    /** How long a peer takes to answer a request for a blob, in ms. */
+    readonly answerMs?: number;
   } = {},
 ) {
   const digest = digestOf(blob);
@@ -137,7 +140,10 @@ export function createScriptedCluster(
       if (breaks !== undefined) throw new PeerRequestError('CONNECTION_LOST', `scripted ${breaks}`);
       return bytes;
     },
-    request: async ({ host, headers, method }) => answerOf(host, headers, method === 'HEAD'),
+    async request({ host, headers, method }) {
+      if (answerMs > 0) await clock.sleep(answerMs);
+      return answerOf(host, headers, method === 'HEAD');
+    },
     requestSmall: async ({ host, headers }, { signal }) => {
       const answer = answerOf(host, headers, false);
       if (answer.drips !== true) return answer;
@@ -225,12 +231,13 @@ export function createScriptedClient(leavesAfter = Number.POSITIVE_INFINITY) {
 export function createScriptedFlights(next: FlightSeat['next']): Flights {
   return {
     seat: () => ({ next, bad() {}, full() {} }),
+    asks: () => ({ [Symbol.dispose]() {} }),
     taken() {},
     left() {},
     lost() {},
     follow: () => undefined,
     onChange: () => () => {},
-    hasQueued: () => false,
+    isUrgent: () => false,
     list: () => [],
     run: async () => {},
   };

@@ -1,0 +1,93 @@
+import type { Logger } from '../observe/log.ts';
+import type { Digest } from '../oci/digest.ts';
+import { parseManifest } from '../oci/manifest.ts';
+import { MAX_MANIFEST_BYTES } from '../oci/media-type.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { createDeadline } from '../runtime/deadline.ts';
+import { lruSet } from '../runtime/lru-set.ts';
+import type { ContentStore } from '../store/content-store.ts';
+import type { OwnFlights } from './own-flights.ts';
+
+const SECOND_MS = 1000;
+/** Between two layers of a pull nothing is under way for a moment. After so long the pull is over, or was given up. */
+const PAUSE_MS = 1 * SECOND_MS;
+/** Images that this node leads at a time. */
+const MAX_IMAGES = 32;
+/** Layers of an image that are remembered: a few have a hundred. */
+const MAX_CONTENTS = 200;
+/** The store gives a manifest within so long, or the layers are not known beforehand. */
+const READ_TIMEOUT_MS = 2 * SECOND_MS;
+
+/** What createLedImages needs. */
+export interface LedImagesDeps {
+  readonly store: Pick<ContentStore, 'read'>;
+  readonly own: Pick<OwnFlights, 'isGoingOn'>;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** The images that this node downloads for all: also what its containerd has not begun to download yet will come. */
+export interface LedImages {
+  /** This node's client downloads the manifest from upstream: what it refers to is to come once the store has it. */
+  begin(manifest: Digest): void;
+  /** This node leads the image of the manifest, which its store has. */
+  lead(manifest: Digest): Promise<void>;
+  /** This node's client asks for the digest. */
+  asked(digest: Digest): void;
+  /** Its download is over. */
+  ended(digest: Digest): void;
+  /** True while the node is expected to download the digest from upstream later. */
+  isToCome(digest: Digest): boolean;
+}
+
+interface LedImage {
+  readonly contents: ReadonlySet<Digest>;
+  readonly toCome: Set<Digest>;
+  /** When a download of it ended last. */
+  endedMs: number;
+}
+
+/** Makes the record of a node that leads no image. */
+export function createLedImages({ store, own, clock, logger }: LedImagesDeps): LedImages {
+  const images = new Map<Digest, LedImage>();
+  const begun = new Map<Digest, true>();
+  const isPulled = ({ contents, endedMs }: LedImage) => {
+    if (clock.nowMs() - endedMs < PAUSE_MS) return true;
+    for (const digest of contents) if (own.isGoingOn(digest)) return true;
+    return false;
+  };
+
+  const lead = async (manifest: Digest) => {
+    try {
+      using deadline = createDeadline(clock, READ_TIMEOUT_MS);
+      const bytes = await store.read(manifest, MAX_MANIFEST_BYTES, { signal: deadline.signal });
+      if (bytes === undefined) return;
+      const { kind, references } = parseManifest(bytes);
+      // Of an index a node pulls one platform.
+      if (kind === 'index') return;
+      const contents = new Set(references.slice(0, MAX_CONTENTS).map(({ digest }) => digest));
+      const image = { contents, toCome: new Set(contents), endedMs: clock.nowMs() };
+      lruSet(images, manifest, image, MAX_IMAGES);
+    } catch (error) {
+      logger.debug('Cannot tell which layers this node will download', { digest: manifest, error });
+    }
+  };
+
+  return {
+    begin: (manifest) => lruSet(begun, manifest, true, MAX_IMAGES),
+    lead,
+    asked(digest) {
+      for (const { toCome } of images.values()) toCome.delete(digest);
+    },
+    ended(digest) {
+      if (begun.delete(digest)) void lead(digest);
+      for (const image of images.values()) {
+        if (image.contents.has(digest)) image.endedMs = clock.nowMs();
+      }
+    },
+    isToCome(digest) {
+      for (const image of images.values()) if (image.toCome.has(digest) && isPulled(image)) return true;
+      return false;
+    },
+  };
+}
