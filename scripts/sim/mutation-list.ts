@@ -1,7 +1,7 @@
 /** One mistake, made on purpose. */
 export interface Mutation {
   readonly name: string;
-  /** Below src/dht. */
+  /** Below src/dht, or where the list says. */
   readonly file: string;
   /** Occurs in the file exactly once. */
   readonly find: string;

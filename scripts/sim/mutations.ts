@@ -2,10 +2,11 @@ import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
+import { FLIGHT_MUTATIONS } from './flights/flight-mutation-list.ts';
 import { type Mutation, MUTATIONS } from './mutation-list.ts';
 import { readScriptOptions } from '../lab/script-options.ts';
 
-const USAGE = `Does the simulation find mistakes in src/dht? Makes them one by one in a copy, and demands that the scenario named turns red.
+const USAGE = `Do the simulations find mistakes in src/dht, and in flights? Makes them one by one in a copy, and demands that the scenario named turns red.
 
   bun scripts/sim/mutations.ts [--only TEXT]`;
 
@@ -14,6 +15,36 @@ const ROOT = resolve(import.meta.dir, '../..');
 const COPIED = ['src', 'scripts/sim', 'scripts/bench', 'package.json', 'bunfig.toml', 'tsconfig.json'];
 /** A mistake may make a scenario endless: that is found, too. */
 const TIMEOUT_MS = 120_000;
+
+/** A simulation, and the mistakes that it has to find. */
+interface Suite {
+  readonly mutations: readonly Mutation[];
+  /** Where their files are. */
+  readonly folder: string;
+  readonly test: string;
+  /** The name of a scenario's tests, how many there are, and what is said when a goal is not met. */
+  readonly titleOf: (scenario: string) => string;
+  readonly tests: number;
+  readonly red: string;
+}
+const SUITES: readonly Suite[] = [
+  {
+    mutations: MUTATIONS,
+    folder: 'src/dht',
+    test: './scripts/sim/sim.test.ts',
+    titleOf: (scenario) => `a simulated cluster ${scenario}:`,
+    tests: 1,
+    red: '"isMet": false',
+  },
+  {
+    mutations: FLIGHT_MUTATIONS,
+    folder: 'src',
+    test: './scripts/sim/flights/flights.test.ts',
+    titleOf: (scenario) => `a simulated flight ${scenario}, slots`,
+    tests: 2,
+    red: 'expect(problems).toEqual([])',
+  },
+];
 
 const { values } = readScriptOptions({
   script: 'mutations',
@@ -25,14 +56,16 @@ let failures = 0;
 try {
   for (const path of COPIED) await cp(join(ROOT, path), join(folder, path), { recursive: true });
   await symlink(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
-  const chosen = MUTATIONS.filter(({ name }) => name.includes(values.only));
-  for (const scenario of new Set(chosen.map(({ scenario }) => scenario))) {
-    report(
-      `unchanged, ${scenario}`,
-      (await play(scenario)) === 'green' ? undefined : 'it is red without any mistake',
-    );
+  for (const suite of SUITES) {
+    const chosen = suite.mutations.filter(({ name }) => name.includes(values.only));
+    for (const scenario of new Set(chosen.map(({ scenario }) => scenario))) {
+      report(
+        `unchanged, ${scenario}`,
+        (await play(suite, scenario)) === 'green' ? undefined : 'it is red without any mistake',
+      );
+    }
+    for (const mutation of chosen) report(mutation.name, await tryOut(suite, mutation));
   }
-  for (const mutation of chosen) report(mutation.name, await tryOut(mutation));
 } finally {
   await rm(folder, { recursive: true, force: true });
 }
@@ -45,19 +78,22 @@ function report(name: string, problem: string | undefined): void {
 }
 
 /** What is wrong; undefined if the mistake was found. */
-async function tryOut({ file, find, replace, scenario }: Mutation): Promise<string | undefined> {
-  const path = join(folder, 'src/dht', file);
+async function tryOut(
+  suite: Suite,
+  { file, find, replace, scenario }: Mutation,
+): Promise<string | undefined> {
+  const path = join(folder, suite.folder, file);
   const text = await readFile(path, 'utf8');
   const count = text.split(find).length - 1;
   if (count !== 1) {
-    return `its text occurs ${count} times in src/dht/${file}, correct scripts/sim/mutation-list.ts`;
+    return `its text occurs ${count} times in ${suite.folder}/${file}, correct the list`;
   }
   await writeFile(
     path,
     text.replace(find, () => replace),
   );
   try {
-    const outcome = await play(scenario);
+    const outcome = await play(suite, scenario);
     if (outcome === 'red') return undefined;
     return outcome === 'green' ? `${scenario} stays green` : `${scenario} breaks:\n${outcome}`;
   } finally {
@@ -66,20 +102,17 @@ async function tryOut({ file, find, replace, scenario }: Mutation): Promise<stri
 }
 
 /** Plays one scenario of the short simulation. */
-async function play(scenario: string): Promise<string> {
-  const child = Bun.spawn(
-    ['bun', 'test', './scripts/sim/sim.test.ts', '-t', `a simulated cluster ${scenario}:`],
-    {
-      cwd: folder,
-      stdio: ['ignore', 'pipe', 'pipe'],
-      timeout: TIMEOUT_MS,
-      killSignal: 'SIGKILL',
-    },
-  );
+async function play({ test, titleOf, tests, red }: Suite, scenario: string): Promise<string> {
+  const child = Bun.spawn(['bun', 'test', test, '-t', titleOf(scenario), `--timeout=${TIMEOUT_MS}`], {
+    cwd: folder,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: TIMEOUT_MS,
+    killSignal: 'SIGKILL',
+  });
   const [output, errors] = await Promise.all([child.stdout.text(), child.stderr.text()]);
   const code = await child.exited;
   if (child.signalCode !== null) return 'red';
-  if (code === 0 && errors.includes('1 pass')) return 'green';
+  if (code === 0 && errors.includes(` ${tests} pass`)) return 'green';
   // Red is a goal that is not met: a mistake that does not run proves nothing.
-  return errors.includes('"isMet": false') ? 'red' : `${output}${errors}`;
+  return errors.includes(red) ? 'red' : `${output}${errors}`;
 }
