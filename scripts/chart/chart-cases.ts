@@ -155,6 +155,7 @@ const CASES: Readonly<Record<string, RenderOptions>> = {
         prependExisting: true,
         debugWebEnabled: false,
         flightsEnabled: true,
+        flightsMaxHold: '10s',
         membershipCheck: false,
         allowedNetworks: ['10.42.0.0/16', 'fd42::/48'],
         doctor: {

@@ -109,6 +109,7 @@ describe.skipIf(found === undefined)('the chart (needs helm)', () => {
     ['the whole node', { spegel: { doctor: { hostPaths: ['/'] } } }, '/spegel/doctor/hostPaths/0'],
     ['another distribution', { spegel: { doctor: { distribution: 'x' } } }, '/spegel/doctor/distribution'],
     ['a duration without unit', { spegel: { mirrorResolveTimeout: '20' } }, '/spegel/mirrorResolveTimeout'],
+    ['no time for flights', { spegel: { flightsMaxHold: '0s' } }, '/spegel/flightsMaxHold'],
     [
       'one registry in place of a list',
       { spegel: { mirroredRegistries: 'a' } },

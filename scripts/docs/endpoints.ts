@@ -54,7 +54,7 @@ export const LISTENERS: readonly Listener[] = [
       },
       {
         path: '/debug/flights',
-        what: 'JSON: who takes what from which node just now, for the digests that this node decides about (`--flights-enabled`, `--debug-web-enabled`)',
+        what: "JSON: this node's own downloads in flights, and which node takes what from which, for the digests of the last minute that this node decides about; `?digest=` for one of them (`--flights-enabled`, `--debug-web-enabled`)",
       },
       {
         path: '/debug/transfers',

@@ -35,6 +35,11 @@ const REFUSED: readonly [string[], Record<string, string>, string][] = [
   [['registry', '--mirror-resolve-timeout', '20'], {}, 'Cannot parse duration'],
   [['registry'], { MIRROR_RESOLVE_TIMEOUT: '1parsec' }, 'MIRROR_RESOLVE_TIMEOUT in the environment'],
   [['registry', '--mirror-resolve-timeout=-1s'], {}, 'not above zero'],
+  [
+    ['registry', '--flights-max-hold', '0'],
+    {},
+    'not above zero: to wait for no other node, set --flights-enabled',
+  ],
   [['registry', '--mirror-resolve-retries', '1.5'], {}, 'not a whole number'],
   [['registry', '--mirrored-registries', 'docker.io'], {}, 'https://'],
   [['registry', '--mirrored-registries', 'ftp://docker.io'], {}, 'http'],

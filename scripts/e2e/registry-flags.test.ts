@@ -219,6 +219,13 @@ const ROWS: FlagRows<typeof registryFlags, Row> = {
       await waitFor('the flights', async () => (await run.status('/debug/flights', METRICS_PORT)) === 200);
     },
   },
+  'flights-max-hold': {
+    settings: () => ({ 'flights-enabled': 'true', 'flights-max-hold': '1.5s' }),
+    effect: async (run) => {
+      await waitFor('the flights', async () => (await run.status('/debug/flights', METRICS_PORT)) === 200);
+      expect(await run.text('/debug/flights', METRICS_PORT)).toContain('"maxHoldMs":1500,');
+    },
+  },
   'debug-web-enabled': {
     settings: () => ({ 'debug-web-enabled': 'false' }),
     effect: async (run) => {

@@ -77,11 +77,14 @@ export function endpointFlag(help: string, absent: string): Flag<string> {
   return valueFlag({ argument: 'address', help, absent, parse, defaultText: absent });
 }
 
-/** A flag with a duration above zero; the value is in ms. */
-export function durationFlag(help: string, defaultText: string): Flag<number> {
+/** A flag with a duration above zero; the value is in ms. `instead`: what to do for what zero would mean, for the error. */
+export function durationFlag(help: string, defaultText: string, instead?: string): Flag<number> {
   const parse = (text: string) => {
     const ms = parseDuration(text);
-    if (ms <= 0) throw new RangeError(`The duration ${text} is not above zero`);
+    if (ms <= 0) {
+      const hint = instead === undefined ? '' : `: ${instead}`;
+      throw new RangeError(`The duration ${text} is not above zero${hint}`);
+    }
     return ms;
   };
   return valueFlag({ argument: 'duration', help, absent: parseDuration(defaultText), parse, defaultText });

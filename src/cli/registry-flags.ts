@@ -62,6 +62,11 @@ export const registryFlags = {
     'let one node download from upstream what many want at the same time, and the others follow it',
     false,
   ),
+  flightsMaxHold: durationFlag(
+    'the longest that a request waits for the first byte of what another node is about to download; containerd 2.3 waits 30s',
+    '25s',
+    'to wait for no other node, set --flights-enabled=false',
+  ),
   debugWebEnabled: booleanFlag(
     'serve the debug page, with the images and the last transfers of this node, on the metrics address',
     true,
@@ -111,7 +116,7 @@ export const registryFlags = {
 
 /** What the flags ask for; throws UsageError for what does not go together. */
 export function registryOptions(flags: FlagValues<typeof registryFlags>): RegistryOptions {
-  const { bootstrapKind, mirroredRegistries, mirrorResolveTimeout, ...options } = flags;
+  const { bootstrapKind, mirroredRegistries, mirrorResolveTimeout, flightsMaxHold, ...options } = flags;
   const { dnsBootstrapDomain, httpBootstrapAddr, httpBootstrapPeer, httpBootstrapUrl } = options;
   if (bootstrapKind === 'dns' && dnsBootstrapDomain === undefined) {
     throw new UsageError('--bootstrap-kind dns needs --dns-bootstrap-domain');
@@ -128,6 +133,7 @@ export function registryOptions(flags: FlagValues<typeof registryFlags>): Regist
     ...options,
     bootstrapKind,
     mirrorResolveTimeoutMs: mirrorResolveTimeout,
+    flightsMaxHoldMs: flightsMaxHold,
     mirroredRegistries: registrySet(mirroredRegistries),
     mirroredRegistryUrls: named(mirroredRegistries).map(formatRegistryUrl),
   };

@@ -41,6 +41,8 @@ export interface RegistryOptions {
   readonly mirrorResolveRetries: number;
   /** Takes part in flights: one node downloads from upstream what many want at the same time. */
   readonly flightsEnabled: boolean;
+  /** The longest that a request waits for the first byte of what another node is about to download, in ms. */
+  readonly flightsMaxHoldMs: number;
   readonly debugWebEnabled: boolean;
   readonly bootstrapKind: BootstrapKind;
   /** Name whose addresses are those of the nodes; set for the kind dns. */

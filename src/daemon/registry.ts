@@ -145,6 +145,7 @@ async function compose(shared: Process): Promise<void> {
       registryPort: parseListenAddress(options.registryAddr).port,
       resolveTimeoutMs: options.mirrorResolveTimeoutMs,
       resolveRetries: options.mirrorResolveRetries,
+      flightsMaxHoldMs: options.flightsMaxHoldMs,
       authorization,
     },
   );
@@ -156,7 +157,7 @@ async function compose(shared: Process): Promise<void> {
       advertisedTags: () => advertiser.tags(),
       transfers,
       router,
-      flights: flights === undefined ? undefined : () => flights.list(),
+      flights: flights && ((digest) => ({ maxHoldMs: options.flightsMaxHoldMs, ...flights.report(digest) })),
       bootstrap: () => router.bootstrapState(),
       hasLocally: (key) => hasContent(store, key),
       clock,

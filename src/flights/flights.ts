@@ -1,5 +1,6 @@
 import type { Logger } from '../observe/log.ts';
 import type { Digest } from '../oci/digest.ts';
+import type { FlightsReport } from '../routing/flights-report.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { ContentStore } from '../store/content-store.ts';
 import type { FlightNetwork } from './flight-network.ts';
@@ -8,7 +9,7 @@ import { createLeaders, type ImageSource, type Led } from './leaders.ts';
 import { createLedImages } from './led-images.ts';
 import { createOwnFlights } from './own-flights.ts';
 import { followDownload, type FollowedDownload } from './follow-download.ts';
-import type { FlightMember } from './flight-tree.ts';
+import { createSeenFlights } from './seen-flights.ts';
 import { createTower } from './tower.ts';
 
 const SECOND_MS = 1000;
@@ -35,19 +36,6 @@ export interface FlightRequest extends ImageSource {
   readonly signal: AbortSignal;
 }
 
-/** A flight as others may see it. */
-export interface FlightTrees {
-  readonly digest: Digest;
-  readonly nodes: ReadonlyArray<
-    Omit<FlightMember, 'id' | 'parent'> & {
-      /** The libp2p peer ID in base58, or its bytes in hex for a node that has gone. */
-      readonly id: string;
-      readonly addresses: readonly string[];
-      readonly parent: string | undefined;
-    }
-  >;
-}
-
 /** One download feeds the cluster: which node goes upstream, and which takes the content from which. */
 export interface Flights {
   /** The place of a request of this node's own client. */
@@ -56,7 +44,10 @@ export interface Flights {
    * Takes note of what next() of the seat said, when it is acted on: this node's client goes upstream, or takes the
    * content from a peer.
    */
-  taken(request: FlightRequest, from: 'upstream' | { readonly leader: string | undefined }): void;
+  taken(
+    request: FlightRequest,
+    from: 'upstream' | { readonly name: string; readonly leader: string | undefined },
+  ): void;
   /** This node's client has left a body that came through the flight: it was stopped, or wants no more of it. */
   left(request: FlightRequest): void;
   /** This node's client asks, until the result is disposed. */
@@ -75,8 +66,10 @@ export interface Flights {
    * begun, or this node leads the image, so that others wait for it.
    */
   isUrgent(request: FlightRequest): boolean;
-  /** The flights that this node is the tower of, with the nodes as peers. */
-  list(): readonly FlightTrees[];
+  /** The node's own downloads, and the flights that it is a tower of; of one digest, if that is given. */
+  report(digest?: Digest): Pick<FlightsReport, 'downloads' | 'flights' | 'towers'>;
+  /** How many downloads this node has in flights: from upstream, and from other nodes. */
+  count(): Readonly<Record<'root' | 'child', number>>;
   /** Works until the signal aborts. */
   run(signal: AbortSignal): Promise<void>;
 }
@@ -94,6 +87,7 @@ export function createFlights({ network, store, adoptsDownloads, clock, logger }
   own.onEnd((digest) => {
     if (!own.isPromised(digest)) led.ended(digest);
   });
+  const seen = createSeenFlights({ network, own, downloads: store.downloads });
   network.serve(tower);
   /** Questions about the leader of a manifest that have no answer yet. */
   const electing = new Map<Digest, Promise<string | undefined>>();
@@ -133,6 +127,7 @@ export function createFlights({ network, store, adoptsDownloads, clock, logger }
       const image = { registry, repository };
       own.take(digest, from === 'upstream');
       led.asked(digest);
+      seen.taken(digest, { ...image, parent: from === 'upstream' ? undefined : from.name });
       // A layer of another image says nothing of who downloads this image.
       if (kind !== 'manifest') return;
       if (from === 'upstream') led.begin(digest);
@@ -142,7 +137,8 @@ export function createFlights({ network, store, adoptsDownloads, clock, logger }
     asks: ({ digest }) => own.asks(digest),
     left: ({ digest }) => own.left(digest),
     lost: ({ registry, repository }, name) => leaders.lose({ registry, repository }, name),
-    follow: (digest) => followDownload({ store, own, led }, digest),
+    follow: (digest) =>
+      followDownload({ store, own, led, onReader: (followed) => seen.onReader(followed) }, digest),
     onChange(digest, listener) {
       const onChange = (changed: Digest) => {
         if (changed === digest) listener();
@@ -154,17 +150,15 @@ export function createFlights({ network, store, adoptsDownloads, clock, logger }
     },
     isUrgent: ({ kind, registry, repository }) =>
       own.hasQueued() || (kind === 'blob' && leaders.get({ registry, repository })?.leader === network.self),
-    list() {
-      const idOf = (name: string) => network.peerOf(name)?.id ?? name;
-      return tower.flights().map(({ digest, members }) => ({
-        digest,
-        nodes: members.map(({ id, parent, ...member }) => ({
-          ...member,
-          id: idOf(id),
-          addresses: network.peerOf(id)?.addresses ?? [],
-          parent: parent === undefined ? undefined : idOf(parent),
-        })),
-      }));
+    report: (digest) => ({
+      downloads: seen.downloads(digest),
+      flights: seen.trees(tower.flights(), digest),
+      towers: digest === undefined ? undefined : seen.towersOf(digest),
+    }),
+    count() {
+      const counts = { root: 0, child: 0 };
+      for (const { isRoot } of own.list()) counts[isRoot ? 'root' : 'child']++;
+      return counts;
     },
     run: (signal) => own.run(signal),
   };

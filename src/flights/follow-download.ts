@@ -20,6 +20,8 @@ export interface FollowDownloadDeps {
   readonly store: Pick<ContentStore, 'downloads' | 'stat'>;
   readonly own: Pick<OwnFlights, 'isPromised' | 'isStuck' | 'isWanted' | 'onEnd'>;
   readonly led: Pick<LedImages, 'isToCome'>;
+  /** Told of each node that follows it. Returns what is called when that ends. */
+  readonly onReader?: ((digest: Digest) => () => void) | undefined;
 }
 
 /**
@@ -27,7 +29,7 @@ export interface FollowDownloadDeps {
  * not known yet; undefined: there is none, or it is not worth following.
  */
 export function followDownload(
-  { store, own, led }: FollowDownloadDeps,
+  { store, own, led, onReader }: FollowDownloadDeps,
   digest: Digest,
 ): FollowedDownload | 'waiting' | undefined {
   const { downloads } = store;
@@ -68,11 +70,11 @@ export function followDownload(
       const onChange = (changed: Digest) => {
         if (changed === digest && !isOver) void look().then(listener, listener);
       };
-      const ends = [downloads.subscribe(onChange), own.onEnd(onChange)];
+      const ends = [downloads.subscribe(onChange), own.onEnd(onChange), onReader?.(digest)];
       // What has happened since the first look.
       onChange(digest);
       return () => {
-        for (const end of ends) end();
+        for (const end of ends) end?.();
       };
     },
   };

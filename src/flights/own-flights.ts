@@ -49,6 +49,8 @@ export interface OwnFlightsDeps {
 export interface OwnFlights {
   /** This node's client downloads the digest, from upstream (`isRoot`) or from a peer: the towers are told how it goes on. */
   take(digest: Digest, isRoot: boolean): void;
+  /** All of them, for those who look. */
+  list(): ReadonlyArray<Pick<OwnFlight, 'digest' | 'isRoot' | 'isStuck'>>;
   /**
    * This node's client has left a body of the digest. If it asks for no other, and the download stands still, that is not
    * because the peer gives nothing.
@@ -217,6 +219,7 @@ export function createOwnFlights({
       due.add(digest);
       changed.wake();
     },
+    list: () => Array.from(flights.values(), ({ digest, isRoot, isStuck }) => ({ digest, isRoot, isStuck })),
     left(digest) {
       const flight = flights.get(digest);
       if (flight !== undefined) flight.isLeft = true;

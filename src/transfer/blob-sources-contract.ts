@@ -32,6 +32,12 @@ export interface TransferOptions {
   readonly resolveTimeoutMs: number;
   /** Most peers to ask before giving up, without those that are gone (--mirror-resolve-retries). */
   readonly resolveRetries: number;
+  /**
+   * The longest that a request waits in all for the first byte of what another node is about to download, in ms
+   * (--flights-max-hold): that node's containerd takes three layers at a time, in an order of its own. A node that is dead,
+   * stopped or stands still is found much earlier.
+   */
+  readonly flightsMaxHoldMs: number;
   /** The Authorization header that peers want, if the cluster has basic auth. */
   readonly authorization?: string | undefined;
   /** Most bytes of a blob that is got whole and verified before it goes on. Default: 64 KiB, and 256 KiB of a config. */

@@ -86,10 +86,13 @@ export function createBlobSources(
   const flight =
     deps.flights === undefined || request.isOwn !== true
       ? undefined
-      : createFlightSources(
-          { ...deps, flights: deps.flights },
-          { kind: 'blob', digest, repository, registry, signal },
-        );
+      : createFlightSources({ ...deps, flights: deps.flights }, options, {
+          kind: 'blob',
+          digest,
+          repository,
+          registry,
+          signal,
+        });
   const askPeer = async (
     host: string,
     part: { readonly range: RangeSpec | undefined; readonly sizeBytes: number | undefined },

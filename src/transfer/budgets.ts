@@ -93,14 +93,11 @@ export const SIZES_PER_DIGEST = 4;
  * Flights: a node that waits for another node's download, see docs/FLIGHTS.md.
  */
 /**
- * How long a request may wait in all for the first byte of what another node is about to download: that node's containerd
- * takes three layers at a time, in an order of its own. containerd 2.3 waits 30 s for a head. A node that is dead, stopped
- * or stands still is found much earlier.
+ * The longest hold for a first byte (TransferOptions has how long it is else) while downloads of this node's own client
+ * have not begun: with containerd 2.1 the request may have their place.
  */
-export const FLIGHT_HOLD_MS = 25 * SECOND_MS;
-/** The same while downloads of this node's own client have not begun: with containerd 2.1 the request may have their place. */
 export const FLIGHT_HOLD_QUEUED_MS = 1 * SECOND_MS;
-/** The same in mid-body: a download that several layers share does not grow for seconds. */
+/** The longest hold in mid-body: a download that several layers share does not grow for seconds. */
 export const FLIGHT_RESUME_MS = 10 * SECOND_MS;
 /** A node that downloads it answers within so long that it waits, or gives the first bytes. */
 export const FLIGHT_ANSWER_HOLD_MS = 400;

@@ -64,7 +64,7 @@ export async function fetchManifest(
   signal: AbortSignal,
 ): Promise<FetchedManifest | NotFetched> {
   const { observer } = deps;
-  const flight = flightOf(deps, request, signal);
+  const flight = flightOf(deps, options, request, signal);
   const flown = await flight?.ask(
     (host) => askForManifest(deps, options, { request, host, isFlight: true }, signal),
     { replacing: false },
@@ -89,15 +89,19 @@ export async function fetchManifest(
 /** The flight of a manifest that this node's own client wants by its digest. */
 function flightOf(
   deps: SmallRequestDeps,
+  options: TransferOptions,
   { isOwn = false, reference, registry, repository }: ManifestRequest,
   signal: AbortSignal,
 ): FlightSources | undefined {
   const { flights } = deps;
   if (flights === undefined || !isOwn || !isDigest(reference)) return undefined;
-  return createFlightSources(
-    { ...deps, flights },
-    { kind: 'manifest', digest: reference, registry, repository, signal },
-  );
+  return createFlightSources({ ...deps, flights }, options, {
+    kind: 'manifest',
+    digest: reference,
+    registry,
+    repository,
+    signal,
+  });
 }
 
 async function askForManifest(

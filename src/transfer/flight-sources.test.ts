@@ -5,12 +5,7 @@ import { PeerRequestError } from '../http/body-mover.ts';
 import { silentLogger } from '../observe/log.ts';
 import { digestOf } from '../oci/digest.ts';
 import { createVirtualClock } from '../runtime/testing/virtual-clock.ts';
-import {
-  FLIGHT_HOLD_MS,
-  FLIGHT_HOLD_QUEUED_MS,
-  FLIGHT_RESTART_BYTES,
-  FLIGHT_WAITING_PAUSE_MS,
-} from './budgets.ts';
+import { FLIGHT_HOLD_QUEUED_MS, FLIGHT_RESTART_BYTES, FLIGHT_WAITING_PAUSE_MS } from './budgets.ts';
 import { createFlightSources } from './flight-sources.ts';
 import type { Refusal } from './peer-requests.ts';
 import type { FlightOutcome } from './transfer-observer.ts';
@@ -20,6 +15,8 @@ const assigned = (name: string, leader?: string): Assigned => ({
   peer: { id: `id of ${name}`, addresses: [`address of ${name}`] },
   leader,
 });
+/** What --flights-max-hold is by default. */
+const MAX_HOLD_MS = 25_000;
 type Said = { readonly bytes: string; readonly isGrowing: boolean } | Refusal | Error;
 
 /**
@@ -29,7 +26,7 @@ type Said = { readonly bytes: string; readonly isGrowing: boolean } | Refusal | 
 function start(
   towers: readonly (Assigned | 'upstream' | undefined)[],
   says: Readonly<Record<string, readonly Said[]>>,
-  { isUrgent = false, holdsMs = 400 } = {},
+  { isUrgent = false, holdsMs = 400, flightsMaxHoldMs = MAX_HOLD_MS } = {},
 ) {
   const clock = createVirtualClock();
   const bad = new Set<string>();
@@ -59,6 +56,7 @@ function start(
       clock,
       logger: silentLogger,
     },
+    { flightsMaxHoldMs },
     {
       kind: 'blob',
       digest: digestOf(Buffer.from('layer')),
@@ -117,10 +115,12 @@ describe('createFlightSources()', () => {
   });
 
   test.each([
-    ['that only waits', false, FLIGHT_HOLD_MS],
-    ['while own downloads have not begun', true, FLIGHT_HOLD_QUEUED_MS],
-  ])('gives up a node %s', async (_, isUrgent, holdMs) => {
-    const { run, seen } = start([assigned('A')], { A: ['waiting'] }, { isUrgent });
+    ['that only waits', false, MAX_HOLD_MS, MAX_HOLD_MS],
+    ['sooner when so set', false, 5000, 5000],
+    ['while own downloads have not begun', true, MAX_HOLD_MS, FLIGHT_HOLD_QUEUED_MS],
+    ['no later than set, while own downloads have not begun', true, 100, 100],
+  ])('gives up a node %s', async (_, isUrgent, flightsMaxHoldMs, holdMs) => {
+    const { run, seen } = start([assigned('A')], { A: ['waiting'] }, { isUrgent, flightsMaxHoldMs });
     const end = await run();
     expect([end?.got, seen.outcomes]).toEqual(['undefined', ['late']]);
     expect(end?.ms).toBeGreaterThanOrEqual(holdMs);

@@ -5,7 +5,6 @@ import type { Logger } from '../observe/log.ts';
 import type { Clock } from '../runtime/clock.ts';
 import {
   MAX_FLIGHT_PEERS,
-  FLIGHT_HOLD_MS,
   FLIGHT_HOLD_QUEUED_MS,
   FLIGHT_LEADER_GRACE_MS,
   FLIGHT_LEADER_PAUSE_MS,
@@ -16,6 +15,7 @@ import {
   FLIGHT_RESUME_MS,
   FLIGHT_WAITING_PAUSE_MS,
 } from './budgets.ts';
+import type { TransferOptions } from './blob-sources-contract.ts';
 import type { PeerHealth } from './peer-health.ts';
 import { atAnyAddress, type Refusal } from './peer-requests.ts';
 import type { TransferObserver } from './transfer-observer.ts';
@@ -61,6 +61,7 @@ export interface FlightSources {
 /** Starts the flight of one request. */
 export function createFlightSources(
   { flights, health, observer, clock, logger }: FlightSourcesDeps,
+  { flightsMaxHoldMs }: Pick<TransferOptions, 'flightsMaxHoldMs'>,
   request: FlightRequest,
 ): FlightSources {
   const { digest, signal } = request;
@@ -129,8 +130,11 @@ export function createFlightSources(
       using _asks = flights.asks(request);
       const startedMs = clock.nowMs();
       const mayWait = () => {
-        const isUrgent = flights.isUrgent(request);
-        const holdMs = isUrgent ? FLIGHT_HOLD_QUEUED_MS : replacing ? FLIGHT_RESUME_MS : FLIGHT_HOLD_MS;
+        const holdMs = flights.isUrgent(request)
+          ? Math.min(FLIGHT_HOLD_QUEUED_MS, flightsMaxHoldMs)
+          : replacing
+            ? FLIGHT_RESUME_MS
+            : flightsMaxHoldMs;
         return clock.nowMs() - startedMs < holdMs;
       };
       for (let asked = 0; asked < MAX_FLIGHT_PEERS && mayWait() && !signal.aborted; asked++) {

@@ -1,6 +1,8 @@
 import { Hono } from 'hono';
 import type { AdvertisedCounts } from '../observe/metrics.ts';
 import type { LoggedTransfer, TransferLog } from '../observe/transfer-log.ts';
+import { isDigest, type Digest } from '../oci/digest.ts';
+import type { FlightsReport } from '../routing/flights-report.ts';
 import type { Router } from '../routing/router.ts';
 import type { Tag } from '../store/content-store.ts';
 import { DEBUG_PAGE_POLICY, debugPage } from './debug-page.ts';
@@ -13,8 +15,8 @@ export interface DebugRoutesDeps {
   readonly advertised: () => AdvertisedCounts;
   readonly advertisedTags: () => readonly Tag[];
   readonly transfers: Pick<TransferLog, 'last'>;
-  /** The flights that this node is the tower of; undefined: it takes no part in flights. */
-  readonly flights?: (() => readonly object[]) | undefined;
+  /** What this node knows of flights, of one digest if that is given; undefined: it takes no part in flights. */
+  readonly flights?: ((digest: Digest | undefined) => Omit<FlightsReport, 'self'>) | undefined;
 }
 
 /** The part below /debug that --debug-web-enabled=false leaves out: the page, and as JSON the images and transfers on it. */
@@ -41,7 +43,16 @@ export function createDebugRoutes(deps: DebugRoutesDeps, { version }: { readonly
   app.get('/images', (c) => c.json(images()));
   app.get('/transfers', (c) => c.json({ transfers: transfers.last().map(transferJson) }));
   const { flights } = deps;
-  if (flights !== undefined) app.get('/flights', (c) => c.json({ flights: flights() }));
+  if (flights !== undefined) {
+    app.get('/flights', (c) => {
+      const digest = c.req.query('digest');
+      if (digest !== undefined && !isDigest(digest)) {
+        return c.json({ error: 'digest must be one, such as sha256:2cf2…' }, 400);
+      }
+      const report: FlightsReport = { self: router.self().id, ...flights(digest) };
+      return c.json(report);
+    });
+  }
   return app;
 }
 

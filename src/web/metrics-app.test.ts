@@ -11,9 +11,10 @@ import {
   PEERS_PATH,
   type PeersReport,
 } from '../routing/peers-report.ts';
+import { FLIGHTS_PATH, flightsQuery } from '../routing/flights-report.ts';
 import type { Peer, Router } from '../routing/router.ts';
 import { systemClock } from '../runtime/clock.ts';
-import { createMetricsApp } from './metrics-app.ts';
+import { createMetricsApp, type MetricsAppDeps } from './metrics-app.ts';
 
 const DIGEST = digestOf(new TextEncoder().encode('content'));
 const PEER: Peer = { id: '12D3KooWpeer', addresses: ['10.0.0.2'] };
@@ -46,7 +47,8 @@ const RESUMED: EndedTransfer = {
 function setUp({
   debugWebEnabled = true,
   lookup,
-}: { debugWebEnabled?: boolean; lookup?: Router['lookup'] } = {}) {
+  flights,
+}: { debugWebEnabled?: boolean; lookup?: Router['lookup']; flights?: MetricsAppDeps['flights'] } = {}) {
   const keys: string[] = [];
   const router: Router = {
     ready: () => true,
@@ -90,6 +92,7 @@ function setUp({
       ],
       transfers,
       router,
+      flights,
       bootstrap: () => ({ kind: 'dns', outcome: 'joined', reason: undefined }),
       hasLocally: async () => true,
       clock: systemClock,
@@ -217,6 +220,22 @@ describe('createMetricsApp()', () => {
     expect((await get('/metrics')).status).toBe(200);
     // `spegel peers` asks for them.
     expect((await get('/debug/peers')).status).toBe(200);
+  });
+
+  test('tells the flights, of one digest if it is given, and has none where they are off', async () => {
+    const asked: unknown[] = [];
+    const report = { maxHoldMs: 1500, downloads: [], flights: [] };
+    const { get } = setUp({
+      flights(digest) {
+        asked.push(digest);
+        return report;
+      },
+    });
+    expect(await (await get(FLIGHTS_PATH)).json()).toEqual({ self: EVIL, ...report });
+    expect((await get(`${FLIGHTS_PATH}?${flightsQuery(DIGEST)}`)).status).toBe(200);
+    expect(asked).toEqual([undefined, DIGEST]);
+    expect((await get(`${FLIGHTS_PATH}?digest=nginx`)).status).toBe(400);
+    expect((await setUp().get(FLIGHTS_PATH)).status).toBe(404);
   });
 
   test.each(['/', '/debug', '/v2/', '/debug/pprof'])('has nothing at %s', async (path) => {

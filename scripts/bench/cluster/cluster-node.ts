@@ -35,6 +35,7 @@ import { createNodeOrders } from './node-orders.ts';
 
 const RESOLVE_TIMEOUT_MS = 20;
 const RESOLVE_RETRIES = 3;
+const FLIGHTS_MAX_HOLD_MS = 25_000;
 
 const config = JSON.parse(process.argv[2] ?? '{}') as NodeConfig;
 const logger = createLogger({ level: 'info', write: (line) => void process.stderr.write(line) });
@@ -84,6 +85,7 @@ transfer = createTransfer(
     registryPort: NODE_PORTS.registry,
     resolveTimeoutMs: RESOLVE_TIMEOUT_MS,
     resolveRetries: RESOLVE_RETRIES,
+    flightsMaxHoldMs: FLIGHTS_MAX_HOLD_MS,
     authorization: undefined,
   },
 );

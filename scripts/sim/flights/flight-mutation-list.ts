@@ -53,9 +53,9 @@ export const FLIGHT_MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'a request is held without end',
-    file: 'transfer/budgets.ts',
-    find: 'FLIGHT_HOLD_MS = 25 * SECOND_MS;',
-    replace: 'FLIGHT_HOLD_MS = 2500 * SECOND_MS;',
+    file: 'transfer/flight-sources.ts',
+    find: ': flightsMaxHoldMs;',
+    replace: ': 100 * flightsMaxHoldMs;',
     scenario: 'slow root, 8 layers',
   },
   {

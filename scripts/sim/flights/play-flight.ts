@@ -206,8 +206,7 @@ function targetOf(
   const [tower, second] = cluster.towersOf(digest);
   if (target === 'tower') return tower;
   if (target === 'second-tower') return second;
-  const trees = tower?.mirror.flights?.list() ?? [];
-  const members = trees.find((tree) => tree.digest === digest)?.nodes ?? [];
+  const members = tower?.mirror.flights?.report(digest).flights[0]?.nodes ?? [];
   const root =
     members.find(({ role, children }) => role === 'root' && children > 0) ??
     members.find(({ role }) => role === 'root');

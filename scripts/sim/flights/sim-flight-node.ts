@@ -69,6 +69,8 @@ export interface SimPeerRequest {
 }
 
 const REGISTRY = 'docker.io';
+/** The default of --flights-max-hold. */
+const MAX_HOLD_MS = 25_000;
 
 /** Starts the process. */
 export function createSimMirror(deps: SimMirrorDeps): SimMirror {
@@ -119,7 +121,7 @@ export function createSimMirror(deps: SimMirrorDeps): SimMirror {
         flightEnded: deps.onOutcome,
       },
     },
-    { registryPort: 5000, resolveTimeoutMs: 20, resolveRetries: 3 },
+    { registryPort: 5000, resolveTimeoutMs: 20, resolveRetries: 3, flightsMaxHoldMs: MAX_HOLD_MS },
   );
   void flights?.run(lifetime.signal);
 

@@ -237,11 +237,7 @@ describe('GuardedListener', () => {
     const startSix = async () =>
       start(async (connection) => void connection.send(Buffer.from('six')), {}, '/ip6/::/tcp/0');
     const startFour = async (port: number) =>
-      start(
-        async (connection) => void connection.send(Buffer.from('four')),
-        {},
-        `/ip4/0.0.0.0/tcp/${port}`,
-      );
+      start(async (connection) => void connection.send(Buffer.from('four')), {}, `/ip4/0.0.0.0/tcp/${port}`);
     let six = await startSix();
     // Some other process may have the port of IPv4 that the kernel gave for IPv6.
     for (let triesLeft = 10; ; triesLeft--) {

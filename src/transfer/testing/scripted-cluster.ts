@@ -172,7 +172,14 @@ export function createScriptedCluster(
         lookupEnded: () => {},
       },
     },
-    { registryPort: 5000, resolveTimeoutMs: 1000, resolveRetries: 3, authorization, wholeBytes },
+    {
+      registryPort: 5000,
+      resolveTimeoutMs: 1000,
+      resolveRetries: 3,
+      flightsMaxHoldMs: 25_000,
+      authorization,
+      wholeBytes,
+    },
   );
   return { digest, transfer, asked, closed, results };
 }
@@ -238,7 +245,8 @@ export function createScriptedFlights(next: FlightSeat['next']): Flights {
     follow: () => undefined,
     onChange: () => () => {},
     isUrgent: () => false,
-    list: () => [],
+    report: () => ({ downloads: [], flights: [] }),
+    count: () => ({ root: 0, child: 0 }),
     run: async () => {},
   };
 }

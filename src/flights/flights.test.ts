@@ -1,0 +1,108 @@
+import { expect, test } from 'bun:test';
+
+import { silentLogger } from '../observe/log.ts';
+import { digestOf } from '../oci/digest.ts';
+import { createVirtualClock } from '../runtime/testing/virtual-clock.ts';
+import { createMemoryStore } from '../store/memory-store.ts';
+import type { FlightHandler } from './flight-network.ts';
+import { createFlights } from './flights.ts';
+
+const BLOB = Buffer.from('a layer of an image');
+const digest = digestOf(BLOB);
+const other = digestOf(Buffer.from('another layer'));
+const peerOf = (name: string) => ({ id: `id of ${name}`, addresses: [`address of ${name}`] });
+
+/** A node that is the only tower, and whose flights run until the test is over. */
+async function start() {
+  const stack = new AsyncDisposableStack();
+  const store = stack.use(await createMemoryStore());
+  const clock = createVirtualClock();
+  const stop = new AbortController();
+  const served: FlightHandler[] = [];
+  const flights = createFlights({
+    network: {
+      self: 'self',
+      towersOf: () => ['self'],
+      ask: async () => ({ verdict: 'upstream' }),
+      report: () => {},
+      peerOf: (name) => (name === 'gone' ? undefined : peerOf(name)),
+      holdersOf: () => [],
+      serve: (handler) => void served.push(handler),
+    },
+    store,
+    adoptsDownloads: false,
+    clock,
+    logger: silentLogger,
+  });
+  const running = flights.run(stop.signal);
+  stack.defer(async () => {
+    stop.abort();
+    await running;
+  });
+  const { signal } = stop;
+  const request = { kind: 'blob', digest, registry: 'r', repository: 'a', signal } as const;
+  return { stack, store, clock, flights, request, tower: served[0] };
+}
+
+test('report() shows from where this node downloads what, how much is there, and how many nodes follow', async () => {
+  const { stack, store, clock, flights, request } = await start();
+  await using _ = stack;
+  flights.taken(request, { name: 'A', leader: undefined });
+  flights.taken({ ...request, digest: other }, 'upstream');
+  const download = await store.beginDownload(digest, { sizeBytes: BLOB.byteLength });
+  await download.grow(BLOB.subarray(0, 7));
+  await clock.advance(10);
+  const own = {
+    digest,
+    registry: 'r',
+    repository: 'a',
+    role: 'child',
+    parent: peerOf('A'),
+    writtenBytes: 7,
+    sizeBytes: BLOB.byteLength,
+    readers: 0,
+    isStuck: false,
+    towers: [peerOf('self')],
+  };
+  expect(flights.report().downloads).toMatchObject([own, { digest: other, role: 'root', writtenBytes: 0 }]);
+  expect(flights.count()).toEqual({ root: 1, child: 1 });
+
+  const followed = flights.follow(digest);
+  if (typeof followed !== 'object') throw new Error('There is nothing to follow');
+  const ends = [followed.subscribe(() => {}), followed.subscribe(() => {})];
+  const readers = () => flights.report(digest).downloads.map((each) => each.readers);
+  expect(readers()).toEqual([2]);
+  for (const end of ends) end();
+  expect(readers()).toEqual([0]);
+
+  await download.grow(BLOB.subarray(7));
+  await download.commit();
+  for (let step = 0; step < 50 && flights.count().child > 0; step++) await clock.advance(10);
+  expect(flights.report(digest)).toMatchObject({ downloads: [], towers: [peerOf('self')] });
+});
+
+test('report() shows the trees that this node keeps, those of one digest if it is given', async () => {
+  const { stack, flights, tower } = await start();
+  await using _ = stack;
+  const question = { digest, leader: undefined, bad: [], full: [] };
+  expect(tower?.ask('A', question)).toEqual({ verdict: 'upstream' });
+  tower?.ask('gone', question);
+  tower?.ask('B', { ...question, digest: other });
+  const tree = {
+    digest,
+    nodes: [
+      { ...peerOf('A'), parent: undefined, role: 'root', hasBegun: false, depth: 0, children: 1 },
+      {
+        id: 'gone',
+        addresses: [],
+        parent: 'id of A',
+        role: 'child',
+        hasBegun: false,
+        depth: 1,
+        children: 0,
+      },
+    ],
+  };
+  expect(flights.report(digest).flights).toEqual([tree]);
+  expect(flights.report().flights.map((each) => each.digest)).toEqual([digest, other]);
+});
