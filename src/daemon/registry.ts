@@ -139,6 +139,7 @@ async function compose(shared: Process): Promise<void> {
   const mover = createBufferedMover({ fileBufferBudgetBytes: fileChunkBytes(plan), room });
   running.defer(() => mover.close());
   const flights = createNodeFlights({ network: router.flights, store, clock, logger }, options);
+  if (flights !== undefined) metrics.flightsFrom(() => flights.count());
   transfer = createTransfer(
     { mover, router, flights, clock, logger, observer: metrics },
     {

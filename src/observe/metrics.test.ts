@@ -72,6 +72,32 @@ describe('createMetrics()', () => {
     expect(await lines()).toEqual(counted(1002));
   });
 
+  test('tells of flights', async () => {
+    const metrics = setUp();
+    metrics.flightEnded('late', 2000);
+    metrics.flightEnded('growing', undefined);
+    metrics.flightBytesMoved('growing', 1000);
+    metrics.flightBytesMoved('growing', 500);
+    let root = 2;
+    metrics.flightsFrom(() => ({ root, child: 1 }));
+    const first = await text(metrics);
+    for (const line of [
+      'spegel_flight_requests_total{outcome="late"} 1',
+      'spegel_flight_requests_total{outcome="growing"} 1',
+      'spegel_flight_hold_seconds_bucket{le="1",outcome="late"} 0',
+      'spegel_flight_hold_seconds_bucket{le="2.5",outcome="late"} 1',
+      'spegel_flight_bytes_total{source="growing"} 1500',
+      'spegel_flight_downloads{role="root"} 2',
+      'spegel_flight_downloads{role="child"} 1',
+    ]) {
+      expect(first).toContain(`${line}\n`);
+    }
+    // In mid-body it is not the time to the first byte.
+    expect(first).not.toContain('spegel_flight_hold_seconds_count{outcome="growing"}');
+    root = 0;
+    expect(await text(metrics)).toContain('spegel_flight_downloads{role="root"} 0\n');
+  });
+
   test('counts a reconnection once containerd was away', async () => {
     const metrics = setUp();
     metrics.storeConnection(true);

@@ -1,3 +1,4 @@
+import { createFlightMetrics } from './flight-metrics.ts';
 import { createLabelCap } from './label-cap.ts';
 import { createMetricFactory } from './metric-factory.ts';
 import { createRegistryCounts } from './registry-counts.ts';
@@ -94,11 +95,7 @@ export function createMetrics(build: { readonly version: string; readonly commit
     'Requests to peers, by how they ended: served, or what was wrong.',
     ['result'],
   );
-  const flightRequests = counter(
-    'spegel_flight_requests_total',
-    "Requests of this node's own containerd that went through a flight, by outcome: growing (from a node that is downloading it), holder, upstream (this node downloads it for all), silent (no node says who does), late (nothing came in time).",
-    ['outcome'],
-  );
+  const flights = createFlightMetrics(factory);
   const brokenResponses = counter(
     'spegel_broken_responses_total',
     'Bodies that were broken off because no source could go on; containerd asks for the rest.',
@@ -178,7 +175,10 @@ export function createMetrics(build: { readonly version: string; readonly commit
       resolveDuration.observe({ router: 'libp2p' }, durationMs / 1000);
     },
     peerAsked: (result: string): void => peerRequests.inc({ result }),
-    flightEnded: (outcome: string): void => flightRequests.inc({ outcome }),
+    /** Says how many downloads this node has in flights. Without it, there are none. */
+    flightsFrom: flights.downloadsFrom,
+    flightEnded: flights.ended,
+    flightBytesMoved: flights.bytesMoved,
     bytesMoved: (source: 'local' | 'peer', bytes: number): void => servedBytes.inc({ source }, bytes),
     responseBroken: (): void => brokenResponses.inc(),
     storeConnection(up: boolean): void {

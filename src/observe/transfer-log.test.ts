@@ -9,6 +9,7 @@ const TRANSFER: EndedTransfer = {
   digest: 'sha256:0',
   forwarded: false,
   sources: [{ origin: '10.0.0.2', movedBytes: 10, ended: 'complete' }],
+  flight: undefined,
   movedBytes: 10,
   durationMs: 250,
   outcome: 'served',

@@ -7,6 +7,21 @@ export interface TransferSource {
   readonly ended: string;
 }
 
+/** The part that a flight had in a transfer to this node's own client, as it was at the end. */
+export interface TransferFlight {
+  /**
+   * `root`: this node's client goes upstream, and other nodes may follow its download; `child`: from a node that is
+   * downloading it; `holder`: from a node that has it. Undefined: it came another way, or the client left.
+   */
+  readonly role: 'root' | 'child' | 'holder' | undefined;
+  /** The node that gave it last, by its address and its peer ID. */
+  readonly parent: { readonly origin: string; readonly peer: string } | undefined;
+  /** How long the request waited for the flight without a byte, in ms, in mid-body, too. */
+  readonly heldMs: number;
+  /** Why the flight stepped aside, as in `spegel_flight_requests_total`; undefined: it did not. */
+  readonly aside: 'silent' | 'late' | 'again' | 'slow' | undefined;
+}
+
 /**
  * How a transfer ended. `resumed`: complete, after a source broke and another went on. `broken-off`: nobody could go
  * on, and the client asks for the rest. `missing`: nobody has it, so that the client goes to the registry itself.
@@ -26,6 +41,8 @@ export interface EndedTransfer {
   readonly forwarded: boolean;
   /** The last ones that were used, in their order; empty if there was none. */
   readonly sources: readonly TransferSource[];
+  /** Undefined if no flight took part. */
+  readonly flight: TransferFlight | undefined;
   readonly movedBytes: number;
   readonly durationMs: number;
   readonly outcome: TransferOutcome;
@@ -45,7 +62,7 @@ export interface TransferLog {
   last(): readonly LoggedTransfer[];
 }
 
-/** The pulls of a few images; one takes at most 2 KB. */
+/** The pulls of a few images; each takes at most 2 KB. */
 const MAX_TRANSFERS = 50;
 
 /** Creates an empty log of at most 50 transfers. `wallClockMs` is the time of day, in ms since the epoch. */

@@ -96,7 +96,7 @@ export function createBlobHandler(
     }
     const resumed = outcome.how === 'served' && outcome.sources > 1;
     followed.ended(digest, resumed ? 'resumed' : outcome.how);
-    logger.debug('blob answered', { digest, ...outcome });
+    logger.debug('blob answered', { digest, ...outcome, flight: followed.flight });
     // This one only tells the metrics.
     const sent = parseRange(rangeHeader) === undefined ? 200 : 206;
     return { response: new Response(null, { status: client.begun ? sent : CLIENT_GONE_STATUS }), handler };
@@ -146,6 +146,7 @@ export function createBlobHandler(
         mayAskPeers: !forwarded,
         isOwn: !forwarded && favoured,
         onMoved: (origin, end) => followed.moved(origin, end),
+        onFlight: (flight) => followed.flew(flight),
       },
       client,
     );

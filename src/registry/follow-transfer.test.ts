@@ -76,6 +76,7 @@ const transferOf = (different: Partial<EndedTransfer>) => ({
   digest: DIGEST,
   forwarded: false,
   sources: [],
+  flight: undefined,
   movedBytes: SIZE,
   outcome: 'served' as const,
   ...different,

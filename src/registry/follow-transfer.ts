@@ -1,5 +1,10 @@
 import type { MoveEnd } from '../http/body-mover.ts';
-import type { EndedTransfer, TransferOutcome, TransferSource } from '../observe/transfer-log.ts';
+import type {
+  EndedTransfer,
+  TransferFlight,
+  TransferOutcome,
+  TransferSource,
+} from '../observe/transfer-log.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { FetchedManifest } from '../transfer/fetch-manifest.ts';
@@ -18,6 +23,10 @@ export interface TransferFollower {
   moved(origin: string, end: MoveEnd): void;
   /** A whole manifest came from a source. */
   movedManifest(manifest: FetchedManifest): void;
+  /** A flight takes part in it. */
+  flew(flight: TransferFlight): void;
+  /** The flight's part so far. */
+  readonly flight: TransferFlight | undefined;
   /** The request has ended; the digest is undefined for a tag that was not found. */
   ended(digest: Digest | undefined, outcome: TransferOutcome): void;
 }
@@ -33,6 +42,7 @@ export function followTransfer(
   const startedMs = clock.nowMs();
   const sources: TransferSource[] = [];
   let movedBytes = 0;
+  let flight: TransferFlight | undefined;
   const add = (source: TransferSource) => {
     movedBytes += source.movedBytes;
     sources.push(source);
@@ -46,12 +56,18 @@ export function followTransfer(
     movedManifest({ origin, bytes }) {
       add({ origin, movedBytes: bytes.byteLength, ended: 'complete' });
     },
+    flew(now) {
+      flight = now;
+    },
+    get flight() {
+      return flight;
+    },
     ended(digest, outcome) {
       const { kind, registry, repository } = path;
       const tag = 'tag' in path ? path.tag : undefined;
       const durationMs = clock.nowMs() - startedMs;
       const name = { kind, registry, repository, tag, digest, forwarded };
-      transferEnded({ ...name, sources, movedBytes, durationMs, outcome });
+      transferEnded({ ...name, sources, flight, movedBytes, durationMs, outcome });
     },
   };
 }

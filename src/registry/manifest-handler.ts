@@ -1,4 +1,5 @@
 import type { Logger } from '../observe/log.ts';
+import type { TransferFlight } from '../observe/transfer-log.ts';
 import { manifestHeaders } from '../oci/content-headers.ts';
 import { routingKey } from '../oci/routing-key.ts';
 import type { HeldShare } from '../runtime/fair-shares.ts';
@@ -69,7 +70,10 @@ export function createManifestHandler(
   /** From peers, or as they gave it a moment ago, with room for its bytes: `held` has that until it is disposed. */
   const fetchFromPeers = async (
     request: AdmittedRequest,
-    held: { share: HeldShare | undefined },
+    {
+      held,
+      followed,
+    }: { readonly held: { share: HeldShare | undefined }; readonly followed: TransferFollower },
   ): Promise<{ readonly fetched: FetchedManifest | NotFetched; readonly isCached: boolean }> => {
     const { path, client } = request;
     const cached = 'digest' in path ? cache.get(path.digest) : undefined;
@@ -85,7 +89,8 @@ export function createManifestHandler(
       return held.share !== undefined;
     };
     const isOwn = !request.forwarded && request.favoured;
-    const asked = { key: routingKey(path), repository, registry, reference, isOwn, admit };
+    const onFlight = (flight: TransferFlight) => followed.flew(flight);
+    const asked = { key: routingKey(path), repository, registry, reference, isOwn, onFlight, admit };
     return { fetched: await transfer.fetchManifest(asked, client.gone), isCached: false };
   };
 
@@ -100,7 +105,7 @@ export function createManifestHandler(
         this.share?.[Symbol.dispose]();
       },
     };
-    const { fetched, isCached } = await fetchFromPeers(request, held);
+    const { fetched, isCached } = await fetchFromPeers(request, { held, followed });
     if (!('bytes' in fetched)) {
       if (client.gone.aborted) {
         return { response: new Response(null, { status: CLIENT_GONE_STATUS }), handler: 'mirror' };
@@ -119,7 +124,14 @@ export function createManifestHandler(
     }
     deps.layerPrefetch(fetched);
     const { digest, origin } = fetched;
-    logger.debug('manifest served', { key: routingKey(path), digest, source: origin, cached: isCached });
+    const { flight } = followed;
+    logger.debug('manifest served', {
+      key: routingKey(path),
+      digest,
+      source: origin,
+      cached: isCached,
+      flight,
+    });
     return { response: await sendManifest(fetched, request), handler: 'mirror' };
   };
 

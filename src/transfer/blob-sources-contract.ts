@@ -1,5 +1,6 @@
 import type { Assigned } from '../flights/flight-seat.ts';
 import type { BodyMover, BodySource, MoveEnd } from '../http/body-mover.ts';
+import type { TransferFlight } from '../observe/transfer-log.ts';
 import type { ByteRange, RangeSpec } from '../oci/byte-range.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Peer } from '../routing/router.ts';
@@ -58,6 +59,8 @@ export interface BlobRequest {
   readonly isOwn?: boolean | undefined;
   /** Told how each source ended that bytes were moved from. Must not throw. */
   readonly onMoved?: ((origin: string, end: MoveEnd) => void) | undefined;
+  /** Told of the part of a flight in it, each time that it changes. Must not throw. */
+  readonly onFlight?: ((flight: TransferFlight) => void) | undefined;
 }
 
 /** A source of a part of the blob, checked against what was asked for. */

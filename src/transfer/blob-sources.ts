@@ -86,13 +86,17 @@ export function createBlobSources(
   const flight =
     deps.flights === undefined || request.isOwn !== true
       ? undefined
-      : createFlightSources({ ...deps, flights: deps.flights }, options, {
-          kind: 'blob',
-          digest,
-          repository,
-          registry,
-          signal,
-        });
+      : createFlightSources(
+          { ...deps, flights: deps.flights },
+          { ...options, onFlight: request.onFlight },
+          {
+            kind: 'blob',
+            digest,
+            repository,
+            registry,
+            signal,
+          },
+        );
   const askPeer = async (
     host: string,
     part: { readonly range: RangeSpec | undefined; readonly sizeBytes: number | undefined },
@@ -182,7 +186,9 @@ export function createBlobSources(
       const isSmall = sizes.sizesOf(digest)?.every((size) => size <= wholeBytes) === true;
       const part = { range, sizeBytes };
       if (growingPace.isDripping) slowBlobs.sourceWasSlow(digest);
-      const mayFollow = !isAgain && !growingPace.isDripping && !slowBlobs.isGivenUp(digest);
+      const isSlow = growingPace.isDripping || slowBlobs.isGivenUp(digest);
+      const mayFollow = !isAgain && !isSlow;
+      if (!mayFollow) flight?.stepsAside(isAgain ? 'again' : 'slow');
       const flown = mayFollow
         ? await flight?.ask((host) => askPeer(host, part, { isWhole: isSmall, isFlight: true }), {
             replacing,
@@ -219,6 +225,9 @@ export function createBlobSources(
       held.get(source)?.release();
       held.delete(source);
       observer.bytesMoved(peer === undefined ? 'local' : 'peer', end.movedBytes);
+      if (assigned !== undefined) {
+        observer.flightBytesMoved?.(growing.has(source) ? 'growing' : 'holder', end.movedBytes);
+      }
       request.onMoved?.(origin, end);
       if (end.how === 'source-broken') {
         const atByte = range.start + end.movedBytes;

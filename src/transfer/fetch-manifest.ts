@@ -1,4 +1,5 @@
 import type { BodyMover } from '../http/body-mover.ts';
+import type { TransferFlight } from '../observe/transfer-log.ts';
 import { type Digest, isDigest, matchesDigest } from '../oci/digest.ts';
 import { parseManifest } from '../oci/manifest.ts';
 import { isMediaType, MAX_MANIFEST_BYTES, MEDIA_TYPE } from '../oci/media-type.ts';
@@ -43,6 +44,8 @@ export interface ManifestRequest {
   readonly reference: string;
   /** True for a request of this node's own client: it takes part in flights. */
   readonly isOwn?: boolean | undefined;
+  /** Told of the part of a flight in it, each time that it changes. Must not throw. */
+  readonly onFlight?: ((flight: TransferFlight) => void) | undefined;
   /** Asked with a manifest's size before it is read: whether there is room for it. Default: there is. */
   readonly admit?: ((sizeBytes: number) => Promise<boolean>) | undefined;
 }
@@ -83,6 +86,9 @@ export async function fetchManifest(
   }
   observer.peerAsked('served');
   observer.bytesMoved('peer', fetched.bytes.byteLength);
+  if (flown !== undefined && flown !== 'upstream') {
+    observer.flightBytesMoved?.('holder', fetched.bytes.byteLength);
+  }
   return fetched;
 }
 
@@ -90,18 +96,22 @@ export async function fetchManifest(
 function flightOf(
   deps: SmallRequestDeps,
   options: TransferOptions,
-  { isOwn = false, reference, registry, repository }: ManifestRequest,
+  { isOwn = false, reference, registry, repository, onFlight }: ManifestRequest,
   signal: AbortSignal,
 ): FlightSources | undefined {
   const { flights } = deps;
   if (flights === undefined || !isOwn || !isDigest(reference)) return undefined;
-  return createFlightSources({ ...deps, flights }, options, {
-    kind: 'manifest',
-    digest: reference,
-    registry,
-    repository,
-    signal,
-  });
+  return createFlightSources(
+    { ...deps, flights },
+    { ...options, onFlight },
+    {
+      kind: 'manifest',
+      digest: reference,
+      registry,
+      repository,
+      signal,
+    },
+  );
 }
 
 async function askForManifest(

@@ -8,6 +8,7 @@ import { createVirtualClock } from '../runtime/testing/virtual-clock.ts';
 import { FLIGHT_HOLD_QUEUED_MS, FLIGHT_RESTART_BYTES, FLIGHT_WAITING_PAUSE_MS } from './budgets.ts';
 import { createFlightSources } from './flight-sources.ts';
 import type { Refusal } from './peer-requests.ts';
+import type { TransferFlight } from '../observe/transfer-log.ts';
 import type { FlightOutcome } from './transfer-observer.ts';
 
 const assigned = (name: string, leader?: string): Assigned => ({
@@ -17,7 +18,10 @@ const assigned = (name: string, leader?: string): Assigned => ({
 });
 /** What --flights-max-hold is by default. */
 const MAX_HOLD_MS = 25_000;
-type Said = { readonly bytes: string; readonly isGrowing: boolean } | Refusal | Error;
+type Said =
+  | { readonly bytes: string; readonly isGrowing: boolean; readonly origin: string }
+  | Refusal
+  | Error;
 
 /**
  * A request whose tower names these nodes one after the other, those that were called bad left out. `says`: what a node
@@ -29,11 +33,14 @@ function start(
   { isUrgent = false, holdsMs = 400, flightsMaxHoldMs = MAX_HOLD_MS } = {},
 ) {
   const clock = createVirtualClock();
+  const client = new AbortController();
   const bad = new Set<string>();
   const seen = {
     asked: [] as string[],
     taken: [] as string[],
     outcomes: [] as FlightOutcome[],
+    heldMs: [] as (number | undefined)[],
+    flight: undefined as TransferFlight | undefined,
     failed: [] as string[],
     lost: [] as string[],
   };
@@ -52,17 +59,27 @@ function start(
         taken: (_request, from) => void seen.taken.push(typeof from === 'string' ? from : 'peer'),
       },
       health: { failed: (peer) => void seen.failed.push(peer.id) },
-      observer: { flightEnded: (outcome) => void seen.outcomes.push(outcome) },
+      observer: {
+        flightEnded(outcome, heldMs) {
+          seen.outcomes.push(outcome);
+          seen.heldMs.push(heldMs);
+        },
+      },
       clock,
       logger: silentLogger,
     },
-    { flightsMaxHoldMs },
+    {
+      flightsMaxHoldMs,
+      onFlight(flight) {
+        seen.flight = flight;
+      },
+    },
     {
       kind: 'blob',
       digest: digestOf(Buffer.from('layer')),
       registry: 'r',
       repository: 'a',
-      signal: new AbortController().signal,
+      signal: client.signal,
     },
   );
   const turns = new Map<string, number>();
@@ -87,11 +104,11 @@ function start(
     for (let step = 0; step < 600 && ends.length === 0; step++) await clock.advance(50);
     return ends[0];
   };
-  return { run, seen };
+  return { run, seen, sources, client, clock };
 }
 
-const growing = { bytes: 'growing', isGrowing: true };
-const whole = { bytes: 'whole', isGrowing: false };
+const growing = { bytes: 'growing', isGrowing: true, origin: '10.0.0.1' };
+const whole = { bytes: 'whole', isGrowing: false, origin: '10.0.0.1' };
 const refused = new PeerRequestError('CONNECT_FAILED', 'refused');
 const stopped = new PeerRequestError('HEAD_TIMEOUT', 'stopped');
 
@@ -174,5 +191,53 @@ describe('createFlightSources()', () => {
     const { run, seen } = start([said], {});
     expect((await run())?.got).toBe(String(said));
     expect([seen.outcomes, seen.taken]).toEqual([[outcome], []]);
+  });
+
+  test('tells which node gave it, as what, and how long the request was held', async () => {
+    const child = start([assigned('A')], { A: ['waiting', 'waiting', growing] });
+    await child.run();
+    const parent = { origin: '10.0.0.1', peer: 'id of A' };
+    expect(child.seen.flight).toEqual({ role: 'child', parent, heldMs: 800, aside: undefined });
+    expect(child.seen.heldMs).toEqual([800]);
+    const holder = start([assigned('A')], { A: [whole] });
+    await holder.run();
+    expect(holder.seen.flight).toEqual({ role: 'holder', parent, heldMs: 0, aside: undefined });
+  });
+
+  test('adds what a request waited in mid-body, which is not the time to its first byte', async () => {
+    const { run, seen } = start([assigned('A')], { A: ['waiting', growing, 'waiting', growing] });
+    await run();
+    await run({ replacing: true });
+    expect([seen.flight?.heldMs, seen.heldMs]).toEqual([800, [400, undefined]]);
+  });
+
+  test('tells of a node that goes upstream, and why the flight stepped aside before', async () => {
+    const root = start(['upstream'], {});
+    await root.run();
+    expect(root.seen.flight).toMatchObject({ role: undefined, aside: undefined });
+    root.sources.goesUpstream();
+    expect(root.seen.flight).toEqual({ role: 'root', parent: undefined, heldMs: 0, aside: undefined });
+    const silent = start([undefined], {});
+    await silent.run();
+    silent.sources.goesUpstream();
+    expect(silent.seen.flight).toMatchObject({ role: 'root', aside: 'silent' });
+    const again = start([assigned('A')], { A: [growing] });
+    again.sources.stepsAside('again');
+    expect([again.seen.asked, again.seen.outcomes, again.seen.flight?.aside]).toEqual([
+      [],
+      ['again'],
+      'again',
+    ]);
+  });
+
+  test('does not call a request late or its towers silent when the client has left', async () => {
+    const waits = start([assigned('A')], { A: ['waiting'] });
+    void waits.clock.sleep(1000).then(() => waits.client.abort());
+    await waits.run();
+    const asks = start([undefined], {});
+    const asked = asks.run();
+    asks.client.abort();
+    await asked;
+    expect([waits.seen.outcomes, asks.seen.outcomes]).toEqual([['left'], ['left']]);
   });
 });

@@ -2,6 +2,7 @@ import { PeerRequestError } from '../http/body-mover.ts';
 import type { Assigned, FlightSeat } from '../flights/flight-seat.ts';
 import type { FlightRequest, Flights } from '../flights/flights.ts';
 import type { Logger } from '../observe/log.ts';
+import type { TransferFlight } from '../observe/transfer-log.ts';
 import type { Clock } from '../runtime/clock.ts';
 import {
   MAX_FLIGHT_PEERS,
@@ -16,6 +17,7 @@ import {
   FLIGHT_WAITING_PAUSE_MS,
 } from './budgets.ts';
 import type { TransferOptions } from './blob-sources-contract.ts';
+import { createFlightRecord, type FlightParent } from './flight-record.ts';
 import type { PeerHealth } from './peer-health.ts';
 import { atAnyAddress, type Refusal } from './peer-requests.ts';
 import type { TransferObserver } from './transfer-observer.ts';
@@ -27,6 +29,18 @@ export interface FlightSourcesDeps {
   readonly observer: Pick<TransferObserver, 'flightEnded'>;
   readonly clock: Clock;
   readonly logger: Logger;
+}
+
+/** What createFlightSources is told of the request, besides what the towers need. */
+export interface FlightSourcesOptions extends Pick<TransferOptions, 'flightsMaxHoldMs'> {
+  /** See FlightRecordDeps. */
+  readonly onFlight?: ((flight: TransferFlight) => void) | undefined;
+}
+
+/** What a node of a flight gives. */
+export interface FlightGiven extends Pick<FlightParent, 'origin'> {
+  /** The node is downloading it itself. */
+  readonly isGrowing?: boolean;
 }
 
 /** An answer of a node that the tower named. */
@@ -41,7 +55,7 @@ export interface FlightSources {
    * Asks until a node gives the content. `upstream`: this node is to go there, for all. Undefined: no node gives it
    * within the time that a request may be held.
    */
-  ask<T extends object>(
+  ask<T extends FlightGiven>(
     ask: (host: string) => Promise<T | Refusal>,
     how: {
       /** A body is under way. */
@@ -54,6 +68,8 @@ export interface FlightSources {
   broke(assigned: Assigned): void;
   /** This node's client has left a body. */
   left(): void;
+  /** No node is asked: it came through a flight a moment ago, or too slowly. */
+  stepsAside(reason: 'again' | 'slow'): void;
   /** This node's client goes upstream: the towers are told. */
   goesUpstream(): void;
 }
@@ -61,10 +77,11 @@ export interface FlightSources {
 /** Starts the flight of one request. */
 export function createFlightSources(
   { flights, health, observer, clock, logger }: FlightSourcesDeps,
-  { flightsMaxHoldMs }: Pick<TransferOptions, 'flightsMaxHoldMs'>,
+  { flightsMaxHoldMs, onFlight }: FlightSourcesOptions,
   request: FlightRequest,
 ): FlightSources {
   const { digest, signal } = request;
+  const record = createFlightRecord({ observer, clock, onFlight });
   let seat: FlightSeat | undefined;
   /** The node that gave the last body, unless it broke. */
   let last: Assigned | undefined;
@@ -128,6 +145,7 @@ export function createFlightSources(
     async ask(ask, { replacing, leftBytes = 0 }) {
       seat ??= flights.seat(request);
       using _asks = flights.asks(request);
+      const ended = record.looks(replacing);
       const startedMs = clock.nowMs();
       const mayWait = () => {
         const holdMs = flights.isUrgent(request)
@@ -144,20 +162,20 @@ export function createFlightSources(
         last = undefined;
         const next = again ?? (await seat.next());
         if (next === undefined || next === 'upstream') {
-          observer.flightEnded?.(next ?? 'silent');
+          ended(next ?? (signal.aborted ? 'left' : 'silent'));
           return next;
         }
         const answer = await askOne(next, ask, { mayWait, leftBytes, hadBegun: again !== undefined });
         if (typeof answer !== 'string') {
           flights.taken(request, next);
           last = next;
-          observer.flightEnded?.('isGrowing' in answer && answer.isGrowing === true ? 'growing' : 'holder');
+          ended(answer.isGrowing === true ? 'growing' : 'holder', { ...next, origin: answer.origin });
           return { answer, assigned: next };
         }
         seat.bad(next.name);
         if (answer === 'late') break;
       }
-      if (!signal.aborted) observer.flightEnded?.('late');
+      ended(signal.aborted ? 'left' : 'late');
       return undefined;
     },
     broke({ name }) {
@@ -165,6 +183,10 @@ export function createFlightSources(
       last = undefined;
     },
     left: () => flights.left(request),
-    goesUpstream: () => flights.taken(request, 'upstream'),
+    stepsAside: (reason) => record.stepsAside(reason),
+    goesUpstream() {
+      flights.taken(request, 'upstream');
+      record.goesUpstream();
+    },
   };
 }

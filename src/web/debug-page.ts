@@ -1,4 +1,4 @@
-import type { LoggedTransfer } from '../observe/transfer-log.ts';
+import type { LoggedTransfer, TransferFlight } from '../observe/transfer-log.ts';
 import { routingKey } from '../oci/routing-key.ts';
 import { countPeers, formatPeerCounts } from '../routing/peer-counts.ts';
 import type { PeerState, SelfState } from '../routing/router.ts';
@@ -38,7 +38,7 @@ export function debugPage({ version, self, ready, peers, images, transfers }: De
 <h2>This node</h2>
 <p><code>${escapeHtml(self.id)}</code><br>${self.multiaddrs.map((address) => `<code>${escapeHtml(address)}</code>`).join('<br>')}</p>
 <h2>Last transfers (${transfers.length})</h2>
-${htmlTable(['Time (UTC)', 'What', 'For', 'From', 'Bytes', 'Took', 'Outcome'], transfers.map(transferRow))}
+${htmlTable(['Time (UTC)', 'What', 'For', 'From', 'Bytes', 'Took', 'Outcome', 'Flight'], transfers.map(transferRow))}
 <h2>Peers (${formatPeerCounts(countPeers(peers))})</h2>
 ${htmlTable(
   ['ID', 'Addresses', 'State', 'For', 'Member'],
@@ -70,7 +70,7 @@ ${htmlTable(
 }
 
 function transferRow(transfer: LoggedTransfer): readonly string[] {
-  const { startedAtMs, kind, forwarded, sources, movedBytes, durationMs, outcome } = transfer;
+  const { startedAtMs, kind, forwarded, sources, flight, movedBytes, durationMs, outcome } = transfer;
   const from = sources.map(({ origin, ended }) => (ended === 'complete' ? origin : `${origin} (${ended})`));
   return [
     new Date(startedAtMs).toISOString().replace('T', ' ').replace('Z', ''),
@@ -80,7 +80,20 @@ function transferRow(transfer: LoggedTransfer): readonly string[] {
     String(movedBytes),
     formatDuration(Math.round(durationMs)),
     outcome,
+    flight === undefined ? '' : flightText(flight),
   ];
+}
+
+/** Such as `child of 10.0.0.2, held 1.2s`. */
+function flightText({ role, parent, heldMs, aside }: TransferFlight): string {
+  const from = parent === undefined ? '' : ` of ${parent.origin}`;
+  return [
+    ...(role === undefined
+      ? []
+      : [role === 'holder' && parent !== undefined ? `had by ${parent.origin}` : `${role}${from}`]),
+    ...(aside === undefined ? [] : [`stepped aside (${aside})`]),
+    `held ${formatDuration(heldMs)}`,
+  ].join(', ');
 }
 
 function transferName({ registry, repository, tag, digest }: LoggedTransfer): string {

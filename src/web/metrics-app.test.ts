@@ -39,6 +39,12 @@ const RESUMED: EndedTransfer = {
     { origin: '10.0.0.2', movedBytes: 400, ended: 'stalled' },
     { origin: '10.0.0.3', movedBytes: 834, ended: 'complete' },
   ],
+  flight: {
+    role: 'child',
+    parent: { origin: '10.0.0.3', peer: '12D3KooWpeer' },
+    heldMs: 1200,
+    aside: undefined,
+  },
   movedBytes: 1234,
   durationMs: 1500.4,
   outcome: 'resumed',
@@ -74,6 +80,7 @@ function setUp({
     digest: EVIL,
     forwarded: true,
     sources: [],
+    flight: undefined,
     movedBytes: 0,
     durationMs: 3,
     outcome: 'missing',
@@ -175,8 +182,8 @@ describe('createMetricsApp()', () => {
       `<td>registry.lab:5000/a/b:v1</td><td>${DIGEST}</td>`,
       '<td>2026-01-02 03:04:03.500</td>',
       `<td>blob registry.lab:5000/a/b@${DIGEST}</td><td>this node</td><td>10.0.0.2 (stalled), then 10.0.0.3</td>`,
-      '<td>1234</td><td>1.5s</td><td>resumed</td>',
-      '<td>another node</td><td></td><td>0</td><td>3ms</td><td>missing</td>',
+      '<td>1234</td><td>1.5s</td><td>resumed</td><td>child of 10.0.0.3, held 1.2s</td>',
+      '<td>another node</td><td></td><td>0</td><td>3ms</td><td>missing</td><td></td>',
     ]) {
       expect(page).toContain(text);
     }
@@ -207,8 +214,11 @@ describe('createMetricsApp()', () => {
       tagCount: 2,
     });
     const { transfers } = (await (await get('/debug/transfers')).json()) as { transfers: object[] };
-    const { tag: _, ...resumed } = RESUMED;
-    expect(transfers[0]).toEqual({ ...resumed, durationMs: 1500, startedAt: '2026-01-02T03:04:03.500Z' });
+    expect(transfers[0]).toEqual({
+      ...(JSON.parse(JSON.stringify(RESUMED)) as object),
+      durationMs: 1500,
+      startedAt: '2026-01-02T03:04:03.500Z',
+    });
     expect(transfers[1]).toMatchObject({ outcome: 'missing', tag: EVIL });
   });
 

@@ -75,6 +75,8 @@ export function createScriptedCluster(
   const asked: string[] = [];
   const closed: string[] = [];
   const results: string[] = [];
+  /** Bytes that a flight brought. */
+  const flown: string[] = [];
 
   const source = (
     origin: string,
@@ -169,6 +171,7 @@ export function createScriptedCluster(
       observer: {
         peerAsked: (result) => void results.push(result),
         bytesMoved: () => {},
+        flightBytesMoved: (source, bytes) => void flown.push(`${source} ${bytes}`),
         lookupEnded: () => {},
       },
     },
@@ -181,7 +184,7 @@ export function createScriptedCluster(
       wholeBytes,
     },
   );
-  return { digest, transfer, asked, closed, results };
+  return { digest, transfer, asked, closed, results, flown };
 }
 
 /** A client that keeps what it gets. It leaves after `leavesAfter` bytes, if that is given. */
