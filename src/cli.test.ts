@@ -101,6 +101,7 @@ describe('runCli()', () => {
     [['--log-level', 'loud', 'version'], 'Cannot use --log-level'],
     [['peers', '--addr', '9090'], 'Cannot use --addr'],
     [['peers', 'find'], "missing required argument 'image|digest'"],
+    [['peers', 'flights', 'a', 'b'], 'too many arguments'],
     [
       ['peers', 'find', 'sha256:2cf2'],
       'error: "sha256:2cf2" is no complete digest: sha256: and 64 hex digits',
@@ -118,6 +119,7 @@ describe('runCli()', () => {
     [['registry', '--help']],
     [['peers', 'find', '--help']],
     [['help', 'peers', 'find']],
+    [['peers', 'flights', '--help']],
     [['cleanup-wait', '--help']],
   ])('runCli() prints the help for %p', async (args) => {
     const { code, out, error } = await run(args);
@@ -128,6 +130,7 @@ describe('runCli()', () => {
 
   test('runCli() prints the help of a command below a command', async () => {
     expect((await run(['help', 'peers', 'find'])).out).toContain('spegel peers find nginx');
+    expect((await run(['help', 'peers', 'flights'])).out).toContain('spegel peers flights sha256:');
   });
 
   test.each([['--version'], ['-V']])('runCli() takes %s for the command', async (flag) => {

@@ -67,7 +67,7 @@ export async function runCli(context: CliContext): Promise<number> {
   const action =
     <F extends FlagTable>(
       flags: F,
-      run: (values: FlagValues<F>, logger: Logger, name: string) => Promise<number | void>,
+      run: (values: FlagValues<F>, logger: Logger, name: string | undefined) => Promise<number | void>,
     ) =>
     async (...parameters: unknown[]) => {
       const command = parameters.at(-1) as Command;
@@ -77,8 +77,8 @@ export async function runCli(context: CliContext): Promise<number> {
         level: logLevel.toLowerCase() as Lowercase<typeof logLevel>,
         write: writeError,
       });
-      const [name] = command.processedArgs as unknown[];
-      exitCode = (await run(readFlags(flags, given, environment), logger, String(name))) ?? 0;
+      const [name] = command.processedArgs as (string | undefined)[];
+      exitCode = (await run(readFlags(flags, given, environment), logger, name)) ?? 0;
     };
 
   const program = new Command('spegel')
@@ -152,11 +152,20 @@ export async function runCli(context: CliContext): Promise<number> {
     }),
   );
   add(peers, COMMANDS.peersFind).action(
-    action(peersFlags, async (values, _logger, name) => {
+    action(peersFlags, async (values, _logger, name = '') => {
       const { runPeersFind } = await import('./commands/peers-find.ts');
       errorCode = EXIT_UNKNOWN;
       const found = await runPeersFind({ ...values, name }, { writeOut });
       return found ? 0 : 1;
+    }),
+  );
+
+  add(peers, COMMANDS.peersFlights).action(
+    action(peersFlags, async (values, _logger, name) => {
+      const { runPeersFlights } = await import('./commands/peers-flights.ts');
+      errorCode = EXIT_UNKNOWN;
+      const found = await runPeersFlights({ ...values, name }, { writeOut });
+      return { found: 0, none: 1, unknown: EXIT_UNKNOWN }[found];
     }),
   );
 

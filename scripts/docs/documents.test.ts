@@ -128,7 +128,7 @@ describe('the documents', () => {
   test('their command lines of spegel have flags that there are', () => {
     const commands = new Map(
       Object.values(COMMANDS).map(({ usage, flags }) => [
-        usage.startsWith('find') ? 'peers find' : usage,
+        /^(?:find|flights) /.test(usage) ? `peers ${usage.split(' ')[0]}` : usage,
         flags,
       ]),
     );

@@ -23,7 +23,7 @@ A flag is given as \`--flag value\` or \`--flag=value\`, or by its environment v
 is the same as none. Lists: \`--flag a b c\`, the flag repeated, or with commas in the environment. Durations as in Go:
 \`20ms\`, \`2s\`, \`1m30s\`. Listen addresses: \`:5000\` (both IP families), \`1.2.3.4:5000\`, \`[::1]:5000\`.
 
-Exit codes: 0; 1 for an error, which is the last log line (\`peers\`: a plain line); 2 for a wrong command line; \`peers find\` and \`doctor\` have more.
+Exit codes: 0; 1 for an error, which is the last log line (\`peers\`: a plain line); 2 for a wrong command line; \`peers find\`, \`peers flights\` and \`doctor\` have more.
 Logs are JSON lines on stderr.
 `;
 
@@ -84,7 +84,7 @@ function commandSection({
   examples,
   ...rest
 }: (typeof COMMANDS)[keyof typeof COMMANDS]) {
-  const name = usage.startsWith('find') ? `peers ${usage}` : usage;
+  const name = /^(?:find|flights) /.test(usage) ? `peers ${usage}` : usage;
   const heading = `### \`spegel ${name}\`\n`;
   const alias = 'alias' in rest ? [`\nAlso as \`spegel ${rest.alias}\`.`] : [];
   const own =

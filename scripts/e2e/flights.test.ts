@@ -1,5 +1,9 @@
 import { expect, test } from 'bun:test';
 
+import type { FlightsView } from '../../src/commands/peers-flights.ts';
+import type { LoggedTransfer } from '../../src/observe/transfer-log.ts';
+import type { FlightsReport } from '../../src/routing/flights-report.ts';
+import { MIRROR_PORTS } from '../lab/mirror.ts';
 import type { LabNode } from '../lab/lab-node.ts';
 import { createImage } from '../lab/test-image.ts';
 import { REGISTRY } from '../lab/upstream.ts';
@@ -31,6 +35,12 @@ async function total(...names: readonly string[]): Promise<number> {
   return counts.reduce((sum, count) => sum + count, 0);
 }
 
+/** What the node shows below /debug. */
+async function debugJson<T>(node: LabNode, path: string): Promise<T> {
+  const url = `http://${node.endpoint.ipv4}:${MIRROR_PORTS.metrics}/debug/${path}`;
+  return (await (await lab().http.fetch(url)).json()) as T;
+}
+
 /** The node that was sent upstream for the most. */
 async function leader(): Promise<LabNode> {
   const counts = await Promise.all(lab().nodes.map(async (node) => outcomes(node, 'upstream')));
@@ -54,6 +64,62 @@ test('what all nodes want at once is downloaded from upstream once', async () =>
   const mayAsk = (await total('silent', 'late')) === 0 ? 2 : NODES;
   expect(asked.length).toBeLessThan(mayAsk * image.blobs.length);
   expect(await total('growing')).toBeGreaterThan(grownBefore);
+  for (const node of lab().nodes) await node.verify(image);
+
+  // Each node says what its part was.
+  const ofLayers = new Set(image.blobs.filter(({ kind }) => kind === 'layer').map(({ digest }) => digest));
+  const addresses = lab().nodes.map(({ endpoint }) => endpoint.ipv4);
+  const parts: string[] = [];
+  for (const node of lab().nodes) {
+    const { transfers } = await debugJson<{ transfers: LoggedTransfer[] }>(node, 'transfers');
+    const own = transfers.filter(
+      ({ digest, forwarded }) => !forwarded && digest !== undefined && ofLayers.has(digest),
+    );
+    for (const { flight, outcome } of own) {
+      parts.push(`${flight?.role} ${outcome}`);
+      expect(flight?.heldMs).toBeGreaterThanOrEqual(0);
+      if (flight?.role === 'child') expect(addresses).toContain(flight.parent?.origin ?? '');
+    }
+  }
+  expect(parts).toContain('root missing');
+  expect(parts).toContain('child served');
+  const grown = lab().nodes.map(async (node) =>
+    (await node.mirror.metrics()).sum('spegel_flight_bytes_total', { source: 'growing' }),
+  );
+  expect(Math.max(...(await Promise.all(grown)))).toBeGreaterThanOrEqual(LAYER_BYTES);
+});
+
+test('peers flights shows the tree of a layer, from any node, while it is downloaded', async () => {
+  const image = createImage({ seed: 'seen', layers: [{ sizeBytes: 4 * LAYER_BYTES }] });
+  const layer = image.blobs.find(({ kind }) => kind === 'layer')?.digest ?? '';
+  await lab().upstream.push(image, 'seen', 'v1');
+  const pulls = Promise.all(lab().nodes.map(async (node) => node.pull(`${REGISTRY}/seen:v1`)));
+  const child = await waitFor('a node that takes the layer from another one', async () => {
+    const reports = await Promise.all(
+      lab().nodes.map(async (node) => debugJson<FlightsReport>(node, 'flights')),
+    );
+    const downloads = reports.flatMap((report) => report.downloads);
+    return downloads.find(({ digest, role }) => digest === layer && role === 'child');
+  });
+  const addresses = lab().nodes.map(({ endpoint }) => endpoint.ipv4);
+  expect(addresses).toContain(child.parent?.addresses[0] ?? '');
+  expect(child).toMatchObject({ registry: REGISTRY, repository: 'seen' });
+  const look = async (node: LabNode, name: string): Promise<FlightsView> => {
+    const { exitCode, stdout, stderr } = await node.mirror.run(['peers', 'flights', name, '--json']);
+    // On a machine as busy as this may be it is over by now; the tower keeps it for a minute.
+    expect([0, 1], stderr).toContain(exitCode);
+    return JSON.parse(stdout) as FlightsView;
+  };
+  const trees = await waitFor('all nodes in the tree', async () => {
+    const views = await Promise.all(lab().nodes.map(async (node) => look(node, layer)));
+    const seen = views.map(({ flights }) => flights[0]);
+    return seen.every((tree) => tree?.nodes.length === NODES) ? seen : undefined;
+  });
+  // Whichever node is asked, the same tower's view is shown.
+  expect(new Set(trees.map((tree) => tree?.tower.id)).size).toBe(1);
+  const text = await lab().node(1).mirror.run(['peers', 'flights', layer]);
+  for (const { id } of trees[0]?.nodes ?? []) expect(text.stdout).toContain(id);
+  await pulls;
   for (const node of lab().nodes) await node.verify(image);
 });
 

@@ -74,6 +74,15 @@ spegel peers --json --addr 10.0.0.1:9090`,
 spegel peers find registry.lab:5000/app:1.2 --json
 spegel peers find sha256:2cf2…`,
   },
+  peersFlights: {
+    usage: 'flights [image|digest]',
+    description:
+      'Shows who takes what from which node just now (--flights-enabled): the downloads of this node and the flights that it decides about, or those of a digest, or of an image that this node downloads. Exit 0: some are under way, 1: none, 3: that cannot be found out, 2: a wrong command line.',
+    flags: {},
+    examples: `spegel peers flights
+spegel peers flights sha256:2cf2…
+spegel peers flights registry.lab:5000/app:1.2 --json`,
+  },
   doctor: {
     usage: 'doctor',
     description:

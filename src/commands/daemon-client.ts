@@ -18,15 +18,21 @@ const CONNECT_TIMEOUT_MS = 2000;
 const MAX_ANSWER_BYTES = 5_000_000;
 
 /**
- * Asks the running spegel at `addr`, its metrics address, and returns the JSON it answers with. Throws DaemonError.
- * It never goes through a proxy.
+ * Asks the running spegel at `addr`, its metrics address, and returns the JSON it answers with. Throws DaemonError, for a 404
+ * with the text `absent` if there is one. It never goes through a proxy.
  */
-export async function askDaemon(addr: string, path: string, timeoutMs: number): Promise<unknown> {
+export async function askDaemon(
+  addr: string,
+  path: string,
+  timeoutMs: number,
+  { absent }: { readonly absent?: string } = {},
+): Promise<unknown> {
   const { status, bytes } = await askEndpoint(addr, { method: 'GET', path }, timeoutMs);
   const text = new TextDecoder().decode(bytes);
   if (status === 404) {
     throw new DaemonError(
-      `What answers at ${addr} has no ${path.split('?')[0]}: set --addr to the --metrics-addr of a running spegel`,
+      absent ??
+        `What answers at ${addr} has no ${path.split('?')[0]}: set --addr to the --metrics-addr of a running spegel`,
     );
   }
   if (status !== 200) {

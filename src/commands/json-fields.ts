@@ -14,6 +14,8 @@ export interface JsonFields {
   /** Undefined when absent or null. */
   optionalObject(name: string): JsonFields | undefined;
   objects(name: string): readonly JsonFields[];
+  /** Undefined when absent or null. */
+  optionalObjects(name: string): readonly JsonFields[] | undefined;
 }
 
 /** Reads an object. Other members than those asked for are ignored, so that a newer daemon can have more. */
@@ -28,6 +30,7 @@ export function readJsonFields(value: unknown, where = 'the answer'): JsonFields
     if (!Array.isArray(items)) throw wrong(place(name), 'a list');
     return items;
   };
+  const objects = (name: string) => array(name).map((item) => readJsonFields(item, place(name)));
   const text = (value: unknown, name: string): string => {
     if (typeof value !== 'string') throw wrong(place(name), 'a text');
     return printable(value);
@@ -50,7 +53,8 @@ export function readJsonFields(value: unknown, where = 'the answer'): JsonFields
     optionalText: (name) => (isAbsent(name) ? undefined : text(members[name], name)),
     object,
     optionalObject: (name) => (isAbsent(name) ? undefined : object(name)),
-    objects: (name) => array(name).map((item) => readJsonFields(item, place(name))),
+    objects,
+    optionalObjects: (name) => (isAbsent(name) ? undefined : objects(name)),
   };
 }
 

@@ -30,7 +30,8 @@ export async function runPeersFind(
   return report.local || report.providers.length > 0;
 }
 
-function keyOf(name: string): string {
+/** The routing key of what a user types. Throws UsageError. */
+export function keyOf(name: string): string {
   try {
     return lookupKey(name);
   } catch (error) {

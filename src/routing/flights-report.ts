@@ -32,7 +32,7 @@ export interface FlightDownloadReport {
   readonly registry?: string | undefined;
   readonly repository?: string | undefined;
   /** `root`: from upstream; `child`: from another node. */
-  readonly role: 'root' | 'child';
+  readonly role: string;
   /** The node from which it comes; undefined for a root, or for a node that has gone. */
   readonly parent?: Peer | undefined;
   /** Bytes that are there; 0 for a download that has not begun. */
