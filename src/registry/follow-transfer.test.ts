@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'bun:test';
+import type { Flights } from '../flights/flights.ts';
 import { silentLogger } from '../observe/log.ts';
 import type { EndedTransfer } from '../observe/transfer-log.ts';
 import { digestOf } from '../oci/digest.ts';
@@ -8,6 +9,7 @@ import { planMemory } from '../runtime/memory/memory-plan.ts';
 import {
   createScriptedClient,
   createScriptedCluster,
+  createScriptedFlights,
   type PeerScript,
 } from '../transfer/testing/scripted-cluster.ts';
 import { createContentHandlers } from './content-handlers.ts';
@@ -29,12 +31,14 @@ interface Asked {
   readonly has?: boolean;
   readonly peers?: readonly PeerScript[];
   readonly leavesAfter?: number;
+  /** Of this node's own client. */
+  readonly flights?: Flights;
 }
 
 /** Sends the requests one after the other and returns what was told of them, without the times. */
 async function told(...requests: readonly Asked[]): Promise<Omit<EndedTransfer, 'durationMs'>[]> {
   const ended: EndedTransfer[] = [];
-  const [{ has = false, peers = [] } = {}] = requests;
+  const [{ has = false, peers = [], flights } = {}] = requests;
   const handlers = createContentHandlers({
     store: {
       resolve: async () => (has ? DIGEST : undefined),
@@ -42,7 +46,7 @@ async function told(...requests: readonly Asked[]): Promise<Omit<EndedTransfer, 
       read: async () => (has ? MANIFEST : undefined),
     },
     policy: { sharesDigest: () => true },
-    transfer: createScriptedCluster(MANIFEST, peers).transfer,
+    transfer: createScriptedCluster(MANIFEST, peers, { ...(flights && { flights }) }).transfer,
     logger: silentLogger,
     clock: systemClock,
     shares: createRegistryShares(systemClock, planMemory()),
@@ -56,7 +60,8 @@ async function told(...requests: readonly Asked[]): Promise<Omit<EndedTransfer, 
   for (const { kind, reference = DIGEST, method = 'GET', forwarded = false, leavesAfter } of requests) {
     const path = parseDistributionPath(`/v2/lab/a/${kind}/${reference}`, NAME.registry);
     const { client } = createScriptedClient(leavesAfter);
-    const request = { method, path, rangeHeader: undefined, forwarded, client } as AdmittedRequest;
+    const favoured = flights !== undefined;
+    const request = { method, path, rangeHeader: undefined, forwarded, favoured, client } as AdmittedRequest;
     // A 404 is an error that the app answers.
     await (
       kind === 'blobs' ? handlers.blob(request as BlobContentRequest) : handlers.manifest(request)
@@ -124,6 +129,23 @@ describe('followTransfer()', () => {
     ],
   ])('tells of %s', async (_, asked, expected) => {
     expect(await told(asked)).toEqual([transferOf(expected)]);
+  });
+
+  test.each([
+    ['blob', { kind: 'blobs' }],
+    ['manifest', { kind: 'manifests' }],
+  ] as const)('tells which part a flight had in a %s', async (kind, asked) => {
+    const peer = { id: 'p1', addresses: ['10.0.0.1'] };
+    const flights = createScriptedFlights(async () => ({ name: 'p1', peer, leader: undefined }));
+    const flight = {
+      role: 'holder' as const,
+      parent: { origin: '10.0.0.1', peer: 'p1' },
+      heldMs: expect.any(Number),
+      aside: undefined,
+    };
+    expect(await told({ ...asked, peers: [{}], flights })).toEqual([
+      transferOf({ kind, sources: [from('10.0.0.1')], flight }),
+    ]);
   });
 
   test.each<[string, Asked]>([
