@@ -1,6 +1,7 @@
 import { expect, test } from 'bun:test';
 
 import type { TransferFlight } from '../observe/transfer-log.ts';
+import { createVirtualClock } from '../runtime/testing/virtual-clock.ts';
 import {
   createScriptedClient,
   createScriptedCluster,
@@ -20,7 +21,10 @@ const named = (id: number) => ({
 function setUp(...peers: readonly PeerScript[]) {
   let next = 0;
   const flights = createScriptedFlights(async () => (next < peers.length ? named(++next) : 'upstream'));
-  const { digest, transfer, flown } = createScriptedCluster(BLOB, peers, { flights });
+  const { digest, transfer, flown } = createScriptedCluster(BLOB, peers, {
+    flights,
+    clock: createVirtualClock(),
+  });
   const request = async (kind: 'blob' | 'manifest') => {
     const told: TransferFlight[] = [];
     const { client } = createScriptedClient();
