@@ -27,9 +27,9 @@ const COMMIT_WITHIN_MS = 1 * SECOND_MS;
 const LOOK_FOR_COMMIT_MS = 50;
 /** The store answers within so long, or is asked again: the leases of other flights must not run out meanwhile. */
 const STORE_TIMEOUT_MS = 0.3 * SECOND_MS;
-/** Downloads without a byte that were there when this process was started are all seen after so long, in ms. */
-const ADOPT_QUEUED_AFTER_MS = [0.3 * SECOND_MS, 1 * SECOND_MS];
-/** What is left of a download that is taken up after a start, at least: a few steps of containerd. */
+/** Downloads that were there when this process was started are all seen after so long, in ms. */
+const ADOPT_AFTER_MS = [0.3 * SECOND_MS, 1 * SECOND_MS];
+/** What is left of a download that goes past this mirror, at least, in bytes: small ones are over before it is told. */
 const LEAST_ADOPTED_BYTES = 4 * 1024 * 1024;
 /** Flights of this node at a time. Of more, others are not told. */
 const MAX_OWN_FLIGHTS = 500;
@@ -93,10 +93,9 @@ interface OwnFlight {
   readonly progress: Progress;
 }
 
-/** True for a download that is worth telling of: small ones are over before it is told. */
-function isForOthers(download: Download | undefined, leastWrittenBytes: number): boolean {
-  if (download?.isRunning !== true || download.writtenBytes < leastWrittenBytes) return false;
-  return (download.sizeBytes ?? 0) - download.writtenBytes >= LEAST_ADOPTED_BYTES;
+/** True for a download that goes past this mirror and is worth telling of. */
+function isForOthers({ isRunning, sizeBytes = 0, writtenBytes }: Download): boolean {
+  return isRunning && writtenBytes > 0 && sizeBytes - writtenBytes >= LEAST_ADOPTED_BYTES;
 }
 
 /** True for a download that gets something from upstream. */
@@ -249,27 +248,35 @@ export function createOwnFlights({
       return () => void endListeners.delete(listener);
     },
     async run(signal) {
-      const noticed = (digest: Digest, leastWrittenBytes = 1) => {
-        if (!flights.has(digest)) {
-          // A download that this process was not asked for: it was under way when it was started, or goes past the mirror.
-          const download = store.downloads.get(digest);
-          if (!adoptsDownloads || !isForOthers(download, leastWrittenBytes)) return;
-          // What has no byte may wait for its turn to go upstream, or to ask this mirror: the towers know which.
-          add(digest, { isRoot: (download?.writtenBytes ?? 0) > 0, isAdopted: true });
-        }
+      const noticed = (digest: Digest) => {
+        const download = store.downloads.get(digest);
+        if (download !== undefined && isForOthers(download)) adopt(download);
+        if (!flights.has(digest)) return;
         due.add(digest);
         changed.wake();
       };
-      const unsubscribe = store.downloads.subscribe((digest) => noticed(digest));
-      for (const { digest } of store.downloads.all()) noticed(digest);
-      const adoptQueued = async () => {
-        for (const afterMs of ADOPT_QUEUED_AFTER_MS) {
-          await clock.sleep(startedMs + afterMs - clock.nowMs(), signal);
-          for (const { digest } of store.downloads.all()) noticed(digest, 0);
+      const adopt = ({ digest, writtenBytes }: Download) => {
+        if (!adoptsDownloads || flights.has(digest)) return;
+        // What has no byte may wait for its turn to go upstream, or to ask this mirror: the towers know which.
+        add(digest, { isRoot: writtenBytes > 0, isAdopted: true });
+        due.add(digest);
+        changed.wake();
+      };
+      const adoptAll = () => {
+        for (const download of store.downloads.all()) {
+          if (download.isRunning && (download.writtenBytes > 0 || clock.nowMs() > startedMs)) adopt(download);
         }
       };
       const startedMs = clock.nowMs();
-      adoptQueued().catch(() => {});
+      const unsubscribe = store.downloads.subscribe(noticed);
+      adoptAll();
+      const adoptLater = async () => {
+        for (const afterMs of ADOPT_AFTER_MS) {
+          await clock.sleep(startedMs + afterMs - clock.nowMs(), signal);
+          adoptAll();
+        }
+      };
+      adoptLater().catch(() => {});
       let lookedMs = clock.nowMs();
       try {
         while (!signal.aborted) {

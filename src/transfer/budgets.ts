@@ -98,7 +98,7 @@ export const SIZES_PER_DIGEST = 4;
  */
 export const FLIGHT_HOLD_QUEUED_MS = 1 * SECOND_MS;
 /** The longest hold in mid-body: a download that several layers share does not grow for seconds. */
-export const FLIGHT_RESUME_MS = 10 * SECOND_MS;
+export const FLIGHT_RESUME_MS = 20 * SECOND_MS;
 /** A node that downloads it answers within so long that it waits, or gives the first bytes. */
 export const FLIGHT_ANSWER_HOLD_MS = 400;
 /** A node of a flight that says nothing for so long is stopped, or gone. */
@@ -108,7 +108,7 @@ export const FLIGHT_STALL_TIMEOUT_MS = 1.5 * SECOND_MS;
 /** Less than so much of what grows is next to nothing, in bytes: containerd writes eight times as much at once. */
 export const FLIGHT_DRIP_BYTES = 128 * 1024;
 /** In so much waiting for it: longer than a node that stands still is waited for in mid-body. */
-export const FLIGHT_DRIP_MS = 15 * SECOND_MS;
+export const FLIGHT_DRIP_MS = 25 * SECOND_MS;
 /** Nodes of a flight that are asked for one part of a blob. */
 export const MAX_FLIGHT_PEERS = 6;
 /** The same for a node that gives what it downloads: its client decides much earlier. */
