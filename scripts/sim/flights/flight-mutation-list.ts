@@ -40,8 +40,8 @@ export const FLIGHT_MUTATIONS: readonly Mutation[] = [
   {
     name: 'a download never stands still',
     file: 'flights/own-flights.ts',
-    find: '? flight.progress.isStuck(nowMs) || (isRoot && intake.isSlow(nowMs))',
-    replace: '? isRoot && intake.isSlow(nowMs) && nowMs < 0',
+    find: ': flight.progress.isStuck(nowMs) || (isRoot && intake.isSlow(nowMs));',
+    replace: ': isRoot && intake.isSlow(nowMs) && nowMs < 0;',
     scenario: 'hang root',
   },
   {
@@ -89,8 +89,8 @@ export const FLIGHT_MUTATIONS: readonly Mutation[] = [
   {
     name: 'a mirror does not see the downloads that were under way when it was started',
     file: 'flights/own-flights.ts',
-    find: 'if (!adoptsDownloads || !isForOthers(download, leastWrittenBytes)) return;',
-    replace: 'if (adoptsDownloads || !isForOthers(download, leastWrittenBytes)) return;',
+    find: 'if (!adoptsDownloads || flights.has(digest)) return;',
+    replace: 'if (adoptsDownloads || flights.has(digest)) return;',
     scenario: 'kill root, and starts again, late starts',
   },
   {
