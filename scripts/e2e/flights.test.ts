@@ -19,7 +19,7 @@ const UPSTREAM_MBIT = 40;
 const lab = useLab({
   nodes: NODES,
   upstreamMbit: UPSTREAM_MBIT,
-  mirrorArgs: ['--flights-enabled=true', '--log-level', 'DEBUG'],
+  mirrorArgs: ['--log-level', 'DEBUG'],
 });
 
 /** How many requests of the node's containerd had an outcome. */

@@ -214,13 +214,14 @@ const ROWS: FlagRows<typeof registryFlags, Row> = {
     },
   },
   'flights-enabled': {
-    settings: () => ({ 'flights-enabled': 'true' }),
+    settings: () => ({ 'flights-enabled': 'false' }),
     effect: async (run) => {
-      await waitFor('the flights', async () => (await run.status('/debug/flights', METRICS_PORT)) === 200);
+      await waitFor('the port', async () => (await run.status('/metrics', METRICS_PORT)) === 200);
+      expect(await run.status('/debug/flights', METRICS_PORT)).toBe(404);
     },
   },
   'flights-max-hold': {
-    settings: () => ({ 'flights-enabled': 'true', 'flights-max-hold': '1.5s' }),
+    settings: () => ({ 'flights-max-hold': '1.5s' }),
     effect: async (run) => {
       await waitFor('the flights', async () => (await run.status('/debug/flights', METRICS_PORT)) === 200);
       expect(await run.text('/debug/flights', METRICS_PORT)).toContain('"maxHoldMs":1500,');

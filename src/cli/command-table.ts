@@ -77,7 +77,7 @@ spegel peers find sha256:2cf2…`,
   peersFlights: {
     usage: 'flights [image|digest]',
     description:
-      'Shows who takes what from which node just now (--flights-enabled): the downloads of this node and the flights that it decides about, or those of a digest, or of an image that this node downloads. Exit 0: some are under way, 1: none, 3: that cannot be found out, 2: a wrong command line.',
+      'Shows who takes what from which node just now: the downloads of this node and the flights that it decides about, or those of a digest, or of an image that this node downloads. Exit 0: some are under way, 1: none, 3: that cannot be found out, 2: a wrong command line.',
     flags: {},
     examples: `spegel peers flights
 spegel peers flights sha256:2cf2…

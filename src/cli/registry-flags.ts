@@ -60,7 +60,7 @@ export const registryFlags = {
   }),
   flightsEnabled: booleanFlag(
     'let one node download from upstream what many want at the same time, and the others follow it',
-    false,
+    true,
   ),
   flightsMaxHold: durationFlag(
     'the longest that a request waits for the first byte of what another node is about to download; containerd 2.3 waits 30s',

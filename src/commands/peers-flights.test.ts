@@ -169,7 +169,7 @@ NODE            ROLE   HAS BYTES  ADDRESSES
   test('says what a spegel without flights needs', async () => {
     const error = await run(undefined, undefined).catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(DaemonError);
-    expect((error as Error).message).toContain('needs --flights-enabled');
+    expect((error as Error).message).toContain('must not have --flights-enabled=false');
   });
 
   test('refuses what is neither an image nor a digest', async () => {

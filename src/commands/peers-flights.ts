@@ -87,7 +87,7 @@ async function askForFlights(
   timeoutMs: number,
 ): Promise<FlightsReport> {
   const query = digest === undefined ? '' : `?${flightsQuery(digest)}`;
-  const absent = `What answers at ${addr} shows no flights: spegel there needs --flights-enabled, without --debug-web-enabled=false, and --addr has to be its --metrics-addr`;
+  const absent = `What answers at ${addr} shows no flights: spegel there must not have --flights-enabled=false or --debug-web-enabled=false, and --addr has to be its --metrics-addr`;
   return parseFlightsReport(await askDaemon(addr, `${FLIGHTS_PATH}${query}`, timeoutMs, { absent }));
 }
 

@@ -108,7 +108,12 @@ export const FLIGHT_SCENARIOS: readonly FlightScenario[] = [
   // Another leader downloads what is left.
   withFault('machine', 'root', { copies: 1.5, makespan: 1.9 }, { layers: 8, nodes: 12 }),
   // What is held by a node that gets nothing is given up in time.
-  withFault('slow', 'root', { copies: 2, makespan: 5.7, messages: 60, repeated: 20 }, { layers: 8, nodes: 12 }),
+  withFault(
+    'slow',
+    'root',
+    { copies: 2, makespan: 5.7, messages: 60, repeated: 20 },
+    { layers: 8, nodes: 12 },
+  ),
   // Nodes that come later ask the second tower, and find the root whose mirror was started again.
   withFault('stop', 'tower', { copies: 1.8, makespan: 1.8 }, { spreadMs: 6 * SECOND_MS, nodes: 12 }),
   withFault(
