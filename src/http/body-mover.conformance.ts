@@ -8,6 +8,7 @@ import { testOpenFile } from './conformance/open-file.ts';
 import { testOpenGrowingFile } from './conformance/open-growing-file.ts';
 import { testPeerRequests } from './conformance/peer-requests.ts';
 import { type BodyMoverUnderTest, createRig } from './conformance/rig.ts';
+import { testRelayedMoves } from './conformance/relayed-moves.ts';
 import { testSmallPeerRequests } from './conformance/small-peer-requests.ts';
 import { testStoppedMoves } from './conformance/stopped-moves.ts';
 
@@ -25,6 +26,7 @@ export function testBodyMover(name: string, create: (fileBufferBytes?: number) =
     testOpenGrowingFile(rig);
     testCompleteMoves(rig);
     testGrowingMoves(rig);
+    testRelayedMoves(rig);
     testBrokenMoves(rig);
     testStoppedMoves(rig);
     testBreakOff(rig);

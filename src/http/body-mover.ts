@@ -105,6 +105,8 @@ export interface MoveOptions {
   readonly signal: AbortSignal;
   /** Called with the bytes moved so far by this move, at most once per chunk. Must not throw. */
   readonly onProgress?: ((movedBytes: number) => void) | undefined;
+  /** Gives what is moved to those who follow the relay, too. `fromByte`: where the source begins in the whole. */
+  readonly relayed?: { readonly relay: BodyRelay; readonly fromByte: number } | undefined;
 }
 
 /** Why a source broke. */
@@ -173,6 +175,19 @@ export interface FileGrowth {
   subscribe(listener: () => void): () => void;
 }
 
+/**
+ * The last bytes that were moved to the program which writes a growing file, for those who follow that file: they need not
+ * wait until that program has written them. Made by a mover, only used with that mover. Without followers it costs nothing.
+ */
+export interface BodyRelay {
+  /** True while it has that byte of the whole. */
+  has(byte: number): boolean;
+  /** The byte behind the last that follows on this byte; the byte itself if it does not have it. */
+  endOf(byte: number): number;
+  /** Calls the listener now and then while bytes come, and at the end of each move. Returns what ends that. */
+  subscribe(listener: () => void): () => void;
+}
+
 /** Opens sources and asks peers. */
 export interface BodyMover {
   /**
@@ -186,9 +201,12 @@ export interface BodyMover {
    * Bytes beyond `growth.writtenBytes` are not read, even if the file has them. While more is waited for, the move waits
    * for its source, and no memory is held. The file may be renamed or deleted meanwhile. The source breaks with
    * "ended-early" where the bytes end if growth is over before, and with "read-failed" if the file has fewer bytes
-   * than `growth.writtenBytes`. Closing the source ends its subscription.
+   * than `growth.writtenBytes`. Closing the source ends its subscription. Bytes that the relay has are taken from there,
+   * whether they are written or not.
    */
-  openGrowingFile(path: string, range: ByteRange, growth: FileGrowth): Promise<BodySource>;
+  openGrowingFile(path: string, range: ByteRange, growth: FileGrowth, relay?: BodyRelay): Promise<BodySource>;
+  /** A relay that has nothing. */
+  createRelay(): BodyRelay;
   /** Bytes in memory as a source. They must not change until its move has ended. */
   openBytes(bytes: Uint8Array): BodySource;
   /**

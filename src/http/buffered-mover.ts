@@ -6,6 +6,7 @@ import { createChunkBudget } from './chunk-budget.ts';
 import { createChunkPool } from './chunk-pool.ts';
 import { openFileSource, openGrowingFileSource } from './file-source.ts';
 import { MIN_FILE_CHUNK_BYTES } from './limits.ts';
+import { asMemoryRelay, createMemoryRelay, createRelayMemory } from './memory-relay.ts';
 import { connectPeer, type PeerConnection } from './peer-connection.ts';
 import { createPeerConnectionPool } from './peer-connection-pool.ts';
 import { exchangeWithPeer, formatPeerRequest, NoAnswerError } from './peer-exchange.ts';
@@ -34,6 +35,8 @@ const MAX_PEER_RECEIVE_BUFFER_BYTES = 512 * KIB;
  * then.
  */
 const PEER_RECEIVE_GROWS_AFTER_BYTES = 256 * KIB;
+/** Bodies that are relayed to others at once, with 2 MiB each: as many layers as containerd takes at a time. */
+const MAX_RELAYS = 3;
 /** Smallest such buffer: 64 MB/s at 1 ms round trip, when 33 bodies or more share the link. */
 const MIN_PEER_RECEIVE_BUFFER_BYTES = 64 * KIB;
 
@@ -66,6 +69,7 @@ export function createBufferedMover({
     minChunkBytes: MIN_PEER_RECEIVE_BUFFER_BYTES,
     maxChunkBytes: MAX_PEER_RECEIVE_BUFFER_BYTES,
   });
+  const relayMemory = createRelayMemory(MAX_RELAYS);
   let closed = false;
 
   const request = async (peerRequest: PeerRequest, limits: PeerRequestLimits): Promise<PeerAnswer> => {
@@ -117,7 +121,9 @@ export function createBufferedMover({
 
   return {
     openFile: (path, range) => openFileSource(path, range, chunks),
-    openGrowingFile: (path, range, growth) => openGrowingFileSource(path, range, growth, chunks),
+    openGrowingFile: (path, range, growth, relay) =>
+      openGrowingFileSource({ path, range, growth, relay: relay && asMemoryRelay(relay) }, chunks),
+    createRelay: () => createMemoryRelay(relayMemory),
     openBytes: createBytesSource,
     readBody: (body, { maxBytes, signal }) => readWholeBody(body, maxBytes, signal),
     request,

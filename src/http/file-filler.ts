@@ -1,5 +1,6 @@
 import type { FileHandle } from 'node:fs/promises';
 import type { FileGrowth } from './body-mover.ts';
+import type { MemoryRelay } from './memory-relay.ts';
 import type { Chunk, ChunkPool } from './chunk-pool.ts';
 
 /** Part of a file's range in a chunk of the pool. */
@@ -41,6 +42,8 @@ export interface FileFillerOptions {
   /** Length of the range. */
   readonly sizeBytes: number;
   readonly growth: FileGrowth;
+  /** Has bytes that may not be written yet. */
+  readonly relay?: Pick<MemoryRelay, 'copy' | 'endOf' | 'subscribe'> | undefined;
   /** Makes of an offset what it means that the file ends there, before the bytes that growth says are written. */
   readonly onShort: (offset: number) => Fill;
   readonly pool: ChunkPool;
@@ -49,15 +52,19 @@ export interface FileFillerOptions {
 /** Takes the file over: its descriptor is closed with the filler. */
 export function createFileFiller(
   file: FileHandle,
-  { start, sizeBytes, growth, onShort, pool }: FileFillerOptions,
+  { start, sizeBytes, growth, relay, onShort, pool }: FileFillerOptions,
 ): FileFiller {
   /** The fill that waits for more to be written looks again. */
   let onGrowth: (() => void) | undefined;
   let reads = 0;
   let closed = false;
 
-  const unsubscribe = growth.subscribe(() => onGrowth?.());
-  const readableFrom = (offset: number) => Math.min(sizeBytes, growth.writtenBytes - start) - offset;
+  const lookAgain = () => onGrowth?.();
+  const subscriptions = [growth.subscribe(lookAgain), relay?.subscribe(lookAgain)];
+  const readableFrom = (offset: number) => {
+    const endByte = Math.max(growth.writtenBytes, relay?.endOf(start + offset) ?? 0);
+    return Math.min(sizeBytes, endByte - start) - offset;
+  };
   /** The descriptor's number must not be free for others while a read on it is under way. */
   const closeFile = () => {
     if (closed && reads === 0) file.close().catch(() => {});
@@ -65,7 +72,10 @@ export function createFileFiller(
   const readInto = async (chunk: Chunk, offset: number): Promise<Fill> => {
     reads += 1;
     try {
-      const length = Math.min(chunk.bytes.length, readableFrom(offset));
+      const wanted = chunk.bytes.subarray(0, Math.min(chunk.bytes.length, readableFrom(offset)));
+      const copied = relay?.copy(start + offset, wanted) ?? 0;
+      if (copied > 0) return { chunk, offset, length: copied };
+      const length = Math.min(wanted.length, growth.writtenBytes - start - offset);
       const { bytesRead } = await file.read(chunk.bytes, 0, length, start + offset);
       if (bytesRead > 0) return { chunk, offset, length: bytesRead };
       chunk.release();
@@ -91,7 +101,13 @@ export function createFileFiller(
         else {
           endTake = pool.take(Math.min(wantedBytes, readableBytes), (chunk) => {
             if (closed) chunk.release();
-            else resolve(readInto(chunk, offset));
+            else if (readableFrom(offset) > 0) resolve(readInto(chunk, offset));
+            else {
+              // The relay does not have it any more, and it is not written yet.
+              chunk.release();
+              onGrowth = begin;
+              begin();
+            }
           });
         }
       };
@@ -108,7 +124,7 @@ export function createFileFiller(
     close() {
       if (closed) return;
       closed = true;
-      unsubscribe();
+      for (const unsubscribe of subscriptions) unsubscribe?.();
       closeFile();
     },
   };

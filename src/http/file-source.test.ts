@@ -31,7 +31,10 @@ async function open(writtenBytes: number, totalBytes = 1024 * KIB) {
   const path = join(dir, 'growing');
   await writeFile(path, BYTES);
   const growth = createScriptedGrowth(writtenBytes);
-  const source = await openGrowingFileSource(path, { start: 0, end: BYTES.length - 1 }, growth, pool);
+  const source = await openGrowingFileSource(
+    { path, range: { start: 0, end: BYTES.length - 1 }, growth },
+    pool,
+  );
   return { pool, path, growth, source };
 }
 

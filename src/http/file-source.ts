@@ -5,6 +5,7 @@ import { registerBufferedSource, type BufferedSource, type SourceRead } from './
 import type { ChunkPool } from './chunk-pool.ts';
 import { createFileFiller, type Filled, type FileFiller, type PendingFill } from './file-filler.ts';
 import { MIN_FILE_CHUNK_BYTES } from './limits.ts';
+import type { MemoryRelay } from './memory-relay.ts';
 
 /** The growth of a file that is whole. */
 const WHOLE: FileGrowth = {
@@ -33,21 +34,28 @@ export function openFileSource(path: string, range: ByteRange, pool: ChunkPool):
   });
 }
 
+/** What openGrowingFileSource opens. */
+export interface GrowingFile {
+  readonly path: string;
+  readonly range: ByteRange;
+  readonly growth: FileGrowth;
+  readonly relay?: Pick<MemoryRelay, 'copy' | 'endOf' | 'has' | 'subscribe'> | undefined;
+}
+
 /** Opens a range of a file that is still being written, as BodyMover.openGrowingFile() says. */
 export function openGrowingFileSource(
-  path: string,
-  range: ByteRange,
-  growth: FileGrowth,
+  { path, range, growth, relay }: GrowingFile,
   pool: ChunkPool,
 ): Promise<BufferedSource> {
   return openRange(path, range, (file) => {
-    if (range.start > growth.writtenBytes) {
+    if (range.start > growth.writtenBytes && relay?.has(range.start) !== true) {
       throw outsideOf(path, range, `only ${growth.writtenBytes} bytes are written`);
     }
     const filler = createFileFiller(file, {
       start: range.start,
       sizeBytes: rangeLength(range),
       growth,
+      relay,
       onShort: (offset) => ({
         reason: 'read-failed',
         cause: new Error(

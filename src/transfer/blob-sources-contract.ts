@@ -9,6 +9,7 @@ import type { Blob } from '../store/content-store.ts';
 import type { FlightSourcesDeps } from './flight-sources.ts';
 import type { FlownBlobs } from './flown-blobs.ts';
 import type { KnownSizes } from './known-sizes.ts';
+import type { Relays } from './relays.ts';
 import type { PeerSession, PeerSessionDeps } from './peer-session.ts';
 import type { SlowBlobs } from './slow-blobs.ts';
 import type { BodyPace, ThroughputFloor } from './throughput-floor.ts';
@@ -23,6 +24,8 @@ export interface BlobSourcesDeps extends PeerSessionDeps {
   readonly flownBlobs: FlownBlobs;
   /** Undefined: there are none. */
   readonly flights?: FlightSourcesDeps['flights'] | undefined;
+  /** Undefined without flights. */
+  readonly relays?: Relays | undefined;
 }
 
 /** Options that have a flag. */

@@ -54,11 +54,16 @@ export async function serveBlob(
   if (first === undefined) return notBegun(blobs, client);
 
   client.begin(responseHead(request, first));
+  using used = request.isOwn === true ? deps.relays?.use(request.digest) : undefined;
   let opened: OpenedBlob | undefined = first;
   let fruitless = 0;
   for (let sources = 1; ; sources++) {
     const { source, stallTimeoutMs, pace, peer } = opened;
-    const end = await client.move(source, { stallTimeoutMs, pace, signal: client.gone });
+    const relayed = used && {
+      relay: used.relay,
+      fromByte: first.range.start + client.movedBytes,
+    };
+    const end = await client.move(source, { stallTimeoutMs, pace, relayed, signal: client.gone });
     blobs.moved(opened, end);
     const { movedBytes } = client;
     if (end.how === 'complete') {

@@ -2,6 +2,7 @@ import { expect, test } from 'bun:test';
 
 import { digestOf } from '../oci/digest.ts';
 import { createVirtualClock } from '../runtime/testing/virtual-clock.ts';
+import { createRelays } from './relays.ts';
 import { type DownloadOutcome, serveDownload } from './serve-download.ts';
 import { createScriptedClient } from './testing/scripted-cluster.ts';
 
@@ -29,6 +30,9 @@ async function serve(start: number, code: string): Promise<DownloadOutcome | und
           throw Object.assign(new Error('Cannot open'), { code });
         },
       },
+      relays: createRelays({
+        createRelay: () => ({ has: () => false, endOf: (byte) => byte, subscribe: () => () => {} }),
+      }),
       clock,
     },
     { digest, registry: undefined, range: { start } },

@@ -1,4 +1,4 @@
-import type { BodyMover, ClientResponse, MoveEnd } from '../http/body-mover.ts';
+import type { BodyMover, BodyRelay, ClientResponse, MoveEnd } from '../http/body-mover.ts';
 import type { FollowedDownload } from '../flights/follow-download.ts';
 import type { Flights } from '../flights/flights.ts';
 import { formatContentRange, type RangeSpec, rangeLength, resolveRange } from '../oci/byte-range.ts';
@@ -8,11 +8,13 @@ import type { Clock } from '../runtime/clock.ts';
 import { createWakeUp } from '../runtime/wake-up.ts';
 import { FLIGHT_ANSWER_HOLD_MS, FLIGHT_SERVE_STALL_MS } from './budgets.ts';
 import { FLIGHT_HEADER } from './peer-requests.ts';
+import type { Relays } from './relays.ts';
 
 /** What serving a download needs. */
 export interface ServeDownloadDeps {
   readonly flights: Pick<Flights, 'follow' | 'onChange'>;
   readonly mover: Pick<BodyMover, 'openGrowingFile'>;
+  readonly relays: Relays;
   readonly clock: Clock;
 }
 
@@ -34,18 +36,20 @@ export type DownloadOutcome = 'absent' | 'waiting' | 'unsatisfiable' | MoveEnd;
  * up ends the body short, with FIN.
  */
 export async function serveDownload(
-  { flights, mover, clock }: ServeDownloadDeps,
+  { flights, mover, relays, clock }: ServeDownloadDeps,
   { digest, registry, range: asked }: DownloadRequest,
   client: ClientResponse,
 ): Promise<DownloadOutcome> {
   const start = asked !== undefined && 'start' in asked ? asked.start : 0;
-  const found = await firstByte({ flights, clock }, { digest, start }, client.gone);
+  using followed = relays.follow(digest);
+  const { relay } = followed;
+  const found = await firstByte({ flights, clock }, { digest, start, relay }, client.gone);
   if (typeof found === 'string') return found;
   const { path, sizeBytes } = found;
   const range = asked === undefined ? { start: 0, end: sizeBytes - 1 } : resolveRange(asked, sizeBytes);
   if (range === undefined) return 'unsatisfiable';
   const source = await mover
-    .openGrowingFile(path, range, found)
+    .openGrowingFile(path, range, found, relay)
     .catch((error: unknown) => ((error as NodeJS.ErrnoException).code === 'ENOENT' ? 'waiting' : 'absent'));
   // Committed since it was looked at, and not in the store yet, or removed: that is seen in a moment.
   if (typeof source === 'string') return source;
@@ -77,7 +81,7 @@ export async function awaitDownload(
 /** The download once it has a byte from the start on, or will never have. */
 async function firstByte(
   { flights, clock }: Pick<ServeDownloadDeps, 'flights' | 'clock'>,
-  { digest, start }: { readonly digest: Digest; readonly start: number },
+  { digest, start, relay }: { readonly digest: Digest; readonly start: number; readonly relay?: BodyRelay },
   gone: AbortSignal,
 ): Promise<FollowedDownload | 'absent' | 'waiting'> {
   const endMs = clock.nowMs() + FLIGHT_ANSWER_HOLD_MS;
@@ -87,15 +91,15 @@ async function firstByte(
     if (found === undefined) return 'absent';
     if (found !== 'waiting') {
       const isBeyond = start !== Infinity && start >= found.sizeBytes;
-      if (found.writtenBytes > start || isBeyond) return found;
+      if (found.writtenBytes > start || relay?.has(start) === true || isBeyond) return found;
     }
     const leftMs = endMs - clock.nowMs();
     if (leftMs <= 0 || gone.aborted) return 'waiting';
-    const unsubscribe = flights.onChange(digest, () => changed.wake());
+    const ends = [flights.onChange(digest, () => changed.wake()), relay?.subscribe(() => changed.wake())];
     try {
       await changed.sleep(clock, leftMs, gone);
     } finally {
-      unsubscribe();
+      for (const end of ends) end?.();
     }
   }
 }

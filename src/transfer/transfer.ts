@@ -15,6 +15,7 @@ import {
 import { createFlownBlobs } from './flown-blobs.ts';
 import { createKnownSizes } from './known-sizes.ts';
 import { createMissCache } from './miss-cache.ts';
+import { createRelays } from './relays.ts';
 import { createPeerHealth } from './peer-health.ts';
 import type { PeerSessionDeps } from './peer-session.ts';
 import { type BlobOutcome, serveBlob } from './serve-blob.ts';
@@ -52,7 +53,7 @@ export interface Transfer {
 export type TransferDeps = Omit<PeerSessionDeps, 'health'> & {
   readonly mover: Pick<
     BodyMover,
-    'openFile' | 'openGrowingFile' | 'openBytes' | 'request' | 'readBody' | 'requestSmall'
+    'createRelay' | 'openFile' | 'openGrowingFile' | 'openBytes' | 'request' | 'readBody' | 'requestSmall'
   >;
   /** One download feeds the cluster; undefined: each node downloads for itself. */
   readonly flights?: Flights | undefined;
@@ -69,6 +70,7 @@ export function createTransfer(deps: TransferDeps, options: TransferOptions): Tr
     flownBlobs: createFlownBlobs(clock),
     sizes: createKnownSizes(),
     smallBlobs: createByteBudget(clock, SMALL_BLOBS_HELD_BYTES),
+    relays: createRelays(deps.mover),
   };
   const misses = createMissCache(clock);
 
@@ -101,8 +103,8 @@ export function createTransfer(deps: TransferDeps, options: TransferOptions): Tr
     statBlob: (request, signal) =>
       remembering(request.digest, signal, () => statBlobAtPeers(shared, options, request, signal)),
     async serveDownload(request, client) {
-      const { flights, mover } = deps;
-      return flights === undefined ? 'absent' : serveDownload({ flights, mover, clock }, request, client);
+      const { flights } = deps;
+      return flights === undefined ? 'absent' : serveDownload({ ...shared, flights }, request, client);
     },
     async awaitDownload(digest, gone) {
       const { flights } = deps;

@@ -65,6 +65,8 @@ export function createSimMover(send: SendRequest): BodyMover {
         close: () => {},
       } satisfies SimSource;
     },
+    // The pessimistic side: a hop waits until containerd has written.
+    createRelay: () => ({ has: () => false, endOf: (byte) => byte, subscribe: () => () => {} }),
     openBytes: (bytes) =>
       ({ kind: 'bytes', bytes, sizeBytes: bytes.length, close: () => {} }) satisfies SimSource,
     async readBody(body, { signal }) {

@@ -1,5 +1,6 @@
 import type { MoveEnd, MoveOptions } from '../body-mover.ts';
 import type { BufferedSource } from '../buffered-source.ts';
+import { asMemoryRelay } from '../memory-relay.ts';
 
 /** What a move needs of the response. */
 export interface MoveTarget {
@@ -19,8 +20,9 @@ const READ_FIRST_MS = 5;
  */
 export function moveSource(
   source: BufferedSource,
-  { stallTimeoutMs, pace, signal, onProgress, gone, write, whenWritable }: MoveOptions & MoveTarget,
+  { stallTimeoutMs, pace, signal, onProgress, relayed, gone, write, whenWritable }: MoveOptions & MoveTarget,
 ): Promise<MoveEnd> {
+  const relay = relayed && asMemoryRelay(relayed.relay).begin(relayed.fromByte);
   return new Promise((resolve) => {
     let movedBytes = 0;
     let ended = false;
@@ -40,6 +42,7 @@ export function moveSource(
       signal.removeEventListener('abort', onCancel);
       gone.removeEventListener('abort', onGone);
       source.close();
+      relay?.end();
       resolve(end);
     };
     // Callers may pass client.gone as their signal, too: then it is the client that ended the move.
@@ -89,6 +92,7 @@ export function moveSource(
         const { chunk } = read;
         const written = write(chunk);
         movedBytes += written;
+        relay?.put(chunk.subarray(0, written));
         const unsentBytes = chunk.length - written;
         if (unsentBytes > 0) {
           source.unread(unsentBytes);

@@ -123,7 +123,7 @@ export function createScriptedCluster(
 
   const mover: Pick<
     BodyMover,
-    'openFile' | 'openGrowingFile' | 'openBytes' | 'request' | 'readBody' | 'requestSmall'
+    'createRelay' | 'openFile' | 'openGrowingFile' | 'openBytes' | 'request' | 'readBody' | 'requestSmall'
   > = {
     openFile: async (path, range) => {
       if (path === 'gone') throw Object.assign(new Error('no such file'), { code: 'ENOENT' });
@@ -136,6 +136,7 @@ export function createScriptedCluster(
     openGrowingFile: async () => {
       throw new Error('Nothing is downloaded here');
     },
+    createRelay: () => ({ has: () => false, endOf: (byte) => byte, subscribe: () => () => {} }),
     openBytes: (bytes) => source('memory', bytes, bytes.length),
     readBody: async (body) => {
       const { bytes, breaks } = body as ScriptedSource;

@@ -1,0 +1,46 @@
+import type { BodyMover, BodyRelay } from '../http/body-mover.ts';
+import type { Digest } from '../oci/digest.ts';
+
+/** A relay that is used, by the request of this node's client or by a node that follows its download. */
+export interface UsedRelay extends Disposable {
+  readonly relay: BodyRelay;
+}
+
+/** What is given to this node's client, for nodes that follow its download. */
+export interface Relays {
+  /** The relay of the digest, until the result is disposed: all that use it at the same time have the same. */
+  use(digest: Digest): UsedRelay;
+  /** The same for who follows it: from now on it keeps what comes. */
+  follow(digest: Digest): UsedRelay;
+}
+
+/** Makes the relays of a node that gives nothing to its client. */
+export function createRelays(mover: Pick<BodyMover, 'createRelay'>): Relays {
+  const used = new Map<Digest, { readonly relay: BodyRelay; users: number }>();
+  const use = (digest: Digest): UsedRelay => {
+    const entry = used.get(digest) ?? { relay: mover.createRelay(), users: 0 };
+    used.set(digest, entry);
+    entry.users++;
+    return {
+      relay: entry.relay,
+      [Symbol.dispose]() {
+        entry.users--;
+        if (entry.users === 0) used.delete(digest);
+      },
+    };
+  };
+  return {
+    use,
+    follow(digest) {
+      const { relay, ...end } = use(digest);
+      const unsubscribe = relay.subscribe(() => {});
+      return {
+        relay,
+        [Symbol.dispose]() {
+          unsubscribe();
+          end[Symbol.dispose]();
+        },
+      };
+    },
+  };
+}
