@@ -30,7 +30,18 @@ type Said =
 function start(
   towers: readonly (Assigned | 'upstream' | undefined)[],
   says: Readonly<Record<string, readonly Said[]>>,
-  { isUrgent = false, holdsMs = 400, flightsMaxHoldMs = MAX_HOLD_MS } = {},
+  {
+    isUrgent = false,
+    holdsMs = 400,
+    flightsMaxHoldMs = MAX_HOLD_MS,
+    skipped = '',
+  }: {
+    readonly isUrgent?: boolean;
+    readonly holdsMs?: number;
+    readonly flightsMaxHoldMs?: number;
+    /** A node that was slow a moment ago. */
+    readonly skipped?: string;
+  } = {},
 ) {
   const clock = createVirtualClock();
   const client = new AbortController();
@@ -58,7 +69,10 @@ function start(
         }),
         taken: (_request, from) => void seen.taken.push(typeof from === 'string' ? from : 'peer'),
       },
-      health: { failed: (peer) => void seen.failed.push(peer.id) },
+      health: {
+        failed: (peer) => void seen.failed.push(peer.id),
+        skips: ({ id }) => id === `id of ${skipped}`,
+      },
       observer: {
         flightEnded(outcome, heldMs) {
           seen.outcomes.push(outcome);
@@ -123,6 +137,13 @@ describe('createFlightSources()', () => {
     const { run, seen } = start([assigned('A')], { A: ['waiting', 'waiting', growing] });
     expect((await run())?.got).toBe('growing');
     expect(seen.asked).toEqual(['A', 'A', 'A']);
+  });
+
+  test('does not ask a node that was slow a moment ago', async () => {
+    const towers = [assigned('A'), assigned('B')];
+    const { run, seen } = start(towers, { A: [whole], B: [whole] }, { skipped: 'A' });
+    expect((await run())?.got).toBe('whole');
+    expect(seen.asked).toEqual(['B']);
   });
 
   test('does not ask a node that waits as fast as it answers', async () => {

@@ -25,7 +25,7 @@ import type { TransferObserver } from './transfer-observer.ts';
 /** What createFlightSources needs. */
 export interface FlightSourcesDeps {
   readonly flights: Pick<Flights, 'asks' | 'isUrgent' | 'left' | 'lost' | 'seat' | 'taken'>;
-  readonly health: Pick<PeerHealth, 'failed'>;
+  readonly health: Pick<PeerHealth, 'failed' | 'skips'>;
   readonly observer: Pick<TransferObserver, 'flightEnded'>;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -164,6 +164,11 @@ export function createFlightSources(
         if (next === undefined || next === 'upstream') {
           ended(next ?? (signal.aborted ? 'left' : 'silent'));
           return next;
+        }
+        // It was slow, or failed, a moment ago: the tower does not know.
+        if (again === undefined && health.skips(next.peer)) {
+          seat.bad(next.name);
+          continue;
         }
         const answer = await askOne(next, ask, { mayWait, leftBytes, hadBegun: again !== undefined });
         if (typeof answer !== 'string') {
