@@ -84,7 +84,7 @@ export function createBlobSources(
   /** Asked for once more, from the first byte on. */
   const isAgain = flownBlobs.has(digest) && startOf(request.range) === 0;
   const flight =
-    deps.flights === undefined || request.isOwn !== true
+    deps.flights === undefined || request.isOwn !== true || options.resolveRetries === 0
       ? undefined
       : createFlightSources(
           { ...deps, flights: deps.flights },

@@ -100,7 +100,9 @@ function flightOf(
   signal: AbortSignal,
 ): FlightSources | undefined {
   const { flights } = deps;
-  if (flights === undefined || !isOwn || !isDigest(reference)) return undefined;
+  // Where no peer is to be asked, none is waited for either.
+  if (flights === undefined || !isOwn || options.resolveRetries === 0) return undefined;
+  if (!isDigest(reference)) return undefined;
   return createFlightSources(
     { ...deps, flights },
     { ...options, onFlight },

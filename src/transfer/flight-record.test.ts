@@ -19,11 +19,15 @@ const named = (id: number) => ({
 
 /** A node whose flights name these peers one after the other, then send it upstream, and what its own requests are told. */
 function setUp(...peers: readonly PeerScript[]) {
+  return setUpWith({ resolveRetries: 3 }, peers);
+}
+function setUpWith({ resolveRetries }: { readonly resolveRetries: number }, peers: readonly PeerScript[]) {
   let next = 0;
   const flights = createScriptedFlights(async () => (next < peers.length ? named(++next) : 'upstream'));
   const { digest, transfer, flown } = createScriptedCluster(BLOB, peers, {
     flights,
     clock: createVirtualClock(),
+    resolveRetries,
   });
   const request = async (kind: 'blob' | 'manifest') => {
     const told: TransferFlight[] = [];
@@ -73,3 +77,11 @@ test('the record says that the nodes of a flight were too slow', async () => {
   const { request } = setUp(slow, slow, slow, {});
   expect(await request('blob')).toMatchObject({ role: 'root', aside: 'slow' });
 });
+
+test.each(['blob', 'manifest'] as const)(
+  'a %s is taken from no node where no peer is to be asked',
+  async (kind) => {
+    const { flown, request } = setUpWith({ resolveRetries: 0 }, [{}]);
+    expect([await request(kind), flown]).toEqual([undefined, []]);
+  },
+);

@@ -57,6 +57,7 @@ export function createScriptedCluster(
     clock = systemClock,
     flights,
     answerMs = 0,
+    resolveRetries = 3,
   }: {
     readonly authorization?: string;
     readonly wholeBytes?: number;
@@ -64,6 +65,7 @@ export function createScriptedCluster(
     readonly flights?: Flights;
     /** How long a peer takes to answer a request for a blob, in ms. */
     readonly answerMs?: number;
+    readonly resolveRetries?: number;
   } = {},
 ) {
   const digest = digestOf(blob);
@@ -179,7 +181,7 @@ export function createScriptedCluster(
     {
       registryPort: 5000,
       resolveTimeoutMs: 1000,
-      resolveRetries: 3,
+      resolveRetries,
       flightsMaxHoldMs: 25_000,
       authorization,
       wholeBytes,
