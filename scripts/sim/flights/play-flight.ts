@@ -116,7 +116,7 @@ export async function playFlight(play: FlightPlay): Promise<FlightResult> {
   for (const fault of faults) {
     cluster.after(idealMs * fault.atShare, () => {
       const node = targetOf(cluster, pulling, image, fault.target);
-      if (node !== undefined) befall(cluster, node, pulls.get(node), fault);
+      if (node !== undefined && !node.isFaulty) befall(cluster, node, pulls.get(node), fault);
     });
   }
   const untilMs = 10 * idealMs + PATIENCE_MS;

@@ -298,7 +298,10 @@ export function createFlightCluster(options: FlightClusterOptions): FlightCluste
       logger: trace === undefined ? silentLogger : tracingLogger(node),
       onOutcome: (outcome) => void count(counts.outcomes, outcome),
       onBroken: (digest, origin) => void count(counts.broken, `${node.index} ${digest} ${origin}`),
-      onViolation: (text) => counts.violations.push(text),
+      onViolation: (text) => {
+        // The mirror of a machine that is down, or a stopped one, answers its own containerd nothing.
+        if (!isSilent(node)) counts.violations.push(`n${node.index}: ${text}`);
+      },
     });
   const askUpstream =
     (node: Node) =>
@@ -343,7 +346,9 @@ export function createFlightCluster(options: FlightClusterOptions): FlightCluste
         void time.after(RECORD_AFTER_MS, () => {
           if (!node.mirror.isGone) records.set(digest, [...(records.get(digest) ?? []), name]);
         }),
-      onHeld: (heldMs) => (counts.longestHeldMs = Math.max(counts.longestHeldMs, heldMs)),
+      onHeld(heldMs) {
+        if (!node.isFaulty) counts.longestHeldMs = Math.max(counts.longestHeldMs, heldMs);
+      },
       onViolation: (text) => counts.violations.push(text),
     });
     node.mirror = startMirror(node);
