@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test';
 
-import { createFlightTree, type FlightTree, LEADER_GRACE_MS, ROOT_LEASE_MS } from './flight-tree.ts';
+import { createFlightTree, type FlightTree, NAMED_LEASE_MS, ROOT_LEASE_MS } from './flight-tree.ts';
 
 interface Asked {
   readonly leader?: string;
@@ -100,11 +100,11 @@ describe('createFlightTree()', () => {
   test('waits for the leader of the image, who comes to it later, as long as it is named', () => {
     const tree = createFlightTree();
     expect(join(tree, 'B', { leader: 'A' })).toBe('A');
-    const lateMs = LEADER_GRACE_MS + 1;
-    expect(join(tree, 'C', { leader: 'A', atMs: lateMs })).toBe('B');
+    const laterMs = NAMED_LEASE_MS - 1;
+    expect(join(tree, 'C', { leader: 'A', atMs: laterMs })).toBe('B');
     // B has asked the leader, which does not download it.
-    expect(join(tree, 'B', { bad: ['A'], leader: 'B', atMs: lateMs })).toBeUndefined();
-    expect(join(tree, 'D', { leader: 'B', atMs: lateMs })).toBe('C');
+    expect(join(tree, 'B', { bad: ['A'], leader: 'B', atMs: laterMs })).toBeUndefined();
+    expect(join(tree, 'D', { leader: 'B', atMs: laterMs })).toBe('C');
   });
 
   test.each<readonly [string, Asked]>([
@@ -114,8 +114,15 @@ describe('createFlightTree()', () => {
   ])('does not wait for a leader %s', (_, asked) => {
     const tree = createFlightTree();
     join(tree, 'B', { leader: 'A' });
-    expect(join(tree, 'C', { atMs: LEADER_GRACE_MS + 1, ...asked })).not.toBe('A');
+    expect(join(tree, 'C', { atMs: NAMED_LEASE_MS + 1, ...asked })).not.toBe('A');
     expect(tree.list().map(({ id }) => id)).not.toContain('A');
+  });
+
+  test('two leaders do not wait for each other for a layer of both images', () => {
+    const tree = createFlightTree();
+    join(tree, 'C', { leader: 'A' });
+    join(tree, 'D', { leader: 'B' });
+    expect([join(tree, 'A', { leader: 'B' }), join(tree, 'B', { leader: 'A' })]).toEqual([undefined, 'C']);
   });
 
   test('does not wait for a leader again that was heard, and is not heard any more', () => {
@@ -146,6 +153,15 @@ describe('createFlightTree()', () => {
     expect(join3('D')).toBe(first);
   });
 
+  test('sends others last to a root that has given up, also when it has the content in the end', () => {
+    const tree = createFlightTree();
+    join(tree, 'A');
+    tree.report('A', { ...running, state: 'aborted' }, 1);
+    join(tree, 'B', { atMs: 2 });
+    for (const id of ['A', 'B']) tree.report(id, { ...running, state: 'done' }, 3);
+    expect(join(tree, 'C', { atMs: 4 })).toBe('B');
+  });
+
   test('gives an image another leader when the asker knows that the leader is lost, and the same to all', () => {
     const tree = createFlightTree();
     const lead = (id: string, bad: readonly string[], gone: readonly string[] = []) =>
@@ -161,7 +177,7 @@ describe('createFlightTree()', () => {
     const tree = createFlightTree();
     join(tree, 'B', { leader: 'A' });
     expect(join(tree, 'A', { leader: 'A', atMs: 1 })).toBeUndefined();
-    expect(join(tree, 'C', { leader: 'A', atMs: LEADER_GRACE_MS + 1 })).toBe('B');
+    expect(join(tree, 'C', { leader: 'A', atMs: 2 })).toBe('B');
     expect(tree.leader).toBe('A');
   });
 

@@ -5,14 +5,16 @@ const SECOND_MS = 1000;
 /** A root that has not been heard for so long is gone. */
 export const ROOT_LEASE_MS = 2 * SECOND_MS;
 /**
- * A leader that others name is the root for so long before it has asked itself, and again each time that it is named: its
- * layers wait for their turn. Whether it still leads the others hear from it when they ask it.
+ * A leader that others name is the root for so long before it has asked itself, for those who name it: its layers wait for
+ * their turn. Whether it still leads they hear from it when they ask it.
  */
-export const LEADER_GRACE_MS = 0.6 * SECOND_MS;
-/** A child that has not been heard for so long is gone. */
-const CHILD_LEASE_MS = 10 * SECOND_MS;
+export const NAMED_LEASE_MS = 30 * SECOND_MS;
+/** A child that has not been heard for so long is gone: while it waits for the first byte it says nothing. */
+const CHILD_LEASE_MS = 30 * SECOND_MS;
 /** A node that another node has called bad comes last for so long: it may be dead, or only not within reach of that node. */
 const SUSPECT_MS = 10 * SECOND_MS;
+/** A root that has given up comes last for so long, also when it has the content in the end: its link may be slow. */
+const GIVEN_UP_MS = 60 * SECOND_MS;
 /** Such nodes that are remembered. */
 const MAX_SUSPECTS = 64;
 /** Nodes in one flight. More are sent to any of the others. */
@@ -75,6 +77,8 @@ export function createFlightTree(): FlightTree {
   const lost = new Set<string>();
   /** Until when nodes that were called bad come last. */
   const suspects = new Map<string, number>();
+  /** The same for roots that have given up. */
+  const givenUp = new Map<string, number>();
   let leading: string | undefined;
 
   const detach = (entry: Entry) => {
@@ -133,7 +137,7 @@ export function createFlightTree(): FlightTree {
     other: Entry,
     { full, nowMs }: Pick<Joining & TreeView, 'full' | 'nowMs'>,
   ): boolean => {
-    const isSuspect = ({ id }: Entry) => nowMs < (suspects.get(id) ?? -Infinity);
+    const isSuspect = ({ id }: Entry) => nowMs < Math.max(suspects.get(id) ?? 0, givenUp.get(id) ?? 0);
     if (isSuspect(entry) !== isSuspect(other)) return isSuspect(other);
     const isFree = ({ id, children }: Entry, slots: number) => children < slots && !full.has(id);
     const [free, otherFree] = [isFree(entry, slotsOf(entry)), isFree(other, slotsOf(other))];
@@ -154,8 +158,7 @@ export function createFlightTree(): FlightTree {
   };
   const isAwaited = (id: string, { leader, bad }: Joining, { isThere }: TreeView) =>
     id === leader && !bad.has(id) && !lost.has(id) && isThere(id);
-  const refresh = (joining: Joining, view: TreeView) => {
-    const { holders, nowMs } = view;
+  const refresh = ({ holders, nowMs }: TreeView) => {
     for (const id of holders) {
       const known = members.get(id);
       if (known?.role === 'holder') known.untilMs = Infinity;
@@ -163,10 +166,6 @@ export function createFlightTree(): FlightTree {
     }
     for (const entry of members.values()) {
       if (entry.untilMs > nowMs) continue;
-      if (!entry.isHeard && isAwaited(entry.id, joining, view)) {
-        entry.untilMs = nowMs + LEADER_GRACE_MS;
-        continue;
-      }
       remove(entry);
       if (entry.isHeard && entry.role === 'root') lost.add(entry.id);
     }
@@ -179,7 +178,7 @@ export function createFlightTree(): FlightTree {
       lost.delete(id);
       suspects.delete(id);
       for (const each of bad) lruSet(suspects, each, nowMs + SUSPECT_MS, MAX_SUSPECTS);
-      refresh(joining, view);
+      refresh(view);
       const before = members.get(id);
       // Others wait for it: it goes on, unless there is a node that has all of it.
       if (
@@ -190,10 +189,13 @@ export function createFlightTree(): FlightTree {
         before.untilMs = nowMs + ROOT_LEASE_MS;
         return undefined;
       }
+      // Nodes of another image wait for it: two leaders must not wait for each other.
+      const isNamed = before?.role === 'root' && before.children > 0;
       if (before !== undefined) detach(before);
-      let parent = bestParent(id, joining, view);
-      if (parent === undefined && leader !== undefined && leader !== id && isAwaited(leader, joining, view)) {
-        parent = put(leader, 'root', nowMs + LEADER_GRACE_MS);
+      let parent = bestParent(id, isNamed ? { ...joining, leader: id } : joining, view);
+      const awaits = leader !== undefined && leader !== id && !isNamed && isAwaited(leader, joining, view);
+      if (parent === undefined && awaits) {
+        parent = put(leader, 'root', nowMs + NAMED_LEASE_MS);
         parent.isHeard = false;
         leading ??= leader;
       }
@@ -214,6 +216,7 @@ export function createFlightTree(): FlightTree {
       if (state !== 'aborted') suspects.delete(id);
       const known = members.get(id);
       if (state === 'aborted') {
+        if (isRoot) lruSet(givenUp, id, nowMs + GIVEN_UP_MS, MAX_SUSPECTS);
         if (known !== undefined) remove(known);
         return;
       }

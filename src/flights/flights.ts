@@ -59,10 +59,12 @@ export interface Flights {
   lost(request: FlightRequest, name: string): void;
   /** The node's own download of the digest, for another node to follow; see followDownload. */
   follow(digest: Digest): FollowedDownload | 'waiting' | undefined;
+  /** True while bytes come to the node's own download of the digest, see OwnFlights. */
+  isMoving(digest: Digest): boolean;
   /** Calls the listener when something happens to the node's own download of the digest. Returns what ends that. */
   onChange(digest: Digest, listener: () => void): () => void;
   /**
-   * True when a request must not wait for others long: downloads that this node's client was sent upstream for have not
+   * True when a request must not wait for long for what waits for its turn itself: downloads that this node's client was sent upstream for have not
    * begun, or this node leads the image, so that others wait for it.
    */
   isUrgent(request: FlightRequest): boolean;
@@ -139,6 +141,7 @@ export function createFlights({ network, store, adoptsDownloads, clock, logger }
     lost: ({ registry, repository }, name) => leaders.lose({ registry, repository }, name),
     follow: (digest) =>
       followDownload({ store, own, led, onReader: (followed) => seen.onReader(followed) }, digest),
+    isMoving: (digest) => own.isMoving(digest),
     onChange(digest, listener) {
       const onChange = (changed: Digest) => {
         if (changed === digest) listener();
@@ -148,8 +151,7 @@ export function createFlights({ network, store, adoptsDownloads, clock, logger }
         for (const end of ends) end();
       };
     },
-    isUrgent: ({ kind, registry, repository }) =>
-      own.hasQueued() || (kind === 'blob' && leaders.get({ registry, repository })?.leader === network.self),
+    isUrgent: ({ kind, digest }) => own.hasQueued() || (kind === 'blob' && led.isLed(digest)),
     report: (digest) => ({
       downloads: seen.downloads(digest),
       flights: seen.trees(tower.flights(), digest),

@@ -1,8 +1,10 @@
 const SECOND_MS = 1000;
 /** Bytes are counted in periods of so many ms. */
 const PERIOD_MS = 0.5 * SECOND_MS;
-/** So many periods are compared with so many before: containerd writes 1 MiB at a time, so a short look says nothing. */
+/** So many periods at least are compared with so many before: containerd writes 1 MiB at a time, so a short look says nothing. */
 const WINDOW_PERIODS = 6;
+/** Periods for so many of the steps in which a download grows: three layers on a slow link grow together, then none does. */
+const WINDOW_STEPS = 4;
 /** How far back the best window may lie. */
 const MEMORY_PERIODS = 40;
 /** Bytes that a window of the past must have had, to say what this node can do. */
@@ -18,8 +20,8 @@ export interface Intake {
   skip(nowMs: number): void;
   /** No download is under way: what comes next is not compared with what was. */
   reset(): void;
-  /** True when much less comes than before. */
-  isSlow(nowMs: number): boolean;
+  /** True when much less comes than before; a download usually takes `stepMs` to grow. */
+  isSlow(nowMs: number, stepMs: number): boolean;
 }
 
 /** Makes the intake of a node that downloads nothing. */
@@ -36,8 +38,8 @@ export function createIntake(): Intake {
       if (periods.length > MEMORY_PERIODS) periods.shift();
     }
   };
-  const windowTo = (end: number) =>
-    periods.slice(end - WINDOW_PERIODS, end).reduce((sum, bytes) => sum + bytes, 0);
+  const windowTo = (end: number, windowPeriods: number) =>
+    periods.slice(end - windowPeriods, end).reduce((sum, bytes) => sum + bytes, 0);
 
   return {
     note(bytes, nowMs) {
@@ -50,15 +52,16 @@ export function createIntake(): Intake {
     reset() {
       periods.length = 0;
     },
-    isSlow(nowMs) {
+    isSlow(nowMs, stepMs) {
       if (periods.length === 0) return false;
       advance(nowMs);
       // The period that is not over yet says nothing.
       const end = periods.length - 1;
-      if (end < 2 * WINDOW_PERIODS) return false;
+      const window = Math.max(WINDOW_PERIODS, Math.ceil((WINDOW_STEPS * stepMs) / PERIOD_MS));
+      if (end < 2 * window) return false;
       let best = 0;
-      for (let at = WINDOW_PERIODS; at <= end - WINDOW_PERIODS; at++) best = Math.max(best, windowTo(at));
-      return best >= MIN_WINDOW_BYTES && windowTo(end) < SLOW_SHARE * best;
+      for (let at = window; at <= end - window; at++) best = Math.max(best, windowTo(at, window));
+      return best >= MIN_WINDOW_BYTES && windowTo(end, window) < SLOW_SHARE * best;
     },
   };
 }

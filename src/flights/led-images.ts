@@ -36,6 +36,8 @@ export interface LedImages {
   asked(digest: Digest): void;
   /** Its download is over. */
   ended(digest: Digest): void;
+  /** True for what an image has that this node leads: others may wait for it. */
+  isLed(digest: Digest): boolean;
   /** True while the node is expected to download the digest from upstream later. */
   isToCome(digest: Digest): boolean;
 }
@@ -84,6 +86,10 @@ export function createLedImages({ store, own, clock, logger }: LedImagesDeps): L
       for (const image of images.values()) {
         if (image.contents.has(digest)) image.endedMs = clock.nowMs();
       }
+    },
+    isLed(digest) {
+      for (const image of images.values()) if (image.contents.has(digest) && isPulled(image)) return true;
+      return false;
     },
     isToCome(digest) {
       for (const image of images.values()) if (image.toCome.has(digest) && isPulled(image)) return true;

@@ -97,14 +97,10 @@ describe('createOwnFlights()', () => {
     node.write(0);
     node.own.take(digest, true);
     await node.clock.advance(10);
-    expect([node.states(), node.own.isPromised(digest), node.own.hasQueued()]).toEqual([
-      ['running'],
-      true,
-      true,
-    ]);
+    expect([node.states(), node.own.isPromised(digest)]).toEqual([['running'], true]);
     node.write(MIB);
     await node.clock.advance(10);
-    expect([node.states(), node.own.hasQueued()]).toEqual([['running begun'], false]);
+    expect(node.states()).toEqual(['running begun']);
     node.write(undefined);
     await node.clock.advance(100);
     expect([node.states(), node.own.isPromised(digest)]).toEqual([[], true]);
@@ -249,10 +245,49 @@ describe('createOwnFlights()', () => {
     await using node = start();
     node.write(0);
     node.own.take(digest, true);
-    await node.clock.advance(1000);
+    // On a slow link the first step takes long.
+    await node.clock.advance(19_000);
+    expect(node.own.isStuck(digest)).toBe(false);
+    await node.clock.advance(2000);
+    expect(node.own.isStuck(digest)).toBe(true);
+  });
+
+  test('a download that waits behind others that stand still waits in vain', async () => {
+    await using node = start();
+    const [first] = ['first'].map((text) => digestOf(Buffer.from(text)));
+    if (first === undefined) throw new Error('No digest');
+    for (const each of [first, digest]) {
+      node.own.take(each, true);
+      node.write(0, true, each);
+    }
+    await node.clock.advance(100);
+    node.write(MIB, true, first);
+    await node.clock.advance(2000);
+    expect([node.own.isStuck(first), node.own.isStuck(digest)]).toEqual([false, false]);
+    await node.clock.advance(3000);
+    expect([node.own.isStuck(first), node.own.isStuck(digest)]).toEqual([true, true]);
+  });
+
+  test('says whether bytes come, or wait for their turn behind those that were sent upstream before', async () => {
+    await using node = start();
+    for (let number = 0; number < 3; number++) {
+      node.own.take(digestOf(Buffer.from(`before ${number}`)), true);
+      await node.clock.advance(10);
+    }
+    expect(node.own.hasQueued()).toBe(false);
+    node.own.take(digest, true);
+    node.write(0);
+    await node.clock.advance(100);
+    const waits = node.own.isMoving(digest);
     expect(node.own.hasQueued()).toBe(true);
-    await node.clock.advance(5000);
-    expect([node.own.isStuck(digest), node.own.hasQueued()]).toEqual([true, false]);
+    node.write(MIB);
+    await node.clock.advance(100);
+    const moves = node.own.isMoving(digest);
+    // A child, whose parent has nothing either.
+    node.own.take(digest, false);
+    await node.clock.advance(100);
+    const again = node.own.isMoving(digest);
+    expect([waits, moves, again]).toEqual([false, true, false]);
   });
 
   test('goes on to tell of a download while the store does not answer for another', async () => {

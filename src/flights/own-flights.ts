@@ -20,7 +20,9 @@ const CHILD_RENEW_EVERY_MS = 2 * SECOND_MS;
 /** A download that its client has not begun after this node sent it upstream: it will not. */
 const APPEAR_WITHIN_MS = 1 * SECOND_MS;
 /** A download that waits for its turn does so in vain when nothing at all has come from upstream for so long. */
-const QUEUE_STALL_MS = 4 * SECOND_MS;
+const QUEUE_STALL_MS = 20 * SECOND_MS;
+/** The same when those that had begun stand still. */
+const QUEUE_STALL_BEHIND_MS = 4 * SECOND_MS;
 /** The store knows of a blob within so long after its download is gone, if it was committed. */
 const COMMIT_WITHIN_MS = 1 * SECOND_MS;
 /** How often it is looked for. */
@@ -29,6 +31,8 @@ const LOOK_FOR_COMMIT_MS = 50;
 const STORE_TIMEOUT_MS = 0.3 * SECOND_MS;
 /** Downloads that were there when this process was started are all seen after so long, in ms. */
 const ADOPT_AFTER_MS = [0.3 * SECOND_MS, 1 * SECOND_MS];
+/** containerd downloads so many layers at a time, if it is not told otherwise: those that were sent upstream first. */
+const CONTAINERD_SLOTS = 3;
 /** What is left of a download that goes past this mirror, at least, in bytes: small ones are over before it is told. */
 const LEAST_ADOPTED_BYTES = 4 * 1024 * 1024;
 /** Flights of this node at a time. Of more, others are not told. */
@@ -64,6 +68,8 @@ export interface OwnFlights {
   isPromised(digest: Digest): boolean;
   /** True while that download neither stands still nor crawls. */
   isGoingOn(digest: Digest): boolean;
+  /** True while bytes come: it does not wait for its turn here, nor, as far as can be seen, at the node that gives it. */
+  isMoving(digest: Digest): boolean;
   /** True while a download from upstream that this node's client was sent to has not begun, and may yet. */
   hasQueued(): boolean;
   /** True when the download of the digest stands still, or crawls, so that nobody should wait for it. */
@@ -120,7 +126,7 @@ export function createOwnFlights({
   const due = new Set<Digest>();
   const changed = createWakeUp();
   const intake = createIntake();
-  /** When anything came from upstream last. */
+  /** When anything came from upstream last, for a download that neither stands still nor crawls. */
   let intakeMs = -Infinity;
 
   const tell = (flight: OwnFlight, state: FlightReport['state']) => {
@@ -137,6 +143,23 @@ export function createOwnFlights({
     tell(flight, state);
     logger.debug('flight ended', { digest: flight.digest, state, isRoot: flight.isRoot });
     for (const listener of endListeners) listener(flight.digest);
+  };
+  /** What was sent upstream has its turn at once, or soon: on a slow link the first step takes seconds all the same. */
+  const hasTurn = ({ isRoot, takenMs }: OwnFlight): boolean => {
+    let before = 0;
+    for (const other of flights.values()) if (other.isRoot && other.takenMs < takenMs) before++;
+    return isRoot && before < CONTAINERD_SLOTS;
+  };
+  /** Nothing comes before it that would give it a turn. */
+  const isQueuedInVain = ({ takenMs }: OwnFlight, nowMs: number): boolean => {
+    let isBehind = false;
+    for (const { isRoot, isQueued, isStuck } of flights.values()) {
+      if (!isRoot || isQueued) continue;
+      if (!isStuck) return false;
+      isBehind = true;
+    }
+    const stallMs = isBehind ? QUEUE_STALL_BEHIND_MS : QUEUE_STALL_MS;
+    return nowMs - Math.max(intakeMs, takenMs) > stallMs;
   };
   const isStored = async (digest: Digest, signal: AbortSignal): Promise<boolean> => {
     using deadline = createDeadline(clock, STORE_TIMEOUT_MS, signal);
@@ -167,15 +190,16 @@ export function createOwnFlights({
     const { isRoot } = flight;
     if (isRoot && writtenBytes > flight.writtenBytes) {
       intake.note(writtenBytes - flight.writtenBytes, nowMs);
-      intakeMs = nowMs;
+      if (!flight.isStuck) intakeMs = nowMs;
     }
     if (writtenBytes > flight.writtenBytes) flight.isQueued = false;
     flight.hasBegun = writtenBytes > 0;
     flight.writtenBytes = writtenBytes;
     flight.progress.note(writtenBytes, nowMs);
+    const { progress } = flight;
     const isStuck = flight.isQueued
-      ? nowMs - Math.max(intakeMs, flight.takenMs) > QUEUE_STALL_MS
-      : flight.progress.isStuck(nowMs) || (isRoot && intake.isSlow(nowMs));
+      ? isQueuedInVain(flight, nowMs)
+      : progress.isStuck(nowMs) || (isRoot && intake.isSlow(nowMs, progress.usualMs));
     if ((isRoot || flight.isLeft) && !flight.isStuck && isStuck) {
       flight.isStuck = true;
       tell(flight, 'aborted');
@@ -200,7 +224,7 @@ export function createOwnFlights({
       isQueued: true,
       isStuck: false,
       isLeft: false,
-      progress: createProgress(),
+      progress: createProgress(clock.nowMs()),
     });
   };
 
@@ -236,9 +260,15 @@ export function createOwnFlights({
     isWanted: (digest) => flights.has(digest) || asking.has(digest),
     isPromised: (digest) => flights.has(digest),
     isGoingOn: (digest) => flights.get(digest)?.isStuck === false,
+    isMoving(digest) {
+      const flight = flights.get(digest);
+      if (flight === undefined || flight.isStuck) return false;
+      return flight.isQueued ? hasTurn(flight) : !flight.progress.isLate(clock.nowMs());
+    },
     hasQueued() {
-      for (const { isRoot, isQueued, isStuck } of flights.values()) {
-        if (isRoot && isQueued && !isStuck) return true;
+      for (const flight of flights.values()) {
+        const { isRoot, isQueued, isStuck } = flight;
+        if (isRoot && isQueued && !isStuck && !hasTurn(flight)) return true;
       }
       return false;
     },

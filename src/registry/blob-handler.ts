@@ -111,7 +111,9 @@ export function createBlobHandler(
     const outcome = await transfer.serveDownload({ digest, registry, range }, client);
     const handler = 'registry';
     if (outcome === 'absent') return undefined;
-    if (outcome === 'waiting') return { response: waitingForDownload(), handler };
+    if (outcome === 'waiting' || outcome === 'queued') {
+      return { response: waitingForDownload(outcome), handler };
+    }
     if (outcome === 'unsatisfiable') return { response: unsatisfiableResponse(undefined, path), handler };
     logger.debug('download given to another node', { digest, ...outcome });
     return { response: new Response(null, { status: range === undefined ? 200 : 206 }), handler };

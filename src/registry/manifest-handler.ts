@@ -143,7 +143,7 @@ export function createManifestHandler(
       request.forwarded && request.isFlight && 'digest' in path && lookups.isShared(path.digest);
     if (opened.manifest === undefined && mayWait) {
       const download = await transfer.awaitDownload(path.digest, request.client.gone);
-      if (download === 'waiting') return { response: waitingForDownload(), handler: 'registry' };
+      if (download === 'waiting') return { response: waitingForDownload(download), handler: 'registry' };
       opened = await openLocal(request);
     }
     if (opened.manifest === undefined) {

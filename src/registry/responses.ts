@@ -67,9 +67,9 @@ export function overloaded(): DistributionError {
 }
 
 /** 503 for another node that would take what this node is downloading, before it has any of it: it asks again. */
-export function waitingForDownload(): Response {
+export function waitingForDownload(how: 'waiting' | 'queued'): Response {
   const error = new DistributionError(503, 'UNAVAILABLE', 'This node is about to download it; ask again');
-  return errorResponse(error, { [FLIGHT_HEADER]: 'waiting' });
+  return errorResponse(error, { [FLIGHT_HEADER]: how });
 }
 
 /** 503 for a request of another node while containerd does not answer. */

@@ -28,10 +28,10 @@ import { createFlightSources } from './flight-sources.ts';
 import {
   checkBlobAnswer,
   FLIGHT_HEADER,
-  isWaiting,
   peerHeaders,
   peerPath,
   type Refusal,
+  waitOf,
 } from './peer-requests.ts';
 import { createPeerSession, type PeerSession } from './peer-session.ts';
 import { readVerified } from './small-blob.ts';
@@ -120,9 +120,10 @@ export function createBlobSources(
     );
     const { body } = answer;
     const isGrowing = answer.header(FLIGHT_HEADER) === 'growing';
-    if (isFlight && isWaiting(answer)) {
+    const wait = isFlight ? waitOf(answer) : undefined;
+    if (wait !== undefined) {
       body?.close();
-      return 'waiting';
+      return wait;
     }
     const knownSizes = sizes.sizesOf(digest);
     const expected = { digest, range: isWhole ? undefined : range, sizeBytes, knownSizes };

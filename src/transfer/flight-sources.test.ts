@@ -105,7 +105,7 @@ function start(
     turns.set(name, turn + 1);
     const answer = answers[Math.min(turn, answers.length - 1)] ?? 'absent';
     // A node that waits holds the request for a while.
-    if (answer === 'waiting') await clock.sleep(holdsMs);
+    if (answer === 'waiting' || answer === 'queued') await clock.sleep(holdsMs);
     if (answer instanceof Error) throw answer;
     return answer;
   };
@@ -147,7 +147,7 @@ describe('createFlightSources()', () => {
   });
 
   test('does not ask a node that waits as fast as it answers', async () => {
-    const { run, seen } = start([assigned('A')], { A: ['waiting'] }, { holdsMs: 1, isUrgent: true });
+    const { run, seen } = start([assigned('A')], { A: ['queued'] }, { holdsMs: 1, isUrgent: true });
     expect((await run())?.got).toBe('undefined');
     expect(seen.asked.length).toBeLessThanOrEqual(FLIGHT_HOLD_QUEUED_MS / FLIGHT_WAITING_PAUSE_MS + 1);
   });
@@ -158,7 +158,11 @@ describe('createFlightSources()', () => {
     ['while own downloads have not begun', true, MAX_HOLD_MS, FLIGHT_HOLD_QUEUED_MS],
     ['no later than set, while own downloads have not begun', true, 100, 100],
   ])('gives up a node %s', async (_, isUrgent, flightsMaxHoldMs, holdMs) => {
-    const { run, seen } = start([assigned('A')], { A: ['waiting'] }, { isUrgent, flightsMaxHoldMs });
+    const { run, seen } = start(
+      [assigned('A')],
+      { A: [isUrgent ? 'queued' : 'waiting'] },
+      { isUrgent, flightsMaxHoldMs },
+    );
     const end = await run();
     expect([end?.got, seen.outcomes]).toEqual(['undefined', ['late']]);
     expect(end?.ms).toBeGreaterThanOrEqual(holdMs);

@@ -90,7 +90,8 @@ export function createFlightSources(
     { peer, name, leader }: Assigned,
     ask: (host: string) => Promise<T | Refusal>,
     how: {
-      readonly mayWait: () => boolean;
+      /** Whether it may be asked again, after this was said to a question of that time. */
+      readonly mayWait: (said: Refusal, askedMs: number) => boolean;
       /** What is to come, in bytes. */
       readonly leftBytes: number;
       /** It has given bytes of it before. */
@@ -104,15 +105,16 @@ export function createFlightSources(
     let [refusedMs, absentMs]: (number | undefined)[] = [];
     for (;;) {
       const askedMs = clock.nowMs();
+      let answer: T | Refusal;
       try {
-        const answer = await atAnyAddress(peer, ask);
+        answer = await atAnyAddress(peer, ask);
         if (typeof answer !== 'string') return answer;
         if (answer === 'absent') absentMs ??= clock.nowMs();
         const isAboutTo = refusedMs !== undefined || (isLeader && !hadBegun);
         const isEarly = isAboutTo && clock.nowMs() - (absentMs ?? -Infinity) < FLIGHT_LEADER_GRACE_MS;
         // The leader of the image asks for this layer in a moment; a mirror that was restarted sees it in a moment.
         if (answer === 'absent' && isEarly) await clock.sleep(FLIGHT_LEADER_PAUSE_MS, signal).catch(() => {});
-        else if (answer === 'waiting') {
+        else if (answer === 'waiting' || answer === 'queued') {
           // It is to hold the request itself. What says so at once is not asked as fast as it answers.
           const leftMs = askedMs + FLIGHT_WAITING_PAUSE_MS - clock.nowMs();
           if (leftMs > 0) await clock.sleep(leftMs, signal).catch(() => {});
@@ -137,7 +139,7 @@ export function createFlightSources(
         logger.debug('node of a flight failed', { digest, peer: name, error });
         return 'refused';
       }
-      if (signal.aborted || !mayWait()) return 'late';
+      if (signal.aborted || !mayWait(answer, askedMs)) return 'late';
     }
   };
 
@@ -147,15 +149,20 @@ export function createFlightSources(
       using _asks = flights.asks(request);
       const ended = record.looks(replacing);
       const startedMs = clock.nowMs();
-      const mayWait = () => {
-        const holdMs = flights.isUrgent(request)
-          ? Math.min(FLIGHT_HOLD_QUEUED_MS, flightsMaxHoldMs)
-          : replacing
-            ? FLIGHT_RESUME_MS
-            : flightsMaxHoldMs;
-        return clock.nowMs() - startedMs < holdMs;
+      const holdMs = replacing ? FLIGHT_RESUME_MS : flightsMaxHoldMs;
+      const isInTime = () => clock.nowMs() - startedMs < holdMs && !signal.aborted;
+      /** Since when nodes say that it waits for its turn there. */
+      let queuedMs: number | undefined;
+      const mayWait = (said: Refusal, askedMs: number) => {
+        if (said === 'queued') queuedMs ??= askedMs;
+        else queuedMs = undefined;
+        const isInVain =
+          queuedMs !== undefined &&
+          flights.isUrgent(request) &&
+          clock.nowMs() - queuedMs >= Math.min(FLIGHT_HOLD_QUEUED_MS, flightsMaxHoldMs);
+        return isInTime() && !isInVain;
       };
-      for (let asked = 0; asked < MAX_FLIGHT_PEERS && mayWait() && !signal.aborted; asked++) {
+      for (let asked = 0; asked < MAX_FLIGHT_PEERS && isInTime(); asked++) {
         // A body that stands still, or is cut off, says nothing of its node: what that says when it is asked again does.
         // The tower would name another node, or upstream, while the node waits for its own source as well.
         const again = replacing ? last : undefined;

@@ -16,7 +16,8 @@ export const MIRRORED_HEADER = 'x-spegel-mirrored';
 
 /**
  * Between nodes of this program. In a request: what this node is downloading will do, too. In an answer: it comes from
- * such a download (`growing`), or would, had it begun (`waiting`, with 503).
+ * such a download (`growing`), or would in a moment: with 503 `waiting` if bytes come there, `queued` if the download
+ * waits for its turn.
  */
 export const FLIGHT_HEADER = 'x-spegel-flight';
 
@@ -55,7 +56,7 @@ export function peerHeaders(
  * Why a peer's answer is not used. `absent`: it does not have the content. `busy`: not now.
  * `waiting`: it is about to download it. `unsatisfiable`: it says that the range is out of bounds. `wrong`: what it says contradicts the request or itself.
  */
-export type Refusal = 'absent' | 'busy' | 'waiting' | 'unsatisfiable' | 'wrong';
+export type Refusal = 'absent' | 'busy' | 'waiting' | 'queued' | 'unsatisfiable' | 'wrong';
 
 /** A blob answer that is as asked for: these bytes of a blob of this size. */
 export interface AcceptedBlob {
@@ -72,9 +73,11 @@ export function refusalOf(status: number): Refusal | undefined {
   return 'wrong';
 }
 
-/** True for the answer of a node that is about to download what it was asked for, see FLIGHT_HEADER. */
-export function isWaiting(answer: Pick<PeerAnswer, 'status' | 'header'>): boolean {
-  return answer.status === 503 && answer.header(FLIGHT_HEADER) === 'waiting';
+/** What an answer says of a node that is about to download what it was asked for, see FLIGHT_HEADER. */
+export function waitOf(answer: Pick<PeerAnswer, 'status' | 'header'>): 'waiting' | 'queued' | undefined {
+  if (answer.status !== 503) return undefined;
+  const how = answer.header(FLIGHT_HEADER);
+  return how === 'waiting' || how === 'queued' ? how : undefined;
 }
 
 /** What an answer to a blob request is checked against. */

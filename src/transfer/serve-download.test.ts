@@ -9,7 +9,7 @@ import { createScriptedClient } from './testing/scripted-cluster.ts';
 const MIB = 1024 * 1024;
 
 /** What comes of a request for a download of 10 MiB of which 1 MiB is there, whose file cannot be opened. */
-async function serve(start: number, code: string): Promise<DownloadOutcome | undefined> {
+async function serve(start: number, code: string, isMoving = true): Promise<DownloadOutcome | undefined> {
   const clock = createVirtualClock();
   const digest = digestOf(Buffer.from('layer'));
   const outcomes: DownloadOutcome[] = [];
@@ -23,6 +23,7 @@ async function serve(start: number, code: string): Promise<DownloadOutcome | und
           isOver: false,
           subscribe: () => () => {},
         }),
+        isMoving: () => isMoving,
         onChange: () => () => {},
       },
       mover: {
@@ -49,4 +50,8 @@ test.each([
   ['whose file may not be read', 0, 'EACCES', 'absent'],
 ])('serveDownload() %s', async (_, start, code, outcome) => {
   expect(await serve(start, code)).toEqual(outcome as DownloadOutcome);
+});
+
+test('serveDownload() of what waits for its turn says so', async () => {
+  expect(await serve(2 * MIB, 'ENOENT', false)).toBe('queued');
 });

@@ -12,7 +12,7 @@ import type { Relays } from './relays.ts';
 
 /** What serving a download needs. */
 export interface ServeDownloadDeps {
-  readonly flights: Pick<Flights, 'follow' | 'onChange'>;
+  readonly flights: Pick<Flights, 'follow' | 'isMoving' | 'onChange'>;
   readonly mover: Pick<BodyMover, 'openGrowingFile'>;
   readonly relays: Relays;
   readonly clock: Clock;
@@ -27,9 +27,9 @@ export interface DownloadRequest {
 
 /**
  * How it ended. `absent`: there is no such download (any more: the blob may be in the store). `waiting`: there is, and no
- * byte that was asked for is there yet. In both nothing has been sent.
+ * byte that was asked for is there yet; `queued`: and none will be before its turn comes. In all of them nothing has been sent.
  */
-export type DownloadOutcome = 'absent' | 'waiting' | 'unsatisfiable' | MoveEnd;
+export type DownloadOutcome = 'absent' | 'waiting' | 'queued' | 'unsatisfiable' | MoveEnd;
 
 /**
  * Gives another node what this node is downloading, as it comes. Waits a moment for the first byte. A download that is given
@@ -44,7 +44,8 @@ export async function serveDownload(
   using followed = relays.follow(digest);
   const { relay } = followed;
   const found = await firstByte({ flights, clock }, { digest, start, relay }, client.gone);
-  if (typeof found === 'string') return found;
+  if (found === 'waiting') return flights.isMoving(digest) ? 'waiting' : 'queued';
+  if (found === 'absent') return 'absent';
   const { path, sizeBytes } = found;
   const range = asked === undefined ? { start: 0, end: sizeBytes - 1 } : resolveRange(asked, sizeBytes);
   if (range === undefined) return 'unsatisfiable';
@@ -70,7 +71,7 @@ export async function serveDownload(
  * be in the store.
  */
 export async function awaitDownload(
-  { flights, clock }: Pick<ServeDownloadDeps, 'flights' | 'clock'>,
+  { flights, clock }: FirstByteDeps,
   digest: Digest,
   gone: AbortSignal,
 ): Promise<'over' | 'waiting'> {
@@ -78,9 +79,14 @@ export async function awaitDownload(
   return found === 'waiting' ? 'waiting' : 'over';
 }
 
+interface FirstByteDeps {
+  readonly flights: Pick<Flights, 'follow' | 'onChange'>;
+  readonly clock: Clock;
+}
+
 /** The download once it has a byte from the start on, or will never have. */
 async function firstByte(
-  { flights, clock }: Pick<ServeDownloadDeps, 'flights' | 'clock'>,
+  { flights, clock }: FirstByteDeps,
   { digest, start, relay }: { readonly digest: Digest; readonly start: number; readonly relay?: BodyRelay },
   gone: AbortSignal,
 ): Promise<FollowedDownload | 'absent' | 'waiting'> {

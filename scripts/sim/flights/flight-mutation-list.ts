@@ -40,15 +40,15 @@ export const FLIGHT_MUTATIONS: readonly Mutation[] = [
   {
     name: 'a download never stands still',
     file: 'flights/own-flights.ts',
-    find: ': flight.progress.isStuck(nowMs) || (isRoot && intake.isSlow(nowMs));',
-    replace: ': isRoot && intake.isSlow(nowMs) && nowMs < 0;',
+    find: ': progress.isStuck(nowMs) || (isRoot && intake.isSlow(nowMs, progress.usualMs));',
+    replace: ': isRoot && progress.isStuck(nowMs) && intake.isSlow(nowMs, 0) && nowMs < 0;',
     scenario: 'hang root',
   },
   {
     name: 'a download is never slow',
     file: 'flights/own-flights.ts',
-    find: '|| (isRoot && intake.isSlow(nowMs))',
-    replace: '|| (isRoot && intake.isSlow(nowMs) && nowMs < 0)',
+    find: '|| (isRoot && intake.isSlow(nowMs, progress.usualMs))',
+    replace: '|| (isRoot && intake.isSlow(nowMs, progress.usualMs) && nowMs < 0)',
     scenario: 'slow root',
   },
   {
@@ -157,10 +157,10 @@ export const FLIGHT_MUTATIONS: readonly Mutation[] = [
     scenario: '30 layers',
   },
   {
-    name: 'a leader that is lost has no successor',
-    file: 'flights/flights.ts',
-    find: 'leaders.set(image, { manifest, leader });',
-    replace: '',
+    name: 'a leader that is lost has a successor for each node',
+    file: 'flights/flight-tree.ts',
+    find: 'if (leading === undefined || bad.has(leading) || !isThere(leading)) leading = id;',
+    replace: 'if (leading === undefined || bad.has(leading) || !isThere(leading)) return id;',
     scenario: 'machine root, 8 layers',
   },
   {
@@ -173,9 +173,15 @@ export const FLIGHT_MUTATIONS: readonly Mutation[] = [
   {
     name: 'a leader waits for others as long as any node',
     file: 'flights/flights.ts',
-    find: "(kind === 'blob' && leaders.get({ registry, repository })?.leader === network.self),",
-    replace:
-      "(kind === 'blob' && registry === repository && leaders.get({ registry, repository }) === undefined),",
+    find: "own.hasQueued() || (kind === 'blob' && led.isLed(digest)),",
+    replace: "own.hasQueued() || (kind === 'manifest' && led.isLed(digest)),",
     scenario: 'machine root, 8 layers',
+  },
+  {
+    name: 'a step of 1 MiB on a slow link is a download that stands still',
+    file: 'flights/progress.ts',
+    find: 'if (stepMs >= FIRST_STEP_MIN_MS) usualMs = Math.min(stepMs, FIRST_STEP_MAX_MS);',
+    replace: 'if (stepMs >= FIRST_STEP_MIN_MS) usualMs = Math.min(stepMs, FIRST_STEP_MAX_MS, 1);',
+    scenario: 'a slow upstream',
   },
 ];

@@ -35,6 +35,7 @@ const QUIET: FlightLimits = {
   repeated: 0,
   messages: 16,
 };
+const SLOW: FlightLimits = { copies: 3.1, makespan: 3.1, heldMs: HELD_MS, repeated: 400, messages: 300 };
 const FAULT: FlightLimits = { copies: 1.01, makespan: 1.3, heldMs: HELD_MS, repeated: 0, messages: 25 };
 
 /** One scenario; with `perRequest` other limits for containerd 2.1 and later. */
@@ -80,6 +81,9 @@ export const FLIGHT_SCENARIOS: readonly FlightScenario[] = [
   // Three layers share each hop of the chain.
   scenario('upstream as fast as the links', { upstreamMbits: 1000 }, { ...QUIET, makespan: 1.8 }),
   scenario('upstream faster than the links', { upstreamMbits: 2000 }, { ...QUIET, makespan: 1.8 }),
+  // A step of 1 MiB takes seconds, and a layer that the leader takes late is not waited for so long: then it is a copy.
+  scenario('a slow upstream', { imageMib: 40, upstreamMbits: 5 }, SLOW),
+  scenario('two images from a slow upstream', { imageMib: 20, upstreamMbits: 5, images: 2 }, SLOW),
   // Three connections of 50 Mbit/s do not fill 200, and the largest layer goes on alone.
   scenario('upstream limits each connection', { connectionMbits: 50 }, { ...QUIET, makespan: 2.5 }),
   scenario('a herd behind a holder', { nodes: 30, holders: 1 }, { ...QUIET, copies: 0, makespan: 2.6 }),
@@ -111,7 +115,7 @@ export const FLIGHT_SCENARIOS: readonly FlightScenario[] = [
   withFault(
     'slow',
     'root',
-    { copies: 2, makespan: 5.7, messages: 60, repeated: 20 },
+    { copies: 2.2, makespan: 8, messages: 60, repeated: 100 },
     { layers: 8, nodes: 12 },
   ),
   // Nodes that come later ask the second tower, and find the root whose mirror was started again.

@@ -131,7 +131,7 @@ export function createSimMirror(deps: SimMirrorDeps): SimMirror {
     let bytes = await local();
     if (bytes === undefined && isFlight) {
       const download = await transfer.awaitDownload(digest, gone);
-      if (download === 'waiting') return WAITING;
+      if (download === 'waiting') return waitingAnswer('waiting');
       bytes = await local();
     }
     if (bytes === undefined) return { status: 404, headers: {} };
@@ -162,7 +162,7 @@ export function createSimMirror(deps: SimMirrorDeps): SimMirror {
     let local = await store.stat(digest);
     if (local === undefined && headers[FLIGHT_HEADER] === '1') {
       const outcome = await transfer.serveDownload({ digest, registry: REGISTRY, range }, client);
-      if (outcome === 'waiting') return WAITING;
+      if (outcome === 'waiting' || outcome === 'queued') return waitingAnswer(outcome);
       if (outcome === 'unsatisfiable') return { status: 416, headers: {} };
       if (outcome !== 'absent') return undefined;
       local = await store.stat(digest);
@@ -293,7 +293,7 @@ export function createSimMirror(deps: SimMirrorDeps): SimMirror {
   };
 }
 
-const WAITING: SimAnswer = { status: 503, headers: { [FLIGHT_HEADER]: 'waiting' } };
+const waitingAnswer = (how: string): SimAnswer => ({ status: 503, headers: { [FLIGHT_HEADER]: how } });
 
 /** What a request to a node that is not there ends with. */
 export function requestError(code: PeerRequestError['code']): PeerRequestError {
