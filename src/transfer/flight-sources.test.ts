@@ -173,7 +173,7 @@ describe('createFlightSources()', () => {
     ['does not have it', 'absent', true],
     ['is wrong', 'wrong', false],
     ['does not answer', stopped, true],
-    ['cannot be reached', refused, true],
+    ['cannot be reached, for a short rest', refused, false],
   ])('goes on to the next node when one %s', async (_, said, isLost) => {
     const { run, seen } = start([assigned('A'), assigned('B')], { A: [said], B: [whole] });
     expect((await run())?.got).toBe('whole');

@@ -134,7 +134,8 @@ export function createFlightSources(
         }
         if (!signal.aborted && error.code !== 'TOO_LARGE') {
           health.failed(peer, 'late');
-          flights.lost(request, name);
+          // A mirror that may be restarting is not waited for because of a short rest; it may lead the image all the same.
+          if (isLong || !isRestarting) flights.lost(request, name);
         }
         logger.debug('node of a flight failed', { digest, peer: name, error });
         return 'refused';
