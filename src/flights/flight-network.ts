@@ -21,7 +21,12 @@ export interface FlightNetwork {
   ask(tower: string, question: FlightQuestion, signal: AbortSignal): Promise<FlightAnswer>;
   /** Tells another node. That it may not arrive is the caller's to live with. */
   report(tower: string, report: FlightReport): void;
-  /** A node that content can be asked of; undefined for a node that is not a member, or counts as dead. */
+  /** True for a member that does not count as dead. */
+  isThere(name: string): boolean;
+  /**
+   * A node that content can be asked of: one that is there, or was a moment ago, because its mirror may be restarting.
+   * Undefined for any other.
+   */
   peerOf(name: string): Peer | undefined;
   /** The nodes that provide the digest by this node's own records, this node among them if it does. */
   holdersOf(digest: Digest): readonly string[];

@@ -8,15 +8,22 @@ interface Asked {
   readonly full?: readonly string[];
   readonly holders?: readonly string[];
   readonly gone?: readonly string[];
+  /** Nodes that are gone, and were there a moment ago. */
+  readonly away?: readonly string[];
   readonly atMs?: number;
 }
 
 function join(tree: FlightTree, id: string, asked: Asked = {}) {
-  const { leader, bad = [], full = [], holders = [], gone = [], atMs = 0 } = asked;
+  const { leader, bad = [], full = [], holders = [], gone = [], away = [], atMs = 0 } = asked;
   return tree.join(
     id,
     { leader, bad: new Set(bad), full: new Set(full) },
-    { nowMs: atMs, holders, isThere: (each) => !gone.includes(each) },
+    {
+      nowMs: atMs,
+      holders,
+      isThere: (each) => ![...gone, ...away].includes(each),
+      wasThere: (each) => !gone.includes(each),
+    },
   );
 }
 
@@ -160,6 +167,14 @@ describe('createFlightTree()', () => {
     join(tree, 'B', { atMs: 2 });
     for (const id of ['A', 'B']) tree.report(id, { ...running, state: 'done' }, 3);
     expect(join(tree, 'C', { atMs: 4 })).toBe('B');
+  });
+
+  test('a root whose mirror may be restarting is waited for within its lease, another node is not', () => {
+    const tree = createFlightTree();
+    for (const id of ['A', 'B']) join(tree, id);
+    expect(join(tree, 'C', { away: ['A'], atMs: 1 })).toBe('B');
+    expect(join(tree, 'D', { away: ['A', 'B'], atMs: 2 })).toBe('A');
+    expect(join(tree, 'E', { away: ['A'], bad: ['A'], atMs: ROOT_LEASE_MS + 1 })).toBeUndefined();
   });
 
   test('gives an image another leader when the asker knows that the leader is lost, and the same to all', () => {

@@ -43,6 +43,8 @@ export interface TreeView {
   readonly holders: readonly string[];
   /** True for a node that can be asked for content. */
   readonly isThere: (id: string) => boolean;
+  /** The same for a node that was there a moment ago: what a root downloads it goes on with after its mirror is restarted. */
+  readonly wasThere: (id: string) => boolean;
 }
 
 /** What the node that joins says. */
@@ -122,10 +124,10 @@ export function createFlightTree(): FlightTree {
    * True if content comes to the node from somewhere: there is a root or a holder above it, or it is that itself. A root that
    * was only named is that for those who do not know of another leader.
    */
-  const isFed = (entry: Entry, { leader }: Joining, { nowMs, isThere }: TreeView): boolean => {
+  const isFed = (entry: Entry, { leader }: Joining, { nowMs, isThere, wasThere }: TreeView): boolean => {
     let at: Entry | undefined = entry;
     for (let steps = 0; at !== undefined && steps <= members.size; steps++) {
-      if (at.untilMs <= nowMs || !isThere(at.id)) return false;
+      if (at.untilMs <= nowMs || !(at.role === 'root' ? wasThere : isThere)(at.id)) return false;
       if (at.role !== 'child') return at.isHeard || leader === undefined || at.id === leader;
       at = at.parent === undefined ? undefined : members.get(at.parent);
     }
@@ -156,8 +158,8 @@ export function createFlightTree(): FlightTree {
     }
     return best;
   };
-  const isAwaited = (id: string, { leader, bad }: Joining, { isThere }: TreeView) =>
-    id === leader && !bad.has(id) && !lost.has(id) && isThere(id);
+  const isAwaited = (id: string, { leader, bad }: Joining, { wasThere }: TreeView) =>
+    id === leader && !bad.has(id) && !lost.has(id) && wasThere(id);
   const refresh = ({ holders, nowMs }: TreeView) => {
     for (const id of holders) {
       const known = members.get(id);

@@ -25,6 +25,7 @@ async function start() {
       towersOf: () => ['self'],
       ask: async () => ({ verdict: 'upstream' }),
       report: () => {},
+      isThere: (name) => name !== 'gone',
       peerOf: (name) => (name === 'gone' ? undefined : peerOf(name)),
       holdersOf: () => [],
       serve: (handler) => void served.push(handler),

@@ -81,7 +81,8 @@ export function createFlights({ network, store, adoptsDownloads, clock, logger }
   const tower = createTower({
     clock,
     holdersOf: (digest) => network.holdersOf(digest),
-    isThere: (name) => network.peerOf(name) !== undefined,
+    isThere: (name) => network.isThere(name),
+    wasThere: (name) => network.peerOf(name) !== undefined,
   });
   const leaders = createLeaders(clock);
   const own = createOwnFlights({ network, tower, store, adoptsDownloads, clock, logger });

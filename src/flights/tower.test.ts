@@ -10,7 +10,10 @@ const question = { digest, leader: undefined, bad: [], full: [] };
 
 function start() {
   const clock = createVirtualClock();
-  return { clock, tower: createTower({ clock, holdersOf: () => [], isThere: () => true }) };
+  return {
+    clock,
+    tower: createTower({ clock, holdersOf: () => [], isThere: () => true, wasThere: () => true }),
+  };
 }
 
 describe('createTower()', () => {

@@ -19,6 +19,8 @@ export interface TowerDeps {
   readonly holdersOf: (digest: Digest) => readonly string[];
   /** True for a node that can be asked for content now: a member that does not count as dead. */
   readonly isThere: (name: string) => boolean;
+  /** The same for a node that was there a moment ago: its mirror may be restarting. */
+  readonly wasThere: (name: string) => boolean;
 }
 
 /** A flight as it is now, for those who look. */
@@ -43,7 +45,7 @@ export interface Tower {
 }
 
 /** Makes a tower that knows no flight yet. It holds no timer: what is over is seen when it is looked at. */
-export function createTower({ clock, holdersOf, isThere }: TowerDeps): Tower {
+export function createTower({ clock, holdersOf, isThere, wasThere }: TowerDeps): Tower {
   /** The flight that was heard of last comes last. */
   const flights = new Map<Digest, Flight>();
   /** How many of them each node has begun. */
@@ -84,6 +86,7 @@ export function createTower({ clock, holdersOf, isThere }: TowerDeps): Tower {
     nowMs: clock.nowMs(),
     holders: holdersOf(digest),
     isThere,
+    wasThere,
   });
 
   return {

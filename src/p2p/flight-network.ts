@@ -4,7 +4,10 @@ import type { NamedPeer } from '../dht/wire/dht-message.ts';
 import { MessageError } from '../dht/wire/protocol-buffers.ts';
 import type { FlightHandler, FlightNetwork } from '../flights/flight-network.ts';
 import type { Logger } from '../observe/log.ts';
+import type { Peer } from '../routing/router.ts';
 import { abortable } from '../runtime/abortable.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { lruSet } from '../runtime/lru-set.ts';
 import {
   encodeFlightAnswer,
   encodeFlightQuestion,
@@ -23,8 +26,15 @@ export interface FlightNetworkDeps {
   readonly streams: Pick<KeptStreams, 'ask' | 'isSilent'>;
   /** See createToProvider. */
   readonly toProvider: (peer: NamedPeer) => Provider | undefined;
+  readonly clock: Pick<Clock, 'nowMs'>;
   readonly logger: Logger;
 }
+
+const SECOND_MS = 1000;
+/** A mirror that is restarted is a member again within so long after it was seen last. */
+const RESTART_MS = 5 * SECOND_MS;
+/** Nodes whose addresses are remembered for that. */
+const MAX_SEEN = 1000;
 
 /** The cluster as flights see it, over libp2p. */
 export interface P2pFlightNetwork extends FlightNetwork {
@@ -38,9 +48,12 @@ export function createFlightNetwork({
   dht,
   streams,
   toProvider,
+  clock,
   logger,
 }: FlightNetworkDeps): P2pFlightNetwork {
   let handler: FlightHandler | undefined;
+  /** Nodes of flights as they were when they were there last. */
+  const seen = new Map<string, { readonly peer: Peer; readonly atMs: number }>();
   const named = (name: string): NamedPeer => {
     const peer = dht.describe(name);
     if (peer === undefined) throw new Error('The node is not there');
@@ -62,9 +75,16 @@ export function createFlightNetwork({
         streams.ask(named(tower), { message: encodeFlightReport(report), parse: () => {} });
       send().catch((error: unknown) => logger.debug('Cannot report a flight', { peer: tower, error }));
     },
+    isThere: (name) => dht.describe(name) !== undefined,
     peerOf(name) {
-      const peer = dht.describe(name);
-      return peer === undefined ? undefined : toProvider(peer);
+      const described = dht.describe(name);
+      if (described === undefined) {
+        const known = seen.get(name);
+        return known !== undefined && clock.nowMs() - known.atMs < RESTART_MS ? known.peer : undefined;
+      }
+      const peer = toProvider(described);
+      if (peer !== undefined) lruSet(seen, name, { peer, atMs: clock.nowMs() }, MAX_SEEN);
+      return peer;
     },
     holdersOf: (digest) => dht.recorded(digest),
     serve(served) {

@@ -108,6 +108,7 @@ export async function createP2pRouter(deps: P2pRouterDeps, options: P2pRouterOpt
     dht,
     streams: flightStreams,
     toProvider,
+    clock,
     logger,
   });
 

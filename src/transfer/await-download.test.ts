@@ -20,6 +20,7 @@ test('a node that waits for a small download is told of its end well before it w
       towersOf: () => [],
       ask: async () => ({ verdict: 'upstream' }),
       report: () => {},
+      isThere: () => false,
       peerOf: () => undefined,
       holdersOf: () => [],
       serve: () => {},

@@ -19,8 +19,8 @@ export const FLIGHT_MUTATIONS: readonly Mutation[] = [
   {
     name: 'the tower does not wait for the leader',
     file: 'flights/flight-tree.ts',
-    find: 'id === leader && !bad.has(id) && !lost.has(id) && isThere(id);',
-    replace: "id === leader && !bad.has(id) && !lost.has(id) && isThere(id) && id === '';",
+    find: 'id === leader && !bad.has(id) && !lost.has(id) && wasThere(id);',
+    replace: "id === leader && !bad.has(id) && !lost.has(id) && wasThere(id) && id === '';",
     scenario: '30 layers',
   },
   {

@@ -84,6 +84,8 @@ const LOOKUP_MS = 5;
 /** Others take a node for dead so long after its process or its machine went. */
 const KILLED_SEEN_MS = 200;
 const SILENT_SEEN_MS = 5000;
+/** Those who have known it may ask it for so long all the same: its mirror may be restarting. */
+const RESTART_MS = 5000;
 /** The links of a slow node carry so much less: less than a sixth of upstream's rate. */
 const SLOW_FACTOR = 50;
 
@@ -134,6 +136,8 @@ export function createFlightCluster(options: FlightClusterOptions): FlightCluste
   };
   const nodes: Node[] = [];
   const byName = new Map<string, Node>();
+  /** When nodes were found to be gone. */
+  const goneMs = new Map<string, number>();
   const names = Array.from({ length: options.nodes }, () => Buffer.from(random.bytes(34)).toString('hex'));
   const views = [createSimView(names)];
   if (unseenShare > 0) {
@@ -188,9 +192,11 @@ export function createFlightCluster(options: FlightClusterOptions): FlightCluste
           if (!other.mirror.isGone && isKnownTo(other)) other.mirror.handler?.report(node.name, report);
         });
       },
+      isThere: (name) => node.view.has(name),
       peerOf(name) {
         const other = byName.get(name);
-        return other !== undefined && node.view.has(name)
+        const wasThere = time.nowMs() - (goneMs.get(name) ?? -Infinity) < RESTART_MS;
+        return other !== undefined && (node.view.has(name) || wasThere)
           ? { id: name, addresses: [hostOf(other.index)] }
           : undefined;
       },
@@ -357,7 +363,9 @@ export function createFlightCluster(options: FlightClusterOptions): FlightCluste
   }
   const seenGone = (node: Node, afterMs: number) =>
     void time.after(afterMs, () => {
-      if (node.mirror.isGone) for (const view of views) view.remove(node.name);
+      if (!node.mirror.isGone) return;
+      goneMs.set(node.name, time.nowMs());
+      for (const view of views) view.remove(node.name);
     });
   const toNode = ({ index }: FlightNode): Node => {
     const node = nodes[index];
