@@ -24,7 +24,7 @@ testContentStore('createContainerdStore() over a real containerd', async () => {
       const remove = async () => {
         const folder = dirname(store.downloads.get(digest)?.path ?? '');
         expect(folder).toStartWith(containerd.contentPath);
-        await rm(folder, { recursive: true });
+        await rm(folder, { recursive: true, force: true });
       };
       if (kind !== 'layer' || sizeBytes === 0) {
         const ingest = containerd.startIngest(`${kind}-${digest}`, digest, sizeBytes);
