@@ -13,6 +13,11 @@ export interface FlightQuestion {
   readonly full: readonly string[];
   /** Only the leader is asked for, none of the bad nodes: the digest is that of a manifest that the asker has. */
   readonly isAboutLeader?: boolean | undefined;
+  /**
+   * The asker has so many bytes from the last of the bad nodes, and only asks whether another node is far ahead. Then `take`
+   * names that node, without giving the asker another place, and `upstream` says that there is none.
+   */
+  readonly lagsAtByte?: number | undefined;
 }
 
 /**
@@ -35,4 +40,6 @@ export interface FlightReport {
   readonly isRoot: boolean;
   /** True when bytes of it are there: others can take them. */
   readonly hasBegun: boolean;
+  /** How many. */
+  readonly writtenBytes: number;
 }

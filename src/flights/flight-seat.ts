@@ -44,6 +44,8 @@ export interface FlightSeat {
   bad(name: string): void;
   /** The node has no room now. */
   full(name: string): void;
+  /** True if the node, which has given so many bytes, lags far behind another node that could give them. */
+  lags(name: string, atByte: number): Promise<boolean>;
 }
 
 /** Most nodes that are named as bad or full: the last ones. */
@@ -87,6 +89,19 @@ export function createFlightSeat(
     },
     bad: (name) => add(bad, name),
     full: (name) => add(full, name),
+    async lags(name, lagsAtByte) {
+      const [closest] = network.towersOf(digest, 1);
+      if (closest === undefined || signal.aborted) return false;
+      const question = {
+        digest,
+        leader: undefined,
+        bad: [...bad, name].slice(-MAX_NAMED),
+        full: [],
+        lagsAtByte,
+      };
+      const answer = await ask(closest, question).catch(() => undefined);
+      return answer?.verdict === 'take' && answer.from !== name;
+    },
   };
 }
 

@@ -2,6 +2,8 @@ import { describe, expect, test } from 'bun:test';
 
 import { createFlightTree, type FlightTree, NAMED_LEASE_MS, ROOT_LEASE_MS } from './flight-tree.ts';
 
+const MIB = 1024 * 1024;
+
 interface Asked {
   readonly leader?: string;
   readonly bad?: readonly string[];
@@ -27,7 +29,7 @@ function join(tree: FlightTree, id: string, asked: Asked = {}) {
   );
 }
 
-const running = { state: 'running', isRoot: true, hasBegun: true } as const;
+const running = { state: 'running', isRoot: true, hasBegun: true, writtenBytes: 1 } as const;
 
 describe('createFlightTree()', () => {
   test('sends the first node upstream, and each further node to the node before it', () => {
@@ -175,6 +177,23 @@ describe('createFlightTree()', () => {
     expect(join(tree, 'C', { away: ['A'], atMs: 1 })).toBe('B');
     expect(join(tree, 'D', { away: ['A', 'B'], atMs: 2 })).toBe('A');
     expect(join(tree, 'E', { away: ['A'], bad: ['A'], atMs: ROOT_LEASE_MS + 1 })).toBeUndefined();
+  });
+
+  test('names a node that is far ahead of another one, without moving anybody', () => {
+    const tree = createFlightTree();
+    for (const id of ['A', 'B', 'C']) join(tree, id);
+    const view = { nowMs: 1, holders: [], isThere: () => true, wasThere: () => true };
+    const ahead = (id: string, atByte: number, bad: readonly string[]) =>
+      tree.ahead(id, atByte, new Set(bad), view);
+    tree.report('A', { ...running, writtenBytes: 100 * MIB }, 1);
+    tree.report('B', { ...running, isRoot: false, writtenBytes: 10 * MIB }, 1);
+    const before = tree.list();
+    expect(ahead('C', 10 * MIB, ['B'])).toBe('A');
+    // As far as a chain is behind its root.
+    expect(ahead('C', 90 * MIB, ['B'])).toBeUndefined();
+    // It is below B, and no other node is ahead.
+    expect(ahead('B', 10 * MIB, ['A'])).toBeUndefined();
+    expect(tree.list()).toEqual(before);
   });
 
   test('gives an image another leader when the asker knows that the leader is lost, and the same to all', () => {

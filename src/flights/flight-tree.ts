@@ -11,6 +11,8 @@ export const ROOT_LEASE_MS = 2 * SECOND_MS;
 export const NAMED_LEASE_MS = 30 * SECOND_MS;
 /** A child that has not been heard for so long is gone: while it waits for the first byte it says nothing. */
 const CHILD_LEASE_MS = 30 * SECOND_MS;
+/** A node is far ahead of another one with so many bytes more: a chain of ten nodes is shorter. */
+const AHEAD_BYTES = 16 * 1024 * 1024;
 /** A node that another node has called bad comes last for so long: it may be dead, or only not within reach of that node. */
 const SUSPECT_MS = 10 * SECOND_MS;
 /** A root that has given up comes last for so long, also when it has the content in the end: its link may be slow. */
@@ -58,7 +60,9 @@ export interface Joining {
 export interface FlightTree {
   /** Gives the node a place: returns its parent, or undefined if it is the root from now on. */
   join(id: string, joining: Joining, view: TreeView): string | undefined;
-  report(id: string, report: Pick<FlightReport, 'state' | 'isRoot' | 'hasBegun'>, nowMs: number): void;
+  report(id: string, report: Omit<FlightReport, 'digest'>, nowMs: number): void;
+  /** A node that is far ahead of so many bytes, and that the node could take the content from. */
+  ahead(id: string, atByte: number, bad: ReadonlySet<string>, view: TreeView): string | undefined;
   /** The node that went upstream first, as long as it goes on, or has the content. */
   readonly leader: string | undefined;
   /** The leader; if that is a bad node, or not there, the node itself is the leader from now on. */
@@ -68,6 +72,8 @@ export interface FlightTree {
 
 type Entry = { -readonly [Key in keyof FlightMember]: FlightMember[Key] } & {
   untilMs: number;
+  /** Bytes that it had when it was heard last; Infinity for a holder. */
+  writtenBytes: number;
   /** False for a leader that others have named. */
   isHeard: boolean;
 };
@@ -95,12 +101,24 @@ export function createFlightTree(): FlightTree {
       return Object.assign(known, { role, untilMs, depth: 0 });
     }
     const place = { parent: undefined, depth: 0, children: 0 };
-    const entry: Entry = { id, ...place, role, hasBegun: false, isHeard: false, untilMs };
+    const entry: Entry = {
+      id,
+      ...place,
+      role,
+      hasBegun: false,
+      writtenBytes: 0,
+      isHeard: false,
+      untilMs,
+    };
     if (members.size < MAX_MEMBERS) members.set(id, entry);
     return entry;
   };
   const putHolder = (id: string) =>
-    void Object.assign(put(id, 'holder', Infinity), { hasBegun: true, isHeard: true });
+    void Object.assign(put(id, 'holder', Infinity), {
+      hasBegun: true,
+      writtenBytes: Infinity,
+      isHeard: true,
+    });
   const remove = (entry: Entry) => {
     detach(entry);
     members.delete(entry.id);
@@ -147,12 +165,17 @@ export function createFlightTree(): FlightTree {
     if (!free) return entry.children < other.children;
     return entry.depth === other.depth ? entry.children < other.children : entry.depth < other.depth;
   };
-  const bestParent = (id: string, joining: Joining, view: TreeView): Entry | undefined => {
+  const bestParent = (
+    id: string,
+    joining: Joining,
+    view: TreeView,
+    leastWrittenBytes = 0,
+  ): Entry | undefined => {
     const { bad } = joining;
     const rules = { full: joining.full, nowMs: view.nowMs };
     let best: Entry | undefined;
     for (const entry of members.values()) {
-      if (entry.id === id || bad.has(entry.id)) continue;
+      if (entry.id === id || bad.has(entry.id) || entry.writtenBytes < leastWrittenBytes) continue;
       if (best !== undefined && !isBetter(entry, best, rules)) continue;
       if (isFed(entry, joining, view) && !isBelow(entry, id)) best = entry;
     }
@@ -213,7 +236,12 @@ export function createFlightTree(): FlightTree {
       parent.children++;
       return parent.id;
     },
-    report(id, { state, isRoot, hasBegun }, nowMs) {
+    ahead(id, atByte, bad, view) {
+      refresh(view);
+      const joining = { leader: undefined, bad, full: new Set<string>() };
+      return bestParent(id, joining, view, atByte + AHEAD_BYTES)?.id;
+    },
+    report(id, { state, isRoot, hasBegun, writtenBytes }, nowMs) {
       lost.delete(id);
       if (state !== 'aborted') suspects.delete(id);
       const known = members.get(id);
@@ -233,7 +261,7 @@ export function createFlightTree(): FlightTree {
           : known;
       if (entry.role !== 'holder') entry.untilMs = untilMs;
       entry.isHeard = true;
-      entry.hasBegun = hasBegun;
+      Object.assign(entry, { hasBegun, writtenBytes });
     },
     get leader() {
       return leading;

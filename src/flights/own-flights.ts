@@ -130,10 +130,10 @@ export function createOwnFlights({
   let intakeMs = -Infinity;
 
   const tell = (flight: OwnFlight, state: FlightReport['state']) => {
-    const { digest, isRoot, hasBegun } = flight;
+    const { digest, isRoot, hasBegun, writtenBytes } = flight;
     flight.toldMs = clock.nowMs();
     for (const name of network.towersOf(digest, TOWERS)) {
-      const report = { digest, state, isRoot, hasBegun };
+      const report = { digest, state, isRoot, hasBegun, writtenBytes };
       if (name === network.self) tower.report(name, report);
       else network.report(name, report);
     }

@@ -90,8 +90,14 @@ export function createTower({ clock, holdersOf, isThere, wasThere }: TowerDeps):
   });
 
   return {
-    ask(from, { digest, leader, bad, full, isAboutLeader = false }) {
+    ask(from, { digest, leader, bad, full, isAboutLeader = false, lagsAtByte }) {
       const tree = treeOf(digest, from);
+      if (lagsAtByte !== undefined) {
+        const ahead = tree.ahead(from, lagsAtByte, new Set(bad), viewOf(digest));
+        return ahead === undefined
+          ? { verdict: 'upstream' }
+          : { verdict: 'take', from: ahead, leader: tree.leader };
+      }
       if (isAboutLeader) return { verdict: 'led', leader: tree.lead(from, new Set(bad), isThere) };
       const parent = tree.join(from, { leader, bad: new Set(bad), full: new Set(full) }, viewOf(digest));
       if (parent === undefined) return { verdict: 'upstream' };

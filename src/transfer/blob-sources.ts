@@ -33,6 +33,7 @@ import {
   type Refusal,
   waitOf,
 } from './peer-requests.ts';
+import { watchLag } from './lag-watch.ts';
 import { createPeerSession, type PeerSession } from './peer-session.ts';
 import { readVerified } from './small-blob.ts';
 
@@ -155,15 +156,21 @@ export function createBlobSources(
   };
 
   const toOpened = ({ isGrowing, ...rest }: Answered, peer: Peer, assigned?: Assigned): OpenedBlob => {
-    const { source, origin } = rest;
-    if (assigned !== undefined && isGrowing) {
-      growing.add(source);
-      // What grows is as slow as upstream is; what stands still is found by asking the node again.
-      const pace = growingPace.watch();
-      return { ...rest, peer, assigned, stallTimeoutMs: FLIGHT_STALL_TIMEOUT_MS, pace };
+    const { source, origin, range } = rest;
+    if (held.has(source)) {
+      return { ...rest, peer, assigned, stallTimeoutMs: CONGESTED_WINDOW_MS, pace: undefined };
     }
-    const pace = held.has(source) ? undefined : floor.watch(origin);
-    return { ...rest, peer, assigned, stallTimeoutMs: CONGESTED_WINDOW_MS, pace };
+    if (assigned === undefined || flight === undefined) {
+      return { ...rest, peer, stallTimeoutMs: CONGESTED_WINDOW_MS, pace: floor.watch(origin) };
+    }
+    if (isGrowing) growing.add(source);
+    const pace = watchLag(isGrowing ? growingPace.watch() : floor.watch(origin), {
+      fromByte: range.start,
+      lags: async (atByte) => flight.lags(assigned, atByte),
+    });
+    // What grows is as slow as upstream is; what stands still is found by asking the node again.
+    const stallTimeoutMs = isGrowing ? FLIGHT_STALL_TIMEOUT_MS : CONGESTED_WINDOW_MS;
+    return { ...rest, peer, assigned, stallTimeoutMs, pace };
   };
 
   return {

@@ -66,6 +66,7 @@ function start(
           next: async () => towers.find((tower) => typeof tower !== 'object' || !bad.has(tower.name)),
           bad: (name) => void bad.add(name),
           full: () => {},
+          lags: async () => false,
         }),
         taken: (_request, from) => void seen.taken.push(typeof from === 'string' ? from : 'peer'),
       },

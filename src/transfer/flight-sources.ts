@@ -66,6 +66,8 @@ export interface FlightSources {
   ): Promise<FlightAnswered<T> | 'upstream' | undefined>;
   /** The node has broken in mid-body: another one is asked. */
   broke(assigned: Assigned): void;
+  /** True if the node, which has given so many bytes of the blob, lags far behind another node. */
+  lags(assigned: Assigned, atByte: number): Promise<boolean>;
   /** This node's client has left a body. */
   left(): void;
   /** No node is asked: it came through a flight a moment ago, or too slowly. */
@@ -195,6 +197,7 @@ export function createFlightSources(
       seat?.bad(name);
       last = undefined;
     },
+    lags: async ({ name }, atByte) => (await seat?.lags(name, atByte)) === true,
     left: () => flights.left(request),
     stepsAside: (reason) => record.stepsAside(reason),
     goesUpstream() {

@@ -184,4 +184,11 @@ export const FLIGHT_MUTATIONS: readonly Mutation[] = [
     replace: 'if (stepMs >= FIRST_STEP_MIN_MS) usualMs = Math.min(stepMs, FIRST_STEP_MAX_MS, 1);',
     scenario: 'a slow upstream',
   },
+  {
+    name: 'a slow link in the middle of a chain is not noticed',
+    file: 'transfer/lag-watch.ts',
+    find: 'isBehind = answer;',
+    replace: 'isBehind = answer && isBehind;',
+    scenario: 'slow root, 8 layers',
+  },
 ];

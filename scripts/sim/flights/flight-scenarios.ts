@@ -115,7 +115,7 @@ export const FLIGHT_SCENARIOS: readonly FlightScenario[] = [
   withFault(
     'slow',
     'root',
-    { copies: 2.2, makespan: 8, messages: 60, repeated: 100 },
+    { copies: 2, makespan: 6.2, messages: 60, repeated: 30 },
     { layers: 8, nodes: 12 },
   ),
   // Nodes that come later ask the second tower, and find the root whose mirror was started again.

@@ -69,7 +69,7 @@ export interface FlightResult {
   readonly virtualSeconds: number;
 }
 
-/** Virtual time after which what has not ended is stuck, beyond ten times the ideal. */
+/** Virtual time after which what has not ended is stuck, beyond ten times what it takes one node. */
 const PATIENCE_MS = 120 * SECOND_MS;
 const LOOK_EVERY_MS = 500;
 /** Nodes that hang, are cancelled or were restarted should end, too. */
@@ -119,7 +119,9 @@ export async function playFlight(play: FlightPlay): Promise<FlightResult> {
       if (node !== undefined && !node.isFaulty) befall(cluster, node, pulls.get(node), fault);
     });
   }
-  const untilMs = 10 * idealMs + PATIENCE_MS;
+  // A node may have to go upstream with all of it, beside others.
+  const aloneMs = msOf(Math.min(upstreamMbits, linkMbits, play.connectionMbits ?? Infinity));
+  const untilMs = 10 * Math.max(idealMs, aloneMs) + PATIENCE_MS;
   const mustEnd = () => [...pulls].filter(([node]) => !node.isFaulty || pulls.get(node)?.isMended === true);
   do await cluster.pass(LOOK_EVERY_MS);
   while (cluster.nowMs() < untilMs && mustEnd().some(([, { endedMs }]) => endedMs === undefined));

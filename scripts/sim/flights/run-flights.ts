@@ -77,7 +77,8 @@ if (values.scenarios) {
     isGood &&= problems.length === 0;
     for (const problem of problems) console.log(`PROBLEM of seed ${seed + run}: ${problem}`);
     sums.copies += result.copies;
-    sums.makespan += result.makespan;
+    // Where all nodes have a fault there is none.
+    sums.makespan += Number.isFinite(result.makespan) ? result.makespan : 1;
     sums.broken += result.broken;
     if ((run + 1) % PROGRESS_EVERY_RUNS === 0) console.error(`${run + 1} of ${runs} runs`);
   }

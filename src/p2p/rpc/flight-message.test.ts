@@ -28,13 +28,14 @@ describe('flight messages', () => {
   test.each<readonly [string, FlightMessage]>([
     ['a question', { digest, leader: undefined, bad: [], full: [] }],
     ['a question with all', { digest, leader: name(1), bad: [name(2), name(3)], full: [name(4)] }],
+    ['a question about a lag', { digest, leader: undefined, bad: [name(2)], full: [], lagsAtByte: 50e9 }],
     [
       'a question about the leader',
       { digest, leader: undefined, bad: [name(2)], full: [], isAboutLeader: true },
     ],
-    ['a report', { digest, state: 'running', isRoot: true, hasBegun: false }],
-    ['the report of a child', { digest, state: 'done', isRoot: false, hasBegun: true }],
-    ['an end', { digest, state: 'aborted', isRoot: true, hasBegun: true }],
+    ['a report', { digest, state: 'running', isRoot: true, hasBegun: false, writtenBytes: 0 }],
+    ['the report of a child', { digest, state: 'done', isRoot: false, hasBegun: true, writtenBytes: 50e9 }],
+    ['an end', { digest, state: 'aborted', isRoot: true, hasBegun: true, writtenBytes: 1 }],
     [
       'a digest of sha512',
       { digest: digestOf(Buffer.from('x'), 'sha512'), leader: undefined, bad: [], full: [] },

@@ -5,7 +5,7 @@ import { type Digest, isDigest } from '../../oci/digest.ts';
 /*
  * Protocol buffers (docs/FLIGHTS.md). To a tower:
  * `string digest = 1; bytes leader = 2; repeated bytes bad = 3; repeated bytes full = 4; State state = 5; bool root = 6;
- * bool begun = 7; bool about_leader = 8;`, where a state (1 running, 2 done, 3 aborted) makes it a report.
+ * bool begun = 7; bool about_leader = 8; uint64 written = 9;`, where a state (1 running, 2 done, 3 aborted) makes it a report.
  * Its answer: `bytes from = 1; bytes leader = 2;`, empty to a report, and only a leader where only that was asked for;
  * without both the asker goes upstream.
  */
@@ -17,6 +17,7 @@ const STATE = 5;
 const ROOT = 6;
 const BEGUN = 7;
 const ABOUT_LEADER = 8;
+const WRITTEN = 9;
 const FROM = 1;
 const STATES = ['running', 'done', 'aborted'] as const;
 
@@ -37,6 +38,7 @@ export function encodeFlightQuestion({
   bad,
   full,
   isAboutLeader = false,
+  lagsAtByte,
 }: FlightQuestion): Uint8Array {
   return frame([
     bytesField(DIGEST, Buffer.from(digest)),
@@ -44,16 +46,24 @@ export function encodeFlightQuestion({
     ...bad.slice(-MAX_NAMES).map((name) => bytesField(BAD, Uint8Array.fromHex(name))),
     ...full.slice(-MAX_NAMES).map((name) => bytesField(FULL, Uint8Array.fromHex(name))),
     ...(isAboutLeader ? [numberField(ABOUT_LEADER, 1)] : []),
+    ...(lagsAtByte === undefined ? [] : [numberField(WRITTEN, lagsAtByte)]),
   ]);
 }
 
 /** The report with its length in front. */
-export function encodeFlightReport({ digest, state, isRoot, hasBegun }: FlightReport): Uint8Array {
+export function encodeFlightReport({
+  digest,
+  state,
+  isRoot,
+  hasBegun,
+  writtenBytes,
+}: FlightReport): Uint8Array {
   return frame([
     bytesField(DIGEST, Buffer.from(digest)),
     numberField(STATE, STATES.indexOf(state) + 1),
     ...(isRoot ? [numberField(ROOT, 1)] : []),
     ...(hasBegun ? [numberField(BEGUN, 1)] : []),
+    ...(writtenBytes > 0 ? [numberField(WRITTEN, writtenBytes)] : []),
   ]);
 }
 
@@ -61,7 +71,7 @@ export function encodeFlightReport({ digest, state, isRoot, hasBegun }: FlightRe
 export function parseFlightMessage(message: Uint8Array): FlightMessage {
   let digest: Digest | undefined;
   let leader: string | undefined;
-  let state: number | undefined;
+  let [state, written]: (number | undefined)[] = [];
   let [isRoot, hasBegun, isAboutLeader] = [false, false, false];
   const bad: string[] = [];
   const full: string[] = [];
@@ -73,6 +83,7 @@ export function parseFlightMessage(message: Uint8Array): FlightMessage {
     else if (number === STATE && value !== undefined) state = value;
     else if (number === ROOT && value !== undefined) isRoot = value !== 0;
     else if (number === BEGUN && value !== undefined) hasBegun = value !== 0;
+    else if (number === WRITTEN && value !== undefined) written = value;
     else if (number === ABOUT_LEADER && value !== undefined) isAboutLeader = value !== 0;
     if (bad.length > MAX_NAMES || full.length > MAX_NAMES) {
       throw new MessageError('Cannot take a question about a flight: it names too many nodes');
@@ -80,11 +91,18 @@ export function parseFlightMessage(message: Uint8Array): FlightMessage {
   }
   if (digest === undefined) throw new MessageError('Cannot take a message about a flight without a digest');
   if (state === undefined) {
-    return { digest, leader, bad, full, ...(isAboutLeader ? { isAboutLeader } : {}) };
+    return {
+      digest,
+      leader,
+      bad,
+      full,
+      ...(isAboutLeader ? { isAboutLeader } : {}),
+      ...(written === undefined ? {} : { lagsAtByte: written }),
+    };
   }
   const said = STATES[state - 1];
   if (said === undefined) throw new MessageError(`Cannot take a report of a flight: state ${state}`);
-  return { digest, state: said, isRoot, hasBegun };
+  return { digest, state: said, isRoot, hasBegun, writtenBytes: written ?? 0 };
 }
 
 /** An answer with its length in front; undefined: to a report. */

@@ -243,7 +243,7 @@ export function createScriptedClient(leavesAfter = Number.POSITIVE_INFINITY) {
 /** Flights whose tower says this each time that it is asked. */
 export function createScriptedFlights(next: FlightSeat['next']): Flights {
   return {
-    seat: () => ({ next, bad() {}, full() {} }),
+    seat: () => ({ next, bad() {}, full() {}, lags: async () => false }),
     asks: () => ({ [Symbol.dispose]() {} }),
     taken() {},
     left() {},
