@@ -33,8 +33,9 @@ export const FLIGHT_MUTATIONS: readonly Mutation[] = [
   {
     name: 'a node that finds no free place near the top goes upstream',
     file: 'flights/flight-tree.ts',
-    find: 'if (entry.id === id || bad.has(entry.id)) continue;',
-    replace: 'if (entry.id === id || bad.has(entry.id) || entry.children > 0 || entry.depth > 2) continue;',
+    find: 'if (entry.id === id || bad.has(entry.id) || entry.writtenBytes < leastWrittenBytes) continue;',
+    replace:
+      'if (entry.id === id || bad.has(entry.id) || entry.writtenBytes < leastWrittenBytes || entry.children > 0 || entry.depth > 2) continue;',
     scenario: '10 nodes',
   },
   {
