@@ -87,6 +87,20 @@ test.each([
   ['scripts/bench/run --scenario hostile --loads all,x', "--loads has no 'x', only many-layers, "],
   ['scripts/bench/run --scenario cold --with x', "--with has no 'x', only on, off, none"],
   ['scripts/bench/run --scenario cold --apart-seconds x', '--apart-seconds'],
+  ['scripts/bench/run --scenario cold --fault kill,x', "--fault has no 'x', only kill, restart, "],
+  ['scripts/bench/run --scenario cold --fault kill --with on,none', '--fault takes --with on only'],
+  ['scripts/bench/run --scenario cold --fault kill --holders 1', '--fault takes no --holders'],
+  ['scripts/bench/run --scenario cold --fault kill --nodes 2', '--fault takes --nodes from 3 on'],
+  ['scripts/bench/run --scenario cold --fault-at-share 0', '--fault-at-share is a number above zero'],
+  [
+    'scripts/bench/run --scenario cold --restart-after-seconds 1',
+    '--restart-after-seconds takes --fault, too',
+  ],
+  ['scripts/bench/run --scenario cold --images 2 --layers 1', '--images takes --layers from 2 on'],
+  ['scripts/bench/run --scenario cold --content x', "--content has no 'x', only random, realistic"],
+  ['scripts/bench/run --scenario cold --private --with none', '--private takes no --with none'],
+  ['scripts/bench/run --scenario cold --private --holders 1', '--private takes no --holders'],
+  ['scripts/bench/run --scenario cold --parallel-ranges', '--parallel-ranges takes --containerd-bin-dir'],
   ['scripts/bench/run --scenario cluster --measure idle,x', "--measure has no 'x', only idle, "],
 ])('%s is refused with its reason', async (command, reason) => {
   const { exitCode, stderr } = await runAsAUser(command.split(' '));

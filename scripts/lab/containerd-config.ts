@@ -14,9 +14,33 @@ export function parseContainerdVersion(text: string): { readonly major: number; 
   return { major: Number(match[2]), version: match[1] };
 }
 
+/** Whether a version has concurrent_layer_fetch_buffer: 2.1 and later. */
+export function hasParallelRanges(version: string): boolean {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  return major > 2 || (major === 2 && minor >= 1);
+}
+
+/** Options of formatContainerdConfig. */
+export interface ContainerdConfigOptions {
+  /** Layers above this size come as Range requests of that size, in parallel; from 2.1 on. Default: they do not. */
+  readonly fetchBufferBytes?: number | undefined;
+}
+
 /** The config.toml of a containerd that shares nothing with another one on this machine. */
-export function formatContainerdConfig(major: number, paths: ContainerdPaths): string {
+export function formatContainerdConfig(
+  major: number,
+  paths: ContainerdPaths,
+  { fetchBufferBytes }: ContainerdConfigOptions = {},
+): string {
   const { root, state, socket, certsDir } = paths;
+  // The CRI plugin and the transfer service, to which it leaves pulls, have it each.
+  const parallelRanges =
+    fetchBufferBytes === undefined
+      ? []
+      : ['io.containerd.cri.v1.images', 'io.containerd.transfer.v1.local'].flatMap((plugin) => [
+          `[plugins."${plugin}"]`,
+          `concurrent_layer_fetch_buffer = ${fetchBufferBytes}`,
+        ]);
   const common = [
     `version = ${major >= 2 ? 3 : 2}`,
     `root = "${root}"`,
@@ -35,6 +59,7 @@ export function formatContainerdConfig(major: number, paths: ContainerdPaths): s
   const cri =
     major >= 2
       ? [
+          ...parallelRanges,
           `[plugins."io.containerd.cri.v1.images".registry]`,
           `config_path = "${certsDir}"`,
           `[plugins."io.containerd.cri.v1.runtime".cni]`,

@@ -45,6 +45,8 @@ export interface ContainerdOptions {
   /** Folder with containerd, ctr and the shim; undefined takes those on PATH. */
   readonly binDir?: string | undefined;
   readonly env?: Readonly<Record<string, string>>;
+  /** Size of the Range requests that layers come in, in bytes; from 2.1 on. Default: one request a layer. */
+  readonly fetchBufferBytes?: number | undefined;
 }
 
 /** First start of the CRI plugin on a loaded machine, in ms. */
@@ -55,7 +57,7 @@ const KUBERNETES_NAMESPACE = 'k8s.io';
 /** Starts a containerd that shares nothing with any other. */
 export async function startContainerd(
   deps: { readonly cleanup: Cleanup; readonly namespace: NetworkNamespace },
-  { directory, name, binDir, env = {} }: ContainerdOptions,
+  { directory, name, binDir, env = {}, fetchBufferBytes }: ContainerdOptions,
 ): Promise<Containerd> {
   const binary = (command: string) => (binDir === undefined ? command : join(binDir, command));
   const paths: ContainerdPaths = {
@@ -66,7 +68,7 @@ export async function startContainerd(
   };
   const { major, version } = parseContainerdVersion(await runCommand([binary('containerd'), '--version']));
   const configPath = join(directory, 'config.toml');
-  await writeFile(configPath, formatContainerdConfig(major, paths));
+  await writeFile(configPath, formatContainerdConfig(major, paths, { fetchBufferBytes }));
   mkdirSync(paths.certsDir, { recursive: true });
   deps.cleanup.defer(`shims and mounts of ${name}`, () => removeLeftovers(directory));
 

@@ -4,9 +4,15 @@ import { parse } from 'protobufjs';
 /** The image calls of the Kubernetes Container Runtime Interface, as kubelet makes them. */
 export interface CriClient extends Disposable {
   /** Pulls an image and returns what the runtime calls it. Rejects with the runtime's message. */
-  pullImage(image: string, options?: CriCallOptions): Promise<string>;
+  pullImage(image: string, options?: PullImageOptions): Promise<string>;
   /** Rejects until the runtime answers. */
   version(): Promise<string>;
+}
+
+/** What a registry knows a user by. */
+export interface Credentials {
+  readonly username: string;
+  readonly password: string;
 }
 
 /** Options of a call. */
@@ -14,6 +20,12 @@ export interface CriCallOptions {
   /** Default 120,000. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
+}
+
+/** Options of a pull. */
+export interface PullImageOptions extends CriCallOptions {
+  /** For registries that ask for them. Default none. */
+  readonly credentials?: Credentials | undefined;
 }
 
 /** What is needed of the CRI's runtime.v1 API. */
@@ -28,7 +40,8 @@ message VersionResponse {
   string runtime_api_version = 4;
 }
 message ImageSpec { string image = 1; map<string, string> annotations = 2; }
-message PullImageRequest { ImageSpec image = 1; }
+message AuthConfig { string username = 1; string password = 2; }
+message PullImageRequest { ImageSpec image = 1; AuthConfig auth = 2; }
 message PullImageResponse { string image_ref = 1; }
 `;
 
@@ -66,11 +79,11 @@ export function createCriClient(socket: string): CriClient {
   };
 
   return {
-    pullImage: async (image, options) => {
+    pullImage: async (image, { credentials, ...options } = {}) => {
       const response = await call(
         'ImageService/PullImage',
         ['PullImageRequest', 'PullImageResponse'],
-        { image: { image } },
+        { image: { image }, ...(credentials === undefined ? {} : { auth: credentials }) },
         options,
       );
       return String(response['imageRef']);

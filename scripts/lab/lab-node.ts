@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { type Containerd, type CtrOptions, startContainerd } from './containerd.ts';
 import { createMemoryCgroup, type LimitView } from './memory-cgroup.ts';
 import { createMirror, type Mirror, type MirrorDeps } from './mirror.ts';
+import type { Credentials } from './cri-client.ts';
 import { type Endpoint, ipv4Of, type LinkShape } from './network.ts';
 import { writeImageArchive } from './image-archive.ts';
 import type { TestImage } from './test-image.ts';
@@ -20,6 +21,8 @@ export interface PullOptions {
   /** Default 60,000. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
+  /** For registries that ask for them; with cri only. Default none. */
+  readonly credentials?: Credentials | undefined;
 }
 
 /** What a node may have different from the others. */
@@ -33,6 +36,8 @@ export interface NodeOptions {
   readonly mirrorEnv?: Readonly<Record<string, string>>;
   /** Added to containerd's environment. */
   readonly containerdEnv?: Readonly<Record<string, string>>;
+  /** Size of the Range requests that containerd gets layers in, in bytes; from 2.1 on. Default: one request a layer. */
+  readonly fetchBufferBytes?: number | undefined;
   /** Registries whose pulls go through the mirror; empty is all. Default: upstream's two http names. */
   readonly mirroredRegistries?: readonly string[];
   readonly link?: LinkShape;
@@ -103,6 +108,7 @@ export async function startLabNode(
       name: endpoint.name,
       binDir: options.containerdBinDir,
       env: { ...env, ...options.containerdEnv },
+      fetchBufferBytes: options.fetchBufferBytes,
     },
   );
   let mirror: Mirror | undefined;
@@ -138,11 +144,11 @@ export async function startLabNode(
       if (mirror === undefined) throw new Error(`${endpoint.name} has no mirror`);
       return mirror;
     },
-    pull: async (reference, { via = 'cri', timeoutMs = PULL_TIMEOUT_MS, signal } = {}) => {
+    pull: async (reference, { via = 'cri', timeoutMs = PULL_TIMEOUT_MS, signal, credentials } = {}) => {
       const limits = { timeoutMs, ...(signal === undefined ? {} : { signal }) };
       const startedMs = performance.now();
       if (via === 'cri') {
-        await containerd.cri.pullImage(reference, limits);
+        await containerd.cri.pullImage(reference, { ...limits, credentials });
       } else {
         // Since 2.0 ctr leaves pulls to the daemon unless told otherwise.
         const local = via === 'ctr' && !containerd.version.startsWith('1.') ? ['--local'] : [];

@@ -18,6 +18,8 @@ export interface LabOptions extends NodeOptions {
   readonly nodes: number | readonly NodeOptions[];
   /** Speed of upstream's link; also settable later through upstream.endpoint. */
   readonly upstreamMbit?: number;
+  /** Whether upstream has PRIVATE_REGISTRY, too. Default false. */
+  readonly hasPrivateRegistry?: boolean;
   /** Names that a name server of the lab knows. Default: there is no name server. */
   readonly zone?: Zone;
   /** Room that the images of all nodes need, in bytes; decides between memory and disk. Default 4 GiB. */
@@ -65,7 +67,8 @@ export async function createLab(options: LabOptions): Promise<Lab> {
 }
 
 async function start(cleanup: Cleanup, options: LabOptions): Promise<Lab> {
-  const { nodes: nodeOptions, upstreamMbit, zone, roomBytes = DEFAULT_ROOM_BYTES, ...defaults } = options;
+  const { nodes: nodeOptions, upstreamMbit, zone, roomBytes = DEFAULT_ROOM_BYTES, ...rest } = options;
+  const { hasPrivateRegistry = false, ...defaults } = rest;
   const specs =
     typeof nodeOptions === 'number' ? Array.from({ length: nodeOptions }, () => ({})) : nodeOptions;
   const id = createLabId();
@@ -84,7 +87,7 @@ async function start(cleanup: Cleanup, options: LabOptions): Promise<Lab> {
   const http = startLabHttp({ cleanup, hub: network.hub }, { directory: join(directory, 'http') });
   const upstream = await startUpstream(
     { cleanup, http, endpoint: await network.attach('upstream', UPSTREAM_ADDRESS) },
-    { directory: join(directory, 'upstream') },
+    { directory: join(directory, 'upstream'), isPrivateToo: hasPrivateRegistry },
   );
   if (upstreamMbit !== undefined) await upstream.endpoint.shape({ egressMbit: upstreamMbit });
 

@@ -8,6 +8,8 @@ export interface LayerSpec {
   readonly files?: number;
   /** Default none: random content does not compress, and unpacking costs nothing. */
   readonly compression?: 'none' | 'gzip';
+  /** Layers with equal seeds are the same blob, in whatever image. Default: the image's seed and the layer's number. */
+  readonly seed?: string;
 }
 
 /** A piece of content with its descriptor. */
@@ -32,7 +34,7 @@ export interface TestImage {
 
 /** Options of createImage. */
 export interface ImageOptions {
-  /** Equal seeds give equal images, different ones share no blob. */
+  /** Equal seeds give equal images, different ones share no blob but layers that have a seed of their own. */
   readonly seed: string;
   readonly layers: readonly LayerSpec[];
   /** Default this machine's. */
@@ -53,7 +55,9 @@ export const HOST_PLATFORM = `linux/${ARCHITECTURES[process.arch] ?? process.arc
 export function createImage(options: ImageOptions): TestImage {
   const { seed, platform = HOST_PLATFORM, withMediaType = true } = options;
   const [os, architecture] = platform.split('/');
-  const layers = options.layers.map((spec, n) => createLayer(`${seed}/${platform}/layer${n}`, spec));
+  const layers = options.layers.map((spec, n) =>
+    createLayer(spec.seed ?? `${seed}/${platform}/layer${n}`, spec),
+  );
   const config = jsonBlob('config', `${OCI}.config.v1+json`, {
     architecture,
     os,

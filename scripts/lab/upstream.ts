@@ -3,6 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseAccessLog, type UpstreamRequest } from './access-log.ts';
 import type { Cleanup } from './cleanup.ts';
+import type { Credentials } from './cri-client.ts';
 import { type Daemon, startDaemon, waitUntilReady } from './daemon.ts';
 import type { LabHttp } from './lab-http.ts';
 import type { Endpoint } from './network.ts';
@@ -15,6 +16,12 @@ export const UPSTREAM_HOST = 'registry.lab';
 
 /** The registry as most images of a lab name it; its port must not matter to anybody. */
 export const REGISTRY = `${UPSTREAM_HOST}:5000`;
+
+/** The same content for users only, if the lab was asked for that. */
+export const PRIVATE_REGISTRY = `${UPSTREAM_HOST}:5002`;
+
+/** The user that PRIVATE_REGISTRY knows. */
+export const PRIVATE_CREDENTIALS: Credentials = { username: 'lab', password: 'secret' };
 
 /** How upstream goes away: its machine answers "connection refused", or nothing at all. */
 export type Outage = 'refuse' | 'blackhole';
@@ -39,16 +46,33 @@ export interface Upstream {
   restore(): Promise<void>;
 }
 
-const LISTENERS = [
+interface Listener {
+  readonly port: number;
+  readonly tls: boolean;
+  /** Path of a file with its users, as Apache has them. Default: it asks for none. */
+  readonly usersFile?: string;
+}
+
+const LISTENERS: readonly Listener[] = [
   { port: 5000, tls: false },
   { port: 80, tls: false },
   { port: 443, tls: true },
-] as const;
+];
+/** The least that bcrypt has: each request costs it. */
+const BCRYPT_COST = 4;
 
-/** Starts the registry; its storage is below the directory. */
+/** Options of startUpstream. */
+export interface UpstreamOptions {
+  /** The storage is below it. */
+  readonly directory: string;
+  /** Starts PRIVATE_REGISTRY, too. */
+  readonly isPrivateToo: boolean;
+}
+
+/** Starts the registry. */
 export async function startUpstream(
   deps: { readonly cleanup: Cleanup; readonly http: LabHttp; readonly endpoint: Endpoint },
-  { directory }: { readonly directory: string },
+  { directory, isPrivateToo }: UpstreamOptions,
 ): Promise<Upstream> {
   const { http, endpoint } = deps;
   mkdirSync(directory, { recursive: true });
@@ -58,12 +82,14 @@ export async function startUpstream(
   await writeFile(join(directory, 'tls.key'), privateKey, { mode: 0o600 });
   const logPath = join(directory, 'access.log');
 
+  const listeners = isPrivateToo ? [...LISTENERS, await privateListener(directory)] : LISTENERS;
   let daemons: Daemon[] = [];
   const start = async (): Promise<void> => {
     daemons = await Promise.all(
-      LISTENERS.map(async ({ port, tls }) => {
+      listeners.map(async (listener) => {
+        const { port } = listener;
         const config = join(directory, `${port}.yml`);
-        await writeFile(config, formatConfig(directory, port, tls));
+        await writeFile(config, formatConfig(directory, listener));
         return startDaemon(
           { cleanup: deps.cleanup, namespace: endpoint.namespace },
           { name: `registry on ${port}`, argv: ['docker-registry', 'serve', config], logPath },
@@ -73,7 +99,7 @@ export async function startUpstream(
     for (const daemon of daemons) {
       await waitUntilReady(daemon, async () => {
         const sockets = await readSockets(daemon.pid);
-        return LISTENERS.every(({ port }) => isListening(sockets, port));
+        return listeners.every(({ port }) => isListening(sockets, port));
       });
     }
   };
@@ -109,7 +135,15 @@ export async function startUpstream(
   return upstream;
 }
 
-function formatConfig(directory: string, port: number, tls: boolean): string {
+async function privateListener(directory: string): Promise<Listener> {
+  const { username, password } = PRIVATE_CREDENTIALS;
+  const usersFile = join(directory, 'users');
+  const hash = await Bun.password.hash(password, { algorithm: 'bcrypt', cost: BCRYPT_COST });
+  await writeFile(usersFile, `${username}:${hash}\n`);
+  return { port: Number(PRIVATE_REGISTRY.split(':')[1]), tls: false, usersFile };
+}
+
+function formatConfig(directory: string, { port, tls, usersFile }: Listener): string {
   return [
     'version: 0.1',
     'log:',
@@ -122,6 +156,7 @@ function formatConfig(directory: string, port: number, tls: boolean): string {
     // All listeners finish each other's uploads, so they sign upload state with one secret.
     '  secret: lab',
     ...(tls ? ['  tls:', `    certificate: ${directory}/tls.crt`, `    key: ${directory}/tls.key`] : []),
+    ...(usersFile === undefined ? [] : ['auth:', '  htpasswd:', '    realm: lab', `    path: ${usersFile}`]),
     '',
   ].join('\n');
 }
