@@ -33,6 +33,8 @@ export interface FlightsDeps {
 export interface FlightRequest extends ImageSource {
   readonly kind: 'manifest' | 'blob';
   readonly digest: Digest;
+  /** The client asks for the first of several ranges (containerd's concurrent_layer_fetch_buffer). Default false. */
+  readonly isInRanges?: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -126,9 +128,9 @@ export function createFlights({ network, store, adoptsDownloads, clock, logger }
         { digest, leader, towerTimeoutMs: TOWER_TIMEOUT_MS, signal },
       );
     },
-    taken({ kind, digest, registry, repository }, from) {
+    taken({ kind, digest, registry, repository, isInRanges }, from) {
       const image = { registry, repository };
-      own.take(digest, from === 'upstream');
+      own.take(digest, from === 'upstream', isInRanges);
       led.asked(digest);
       seen.taken(digest, { ...image, parent: from === 'upstream' ? undefined : from.name });
       // A layer of another image says nothing of who downloads this image.

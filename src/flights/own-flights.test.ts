@@ -177,6 +177,26 @@ describe('createOwnFlights()', () => {
     expect(node.own.isStuck(digest)).toBe(true);
   });
 
+  test('a download in ranges waits for its next range while another one grows, and no longer', async () => {
+    await using node = start();
+    const other = digestOf(Buffer.from('other'));
+    for (const isRoot of [true, false]) {
+      node.write(MIB);
+      node.own.take(digest, isRoot, true);
+      node.own.left(digest);
+      node.own.take(other, isRoot, true);
+      for (let step = 1; step <= 20; step++) {
+        node.write(step * MIB, true, other);
+        await node.clock.advance(1000);
+      }
+      expect([isRoot, node.own.isStuck(digest)]).toEqual([isRoot, false]);
+      await node.clock.advance(22_000);
+      expect([isRoot, node.own.isStuck(digest)]).toEqual([isRoot, true]);
+      for (const over of [digest, other]) node.write(undefined, false, over);
+      await node.clock.advance(5000);
+    }
+  });
+
   test('takes up a download that it was not asked for, when much of it is left', async () => {
     await using node = start();
     node.write(99 * MIB);

@@ -51,8 +51,11 @@ export interface OwnFlightsDeps {
 
 /** What this node downloads, as others know it. */
 export interface OwnFlights {
-  /** This node's client downloads the digest, from upstream (`isRoot`) or from a peer: the towers are told how it goes on. */
-  take(digest: Digest, isRoot: boolean): void;
+  /**
+   * This node's client downloads the digest, from upstream (`isRoot`) or from a peer: the towers are told how it goes on.
+   * `isInRanges`: in several requests, which wait for their turn among those of other downloads.
+   */
+  take(digest: Digest, isRoot: boolean, isInRanges?: boolean): void;
   /** All of them, for those who look. */
   list(): ReadonlyArray<Pick<OwnFlight, 'digest' | 'isRoot' | 'isStuck'>>;
   /**
@@ -92,6 +95,8 @@ interface OwnFlight {
   /** Nothing has come since this node's client was told where to take it from: with containerd 2.1 it waits for its turn. */
   isQueued: boolean;
   isStuck: boolean;
+  /** The client asks for one part after the other, and may wait for its turn between two. */
+  isInRanges: boolean;
   /** The client was given its last body, and left it. */
   isLeft: boolean;
   /** This process was not asked for it. */
@@ -128,6 +133,8 @@ export function createOwnFlights({
   const intake = createIntake();
   /** When anything came from upstream last, for a download that neither stands still nor crawls. */
   let intakeMs = -Infinity;
+  /** When any download grew last. */
+  let grownMs = -Infinity;
 
   const tell = (flight: OwnFlight, state: FlightReport['state']) => {
     const { digest, isRoot, hasBegun, writtenBytes } = flight;
@@ -192,14 +199,18 @@ export function createOwnFlights({
       intake.note(writtenBytes - flight.writtenBytes, nowMs);
       if (!flight.isStuck) intakeMs = nowMs;
     }
-    if (writtenBytes > flight.writtenBytes) flight.isQueued = false;
+    if (writtenBytes > flight.writtenBytes) {
+      flight.isQueued = false;
+      grownMs = nowMs;
+    }
     flight.hasBegun = writtenBytes > 0;
     flight.writtenBytes = writtenBytes;
     flight.progress.note(writtenBytes, nowMs);
     const { progress } = flight;
+    const isBetweenRanges = flight.isInRanges && nowMs - grownMs <= QUEUE_STALL_MS;
     const isStuck = flight.isQueued
       ? isQueuedInVain(flight, nowMs)
-      : progress.isStuck(nowMs) || (isRoot && intake.isSlow(nowMs, progress.usualMs));
+      : (progress.isStuck(nowMs) && !isBetweenRanges) || (isRoot && intake.isSlow(nowMs, progress.usualMs));
     if ((isRoot || flight.isLeft) && !flight.isStuck && isStuck) {
       flight.isStuck = true;
       tell(flight, 'aborted');
@@ -210,12 +221,11 @@ export function createOwnFlights({
     if (!flight.isStuck && (isNews || nowMs - flight.toldMs >= everyMs)) tell(flight, 'running');
   };
 
-  const add = (digest: Digest, { isRoot, isAdopted }: Pick<OwnFlight, 'isRoot' | 'isAdopted'>) => {
+  const add = (digest: Digest, how: Pick<OwnFlight, 'isRoot' | 'isAdopted' | 'isInRanges'>) => {
     if (flights.size >= MAX_OWN_FLIGHTS) return;
     flights.set(digest, {
       digest,
-      isRoot,
-      isAdopted,
+      ...how,
       takenMs: clock.nowMs(),
       goneMs: undefined,
       toldMs: -Infinity,
@@ -229,13 +239,15 @@ export function createOwnFlights({
   };
 
   return {
-    take(digest, isRoot) {
+    take(digest, isRoot, isInRanges = false) {
       const nowMs = clock.nowMs();
       const known = flights.get(digest);
-      if (known === undefined) add(digest, { isRoot, isAdopted: false });
+      if (known === undefined) add(digest, { isRoot, isAdopted: false, isInRanges });
       else {
         // From another source from now on: that the source before stood still says nothing.
         known.progress.restart(nowMs);
+        // Only its first request tells: a later one looks like that of a client that goes on after a break.
+        known.isInRanges ||= isInRanges;
         const state = { isQueued: true, isStuck: false, isLeft: false, isAdopted: false };
         Object.assign(known, { ...state, isRoot, takenMs: nowMs, toldMs: -Infinity });
       }
@@ -288,7 +300,7 @@ export function createOwnFlights({
       const adopt = ({ digest, writtenBytes }: Download) => {
         if (!adoptsDownloads || flights.has(digest)) return;
         // What has no byte may wait for its turn to go upstream, or to ask this mirror: the towers know which.
-        add(digest, { isRoot: writtenBytes > 0, isAdopted: true });
+        add(digest, { isRoot: writtenBytes > 0, isAdopted: true, isInRanges: false });
         due.add(digest);
         changed.wake();
       };

@@ -95,6 +95,8 @@ export function createBlobSources(
             digest,
             repository,
             registry,
+            // What wants all of it in one body names no range.
+            isInRanges: request.range !== undefined && startOf(request.range) === 0,
             signal,
           },
         );

@@ -3,7 +3,12 @@ import type { RangeSpec } from '../oci/byte-range.ts';
 import type { Digest } from '../oci/digest.ts';
 import { createVirtualClock } from '../runtime/testing/virtual-clock.ts';
 import type { Blob } from '../store/content-store.ts';
-import { createScriptedClient, createScriptedCluster, type PeerScript } from './testing/scripted-cluster.ts';
+import {
+  createScriptedClient,
+  createScriptedCluster,
+  createScriptedFlights,
+  type PeerScript,
+} from './testing/scripted-cluster.ts';
 
 const BLOB = Uint8Array.from({ length: 1000 }, (_, index) => (index * 31) % 251);
 const OTHER_DIGEST = `sha256:${'0'.repeat(64)}`;
@@ -417,4 +422,20 @@ describe('serveBlob() of a small blob', () => {
     expect(outcome).toEqual({ how: 'unsatisfiable', sizeBytes: 1000 });
     expect(asked).toEqual(['p1 all']);
   });
+});
+
+test.each<[string, RangeSpec | undefined, boolean]>([
+  ['the whole blob in one body', undefined, false],
+  ['the first of several ranges', { start: 0 }, true],
+  ['the rest after a break', { start: 500 }, false],
+])('serveBlob() tells the flight of a client that asks for %s', async (_, range, isInRanges) => {
+  const flown: (boolean | undefined)[] = [];
+  const flights = {
+    ...createScriptedFlights(async () => 'upstream'),
+    taken: (request: { readonly isInRanges?: boolean }) => void flown.push(request.isInRanges),
+  };
+  const { transfer, digest } = createScriptedCluster(BLOB, [], { flights });
+  const request = { digest, repository: 'lab/a', registry: 'registry.lab:5000', range, local: undefined };
+  await transfer.serveBlob({ ...request, mayAskPeers: true, isOwn: true }, createScriptedClient().client);
+  expect(flown).toEqual([isInRanges]);
 });

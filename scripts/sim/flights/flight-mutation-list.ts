@@ -41,15 +41,15 @@ export const FLIGHT_MUTATIONS: readonly Mutation[] = [
   {
     name: 'a download never stands still',
     file: 'flights/own-flights.ts',
-    find: ': progress.isStuck(nowMs) || (isRoot && intake.isSlow(nowMs, progress.usualMs));',
-    replace: ': isRoot && progress.isStuck(nowMs) && intake.isSlow(nowMs, 0) && nowMs < 0;',
+    find: ': (progress.isStuck(nowMs) && !isBetweenRanges) ||',
+    replace: ': (progress.isStuck(nowMs) && isBetweenRanges) ||',
     scenario: 'hang root',
   },
   {
     name: 'a download is never slow',
     file: 'flights/own-flights.ts',
-    find: '|| (isRoot && intake.isSlow(nowMs, progress.usualMs))',
-    replace: '|| (isRoot && intake.isSlow(nowMs, progress.usualMs) && nowMs < 0)',
+    find: '(isRoot && intake.isSlow(nowMs, progress.usualMs));',
+    replace: '(isRoot && intake.isSlow(nowMs, progress.usualMs) && nowMs < 0);',
     scenario: 'slow root',
   },
   {
