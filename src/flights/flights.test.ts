@@ -82,6 +82,41 @@ test('report() shows from where this node downloads what, how much is there, and
   expect(flights.report(digest)).toMatchObject({ downloads: [], towers: [peerOf('self')] });
 });
 
+/** A node that leads an image with the layer, and has begun to download that. */
+async function lead() {
+  const started = await start();
+  const { store, clock, flights, request } = started;
+  const image = { schemaVersion: 2, layers: [{ mediaType: 'application/x', digest, size: BLOB.byteLength }] };
+  const manifest = Buffer.from(JSON.stringify(image));
+  flights.taken({ ...request, kind: 'manifest', digest: digestOf(manifest) }, 'upstream');
+  await store.addBlob(manifest);
+  await clock.advance(500);
+  const leads = flights.isUrgent(request);
+  flights.taken(request, 'upstream');
+  const download = await store.beginDownload(digest, { sizeBytes: BLOB.byteLength });
+  await download.grow(BLOB.subarray(0, 7));
+  await clock.advance(10);
+  return { ...started, leads, download };
+}
+
+test('a node whose pull is given up does not lead the image any more: when it pulls again, it waits like others', async () => {
+  const { stack, clock, flights, request, leads, download } = await lead();
+  await using _ = stack;
+  expect([leads, flights.isUrgent(request)]).toEqual([true, true]);
+  download.giveUp();
+  for (let step = 0; step < 50 && flights.count().root > 0; step++) await clock.advance(100);
+  expect([flights.count().root, flights.isUrgent(request)]).toEqual([0, false]);
+});
+
+test('a node that has a layer leads the image on', async () => {
+  const { stack, clock, flights, request, download } = await lead();
+  await using _ = stack;
+  await download.grow(BLOB.subarray(7));
+  await download.commit();
+  for (let step = 0; step < 50 && flights.count().root > 0; step++) await clock.advance(10);
+  expect([flights.count().root, flights.isUrgent(request)]).toEqual([0, true]);
+});
+
 test('report() shows the trees that this node keeps, those of one digest if it is given', async () => {
   const { stack, flights, tower } = await start();
   await using _ = stack;

@@ -89,8 +89,15 @@ export function createFlights({ network, store, adoptsDownloads, clock, logger }
   const leaders = createLeaders(clock);
   const own = createOwnFlights({ network, tower, store, adoptsDownloads, clock, logger });
   const led = createLedImages({ store, own, clock, logger });
-  own.onEnd((digest) => {
-    if (!own.isPromised(digest)) led.ended(digest);
+  /** Downloads from upstream that this node has begun as the leader of an image. */
+  const leading = new Map<Digest, ImageSource>();
+  own.onEnd((digest, isThere) => {
+    if (own.isPromised(digest)) return;
+    led.ended(digest, isThere);
+    const image = leading.get(digest);
+    leading.delete(digest);
+    // The others have turned to another leader. If this node pulls the image again, it follows that one, too.
+    if (image !== undefined && !isThere) leaders.lose(image, network.self);
   });
   const seen = createSeenFlights({ network, own, downloads: store.downloads });
   network.serve(tower);
@@ -134,10 +141,14 @@ export function createFlights({ network, store, adoptsDownloads, clock, logger }
       led.asked(digest);
       seen.taken(digest, { ...image, parent: from === 'upstream' ? undefined : from.name });
       // A layer of another image says nothing of who downloads this image.
-      if (kind !== 'manifest') return;
-      if (from === 'upstream') led.begin(digest);
-      const leader = from === 'upstream' ? network.self : from.leader;
-      if (leader !== undefined) leaders.set(image, { manifest: digest, leader });
+      if (kind === 'manifest') {
+        if (from === 'upstream') led.begin(digest);
+        const leader = from === 'upstream' ? network.self : from.leader;
+        if (leader !== undefined) leaders.set(image, { manifest: digest, leader });
+      }
+      const leads = from === 'upstream' && leaders.get(image)?.leader === network.self;
+      if (leads && own.isPromised(digest)) leading.set(digest, image);
+      else leading.delete(digest);
     },
     asks: ({ digest }) => own.asks(digest),
     left: ({ digest }) => own.left(digest),

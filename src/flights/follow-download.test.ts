@@ -51,12 +51,12 @@ test.each([
     const download = await store.beginDownload(digest, { sizeBytes: BLOB.byteLength });
     await download.grow(BLOB.subarray(0, 3));
     let isPromised = true;
-    const ends = new Set<(ended: typeof digest) => void>();
+    const ends = new Set<(ended: typeof digest, isThere: boolean) => void>();
     const own = {
       isPromised: () => isPromised,
       isWanted: () => isPromised,
       isStuck: () => false,
-      onEnd(listener: (ended: typeof digest) => void) {
+      onEnd(listener: (ended: typeof digest, isThere: boolean) => void) {
         ends.add(listener);
         return () => void ends.delete(listener);
       },
@@ -71,7 +71,7 @@ test.each([
     await Bun.sleep(0);
     expect(followed.isOver).toBe(false);
     isPromised = false;
-    for (const listener of ends) listener(digest);
+    for (const listener of ends) listener(digest, how === 'committed');
     await Bun.sleep(0);
     expect([followed.writtenBytes, followed.isOver]).toEqual([writtenBytes, isOver]);
     unsubscribe();

@@ -35,7 +35,7 @@ describe('createLedImages()', () => {
     const { led, toCome, manifest } = start();
     led.begin(manifest);
     expect(toCome()).toEqual([false, false, false, false]);
-    led.ended(manifest);
+    led.ended(manifest, true);
     await Bun.sleep(0);
     expect(toCome()).toEqual([true, true, true, false]);
     led.asked(first as Digest);
@@ -44,7 +44,7 @@ describe('createLedImages()', () => {
 
   test('a manifest that another node has downloaded says nothing of what is to come', async () => {
     const { led, toCome, manifest } = start();
-    led.ended(manifest);
+    led.ended(manifest, true);
     await Bun.sleep(0);
     expect(toCome()).toEqual([false, false, false, false]);
   });
@@ -57,11 +57,20 @@ describe('createLedImages()', () => {
     await clock.advance(60_000);
     expect(toCome()).toEqual([true, false, true, false]);
     going.clear();
-    led.ended(first as Digest);
+    led.ended(first as Digest, true);
     await clock.advance(999);
     expect(toCome()).toEqual([true, false, true, false]);
     await clock.advance(2);
     expect(toCome()).toEqual([false, false, false, false]);
+  });
+
+  test('nothing more is to come of an image whose pull was given up', async () => {
+    const { going, led, toCome, manifest } = start();
+    await led.lead(manifest);
+    led.asked(first as Digest);
+    going.add(second as Digest);
+    led.ended(first as Digest, false);
+    expect([toCome(), led.isLed(second as Digest)]).toEqual([[false, false, false, false], false]);
   });
 
   test.each([

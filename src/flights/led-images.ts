@@ -34,8 +34,8 @@ export interface LedImages {
   lead(manifest: Digest): Promise<void>;
   /** This node's client asks for the digest. */
   asked(digest: Digest): void;
-  /** Its download is over. */
-  ended(digest: Digest): void;
+  /** Its download is over; `isThere`: this node has it. If it does not, its pull was given up, and it leads the image no more. */
+  ended(digest: Digest, isThere: boolean): void;
   /** True for what an image has that this node leads: others may wait for it. */
   isLed(digest: Digest): boolean;
   /** True while the node is expected to download the digest from upstream later. */
@@ -81,10 +81,12 @@ export function createLedImages({ store, own, clock, logger }: LedImagesDeps): L
     asked(digest) {
       for (const { toCome } of images.values()) toCome.delete(digest);
     },
-    ended(digest) {
-      if (begun.delete(digest)) void lead(digest);
-      for (const image of images.values()) {
-        if (image.contents.has(digest)) image.endedMs = clock.nowMs();
+    ended(digest, isThere) {
+      if (begun.delete(digest) && isThere) void lead(digest);
+      for (const [manifest, image] of images) {
+        if (!image.contents.has(digest)) continue;
+        if (isThere) image.endedMs = clock.nowMs();
+        else images.delete(manifest);
       }
     },
     isLed(digest) {

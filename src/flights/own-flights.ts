@@ -77,8 +77,11 @@ export interface OwnFlights {
   hasQueued(): boolean;
   /** True when the download of the digest stands still, or crawls, so that nobody should wait for it. */
   isStuck(digest: Digest): boolean;
-  /** Calls the listener when isStuck() turns true, or isPromised() false, for a digest. Returns what ends that. */
-  onEnd(listener: (digest: Digest) => void): () => void;
+  /**
+   * Calls the listener when isStuck() turns true, or isPromised() false, for a digest; `isThere`: this node has it now.
+   * Returns what ends that.
+   */
+  onEnd(listener: (digest: Digest, isThere: boolean) => void): () => void;
   /** Works until the signal aborts. */
   run(signal: AbortSignal): Promise<void>;
 }
@@ -126,7 +129,7 @@ export function createOwnFlights({
   const flights = new Map<Digest, OwnFlight>();
   /** Requests of this node's client that wait to be told where to take the digest from. */
   const asking = new Map<Digest, number>();
-  const endListeners = new Set<(digest: Digest) => void>();
+  const endListeners = new Set<(digest: Digest, isThere: boolean) => void>();
   /** Flights that something has happened to. */
   const due = new Set<Digest>();
   const changed = createWakeUp();
@@ -149,7 +152,7 @@ export function createOwnFlights({
     flights.delete(flight.digest);
     tell(flight, state);
     logger.debug('flight ended', { digest: flight.digest, state, isRoot: flight.isRoot });
-    for (const listener of endListeners) listener(flight.digest);
+    for (const listener of endListeners) listener(flight.digest, state === 'done');
   };
   /** What was sent upstream has its turn at once, or soon: on a slow link the first step takes seconds all the same. */
   const hasTurn = ({ isRoot, takenMs }: OwnFlight): boolean => {
@@ -215,7 +218,7 @@ export function createOwnFlights({
       flight.isStuck = true;
       tell(flight, 'aborted');
       logger.info('Own download is too slow for others: they are sent elsewhere', { digest });
-      for (const listener of endListeners) listener(digest);
+      for (const listener of endListeners) listener(digest, false);
     }
     const everyMs = isRoot ? RENEW_EVERY_MS : CHILD_RENEW_EVERY_MS;
     if (!flight.isStuck && (isNews || nowMs - flight.toldMs >= everyMs)) tell(flight, 'running');
