@@ -108,6 +108,16 @@ test('a node whose pull is given up does not lead the image any more: when it pu
   expect([flights.count().root, flights.isUrgent(request)]).toEqual([0, false]);
 });
 
+test('a later range waits for as long as it takes, also at a node that leads the image, and nothing else does', async () => {
+  const { stack, flights, request } = await lead();
+  await using _ = stack;
+  const isUrgent = () => [flights.isUrgent(request), flights.isUrgent({ ...request, isLater: true })];
+  flights.taken(request, { name: 'A', leader: undefined });
+  expect(isUrgent()).toEqual([true, true]);
+  flights.taken({ ...request, isInRanges: true }, { name: 'A', leader: undefined });
+  expect(isUrgent()).toEqual([true, false]);
+});
+
 test('a node that has a layer leads the image on', async () => {
   const { stack, clock, flights, request, download } = await lead();
   await using _ = stack;

@@ -35,6 +35,8 @@ export interface FlightRequest extends ImageSource {
   readonly digest: Digest;
   /** The client asks for the first of several ranges (containerd's concurrent_layer_fetch_buffer). Default false. */
   readonly isInRanges?: boolean;
+  /** The client asks for what comes after the first byte. Default false. */
+  readonly isLater?: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -66,8 +68,9 @@ export interface Flights {
   /** Calls the listener when something happens to the node's own download of the digest. Returns what ends that. */
   onChange(digest: Digest, listener: () => void): () => void;
   /**
-   * True when a request must not wait for long for what waits for its turn itself: downloads that this node's client was sent upstream for have not
-   * begun, or this node leads the image, so that others wait for it.
+   * True when a request must not wait for long for what waits for its turn itself: downloads that this node's client was
+   * sent upstream for have not begun, or this node leads an image with it, so that others wait for it. Never for a later one of
+   * several ranges: for the first the client has the registry, too, for a later one it has only this mirror, and its pull fails.
    */
   isUrgent(request: FlightRequest): boolean;
   /** The node's own downloads, and the flights that it is a tower of; of one digest, if that is given. */
@@ -165,7 +168,10 @@ export function createFlights({ network, store, adoptsDownloads, clock, logger }
         for (const end of ends) end();
       };
     },
-    isUrgent: ({ kind, digest }) => own.hasQueued() || (kind === 'blob' && led.isLed(digest)),
+    isUrgent({ kind, digest, isLater = false }) {
+      if (isLater && own.isInRanges(digest)) return false;
+      return own.hasQueued() || (kind === 'blob' && led.isLed(digest));
+    },
     report: (digest) => ({
       downloads: seen.downloads(digest),
       flights: seen.trees(tower.flights(), digest),

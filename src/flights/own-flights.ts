@@ -69,6 +69,8 @@ export interface OwnFlights {
   isWanted(digest: Digest): boolean;
   /** True from when this node's client was told where to take the digest from until its download is over. */
   isPromised(digest: Digest): boolean;
+  /** True while that download is one in ranges, see take(). */
+  isInRanges(digest: Digest): boolean;
   /** True while that download neither stands still nor crawls. */
   isGoingOn(digest: Digest): boolean;
   /** True while bytes come: it does not wait for its turn here, nor, as far as can be seen, at the node that gives it. */
@@ -274,6 +276,7 @@ export function createOwnFlights({
     },
     isWanted: (digest) => flights.has(digest) || asking.has(digest),
     isPromised: (digest) => flights.has(digest),
+    isInRanges: (digest) => flights.get(digest)?.isInRanges === true,
     isGoingOn: (digest) => flights.get(digest)?.isStuck === false,
     isMoving(digest) {
       const flight = flights.get(digest);

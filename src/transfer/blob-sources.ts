@@ -97,6 +97,7 @@ export function createBlobSources(
             registry,
             // What wants all of it in one body names no range.
             isInRanges: request.range !== undefined && startOf(request.range) === 0,
+            isLater: startOf(request.range) !== 0,
             signal,
           },
         );

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'bun:test';
+import type { FlightRequest } from '../flights/flights.ts';
 import type { RangeSpec } from '../oci/byte-range.ts';
 import type { Digest } from '../oci/digest.ts';
 import { createVirtualClock } from '../runtime/testing/virtual-clock.ts';
@@ -424,18 +425,18 @@ describe('serveBlob() of a small blob', () => {
   });
 });
 
-test.each<[string, RangeSpec | undefined, boolean]>([
-  ['the whole blob in one body', undefined, false],
-  ['the first of several ranges', { start: 0 }, true],
-  ['the rest after a break', { start: 500 }, false],
-])('serveBlob() tells the flight of a client that asks for %s', async (_, range, isInRanges) => {
-  const flown: (boolean | undefined)[] = [];
+test.each<[string, RangeSpec | undefined, boolean, boolean]>([
+  ['the whole blob in one body', undefined, false, false],
+  ['the first of several ranges', { start: 0 }, true, false],
+  ['the rest after a break', { start: 500 }, false, true],
+])('serveBlob() tells the flight of a client that asks for %s', async (_, range, isInRanges, isLater) => {
+  const flown: unknown[] = [];
   const flights = {
     ...createScriptedFlights(async () => 'upstream'),
-    taken: (request: { readonly isInRanges?: boolean }) => void flown.push(request.isInRanges),
+    taken: (request: FlightRequest) => void flown.push([request.isInRanges, request.isLater]),
   };
   const { transfer, digest } = createScriptedCluster(BLOB, [], { flights });
   const request = { digest, repository: 'lab/a', registry: 'registry.lab:5000', range, local: undefined };
   await transfer.serveBlob({ ...request, mayAskPeers: true, isOwn: true }, createScriptedClient().client);
-  expect(flown).toEqual([isInRanges]);
+  expect(flown).toEqual([[isInRanges, isLater]]);
 });

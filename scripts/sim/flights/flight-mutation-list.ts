@@ -174,8 +174,8 @@ export const FLIGHT_MUTATIONS: readonly Mutation[] = [
   {
     name: 'a leader waits for others as long as any node',
     file: 'flights/flights.ts',
-    find: "own.hasQueued() || (kind === 'blob' && led.isLed(digest)),",
-    replace: "own.hasQueued() || (kind === 'manifest' && led.isLed(digest)),",
+    find: "return own.hasQueued() || (kind === 'blob' && led.isLed(digest));",
+    replace: "return own.hasQueued() || (kind === 'manifest' && led.isLed(digest));",
     scenario: 'machine root, 8 layers',
   },
   {
