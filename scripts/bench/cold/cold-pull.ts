@@ -29,8 +29,8 @@ export interface ColdPull extends FaultyPull {
 }
 
 const PULL_TIMEOUT_MS = 300_000;
-/** kubelet begins with 10 s; here nobody has time. */
-const RETRY_MS = 1000;
+/** kubelet begins with 10 s. The others wait 1 s for a leader that failed: to try again within that would renew it. */
+const RETRY_MS = 3000;
 /** From the first image's start to the next one's: the layers of both wait in the same queue of containerd. */
 const NEXT_IMAGE_MS = 20;
 const REASON_CHARACTERS = 200;
