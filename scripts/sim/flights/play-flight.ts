@@ -1,6 +1,7 @@
 import { createRandom } from '../random.ts';
 import {
   createFlightCluster,
+  SLOW_FACTOR,
   type FaultKind,
   type FlightCluster,
   type FlightNode,
@@ -121,7 +122,10 @@ export async function playFlight(play: FlightPlay): Promise<FlightResult> {
   }
   // A node may have to go upstream with all of it, beside others.
   const aloneMs = msOf(Math.min(upstreamMbits, linkMbits, play.connectionMbits ?? Infinity));
-  const untilMs = 10 * Math.max(idealMs, aloneMs) + PATIENCE_MS;
+  // The only node that has it may have a slow link, and is not left for upstream because of that.
+  const isSlow = faults.some(({ kind }) => kind === 'slow');
+  const slowMs = isSlow ? count * msOf(linkMbits / SLOW_FACTOR) : 0;
+  const untilMs = 10 * Math.max(idealMs, aloneMs) + slowMs + PATIENCE_MS;
   const mustEnd = () => [...pulls].filter(([node]) => !node.isFaulty || pulls.get(node)?.isMended === true);
   do await cluster.pass(LOOK_EVERY_MS);
   while (cluster.nowMs() < untilMs && mustEnd().some(([, { endedMs }]) => endedMs === undefined));

@@ -87,7 +87,7 @@ const SILENT_SEEN_MS = 5000;
 /** Those who have known it may ask it for so long all the same: its mirror may be restarting. */
 const RESTART_MS = 5000;
 /** The links of a slow node carry so much less: less than a sixth of upstream's rate. */
-const SLOW_FACTOR = 50;
+export const SLOW_FACTOR = 50;
 
 type Node = {
   -readonly [Key in keyof FlightNode]: FlightNode[Key];
