@@ -23,6 +23,8 @@ export interface FlightNetwork {
   report(tower: string, report: FlightReport): void;
   /** True for a member that does not count as dead. */
   isThere(name: string): boolean;
+  /** True for a node that has said some seconds ago that it stops: its mirror may be being updated. */
+  isPausing(name: string): boolean;
   /**
    * A node that content can be asked of: one that is there, or was a moment ago, because its mirror may be restarting.
    * Undefined for any other.

@@ -12,11 +12,13 @@ interface Asked {
   readonly gone?: readonly string[];
   /** Nodes that are gone, and were there a moment ago. */
   readonly away?: readonly string[];
+  /** Of these, those that have said goodbye. */
+  readonly pausing?: readonly string[];
   readonly atMs?: number;
 }
 
 function join(tree: FlightTree, id: string, asked: Asked = {}) {
-  const { leader, bad = [], full = [], holders = [], gone = [], away = [], atMs = 0 } = asked;
+  const { leader, bad = [], full = [], holders = [], gone = [], away = [], pausing = [], atMs = 0 } = asked;
   return tree.join(
     id,
     { leader, bad: new Set(bad), full: new Set(full) },
@@ -25,6 +27,7 @@ function join(tree: FlightTree, id: string, asked: Asked = {}) {
       holders,
       isThere: (each) => ![...gone, ...away].includes(each),
       wasThere: (each) => !gone.includes(each),
+      isPausing: (each) => pausing.includes(each),
     },
   );
 }
@@ -182,7 +185,7 @@ describe('createFlightTree()', () => {
   test('names a node that is far ahead of another one, without moving anybody', () => {
     const tree = createFlightTree();
     for (const id of ['A', 'B', 'C']) join(tree, id);
-    const view = { nowMs: 1, holders: [], isThere: () => true, wasThere: () => true };
+    const view = { nowMs: 1, holders: [], isThere: () => true, wasThere: () => true, isPausing: () => false };
     const ahead = (id: string, atByte: number, bad: readonly string[]) =>
       tree.ahead(id, atByte, new Set(bad), view);
     tree.report('A', { ...running, writtenBytes: 100 * MIB }, 1);
@@ -194,6 +197,14 @@ describe('createFlightTree()', () => {
     // It is below B, and no other node is ahead.
     expect(ahead('B', 10 * MIB, ['A'])).toBeUndefined();
     expect(tree.list()).toEqual(before);
+  });
+
+  test('a root that has said goodbye has a longer lease', () => {
+    const tree = createFlightTree();
+    join(tree, 'A');
+    const away = { away: ['A'], pausing: ['A'] };
+    expect(join(tree, 'B', { ...away, atMs: ROOT_LEASE_MS + 9000 })).toBe('A');
+    expect(join(tree, 'C', { ...away, bad: ['B'], atMs: ROOT_LEASE_MS + 11_000 })).toBeUndefined();
   });
 
   test('gives an image another leader when the asker knows that the leader is lost, and the same to all', () => {

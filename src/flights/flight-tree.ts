@@ -4,6 +4,8 @@ import type { FlightReport } from './flight-messages.ts';
 const SECOND_MS = 1000;
 /** A root that has not been heard for so long is gone. */
 export const ROOT_LEASE_MS = 2 * SECOND_MS;
+/** How much longer the lease of a root is that has said that it stops: its mirror may be being updated. */
+const PAUSE_MS = 10 * SECOND_MS;
 /**
  * A leader that others name is the root for so long before it has asked itself, for those who name it: its layers wait for
  * their turn. Whether it still leads they hear from it when they ask it.
@@ -47,6 +49,8 @@ export interface TreeView {
   readonly isThere: (id: string) => boolean;
   /** The same for a node that was there a moment ago: what a root downloads it goes on with after its mirror is restarted. */
   readonly wasThere: (id: string) => boolean;
+  /** True for a node that has said some seconds ago that it stops. */
+  readonly isPausing: (id: string) => boolean;
 }
 
 /** What the node that joins says. */
@@ -128,6 +132,8 @@ export function createFlightTree(): FlightTree {
     }
     if (leading === entry.id) leading = undefined;
   };
+  const isExpired = ({ id, role, untilMs }: Entry, { nowMs, isPausing }: TreeView): boolean =>
+    untilMs + (role === 'root' && isPausing(id) ? PAUSE_MS : 0) <= nowMs;
   const isBelow = (entry: Entry, id: string): boolean => {
     let at: Entry | undefined = entry;
     for (let steps = 0; at !== undefined && steps <= members.size; steps++) {
@@ -142,10 +148,11 @@ export function createFlightTree(): FlightTree {
    * True if content comes to the node from somewhere: there is a root or a holder above it, or it is that itself. A root that
    * was only named is that for those who do not know of another leader.
    */
-  const isFed = (entry: Entry, { leader }: Joining, { nowMs, isThere, wasThere }: TreeView): boolean => {
+  const isFed = (entry: Entry, { leader }: Joining, view: TreeView): boolean => {
+    const { isThere, wasThere } = view;
     let at: Entry | undefined = entry;
     for (let steps = 0; at !== undefined && steps <= members.size; steps++) {
-      if (at.untilMs <= nowMs || !(at.role === 'root' ? wasThere : isThere)(at.id)) return false;
+      if (isExpired(at, view) || !(at.role === 'root' ? wasThere : isThere)(at.id)) return false;
       if (at.role !== 'child') return at.isHeard || leader === undefined || at.id === leader;
       at = at.parent === undefined ? undefined : members.get(at.parent);
     }
@@ -183,14 +190,14 @@ export function createFlightTree(): FlightTree {
   };
   const isAwaited = (id: string, { leader, bad }: Joining, { wasThere }: TreeView) =>
     id === leader && !bad.has(id) && !lost.has(id) && wasThere(id);
-  const refresh = ({ holders, nowMs }: TreeView) => {
-    for (const id of holders) {
+  const refresh = (view: TreeView) => {
+    for (const id of view.holders) {
       const known = members.get(id);
       if (known?.role === 'holder') known.untilMs = Infinity;
       else putHolder(id);
     }
     for (const entry of members.values()) {
-      if (entry.untilMs > nowMs) continue;
+      if (!isExpired(entry, view)) continue;
       remove(entry);
       if (entry.isHeard && entry.role === 'root') lost.add(entry.id);
     }

@@ -26,6 +26,7 @@ async function start() {
       ask: async () => ({ verdict: 'upstream' }),
       report: () => {},
       isThere: (name) => name !== 'gone',
+      isPausing: () => false,
       peerOf: (name) => (name === 'gone' ? undefined : peerOf(name)),
       holdersOf: () => [],
       serve: (handler) => void served.push(handler),

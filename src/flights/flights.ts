@@ -61,6 +61,8 @@ export interface Flights {
    * node is to do so.
    */
   lost(request: FlightRequest, name: string): void;
+  /** True for a node whose mirror may be being updated, see FlightNetwork. */
+  isPausing(name: string): boolean;
   /** The node's own download of the digest, for another node to follow; see followDownload. */
   follow(digest: Digest): FollowedDownload | 'waiting' | undefined;
   /** True while bytes come to the node's own download of the digest, see OwnFlights. */
@@ -88,6 +90,7 @@ export function createFlights({ network, store, adoptsDownloads, clock, logger }
     holdersOf: (digest) => network.holdersOf(digest),
     isThere: (name) => network.isThere(name),
     wasThere: (name) => network.peerOf(name) !== undefined,
+    isPausing: (name) => network.isPausing(name),
   });
   const leaders = createLeaders(clock);
   const own = createOwnFlights({ network, tower, store, adoptsDownloads, clock, logger });
@@ -156,6 +159,7 @@ export function createFlights({ network, store, adoptsDownloads, clock, logger }
     asks: ({ digest }) => own.asks(digest),
     left: ({ digest }) => own.left(digest),
     lost: ({ registry, repository }, name) => leaders.lose({ registry, repository }, name),
+    isPausing: (name) => network.isPausing(name),
     follow: (digest) =>
       followDownload({ store, own, led, onReader: (followed) => seen.onReader(followed) }, digest),
     isMoving: (digest) => own.isMoving(digest),

@@ -12,7 +12,13 @@ function start() {
   const clock = createVirtualClock();
   return {
     clock,
-    tower: createTower({ clock, holdersOf: () => [], isThere: () => true, wasThere: () => true }),
+    tower: createTower({
+      clock,
+      holdersOf: () => [],
+      isThere: () => true,
+      wasThere: () => true,
+      isPausing: () => false,
+    }),
   };
 }
 

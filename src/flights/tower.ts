@@ -21,6 +21,8 @@ export interface TowerDeps {
   readonly isThere: (name: string) => boolean;
   /** The same for a node that was there a moment ago: its mirror may be restarting. */
   readonly wasThere: (name: string) => boolean;
+  /** See FlightNetwork. */
+  readonly isPausing: (name: string) => boolean;
 }
 
 /** A flight as it is now, for those who look. */
@@ -45,7 +47,7 @@ export interface Tower {
 }
 
 /** Makes a tower that knows no flight yet. It holds no timer: what is over is seen when it is looked at. */
-export function createTower({ clock, holdersOf, isThere, wasThere }: TowerDeps): Tower {
+export function createTower({ clock, holdersOf, isThere, wasThere, isPausing }: TowerDeps): Tower {
   /** The flight that was heard of last comes last. */
   const flights = new Map<Digest, Flight>();
   /** How many of them each node has begun. */
@@ -87,6 +89,7 @@ export function createTower({ clock, holdersOf, isThere, wasThere }: TowerDeps):
     holders: holdersOf(digest),
     isThere,
     wasThere,
+    isPausing,
   });
 
   return {

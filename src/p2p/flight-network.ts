@@ -21,7 +21,7 @@ import type { KeptStreams } from './rpc/kept-streams.ts';
 export interface FlightNetworkDeps {
   /** This node's name: its ID in hex. */
   readonly self: string;
-  readonly dht: Pick<DhtNode, 'describe' | 'isMemberConnected' | 'nearest' | 'recorded'>;
+  readonly dht: Pick<DhtNode, 'describe' | 'isMemberConnected' | 'lifeOf' | 'nearest' | 'recorded'>;
   /** Streams of FLIGHT_PROTOCOL. */
   readonly streams: Pick<KeptStreams, 'ask' | 'isSilent'>;
   /** See createToProvider. */
@@ -33,6 +33,8 @@ export interface FlightNetworkDeps {
 const SECOND_MS = 1000;
 /** A mirror that is restarted is a member again within so long after it was seen last. */
 const RESTART_MS = 5 * SECOND_MS;
+/** The same for a mirror that has said goodbye: bodies under way are given 5 s. */
+const PAUSE_MS = 15 * SECOND_MS;
 /** Nodes whose addresses are remembered for that. */
 const MAX_SEEN = 1000;
 
@@ -54,6 +56,15 @@ export function createFlightNetwork({
   let handler: FlightHandler | undefined;
   /** Nodes of flights as they were when they were there last. */
   const seen = new Map<string, { readonly peer: Peer; readonly atMs: number }>();
+  const wasSeen = (name: string, withinMs: number) => {
+    const known = seen.get(name);
+    return known !== undefined && clock.nowMs() - known.atMs < withinMs ? known : undefined;
+  };
+  /** A peer that is lost without a word is suspect, and then dead; of one that has said goodbye nothing is known any more. */
+  const isPausing = (name: string) =>
+    wasSeen(name, PAUSE_MS) !== undefined &&
+    dht.describe(name) === undefined &&
+    dht.lifeOf(name).life === 'unknown';
   const named = (name: string): NamedPeer => {
     const peer = dht.describe(name);
     if (peer === undefined) throw new Error('The node is not there');
@@ -75,12 +86,12 @@ export function createFlightNetwork({
         streams.ask(named(tower), { message: encodeFlightReport(report), parse: () => {} });
       send().catch((error: unknown) => logger.debug('Cannot report a flight', { peer: tower, error }));
     },
+    isPausing,
     isThere: (name) => dht.describe(name) !== undefined,
     peerOf(name) {
       const described = dht.describe(name);
       if (described === undefined) {
-        const known = seen.get(name);
-        return known !== undefined && clock.nowMs() - known.atMs < RESTART_MS ? known.peer : undefined;
+        return wasSeen(name, isPausing(name) ? PAUSE_MS : RESTART_MS)?.peer;
       }
       const peer = toProvider(described);
       if (peer !== undefined) lruSet(seen, name, { peer, atMs: clock.nowMs() }, MAX_SEEN);

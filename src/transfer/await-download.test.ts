@@ -21,6 +21,7 @@ test('a node that waits for a small download is told of its end well before it w
       ask: async () => ({ verdict: 'upstream' }),
       report: () => {},
       isThere: () => false,
+      isPausing: () => false,
       peerOf: () => undefined,
       holdersOf: () => [],
       serve: () => {},

@@ -127,6 +127,8 @@ export const FLOWN_BLOBS = 1000;
 export const FLIGHT_WAITING_PAUSE_MS = 50;
 /** A node of a flight whose port refuses is asked again for so long: its mirror is being restarted. */
 export const FLIGHT_RESTART_WAIT_MS = 2.5 * SECOND_MS;
+/** The same when it has said goodbye, as at an update of the DaemonSet: a pod is replaced in some seconds. */
+export const FLIGHT_UPDATE_WAIT_MS = 10 * SECOND_MS;
 /** So long after it refused. */
 export const FLIGHT_RESTART_PAUSE_MS = 200;
 /** If so much of a body is left, at least. */

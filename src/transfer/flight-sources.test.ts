@@ -35,12 +35,14 @@ function start(
     holdsMs = 400,
     flightsMaxHoldMs = MAX_HOLD_MS,
     skipped = '',
+    isPausing = false,
   }: {
     readonly isUrgent?: boolean;
     readonly holdsMs?: number;
     readonly flightsMaxHoldMs?: number;
     /** A node that was slow a moment ago. */
     readonly skipped?: string;
+    readonly isPausing?: boolean;
   } = {},
 ) {
   const clock = createVirtualClock();
@@ -60,6 +62,7 @@ function start(
       flights: {
         asks: () => ({ [Symbol.dispose]() {} }),
         isUrgent: () => isUrgent,
+        isPausing: () => isPausing,
         left: () => {},
         lost: (_request, name) => void seen.lost.push(name),
         seat: () => ({
@@ -194,6 +197,19 @@ describe('createFlightSources()', () => {
     expect((await long.run({ replacing: true, leftBytes: FLIGHT_RESTART_BYTES }))?.got).toBe('growing');
     const short = start(towers, says);
     expect((await short.run({ replacing: true, leftBytes: FLIGHT_RESTART_BYTES - 1 }))?.got).toBe('whole');
+  });
+
+  test.each([
+    ['that has said goodbye longer', true, 'growing'],
+    ['that is lost no longer', false, 'whole'],
+  ])('waits for a mirror %s', async (_, isPausing, got) => {
+    const away = Array.from({ length: 30 }, () => refused);
+    const { run } = start(
+      [assigned('A'), assigned('B')],
+      { A: [...away, growing], B: [whole] },
+      { isPausing },
+    );
+    expect((await run({ replacing: true, leftBytes: FLIGHT_RESTART_BYTES }))?.got).toBe(got);
   });
 
   test.each<readonly [string, readonly Said[], string, readonly string[]]>([

@@ -13,6 +13,7 @@ import {
   FLIGHT_RESTART_LEADER_BYTES,
   FLIGHT_RESTART_PAUSE_MS,
   FLIGHT_RESTART_WAIT_MS,
+  FLIGHT_UPDATE_WAIT_MS,
   FLIGHT_RESUME_MS,
   FLIGHT_WAITING_PAUSE_MS,
 } from './budgets.ts';
@@ -24,7 +25,7 @@ import type { TransferObserver } from './transfer-observer.ts';
 
 /** What createFlightSources needs. */
 export interface FlightSourcesDeps {
-  readonly flights: Pick<Flights, 'asks' | 'isUrgent' | 'left' | 'lost' | 'seat' | 'taken'>;
+  readonly flights: Pick<Flights, 'asks' | 'isPausing' | 'isUrgent' | 'left' | 'lost' | 'seat' | 'taken'>;
   readonly health: Pick<PeerHealth, 'failed' | 'skips'>;
   readonly observer: Pick<TransferObserver, 'flightEnded'>;
   readonly clock: Clock;
@@ -130,7 +131,8 @@ export function createFlightSources(
         if (!(error instanceof PeerRequestError)) throw error;
         const isRestarting = error.code === 'CONNECT_FAILED' || error.code === 'CONNECTION_LOST';
         if (isRestarting) refusedMs ??= clock.nowMs();
-        if (isLong && isRestarting && clock.nowMs() - (refusedMs ?? 0) < FLIGHT_RESTART_WAIT_MS) {
+        const restartMs = flights.isPausing(name) ? FLIGHT_UPDATE_WAIT_MS : FLIGHT_RESTART_WAIT_MS;
+        if (isLong && isRestarting && clock.nowMs() - (refusedMs ?? 0) < restartMs) {
           await clock.sleep(FLIGHT_RESTART_PAUSE_MS, signal).catch(() => {});
           continue;
         }
