@@ -139,6 +139,9 @@ async function compose(shared: Process): Promise<void> {
   const mover = createBufferedMover({ fileBufferBudgetBytes: fileChunkBytes(plan), room });
   running.defer(() => mover.close());
   const flights = createNodeFlights({ network: router.flights, store, clock, logger }, options);
+  // Others are told of this node's downloads for as long as bodies are drained.
+  const flightsEnd = new AbortController();
+  running.defer(() => flightsEnd.abort());
   if (flights !== undefined) metrics.flightsFrom(() => flights.count());
   transfer = createTransfer(
     { mover, router, flights, clock, logger, observer: metrics },
@@ -208,7 +211,10 @@ async function compose(shared: Process): Promise<void> {
   const tasks = createTaskGroup(signal);
   tasks.run((stop) => advertiser.run(stop));
   tasks.run((stop) => doctor.run(stop));
-  if (flights !== undefined) tasks.run((stop) => flights.run(stop));
+  if (flights !== undefined) {
+    const flying = flights.run(flightsEnd.signal);
+    tasks.run(async (stop) => Promise.race([flying, aborted(stop)]));
+  }
   tasks.run((stop) => trimMemory({ clock, isIdle: () => !metrics.isServing() }, stop));
   tasks.run((stop) => aborted(stop));
   await tasks.wait();

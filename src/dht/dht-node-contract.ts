@@ -102,6 +102,8 @@ export interface DhtNode extends AsyncDisposable {
   makeRoom(count: number, step?: number): number;
   /** True for a peer that is not connected and has parted a while ago at most, whichever end needed the room. */
   hasParted(name: string): boolean;
+  /** True for a peer that has said within so many ms that it leaves, and was not there since. */
+  hasLeft(name: string, withinMs: number): boolean;
   /** Asks the gate again about all peers: the membership has changed. */
   reconsider(): void;
   /** See Router. */

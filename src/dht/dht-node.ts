@@ -228,6 +228,7 @@ export function createDhtNode(deps: DhtNodeDeps, options: DhtNodeOptions = {}): 
     },
     makeRoom: (count, step) => budget.makeRoom(count, step),
     hasParted: (name) => book.hasParted(name, PARTED_MS),
+    hasLeft: (name, withinMs) => book.hasLeft(name, withinMs),
     reconsider() {
       book.reconsider();
       crawler.wake();

@@ -7,20 +7,21 @@ import { createFlightNetwork } from './flight-network.ts';
 const PEER = { id: Uint8Array.of(1), addresses: [], encoded: Uint8Array.of() };
 
 /** A network with one other node, which is there until it goes. */
-function start(lifeAfter: 'unknown' | 'dead') {
+function start({ saysGoodbye }: { readonly saysGoodbye: boolean }) {
   const clock = createVirtualClock();
   let isThere = true;
+  let goneMs = 0;
   const network = createFlightNetwork({
     self: '00',
     dht: {
       describe: () => (isThere ? PEER : undefined),
       isMemberConnected: () => isThere,
-      lifeOf: () => ({ life: isThere ? 'alive' : lifeAfter, forMs: undefined }),
+      hasLeft: (_name, withinMs) => saysGoodbye && !isThere && clock.nowMs() - goneMs < withinMs,
       nearest: () => [],
       recorded: () => [],
     },
     streams: { ask: async () => Promise.reject(new Error('Not asked')), isSilent: () => false },
-    toProvider: () => ({ id: 'peer', addresses: ['10.0.0.1'], name: '01' }) as never,
+    toProvider: () => ({ id: 'peer', addresses: ['10.0.0.1'], name: '01' }),
     clock,
     logger: silentLogger,
   });
@@ -28,31 +29,29 @@ function start(lifeAfter: 'unknown' | 'dead') {
   return {
     clock,
     look,
-    go() {
+    go: () => {
       isThere = false;
+      goneMs = clock.nowMs();
     },
   };
 }
 
 test.each([
-  ['that has said goodbye', 'unknown', true],
-  ['that is lost', 'dead', false],
-] as const)(
-  'a node %s can be asked for some seconds: its mirror may be restarting',
-  async (_, life, isPausing) => {
-    const { clock, look, go } = start(life);
-    expect(look()).toEqual([true, false, true]);
-    go();
-    expect(look()).toEqual([false, isPausing, true]);
-    await clock.advance(6000);
-    expect(look()).toEqual([false, isPausing, isPausing]);
-    await clock.advance(10_000);
-    expect(look()).toEqual([false, false, false]);
-  },
-);
-
-test('a node that was never seen is not waited for', () => {
-  const { look, go } = start('unknown');
+  ['that has said goodbye', true],
+  ['that is lost', false],
+])('a node %s can be asked for some seconds: its mirror may be restarting', async (_, isPausing) => {
+  const { clock, look, go } = start({ saysGoodbye: isPausing });
+  expect(look()).toEqual([true, false, true]);
   go();
+  expect(look()).toEqual([false, isPausing, true]);
+  await clock.advance(6000);
+  expect(look()).toEqual([false, isPausing, isPausing]);
+  await clock.advance(10_000);
   expect(look()).toEqual([false, false, false]);
+});
+
+test('a node that was never seen cannot be asked', () => {
+  const { look, go } = start({ saysGoodbye: true });
+  go();
+  expect(look()).toEqual([false, true, false]);
 });

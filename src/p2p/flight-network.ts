@@ -21,7 +21,7 @@ import type { KeptStreams } from './rpc/kept-streams.ts';
 export interface FlightNetworkDeps {
   /** This node's name: its ID in hex. */
   readonly self: string;
-  readonly dht: Pick<DhtNode, 'describe' | 'isMemberConnected' | 'lifeOf' | 'nearest' | 'recorded'>;
+  readonly dht: Pick<DhtNode, 'describe' | 'hasLeft' | 'isMemberConnected' | 'nearest' | 'recorded'>;
   /** Streams of FLIGHT_PROTOCOL. */
   readonly streams: Pick<KeptStreams, 'ask' | 'isSilent'>;
   /** See createToProvider. */
@@ -56,15 +56,7 @@ export function createFlightNetwork({
   let handler: FlightHandler | undefined;
   /** Nodes of flights as they were when they were there last. */
   const seen = new Map<string, { readonly peer: Peer; readonly atMs: number }>();
-  const wasSeen = (name: string, withinMs: number) => {
-    const known = seen.get(name);
-    return known !== undefined && clock.nowMs() - known.atMs < withinMs ? known : undefined;
-  };
-  /** A peer that is lost without a word is suspect, and then dead; of one that has said goodbye nothing is known any more. */
-  const isPausing = (name: string) =>
-    wasSeen(name, PAUSE_MS) !== undefined &&
-    dht.describe(name) === undefined &&
-    dht.lifeOf(name).life === 'unknown';
+  const isPausing = (name: string) => dht.hasLeft(name, PAUSE_MS);
   const named = (name: string): NamedPeer => {
     const peer = dht.describe(name);
     if (peer === undefined) throw new Error('The node is not there');
@@ -91,7 +83,9 @@ export function createFlightNetwork({
     peerOf(name) {
       const described = dht.describe(name);
       if (described === undefined) {
-        return wasSeen(name, isPausing(name) ? PAUSE_MS : RESTART_MS)?.peer;
+        const known = seen.get(name);
+        const wasThere = known !== undefined && clock.nowMs() - known.atMs < RESTART_MS;
+        return wasThere || isPausing(name) ? known?.peer : undefined;
       }
       const peer = toProvider(described);
       if (peer !== undefined) lruSet(seen, name, { peer, atMs: clock.nowMs() }, MAX_SEEN);

@@ -91,6 +91,8 @@ export interface PeerBook {
   inStateMs(name: string): number | undefined;
   /** True if the end of the peer's connection was agreed on within so many ms. */
   hasParted(name: string, withinMs: number): boolean;
+  /** True if the peer has said within so many ms that it leaves, and was not there since. */
+  hasLeft(name: string, withinMs: number): boolean;
   /** True for a few seconds after the loss of a member that had not said that it leaves. */
   isUnsettled(): boolean;
   /** How many peers are in each state that is known. */

@@ -119,6 +119,7 @@ export function createPeerBook(
         flights: entry.capabilities.flights || capabilities.flights === true,
       };
       entry.usedMs = clock.nowMs();
+      entry.leftMs = -Infinity;
       claim(entry, addresses);
       // Also when this node has not seen yet that the peer's last connection has ended.
       if (!admit(entry) && isListed(entry.name)) tell('returned', entry);
@@ -134,7 +135,11 @@ export function createPeerBook(
       tell('closed', entry);
       step(entry, isAgreed ? 'parted' : 'disconnected');
     },
-    happened: (event, { id, name }) => step(entries.touch(id, name), event),
+    happened(event, { id, name }) {
+      const entry = entries.touch(id, name);
+      if (event === 'left') entry.leftMs = clock.nowMs();
+      step(entry, event);
+    },
     parting(id) {
       const entry = entries.touch(id);
       entry.partedMs = clock.nowMs();
@@ -192,6 +197,7 @@ export function createPeerBook(
         ? undefined
         : clock.nowMs() - entry.sinceMs;
     },
+    hasLeft: (name, withinMs) => clock.nowMs() - (entries.get(name)?.leftMs ?? -Infinity) < withinMs,
     hasParted(name, withinMs) {
       return clock.nowMs() - (entries.get(name)?.partedMs ?? -Infinity) < withinMs;
     },

@@ -76,6 +76,7 @@ export function createPeerEntries({ peers, nowMs }: PeerEntriesDeps, maxPeers: n
         capabilities: NO_CAPABILITIES,
         usedMs: 0,
         partedMs: -Infinity,
+        leftMs: -Infinity,
       };
       entries.delete(name);
       entries.set(name, entry);

@@ -21,6 +21,8 @@ export interface PeerRecord {
   readonly usedMs: number;
   /** When one of the two ends last said that it needs the room of the connection; -Infinity: never. */
   readonly partedMs: number;
+  /** When it said that it leaves; -Infinity if it has not, or was there since. */
+  readonly leftMs: number;
 }
 
 /** What a peer says that it can do. */
