@@ -62,6 +62,8 @@ export function createSimLinks(time: VirtualTime): SimLinks {
       let rate = 0;
       let settledMs = time.nowMs();
       let [isHeld, isClosed, isMoving] = [false, false, false];
+      /** The arrival of all that was to move has not been told. */
+      let isDue = false;
       let cancel = () => {};
 
       const settle = () => {
@@ -72,6 +74,7 @@ export function createSimLinks(time: VirtualTime): SimLinks {
       const arrive = () => {
         settle();
         arrived = target;
+        isDue = false;
         // It may let more of it come: then there is no pause.
         onArrival();
         change();
@@ -112,6 +115,7 @@ export function createSimLinks(time: VirtualTime): SimLinks {
           if (bytes <= target || isClosed) return;
           settle();
           target = bytes;
+          isDue = true;
           if (isMoving) {
             cancel();
             cancel = rate > 0 ? time.after((target - arrived) / rate, arrive) : () => {};
@@ -121,6 +125,8 @@ export function createSimLinks(time: VirtualTime): SimLinks {
           settle();
           isHeld = held;
           change();
+          // It was held when the last byte had just come.
+          if (!held && !isClosed && isDue && arrived >= target) arrive();
         },
         close() {
           settle();
