@@ -1,7 +1,7 @@
 import type { Digest } from '../oci/digest.ts';
 import type { ContentStore } from '../store/content-store.ts';
 import type { LedImages } from './led-images.ts';
-import type { OwnFlights } from './own-flights.ts';
+import type { OwnFlights } from './own-flights-contract.ts';
 
 /** A download of this node that another node follows. */
 export interface FollowedDownload {

@@ -6,7 +6,7 @@ import type { Clock } from '../runtime/clock.ts';
 import { createDeadline } from '../runtime/deadline.ts';
 import { lruSet } from '../runtime/lru-set.ts';
 import type { ContentStore } from '../store/content-store.ts';
-import type { OwnFlights } from './own-flights.ts';
+import type { OwnFlights } from './own-flights-contract.ts';
 
 const SECOND_MS = 1000;
 /** Between two layers of a pull nothing is under way for a moment. After so long the pull is over, or was given up. */

@@ -5,7 +5,7 @@ import type { ContentStore } from '../store/content-store.ts';
 import type { FlightNetwork } from './flight-network.ts';
 import { TOWERS } from './flight-seat.ts';
 import type { ImageSource } from './leaders.ts';
-import type { OwnFlights } from './own-flights.ts';
+import type { OwnFlights } from './own-flights-contract.ts';
 import type { FlightState } from './tower.ts';
 
 /** What createSeenFlights needs. */
