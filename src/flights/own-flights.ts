@@ -60,11 +60,6 @@ function isForOthers({ isRunning, sizeBytes = 0, writtenBytes }: Download): bool
   return isRunning && writtenBytes > 0 && sizeBytes - writtenBytes >= LEAST_ADOPTED_BYTES;
 }
 
-/** True for a download that gets something from upstream. */
-function isFromUpstream({ isRoot, isQueued, isStuck }: OwnFlight): boolean {
-  return isRoot && !isQueued && !isStuck;
-}
-
 /** Makes the record of what this node downloads. */
 export function createOwnFlights({
   network,
@@ -290,7 +285,10 @@ export function createOwnFlights({
           const digests = isTick ? flights.keys() : [...due, ...gone.map(({ digest }) => digest)];
           const looked = Array.from(new Set(digests), (digest) => flights.get(digest));
           due.clear();
-          if (![...flights.values()].some(isFromUpstream)) intake.skip(clock.nowMs());
+          const isIdle = flights
+            .values()
+            .every(({ isRoot, isQueued, isStuck }) => !isRoot || isQueued || isStuck);
+          if (isIdle) intake.skip(clock.nowMs());
           await Promise.all(looked.map(async (flight) => flight && look(flight, signal)));
         }
       } catch (error) {
