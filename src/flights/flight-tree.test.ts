@@ -199,6 +199,16 @@ describe('createFlightTree()', () => {
     expect(tree.list()).toEqual(before);
   });
 
+  test('a node that had all of it before is not ahead: behind it all are', () => {
+    const tree = createFlightTree();
+    const holders = ['H'];
+    for (const id of ['A', 'B']) join(tree, id, { holders });
+    const view = { nowMs: 1, holders, isThere: () => true, wasThere: () => true, isPausing: () => false };
+    expect(tree.ahead('B', MIB, new Set(['A']), view)).toBeUndefined();
+    tree.report('A', { ...running, state: 'done', writtenBytes: 100 * MIB }, 1);
+    expect(tree.ahead('B', MIB, new Set(['C']), view)).toBe('A');
+  });
+
   test('a root that has said goodbye has a longer lease', () => {
     const tree = createFlightTree();
     join(tree, 'A');

@@ -76,7 +76,7 @@ export interface FlightTree {
 
 type Entry = { -readonly [Key in keyof FlightMember]: FlightMember[Key] } & {
   untilMs: number;
-  /** Bytes that it had when it was heard last; Infinity for a holder. */
+  /** Bytes that it had when it was heard last; 0 for a node that had all of it before the others began. */
   writtenBytes: number;
   /** False for a leader that others have named. */
   isHeard: boolean;
@@ -120,7 +120,6 @@ export function createFlightTree(): FlightTree {
   const putHolder = (id: string) =>
     void Object.assign(put(id, 'holder', Infinity), {
       hasBegun: true,
-      writtenBytes: Infinity,
       isHeard: true,
     });
   const remove = (entry: Entry) => {
@@ -259,6 +258,8 @@ export function createFlightTree(): FlightTree {
       }
       if (state === 'done') {
         putHolder(id);
+        const holder = members.get(id);
+        if (holder !== undefined) holder.writtenBytes = writtenBytes;
         return;
       }
       const untilMs = nowMs + (isRoot ? ROOT_LEASE_MS : CHILD_LEASE_MS);
