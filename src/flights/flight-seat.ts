@@ -68,24 +68,13 @@ export function createFlightSeat(
   return {
     async next() {
       const question = { digest, leader: await leader(), bad: [...bad], full: [...full] };
-      for (const name of network.towersOf(digest, TOWERS)) {
-        if (signal.aborted) return undefined;
-        try {
-          const answer = await ask(name, question);
-          logger.debug('flight assigned', { ...question, tower: name, ...answer });
-          if (answer.verdict === 'upstream') return 'upstream';
-          if (answer.verdict === 'led') return undefined;
-          const { from, leader: root } = answer;
-          const peer = from === network.self || bad.has(from) ? undefined : network.peerOf(from);
-          // A tower that sees other nodes than this node does, or lies.
-          if (peer === undefined) return undefined;
-          return { name: from, peer, leader: root };
-        } catch (error) {
-          // The next tower knows the roots, too.
-          logger.debug('tower of a flight does not answer', { digest, tower: name, error });
-        }
-      }
-      return undefined;
+      const answer = await askInTurn({ network, tower, clock, logger }, { towerTimeoutMs, signal }, question);
+      if (answer?.verdict === 'upstream') return 'upstream';
+      if (answer?.verdict !== 'take') return undefined;
+      const { from, leader: root } = answer;
+      const peer = from === network.self || bad.has(from) ? undefined : network.peerOf(from);
+      // Without it: a tower that sees other nodes than this node does, or lies.
+      return peer && { name: from, peer, leader: root };
     },
     bad: (name) => add(bad, name),
     full: (name) => add(full, name),
@@ -110,24 +99,44 @@ export function createFlightSeat(
  * node that this node does not know.
  */
 export async function askForLeader(
-  { network, tower, clock, logger }: FlightSeatDeps,
+  deps: FlightSeatDeps,
   {
     digest,
     bad,
     towerTimeoutMs,
   }: { readonly digest: Digest; readonly bad: readonly string[]; readonly towerTimeoutMs: number },
 ): Promise<string | undefined> {
-  const ask = askTower({ network, tower, clock }, { towerTimeoutMs });
+  const { network } = deps;
   const question = { digest, leader: undefined, bad, full: [], isAboutLeader: true };
-  for (const name of network.towersOf(digest, TOWERS)) {
+  const answer = await askInTurn(deps, { towerTimeoutMs }, question);
+  if (answer?.verdict !== 'led' || bad.includes(answer.leader)) return undefined;
+  const { leader } = answer;
+  return leader === network.self || network.peerOf(leader) !== undefined ? leader : undefined;
+}
+
+/** How one tower is asked. */
+interface TowerLimits {
+  readonly towerTimeoutMs: number;
+  readonly signal?: AbortSignal;
+}
+
+/** The answer of the closest tower of the digest, or of the next one, which knows the roots, too. */
+async function askInTurn(
+  deps: FlightSeatDeps,
+  limits: TowerLimits,
+  question: FlightQuestion,
+): Promise<FlightAnswer | undefined> {
+  const { network, logger } = deps;
+  const ask = askTower(deps, limits);
+  for (const name of network.towersOf(question.digest, TOWERS)) {
+    if (limits.signal?.aborted === true) return undefined;
     try {
       const answer = await ask(name, question);
-      logger.debug('leader of an image asked for', { ...question, tower: name, ...answer });
-      if (answer.verdict !== 'led' || bad.includes(answer.leader)) return undefined;
-      const { leader } = answer;
-      return leader === network.self || network.peerOf(leader) !== undefined ? leader : undefined;
+      const text = question.isAboutLeader === true ? 'leader of an image asked for' : 'flight assigned';
+      logger.debug(text, { ...question, tower: name, ...answer });
+      return answer;
     } catch (error) {
-      logger.debug('tower of a manifest does not answer', { digest, tower: name, error });
+      logger.debug('tower of a flight does not answer', { digest: question.digest, tower: name, error });
     }
   }
   return undefined;
@@ -135,7 +144,7 @@ export async function askForLeader(
 
 function askTower(
   { network, tower, clock }: Pick<FlightSeatDeps, 'network' | 'tower' | 'clock'>,
-  { towerTimeoutMs, signal }: { readonly towerTimeoutMs: number; readonly signal?: AbortSignal },
+  { towerTimeoutMs, signal }: TowerLimits,
 ): (name: string, question: FlightQuestion) => Promise<FlightAnswer> {
   return async (name, question) => {
     if (name === network.self) return tower.ask(name, question);

@@ -117,11 +117,8 @@ export function createFlightTree(): FlightTree {
     if (members.size < MAX_MEMBERS) members.set(id, entry);
     return entry;
   };
-  const putHolder = (id: string) =>
-    void Object.assign(put(id, 'holder', Infinity), {
-      hasBegun: true,
-      isHeard: true,
-    });
+  const putHolder = (id: string): Entry =>
+    Object.assign(put(id, 'holder', Infinity), { hasBegun: true, isHeard: true });
   const remove = (entry: Entry) => {
     detach(entry);
     members.delete(entry.id);
@@ -257,9 +254,7 @@ export function createFlightTree(): FlightTree {
         return;
       }
       if (state === 'done') {
-        putHolder(id);
-        const holder = members.get(id);
-        if (holder !== undefined) holder.writtenBytes = writtenBytes;
+        putHolder(id).writtenBytes = writtenBytes;
         return;
       }
       const untilMs = nowMs + (isRoot ? ROOT_LEASE_MS : CHILD_LEASE_MS);

@@ -1,4 +1,5 @@
 import type { Digest } from '../oci/digest.ts';
+import { countDown, countUp } from '../runtime/key-counts.ts';
 import { createDeadline } from '../runtime/deadline.ts';
 import { createWakeUp } from '../runtime/wake-up.ts';
 import type { Download } from '../store/downloads.ts';
@@ -98,10 +99,12 @@ export function createOwnFlights({
     for (const listener of endListeners) listener(flight.digest, state === 'done');
   };
   /** What was sent upstream has its turn at once, or soon: on a slow link the first step takes seconds all the same. */
-  const hasTurn = ({ isRoot, takenMs }: OwnFlight): boolean => {
-    let before = 0;
-    for (const other of flights.values()) if (other.isRoot && other.takenMs < takenMs) before++;
-    return isRoot && before < CONTAINERD_SLOTS;
+  const hasTurn = ({ isRoot, takenMs }: OwnFlight, untilMs = lastTurnMs()): boolean =>
+    isRoot && takenMs <= untilMs;
+  /** When the last download was sent upstream that has its turn. */
+  const lastTurnMs = (): number => {
+    const taken = [...flights.values()].filter(({ isRoot }) => isRoot).map(({ takenMs }) => takenMs);
+    return taken.toSorted((a, b) => a - b)[CONTAINERD_SLOTS - 1] ?? Infinity;
   };
   /** Nothing comes before it that would give it a turn. */
   const isQueuedInVain = ({ takenMs }: OwnFlight, nowMs: number): boolean => {
@@ -140,19 +143,17 @@ export function createOwnFlights({
     const isNews = writtenBytes > 0 && !flight.hasBegun;
     // What grows, and did not ask this mirror, comes from upstream.
     if (isNews && flight.isAdopted) flight.isRoot = true;
-    const { isRoot } = flight;
-    if (isRoot && writtenBytes > flight.writtenBytes) {
-      intake.note(writtenBytes - flight.writtenBytes, nowMs);
-      if (!flight.isStuck) intakeMs = nowMs;
-    }
-    if (writtenBytes > flight.writtenBytes) {
+    const { isRoot, progress } = flight;
+    const grownBytes = writtenBytes - flight.writtenBytes;
+    if (grownBytes > 0) {
       flight.isQueued = false;
       grownMs = nowMs;
+      if (isRoot) intake.note(grownBytes, nowMs);
+      if (isRoot && !flight.isStuck) intakeMs = nowMs;
     }
     flight.hasBegun = writtenBytes > 0;
     flight.writtenBytes = writtenBytes;
-    flight.progress.note(writtenBytes, nowMs);
-    const { progress } = flight;
+    progress.note(writtenBytes, nowMs);
     const isBetweenRanges = flight.isInRanges && nowMs - grownMs <= QUEUE_STALL_MS;
     const isStuck = flight.isQueued
       ? isQueuedInVain(flight, nowMs)
@@ -206,14 +207,8 @@ export function createOwnFlights({
       if (flight !== undefined) flight.isLeft = true;
     },
     asks(digest) {
-      asking.set(digest, (asking.get(digest) ?? 0) + 1);
-      return {
-        [Symbol.dispose]() {
-          const left = (asking.get(digest) ?? 0) - 1;
-          if (left > 0) asking.set(digest, left);
-          else asking.delete(digest);
-        },
-      };
+      countUp(asking, digest);
+      return { [Symbol.dispose]: () => countDown(asking, digest) };
     },
     isWanted: (digest) => flights.has(digest) || asking.has(digest),
     isPromised: (digest) => flights.has(digest),
@@ -225,9 +220,10 @@ export function createOwnFlights({
       return flight.isQueued ? hasTurn(flight) : !flight.progress.isLate(clock.nowMs());
     },
     hasQueued() {
+      const untilMs = lastTurnMs();
       for (const flight of flights.values()) {
         const { isRoot, isQueued, isStuck } = flight;
-        if (isRoot && isQueued && !isStuck && !hasTurn(flight)) return true;
+        if (isRoot && isQueued && !isStuck && !hasTurn(flight, untilMs)) return true;
       }
       return false;
     },

@@ -1,6 +1,7 @@
 import type { Digest } from '../oci/digest.ts';
 import type { FlightDownloadReport, FlightTreeReport } from '../routing/flights-report.ts';
 import type { Peer } from '../routing/router.ts';
+import { countDown, countUp } from '../runtime/key-counts.ts';
 import type { ContentStore } from '../store/content-store.ts';
 import type { FlightNetwork } from './flight-network.ts';
 import { TOWERS } from './flight-seat.ts';
@@ -36,7 +37,7 @@ export interface SeenFlights {
 /** Makes the view of a node that has no flights yet. */
 export function createSeenFlights({ network, own, downloads }: SeenFlightsDeps): SeenFlights {
   const takenFrom = new Map<Digest, Taken>();
-  const readers = new Map<Digest, Set<object>>();
+  const readers = new Map<Digest, number>();
   own.onEnd((digest) => {
     // A download that stands still is listed on.
     if (!own.isPromised(digest)) takenFrom.delete(digest);
@@ -54,12 +55,11 @@ export function createSeenFlights({ network, own, downloads }: SeenFlightsDeps):
       if (own.isPromised(digest)) takenFrom.set(digest, from);
     },
     onReader(digest) {
-      const reader = {};
-      const all = readers.get(digest) ?? new Set();
-      readers.set(digest, all.add(reader));
+      countUp(readers, digest);
+      let isOver = false;
       return () => {
-        all.delete(reader);
-        if (all.size === 0 && readers.get(digest) === all) readers.delete(digest);
+        if (!isOver) countDown(readers, digest);
+        isOver = true;
       };
     },
     downloads: (digest) =>
@@ -77,7 +77,7 @@ export function createSeenFlights({ network, own, downloads }: SeenFlightsDeps):
             parent: isRoot || parent === undefined ? undefined : toPeer(parent),
             writtenBytes,
             sizeBytes,
-            readers: readers.get(digest)?.size ?? 0,
+            readers: readers.get(digest) ?? 0,
             isStuck,
             towers: towersOf(digest),
           };

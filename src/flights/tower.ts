@@ -1,5 +1,6 @@
 import type { Digest } from '../oci/digest.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { countDown, countUp } from '../runtime/key-counts.ts';
 import type { FlightAnswer, FlightQuestion, FlightReport } from './flight-messages.ts';
 import { createFlightTree, type FlightTree, type TreeView } from './flight-tree.ts';
 
@@ -55,9 +56,7 @@ export function createTower({ clock, holdersOf, isThere, wasThere, isPausing }: 
 
   const forget = (digest: Digest, { by }: Flight) => {
     flights.delete(digest);
-    const left = (begun.get(by) ?? 0) - 1;
-    if (left > 0) begun.set(by, left);
-    else begun.delete(by);
+    countDown(begun, by);
   };
   const makeRoom = () => {
     if (flights.size < MAX_FLIGHTS) return;
@@ -81,7 +80,7 @@ export function createTower({ clock, holdersOf, isThere, wasThere, isPausing }: 
     makeRoom();
     const tree = createFlightTree();
     flights.set(digest, { tree, by: from, heardMs: nowMs });
-    begun.set(from, (begun.get(from) ?? 0) + 1);
+    countUp(begun, from);
     return tree;
   };
   const viewOf = (digest: Digest): TreeView => ({

@@ -3,6 +3,7 @@ import type { AdvertisedCounts } from '../observe/metrics.ts';
 import type { Digest } from '../oci/digest.ts';
 import { tagKey } from '../oci/reference.ts';
 import { createBackoff } from '../runtime/backoff.ts';
+import { countUp } from '../runtime/key-counts.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { createWakeUp } from '../runtime/wake-up.ts';
 import type { ContentStore, StoreEvent, Tag } from '../store/content-store.ts';
@@ -141,14 +142,14 @@ export function createAdvertiser(
       const named = new Set<Digest>();
       for (const item of keys.takenItems()) {
         if (item.kind === 'digest') {
-          increment(contentDigests, store.references(item.key)[0]?.registry ?? '');
+          countUp(contentDigests, store.references(item.key)[0]?.registry ?? '');
           continue;
         }
         const { registry, digest } = item.tag;
-        increment(imageTags, registry);
+        countUp(imageTags, registry);
         if (!keys.isTaken(digest) || named.has(digest)) continue;
         named.add(digest);
-        increment(imageDigests, registry);
+        countUp(imageDigests, registry);
       }
       return { imageTags, imageDigests, contentDigests };
     },
@@ -182,8 +183,4 @@ function tagItem(tag: Tag): Advertisable {
 
 function digestItem(digest: Digest): Advertisable {
   return { kind: 'digest', key: digest };
-}
-
-function increment(counts: Map<string, number>, key: string): void {
-  counts.set(key, (counts.get(key) ?? 0) + 1);
 }

@@ -24,8 +24,7 @@ export interface BlobSourcesDeps extends PeerSessionDeps {
   readonly flownBlobs: FlownBlobs;
   /** Undefined: there are none. */
   readonly flights?: FlightSourcesDeps['flights'] | undefined;
-  /** Undefined without flights. */
-  readonly relays?: Relays | undefined;
+  readonly relays: Relays;
 }
 
 /** Options that have a flag. */

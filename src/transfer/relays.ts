@@ -32,13 +32,13 @@ export function createRelays(mover: Pick<BodyMover, 'createRelay'>): Relays {
   return {
     use,
     follow(digest) {
-      const { relay, ...end } = use(digest);
-      const unsubscribe = relay.subscribe(() => {});
+      const followed = use(digest);
+      const unsubscribe = followed.relay.subscribe(() => {});
       return {
-        relay,
+        relay: followed.relay,
         [Symbol.dispose]() {
           unsubscribe();
-          end[Symbol.dispose]();
+          followed[Symbol.dispose]();
         },
       };
     },

@@ -54,7 +54,8 @@ export async function serveBlob(
   if (first === undefined) return notBegun(blobs, client);
 
   client.begin(responseHead(request, first));
-  using used = request.isOwn === true ? deps.relays?.use(request.digest) : undefined;
+  const mayBeFollowed = request.isOwn === true && deps.flights !== undefined;
+  using used = mayBeFollowed ? deps.relays.use(request.digest) : undefined;
   let opened: OpenedBlob | undefined = first;
   let fruitless = 0;
   for (let sources = 1; ; sources++) {

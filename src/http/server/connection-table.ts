@@ -1,4 +1,5 @@
 import { addressShare } from '../../runtime/address-share.ts';
+import { countDown, countUp } from '../../runtime/key-counts.ts';
 import type { HttpConnection } from './http-connection.ts';
 
 /** The open connections of a listener. */
@@ -71,16 +72,12 @@ export function createConnectionTable({
     },
     add(connection) {
       connections.add(connection);
-      const key = connection.addressShare;
-      counts.set(key, (counts.get(key) ?? 0) + 1);
+      countUp(counts, connection.addressShare);
       check ??= setInterval(checkAll, checkIntervalMs);
     },
     delete(connection) {
       if (!connections.delete(connection)) return;
-      const key = connection.addressShare;
-      const count = (counts.get(key) ?? 0) - 1;
-      if (count > 0) counts.set(key, count);
-      else counts.delete(key);
+      countDown(counts, connection.addressShare);
       if (connections.size > 0) return;
       clearInterval(check);
       check = undefined;
