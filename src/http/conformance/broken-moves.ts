@@ -140,10 +140,13 @@ export function testBrokenMoves({
         socket.write(bytes.subarray(0, 400));
       });
       const asked: MoveProgress[] = [];
+      /** What was said of the first move: the other one begins to wait anew. */
+      const first: number[] = [];
       const pace = {
         everyMs: 2,
         judge: (progress: MoveProgress) => {
           asked.push(progress);
+          if (ends.length === 0) first.push(progress.waitedMs);
           return progress.movedBytes === 400 && progress.waitedMs >= 40 ? 'slow' : undefined;
         },
       };
@@ -157,9 +160,8 @@ export function testBrokenMoves({
       expect((await bodyOf(client, bytes.length)).equals(bytes)).toBe(true);
       await until(() => ends.length === 2);
       expect(ends[0]).toEqual({ how: 'source-broken', movedBytes: 400, reason: 'slow' });
-      expect(asked.map(({ waitedMs }) => waitedMs)).toEqual(
-        asked.map(({ waitedMs }) => waitedMs).toSorted((a, b) => a - b),
-      );
+      expect(first.length).toBeGreaterThan(0);
+      expect(first).toEqual(first.toSorted((a, b) => a - b));
       // Nobody asks about a move that has ended.
       const { length } = asked;
       await until(later(20));
