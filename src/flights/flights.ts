@@ -61,8 +61,8 @@ export interface Flights {
    * node is to do so.
    */
   lost(request: FlightRequest, name: string): void;
-  /** True for a node whose mirror, which refuses connections, may be being updated: it says goodbye when it ends. */
-  isPausing(name: string): boolean;
+  /** True for a node whose mirror, which refuses connections, may be being updated: it has said goodbye, or has not ended. */
+  mayComeBack(name: string): boolean;
   /** The node's own download of the digest, for another node to follow; see followDownload. */
   follow(digest: Digest): FollowedDownload | 'waiting' | undefined;
   /** True while bytes come to the node's own download of the digest, see OwnFlights. */
@@ -159,7 +159,7 @@ export function createFlights({ network, store, adoptsDownloads, clock, logger }
     asks: ({ digest }) => own.asks(digest),
     left: ({ digest }) => own.left(digest),
     lost: ({ registry, repository }, name) => leaders.lose({ registry, repository }, name),
-    isPausing: (name) => network.isPausing(name) || network.isThere(name),
+    mayComeBack: (name) => network.isPausing(name) || network.isThere(name),
     follow: (digest) =>
       followDownload({ store, own, led, onReader: (followed) => seen.onReader(followed) }, digest),
     isMoving: (digest) => own.isMoving(digest),

@@ -48,6 +48,7 @@ function start(
   const clock = createVirtualClock();
   const client = new AbortController();
   const bad = new Set<string>();
+  const full = new Set<string>();
   const seen = {
     asked: [] as string[],
     taken: [] as string[],
@@ -62,13 +63,16 @@ function start(
       flights: {
         asks: () => ({ [Symbol.dispose]() {} }),
         isUrgent: () => isUrgent,
-        isPausing: () => isPausing,
+        mayComeBack: () => isPausing,
         left: () => {},
         lost: (_request, name) => void seen.lost.push(name),
         seat: () => ({
-          next: async () => towers.find((tower) => typeof tower !== 'object' || !bad.has(tower.name)),
+          async next() {
+            const left = towers.filter((tower) => typeof tower !== 'object' || !bad.has(tower.name));
+            return left.find((tower) => typeof tower !== 'object' || !full.has(tower.name)) ?? left[0];
+          },
           bad: (name) => void bad.add(name),
-          full: () => {},
+          full: (name) => void full.add(name),
           lags: async () => false,
         }),
         taken: (_request, from) => void seen.taken.push(typeof from === 'string' ? from : 'peer'),
@@ -188,6 +192,14 @@ describe('createFlightSources()', () => {
     const { run, seen } = start([assigned('A', 'A')], { A: ['absent', 'absent', 'waiting', growing] });
     expect((await run())?.got).toBe('growing');
     expect(seen.asked).toHaveLength(4);
+  });
+
+  test('asks another node when one is busy, and the same one again when there is no other', async () => {
+    const two = start([assigned('A'), assigned('B')], { A: ['busy', growing], B: [whole] });
+    expect((await two.run())?.got).toBe('whole');
+    const alone = start([assigned('A')], { A: ['busy', growing] });
+    expect((await alone.run())?.got).toBe('growing');
+    expect([alone.seen.asked, alone.seen.lost]).toEqual([['A', 'A'], []]);
   });
 
   test('waits for a mirror that is being restarted when much is left, and else does not', async () => {

@@ -25,7 +25,7 @@ import type { TransferObserver } from './transfer-observer.ts';
 
 /** What createFlightSources needs. */
 export interface FlightSourcesDeps {
-  readonly flights: Pick<Flights, 'asks' | 'isPausing' | 'isUrgent' | 'left' | 'lost' | 'seat' | 'taken'>;
+  readonly flights: Pick<Flights, 'asks' | 'isUrgent' | 'left' | 'lost' | 'mayComeBack' | 'seat' | 'taken'>;
   readonly health: Pick<PeerHealth, 'failed' | 'skips'>;
   readonly observer: Pick<TransferObserver, 'flightEnded'>;
   readonly clock: Clock;
@@ -100,7 +100,7 @@ export function createFlightSources(
       /** It has given bytes of it before. */
       readonly hadBegun: boolean;
     },
-  ): Promise<T | 'refused' | 'late'> => {
+  ): Promise<T | 'refused' | 'busy' | 'late'> => {
     const { mayWait, leftBytes, hadBegun } = how;
     const isLeader = name === leader;
     const isLong = leftBytes >= (isLeader ? FLIGHT_RESTART_LEADER_BYTES : FLIGHT_RESTART_BYTES);
@@ -125,13 +125,13 @@ export function createFlightSources(
           logger.debug('node of a flight refused', { digest, peer: name, refusal: answer });
           // It does not download the image any more: it was cancelled there, or goes too slowly.
           if (answer === 'absent' && request.kind === 'blob') flights.lost(request, name);
-          return 'refused';
+          return answer === 'busy' ? 'busy' : 'refused';
         }
       } catch (error) {
         if (!(error instanceof PeerRequestError)) throw error;
         const isRestarting = error.code === 'CONNECT_FAILED' || error.code === 'CONNECTION_LOST';
         if (isRestarting) refusedMs ??= clock.nowMs();
-        const restartMs = flights.isPausing(name) ? FLIGHT_UPDATE_WAIT_MS : FLIGHT_RESTART_WAIT_MS;
+        const restartMs = flights.mayComeBack(name) ? FLIGHT_UPDATE_WAIT_MS : FLIGHT_RESTART_WAIT_MS;
         if (isLong && isRestarting && clock.nowMs() - (refusedMs ?? 0) < restartMs) {
           await clock.sleep(FLIGHT_RESTART_PAUSE_MS, signal).catch(() => {});
           continue;
@@ -189,7 +189,8 @@ export function createFlightSources(
           ended(answer.isGrowing === true ? 'growing' : 'holder', { ...next, origin: answer.origin });
           return { answer, assigned: next };
         }
-        seat.bad(next.name);
+        if (answer === 'busy') seat.full(next.name);
+        else seat.bad(next.name);
         if (answer === 'late') break;
       }
       ended(signal.aborted ? 'left' : 'late');

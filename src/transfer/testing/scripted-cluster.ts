@@ -251,7 +251,7 @@ export function createScriptedFlights(next: FlightSeat['next']): Flights {
     follow: () => undefined,
     onChange: () => () => {},
     isUrgent: () => false,
-    isPausing: () => false,
+    mayComeBack: () => false,
     isMoving: () => false,
     report: () => ({ downloads: [], flights: [] }),
     count: () => ({ root: 0, child: 0 }),
