@@ -130,6 +130,13 @@ describe('createFlightTree()', () => {
     expect(tree.list().map(({ id }) => id)).not.toContain('A');
   });
 
+  test('prefers a node that is heard to a leader that was only named: that may have given the image up', () => {
+    const tree = createFlightTree();
+    join(tree, 'B', { leader: 'A' });
+    tree.report('B', { ...running, state: 'done' }, 1);
+    expect(join(tree, 'C', { leader: 'A', atMs: 2 })).toBe('B');
+  });
+
   test('two leaders do not wait for each other for a layer of both images', () => {
     const tree = createFlightTree();
     join(tree, 'C', { leader: 'A' });

@@ -162,6 +162,8 @@ export function createFlightTree(): FlightTree {
   ): boolean => {
     const isSuspect = ({ id }: Entry) => nowMs < Math.max(suspects.get(id) ?? 0, givenUp.get(id) ?? 0);
     if (isSuspect(entry) !== isSuspect(other)) return isSuspect(other);
+    // A leader that was only named may have given the image up.
+    if (entry.isHeard !== other.isHeard) return entry.isHeard;
     const isFree = ({ id, children }: Entry, slots: number) => children < slots && !full.has(id);
     const [free, otherFree] = [isFree(entry, slotsOf(entry)), isFree(other, slotsOf(other))];
     if (free !== otherFree) return free;

@@ -87,7 +87,12 @@ test('report() shows from where this node downloads what, how much is there, and
 async function lead() {
   const started = await start();
   const { store, clock, flights, request } = started;
-  const image = { schemaVersion: 2, layers: [{ mediaType: 'application/x', digest, size: BLOB.byteLength }] };
+  const layers = [digest, other].map((each) => ({
+    mediaType: 'application/x',
+    digest: each,
+    size: BLOB.byteLength,
+  }));
+  const image = { schemaVersion: 2, layers };
   const manifest = Buffer.from(JSON.stringify(image));
   flights.taken({ ...request, kind: 'manifest', digest: digestOf(manifest) }, 'upstream');
   await store.addBlob(manifest);
@@ -107,6 +112,16 @@ test('a node whose pull is given up does not lead the image any more: when it pu
   download.giveUp();
   for (let step = 0; step < 50 && flights.count().root > 0; step++) await clock.advance(100);
   expect([flights.count().root, flights.isUrgent(request)]).toEqual([0, false]);
+});
+
+test('a node that downloads too slowly for others does not lead the image any more', async () => {
+  const { stack, clock, flights, request } = await lead();
+  await using _ = stack;
+  const toCome = () => [flights.follow(other), flights.isUrgent(request)];
+  expect(toCome()).toEqual(['waiting', true]);
+  // Nothing has come for so long.
+  await clock.advance(5000);
+  expect(toCome()).toEqual([undefined, false]);
 });
 
 test('a later range waits for as long as it takes, also at a node that leads the image, and nothing else does', async () => {

@@ -94,17 +94,15 @@ export function createFlights({ network, store, adoptsDownloads, clock, logger }
   });
   const leaders = createLeaders(clock);
   const own = createOwnFlights({ network, tower, store, adoptsDownloads, clock, logger });
-  const led = createLedImages({ store, own, clock, logger });
-  /** Downloads from upstream that this node has begun as the leader of an image. */
-  const leading = new Map<Digest, ImageSource>();
-  own.onEnd((digest, isThere) => {
-    if (own.isPromised(digest)) return;
-    led.ended(digest, isThere);
-    const image = leading.get(digest);
-    leading.delete(digest);
-    // The others have turned to another leader. If this node pulls the image again, it follows that one, too.
-    if (image !== undefined && !isThere) leaders.lose(image, network.self);
+  const led = createLedImages({
+    store,
+    own,
+    clock,
+    logger,
+    // The others turn to another leader. What is left of the image, or when it is pulled again, this node takes from there, too.
+    onGivenUp: (image) => leaders.lose(image, network.self),
   });
+  own.onEnd((digest, isThere) => led.ended(digest, isThere));
   const seen = createSeenFlights({ network, own, downloads: store.downloads });
   network.serve(tower);
   /** Questions about the leader of a manifest that have no answer yet. */
@@ -118,7 +116,7 @@ export function createFlights({ network, store, adoptsDownloads, clock, logger }
     );
     if (leader === undefined) return undefined;
     leaders.set(image, { manifest, leader });
-    if (leader === network.self) await led.lead(manifest);
+    if (leader === network.self) await led.lead(manifest, image);
     return leader;
   };
   const leaderOf = async (image: ImageSource): Promise<string | undefined> => {
@@ -148,13 +146,10 @@ export function createFlights({ network, store, adoptsDownloads, clock, logger }
       seen.taken(digest, { ...image, parent: from === 'upstream' ? undefined : from.name });
       // A layer of another image says nothing of who downloads this image.
       if (kind === 'manifest') {
-        if (from === 'upstream') led.begin(digest);
+        if (from === 'upstream') led.begin(digest, image);
         const leader = from === 'upstream' ? network.self : from.leader;
         if (leader !== undefined) leaders.set(image, { manifest: digest, leader });
       }
-      const leads = from === 'upstream' && leaders.get(image)?.leader === network.self;
-      if (leads && own.isPromised(digest)) leading.set(digest, image);
-      else leading.delete(digest);
     },
     asks: ({ digest }) => own.asks(digest),
     left: ({ digest }) => own.left(digest),

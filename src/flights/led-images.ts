@@ -6,6 +6,7 @@ import type { Clock } from '../runtime/clock.ts';
 import { createDeadline } from '../runtime/deadline.ts';
 import { lruSet } from '../runtime/lru-set.ts';
 import type { ContentStore } from '../store/content-store.ts';
+import type { ImageSource } from './leaders.ts';
 import type { OwnFlights } from './own-flights-contract.ts';
 
 const SECOND_MS = 1000;
@@ -24,17 +25,22 @@ export interface LedImagesDeps {
   readonly own: Pick<OwnFlights, 'isGoingOn'>;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Told of an image that this node leads no more, because it does not download it, or too slowly for others. */
+  readonly onGivenUp: (image: ImageSource) => void;
 }
 
 /** The images that this node downloads for all: also what its containerd has not begun to download yet will come. */
 export interface LedImages {
   /** This node's client downloads the manifest from upstream: what it refers to is to come once the store has it. */
-  begin(manifest: Digest): void;
+  begin(manifest: Digest, source: ImageSource): void;
   /** This node leads the image of the manifest, which its store has. */
-  lead(manifest: Digest): Promise<void>;
+  lead(manifest: Digest, source: ImageSource): Promise<void>;
   /** This node's client asks for the digest. */
   asked(digest: Digest): void;
-  /** Its download is over; `isThere`: this node has it. If it does not, its pull was given up, and it leads the image no more. */
+  /**
+   * Its download is over; `isThere`: this node has it. If it does not, its pull was given up, or others are not to wait for
+   * it, and it leads the image no more.
+   */
   ended(digest: Digest, isThere: boolean): void;
   /** True for what an image has that this node leads: others may wait for it. */
   isLed(digest: Digest): boolean;
@@ -43,6 +49,7 @@ export interface LedImages {
 }
 
 interface LedImage {
+  readonly source: ImageSource;
   readonly contents: ReadonlySet<Digest>;
   readonly toCome: Set<Digest>;
   /** When a download of it ended last. */
@@ -50,16 +57,17 @@ interface LedImage {
 }
 
 /** Makes the record of a node that leads no image. */
-export function createLedImages({ store, own, clock, logger }: LedImagesDeps): LedImages {
+export function createLedImages({ store, own, clock, logger, onGivenUp }: LedImagesDeps): LedImages {
   const images = new Map<Digest, LedImage>();
-  const begun = new Map<Digest, true>();
+  /** Manifests that are downloaded from upstream. */
+  const begun = new Map<Digest, ImageSource>();
   const isPulled = ({ contents, endedMs }: LedImage) => {
     if (clock.nowMs() - endedMs < PAUSE_MS) return true;
     for (const digest of contents) if (own.isGoingOn(digest)) return true;
     return false;
   };
 
-  const lead = async (manifest: Digest) => {
+  const lead = async (manifest: Digest, source: ImageSource) => {
     try {
       using deadline = createDeadline(clock, READ_TIMEOUT_MS);
       const bytes = await store.read(manifest, MAX_MANIFEST_BYTES, { signal: deadline.signal });
@@ -68,7 +76,7 @@ export function createLedImages({ store, own, clock, logger }: LedImagesDeps): L
       // Of an index a node pulls one platform.
       if (kind === 'index') return;
       const contents = new Set(references.slice(0, MAX_CONTENTS).map(({ digest }) => digest));
-      const image = { contents, toCome: new Set(contents), endedMs: clock.nowMs() };
+      const image = { source, contents, toCome: new Set(contents), endedMs: clock.nowMs() };
       lruSet(images, manifest, image, MAX_IMAGES);
     } catch (error) {
       logger.debug('Cannot tell which layers this node will download', { digest: manifest, error });
@@ -76,17 +84,25 @@ export function createLedImages({ store, own, clock, logger }: LedImagesDeps): L
   };
 
   return {
-    begin: (manifest) => lruSet(begun, manifest, true, MAX_IMAGES),
+    begin: (manifest, source) => lruSet(begun, manifest, source, MAX_IMAGES),
     lead,
     asked(digest) {
       for (const { toCome } of images.values()) toCome.delete(digest);
     },
     ended(digest, isThere) {
-      if (begun.delete(digest) && isThere) void lead(digest);
+      const source = begun.get(digest);
+      begun.delete(digest);
+      if (source !== undefined) {
+        if (isThere) void lead(digest, source);
+        else onGivenUp(source);
+      }
       for (const [manifest, image] of images) {
         if (!image.contents.has(digest)) continue;
         if (isThere) image.endedMs = clock.nowMs();
-        else images.delete(manifest);
+        else {
+          images.delete(manifest);
+          onGivenUp(image.source);
+        }
       }
     },
     isLed(digest) {

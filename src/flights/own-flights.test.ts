@@ -346,6 +346,67 @@ describe('createOwnFlights()', () => {
     expect([node.own.isStuck(digest), node.told.at(-1)?.state]).toEqual([true, 'aborted']);
   });
 
+  test('a node whose link becomes slow says so of all that it was to download, begun or not, until that has passed', async () => {
+    await using node = start();
+    const digests = Array.from({ length: 5 }, (_, number) => digestOf(Buffer.from(`layer ${number}`)));
+    const [first, second, third, child, later] = digests as [Digest, Digest, Digest, Digest, Digest];
+    for (const each of [first, second, third]) {
+      node.own.take(each, true);
+      node.write(0, true, each);
+    }
+    node.own.take(child, false);
+    for (let step = 1; step <= 15; step++) {
+      for (const each of [first, second, child]) node.write(step * MIB, true, each);
+      await node.clock.advance(100);
+    }
+    // Less than a tenth of it.
+    node.write(16 * MIB, true, first);
+    await node.clock.advance(2500);
+    const stuck = () => digests.filter((each) => node.own.isStuck(each));
+    expect(stuck()).toEqual([first, second, third]);
+    const aborted = node.told.filter(({ state }) => state === 'aborted').map((report) => report.digest);
+    expect(aborted.toSorted()).toEqual([first, second, third].toSorted());
+    node.own.take(later, true);
+    node.write(0, true, later);
+    await node.clock.advance(10);
+    expect([node.own.isStuck(later), node.own.isStuck(child)]).toEqual([true, false]);
+    for (let step = 17; step <= 40; step++) {
+      node.write(step * MIB, true, first);
+      await node.clock.advance(100);
+    }
+    node.own.take(third, true);
+    await node.clock.advance(500);
+    expect(node.own.isStuck(third)).toBe(false);
+  });
+
+  test('what was there when a download was taken up says nothing of the link', async () => {
+    await using node = start({ written: 60 * MIB });
+    for (let step = 1; step <= 20; step++) {
+      await node.clock.advance(100);
+      node.write((60 + step / 2) * MIB);
+    }
+    await node.clock.advance(1500);
+    expect(node.own.isStuck(digest)).toBe(false);
+  });
+
+  test('a download that is there, and is being verified, says nothing of the link', async () => {
+    await using node = start();
+    node.own.take(digest, true);
+    for (let step = 1; step <= 20; step++) {
+      node.write(step * 5 * MIB);
+      await node.clock.advance(100);
+    }
+    await node.clock.advance(2300);
+    const isStuck = node.own.isStuck(digest);
+    node.write(undefined);
+    node.stored.add(digest);
+    const next = digestOf(Buffer.from('next'));
+    node.own.take(next, true);
+    node.write(0, true, next);
+    await node.clock.advance(300);
+    expect([isStuck, node.own.isStuck(next)]).toEqual([false, false]);
+  });
+
   test('does not turn around and around where the time until the next look is rounded', async () => {
     await using node = start();
     // 400.3 + 400 - 800.3 is 0, and 800.3 - 400.3 is less than 400.

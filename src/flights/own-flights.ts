@@ -43,10 +43,14 @@ interface OwnFlight {
   goneMs: number | undefined;
   toldMs: number;
   writtenBytes: number;
+  /** Of these, those that were there before, or that the intake knows. */
+  notedBytes: number;
   hasBegun: boolean;
   /** Nothing has come since this node's client was told where to take it from: with containerd 2.1 it waits for its turn. */
   isQueued: boolean;
   isStuck: boolean;
+  /** All bytes are there: the client verifies and commits them. */
+  isWhole: boolean;
   /** The client asks for one part after the other, and may wait for its turn between two. */
   isInRanges: boolean;
   /** The client was given its last body, and left it. */
@@ -145,19 +149,23 @@ export function createOwnFlights({
     if (isNews && flight.isAdopted) flight.isRoot = true;
     const { isRoot, progress } = flight;
     const grownBytes = writtenBytes - flight.writtenBytes;
+    if (isRoot) intake.note(Math.max(0, writtenBytes - flight.notedBytes), nowMs);
+    flight.notedBytes = writtenBytes;
     if (grownBytes > 0) {
       flight.isQueued = false;
       grownMs = nowMs;
-      if (isRoot) intake.note(grownBytes, nowMs);
       if (isRoot && !flight.isStuck) intakeMs = nowMs;
     }
     flight.hasBegun = writtenBytes > 0;
     flight.writtenBytes = writtenBytes;
     progress.note(writtenBytes, nowMs);
     const isBetweenRanges = flight.isInRanges && nowMs - grownMs <= QUEUE_STALL_MS;
-    const isStuck = flight.isQueued
+    flight.isWhole = writtenBytes === download.sizeBytes;
+    const standsStill = flight.isQueued
       ? isQueuedInVain(flight, nowMs)
-      : (progress.isStuck(nowMs) && !isBetweenRanges) || (isRoot && intake.isSlow(nowMs, progress.usualMs));
+      : progress.isStuck(nowMs) && !isBetweenRanges;
+    // What has not begun will be as slow as what has.
+    const isStuck = standsStill || (isRoot && intake.isSlow(nowMs));
     if ((isRoot || flight.isLeft) && !flight.isStuck && isStuck) {
       flight.isStuck = true;
       tell(flight, 'aborted');
@@ -177,9 +185,11 @@ export function createOwnFlights({
       goneMs: undefined,
       toldMs: -Infinity,
       writtenBytes: 0,
+      notedBytes: store.downloads.get(digest)?.writtenBytes ?? 0,
       hasBegun: false,
       isQueued: true,
       isStuck: false,
+      isWhole: false,
       isLeft: false,
       progress: createProgress(clock.nowMs()),
     });
@@ -263,6 +273,15 @@ export function createOwnFlights({
       };
       adoptLater().catch(() => {});
       let lookedMs = clock.nowMs();
+      /** Nothing is to come from upstream just now. What stands still may crawl, while the node is slow. */
+      const isIdle = (): boolean => {
+        const isSlow = intake.isSlow(clock.nowMs());
+        return flights
+          .values()
+          .every(
+            (flight) => !flight.isRoot || flight.isQueued || flight.isWhole || (flight.isStuck && !isSlow),
+          );
+      };
       try {
         while (!signal.aborted) {
           const gone = [...flights.values()].filter(({ goneMs }) => goneMs !== undefined);
@@ -274,6 +293,7 @@ export function createOwnFlights({
           } else if (due.size === 0 && leftMs > 0) {
             await changed.sleep(clock, Math.min(leftMs, everyMs), signal);
           }
+          if (isIdle()) intake.skip(clock.nowMs());
           // What happens goes at once; that nothing happens is looked at now and then.
           // Asked as above: rounded differently, it would turn around and around until the clock goes on.
           const isTick = lookedMs + RENEW_EVERY_MS - clock.nowMs() <= 0;
@@ -281,10 +301,6 @@ export function createOwnFlights({
           const digests = isTick ? flights.keys() : [...due, ...gone.map(({ digest }) => digest)];
           const looked = Array.from(new Set(digests), (digest) => flights.get(digest));
           due.clear();
-          const isIdle = flights
-            .values()
-            .every(({ isRoot, isQueued, isStuck }) => !isRoot || isQueued || isStuck);
-          if (isIdle) intake.skip(clock.nowMs());
           await Promise.all(looked.map(async (flight) => flight && look(flight, signal)));
         }
       } catch (error) {

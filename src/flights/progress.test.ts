@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'bun:test';
 
-import { createIntake } from './intake.ts';
 import { createProgress } from './progress.ts';
 
 const MIB = 1024 * 1024;
@@ -44,46 +43,4 @@ test('a download is late before it stands still, and after it was slow for once'
     [true, false],
     [true, true],
   ]);
-});
-
-describe('createIntake()', () => {
-  /** 10 s at 8 MiB/s, then so many at another rate. */
-  const at = (laterRate: number, laterSeconds: number) => {
-    const intake = createIntake();
-    for (let tenth = 0; tenth < 100; tenth++) intake.note(0.8 * MIB, tenth * 100);
-    for (let tenth = 100; tenth < 100 + laterSeconds * 10; tenth++) {
-      intake.note(laterRate * MIB * 0.1, tenth * 100);
-    }
-    return intake.isSlow(10_000 + laterSeconds * 1000, 0);
-  };
-  test.each<readonly [string, number, number, boolean]>([
-    ['as before', 8, 5, false],
-    ['half of it', 4, 5, false],
-    ['a tenth of it for a second', 0.8, 1, false],
-    ['a tenth of it for four seconds', 0.8, 4, true],
-    ['nothing for four seconds', 0, 4, true],
-  ])('%s', (_, rate, seconds, isSlow) => {
-    expect(at(rate, seconds)).toBe(isSlow);
-  });
-
-  test('says nothing of a link that was never fast', () => {
-    const intake = createIntake();
-    for (let second = 0; second < 20; second++) intake.note(1000, second * 1000);
-    expect(intake.isSlow(40_000, 0)).toBe(false);
-  });
-
-  test('says nothing of layers that grow together, and then wait for each other', () => {
-    const intake = createIntake();
-    const isSlow = (stepMs: number) => intake.isSlow(19_900, stepMs);
-    for (let second = 0; second < 20; second += 5) intake.note(6 * MIB, second * 1000);
-    expect([isSlow(0), isSlow(5000)]).toEqual([true, false]);
-  });
-
-  test('forgets what was when no download is under way', () => {
-    const intake = createIntake();
-    for (let tenth = 0; tenth < 100; tenth++) intake.note(MIB, tenth * 100);
-    intake.reset();
-    intake.note(1, 20_000);
-    expect(intake.isSlow(24_000, 0)).toBe(false);
-  });
 });

@@ -106,6 +106,18 @@ export const FLIGHT_SCENARIOS: readonly FlightScenario[] = [
   withFault('stop', 'tower', { copies: 1.8, makespan: 1.8 }),
   withFault('stop', 'second-tower', { copies: 1.8, makespan: 1.8 }),
   withFault('hang', 'root', { copies: 1.8, makespan: 1.5 }, { mendedAfterMs: 15 * SECOND_MS }),
+  // Too little has come to say that the link is slow.
+  scenario(
+    'hang root, a slow upstream',
+    {
+      nodes: 6,
+      layers: 1,
+      imageMib: 30,
+      upstreamMbits: 20,
+      faults: [{ kind: 'hang', target: 'root', atShare: 0.15, mendedAfterMs: 60 * SECOND_MS }],
+    },
+    { ...FAULT, copies: 1.9, makespan: 1.6 },
+  ),
   withFault('cancel', 'root', {}, { mendedAfterMs: 2 * SECOND_MS }),
   withFault('cancel', 'parent', {}, { mendedAfterMs: 2 * SECOND_MS }),
   withFault('slow', 'root', { copies: 1.8, makespan: 2.3 }),
@@ -115,8 +127,21 @@ export const FLIGHT_SCENARIOS: readonly FlightScenario[] = [
   withFault(
     'slow',
     'root',
-    { copies: 2, makespan: 6.2, messages: 60, repeated: 30 },
+    { copies: 1.7, makespan: 3, messages: 60, repeated: 30 },
     { layers: 8, nodes: 12 },
+  ),
+  // What it receives is a thirtieth of what came before. Its connections keep their shares of upstream, half of it all.
+  scenario(
+    'slow root, 8 small layers',
+    {
+      nodes: 4,
+      layers: 8,
+      imageMib: 57,
+      upstreamMbits: 100,
+      slowMbits: 3,
+      faults: [{ kind: 'slow', target: 'root', atShare: 0.3 }],
+    },
+    { ...FAULT, copies: 1.35, makespan: 2.95, repeated: 4, messages: 40 },
   ),
   // Nodes that come later ask the second tower, and find the root whose mirror was started again.
   withFault('stop', 'tower', { copies: 1.8, makespan: 1.8 }, { spreadMs: 6 * SECOND_MS, nodes: 12 }),

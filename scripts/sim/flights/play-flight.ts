@@ -44,6 +44,8 @@ export interface FlightPlay {
   /** Nodes that do not pull. */
   readonly bystanders?: number | undefined;
   readonly unseenShare?: number | undefined;
+  /** See FlightClusterOptions. */
+  readonly slowMbits?: number | undefined;
   readonly faults?: readonly PlayedFault[] | undefined;
   readonly isOn?: boolean | undefined;
   /** See FlightClusterOptions. */

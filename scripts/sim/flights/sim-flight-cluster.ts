@@ -24,6 +24,8 @@ export interface FlightClusterOptions {
   readonly connectionMbits?: number | undefined;
   /** Half of the nodes do not see this share of the others. */
   readonly unseenShare?: number | undefined;
+  /** What a slow node receives. Without it both directions of its link carry a fiftieth of what they did. */
+  readonly slowMbits?: number | undefined;
   /** False: flights are off. */
   readonly isOn?: boolean | undefined;
   /** Told what each node logs, a line each, and when its containerd goes upstream. */
@@ -109,6 +111,7 @@ export function createFlightCluster(options: FlightClusterOptions): FlightCluste
     linkMbits,
     connectionMbits,
     unseenShare = 0,
+    slowMbits,
     isOn = true,
     trace,
   } = options;
@@ -412,8 +415,9 @@ export function createFlightCluster(options: FlightClusterOptions): FlightCluste
           node.containerd.hang(true);
           break;
         case 'slow':
-          links.setRate(node.in, node.in.bytesPerMs / SLOW_FACTOR);
-          links.setRate(node.out, node.out.bytesPerMs / SLOW_FACTOR);
+          if (slowMbits === undefined) {
+            for (const link of [node.in, node.out]) links.setRate(link, link.bytesPerMs / SLOW_FACTOR);
+          } else links.setRate(node.in, toBytesPerMs(slowMbits));
           break;
         case 'cancel':
           break;
