@@ -114,14 +114,14 @@ test('a node whose pull is given up does not lead the image any more: when it pu
   expect([flights.count().root, flights.isUrgent(request)]).toEqual([0, false]);
 });
 
-test('a node that downloads too slowly for others does not lead the image any more', async () => {
+test('a node that downloads too slowly for others does not lead the image any more, and says so', async () => {
   const { stack, clock, flights, request } = await lead();
   await using _ = stack;
-  const toCome = () => [flights.follow(other), flights.isUrgent(request)];
-  expect(toCome()).toEqual(['waiting', true]);
+  const toCome = () => [flights.follow(other), flights.isGivenUp(other), flights.isUrgent(request)];
+  expect(toCome()).toEqual(['waiting', false, true]);
   // Nothing has come for so long.
   await clock.advance(5000);
-  expect(toCome()).toEqual([undefined, false]);
+  expect(toCome()).toEqual([undefined, true, false]);
 });
 
 test('a later range waits for as long as it takes, also at a node that leads the image, and nothing else does', async () => {

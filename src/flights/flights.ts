@@ -65,6 +65,8 @@ export interface Flights {
   mayComeBack(name: string): boolean;
   /** The node's own download of the digest, for another node to follow; see followDownload. */
   follow(digest: Digest): FollowedDownload | 'waiting' | undefined;
+  /** True when others are not to wait for this node to download the digest: it was to, and is too slow, or gave it up. */
+  isGivenUp(digest: Digest): boolean;
   /** True while bytes come to the node's own download of the digest, see OwnFlights. */
   isMoving(digest: Digest): boolean;
   /** Calls the listener when something happens to the node's own download of the digest. Returns what ends that. */
@@ -157,6 +159,7 @@ export function createFlights({ network, store, adoptsDownloads, clock, logger }
     mayComeBack: (name) => network.isPausing(name) || network.isThere(name),
     follow: (digest) =>
       followDownload({ store, own, led, onReader: (followed) => seen.onReader(followed) }, digest),
+    isGivenUp: (digest) => own.isStuck(digest) || led.isGivenUp(digest),
     isMoving: (digest) => own.isMoving(digest),
     onChange(digest, listener) {
       const onChange = (changed: Digest) => {

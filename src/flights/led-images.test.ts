@@ -68,14 +68,25 @@ describe('createLedImages()', () => {
     expect(toCome()).toEqual([false, false, false, false]);
   });
 
-  test('nothing more is to come of an image whose pull was given up', async () => {
-    const { going, givenUp, led, toCome, manifest } = start();
+  test('nothing more is to come of an image whose pull was given up, and it says so for a minute', async () => {
+    const { clock, going, givenUp, led, toCome, manifest } = start();
     await led.lead(manifest, source);
     led.asked(first as Digest);
     going.add(second as Digest);
     led.ended(first as Digest, false);
     expect([toCome(), led.isLed(second as Digest)]).toEqual([[false, false, false, false], false]);
-    expect(givenUp).toEqual([source]);
+    const isGivenUp = () => [second, stranger].map((digest) => led.isGivenUp(digest as Digest));
+    expect([isGivenUp(), givenUp]).toEqual([[true, false], [source]]);
+    await clock.advance(60_000);
+    expect(isGivenUp()).toEqual([false, false]);
+  });
+
+  test('an image that this node leads again is not given up', async () => {
+    const { led, manifest } = start();
+    await led.lead(manifest, source);
+    led.ended(first as Digest, false);
+    await led.lead(manifest, source);
+    expect(led.isGivenUp(second as Digest)).toBe(false);
   });
 
   test.each([

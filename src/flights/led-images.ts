@@ -12,6 +12,8 @@ import type { OwnFlights } from './own-flights-contract.ts';
 const SECOND_MS = 1000;
 /** Between two layers of a pull nothing is under way for a moment. After so long the pull is over, or was given up. */
 const PAUSE_MS = 1 * SECOND_MS;
+/** It is known for so long that this node gave an image up: as long as nodes know who leads. */
+const GIVEN_UP_MS = 60 * SECOND_MS;
 /** Images that this node leads at a time. */
 const MAX_IMAGES = 32;
 /** Layers of an image that are remembered: a few have a hundred. */
@@ -46,6 +48,8 @@ export interface LedImages {
   isLed(digest: Digest): boolean;
   /** True while the node is expected to download the digest from upstream later. */
   isToCome(digest: Digest): boolean;
+  /** True for what an image has that this node led a moment ago, and gave up. */
+  isGivenUp(digest: Digest): boolean;
 }
 
 interface LedImage {
@@ -59,6 +63,7 @@ interface LedImage {
 /** Makes the record of a node that leads no image. */
 export function createLedImages({ store, own, clock, logger, onGivenUp }: LedImagesDeps): LedImages {
   const images = new Map<Digest, LedImage>();
+  const givenUp = new Map<Digest, Pick<LedImage, 'contents'> & { readonly untilMs: number }>();
   /** Manifests that are downloaded from upstream. */
   const begun = new Map<Digest, ImageSource>();
   const isPulled = ({ contents, endedMs }: LedImage) => {
@@ -78,6 +83,7 @@ export function createLedImages({ store, own, clock, logger, onGivenUp }: LedIma
       const contents = new Set(references.slice(0, MAX_CONTENTS).map(({ digest }) => digest));
       const image = { source, contents, toCome: new Set(contents), endedMs: clock.nowMs() };
       lruSet(images, manifest, image, MAX_IMAGES);
+      givenUp.delete(manifest);
     } catch (error) {
       logger.debug('Cannot tell which layers this node will download', { digest: manifest, error });
     }
@@ -101,7 +107,9 @@ export function createLedImages({ store, own, clock, logger, onGivenUp }: LedIma
         if (isThere) image.endedMs = clock.nowMs();
         else {
           images.delete(manifest);
-          onGivenUp(image.source);
+          const { contents, source } = image;
+          lruSet(givenUp, manifest, { contents, untilMs: clock.nowMs() + GIVEN_UP_MS }, MAX_IMAGES);
+          onGivenUp(source);
         }
       }
     },
@@ -111,6 +119,13 @@ export function createLedImages({ store, own, clock, logger, onGivenUp }: LedIma
     },
     isToCome(digest) {
       for (const image of images.values()) if (image.toCome.has(digest) && isPulled(image)) return true;
+      return false;
+    },
+    isGivenUp(digest) {
+      const nowMs = clock.nowMs();
+      for (const { contents, untilMs } of givenUp.values()) {
+        if (nowMs < untilMs && contents.has(digest)) return true;
+      }
       return false;
     },
   };

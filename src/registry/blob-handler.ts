@@ -19,7 +19,7 @@ import {
   type RegistryShares,
   SHORT_BODY_BYTES,
 } from './registry-shares.ts';
-import { unknownContent, unsatisfiableResponse, waitingForDownload } from './responses.ts';
+import { givenUpDownload, unknownContent, unsatisfiableResponse, waitingForDownload } from './responses.ts';
 
 /** What createBlobHandler needs. */
 export interface BlobHandlerDeps extends TransferFollowerDeps {
@@ -102,15 +102,17 @@ export function createBlobHandler(
     return { response: new Response(null, { status: client.begun ? sent : CLIENT_GONE_STATUS }), handler };
   };
 
-  /** Gives another node what this node is downloading; undefined when there is no such download. */
-  const answerFlight = async (request: BlobContentRequest): Promise<ContentAnswer | undefined> => {
+  /** Gives another node what this node is downloading; not an answer when there is no such download, or none any more. */
+  const answerFlight = async (
+    request: BlobContentRequest,
+  ): Promise<ContentAnswer | 'absent' | 'given-up'> => {
     const { path, rangeHeader, client } = request;
     const { digest, registry } = path;
     const range = parseRange(rangeHeader);
     using _share = await enter(shares.bodies, FILE_BODY_BYTES, request);
     const outcome = await transfer.serveDownload({ digest, registry, range }, client);
     const handler = 'registry';
-    if (outcome === 'absent') return undefined;
+    if (outcome === 'absent' || outcome === 'given-up') return outcome;
     if (outcome === 'waiting' || outcome === 'queued') {
       return { response: waitingForDownload(outcome), handler };
     }
@@ -127,9 +129,12 @@ export function createBlobHandler(
     let here = await look();
     if (here.value === undefined && forwarded && isFlight && method === 'GET' && lookups.isShared(digest)) {
       const answer = await answerFlight(request);
-      if (answer !== undefined) return answer;
+      if (typeof answer !== 'string') return answer;
       // It may have been committed meanwhile.
       here = await look();
+      if (answer === 'given-up' && here.value === undefined) {
+        return { response: givenUpDownload(path), handler: 'registry' };
+      }
     }
     if (here.value === undefined) lookups.notHere(digest, here.away, request);
     if (method === 'HEAD') return answerHead(request, here.value);

@@ -5,6 +5,7 @@ import { parseDistributionPath } from '../oci/distribution-path.ts';
 import { type Clock, systemClock } from '../runtime/clock.ts';
 import { planMemory } from '../runtime/memory/memory-plan.ts';
 import { createVirtualClock } from '../runtime/testing/virtual-clock.ts';
+import type { DownloadOutcome } from '../transfer/serve-download.ts';
 import {
   createScriptedClient,
   createScriptedCluster,
@@ -12,7 +13,7 @@ import {
 } from '../transfer/testing/scripted-cluster.ts';
 import { createContentHandlers } from './content-handlers.ts';
 import { createRegistryShares } from './registry-shares.ts';
-import type { AdmittedRequest } from './content-request.ts';
+import type { AdmittedRequest, BlobContentRequest } from './content-request.ts';
 
 const MANIFEST = new TextEncoder().encode(JSON.stringify({ config: {}, layers: [] }));
 const DIGEST = digestOf(MANIFEST);
@@ -25,18 +26,27 @@ interface SetUp {
   readonly looked?: string[];
   /** Of what is kept. */
   readonly clock?: Clock;
+  /** How another node is told of a download; the store has the content from then on, or never. */
+  readonly ofDownload?: { readonly outcome: DownloadOutcome; readonly isThere: boolean };
 }
 
-const create = ({ manifest, peers = [], looked = [], clock = systemClock }: SetUp) =>
-  createContentHandlers({
+const create = ({ manifest, peers = [], looked = [], clock = systemClock, ofDownload }: SetUp) => {
+  let isThere = ofDownload === undefined;
+  return createContentHandlers({
     store: {
       resolve: async () => undefined,
       stat: async (digest) =>
-        manifest === undefined ? undefined : { digest, sizeBytes: manifest.length, path: 'file' },
+        manifest === undefined || !isThere ? undefined : { digest, sizeBytes: manifest.length, path: 'file' },
       read: async () => manifest,
     },
     policy: { sharesDigest: () => true },
-    transfer: createScriptedCluster(MANIFEST, peers).transfer,
+    transfer: {
+      ...createScriptedCluster(MANIFEST, peers).transfer,
+      async serveDownload() {
+        isThere = ofDownload?.isThere === true;
+        return ofDownload?.outcome ?? 'absent';
+      },
+    },
     logger: silentLogger,
     clock,
     shares: createRegistryShares(systemClock, planMemory()),
@@ -47,6 +57,7 @@ const create = ({ manifest, peers = [], looked = [], clock = systemClock }: SetU
     transferEnded: () => {},
     layerPrefetch: ({ digest }) => void looked.push(digest),
   });
+};
 
 interface Given {
   readonly has?: boolean;
@@ -122,5 +133,25 @@ test.each(['GET', 'HEAD'] as const)(
       await clock.advance(1000);
     }
     expect(statuses).toEqual([200, 200, 200, 200, 200, 404, 404, 404]);
+  },
+);
+
+test.each([
+  ['that this node has given up', 'given-up', false, [404, 'given-up']],
+  ['that was given up, and whose content is there all the same', 'given-up', true, [200, null]],
+  ['that does not go on yet', 'queued', false, [503, 'queued']],
+  ['of which there is none', 'absent', false, [404, null]],
+] as const)(
+  'createContentHandlers() answers another node that asks for a download %s',
+  async (_, outcome, isThere, expected) => {
+    const handlers = create({ manifest: MANIFEST, ofDownload: { outcome, isThere } });
+    const path = parseDistributionPath(`/v2/lab/a/blobs/${DIGEST}`, 'registry.lab:5000');
+    const { client } = createScriptedClient();
+    const request = { method: 'GET', path, rangeHeader: undefined, forwarded: true, isFlight: true, client };
+    const answered = await handlers.blob(request as unknown as BlobContentRequest).then(
+      ({ response }) => [response.status, response.headers.get('x-spegel-flight')],
+      (error: { readonly status: number }) => [error.status, null],
+    );
+    expect(answered).toEqual([...expected]);
   },
 );

@@ -72,6 +72,11 @@ export function waitingForDownload(how: 'waiting' | 'queued'): Response {
   return errorResponse(error, { [FLIGHT_HEADER]: how });
 }
 
+/** 404 for another node that would take what this node was to download, and does not: it need not ask again. */
+export function givenUpDownload(path: RoutablePath): Response {
+  return errorResponse(unknownContent(path), { [FLIGHT_HEADER]: 'given-up' });
+}
+
 /** 503 for a request of another node while containerd does not answer. */
 export function storeUnavailable(): DistributionError {
   return new DistributionError(503, 'UNAVAILABLE', 'containerd does not answer on this node; try another');

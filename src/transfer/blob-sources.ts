@@ -28,10 +28,10 @@ import { createFlightSources } from './flight-sources.ts';
 import {
   checkBlobAnswer,
   FLIGHT_HEADER,
+  flightRefusalOf,
   peerHeaders,
   peerPath,
   type Refusal,
-  waitOf,
 } from './peer-requests.ts';
 import { watchLag } from './lag-watch.ts';
 import { createPeerSession, type PeerSession } from './peer-session.ts';
@@ -124,10 +124,10 @@ export function createBlobSources(
     );
     const { body } = answer;
     const isGrowing = answer.header(FLIGHT_HEADER) === 'growing';
-    const wait = isFlight ? waitOf(answer) : undefined;
-    if (wait !== undefined) {
+    const refused = isFlight ? flightRefusalOf(answer) : undefined;
+    if (refused !== undefined) {
       body?.close();
-      return wait;
+      return refused;
     }
     const knownSizes = sizes.sizesOf(digest);
     const expected = { digest, range: isWhole ? undefined : range, sizeBytes, knownSizes };

@@ -13,7 +13,14 @@ import {
 } from './budgets.ts';
 import type { KnownSizes } from './known-sizes.ts';
 import { createFlightSources, type FlightSources, type FlightSourcesDeps } from './flight-sources.ts';
-import { isKnownSize, peerHeaders, peerPath, type Refusal, refusalOf, waitOf } from './peer-requests.ts';
+import {
+  isKnownSize,
+  peerHeaders,
+  peerPath,
+  type Refusal,
+  refusalOf,
+  flightRefusalOf,
+} from './peer-requests.ts';
 import { createPeerSession, type PeerSession, type PeerSessionDeps } from './peer-session.ts';
 import type { TransferOptions } from './blob-sources-contract.ts';
 
@@ -150,8 +157,8 @@ async function askForManifest(
     if (perPeer.signal.aborted && !signal.aborted) health.wasSlow(host);
     throw error;
   });
-  const wait = isFlight ? waitOf(answer) : undefined;
-  if (wait !== undefined) return wait;
+  const refused = isFlight ? flightRefusalOf(answer) : undefined;
+  if (refused !== undefined) return refused;
   const refusal = refusalOf(answer.status);
   if (refusal !== undefined) return refusal === 'unsatisfiable' ? 'wrong' : refusal;
   const digest = answer.header('docker-content-digest') ?? '';

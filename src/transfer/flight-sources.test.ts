@@ -194,6 +194,12 @@ describe('createFlightSources()', () => {
     expect(seen.asked).toHaveLength(4);
   });
 
+  test('does not wait for a leader that says that it has given the image up', async () => {
+    const { run, seen } = start([assigned('A', 'A'), assigned('B')], { A: ['given-up'], B: [growing] });
+    expect(await run()).toEqual({ got: 'growing', ms: 0 });
+    expect([seen.asked, seen.lost]).toEqual([['A', 'B'], ['A']]);
+  });
+
   test('asks another node when one is busy, and the same one again when there is no other', async () => {
     const two = start([assigned('A'), assigned('B')], { A: ['busy', growing], B: [whole] });
     expect((await two.run())?.got).toBe('whole');

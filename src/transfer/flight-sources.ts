@@ -124,7 +124,8 @@ export function createFlightSources(
         } else {
           logger.debug('node of a flight refused', { digest, peer: name, refusal: answer });
           // It does not download the image any more: it was cancelled there, or goes too slowly.
-          if (answer === 'absent' && request.kind === 'blob') flights.lost(request, name);
+          const isOver = answer === 'absent' || answer === 'given-up';
+          if (isOver && request.kind === 'blob') flights.lost(request, name);
           return answer === 'busy' ? 'busy' : 'refused';
         }
       } catch (error) {

@@ -17,7 +17,7 @@ export const MIRRORED_HEADER = 'x-spegel-mirrored';
 /**
  * Between nodes of this program. In a request: what this node is downloading will do, too. In an answer: it comes from
  * such a download (`growing`), or would in a moment: with 503 `waiting` if bytes come there, `queued` if the download
- * waits for its turn.
+ * waits for its turn. With 404 `given-up`: it was to come from such a download, and will not.
  */
 export const FLIGHT_HEADER = 'x-spegel-flight';
 
@@ -53,10 +53,10 @@ export function peerHeaders(
 }
 
 /**
- * Why a peer's answer is not used. `absent`: it does not have the content. `busy`: not now.
- * `waiting`: it is about to download it. `unsatisfiable`: it says that the range is out of bounds. `wrong`: what it says contradicts the request or itself.
+ * Why a peer's answer is not used. `absent`: it does not have the content; `given-up`: it was to download it. `busy`: not
+ * now. `waiting`: it is about to download it. `unsatisfiable`: it says that the range is out of bounds. `wrong`: what it says contradicts the request or itself.
  */
-export type Refusal = 'absent' | 'busy' | 'waiting' | 'queued' | 'unsatisfiable' | 'wrong';
+export type Refusal = 'absent' | 'given-up' | 'busy' | 'waiting' | 'queued' | 'unsatisfiable' | 'wrong';
 
 /** A blob answer that is as asked for: these bytes of a blob of this size. */
 export interface AcceptedBlob {
@@ -73,10 +73,13 @@ export function refusalOf(status: number): Refusal | undefined {
   return 'wrong';
 }
 
-/** What an answer says of a node that is about to download what it was asked for, see FLIGHT_HEADER. */
-export function waitOf(answer: Pick<PeerAnswer, 'status' | 'header'>): 'waiting' | 'queued' | undefined {
-  if (answer.status !== 503) return undefined;
+/** What an answer says of a node that is, or was, about to download what it was asked for, see FLIGHT_HEADER. */
+export function flightRefusalOf(
+  answer: Pick<PeerAnswer, 'status' | 'header'>,
+): 'waiting' | 'queued' | 'given-up' | undefined {
   const how = answer.header(FLIGHT_HEADER);
+  if (answer.status === 404) return how === 'given-up' ? how : undefined;
+  if (answer.status !== 503) return undefined;
   return how === 'waiting' || how === 'queued' ? how : undefined;
 }
 

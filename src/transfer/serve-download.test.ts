@@ -9,20 +9,28 @@ import { createScriptedClient } from './testing/scripted-cluster.ts';
 const MIB = 1024 * 1024;
 
 /** What comes of a request for a download of 10 MiB of which 1 MiB is there, whose file cannot be opened. */
-async function serve(start: number, code: string, isMoving = true): Promise<DownloadOutcome | undefined> {
+async function serve(
+  start: number,
+  code: string,
+  { isMoving = true, isOver = false, isGivenUp = false } = {},
+): Promise<DownloadOutcome | undefined> {
   const clock = createVirtualClock();
   const digest = digestOf(Buffer.from('layer'));
   const outcomes: DownloadOutcome[] = [];
   void serveDownload(
     {
       flights: {
-        follow: () => ({
-          path: '/data',
-          sizeBytes: 10 * MIB,
-          writtenBytes: MIB,
-          isOver: false,
-          subscribe: () => () => {},
-        }),
+        follow: () =>
+          isOver
+            ? undefined
+            : {
+                path: '/data',
+                sizeBytes: 10 * MIB,
+                writtenBytes: MIB,
+                isOver: false,
+                subscribe: () => () => {},
+              },
+        isGivenUp: () => isGivenUp,
         isMoving: () => isMoving,
         onChange: () => () => {},
       },
@@ -53,5 +61,12 @@ test.each([
 });
 
 test('serveDownload() of what waits for its turn says so', async () => {
-  expect(await serve(2 * MIB, 'ENOENT', false)).toBe('queued');
+  expect(await serve(2 * MIB, 'ENOENT', { isMoving: false })).toBe('queued');
+});
+
+test.each([
+  ['that is not there', false, 'absent'],
+  ['that others are not to wait for any more', true, 'given-up'],
+])('serveDownload() of a download %s', async (_, isGivenUp, outcome) => {
+  expect(await serve(0, 'ENOENT', { isOver: true, isGivenUp })).toEqual(outcome as DownloadOutcome);
 });

@@ -12,7 +12,7 @@ import type { Relays } from './relays.ts';
 
 /** What serving a download needs. */
 export interface ServeDownloadDeps {
-  readonly flights: Pick<Flights, 'follow' | 'isMoving' | 'onChange'>;
+  readonly flights: Pick<Flights, 'follow' | 'isGivenUp' | 'isMoving' | 'onChange'>;
   readonly mover: Pick<BodyMover, 'openGrowingFile'>;
   readonly relays: Relays;
   readonly clock: Clock;
@@ -26,10 +26,11 @@ export interface DownloadRequest {
 }
 
 /**
- * How it ended. `absent`: there is no such download (any more: the blob may be in the store). `waiting`: there is, and no
+ * How it ended. `absent`: there is no such download (any more: the blob may be in the store); `given-up`: nor will there
+ * be, although this node was to download it for others. `waiting`: there is, and no
  * byte that was asked for is there yet; `queued`: and none will be before its turn comes. In all of them nothing has been sent.
  */
-export type DownloadOutcome = 'absent' | 'waiting' | 'queued' | 'unsatisfiable' | MoveEnd;
+export type DownloadOutcome = 'absent' | 'given-up' | 'waiting' | 'queued' | 'unsatisfiable' | MoveEnd;
 
 /**
  * Gives another node what this node is downloading, as it comes. Waits a moment for the first byte. A download that is given
@@ -45,7 +46,7 @@ export async function serveDownload(
   const { relay } = followed;
   const found = await firstByte({ flights, clock }, { digest, start, relay }, client.gone);
   if (found === 'waiting') return flights.isMoving(digest) ? 'waiting' : 'queued';
-  if (found === 'absent') return 'absent';
+  if (found === 'absent') return flights.isGivenUp(digest) ? 'given-up' : 'absent';
   const { path, sizeBytes } = found;
   const range = asked === undefined ? { start: 0, end: sizeBytes - 1 } : resolveRange(asked, sizeBytes);
   if (range === undefined) return 'unsatisfiable';

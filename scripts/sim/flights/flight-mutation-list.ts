@@ -174,7 +174,7 @@ export const FLIGHT_MUTATIONS: readonly Mutation[] = [
   {
     name: 'a leader that gives an image up is not replaced',
     file: 'transfer/flight-sources.ts',
-    find: "if (answer === 'absent' && request.kind === 'blob') flights.lost(request, name);",
+    find: "if (isOver && request.kind === 'blob') flights.lost(request, name);",
     replace: '',
     scenario: 'slow root, 8 layers',
   },

@@ -131,7 +131,7 @@ export function createSimMirror(deps: SimMirrorDeps): SimMirror {
     let bytes = await local();
     if (bytes === undefined && isFlight) {
       const download = await transfer.awaitDownload(digest, gone);
-      if (download === 'waiting') return waitingAnswer('waiting');
+      if (download === 'waiting') return flightAnswer(503, 'waiting');
       bytes = await local();
     }
     if (bytes === undefined) return { status: 404, headers: {} };
@@ -162,7 +162,8 @@ export function createSimMirror(deps: SimMirrorDeps): SimMirror {
     let local = await store.stat(digest);
     if (local === undefined && headers[FLIGHT_HEADER] === '1') {
       const outcome = await transfer.serveDownload({ digest, registry: REGISTRY, range }, client);
-      if (outcome === 'waiting' || outcome === 'queued') return waitingAnswer(outcome);
+      if (outcome === 'waiting' || outcome === 'queued') return flightAnswer(503, outcome);
+      if (outcome === 'given-up') return flightAnswer(404, outcome);
       if (outcome === 'unsatisfiable') return { status: 416, headers: {} };
       if (outcome !== 'absent') return undefined;
       local = await store.stat(digest);
@@ -293,7 +294,10 @@ export function createSimMirror(deps: SimMirrorDeps): SimMirror {
   };
 }
 
-const waitingAnswer = (how: string): SimAnswer => ({ status: 503, headers: { [FLIGHT_HEADER]: how } });
+const flightAnswer = (status: number, how: string): SimAnswer => ({
+  status,
+  headers: { [FLIGHT_HEADER]: how },
+});
 
 /** What a request to a node that is not there ends with. */
 export function requestError(code: PeerRequestError['code']): PeerRequestError {

@@ -252,6 +252,7 @@ export function createScriptedFlights(next: FlightSeat['next']): Flights {
     onChange: () => () => {},
     isUrgent: () => false,
     mayComeBack: () => false,
+    isGivenUp: () => false,
     isMoving: () => false,
     report: () => ({ downloads: [], flights: [] }),
     count: () => ({ root: 0, child: 0 }),
