@@ -189,31 +189,75 @@ describe('createFlightTree()', () => {
     expect(join(tree, 'E', { away: ['A'], bad: ['A'], atMs: ROOT_LEASE_MS + 1 })).toBeUndefined();
   });
 
-  test('names a node that is far ahead of another one, without moving anybody', () => {
-    const tree = createFlightTree();
-    for (const id of ['A', 'B', 'C']) join(tree, id);
-    const view = { nowMs: 1, holders: [], isThere: () => true, wasThere: () => true, isPausing: () => false };
-    const ahead = (id: string, atByte: number, bad: readonly string[]) =>
-      tree.ahead(id, atByte, new Set(bad), view);
-    tree.report('A', { ...running, writtenBytes: 100 * MIB }, 1);
-    tree.report('B', { ...running, isRoot: false, writtenBytes: 10 * MIB }, 1);
-    const before = tree.list();
-    expect(ahead('C', 10 * MIB, ['B'])).toBe('A');
-    // As far as a chain is behind its root.
-    expect(ahead('C', 90 * MIB, ['B'])).toBeUndefined();
-    // It is below B, and no other node is ahead.
-    expect(ahead('B', 10 * MIB, ['A'])).toBeUndefined();
-    expect(tree.list()).toEqual(before);
-  });
+  describe('ahead()', () => {
+    const LATER_MS = 10_000;
+    /** A chain A, B, C, … with so many MiB, long after it was made. */
+    const chain = (written: Readonly<Record<string, number>>, holders: readonly string[] = []) => {
+      const tree = createFlightTree();
+      for (const id of Object.keys(written)) join(tree, id, { holders });
+      for (const [id, mib] of Object.entries(written)) {
+        tree.report(id, { ...running, isRoot: id === 'A', writtenBytes: mib * MIB }, LATER_MS - 1);
+      }
+      const ahead = (id: string, atMib: number, bad: readonly string[], atMs = LATER_MS) =>
+        tree.ahead(
+          id,
+          atMib * MIB,
+          { bad: new Set(bad), of: bad.at(-1) },
+          { nowMs: atMs, holders, isThere: () => true, wasThere: () => true, isPausing: () => false },
+        );
+      return { tree, ahead };
+    };
 
-  test('a node that had all of it before is not ahead: behind it all are', () => {
-    const tree = createFlightTree();
-    const holders = ['H'];
-    for (const id of ['A', 'B']) join(tree, id, { holders });
-    const view = { nowMs: 1, holders, isThere: () => true, wasThere: () => true, isPausing: () => false };
-    expect(tree.ahead('B', MIB, new Set(['A']), view)).toBeUndefined();
-    tree.report('A', { ...running, state: 'done', writtenBytes: 100 * MIB }, 1);
-    expect(tree.ahead('B', MIB, new Set(['C']), view)).toBe('A');
+    test('names a node that is far ahead of another one, without moving anybody', () => {
+      const { tree, ahead } = chain({ A: 100, B: 10, C: 10 });
+      const before = tree.list();
+      expect(ahead('C', 10, ['B'])).toBe('A');
+      // As far as a chain is behind its root.
+      expect(ahead('C', 90, ['B'])).toBeUndefined();
+      // It is below B, and no other node is ahead.
+      expect(ahead('B', 10, ['A'])).toBeUndefined();
+      expect(tree.list()).toEqual(before);
+    });
+
+    test('names none because of a node that takes it from a slow one: that is to leave', () => {
+      const { tree, ahead } = chain({ A: 100, B: 10, C: 10, D: 10 });
+      expect([ahead('D', 10, ['C']), ahead('C', 10, ['B'])]).toEqual([undefined, 'A']);
+      // C has left it, and has not had the time to catch up.
+      const joinedMs = LATER_MS + 1;
+      expect(join(tree, 'C', { bad: ['B'], atMs: joinedMs })).toBe('A');
+      expect([ahead('D', 10, ['C'], joinedMs + 1), ahead('D', 10, ['C'], joinedMs + 1900)]).toEqual([
+        undefined,
+        undefined,
+      ]);
+    });
+
+    test('names the node itself where only its own way to the asker is slow', () => {
+      const { ahead } = chain({ A: 100, B: 90, C: 10 });
+      expect(ahead('C', 10, ['B'])).toBe('A');
+    });
+
+    test('a node that has had a small layer for some seconds is ahead', () => {
+      const { tree, ahead } = chain({ A: 7, B: 2, C: 2 });
+      expect(ahead('C', 2, ['B'])).toBeUndefined();
+      tree.report('A', { ...running, state: 'done', writtenBytes: 8 * MIB }, LATER_MS);
+      expect(ahead('C', 2, ['B'], LATER_MS + 1900)).toBeUndefined();
+      expect(ahead('C', 2, ['B'], LATER_MS + 2100)).toBe('A');
+    });
+
+    test('no holder of a small layer is ahead of another holder', () => {
+      const { tree, ahead } = chain({ A: 8, B: 8, C: 2 });
+      for (const id of ['A', 'B']) {
+        tree.report(id, { ...running, state: 'done', writtenBytes: 8 * MIB }, LATER_MS);
+      }
+      expect(ahead('C', 2, ['B'], LATER_MS + 2100)).toBeUndefined();
+    });
+
+    test('a node that had all of it before is not ahead: behind it all are', () => {
+      const { tree, ahead } = chain({ A: 1, B: 1 }, ['H']);
+      expect(ahead('B', 1, ['A'])).toBeUndefined();
+      tree.report('A', { ...running, state: 'done', writtenBytes: 100 * MIB }, LATER_MS);
+      expect(ahead('B', 1, ['X'])).toBe('A');
+    });
   });
 
   test('a root that has said goodbye has a longer lease', () => {

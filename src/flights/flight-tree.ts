@@ -15,6 +15,11 @@ export const NAMED_LEASE_MS = 30 * SECOND_MS;
 const CHILD_LEASE_MS = 30 * SECOND_MS;
 /** A node is far ahead of another one with so many bytes more: a chain of ten nodes is shorter. */
 const AHEAD_BYTES = 16 * 1024 * 1024;
+/**
+ * So is a node that has had all of it for so long, unless the other one has, too: what is slow then is the way from there.
+ * When the nodes of a chain are done, they are so one soon after the other.
+ */
+const AHEAD_DONE_MS = 2 * SECOND_MS;
 /** A node that another node has called bad comes last for so long: it may be dead, or only not within reach of that node. */
 const SUSPECT_MS = 10 * SECOND_MS;
 /** A root that has given up comes last for so long, also when it has the content in the end: its link may be slow. */
@@ -65,8 +70,13 @@ export interface FlightTree {
   /** Gives the node a place: returns its parent, or undefined if it is the root from now on. */
   join(id: string, joining: Joining, view: TreeView): string | undefined;
   report(id: string, report: Omit<FlightReport, 'digest'>, nowMs: number): void;
-  /** A node that is far ahead of so many bytes, and that the node could take the content from. */
-  ahead(id: string, atByte: number, bad: ReadonlySet<string>, view: TreeView): string | undefined;
+  /** A node that is far ahead of so many bytes, which the node has from `of`, and that it could take the content from. */
+  ahead(
+    id: string,
+    atByte: number,
+    { bad, of }: { readonly bad: ReadonlySet<string>; readonly of: string | undefined },
+    view: TreeView,
+  ): string | undefined;
   /** The node that went upstream first, as long as it goes on, or has the content. */
   readonly leader: string | undefined;
   /** The leader; if that is a bad node, or not there, the node itself is the leader from now on. */
@@ -78,6 +88,10 @@ type Entry = { -readonly [Key in keyof FlightMember]: FlightMember[Key] } & {
   untilMs: number;
   /** Bytes that it had when it was heard last; 0 for a node that had all of it before the others began. */
   writtenBytes: number;
+  /** When it was given its place last. */
+  joinedMs: number;
+  /** When it said that it has all of it. */
+  doneMs: number | undefined;
   /** False for a leader that others have named. */
   isHeard: boolean;
 };
@@ -111,6 +125,8 @@ export function createFlightTree(): FlightTree {
       role,
       hasBegun: false,
       writtenBytes: 0,
+      joinedMs: -Infinity,
+      doneMs: undefined,
       isHeard: false,
       untilMs,
     };
@@ -174,13 +190,13 @@ export function createFlightTree(): FlightTree {
     id: string,
     joining: Joining,
     view: TreeView,
-    leastWrittenBytes = 0,
+    isWanted: (entry: Entry) => boolean = () => true,
   ): Entry | undefined => {
     const { bad } = joining;
     const rules = { full: joining.full, nowMs: view.nowMs };
     let best: Entry | undefined;
     for (const entry of members.values()) {
-      if (entry.id === id || bad.has(entry.id) || entry.writtenBytes < leastWrittenBytes) continue;
+      if (entry.id === id || bad.has(entry.id) || !isWanted(entry)) continue;
       if (best !== undefined && !isBetter(entry, best, rules)) continue;
       if (isFed(entry, joining, view) && !isBelow(entry, id)) best = entry;
     }
@@ -235,16 +251,27 @@ export function createFlightTree(): FlightTree {
         return undefined;
       }
       const entry = put(id, 'child', nowMs + CHILD_LEASE_MS);
-      Object.assign(entry, { hasBegun: false, isHeard: true });
+      Object.assign(entry, { hasBegun: false, isHeard: true, joinedMs: nowMs });
       entry.parent = parent.id;
       entry.depth = parent.depth + 1;
       parent.children++;
       return parent.id;
     },
-    ahead(id, atByte, bad, view) {
+    ahead(id, atByte, { bad, of }, view) {
       refresh(view);
       const joining = { leader: undefined, bad, full: new Set<string>() };
-      return bestParent(id, joining, view, atByte + AHEAD_BYTES)?.id;
+      const source = of === undefined ? undefined : members.get(of);
+      const isAhead = ({ writtenBytes, doneMs = Infinity }: Entry) => {
+        if (writtenBytes >= atByte + AHEAD_BYTES) return true;
+        return source?.role !== 'holder' && writtenBytes > atByte && view.nowMs - doneMs >= AHEAD_DONE_MS;
+      };
+      if (source?.role === 'child' && !isAhead(source)) {
+        // What is slow is further up, and who takes it from there is to leave that; or it has just done so.
+        const above = source.parent === undefined ? undefined : members.get(source.parent);
+        const isBehindIt = above !== undefined && (above.role === 'holder' || isAhead(above));
+        if (!isBehindIt || view.nowMs - source.joinedMs < AHEAD_DONE_MS) return undefined;
+      }
+      return bestParent(id, joining, view, isAhead)?.id;
     },
     report(id, { state, isRoot, hasBegun, writtenBytes }, nowMs) {
       lost.delete(id);
@@ -256,7 +283,7 @@ export function createFlightTree(): FlightTree {
         return;
       }
       if (state === 'done') {
-        putHolder(id).writtenBytes = writtenBytes;
+        Object.assign(putHolder(id), { writtenBytes, doneMs: nowMs });
         return;
       }
       const untilMs = nowMs + (isRoot ? ROOT_LEASE_MS : CHILD_LEASE_MS);

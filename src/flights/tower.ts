@@ -95,7 +95,7 @@ export function createTower({ clock, holdersOf, isThere, wasThere, isPausing }: 
     ask(from, { digest, leader, bad, full, isAboutLeader = false, lagsAtByte }) {
       const tree = treeOf(digest, from);
       if (lagsAtByte !== undefined) {
-        const ahead = tree.ahead(from, lagsAtByte, new Set(bad), viewOf(digest));
+        const ahead = tree.ahead(from, lagsAtByte, { bad: new Set(bad), of: bad.at(-1) }, viewOf(digest));
         return ahead === undefined
           ? { verdict: 'upstream' }
           : { verdict: 'take', from: ahead, leader: tree.leader };

@@ -33,7 +33,7 @@ import {
   peerPath,
   type Refusal,
 } from './peer-requests.ts';
-import { watchLag } from './lag-watch.ts';
+import { createLagWatch } from './lag-watch.ts';
 import { createPeerSession, type PeerSession } from './peer-session.ts';
 import { readVerified } from './small-blob.ts';
 
@@ -80,6 +80,11 @@ export function createBlobSources(
   /** Bodies of what other nodes are downloading. */
   const growing = new WeakSet<BodySource>();
   const growingPace = createGrowingPace(deps.clock);
+  const lagWatch = createLagWatch<Assigned>({
+    clock: deps.clock,
+    lags: async (node, atByte) => (await flight?.lags(node, atByte)) === true,
+    isSuspect: ({ peer }) => health.skips(peer),
+  });
 
   const path = peerPath({ kind: 'blob', repository, reference: digest, registry });
   /** Asked for once more, from the first byte on. */
@@ -167,10 +172,7 @@ export function createBlobSources(
       return { ...rest, peer, stallTimeoutMs: CONGESTED_WINDOW_MS, pace: floor.watch(origin) };
     }
     if (isGrowing) growing.add(source);
-    const pace = watchLag(isGrowing ? growingPace.watch() : floor.watch(origin), {
-      fromByte: range.start,
-      lags: async (atByte) => flight.lags(assigned, atByte),
-    });
+    const pace = lagWatch.watch(isGrowing ? growingPace.watch() : floor.watch(origin), assigned, range.start);
     // What grows is as slow as upstream is; what stands still is found by asking the node again.
     const stallTimeoutMs = isGrowing ? FLIGHT_STALL_TIMEOUT_MS : CONGESTED_WINDOW_MS;
     return { ...rest, peer, assigned, stallTimeoutMs, pace };
@@ -204,6 +206,7 @@ export function createBlobSources(
         ? await flight?.ask((host) => askPeer(host, part, { isWhole: isSmall, isFlight: true }), {
             replacing,
             leftBytes: replacing ? lengthOf(range) : Math.max(...(sizes.sizesOf(digest) ?? [0])),
+            isBehind: async (node) => lagWatch.waits(node, startOf(range) ?? 0),
           })
         : undefined;
       if (flown !== undefined && flown !== 'upstream') {

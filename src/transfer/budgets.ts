@@ -110,7 +110,9 @@ export const FLIGHT_DRIP_BYTES = 128 * 1024;
 /** In so much waiting for it: longer than a node that stands still is waited for in mid-body. */
 export const FLIGHT_DRIP_MS = 25 * SECOND_MS;
 /** A request that waits for a node of a flight asks so often, in ms of that, whether others are far ahead of that node. */
-export const LAG_CHECK_MS = 5 * SECOND_MS;
+export const LAG_CHECK_MS = 2.5 * SECOND_MS;
+/** The same of a node that was slow for another request a moment ago. */
+export const LAG_SUSPECT_CHECK_MS = 1 * SECOND_MS;
 /** Nodes of a flight that are asked for one part of a blob. */
 export const MAX_FLIGHT_PEERS = 6;
 /** The same for a node that gives what it downloads: its client decides much earlier. */

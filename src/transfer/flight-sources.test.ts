@@ -118,7 +118,7 @@ function start(
     return answer;
   };
   /** The answer once the time is over, and how long it took, in ms. */
-  const run = async (how: { replacing: boolean; leftBytes?: number } = { replacing: false }) => {
+  const run = async (how: Parameters<typeof sources.ask>[1] = { replacing: false }) => {
     const ends: { readonly got: string; readonly ms: number }[] = [];
     void sources.ask(ask, how).then((got) => {
       ends.push({ got: typeof got === 'object' ? got.answer.bytes : String(got), ms: clock.nowMs() });
@@ -242,6 +242,14 @@ describe('createFlightSources()', () => {
     towers.reverse();
     expect((await run({ replacing: true }))?.got).toBe(got);
     expect(seen.asked).toEqual([...asked]);
+  });
+
+  test('leaves a node that waits when others are far ahead of it', async () => {
+    const { run, seen } = start([assigned('A'), assigned('B')], { A: ['waiting'], B: [whole] });
+    let questions = 0;
+    const isBehind = async ({ name }: Assigned) => name === 'A' && ++questions === 3;
+    expect((await run({ replacing: true, isBehind }))?.got).toBe('whole');
+    expect([seen.asked, seen.lost]).toEqual([['A', 'A', 'A', 'B'], []]);
   });
 
   test.each([

@@ -63,6 +63,8 @@ export interface FlightSources {
       readonly replacing: boolean;
       /** What is to come, in bytes, if it is known: if it is much, it is worth waiting for a mirror that is being restarted. */
       readonly leftBytes?: number | undefined;
+      /** Asked now and then about a node that has nothing yet: true if others are far ahead of it. */
+      readonly isBehind?: ((node: Assigned) => Promise<boolean>) | undefined;
     },
   ): Promise<FlightAnswered<T> | 'upstream' | undefined>;
   /** The node has broken in mid-body: another one is asked. */
@@ -90,18 +92,20 @@ export function createFlightSources(
   let last: Assigned | undefined;
   /** Asks one node until it gives the content, refuses it, or has let this request wait for too long. */
   const askOne = async <T extends object>(
-    { peer, name, leader }: Assigned,
+    node: Assigned,
     ask: (host: string) => Promise<T | Refusal>,
     how: {
       /** Whether it may be asked again, after this was said to a question of that time. */
       readonly mayWait: (said: Refusal, askedMs: number) => boolean;
+      readonly isBehind: (node: Assigned) => Promise<boolean>;
       /** What is to come, in bytes. */
       readonly leftBytes: number;
       /** It has given bytes of it before. */
       readonly hadBegun: boolean;
     },
   ): Promise<T | 'refused' | 'busy' | 'late'> => {
-    const { mayWait, leftBytes, hadBegun } = how;
+    const { peer, name, leader } = node;
+    const { mayWait, isBehind, leftBytes, hadBegun } = how;
     const isLeader = name === leader;
     const isLong = leftBytes >= (isLeader ? FLIGHT_RESTART_LEADER_BYTES : FLIGHT_RESTART_BYTES);
     /** When its port refused for the first time, or it said that it does not have it. */
@@ -119,6 +123,7 @@ export function createFlightSources(
         if (answer === 'absent' && isEarly) await clock.sleep(FLIGHT_LEADER_PAUSE_MS, signal).catch(() => {});
         else if (answer === 'waiting' || answer === 'queued') {
           // It is to hold the request itself. What says so at once is not asked as fast as it answers.
+          if (await isBehind(node)) return 'refused';
           const leftMs = askedMs + FLIGHT_WAITING_PAUSE_MS - clock.nowMs();
           if (leftMs > 0) await clock.sleep(leftMs, signal).catch(() => {});
         } else {
@@ -150,7 +155,7 @@ export function createFlightSources(
   };
 
   return {
-    async ask(ask, { replacing, leftBytes = 0 }) {
+    async ask(ask, { replacing, leftBytes = 0, isBehind = async () => false }) {
       seat ??= flights.seat(request);
       using _asks = flights.asks(request);
       const ended = record.looks(replacing);
@@ -183,7 +188,8 @@ export function createFlightSources(
           seat.bad(next.name);
           continue;
         }
-        const answer = await askOne(next, ask, { mayWait, leftBytes, hadBegun: again !== undefined });
+        const hadBegun = again !== undefined;
+        const answer = await askOne(next, ask, { mayWait, isBehind, leftBytes, hadBegun });
         if (typeof answer !== 'string') {
           flights.taken(request, next);
           last = next;

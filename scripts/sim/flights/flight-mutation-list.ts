@@ -33,9 +33,9 @@ export const FLIGHT_MUTATIONS: readonly Mutation[] = [
   {
     name: 'a node that finds no free place near the top goes upstream',
     file: 'flights/flight-tree.ts',
-    find: 'if (entry.id === id || bad.has(entry.id) || entry.writtenBytes < leastWrittenBytes) continue;',
+    find: 'if (entry.id === id || bad.has(entry.id) || !isWanted(entry)) continue;',
     replace:
-      'if (entry.id === id || bad.has(entry.id) || entry.writtenBytes < leastWrittenBytes || entry.children > 0 || entry.depth > 2) continue;',
+      'if (entry.id === id || bad.has(entry.id) || !isWanted(entry) || entry.children > 0 || entry.depth > 2) continue;',
     scenario: '10 nodes',
   },
   {
@@ -194,9 +194,23 @@ export const FLIGHT_MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'a slow link in the middle of a chain is not noticed',
+    file: 'transfer/flight-sources.ts',
+    find: '(await seat?.lags(name, atByte)) === true',
+    replace: '(await seat?.lags(name, atByte)) === undefined',
+    scenario: 'slow parent',
+  },
+  {
+    name: 'each body is judged anew by how far others are',
     file: 'transfer/lag-watch.ts',
-    find: 'isBehind = answer;',
-    replace: 'isBehind = answer && isBehind;',
-    scenario: 'slow root, 8 layers',
+    find: 'if (node.name === name) waitedMs',
+    replace: 'if (node.name === name) waitedMs *= 0; if (node.name === name) waitedMs',
+    scenario: 'slow parent',
+  },
+  {
+    name: 'a node that has had all of a small layer for long is not ahead',
+    file: 'flights/flight-tree.ts',
+    find: 'view.nowMs - doneMs >= AHEAD_DONE_MS',
+    replace: 'view.nowMs - doneMs >= AHEAD_DONE_MS * 1000',
+    scenario: 'slow parent, 8 small layers',
   },
 ];

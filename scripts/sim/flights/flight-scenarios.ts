@@ -68,6 +68,12 @@ function withFault(
   return scenario(name, all, { ...FAULT, ...limits });
 }
 
+/** A small image, and a node of four that receives 3 Mbit/s from a moment on. */
+function slowLink(target: PlayedFault['target'], layers: number): Partial<FlightPlay> {
+  const faults = [{ kind: 'slow', target, atShare: 0.3 } as const];
+  return { nodes: 4, layers, imageMib: 57, upstreamMbits: 100, slowMbits: 3, faults };
+}
+
 /** All scenarios that the tests play. */
 export const FLIGHT_SCENARIOS: readonly FlightScenario[] = [
   scenario('3 nodes', { nodes: 3 }, QUIET),
@@ -131,18 +137,16 @@ export const FLIGHT_SCENARIOS: readonly FlightScenario[] = [
     { layers: 8, nodes: 12 },
   ),
   // What it receives is a thirtieth of what came before. Its connections keep their shares of upstream, half of it all.
-  scenario(
-    'slow root, 8 small layers',
-    {
-      nodes: 4,
-      layers: 8,
-      imageMib: 57,
-      upstreamMbits: 100,
-      slowMbits: 3,
-      faults: [{ kind: 'slow', target: 'root', atShare: 0.3 }],
-    },
-    { ...FAULT, copies: 1.35, makespan: 2.95, repeated: 4, messages: 40 },
-  ),
+  scenario('slow root, 8 small layers', slowLink('root', 8), {
+    ...FAULT,
+    copies: 1.35,
+    makespan: 2.95,
+    repeated: 4,
+    messages: 40,
+  }),
+  // A node in the middle of the chain: those behind it leave it.
+  scenario('slow parent', slowLink('parent', 1), { ...FAULT, makespan: 1.45, repeated: 4 }),
+  scenario('slow parent, 8 small layers', slowLink('parent', 8), { ...FAULT, makespan: 1.9, repeated: 4 }),
   // Nodes that come later ask the second tower, and find the root whose mirror was started again.
   withFault('stop', 'tower', { copies: 1.8, makespan: 1.8 }, { spreadMs: 6 * SECOND_MS, nodes: 12 }),
   withFault(

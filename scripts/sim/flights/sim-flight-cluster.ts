@@ -188,6 +188,8 @@ export function createFlightCluster(options: FlightClusterOptions): FlightCluste
           });
         }),
       report(tower, report) {
+        // What its containerd does wakes a process that is stopped.
+        if (node.mirror.isGone) return;
         counts.reports++;
         const other = byName.get(tower);
         if (other === undefined) return;
