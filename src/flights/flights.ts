@@ -61,6 +61,8 @@ export interface Flights {
    * node is to do so.
    */
   lost(request: FlightRequest, name: string): void;
+  /** True while this node is to download the image of the request for all. */
+  leads(request: FlightRequest): boolean;
   /** True for a node whose mirror, which refuses connections, may be being updated: it has said goodbye, or has not ended. */
   mayComeBack(name: string): boolean;
   /** The node's own download of the digest, for another node to follow; see followDownload. */
@@ -156,6 +158,7 @@ export function createFlights({ network, store, adoptsDownloads, clock, logger }
     asks: ({ digest }) => own.asks(digest),
     left: ({ digest }) => own.left(digest),
     lost: ({ registry, repository }, name) => leaders.lose({ registry, repository }, name),
+    leads: ({ registry, repository }) => leaders.get({ registry, repository })?.leader === network.self,
     mayComeBack: (name) => network.isPausing(name) || network.isThere(name),
     follow: (digest) =>
       followDownload({ store, own, led, onReader: (followed) => seen.onReader(followed) }, digest),

@@ -121,6 +121,8 @@ export const FLIGHT_SERVE_STALL_MS = 60 * SECOND_MS;
 export const FLIGHT_LEADER_GRACE_MS = 600;
 /** So long after it said so. */
 export const FLIGHT_LEADER_PAUSE_MS = 50;
+/** A node that leads the image itself asks the tower again after so long without a byte in mid-body. */
+export const FLIGHT_LEADER_ASKS_MS = 2.5 * SECOND_MS;
 /** How long it is remembered that a blob came through a flight: kubelet pulls again 10 s and 20 s after a failure. */
 export const FLOWN_BLOB_MEMORY_MS = 60 * SECOND_MS;
 /** Blobs of which that is remembered. */

@@ -36,6 +36,7 @@ function start(
     flightsMaxHoldMs = MAX_HOLD_MS,
     skipped = '',
     isPausing = false,
+    leads = false,
   }: {
     readonly isUrgent?: boolean;
     readonly holdsMs?: number;
@@ -43,6 +44,7 @@ function start(
     /** A node that was slow a moment ago. */
     readonly skipped?: string;
     readonly isPausing?: boolean;
+    readonly leads?: boolean;
   } = {},
 ) {
   const clock = createVirtualClock();
@@ -63,6 +65,7 @@ function start(
       flights: {
         asks: () => ({ [Symbol.dispose]() {} }),
         isUrgent: () => isUrgent,
+        leads: () => leads,
         mayComeBack: () => isPausing,
         left: () => {},
         lost: (_request, name) => void seen.lost.push(name),
@@ -250,6 +253,17 @@ describe('createFlightSources()', () => {
     const isBehind = async ({ name }: Assigned) => name === 'A' && ++questions === 3;
     expect((await run({ replacing: true, isBehind }))?.got).toBe('whole');
     expect([seen.asked, seen.lost]).toEqual([['A', 'A', 'A', 'B'], []]);
+  });
+
+  test('a leader whose body stood still asks the tower, again and again: it may be the root by now', async () => {
+    const towers: (Assigned | 'upstream')[] = [assigned('B')];
+    const { run, seen, clock } = start(towers, { A: ['waiting'], B: [growing] }, { leads: true });
+    await run();
+    towers[0] = assigned('A');
+    void clock.sleep(4000).then(() => (towers[0] = 'upstream'));
+    const end = await run({ replacing: true });
+    expect([end?.got, seen.asked.slice(0, 2)]).toEqual(['upstream', ['B', 'A']]);
+    expect(end?.ms).toBeLessThan(8000);
   });
 
   test.each([

@@ -7,6 +7,7 @@ import type { Clock } from '../runtime/clock.ts';
 import {
   MAX_FLIGHT_PEERS,
   FLIGHT_HOLD_QUEUED_MS,
+  FLIGHT_LEADER_ASKS_MS,
   FLIGHT_LEADER_GRACE_MS,
   FLIGHT_LEADER_PAUSE_MS,
   FLIGHT_RESTART_BYTES,
@@ -25,7 +26,10 @@ import type { TransferObserver } from './transfer-observer.ts';
 
 /** What createFlightSources needs. */
 export interface FlightSourcesDeps {
-  readonly flights: Pick<Flights, 'asks' | 'isUrgent' | 'left' | 'lost' | 'mayComeBack' | 'seat' | 'taken'>;
+  readonly flights: Pick<
+    Flights,
+    'asks' | 'isUrgent' | 'leads' | 'left' | 'lost' | 'mayComeBack' | 'seat' | 'taken'
+  >;
   readonly health: Pick<PeerHealth, 'failed' | 'skips'>;
   readonly observer: Pick<TransferObserver, 'flightEnded'>;
   readonly clock: Clock;
@@ -162,6 +166,13 @@ export function createFlightSources(
       const startedMs = clock.nowMs();
       const holdMs = replacing ? FLIGHT_RESUME_MS : flightsMaxHoldMs;
       const isInTime = () => clock.nowMs() - startedMs < holdMs && !signal.aborted;
+      /**
+       * A node that leads the image may be the root by now, without having been told so: the node that gives it the bytes
+       * may wait for it.
+       */
+      const isLeading = () => replacing && flights.leads(request);
+      /** When the node was asked first, and whether the tower is to be asked again, the node being as good as before. */
+      let [turnedMs, asksTower] = [startedMs, false];
       /** Since when nodes say that it waits for its turn there. */
       let queuedMs: number | undefined;
       const mayWait = (said: Refusal, askedMs: number) => {
@@ -171,13 +182,16 @@ export function createFlightSources(
           queuedMs !== undefined &&
           flights.isUrgent(request) &&
           clock.nowMs() - queuedMs >= Math.min(FLIGHT_HOLD_QUEUED_MS, flightsMaxHoldMs);
-        return isInTime() && !isInVain;
+        const isToAsk = isLeading() && clock.nowMs() - turnedMs >= FLIGHT_LEADER_ASKS_MS;
+        asksTower = isToAsk && !isInVain;
+        return isInTime() && !isInVain && !isToAsk;
       };
       for (let asked = 0; asked < MAX_FLIGHT_PEERS && isInTime(); asked++) {
         // A body that stands still, or is cut off, says nothing of its node: what that says when it is asked again does.
         // The tower would name another node, or upstream, while the node waits for its own source as well.
-        const again = replacing ? last : undefined;
+        const again = replacing && !isLeading() ? last : undefined;
         last = undefined;
+        [turnedMs, asksTower] = [clock.nowMs(), false];
         const next = again ?? (await seat.next());
         if (next === undefined || next === 'upstream') {
           ended(next ?? (signal.aborted ? 'left' : 'silent'));
@@ -196,6 +210,7 @@ export function createFlightSources(
           ended(answer.isGrowing === true ? 'growing' : 'holder', { ...next, origin: answer.origin });
           return { answer, assigned: next };
         }
+        if (answer === 'late' && asksTower && isInTime()) continue;
         if (answer === 'busy') seat.full(next.name);
         else seat.bad(next.name);
         if (answer === 'late') break;

@@ -83,8 +83,8 @@ export const FLIGHT_MUTATIONS: readonly Mutation[] = [
   {
     name: 'a node whose body stood still is not asked again',
     file: 'transfer/flight-sources.ts',
-    find: 'const again = replacing ? last : undefined;',
-    replace: 'const again = replacing ? undefined : last;',
+    find: 'const again = replacing && !isLeading() ? last : undefined;',
+    replace: 'const again = replacing && !isLeading() ? undefined : last;',
     scenario: 'kill root, and starts again',
   },
   {

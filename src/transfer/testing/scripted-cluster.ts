@@ -251,6 +251,7 @@ export function createScriptedFlights(next: FlightSeat['next']): Flights {
     follow: () => undefined,
     onChange: () => () => {},
     isUrgent: () => false,
+    leads: () => false,
     mayComeBack: () => false,
     isGivenUp: () => false,
     isMoving: () => false,
