@@ -9,18 +9,21 @@ import {
 import { startContenders } from './contender.ts';
 import { runMiss } from './miss.ts';
 import { formatMiss, formatWarm } from './report.ts';
+import { formatServe, runServe } from './serve.ts';
 import { runWarm } from './warm.ts';
 
 const USAGE = `Pulls through real containerds, side by side in one run, interleaved: spegel, another binary, no mirror.
 Times are comparable within one run only.
 
-  scripts/bench/run [--scenario warm|miss|all] [--rounds 5] [--size-mb 400] [--upstream-mbit RATE] [--other BINARY]
+  scripts/bench/run [--scenario warm|miss|serve|all] [--rounds 5] [--size-mb 400] [--upstream-mbit RATE] [--other BINARY]
                     [--binary BINARY] [--containerd-bin-dir FOLDER] [--json]
 
   --upstream-mbit  what the registry sends, in Mbit/s; default: as fast as the machine
 
   warm  one node has the image, another one pulls it: time, CPU of both mirrors, memory
   miss  nobody has it, upstream serves: what asking the mirror first costs
+  serve HTTP clients ask a node that has an image, and a node that does not: rates, CPU per GB and per small request
+        (--requests, default 4000, of each kind); not part of all
 
 Many nodes that want an image at the same moment; see --help:
 
@@ -37,7 +40,7 @@ What hostile and heavy loads do to a node with a memory limit, with the binary, 
   scripts/bench/run --scenario hostile [--loads many-layers,...] [--seconds 60] [--limit-mib 128] [--json]`;
 
 const SCRIPT = 'bench';
-const SCENARIOS = ['warm', 'miss', 'all'];
+const SCENARIOS = ['warm', 'miss', 'serve', 'all'];
 /** Programs of their own, which scripts/bench/run starts. */
 const OTHER_SCENARIOS = ['cluster', 'cold', 'records', 'sim', 'hostile'];
 const MB = 1e6;
@@ -51,6 +54,7 @@ const { values } = readScriptOptions({
     scenario: { type: 'string', default: 'all' },
     rounds: { type: 'string', default: '5' },
     'size-mb': { type: 'string', default: '400' },
+    requests: { type: 'string', default: '4000' },
     'upstream-mbit': { type: 'string' },
     other: { type: 'string' },
     binary: { type: 'string', default: BINARY },
@@ -87,12 +91,17 @@ say(
     upstreamMbit === undefined ? 'as fast as the machine' : `${upstreamMbit} Mbit/s`
   }`,
 );
-const warm = values.scenario === 'miss' ? undefined : await runWarm(contenders, { rounds, sizeBytes, say });
-const miss = values.scenario === 'warm' ? undefined : await runMiss(contenders, { rounds, say });
+const runs = (scenario: string) =>
+  values.scenario === scenario || (values.scenario === 'all' && scenario !== 'serve');
+const warm = runs('warm') ? await runWarm(contenders, { rounds, sizeBytes, say }) : undefined;
+const miss = runs('miss') ? await runMiss(contenders, { rounds, say }) : undefined;
+const requests = readWholeNumber(SCRIPT, '--requests', values.requests, 1);
+const serve = runs('serve') ? await runServe(contenders, { rounds, sizeBytes, requests, say }) : undefined;
 
 if (values.json) {
-  console.log(JSON.stringify({ containerd: version, rounds, sizeBytes, warm, miss }, undefined, 2));
+  console.log(JSON.stringify({ containerd: version, rounds, sizeBytes, warm, miss, serve }, undefined, 2));
 } else {
   if (warm !== undefined) console.log(`\n${formatWarm(warm)}`);
   if (miss !== undefined) console.log(`\n${formatMiss(miss)}`);
+  if (serve !== undefined) console.log(`\n${formatServe(serve)}`);
 }

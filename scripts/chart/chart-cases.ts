@@ -154,6 +154,7 @@ const CASES: Readonly<Record<string, RenderOptions>> = {
         registryFilters: [':latest$', String.raw`^docker\.io/`],
         prependExisting: true,
         debugWebEnabled: false,
+        kernelTransportEnabled: false,
         flightsEnabled: true,
         flightsMaxHold: '10s',
         membershipCheck: false,

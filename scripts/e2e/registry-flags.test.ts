@@ -213,6 +213,13 @@ const ROWS: FlagRows<typeof registryFlags, Row> = {
       expect(await run.status(contentPath('lab/far', far.root))).toBe(404);
     },
   },
+  'kernel-transport-enabled': {
+    settings: () => ({ 'kernel-transport-enabled': 'false' }),
+    effect: async (run) => {
+      await waitFor('the port', async () => (await run.status('/metrics', METRICS_PORT)) === 200);
+      expect(await run.text('/metrics', METRICS_PORT)).toContain('spegel_kernel_transport 0\n');
+    },
+  },
   'flights-enabled': {
     settings: () => ({ 'flights-enabled': 'false' }),
     effect: async (run) => {

@@ -58,6 +58,10 @@ export const registryFlags = {
     absent: 3,
     least: 0,
   }),
+  kernelTransportEnabled: booleanFlag(
+    'move layers inside the kernel, by sendfile and splice; false moves them through the memory of this process',
+    true,
+  ),
   flightsEnabled: booleanFlag(
     'let one node download from upstream what many want at the same time, and the others follow it',
     true,

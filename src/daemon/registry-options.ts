@@ -39,6 +39,8 @@ export interface RegistryOptions {
   readonly mirrorResolveTimeoutMs: number;
   /** Most peers that are tried for one request. */
   readonly mirrorResolveRetries: number;
+  /** Moves layers by sendfile() and splice(), in a thread of its own. */
+  readonly kernelTransportEnabled: boolean;
   /** Takes part in flights: one node downloads from upstream what many want at the same time. */
   readonly flightsEnabled: boolean;
   /** The longest that a request waits for the first byte of what another node is about to download, in ms. */

@@ -1,6 +1,6 @@
 import { createContainerdStore } from '../containerd/containerd-store.ts';
-import { createHttpServer } from '../http/buffered-http-server.ts';
-import { createBufferedMover } from '../http/buffered-mover.ts';
+import type { Transport } from '../http/transport.ts';
+import { createNodeTransport } from './create-node-transport.ts';
 import type { RequestHandler } from '../http/http-server.ts';
 import type { Logger } from '../observe/log.ts';
 import { createMetrics, type Metrics } from '../observe/metrics.ts';
@@ -136,15 +136,19 @@ async function compose(shared: Process): Promise<void> {
     },
   );
   metrics.advertisedFrom(() => advertiser.counts());
-  const mover = createBufferedMover({ fileBufferBudgetBytes: fileChunkBytes(plan), room });
-  running.defer(() => mover.close());
+  const transport = createNodeTransport(
+    { logger },
+    { isKernelOn: options.kernelTransportEnabled, fileBufferBudgetBytes: fileChunkBytes(plan), room },
+  );
+  running.defer(() => transport.close());
+  metrics.kernelFrom(() => transport.kernelFigures());
   const flights = createNodeFlights({ network: router.flights, store, clock, logger }, options);
   // Others are told of this node's downloads for as long as bodies are drained.
   const flightsEnd = new AbortController();
   running.defer(() => flightsEnd.abort());
   if (flights !== undefined) metrics.flightsFrom(() => flights.count());
   transfer = createTransfer(
-    { mover, router, flights, clock, logger, observer: metrics },
+    { mover: transport, router, flights, clock, logger, observer: metrics },
     {
       registryPort: parseListenAddress(options.registryAddr).port,
       resolveTimeoutMs: options.mirrorResolveTimeoutMs,
@@ -176,6 +180,7 @@ async function compose(shared: Process): Promise<void> {
       address: options.metricsAddr,
       graceMs: SHORT_SHUTDOWN_GRACE_MS,
       maxConnections: MAX_METRICS_CONNECTIONS,
+      transport,
     },
     metricsApp,
   );
@@ -204,7 +209,7 @@ async function compose(shared: Process): Promise<void> {
   );
   await listen(
     shared,
-    { name: 'registry', address: options.registryAddr, graceMs: SHUTDOWN_GRACE_MS },
+    { name: 'registry', address: options.registryAddr, graceMs: SHUTDOWN_GRACE_MS, transport },
     registry,
   );
 
@@ -289,17 +294,18 @@ interface ListenOptions {
   readonly name: string;
   readonly address: string;
   readonly graceMs: number;
+  readonly transport: Transport;
   /** Default MAX_CONNECTIONS. */
   readonly maxConnections?: number;
 }
 
 async function listen(
   { logger, running }: Process,
-  { name, address, graceMs, maxConnections }: ListenOptions,
+  { name, address, graceMs, maxConnections, transport }: ListenOptions,
   handler: RequestHandler,
 ): Promise<void> {
   const onError = (error: unknown) => logger.error('listener failed', { listener: name, error });
-  const server = await createHttpServer({ address, handler, onError, maxConnections });
+  const server = await transport.serve({ address, handler, onError, maxConnections });
   running.defer(() => server.close(graceMs));
   logger.info('listening', { listener: name, address, port: server.port });
 }

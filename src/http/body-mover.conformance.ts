@@ -7,7 +7,8 @@ import { testGrowingMoves } from './conformance/growing-moves.ts';
 import { testOpenFile } from './conformance/open-file.ts';
 import { testOpenGrowingFile } from './conformance/open-growing-file.ts';
 import { testPeerRequests } from './conformance/peer-requests.ts';
-import { type BodyMoverUnderTest, createRig } from './conformance/rig.ts';
+import { createRig } from './conformance/rig.ts';
+import type { Transport } from './transport.ts';
 import { testRelayedMoves } from './conformance/relayed-moves.ts';
 import { testSmallPeerRequests } from './conformance/small-peer-requests.ts';
 import { testStoppedMoves } from './conformance/stopped-moves.ts';
@@ -19,7 +20,7 @@ const LITTLE_FILE_BUFFER_BYTES = 128 * 1024;
  * Registers the tests that every BodyMover passes together with its server. `create` is called before each test, for some of
  * them with the memory that the mover may have for reading files, in bytes.
  */
-export function testBodyMover(name: string, create: (fileBufferBytes?: number) => BodyMoverUnderTest): void {
+export function testBodyMover(name: string, create: (fileBufferBytes?: number) => Transport): void {
   describe(`${name} as a BodyMover`, () => {
     const rig = createRig(() => create());
     testOpenFile(rig);

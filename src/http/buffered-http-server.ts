@@ -1,6 +1,7 @@
 import { parseListenAddress } from '../runtime/listen-address.ts';
 import { readDescriptorLimit } from '../runtime/descriptor-limit.ts';
 import type { HttpServer, HttpServerOptions } from './http-server.ts';
+import type { KernelMover } from './kernel/kernel-mover.ts';
 import type { ByteConnection } from './server/byte-connection.ts';
 import { createConnectionTable } from './server/connection-table.ts';
 import { createHttpConnection } from './server/http-connection.ts';
@@ -28,11 +29,12 @@ const CLIENT_STALL_TIMEOUT_MS = 5 * MINUTE_MS;
 const CLOSE_FLUSH_MS = 250;
 
 /** Limits that tests shorten. */
-export interface BufferedHttpServerLimits {
+export interface BufferedHttpServerLimits extends Pick<HttpServerOptions, 'maxConnections'> {
+  /** Moves bodies; without it all are moved through this process's memory. */
+  readonly kernel?: Pick<KernelMover, 'begin' | 'minBytes'> | undefined;
   readonly headReceiveTimeoutMs?: number | undefined;
   readonly keepAliveTimeoutMs?: number | undefined;
   readonly connectionsCheckIntervalMs?: number | undefined;
-  readonly maxConnections?: number | undefined;
   readonly maxRequestsPerConnection?: number | undefined;
   readonly clientStallTimeoutMs?: number | undefined;
 }
@@ -43,6 +45,7 @@ export async function createHttpServer({
   handler,
   onError,
   tls,
+  kernel,
   headReceiveTimeoutMs = HEAD_RECEIVE_TIMEOUT_MS,
   keepAliveTimeoutMs = KEEP_ALIVE_TIMEOUT_MS,
   connectionsCheckIntervalMs = CONNECTIONS_CHECK_INTERVAL_MS,
@@ -70,6 +73,7 @@ export async function createHttpServer({
       onError,
       onClose: () => table.delete(http),
       bodies,
+      kernel,
       maxRequests: maxRequestsPerConnection,
       clientStallTimeoutMs,
     });

@@ -1,9 +1,18 @@
 import type { BodySource, BrokenReason } from './body-mover.ts';
+import type { KernelSource } from './kernel/kernel-mover.ts';
 
 /** What a read gave: bytes that stay unchanged until the next read, or why there are none. */
 export type SourceRead =
   | { readonly chunk: Uint8Array }
   | { readonly reason: BrokenReason; readonly cause?: unknown };
+
+/** What a source has next, where the kernel can move it. */
+export interface LentSource extends KernelSource {
+  /** Calls back when a file has grown, with the byte behind the last that is written, until it is given back. */
+  follow?(onGrown: (writtenBytes: number, isOver: boolean) => void): void;
+  /** Gives it back: so many bytes were moved, and the next read begins behind them. Once. */
+  giveBack(movedBytes: number): void;
+}
 
 /**
  * A source of the buffered mover. It is pulled: it must not read ahead more than one chunk, so that memory does not
@@ -14,6 +23,11 @@ export interface BufferedSource extends BodySource {
   read(onRead: (read: SourceRead) => void): void;
   /** The last so many bytes of the chunk that was read last were not used: the next read begins with them. Once per read. */
   unread(bytes: number): void;
+  /**
+   * Lends what comes next to the kernel, until it is given back; nothing is read meanwhile. Undefined while that is in this
+   * process's memory.
+   */
+  lend?(): LentSource | undefined;
 }
 
 const bufferedSources = new WeakSet<BodySource>();

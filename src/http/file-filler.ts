@@ -1,5 +1,6 @@
 import type { FileHandle } from 'node:fs/promises';
 import type { FileGrowth } from './body-mover.ts';
+import type { LentSource } from './buffered-source.ts';
 import type { MemoryRelay } from './memory-relay.ts';
 import type { Chunk, ChunkPool } from './chunk-pool.ts';
 
@@ -31,6 +32,8 @@ export interface FileFiller {
    * can be read, then for a chunk. Only one fill waits at a time.
    */
   fillFrom(offset: number, wantedBytes: number): PendingFill;
+  /** Lends the file from an offset of the range on; undefined if its next bytes may come from a relay. No fill may be pending. */
+  lend(offset: number): LentSource | undefined;
   /** Ends the subscription now, and the descriptor when no read is under way. Fills that wait must be called off before. */
   close(): void;
 }
@@ -56,10 +59,15 @@ export function createFileFiller(
 ): FileFiller {
   /** The fill that waits for more to be written looks again. */
   let onGrowth: (() => void) | undefined;
+  /** Told of growth while the file is lent. */
+  let onGrown: (() => void) | undefined;
   let reads = 0;
   let closed = false;
 
-  const lookAgain = () => onGrowth?.();
+  const lookAgain = () => {
+    onGrowth?.();
+    onGrown?.();
+  };
   const subscriptions = [growth.subscribe(lookAgain), relay?.subscribe(lookAgain)];
   const readableFrom = (offset: number) => {
     const endByte = Math.max(growth.writtenBytes, relay?.endOf(start + offset) ?? 0);
@@ -120,6 +128,26 @@ export function createFileFiller(
         resolve({ reason: 'ended-early' });
       };
       return { fill, callOff };
+    },
+    lend(offset) {
+      if (closed || relay !== undefined) return undefined;
+      reads += 1;
+      return {
+        kind: 'file',
+        descriptor: file.fd,
+        offset: start + offset,
+        sizeBytes: sizeBytes - offset,
+        writtenBytes: growth.writtenBytes,
+        isOver: growth.isOver,
+        follow(follower) {
+          onGrown = () => follower(growth.writtenBytes, growth.isOver);
+        },
+        giveBack() {
+          onGrown = undefined;
+          reads -= 1;
+          closeFile();
+        },
+      };
     },
     close() {
       if (closed) return;

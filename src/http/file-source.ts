@@ -156,6 +156,21 @@ function createFileSource(filler: FileFiller, sizeBytes: number): BufferedSource
         dropAhead();
       });
     },
+    lend() {
+      const isInMemory = ahead !== undefined || (lent !== undefined && lent.offset + lent.length > offset);
+      if (closed || isInMemory) return undefined;
+      const file = filler.lend(offset);
+      if (file === undefined) return undefined;
+      lent?.chunk.release();
+      lent = undefined;
+      return {
+        ...file,
+        giveBack(movedBytes) {
+          offset += movedBytes;
+          file.giveBack(movedBytes);
+        },
+      };
+    },
     close() {
       if (closed) return;
       closed = true;

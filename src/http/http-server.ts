@@ -19,6 +19,8 @@ export interface HttpServerOptions {
   readonly handler: RequestHandler;
   /** Called for an error that the handler threw (the client gets a 500) and for errors of the listener. */
   readonly onError: (error: unknown) => void;
+  /** Most connections at once. Default what the descriptors of the process leave room for. */
+  readonly maxConnections?: number | undefined;
   /** Serves over TLS, and only clients that show a certificate of the same authority. Default plain HTTP. */
   readonly tls?: ServerTls | undefined;
 }

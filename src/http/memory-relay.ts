@@ -35,8 +35,13 @@ export function createRelayMemory(maxRelays: number): RelayMemory {
 
 /** A relay as the server and the file sources of the buffered mover use it. */
 export interface MemoryRelay extends BodyRelay {
-  /** The bytes of one move, which begins at this byte. Undefined while those of another move are relayed. */
-  begin(fromByte: number): RelayedMove | undefined;
+  /** Followers are there, and get what is put. */
+  readonly isFollowed: boolean;
+  /**
+   * The bytes of one move, which begins at this byte. Undefined while those of another move are relayed. `onFollowed` is
+   * called when the first follower comes.
+   */
+  begin(fromByte: number, onFollowed?: () => void): RelayedMove | undefined;
   /** Copies what it has from a byte on, and returns how much that was: 0 if that byte is not here (any more). */
   copy(fromByte: number, into: Uint8Array): number;
 }
@@ -45,6 +50,8 @@ export interface MemoryRelay extends BodyRelay {
 export interface RelayedMove {
   /** The next bytes. They are copied. */
   put(bytes: Uint8Array): void;
+  /** The next so many bytes were moved without being put. */
+  pass(bytes: number): void;
   end(): void;
 }
 
@@ -62,7 +69,7 @@ export function createMemoryRelay(memory: RelayMemory): MemoryRelay {
   /** The byte at `at` of the blob is at `at % RELAY_BYTES`. */
   let ring: Uint8Array<ArrayBuffer> | undefined;
   let [startByte, endByte, toldByte] = [0, 0, 0];
-  let current: object | undefined;
+  let current: { readonly onFollowed: (() => void) | undefined } | undefined;
 
   const tell = () => {
     toldByte = endByte;
@@ -84,6 +91,11 @@ export function createMemoryRelay(memory: RelayMemory): MemoryRelay {
     startByte = Math.max(startByte, endByte - RELAY_BYTES);
     if (endByte - toldByte >= TELL_EVERY_BYTES) tell();
   };
+  const pass = (bytes: number) => {
+    if (bytes === 0) return;
+    drop();
+    startByte = toldByte = endByte += bytes;
+  };
   const drop = () => {
     if (ring !== undefined) memory.give(ring);
     ring = undefined;
@@ -92,16 +104,20 @@ export function createMemoryRelay(memory: RelayMemory): MemoryRelay {
 
   const relay: MemoryRelay = {
     has: (byte) => startByte <= byte && byte < endByte,
+    get isFollowed() {
+      return listeners.size > 0;
+    },
     subscribe(listener) {
       listeners.add(listener);
+      if (listeners.size === 1) current?.onFollowed?.();
       return () => {
         listeners.delete(listener);
         if (listeners.size === 0) drop();
       };
     },
-    begin(fromByte) {
+    begin(fromByte, onFollowed) {
       if (current !== undefined) return undefined;
-      const move = {};
+      const move = { onFollowed };
       current = move;
       if (fromByte !== endByte) {
         drop();
@@ -109,6 +125,7 @@ export function createMemoryRelay(memory: RelayMemory): MemoryRelay {
       }
       return {
         put,
+        pass,
         end() {
           if (current !== move) return;
           current = undefined;

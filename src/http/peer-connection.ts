@@ -13,6 +13,8 @@ export interface PeerConnectionOwner {
 export interface PeerConnection {
   owner: PeerConnectionOwner;
   readonly closed: boolean;
+  /** The socket's descriptor; undefined once it is closed. */
+  readonly descriptor: number | undefined;
   send(text: string): void;
   /** Sets the kernel's receive buffer, in bytes of payload, where that can be done. */
   boundReceiveBuffer(sizeBytes: number): void;
@@ -80,7 +82,7 @@ export function connectPeer(
             return;
           }
           socket.setNoDelay(true);
-          const opened = createConnection(socket);
+          const opened = createConnection(socket as PeerSocket);
           connection = opened;
           settle(() => resolve(opened));
         },
@@ -94,7 +96,12 @@ export function connectPeer(
   });
 }
 
-function createConnection(socket: Socket): PeerConnection & { ended(error?: Error): void; flush(): void } {
+/** The runtime's types do not say that a socket has its descriptor. */
+type PeerSocket = Socket & { readonly fd: number };
+
+function createConnection(
+  socket: PeerSocket,
+): PeerConnection & { ended(error?: Error): void; flush(): void } {
   let closed = false;
   let unsent: Buffer = Buffer.alloc(0);
   const flush = () => {
@@ -111,8 +118,11 @@ function createConnection(socket: Socket): PeerConnection & { ended(error?: Erro
       unsent = Buffer.concat([unsent, Buffer.from(text, 'latin1')]);
       flush();
     },
+    get descriptor() {
+      return closed ? undefined : socket.fd;
+    },
     boundReceiveBuffer: (sizeBytes) => {
-      if (!closed) boundReceiveBuffer((socket as Socket & { readonly fd: number }).fd, sizeBytes);
+      if (!closed) boundReceiveBuffer(socket.fd, sizeBytes);
     },
     pause: () => {
       if (!closed) socket.pause();

@@ -42,10 +42,19 @@ export function createPeerSource({
   let receivedBytes = 0;
   let discarding: Timer | undefined;
   let closed = false;
+  /** The kernel moves what comes. */
+  let isLent = false;
+  let isOutOfOrder = false;
   /** As large as it was made for the head. */
   let boundBytes = receiveBytes(0);
 
   const onData = (chunk: Uint8Array) => {
+    if (isLent) {
+      // A connection that is paused has no data: were it otherwise, what the kernel moves next would not follow this.
+      isOutOfOrder = true;
+      connection.destroy();
+      return;
+    }
     const owed = sizeBytes - receivedBytes;
     const wanted = chunk.length > owed ? chunk.subarray(0, owed) : chunk;
     receivedBytes += wanted.length;
@@ -101,6 +110,32 @@ export function createPeerSource({
       // A view of the same memory, which is freed when its last part was used.
       queue.unshift(lent.subarray(lent.length - bytes));
       isKept = true;
+    },
+    lend() {
+      const isInMemory = queue.length > 0 || reader !== undefined;
+      const { descriptor } = connection;
+      if (closed || isInMemory || broken !== undefined || descriptor === undefined) return undefined;
+      if (lent !== undefined) freeChunk(lent);
+      lent = undefined;
+      const share = receiveBytes(sizeBytes);
+      if (share !== boundBytes) connection.boundReceiveBuffer(share);
+      boundBytes = share;
+      isLent = true;
+      return {
+        kind: 'socket',
+        descriptor,
+        offset: 0,
+        sizeBytes: sizeBytes - receivedBytes,
+        writtenBytes: Number.POSITIVE_INFINITY,
+        isOver: true,
+        giveBack(movedBytes) {
+          isLent = false;
+          receivedBytes += movedBytes;
+          if (isOutOfOrder) {
+            broken = { reason: 'connection-lost', cause: new Error('Bytes came out of order') };
+          } else if (receivedBytes === sizeBytes) onReusable(connection);
+        },
+      };
     },
     close() {
       if (closed) return;

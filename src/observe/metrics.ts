@@ -1,3 +1,4 @@
+import { createKernelMetrics } from './kernel-metrics.ts';
 import { createFlightMetrics } from './flight-metrics.ts';
 import { createLabelCap } from './label-cap.ts';
 import { createMetricFactory } from './metric-factory.ts';
@@ -96,6 +97,7 @@ export function createMetrics(build: { readonly version: string; readonly commit
     ['result'],
   );
   const flights = createFlightMetrics(factory);
+  const kernel = createKernelMetrics(factory);
   const brokenResponses = counter(
     'spegel_broken_responses_total',
     'Bodies that were broken off because no source could go on; containerd asks for the rest.',
@@ -178,6 +180,8 @@ export function createMetrics(build: { readonly version: string; readonly commit
     /** Says how many downloads this node has in flights. Without it, there are none. */
     flightsFrom: flights.downloadsFrom,
     flightEnded: flights.ended,
+    /** Says what the kernel moves. Without it, nothing. */
+    kernelFrom: kernel.figuresFrom,
     flightBytesMoved: flights.bytesMoved,
     bytesMoved: (source: 'local' | 'peer', bytes: number): void => servedBytes.inc({ source }, bytes),
     responseBroken: (): void => brokenResponses.inc(),

@@ -2,17 +2,12 @@ import { afterEach, beforeEach, expect } from 'bun:test';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { BodyMover, BodySource, ClientResponse, MoveEnd, MoveOptions } from '../body-mover.ts';
-import type { HttpServer, RequestHandler } from '../http-server.ts';
+import type { BodySource, ClientResponse, MoveEnd, MoveOptions } from '../body-mover.ts';
+import type { HttpServer } from '../http-server.ts';
+import type { Transport } from '../transport.ts';
 import { connectRaw, type RawClient } from '../testing/raw-client.ts';
 import { type ScriptedPeer, startScriptedPeer } from '../testing/scripted-peer.ts';
 import { until } from '../../runtime/conditions.fixture.ts';
-
-/** A mover with the server whose responses it can fill. */
-export interface BodyMoverUnderTest {
-  readonly mover: BodyMover;
-  serve(handler: RequestHandler, onError: (error: unknown) => void): Promise<HttpServer>;
-}
 
 export const MIB = 1024 * 1024;
 /** More than all buffers on the way to a client that does not read. */
@@ -25,10 +20,10 @@ export const ASK = { connectTimeoutMs: 2000, headTimeoutMs: 2000, signal: NEVER 
 export type Rig = ReturnType<typeof createRig>;
 
 /** Sets up a rig around every test of the surrounding describe(). */
-export function createRig(create: () => BodyMoverUnderTest) {
+export function createRig(create: () => Transport) {
   const releases: (() => unknown)[] = [];
   let dir = '';
-  let under: BodyMoverUnderTest;
+  let under: Transport;
   const errors: unknown[] = [];
 
   beforeEach(async () => {
@@ -38,7 +33,7 @@ export function createRig(create: () => BodyMoverUnderTest) {
   });
   afterEach(async () => {
     for (const release of releases.splice(0).toReversed()) await release();
-    await under.mover.close();
+    await under.close();
     await rm(dir, { recursive: true, force: true });
     expect(errors).toEqual([]);
   });
@@ -46,13 +41,14 @@ export function createRig(create: () => BodyMoverUnderTest) {
   const serve = async (
     handler: (client: ClientResponse, request: Request) => Promise<unknown>,
   ): Promise<HttpServer> => {
-    const server = await under.serve(
-      async (request, client) => {
+    const server = await under.serve({
+      address: '127.0.0.1:0',
+      handler: async (request, client) => {
         await handler(client, request);
         return new Response('not begun');
       },
-      (error) => errors.push(error),
-    );
+      onError: (error) => errors.push(error),
+    });
     releases.push(() => server.close(0));
     return server;
   };
@@ -72,9 +68,9 @@ export function createRig(create: () => BodyMoverUnderTest) {
     return path;
   };
   const openAll = async (bytes: Uint8Array, start = 0): Promise<BodySource> =>
-    under.mover.openFile(await file(bytes), { start, end: bytes.length - 1 });
+    under.openFile(await file(bytes), { start, end: bytes.length - 1 });
   const ask = (port: number, path = '/') =>
-    under.mover.request({ method: 'GET', host: '127.0.0.1', port, path, headers: {} }, ASK);
+    under.request({ method: 'GET', host: '127.0.0.1', port, path, headers: {} }, ASK);
   const askBody = async (port: number): Promise<BodySource> => {
     const { body } = await ask(port);
     if (body === undefined) throw new Error('The peer has no body');
@@ -100,6 +96,6 @@ export function createRig(create: () => BodyMoverUnderTest) {
     return client.received.subarray(bodyStart);
   };
 
-  const mover = () => under.mover;
+  const mover = () => under;
   return { mover, serve, raw, peer, file, openAll, ask, askBody, serveSources, bodyOf };
 }

@@ -32,6 +32,8 @@ export interface ByteConnection {
   finish(): void;
   /** Closes the connection at once, in both directions. */
   close(): void;
+  /** The socket's descriptor, where plain bytes may be written to it: undefined with TLS, and for a connection that is gone. */
+  readonly descriptor: number | undefined;
   /** Sets the kernel's send buffer, in bytes of payload, where that can be done. */
   boundSendBuffer(sizeBytes: number): void;
 }

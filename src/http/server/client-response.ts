@@ -1,7 +1,8 @@
 import type { ClientResponse, MoveEnd, MoveOptions, ResponseHead } from '../body-mover.ts';
 import { createBytesSource } from '../bytes-source.ts';
 import { asBufferedSource, type BufferedSource } from '../buffered-source.ts';
-import { moveSource } from './move-source.ts';
+import type { KernelHandOver } from './kernel-hand-over.ts';
+import { moveSource, type MoveTarget } from './move-source.ts';
 import { formatResponseHead } from './response-head.ts';
 import type { ResponseWriter } from './response-writer.ts';
 
@@ -18,6 +19,7 @@ export interface HttpClientResponse extends ClientResponse {
 /** Options of createClientResponse. */
 export interface ClientResponseOptions {
   readonly writer: ResponseWriter;
+  readonly kernel: KernelHandOver;
   readonly remoteAddress: string;
   /** The request was a HEAD: the head is all that is owed. */
   readonly bodyless: boolean;
@@ -38,6 +40,7 @@ let joined: Uint8Array | undefined;
 /** The response to one request. */
 export function createClientResponse({
   writer,
+  kernel,
   remoteAddress,
   bodyless,
   keepAlive,
@@ -91,6 +94,16 @@ export function createClientResponse({
     return written;
   };
 
+  const handOver: MoveTarget['handOver'] = (source, onEnd) => {
+    sendHead();
+    // What waits in the writer comes first.
+    if (!writer.idle) return undefined;
+    return kernel.begin(source, (end) => {
+      movedBytes += end.movedBytes;
+      onEnd(end);
+    });
+  };
+
   const move = async (source: BufferedSource, options: MoveOptions): Promise<MoveEnd> => {
     const refusal = moving
       ? new Error('Cannot move two sources at once')
@@ -106,7 +119,14 @@ export function createClientResponse({
     moving = true;
     const whenWritable = (onWritable: (() => void) | undefined) => writer.whenWritable(onWritable);
     try {
-      return await moveSource(source, { ...options, gone: goneSignal(), write, whenWritable });
+      return await moveSource(source, {
+        ...options,
+        gone: goneSignal(),
+        write,
+        whenWritable,
+        mayTake: (bytes) => kernel.mayTake(bytes),
+        handOver,
+      });
     } finally {
       moving = false;
     }
@@ -121,9 +141,10 @@ export function createClientResponse({
       return begun;
     },
     get movedBytes() {
-      return movedBytes;
+      return movedBytes + (kernel.move?.movedBytes ?? 0);
     },
     get stalledMs() {
+      if (kernel.move !== undefined) return kernel.move.blockedMs;
       return writer.blockedSinceMs === undefined ? 0 : nowMs() - writer.blockedSinceMs;
     },
     get complete() {

@@ -4,6 +4,8 @@ import { requestUrl } from '../request-url.ts';
 import type { ByteConnection } from './byte-connection.ts';
 import { createClientResponse, type HttpClientResponse } from './client-response.ts';
 import { createConnectionEnd } from './connection-end.ts';
+import type { KernelMover } from '../kernel/kernel-mover.ts';
+import { createKernelHandOver } from './kernel-hand-over.ts';
 import { makeRequest, UnusableRequestError } from './make-request.ts';
 import type { RequestHead } from './request-head.ts';
 import { createRequestReader } from './request-reader.ts';
@@ -42,6 +44,8 @@ export interface HttpConnectionOptions {
   readonly onClose: () => void;
   /** Told of each body that begins and ends. */
   readonly bodies: SendBuffers;
+  /** Moves bodies; without it all are moved through this process's memory. */
+  readonly kernel: Pick<KernelMover, 'begin' | 'minBytes'> | undefined;
   readonly maxRequests: number;
   /** A client that takes no byte of an answer for this long is gone. */
   readonly clientStallTimeoutMs: number;
@@ -55,10 +59,24 @@ const now = () => performance.now();
 /** Reads requests from a connection and answers them with the handler. */
 export function createHttpConnection(
   connection: ByteConnection,
-  { handler, onError, onClose, bodies, maxRequests, clientStallTimeoutMs }: HttpConnectionOptions,
+  { handler, onError, onClose, bodies, kernel, maxRequests, clientStallTimeoutMs }: HttpConnectionOptions,
 ): HttpConnection {
   const { remoteAddress } = connection;
   const writer = createResponseWriter(connection, { stallTimeoutMs: clientStallTimeoutMs, nowMs: now });
+  let sendBufferBytes: number | undefined;
+  /** Of the body that runs, while the kernel does not move it. */
+  let bodyBufferBytes = 0;
+  const boundSendBuffer = (bytes: number) => {
+    if (bytes !== sendBufferBytes) connection.boundSendBuffer(bytes);
+    sendBufferBytes = bytes;
+  };
+  const handOver = createKernelHandOver({
+    kernel,
+    connection,
+    clientStallTimeoutMs,
+    onBegin: () => boundSendBuffer(bodies.forKernel()),
+    onEnd: () => boundSendBuffer(bodyBufferBytes),
+  });
   const reader = createRequestReader();
   let requests = 0;
   let current: HttpClientResponse | undefined;
@@ -67,7 +85,6 @@ export function createHttpConnection(
   let unread = false;
   /** A body was begun and counts among those that run. */
   let hasBody = false;
-  let sendBufferBytes: number | undefined;
   let noMore = false;
   /** The handler has not given an answer yet. */
   let handling = false;
@@ -93,9 +110,8 @@ export function createHttpConnection(
 
   const onBody = () => {
     hasBody = true;
-    const bytes = bodies.begin();
-    if (bytes !== sendBufferBytes) connection.boundSendBuffer(bytes);
-    sendBufferBytes = bytes;
+    bodyBufferBytes = bodies.begin();
+    boundSendBuffer(bodyBufferBytes);
   };
 
   const answer = async (head: RequestHead) => {
@@ -111,6 +127,7 @@ export function createHttpConnection(
     const keepAlive = head.keepAlive && !head.hasBody && !noMore && requests < maxRequests;
     const client = createClientResponse({
       writer,
+      kernel: handOver,
       remoteAddress,
       bodyless,
       keepAlive,

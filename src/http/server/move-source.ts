@@ -1,5 +1,6 @@
-import type { MoveEnd, MoveOptions } from '../body-mover.ts';
-import type { BufferedSource } from '../buffered-source.ts';
+import type { BrokenReason, MoveEnd, MoveOptions } from '../body-mover.ts';
+import type { BufferedSource, LentSource } from '../buffered-source.ts';
+import type { KernelMove, KernelMoveEnd } from '../kernel/kernel-mover.ts';
 import { asMemoryRelay } from '../memory-relay.ts';
 
 /** What a move needs of the response. */
@@ -9,32 +10,58 @@ export interface MoveTarget {
   readonly write: (chunk: Uint8Array) => number;
   /** Calls back, once, when the connection takes bytes again; undefined calls that off. */
   readonly whenWritable: (onWritable: (() => void) | undefined) => void;
+  /** Whether the kernel may move so many bytes to the connection. */
+  readonly mayTake: (bytes: number) => boolean;
+  /** Lets the kernel move to the connection, where it can; see KernelMover.begin(). */
+  readonly handOver: (source: LentSource, onEnd: (end: KernelMoveEnd) => void) => KernelMove | undefined;
 }
 
-/** Long enough for a turn of the event loop. */
+/** Long enough for a turn of the event loop, and for the thread that moves bytes to look. */
 const READ_FIRST_MS = 5;
-
 /**
- * Moves all of a source: reads a chunk when the client's connection took the one before, and leaves with the source
- * what the connection did not take. Closes the source.
+ * Moves all of a source: lets the kernel move it where that can be done; else reads a chunk when the client's connection
+ * took the one before, and leaves with the source what the connection did not take. Closes the source.
  */
 export function moveSource(
   source: BufferedSource,
-  { stallTimeoutMs, pace, signal, onProgress, relayed, gone, write, whenWritable }: MoveOptions & MoveTarget,
+  {
+    stallTimeoutMs,
+    pace,
+    signal,
+    onProgress,
+    relayed,
+    gone,
+    write,
+    whenWritable,
+    mayTake,
+    handOver,
+  }: MoveOptions & MoveTarget,
 ): Promise<MoveEnd> {
-  const relay = relayed && asMemoryRelay(relayed.relay).begin(relayed.fromByte);
+  const onFollowed = () => kernel?.release();
+  const relay = relayed && asMemoryRelay(relayed.relay);
+  const relaying = relayed && relay?.begin(relayed.fromByte, onFollowed);
+  let kernel: KernelMove | undefined;
   return new Promise((resolve) => {
     let movedBytes = 0;
     let ended = false;
+    /** How the move ends when the kernel has told how far it came. */
+    let ending: ((movedBytes: number) => MoveEnd) | undefined;
     let stall: Timer | undefined;
     /** Since when the source is waited for; undefined while the client is. */
     let waitingSinceMs: number | undefined;
     /** For how long the source was waited for before that. */
     let waitedMs = 0;
     let judging: Timer | undefined;
+    let showing: Timer | undefined;
+    let mayHandOver = true;
 
-    const finish = (end: MoveEnd) => {
+    const finish = (end: (movedBytes: number) => MoveEnd) => {
       if (ended) return;
+      if (kernel !== undefined) {
+        ending ??= end;
+        kernel.stop();
+        return;
+      }
       ended = true;
       clearTimeout(stall);
       clearInterval(judging);
@@ -42,57 +69,109 @@ export function moveSource(
       signal.removeEventListener('abort', onCancel);
       gone.removeEventListener('abort', onGone);
       source.close();
-      relay?.end();
-      resolve(end);
+      relaying?.end();
+      resolve(end(movedBytes));
     };
+    const breakSource = (reason: BrokenReason, cause?: unknown) =>
+      finish((moved) => ({ how: 'source-broken', movedBytes: moved, reason, cause }));
     // Callers may pass client.gone as their signal, too: then it is the client that ended the move.
-    const onCancel = () => finish({ how: gone.aborted ? 'client-gone' : 'cancelled', movedBytes });
-    const onGone = () => finish({ how: 'client-gone', movedBytes });
+    const onCancel = () =>
+      finish((moved) => ({ how: gone.aborted ? 'client-gone' : 'cancelled', movedBytes: moved }));
+    const onGone = () => finish((moved) => ({ how: 'client-gone', movedBytes: moved }));
 
+    const waitingMs = () =>
+      kernel?.waitingMs ?? (waitingSinceMs === undefined ? 0 : performance.now() - waitingSinceMs);
+    const isWaiting = () => kernel !== undefined || waitingSinceMs !== undefined;
     // Only the wait for the source is timed. A timer for each chunk would cost more than the chunk: one runs, and looks.
     const checkStall = () => {
       stall = undefined;
-      if (waitingSinceMs === undefined) return;
-      const leftMs = waitingSinceMs + stallTimeoutMs - performance.now();
+      if (!isWaiting()) return;
+      const leftMs = stallTimeoutMs - waitingMs();
       if (leftMs > 0) {
         stall = setTimeout(checkStall, leftMs);
         return;
       }
       // This process may have been held up, with the source's bytes unread in the kernel: they are read first.
-      const sinceMs = waitingSinceMs;
       stall = setTimeout(() => {
-        if (waitingSinceMs === sinceMs) finish({ how: 'source-broken', movedBytes, reason: 'stalled' });
+        if (isWaiting() && waitingMs() >= stallTimeoutMs) breakSource('stalled');
         else checkStall();
       }, READ_FIRST_MS);
     };
-    const waitedUntilNowMs = () =>
-      waitingSinceMs === undefined ? waitedMs : waitedMs + performance.now() - waitingSinceMs;
+    const waitedUntilNowMs = () => waitedMs + (kernel?.waitedMs ?? waitingMs());
     const judge = () => {
-      const reason = pace?.judge({ movedBytes, waitedMs: waitedUntilNowMs() });
-      if (reason !== undefined) finish({ how: 'source-broken', movedBytes, reason });
+      const moved = movedBytes + (kernel?.movedBytes ?? 0);
+      const reason = pace?.judge({ movedBytes: moved, waitedMs: waitedUntilNowMs() });
+      if (reason !== undefined) breakSource(reason);
+    };
+
+    /** Hands over what comes next; false if that cannot be done. */
+    const giveToKernel = (): boolean => {
+      const leftBytes = source.sizeBytes - movedBytes;
+      if (!mayHandOver || relay?.isFollowed === true || !mayTake(leftBytes)) return false;
+      const lent = source.lend?.();
+      if (lent === undefined) return false;
+      const move = handOver(lent, (end) => takeBack(lent, end));
+      if (move === undefined) {
+        lent.giveBack(0);
+        return false;
+      }
+      kernel = move;
+      lent.follow?.((writtenBytes, isOver) => move.grown(writtenBytes, isOver));
+      // Nothing else runs in this thread while the kernel moves: a stall is looked for from now on.
+      stall ??= setTimeout(checkStall, stallTimeoutMs);
+      if (onProgress !== undefined) {
+        let shownBytes = 0;
+        showing = setInterval(() => {
+          if (move.movedBytes === shownBytes) return;
+          shownBytes = move.movedBytes;
+          onProgress(movedBytes + shownBytes);
+        }, READ_FIRST_MS);
+      }
+      return true;
+    };
+    const takeBack = (lent: LentSource, end: KernelMoveEnd) => {
+      kernel = undefined;
+      clearInterval(showing);
+      movedBytes += end.movedBytes;
+      waitedMs += end.waitedMs;
+      relaying?.pass(end.movedBytes);
+      // It could not be begun there.
+      if (end.movedBytes === 0) mayHandOver = false;
+      lent.giveBack(end.movedBytes);
+      if (end.movedBytes > 0) onProgress?.(movedBytes);
+      if (movedBytes < source.sizeBytes && ending !== undefined) finish(ending);
+      else if (end.outcome === 'client-failed' || end.outcome === 'stopped') onGone();
+      // The error of a socket is told once, and the kernel's move has had it.
+      else if (end.outcome === 'source-failed' && lent.kind === 'socket') breakSource('connection-lost');
+      else {
+        // Else the source itself tells why it gives no more.
+        if (end.outcome !== 'released') mayHandOver = false;
+        next();
+      }
     };
     const next = () => {
       if (ended) return;
       if (movedBytes === source.sizeBytes) {
-        finish({ how: 'complete', movedBytes });
+        finish((moved) => ({ how: 'complete', movedBytes: moved }));
         return;
       }
+      if (giveToKernel()) return;
       let isRead = false;
       source.read((read) => {
         isRead = true;
         if (waitingSinceMs !== undefined) {
-          waitedMs = waitedUntilNowMs();
+          waitedMs += waitingMs();
           waitingSinceMs = undefined;
         }
         if (ended) return;
         if (!('chunk' in read)) {
-          finish({ how: 'source-broken', movedBytes, ...read });
+          breakSource(read.reason, read.cause);
           return;
         }
         const { chunk } = read;
         const written = write(chunk);
         movedBytes += written;
-        relay?.put(chunk.subarray(0, written));
+        relaying?.put(chunk.subarray(0, written));
         const unsentBytes = chunk.length - written;
         if (unsentBytes > 0) {
           source.unread(unsentBytes);

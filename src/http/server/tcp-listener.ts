@@ -4,7 +4,8 @@ import { boundSendBuffer } from '../socket-buffers.ts';
 import { type ByteConnection, type ByteListener, NO_OWNER } from './byte-connection.ts';
 import { listenAt } from './listen-at.ts';
 
-type Accepted = Socket<{ connection: TcpConnection | undefined }>;
+/** The runtime's types do not say that a socket has its descriptor. */
+type Accepted = Socket<{ connection: TcpConnection | undefined }> & { readonly fd: number };
 
 /** A connection with what its socket's events need. */
 interface TcpConnection extends ByteConnection {
@@ -28,7 +29,7 @@ export async function listenTcp(
       socket: {
         binaryType: 'uint8array',
         open(socket) {
-          const connection = createConnection(socket);
+          const connection = createConnection(socket as Accepted);
           socket.data = { connection };
           socket.setNoDelay(true);
           onConnection(connection);
@@ -61,8 +62,11 @@ function createConnection(socket: Accepted): TcpConnection {
     close() {
       if (!isClosed) socket.close();
     },
+    get descriptor() {
+      return isClosed ? undefined : socket.fd;
+    },
     boundSendBuffer(sizeBytes) {
-      if (!isClosed) boundSendBuffer((socket as Accepted & { readonly fd: number }).fd, sizeBytes);
+      if (!isClosed) boundSendBuffer(socket.fd, sizeBytes);
     },
     closed() {
       if (isClosed) return;

@@ -88,6 +88,7 @@ function createConnection(socket: TLSSocket): ByteConnection {
     },
     finish: () => void socket.end(),
     close: () => void socket.destroy(),
+    descriptor: undefined,
     boundSendBuffer() {},
   };
   socket.on('error', () => {});

@@ -1,0 +1,13 @@
+import { testBodyMover } from './body-mover.conformance.ts';
+import { createKernelTransport } from './kernel-transport.ts';
+
+testBodyMover('createKernelTransport()', (fileBufferBudgetBytes) =>
+  createKernelTransport({
+    fileBufferBudgetBytes,
+    // Whatever the tests move.
+    minBytes: 1,
+    onError: (error) => {
+      throw error;
+    },
+  }),
+);
