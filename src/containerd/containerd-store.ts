@@ -85,17 +85,17 @@ export function createContainerdStore(
     get connected() {
       return follower.connected;
     },
-    async resolve(registry, repository, tag, { signal } = {}) {
-      const target = await targetOf(tagKey(registry, repository, tag), signal);
+    async resolve(registry, repository, tag, options = {}) {
+      const target = await targetOf(tagKey(registry, repository, tag), options.signal);
       if (target === undefined) return undefined;
-      return (await follower.confirm(target, signal)) === undefined ? undefined : target;
+      return (await follower.confirm(target, options)) === undefined ? undefined : target;
     },
-    async stat(digest, { signal } = {}) {
-      const sizeBytes = await follower.confirm(digest, signal);
+    async stat(digest, options = {}) {
+      const sizeBytes = await follower.confirm(digest, options);
       return sizeBytes === undefined ? undefined : { digest, sizeBytes, path: files.path(digest) };
     },
-    async read(digest, maxBytes, { signal } = {}) {
-      const sizeBytes = await follower.confirm(digest, signal);
+    async read(digest, maxBytes, options = {}) {
+      const sizeBytes = await follower.confirm(digest, options);
       if (sizeBytes === undefined) return undefined;
       if (sizeBytes > maxBytes) {
         throw new RangeError(

@@ -1,5 +1,6 @@
 import { lstat, open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { cachedFileBytes, openCachedFile } from '../runtime/cached-file.ts';
 import { type Digest, type DigestAlgorithm, isDigest, parseDigest, splitDigest } from '../oci/digest.ts';
 
 /** Folders below `blobs/` that are looked at. */
@@ -15,6 +16,8 @@ export interface ContentFiles {
   folder(algorithm: DigestAlgorithm): string;
   /** The blob's file, there or not. Throws InvalidDigestError for what is no digest. */
   path(digest: Digest): string;
+  /** Size in bytes of the blob's file, if the kernel has that in memory; undefined if it has to be asked for. */
+  sizeBytesAtOnce(digest: Digest): number | undefined;
   /** Size in bytes of the blob's file, undefined if there is no regular file that can be looked at. */
   sizeBytes(digest: Digest): Promise<number | undefined>;
   /** The whole file if it has that size, undefined if it has vanished or changed or cannot be read. */
@@ -35,11 +38,14 @@ export function createContentFiles(contentPath: string): ContentFiles {
     ingestFolder: join(contentPath, 'ingest'),
     folder,
     path,
+    sizeBytesAtOnce: (digest) => cachedFileBytes(path(digest)),
     async sizeBytes(digest) {
       const stats = await unlessFails(lstat(path(digest)));
       return stats?.isFile() === true ? stats.size : undefined;
     },
     async read(digest, sizeBytes) {
+      const cached = readCached(path(digest), sizeBytes);
+      if (cached !== undefined) return cached;
       const file = await unlessFails(open(path(digest), 'r'));
       if (file === undefined) return undefined;
       try {
@@ -67,6 +73,14 @@ export function createContentFiles(contentPath: string): ContentFiles {
       return found;
     },
   };
+}
+
+/** The whole file if it is in the kernel's memory and has that size. */
+function readCached(path: string, sizeBytes: number): Uint8Array | undefined {
+  using file = openCachedFile(path);
+  if (file?.sizeBytes !== sizeBytes) return undefined;
+  const bytes = new Uint8Array(sizeBytes);
+  return file.readInto(bytes, 0) ? bytes : undefined;
 }
 
 /** What cannot be read, for whatever reason, cannot be served: that is as good as absent. */

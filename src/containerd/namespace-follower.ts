@@ -2,7 +2,7 @@ import type { LogFields, Logger } from '../observe/log.ts';
 import { type Digest, isDigest } from '../oci/digest.ts';
 import { MAX_MANIFEST_BYTES } from '../oci/media-type.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { StoreUnavailableError } from '../store/content-store.ts';
+import { type StoreCallOptions, StoreUnavailableError } from '../store/content-store.ts';
 import { createBlobChecks } from './blob-checks.ts';
 import { createConnection } from './connection.ts';
 import type { ContainerdClient, ContainerdEvent } from './containerd-client.ts';
@@ -43,7 +43,7 @@ export interface NamespaceFollower extends AsyncDisposable {
   /** Calls containerd; a failure has the connection tried. Rejects at once while containerd is away. */
   call<T>(work: (client: ContainerdClient) => Promise<T>): Promise<T>;
   /** The size in bytes of a blob that is here, checked on disk; a blob that is not known yet is asked for. */
-  confirm(digest: Digest, signal?: AbortSignal): Promise<number | undefined>;
+  confirm(digest: Digest, options?: StoreCallOptions): Promise<number | undefined>;
   /** Lists everything anew, beginning after the call. */
   list(): Promise<void>;
 }
@@ -81,8 +81,12 @@ export function createNamespaceFollower(deps: NamespaceFollowerDeps): NamespaceF
     }
   }
 
-  async function confirm(digest: Digest, signal?: AbortSignal): Promise<number | undefined> {
-    const onDisk = await files.sizeBytes(digest);
+  async function confirm(digest: Digest, options: StoreCallOptions = {}): Promise<number | undefined> {
+    const atOnce = files.sizeBytesAtOnce(digest);
+    // Its signal is only asked for when something is waited for.
+    if (atOnce !== undefined && atOnce === state.blobs.get(digest)) return atOnce;
+    const { signal } = options;
+    const onDisk = atOnce ?? (await files.sizeBytes(digest));
     signal?.throwIfAborted();
     const known = state.blobs.get(digest);
     if (known !== undefined) {

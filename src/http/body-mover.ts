@@ -101,8 +101,8 @@ export interface MoveOptions {
   readonly stallTimeoutMs: number;
   /** Judges the source's pace within that; without it, a source may be as slow as it likes as long as it does not stall. */
   readonly pace?: PaceJudge | undefined;
-  /** Stops the move at the byte where it is. The response stays open for another source. */
-  readonly signal: AbortSignal;
+  /** Stops the move at the byte where it is. The response stays open for another source. Not needed for a client that is gone. */
+  readonly signal?: AbortSignal | undefined;
   /** Called with the bytes moved so far by this move, at most once per chunk. Must not throw. */
   readonly onProgress?: ((movedBytes: number) => void) | undefined;
   /** Gives what is moved to those who follow the relay, too. `fromByte`: where the source begins in the whole. */

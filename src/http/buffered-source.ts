@@ -19,6 +19,8 @@ export interface LentSource extends KernelSource {
  * grow with slow clients. `close` may come at any time; no read is answered after it.
  */
 export interface BufferedSource extends BodySource {
+  /** The first read is answered within the call, with all bytes. Default false. */
+  readonly isInMemory?: boolean;
   /** Asks for the next bytes; calls back once, at once or later. Never more bytes in all than sizeBytes. One read at a time. */
   read(onRead: (read: SourceRead) => void): void;
   /** The last so many bytes of the chunk that was read last were not used: the next read begins with them. Once per read. */

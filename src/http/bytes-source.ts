@@ -5,6 +5,7 @@ export function createBytesSource(bytes: Uint8Array): BufferedSource {
   let offset = 0;
   return registerBufferedSource({
     sizeBytes: bytes.length,
+    isInMemory: true,
     read(onRead) {
       const chunk = bytes.subarray(offset);
       offset = bytes.length;

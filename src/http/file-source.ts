@@ -2,6 +2,7 @@ import { open, type FileHandle } from 'node:fs/promises';
 import { rangeLength, type ByteRange } from '../oci/byte-range.ts';
 import type { FileGrowth } from './body-mover.ts';
 import { registerBufferedSource, type BufferedSource, type SourceRead } from './buffered-source.ts';
+import { openCachedSource } from './cached-source.ts';
 import type { ChunkPool } from './chunk-pool.ts';
 import { createFileFiller, type Filled, type FileFiller, type PendingFill } from './file-filler.ts';
 import { MIN_FILE_CHUNK_BYTES } from './limits.ts';
@@ -19,7 +20,16 @@ const WHOLE: FileGrowth = {
  * than the range. The descriptor stays valid when the file is renamed or deleted. `{start: 0, end: -1}` is the
  * whole of an empty file.
  */
-export function openFileSource(path: string, range: ByteRange, pool: ChunkPool): Promise<BufferedSource> {
+export async function openFileSource(
+  path: string,
+  range: ByteRange,
+  pool: ChunkPool,
+): Promise<BufferedSource> {
+  const open = (part: ByteRange) => openUncached(path, part, pool);
+  return openCachedSource(path, range, { pool, open }) ?? open(range);
+}
+
+function openUncached(path: string, range: ByteRange, pool: ChunkPool): Promise<BufferedSource> {
   return openRange(path, range, (file, fileBytes) => {
     if (range.end >= fileBytes) throw outsideOf(path, range, `it has ${fileBytes} bytes`);
     const filler = createFileFiller(file, {

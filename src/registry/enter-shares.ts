@@ -13,7 +13,10 @@ export async function tryEnter(
     key: addressShare(client.remoteAddress),
     weight,
     favoured,
-    signal: client.gone,
+    // Made for a request that waits only.
+    get signal() {
+      return client.gone;
+    },
     stalledMs: () => client.stalledMs,
     evict: () => client.breakOff(),
   });

@@ -3,7 +3,7 @@ import type { Logger } from '../observe/log.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { RoutablePath } from '../oci/distribution-path.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { createDeadline } from '../runtime/deadline.ts';
+import { createDeadline, type Deadline } from '../runtime/deadline.ts';
 import {
   type Blob,
   type ContentStore,
@@ -64,14 +64,23 @@ export function createLocalLookups({
 }: LocalLookupsDeps): LocalLookups {
   return {
     async orAway(client, lookup) {
-      using deadline = createDeadline(clock, STORE_TIMEOUT_MS, client.gone);
+      // Begins when something has to be waited for: what is known, and here, is not.
+      let deadline: Deadline | undefined;
+      const options: StoreCallOptions = {
+        get signal() {
+          deadline ??= createDeadline(clock, STORE_TIMEOUT_MS, client.gone);
+          return deadline.signal;
+        },
+      };
       try {
-        return { value: await lookup({ signal: deadline.signal }), away: false };
+        return { value: await lookup(options), away: false };
       } catch (error) {
-        const late = deadline.signal.aborted && error === deadline.signal.reason;
+        const late = deadline?.signal.aborted === true && error === deadline.signal.reason;
         if (!late && !(error instanceof StoreUnavailableError)) throw error;
         logger.debug('store unavailable for a request', { error });
         return { value: undefined, away: true };
+      } finally {
+        deadline?.[Symbol.dispose]();
       }
     },
     async digest(path, options) {

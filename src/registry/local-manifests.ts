@@ -68,7 +68,7 @@ export function createLocalManifests({ store, cache, logger }: LocalManifestsDep
       const blob = await store.stat(digest, options);
       return blob === undefined || blob.sizeBytes > MAX_MANIFEST_BYTES ? undefined : blob.sizeBytes;
     },
-    async read(digest, { signal }) {
+    async read(digest, options) {
       const kept = cache.get(digest);
       if (kept !== undefined) return { ...kept, origin: 'local' };
       let read = reading.get(digest);
@@ -76,7 +76,7 @@ export function createLocalManifests({ store, cache, logger }: LocalManifestsDep
         read = load(digest).finally(() => reading.delete(digest));
         reading.set(digest, read);
       }
-      return abortable(read, signal);
+      return abortable(read, options.signal);
     },
   };
 }

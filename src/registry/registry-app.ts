@@ -126,7 +126,10 @@ export function createRegistryApp(deps: RegistryDeps, options: RegistryOptions):
       key: addressShare(client.remoteAddress),
       weight: REQUEST_BYTES,
       favoured,
-      signal: client.gone,
+      // Made for a request that waits only.
+      get signal() {
+        return client.gone;
+      },
       // Short bodies have no other share.
       stalledMs: () => client.stalledMs,
       evict: () => client.breakOff(),

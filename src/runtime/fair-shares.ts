@@ -174,8 +174,6 @@ export function createFairShares({
       return waiting.size;
     },
     async enter(request) {
-      const { key, signal } = request;
-      if (signal?.aborted === true) return undefined;
       // What is free was offered to those that wait: they need more than that. There may be more room than a moment ago.
       serveWaiting();
       if (fits(request)) {
@@ -183,6 +181,8 @@ export function createFairShares({
         if (isShort()) void evictStalled();
         return share;
       }
+      const { key, signal } = request;
+      if (signal?.aborted === true) return undefined;
       let sameKey = 0;
       for (const each of waiting) if (each.request.key === key) sameKey += 1;
       const forAll = Math.max(1, Math.floor(room.share() * WAITING_FOR_ALL * maxWaiting));

@@ -1,5 +1,5 @@
 import type { Assigned } from '../flights/flight-seat.ts';
-import type { BodySource } from '../http/body-mover.ts';
+import type { BodySource, ClientResponse } from '../http/body-mover.ts';
 import { parseUnsatisfiedRange, type RangeSpec, rangeLength, resolveRange } from '../oci/byte-range.ts';
 import type { Peer } from '../routing/router.ts';
 import type { TakenBytes } from '../runtime/memory/byte-budget.ts';
@@ -24,7 +24,7 @@ import {
   REPLACEMENT_LOOKUP_TIMEOUT_MS,
 } from './budgets.ts';
 import { createGrowingPace } from './growing-pace.ts';
-import { createFlightSources } from './flight-sources.ts';
+import { createFlightSources, type FlightSources } from './flight-sources.ts';
 import {
   checkBlobAnswer,
   FLIGHT_HEADER,
@@ -48,7 +48,8 @@ export function createBlobSources(
   deps: BlobSourcesDeps,
   options: TransferOptions,
   request: BlobRequest,
-  signal: AbortSignal,
+  // Its signal is only made for what needs it: content that is here is served without.
+  client: Pick<ClientResponse, 'gone'>,
 ): BlobSources {
   const { mover, health, floor, slowBlobs, flownBlobs, sizes, observer, logger } = deps;
   const { digest, repository, registry } = request;
@@ -89,7 +90,9 @@ export function createBlobSources(
   const path = peerPath({ kind: 'blob', repository, reference: digest, registry });
   /** Asked for once more, from the first byte on. */
   const isAgain = flownBlobs.has(digest) && startOf(request.range) === 0;
-  const flight =
+  /** Made when other nodes are asked for the first time. */
+  let flight: FlightSources | undefined;
+  const makeFlight = (): FlightSources | undefined =>
     deps.flights === undefined || request.isOwn !== true || options.resolveRetries === 0
       ? undefined
       : createFlightSources(
@@ -103,7 +106,7 @@ export function createBlobSources(
             // What wants all of it in one body names no range.
             isInRanges: request.range !== undefined && startOf(request.range) === 0,
             isLater: startOf(request.range) !== 0,
-            signal,
+            signal: client.gone,
           },
         );
   const askPeer = async (
@@ -124,7 +127,7 @@ export function createBlobSources(
       {
         connectTimeoutMs: CONNECT_TIMEOUT_MS,
         headTimeoutMs: isFlight ? FLIGHT_HEAD_TIMEOUT_MS : HEAD_TIMEOUT_MS,
-        signal,
+        signal: client.gone,
       },
     );
     const { body } = answer;
@@ -150,7 +153,7 @@ export function createBlobSources(
       body.close();
       return askPeer(host, part, { isWhole: true, isFlight });
     }
-    const blob = await readVerified(deps, { body, digest, host }, signal);
+    const blob = await readVerified(deps, { body, digest, host }, client.gone);
     if (typeof blob === 'string') return blob;
     const wanted = range === undefined ? accepted.range : resolveRange(range, accepted.sizeBytes);
     if (wanted === undefined) {
@@ -196,6 +199,7 @@ export function createBlobSources(
       local = undefined;
       const opened = own === undefined ? undefined : await openLocal(own, range);
       if (opened !== undefined || !request.mayAskPeers) return opened;
+      flight ??= makeFlight();
       const isSmall = sizes.sizesOf(digest)?.every((size) => size <= wholeBytes) === true;
       const part = { range, sizeBytes };
       if (growingPace.isDripping) slowBlobs.sourceWasSlow(digest);
@@ -216,7 +220,7 @@ export function createBlobSources(
         flight?.goesUpstream();
         return undefined;
       }
-      if (session === undefined) session = createPeerSession(deps, digest, signal);
+      if (session === undefined) session = createPeerSession(deps, digest, client.gone);
       else if (replacing) session.lookAgain();
       const waitMs = replacing
         ? Math.max(REPLACEMENT_LOOKUP_TIMEOUT_MS, options.resolveTimeoutMs)

@@ -49,12 +49,12 @@ export async function serveBlob(
   if (local !== undefined && range !== undefined && resolveRange(range, local.sizeBytes) === undefined) {
     return { how: 'unsatisfiable', sizeBytes: local.sizeBytes };
   }
-  using blobs = createBlobSources(deps, options, request, client.gone);
+  using blobs = createBlobSources(deps, options, request, client);
   const first = await blobs.open({ range, sizeBytes: undefined, replacing: false });
   if (first === undefined) return notBegun(blobs, client);
 
   client.begin(responseHead(request, first));
-  const mayBeFollowed = request.isOwn === true && deps.flights !== undefined;
+  const mayBeFollowed = request.isOwn === true && deps.flights !== undefined && first.peer !== undefined;
   using used = mayBeFollowed ? deps.relays.use(request.digest) : undefined;
   let opened: OpenedBlob | undefined = first;
   let fruitless = 0;
@@ -64,7 +64,7 @@ export async function serveBlob(
       relay: used.relay,
       fromByte: first.range.start + client.movedBytes,
     };
-    const end = await client.move(source, { stallTimeoutMs, pace, relayed, signal: client.gone });
+    const end = await client.move(source, { stallTimeoutMs, pace, relayed });
     blobs.moved(opened, end);
     const { movedBytes } = client;
     if (end.how === 'complete') {

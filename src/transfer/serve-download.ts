@@ -62,7 +62,7 @@ export async function serveDownload(
     const contentRange = formatContentRange(range, sizeBytes);
     client.begin({ status: 206, headers: { ...headers, 'content-range': contentRange }, contentLength });
   }
-  const end = await client.move(source, { stallTimeoutMs: FLIGHT_SERVE_STALL_MS, signal: client.gone });
+  const end = await client.move(source, { stallTimeoutMs: FLIGHT_SERVE_STALL_MS });
   if (end.how !== 'complete') client.breakOff();
   return end;
 }

@@ -239,7 +239,7 @@ export function createOwnResponse({
       head = begun;
       receiver.onHead(begun);
     },
-    async move(body, { stallTimeoutMs, pace, signal }) {
+    async move(body, { stallTimeoutMs, pace, signal = gone.signal }) {
       const source = body as SimSource;
       if (source.kind === 'bytes') {
         take(source.sizeBytes);

@@ -121,7 +121,7 @@ export function createClientResponse({
     try {
       return await moveSource(source, {
         ...options,
-        gone: goneSignal(),
+        gone: goneSignal,
         write,
         whenWritable,
         mayTake: (bytes) => kernel.mayTake(bytes),
@@ -173,8 +173,7 @@ export function createClientResponse({
     },
     move: async (body, options) => move(asBufferedSource(body), options),
     // The source is never waited for.
-    moveBytes: async (bytes) =>
-      move(createBytesSource(bytes), { stallTimeoutMs: Number.MAX_SAFE_INTEGER, signal: goneSignal() }),
+    moveBytes: async (bytes) => move(createBytesSource(bytes), { stallTimeoutMs: Number.MAX_SAFE_INTEGER }),
     breakOff() {
       if (brokenOff || isGone !== undefined) return;
       if (begun && movedBytes === owedBytes && head === undefined) return;

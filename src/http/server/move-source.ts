@@ -5,7 +5,8 @@ import { asMemoryRelay } from '../memory-relay.ts';
 
 /** What a move needs of the response. */
 export interface MoveTarget {
-  readonly gone: AbortSignal;
+  /** Aborts when the client is gone. Made when it is first asked for. */
+  readonly gone: () => AbortSignal;
   /** Hands bytes to the connection and returns how many it took; after fewer than all, whenWritable() tells when to go on. */
   readonly write: (chunk: Uint8Array) => number;
   /** Calls back, once, when the connection takes bytes again; undefined calls that off. */
@@ -22,15 +23,38 @@ const READ_FIRST_MS = 5;
  * Moves all of a source: lets the kernel move it where that can be done; else reads a chunk when the client's connection
  * took the one before, and leaves with the source what the connection did not take. Closes the source.
  */
-export function moveSource(
+export async function moveSource(
   source: BufferedSource,
+  options: MoveOptions & MoveTarget,
+): Promise<MoveEnd> {
+  const { signal, relayed, write, onProgress } = options;
+  if (source.isInMemory !== true || relayed !== undefined || signal?.aborted === true) {
+    return moveRest(source, 0, options);
+  }
+  // Most small bodies are with the client by this.
+  let movedBytes = 0;
+  source.read((read) => {
+    if (!('chunk' in read)) return;
+    movedBytes = write(read.chunk);
+    if (movedBytes < read.chunk.length) source.unread(read.chunk.length - movedBytes);
+  });
+  if (movedBytes > 0) onProgress?.(movedBytes);
+  if (movedBytes < source.sizeBytes) return moveRest(source, movedBytes, options);
+  source.close();
+  return { how: 'complete', movedBytes };
+}
+
+/** Moves what follows the bytes that were moved already. */
+function moveRest(
+  source: BufferedSource,
+  alreadyMovedBytes: number,
   {
     stallTimeoutMs,
     pace,
     signal,
     onProgress,
     relayed,
-    gone,
+    gone: whenGone,
     write,
     whenWritable,
     mayTake,
@@ -41,8 +65,9 @@ export function moveSource(
   const relay = relayed && asMemoryRelay(relayed.relay);
   const relaying = relayed && relay?.begin(relayed.fromByte, onFollowed);
   let kernel: KernelMove | undefined;
+  const gone = whenGone();
   return new Promise((resolve) => {
-    let movedBytes = 0;
+    let movedBytes = alreadyMovedBytes;
     let ended = false;
     /** How the move ends when the kernel has told how far it came. */
     let ending: ((movedBytes: number) => MoveEnd) | undefined;
@@ -66,7 +91,7 @@ export function moveSource(
       clearTimeout(stall);
       clearInterval(judging);
       whenWritable(undefined);
-      signal.removeEventListener('abort', onCancel);
+      signal?.removeEventListener('abort', onCancel);
       gone.removeEventListener('abort', onGone);
       source.close();
       relaying?.end();
@@ -186,12 +211,13 @@ export function moveSource(
     };
 
     if (gone.aborted) onGone();
-    else if (signal.aborted) onCancel();
+    else if (signal?.aborted === true) onCancel();
     else {
-      signal.addEventListener('abort', onCancel, { once: true });
+      signal?.addEventListener('abort', onCancel, { once: true });
       gone.addEventListener('abort', onGone, { once: true });
       if (pace !== undefined) judging = setInterval(judge, pace.everyMs);
-      next();
+      if (movedBytes > 0) whenWritable(next);
+      else next();
     }
   });
 }

@@ -1,0 +1,102 @@
+import { FFIType, ptr, read as readMemory } from 'bun:ffi';
+import { closeSync, fstatSync, readSync, statfsSync } from 'node:fs';
+import { openLibc } from './libc.ts';
+
+/*
+ * Reads of files that the kernel has in memory, which the calling thread can do at once: each trip to a thread of the pool and
+ * back costs ten times what such a read costs. What is not in memory is not waited for (openat2(2) with RESOLVE_CACHED,
+ * preadv2(2) with RWF_NOWAIT): the disk may be slow, or hang.
+ */
+
+const SYMBOLS = {
+  syscall: { args: ['i64', 'i64', 'ptr', 'ptr', 'i64'], returns: FFIType.i64_fast },
+  preadv2: { args: ['i32', 'ptr', 'i32', 'i64', 'i32'], returns: FFIType.i64_fast },
+  __errno_location: { args: [], returns: 'ptr' },
+} as const;
+
+/** Linux, asm-generic/unistd.h: the same on x86-64 and arm64. */
+const SYS_OPENAT2 = 437;
+const AT_FDCWD = -100;
+const O_CLOEXEC = 0x8_0000;
+const O_NONBLOCK = 0x800;
+/** The value of O_NOFOLLOW differs between processors. */
+const O_NOFOLLOW = process.arch === 'arm64' ? 0x8000 : 0x2_0000;
+const RESOLVE_CACHED = 0x20;
+const RWF_NOWAIT = 8;
+/** An older kernel, or a filter that does not let the call through. */
+const NEVER = new Set([1 /* EPERM */, 22 /* EINVAL */, 38 /* ENOSYS */]);
+/** Linux, linux/magic.h: a file system that has everything in memory, and knows no RWF_NOWAIT. */
+const TMPFS_MAGIC = 0x0102_1994;
+
+type Libc = NonNullable<ReturnType<typeof openLibc<typeof SYMBOLS>>>;
+
+/** The C library, or that it cannot do this, or that it was not looked for. */
+let libc: Libc | 'unavailable' | undefined;
+let errnoAt: ReturnType<Libc['__errno_location']> = null;
+/** struct open_how: flags, mode, resolve. */
+const HOW = new BigUint64Array([BigInt(O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW), 0n, BigInt(RESOLVE_CACHED)]);
+/** struct iovec: where to, and how much. */
+const iovec = new BigUint64Array(2);
+
+/** Whether a device is a tmpfs, by its number. */
+const isTmpfs = new Map<number, boolean>();
+
+/** An open file that is in the kernel's memory, to be read at once. */
+export interface CachedFile extends Disposable {
+  readonly sizeBytes: number;
+  /** Fills the memory from an offset of the file on; false if not all of that is in the kernel's memory. */
+  readInto(bytes: Uint8Array<ArrayBuffer>, offset: number): boolean;
+}
+
+/**
+ * Opens a regular file without waiting for the disk; undefined if that cannot be done, for whatever reason: what is wrong with
+ * it is told where it is opened the slow way. A symbolic link is not followed.
+ */
+export function openCachedFile(path: string): CachedFile | undefined {
+  const calls = libcOrUndefined();
+  if (calls === undefined) return undefined;
+  const opened = Number(calls.syscall(SYS_OPENAT2, AT_FDCWD, Buffer.from(`${path}\0`), HOW, HOW.byteLength));
+  if (opened < 0) {
+    if (errnoAt !== null && NEVER.has(readMemory.i32(errnoAt, 0))) libc = 'unavailable';
+    return undefined;
+  }
+  const stats = fstatSync(opened);
+  if (!stats.isFile()) {
+    closeSync(opened);
+    return undefined;
+  }
+  return {
+    sizeBytes: stats.size,
+    readInto(bytes, offset) {
+      if (isInMemory(path, stats.dev)) {
+        return readSync(opened, bytes, 0, bytes.length, offset) === bytes.length;
+      }
+      iovec[0] = BigInt(ptr(bytes));
+      iovec[1] = BigInt(bytes.length);
+      return Number(calls.preadv2(opened, iovec, 1, offset, RWF_NOWAIT)) === bytes.length;
+    },
+    [Symbol.dispose]: () => closeSync(opened),
+  };
+}
+
+/** The size of a regular file, in bytes, without waiting for the disk; undefined if that cannot be told. */
+export function cachedFileBytes(path: string): number | undefined {
+  using file = openCachedFile(path);
+  return file?.sizeBytes;
+}
+
+function isInMemory(path: string, device: number): boolean {
+  let known = isTmpfs.get(device);
+  if (known === undefined) {
+    known = statfsSync(path).type === TMPFS_MAGIC;
+    isTmpfs.set(device, known);
+  }
+  return known;
+}
+
+function libcOrUndefined(): Libc | undefined {
+  libc ??= openLibc(SYMBOLS) ?? 'unavailable';
+  if (libc === 'unavailable') return undefined;
+  errnoAt ??= libc.__errno_location();
+  return libc;
+}
