@@ -1,9 +1,15 @@
 import { describe, expect, test } from 'bun:test';
 import { type Digest, digestOf } from '../oci/digest.ts';
-import type { Clock } from '../runtime/clock.ts';
+import { type Clock, unlessAborted } from '../runtime/clock.ts';
 import { until } from '../runtime/conditions.fixture.ts';
 import { StoreUnavailableError } from '../store/content-store.ts';
-import { COMMIT_WAIT_MS, MAX_PARALLEL_CHECKS, MAX_PENDING_CHECKS, createBlobChecks } from './blob-checks.ts';
+import {
+  COMMIT_WAIT_MS,
+  EVENT_WAIT_MS,
+  MAX_PARALLEL_CHECKS,
+  MAX_PENDING_CHECKS,
+  createBlobChecks,
+} from './blob-checks.ts';
 
 const digest = (name: string): Digest => digestOf(new TextEncoder().encode(name));
 const A = digest('a');
@@ -15,6 +21,7 @@ function start() {
     nowMs: () => nowMs,
     sleep: async (ms, signal) => {
       signal?.throwIfAborted();
+      if (node.holdsTime) await unlessAborted(signal, () => () => {});
       nowMs += ms;
     },
   };
@@ -29,13 +36,22 @@ function start() {
     lookup: (_digest: Digest): number | undefined | Promise<number | undefined> => undefined,
     closing: new AbortController(),
     check: (_digest: Digest): void => {},
+    /** The clock stands still. */
+    holdsTime: false,
   };
   const checks = createBlobChecks(
     {
-      files: { sizeBytes: async (digest) => disk.get(digest) },
+      files: {
+        sizeBytes: async (digest) => disk.get(digest),
+        sizeBytesNow: (digest) => disk.get(digest),
+      },
       lookup: async (digest) => {
         lookups.push({ digest, atMs: nowMs });
         return node.lookup(digest);
+      },
+      presentSize: (digest) => {
+        const last = told.findLast(([, each]) => each === digest);
+        return last?.[0] === 'present' ? last[2] : undefined;
       },
       onPresent: (digest, sizeBytes) => void told.push(['present', digest, sizeBytes]),
       onAbsent: (digest) => void told.push(['absent', digest]),
@@ -46,7 +62,7 @@ function start() {
     node.closing.signal,
   );
   node.check = (digest) => checks.check(digest);
-  return node;
+  return Object.assign(node, { checks });
 }
 
 describe('check()', () => {
@@ -150,5 +166,88 @@ describe('check()', () => {
     node.check(A);
     await new Promise(setImmediate);
     expect(node.lookups).toEqual([]);
+  });
+});
+
+describe('committed()', () => {
+  const B = digest('b');
+
+  test('committed() tells of a blob, and containerd is not asked for it', async () => {
+    const node = start();
+    node.disk.set(A, 7);
+    node.checks.committed(A, 7);
+    expect(node.told).toEqual([['present', A, 7]]);
+    node.holdsTime = true;
+    node.disk.set(B, 8);
+    node.checks.appeared(B);
+    let isHeard = false;
+    const heard = node.checks.heard(B, undefined).then(() => (isHeard = true));
+    await new Promise(setImmediate);
+    expect(isHeard).toBe(false);
+    node.checks.committed(B, 8);
+    await heard;
+    expect(node.told.at(-1)).toEqual(['present', B, 8]);
+    expect(node.lookups).toEqual([]);
+  });
+
+  test('committed() does not believe a size that the file does not have', async () => {
+    const node = start();
+    node.disk.set(A, 6);
+    node.lookup = () => 6;
+    node.checks.committed(A, 7);
+    await until(() => node.told.length === 1);
+    expect(node.told).toEqual([['present', A, 6]]);
+    expect(node.lookups).toHaveLength(1);
+  });
+
+  test('appeared() asks at once as long as containerd tells of no commit', async () => {
+    const node = start();
+    node.disk.set(A, 7);
+    node.lookup = () => 7;
+    node.checks.appeared(A);
+    await until(() => node.told.length === 1);
+    expect(node.lookups.map(({ atMs }) => atMs)).toEqual([0]);
+  });
+
+  test('appeared() asks for a blob of which containerd does not tell, and at once for the next', async () => {
+    const node = start();
+    node.checks.committed(A, 7);
+    await until(() => node.told.length === 1);
+    node.lookup = () => 8;
+    node.disk.set(B, 8);
+    node.checks.appeared(B);
+    expect(node.lookups).toEqual([]);
+    await until(() => node.told.length === 2);
+    expect(node.told.at(-1)).toEqual(['present', B, 8]);
+    expect(node.lookups[0]?.atMs).toBe(EVENT_WAIT_MS);
+    const C = digest('c');
+    node.disk.set(C, 8);
+    node.checks.appeared(C);
+    await until(() => node.told.length === 3);
+    expect(node.lookups.map(({ atMs }) => atMs)).toEqual([EVENT_WAIT_MS, EVENT_WAIT_MS]);
+  });
+
+  test('appeared() does not await what containerd told of before the file was seen', async () => {
+    const node = start();
+    node.disk.set(A, 7);
+    node.checks.committed(A, 7);
+    node.checks.appeared(A);
+    await new Promise(setImmediate);
+    expect(node.told).toEqual([['present', A, 7]]);
+    expect(node.lookups).toEqual([]);
+  });
+
+  test('appeared() tells at once of a file that is gone', () => {
+    const node = start();
+    node.disk.set(A, 7);
+    node.checks.committed(A, 7);
+    node.holdsTime = true;
+    node.checks.appeared(A);
+    node.disk.delete(A);
+    node.checks.appeared(A);
+    expect(node.told).toEqual([
+      ['present', A, 7],
+      ['absent', A],
+    ]);
   });
 });

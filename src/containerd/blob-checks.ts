@@ -3,6 +3,7 @@ import { createBackoff } from '../runtime/backoff.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { ContentFiles } from './content-files.ts';
 import { createSemaphore } from '../runtime/semaphore.ts';
+import { createWakeUp, type WakeUp } from '../runtime/wake-up.ts';
 
 const SECOND_MS = 1000;
 /** Delays between questions for a blob that is on disk and not yet known: the commit takes one fsync, mostly some ms. */
@@ -14,11 +15,21 @@ export const MAX_PENDING_CHECKS = 1024;
 /** Calls for single blobs in flight, so that a bulk import does not flood containerd. */
 export const MAX_PARALLEL_CHECKS = 16;
 
+/**
+ * For how long containerd's event is awaited for a blob that has come, at least; up to twice as long. The event comes with
+ * the commit. Another namespace's blob has none.
+ */
+export const EVENT_WAIT_MS = SECOND_MS;
+/** For how long a call waits for the event before it asks containerd itself, in ms. */
+const HEARD_WITHIN_MS = 100;
+
 /** What the checks need of the store. */
 export interface BlobChecksDeps {
-  readonly files: Pick<ContentFiles, 'sizeBytes'>;
+  readonly files: Pick<ContentFiles, 'sizeBytes' | 'sizeBytesNow'>;
   /** Size of the blob in the namespace's metadata, undefined if it is not known there. */
   readonly lookup: (digest: Digest, signal: AbortSignal) => Promise<number | undefined>;
+  /** The size in bytes of a blob that was told of as present, and is that still. */
+  readonly presentSize: (digest: Digest) => number | undefined;
   readonly onPresent: (digest: Digest, sizeBytes: number) => void;
   readonly onAbsent: (digest: Digest) => void;
   /** There is more to check than is worth checking one by one. */
@@ -32,6 +43,21 @@ export interface BlobChecksDeps {
 export interface BlobChecks {
   /** Returns at once. A check of the same digest that runs is done again after its end. */
   check(digest: Digest): void;
+  /**
+   * The blob's file came or went. If containerd tells of what it commits, it is not asked for what came unless it stays
+   * silent.
+   */
+  appeared(digest: Digest): void;
+  /** containerd says that it has committed a blob of this size in bytes. */
+  committed(digest: Digest, sizeBytes: number): void;
+  /** Resolves when containerd's event for the blob is not awaited (any more), after HEARD_WITHIN_MS, or when the signal aborts. */
+  heard(digest: Digest, signal: AbortSignal | undefined): Promise<void>;
+}
+
+/** A blob that has come, and of which containerd has not told yet. */
+interface Awaited {
+  readonly untilMs: number;
+  readonly heard: WakeUp;
 }
 
 /**
@@ -39,17 +65,24 @@ export interface BlobChecks {
  * commits the metadata, so a blob on disk that is not known yet is asked for again for a while.
  */
 export function createBlobChecks(deps: BlobChecksDeps, signal: AbortSignal): BlobChecks {
-  const { files, lookup, onPresent, onAbsent, onOverflow, onFailed, clock } = deps;
+  const { files, lookup, presentSize, onPresent, onAbsent, onOverflow, onFailed, clock } = deps;
   const pending = new Map<Digest, 'running' | 'again'>();
   const slots = createSemaphore(MAX_PARALLEL_CHECKS);
+  const awaited = new Map<Digest, Awaited>();
+  /** True if containerd tells of what it commits (from 2.1 on), as far as is known. */
+  let tellsCommits = false;
+  let isSweeping = false;
 
-  async function settle(digest: Digest): Promise<void> {
+  /** `isUntold`: containerd's event was awaited in vain. */
+  async function settle(digest: Digest, isUntold: boolean): Promise<void> {
     const backoff = createBackoff(COMMIT_BACKOFF);
     const giveUpAtMs = clock.nowMs() + COMMIT_WAIT_MS;
     for (;;) {
       const onDisk = await files.sizeBytes(digest);
       const known = onDisk === undefined ? undefined : await slots.use(() => lookup(digest, signal));
       if (onDisk !== undefined && known === onDisk) {
+        // Its events are lost, or it is another containerd now.
+        if (isUntold) tellsCommits = false;
         onPresent(digest, onDisk);
         return;
       }
@@ -59,11 +92,11 @@ export function createBlobChecks(deps: BlobChecksDeps, signal: AbortSignal): Blo
     }
   }
 
-  async function run(digest: Digest): Promise<void> {
+  async function run(digest: Digest, isUntold: boolean): Promise<void> {
     try {
       do {
         pending.set(digest, 'running');
-        await settle(digest);
+        await settle(digest, isUntold);
       } while (pending.get(digest) === 'again');
     } catch (error) {
       if (!signal.aborted) onFailed(digest, error);
@@ -72,12 +105,67 @@ export function createBlobChecks(deps: BlobChecksDeps, signal: AbortSignal): Blo
     }
   }
 
+  function check(digest: Digest, isUntold = false): void {
+    if (signal.aborted) return;
+    if (pending.has(digest)) pending.set(digest, 'again');
+    else if (pending.size >= MAX_PENDING_CHECKS) onOverflow();
+    else void run(digest, isUntold);
+  }
+
+  /** Returns false if the blob was not awaited. */
+  function stopAwaiting(digest: Digest): boolean {
+    const one = awaited.get(digest);
+    awaited.delete(digest);
+    one?.heard.wake();
+    return one !== undefined;
+  }
+
+  /** Asks for what containerd does not tell of. One timer serves all blobs. */
+  function sweep(): void {
+    if (isSweeping || awaited.size === 0) return;
+    isSweeping = true;
+    clock.sleep(EVENT_WAIT_MS, signal).then(
+      () => {
+        isSweeping = false;
+        const nowMs = clock.nowMs();
+        for (const [digest, { untilMs }] of awaited) {
+          if (untilMs > nowMs) break;
+          check(digest, true);
+          stopAwaiting(digest);
+        }
+        sweep();
+      },
+      () => {},
+    );
+  }
+
   return {
-    check(digest) {
+    check: (digest) => check(digest),
+    appeared(digest) {
       if (signal.aborted) return;
-      if (pending.has(digest)) pending.set(digest, 'again');
-      else if (pending.size >= MAX_PENDING_CHECKS) onOverflow();
-      else void run(digest);
+      if (!tellsCommits || pending.has(digest) || awaited.size >= MAX_PENDING_CHECKS) {
+        check(digest);
+        return;
+      }
+      const sizeBytes = files.sizeBytesNow(digest);
+      if (sizeBytes === undefined) {
+        onAbsent(digest);
+        stopAwaiting(digest);
+      } else if (!awaited.has(digest) && presentSize(digest) !== sizeBytes) {
+        awaited.set(digest, { untilMs: clock.nowMs() + EVENT_WAIT_MS, heard: createWakeUp() });
+        sweep();
+      }
+    },
+    committed(digest, sizeBytes) {
+      if (signal.aborted) return;
+      tellsCommits = true;
+      const isSettled = !pending.has(digest) && files.sizeBytesNow(digest) === sizeBytes;
+      if (isSettled) onPresent(digest, sizeBytes);
+      else check(digest);
+      stopAwaiting(digest);
+    },
+    async heard(digest, callSignal) {
+      await awaited.get(digest)?.heard.sleep(clock, HEARD_WITHIN_MS, callSignal ?? signal);
     },
   };
 }

@@ -67,6 +67,13 @@ export function decodeSubject(bytes: Uint8Array): string {
   return (decodeWith(subject, bytes) as { id: string }).id;
 }
 
+const contentCreate = root.lookupType('containerd.ContentCreate');
+
+/** The blob that a `/content/create` event is about; a size of 0 bytes: it does not say. Throws as decodeSubject(). */
+export function decodeContentCreate(bytes: Uint8Array): { readonly digest: string; readonly size: number } {
+  return decodeWith(contentCreate, bytes) as { digest: string; size: number };
+}
+
 /** The methods of containerd that are called here (containerd's api/services, v1). */
 export const API = {
   getImage: method<{ name: string }, { image: ImageMessage | null }>(

@@ -7,7 +7,7 @@ import { parseDigest } from '../oci/digest.ts';
 import { rejection } from '../store/content-store.conformance.ts';
 import { StoreUnavailableError } from '../store/content-store.ts';
 import { API } from './containerd-api.ts';
-import { type ContainerdClient, createContainerdClient } from './containerd-client.ts';
+import { type ContainerdClient, type ContainerdEvent, createContainerdClient } from './containerd-client.ts';
 
 const DIGEST = parseDigest(`sha256:${'a'.repeat(64)}`);
 
@@ -136,6 +136,34 @@ describe('createContainerdClient()', () => {
       call.emit('error', { code: status.UNKNOWN, details: 'broken' });
     };
     expect(await rejection(client.listContent())).toBeInstanceOf(StoreUnavailableError);
+  });
+
+  test('subscribe() reads the size of a blob that was committed, and of nothing else', async () => {
+    const envelope = (topic: string, payload: Uint8Array) =>
+      Buffer.concat([field(2, 'k8s.io'), field(3, topic), field(4, field(2, payload))]);
+    const abort = new AbortController();
+    const events: ContainerdEvent[] = [];
+    streaming = (call) => {
+      call.write(
+        envelope('/content/create', Buffer.concat([field(1, DIGEST), Buffer.from([0x10, 0x96, 0x01])])),
+      );
+      call.write(envelope('/content/create', field(1, DIGEST)));
+      // Labels have the number that the size has there.
+      call.write(
+        envelope('/images/create', Buffer.concat([field(1, 'r.test/app:v1'), field(2, field(1, 'a'))])),
+      );
+      call.write(envelope('/content/delete', field(1, DIGEST)));
+    };
+    await client.subscribe((event) => {
+      events.push(event);
+      if (events.length === 4) abort.abort();
+    }, abort.signal);
+    expect(events).toEqual([
+      { topic: '/content/create', subject: DIGEST, sizeBytes: 150 },
+      { topic: '/content/create', subject: DIGEST, sizeBytes: undefined },
+      { topic: '/images/create', subject: 'r.test/app:v1' },
+      { topic: '/content/delete', subject: DIGEST },
+    ]);
   });
 
   test('subscribe() reads events, and ends well only with its signal', async () => {

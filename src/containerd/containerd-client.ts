@@ -1,7 +1,13 @@
 import { Client, credentials, Metadata, status, type ServiceError } from '@grpc/grpc-js';
 import { type Digest, isDigest } from '../oci/digest.ts';
 import { StoreUnavailableError } from '../store/content-store.ts';
-import { API, type ApiMethod, decodeSubject, type ImageMessage } from './containerd-api.ts';
+import {
+  API,
+  type ApiMethod,
+  decodeContentCreate,
+  decodeSubject,
+  type ImageMessage,
+} from './containerd-api.ts';
 
 const SECOND_MS = 1000;
 const MIB = 1024 * 1024;
@@ -11,6 +17,9 @@ const CALL_DEADLINE_MS = 2 * SECOND_MS;
 const LIST_DEADLINE_MS = 20 * SECOND_MS;
 /** All images come in one message, 0.5-1 KiB each with labels. containerd sends 16 MiB unless its configuration says more. */
 const MAX_RECEIVE_BYTES = 64 * MIB;
+
+/** The topic of the event of a blob's commit, which containerd has from 2.1 on. */
+export const CONTENT_CREATED = '/content/create';
 
 /** An image of the namespace: its name as containerd holds it, and the digest it names. */
 export interface ImageRecord {
@@ -23,6 +32,8 @@ export interface ContainerdEvent {
   readonly topic: string;
   /** The image's name, or the content's digest. Unchecked. */
   readonly subject: string;
+  /** Of `/content/create` the blob's size in bytes, if the event says it. */
+  readonly sizeBytes?: number | undefined;
 }
 
 /** Options of every call. */
@@ -213,7 +224,13 @@ export function createContainerdClient({
           API.subscribe,
           { filters },
           ({ topic, event }) => {
-            if (event !== null) onEvent({ topic, subject: decodeSubject(event.value) });
+            if (event === null) return;
+            if (topic !== CONTENT_CREATED) {
+              onEvent({ topic, subject: decodeSubject(event.value) });
+              return;
+            }
+            const { digest, size } = decodeContentCreate(event.value);
+            onEvent({ topic, subject: digest, sizeBytes: size === 0 ? undefined : size });
           },
           { signal },
         );

@@ -1,3 +1,4 @@
+import { lstatSync } from 'node:fs';
 import { lstat, open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cachedFileBytes, openCachedFile } from '../runtime/cached-file.ts';
@@ -20,6 +21,8 @@ export interface ContentFiles {
   sizeBytesAtOnce(digest: Digest): number | undefined;
   /** Size in bytes of the blob's file, undefined if there is no regular file that can be looked at. */
   sizeBytes(digest: Digest): Promise<number | undefined>;
+  /** The same at once, for a file that containerd has just written or removed: what it says of it is in memory. */
+  sizeBytesNow(digest: Digest): number | undefined;
   /** The whole file if it has that size, undefined if it has vanished or changed or cannot be read. */
   read(digest: Digest, sizeBytes: number): Promise<Uint8Array | undefined>;
   /** Digests of all files in the blob folders, whatever namespace they belong to. Rejects if a folder is there and cannot be read. */
@@ -29,9 +32,10 @@ export interface ContentFiles {
 /** The content directory at the path (`io.containerd.content.v1.content` below containerd's root). */
 export function createContentFiles(contentPath: string): ContentFiles {
   const folder = (algorithm: DigestAlgorithm) => join(contentPath, 'blobs', algorithm);
+  const folders = { sha256: folder('sha256'), sha512: folder('sha512') } as const;
   const path = (digest: Digest) => {
     const { algorithm, hex } = splitDigest(parseDigest(digest));
-    return join(folder(algorithm), hex);
+    return `${folders[algorithm]}/${hex}`;
   };
   return {
     root: contentPath,
@@ -42,6 +46,14 @@ export function createContentFiles(contentPath: string): ContentFiles {
     async sizeBytes(digest) {
       const stats = await unlessFails(lstat(path(digest)));
       return stats?.isFile() === true ? stats.size : undefined;
+    },
+    sizeBytesNow(digest) {
+      try {
+        const stats = lstatSync(path(digest), { throwIfNoEntry: false });
+        return stats?.isFile() === true ? stats.size : undefined;
+      } catch {
+        return undefined;
+      }
     },
     async read(digest, sizeBytes) {
       const cached = readCached(path(digest), sizeBytes);

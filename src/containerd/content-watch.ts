@@ -12,7 +12,7 @@ const SCAN_INTERVAL_MS = SECOND_MS;
 export interface ContentWatchDeps {
   readonly files: ContentFiles;
   /** The blobs that count as present. */
-  readonly known: () => Iterable<Digest>;
+  readonly known: () => ReadonlyMap<Digest, number>;
   /** The blob's file came or went. */
   readonly onBlob: (digest: Digest) => void;
   /** An entry of the ingest folder came or went; undefined: any may have. */
@@ -46,8 +46,10 @@ export function createContentWatch(deps: ContentWatchDeps): ContentWatch {
     seen = onDisk;
     // Before the first listing everything is new, and that listing finds it.
     if (before === undefined) return;
-    for (const digest of onDisk) if (!before.has(digest)) onBlob(digest);
-    for (const digest of known()) if (!onDisk.has(digest)) onBlob(digest);
+    const present = known();
+    // inotify was there first, mostly.
+    for (const digest of onDisk) if (!before.has(digest) && !present.has(digest)) onBlob(digest);
+    for (const digest of present.keys()) if (!onDisk.has(digest)) onBlob(digest);
   }
 
   function scan(): void {

@@ -23,6 +23,8 @@ import { beginTestIngest } from './ingest.fixture.ts';
 
 const encode = (text: string) => new TextEncoder().encode(text);
 const digest = digestOf(encode('blob'));
+/** Of a blob whose download has an inotify watch of its own. */
+const LARGE_BYTES = 1024 * 1024;
 const refOf = (blob: Digest, kind = 'layer') => `k8s.io/1/${kind}-${blob}`;
 const id = (text: string) => new Bun.CryptoHasher('sha256').update(text).digest('hex');
 
@@ -257,7 +259,7 @@ describe('createIngestWatch()', () => {
       nowMs: () => systemClock.nowMs(),
       sleep: (ms, signal) => (ms < 100 ? systemClock.sleep(ms, signal) : never),
     });
-    const ingest = await begin();
+    const ingest = await begin(refOf(digest), LARGE_BYTES);
     watch.look(ingest.id);
     for (const writtenBytes of [1, 2]) {
       await ingest.write(encode('b'));
@@ -270,11 +272,29 @@ describe('createIngestWatch()', () => {
   test('has no more inotify watches than it may, and none after its end', async () => {
     const before = await countInotifyWatches();
     const watch = start(systemClock, { maxWatches: 2 });
-    for (const text of ['1', '2', '3']) watch.look((await begin(refOf(digestOf(encode(text))))).id);
+    for (const text of ['1', '2', '3']) {
+      watch.look((await begin(refOf(digestOf(encode(text))), LARGE_BYTES)).id);
+    }
     expect(known(watch)).toHaveLength(3);
     expect((await countInotifyWatches()) - before).toBe(2);
     watch[Symbol.dispose]();
     await until(async () => (await countInotifyWatches()) === before);
+  });
+
+  test('watches no small download, and sees its end at once', async () => {
+    const before = await countInotifyWatches();
+    const never = new Promise<void>(() => {});
+    const watch = start({
+      nowMs: () => systemClock.nowMs(),
+      sleep: (ms, signal) => (ms < 100 ? systemClock.sleep(ms, signal) : never),
+    });
+    const ingest = await begin();
+    watch.look(ingest.id);
+    expect(known(watch)).toEqual([digest]);
+    expect(await countInotifyWatches()).toBe(before);
+    await ingest.remove();
+    watch.look(ingest.id);
+    await until(() => known(watch).length === 0);
   });
 
   test('polls the ingests that it does not watch', async () => {

@@ -13,6 +13,11 @@ const SECOND_MS = 1000;
 const MAX_INGESTS = 1024;
 /** Ingests with an inotify watch of their own, of the 8192 and more that the kernel gives a user. Others are polled. */
 const MAX_WATCHES = 256;
+/**
+ * Blobs of up to so many bytes have no such watch either, if their folder is complete when it is seen first: their end, which the
+ * ingest folder tells of, is all that matters, and comes at once.
+ */
+const UNWATCHED_BYTES = 256 * 1024;
 /** Ingests of other namespaces that are remembered, so that their `ref` is not read again. */
 const MAX_FOREIGN = 4096;
 /** Least time between two looks at an ingest: containerd writes a new one in a dozen steps within a few ms, and 1 MiB at a time. */
@@ -218,9 +223,13 @@ export function createIngestWatch(
     const nowMs = clock.nowMs();
     const ingest: Ingest = { id, folder, lookedMs: nowMs, changedMs: nowMs };
     ingests.set(id, ingest);
-    startWatch(ingest);
     lookNow(ingest);
-    if (ingests.has(id)) poll();
+    if (ingests.get(id) !== ingest) return;
+    poll();
+    if (isSmall(ingest)) return;
+    startWatch(ingest);
+    // It may have become complete before it was watched.
+    if (ingest.seen === undefined) lookSoon(ingest);
   }
 
   async function scanAll(): Promise<void> {
@@ -246,4 +255,9 @@ export function createIngestWatch(
       for (const ingest of ingests.values()) endWatch(ingest);
     },
   };
+}
+
+function isSmall({ seen }: Ingest): boolean {
+  const { sizeBytes } = seen?.download ?? {};
+  return sizeBytes !== undefined && sizeBytes <= UNWATCHED_BYTES;
 }

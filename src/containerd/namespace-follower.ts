@@ -5,7 +5,7 @@ import type { Clock } from '../runtime/clock.ts';
 import { type StoreCallOptions, StoreUnavailableError } from '../store/content-store.ts';
 import { createBlobChecks } from './blob-checks.ts';
 import { createConnection } from './connection.ts';
-import type { ContainerdClient, ContainerdEvent } from './containerd-client.ts';
+import { CONTENT_CREATED, type ContainerdClient, type ContainerdEvent } from './containerd-client.ts';
 import type { ContentFiles } from './content-files.ts';
 import { createContentWatch } from './content-watch.ts';
 import { createImageWalker } from './image-walker.ts';
@@ -94,6 +94,9 @@ export function createNamespaceFollower(deps: NamespaceFollowerDeps): NamespaceF
       state.removeBlob(digest);
     }
     if (onDisk === undefined) return undefined;
+    await checks.heard(digest, signal);
+    signal?.throwIfAborted();
+    if (state.blobs.get(digest) === onDisk) return onDisk;
     const size = await call((client) => client.contentSize(digest, { signal }));
     // The file is looked at once more: it may have gone meanwhile, and its removal been told of.
     if (size === undefined || (await files.sizeBytes(digest)) !== size) return undefined;
@@ -176,11 +179,12 @@ export function createNamespaceFollower(deps: NamespaceFollowerDeps): NamespaceF
     }
   }
 
-  function onEvent({ topic, subject }: ContainerdEvent): void {
+  function onEvent({ topic, subject, sizeBytes }: ContainerdEvent): void {
     if (topic.startsWith('/content/')) {
+      if (!isDigest(subject)) return;
+      if (sizeBytes !== undefined) checks.committed(subject, sizeBytes);
       // inotify mostly was there first.
-      const told = topic === '/content/create' && state.blobs.has(subject as Digest);
-      if (!told && isDigest(subject)) checks.check(subject);
+      else if (topic !== CONTENT_CREATED || !state.blobs.has(subject)) checks.check(subject);
     } else if (dirtyImages.size >= MAX_PENDING_IMAGES) {
       relist();
     } else {
@@ -195,6 +199,7 @@ export function createNamespaceFollower(deps: NamespaceFollowerDeps): NamespaceF
     {
       files,
       lookup: (digest, signal) => call((client) => client.contentSize(digest, { signal })),
+      presentSize: (digest) => state.blobs.get(digest),
       onPresent: (digest, sizeBytes) => state.addBlob(digest, sizeBytes),
       onAbsent: (digest) => state.removeBlob(digest),
       onOverflow: relist,
@@ -206,8 +211,8 @@ export function createNamespaceFollower(deps: NamespaceFollowerDeps): NamespaceF
   // Before the connection, so that nothing falls between the first listing and the watch.
   const content = createContentWatch({
     files,
-    known: () => state.blobs.keys(),
-    onBlob: (digest) => checks.check(digest),
+    known: () => state.blobs,
+    onBlob: (digest) => checks.appeared(digest),
     onIngest,
     clock,
     logger,
