@@ -108,6 +108,8 @@ export interface DhtNode extends AsyncDisposable {
   reconsider(): void;
   /** See Router. */
   lookup(key: string, options: LookupOptions): AsyncGenerator<Peer, void, undefined>;
+  /** See ProviderLookups. Nothing while nodes were lost a moment ago. */
+  absent(key: string, by: string): void;
   /** See Router. */
   isUnsettled(): boolean;
   /** See Reprovider.provide. */

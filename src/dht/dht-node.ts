@@ -1,3 +1,5 @@
+import { keepLast } from '../runtime/keep-last.ts';
+import { lruSet } from '../runtime/lru-set.ts';
 import type { DhtNode, DhtNodeDeps, DhtNodeOptions } from './dht-node-contract.ts';
 import { MAX_PROVIDER_RECORDS, REPLICATION } from './limits.ts';
 import { createProviderLookups } from './lookup/provider-lookups.ts';
@@ -31,6 +33,8 @@ export const CLOSER_TO_OUR_NODES = 5;
 const GOODBYE_TIMEOUT_MS = 500;
 /** For so long a parted peer is not looked for: it is still there, and is dialled when it is needed. */
 const PARTED_MS = 30 * MINUTE_MS;
+/** Positions that are remembered: those of the layers of some images. */
+const MAX_POSITIONS = 500;
 /** A message that asks whether a node is there, or says so, is no longer than this. */
 const PING_BYTES = 4;
 
@@ -49,7 +53,19 @@ export function createDhtNode(deps: DhtNodeDeps, options: DhtNodeOptions = {}): 
     notify: async (peer, notice) => network.notify(peer, notice),
     logger,
   });
-  const encodedSelf = () => encodePeer(self, deps.addresses());
+  const ownPosition = keyspacePosition(self);
+  /** Each message with records has it, and the addresses hardly ever change. */
+  const encodeSelf = keepLast((addresses: readonly Uint8Array[]) => encodePeer(self, addresses));
+  const encodedSelf = () => encodeSelf(deps.addresses());
+  /** Positions of keys: what is asked for once is asked for several times, while it is downloaded. */
+  const positions = new Map<string, Uint8Array>();
+  const positionOf = (key: string) => {
+    const known = positions.get(key);
+    if (known !== undefined) return known;
+    const position = keyspacePosition(contentMultihash(key));
+    lruSet(positions, key, position, MAX_POSITIONS);
+    return position;
+  };
   const isConnected = (name: string) => peers.get(name)?.isConnected === true;
   const takesNotices = (name: string) => book.get(name)?.capabilities.notices === true;
   const isDead = (name: string) => book.lifeOf(name) === 'dead';
@@ -64,7 +80,7 @@ export function createDhtNode(deps: DhtNodeDeps, options: DhtNodeOptions = {}): 
   });
   const detector = createPeerProbing(
     {
-      position: keyspacePosition(self),
+      position: ownPosition,
       peers,
       book,
       notices,
@@ -117,7 +133,7 @@ export function createDhtNode(deps: DhtNodeDeps, options: DhtNodeOptions = {}): 
   );
   const budget = createConnectionBudget(
     {
-      position: keyspacePosition(self),
+      position: ownPosition,
       peers,
       book,
       isSendingTo: (name) => reprovider.isSendingTo(name),
@@ -234,6 +250,9 @@ export function createDhtNode(deps: DhtNodeDeps, options: DhtNodeOptions = {}): 
       crawler.wake();
     },
     lookup: (key, lookupOptions) => lookups.lookup(key, lookupOptions),
+    absent(key, by) {
+      if (!book.isUnsettled()) lookups.absent(key, by);
+    },
     isUnsettled: () => book.isUnsettled(),
     provide: async (keys, signal) => reprovider.provide(keys, signal),
     withdraw(keys) {
@@ -243,11 +262,11 @@ export function createDhtNode(deps: DhtNodeDeps, options: DhtNodeOptions = {}): 
     recorded: (key) => records.providersOf(contentMultihash(key)),
     isProvider: (name) => records.isProvider(name),
     nearest(key, count, capability) {
-      const target = keyspacePosition(contentMultihash(key));
+      const target = positionOf(key);
       const isAble = ({ name }: KnownPeer) =>
         book.get(name)?.capabilities[capability] === true && book.lifeOf(name) === 'alive';
       const near = peers.closest(target, count, isAble);
-      const farther = near.findIndex((peer) => isCloserTo(target, keyspacePosition(self), peer.position));
+      const farther = near.findIndex((peer) => isCloserTo(target, ownPosition, peer.position));
       const names = near.map(({ name }) => name);
       names.splice(farther < 0 ? names.length : farther, 0, selfName);
       return names.slice(0, count);

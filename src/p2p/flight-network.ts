@@ -2,6 +2,7 @@ import type { DhtNode } from '../dht/dht-node-contract.ts';
 import type { Provider } from '../dht/lookup/provider-lookups-contract.ts';
 import type { NamedPeer } from '../dht/wire/dht-message.ts';
 import { MessageError } from '../dht/wire/protocol-buffers.ts';
+import type { FlightQuestion, FlightReport } from '../flights/flight-messages.ts';
 import type { FlightHandler, FlightNetwork } from '../flights/flight-network.ts';
 import type { Logger } from '../observe/log.ts';
 import type { Peer } from '../routing/router.ts';
@@ -21,12 +22,15 @@ import type { KeptStreams } from './rpc/kept-streams.ts';
 export interface FlightNetworkDeps {
   /** This node's name: its ID in hex. */
   readonly self: string;
-  readonly dht: Pick<DhtNode, 'describe' | 'hasLeft' | 'isMemberConnected' | 'nearest' | 'recorded'>;
+  readonly dht: Pick<
+    DhtNode,
+    'absent' | 'describe' | 'hasLeft' | 'isMemberConnected' | 'nearest' | 'recorded'
+  >;
   /** Streams of FLIGHT_PROTOCOL. */
   readonly streams: Pick<KeptStreams, 'ask' | 'isSilent'>;
   /** See createToProvider. */
   readonly toProvider: (peer: NamedPeer) => Provider | undefined;
-  readonly clock: Pick<Clock, 'nowMs'>;
+  readonly clock: Clock;
   readonly logger: Logger;
 }
 
@@ -35,6 +39,11 @@ const SECOND_MS = 1000;
 const RESTART_MS = 5 * SECOND_MS;
 /** The same for a mirror that has said goodbye: bodies under way are given 5 s. */
 const PAUSE_MS = 15 * SECOND_MS;
+/**
+ * That a download goes on is told so much later: by then a small one is over, which is then all that there is to tell. A
+ * root has a lease of 2 s, which begins when it asks.
+ */
+const RUNNING_DELAY_MS = 0.3 * SECOND_MS;
 /** Nodes whose addresses are remembered for that. */
 const MAX_SEEN = 1000;
 
@@ -56,6 +65,18 @@ export function createFlightNetwork({
   let handler: FlightHandler | undefined;
   /** Nodes of flights as they were when they were there last. */
   const seen = new Map<string, { readonly peer: Peer; readonly atMs: number }>();
+  /** Reports of downloads that go on, by tower and digest, which have not been sent yet. */
+  const waiting = new Map<string, { readonly tower: string; readonly report: FlightReport }>();
+  const send = (tower: string, report: FlightReport) => {
+    const asked = async () =>
+      streams.ask(named(tower), { message: encodeFlightReport(report), parse: () => {} });
+    asked().catch((error: unknown) => logger.debug('Cannot report a flight', { peer: tower, error }));
+  };
+  const sendWaiting = () => {
+    const due = [...waiting.values()];
+    waiting.clear();
+    for (const { tower, report } of due) send(tower, report);
+  };
   const isPausing = (name: string) => dht.hasLeft(name, PAUSE_MS);
   const named = (name: string): NamedPeer => {
     const peer = dht.describe(name);
@@ -71,12 +92,20 @@ export function createFlightNetwork({
         message: encodeFlightQuestion(question),
         parse: parseFlightAnswer,
       });
-      return abortable(asked, signal);
+      const answer = await abortable(asked, signal);
+      // It would name a holder, and it keeps the records of those.
+      if (answer.verdict === 'upstream' && isAboutAll(question)) dht.absent(question.digest, tower);
+      return answer;
     },
     report(tower, report) {
-      const send = async () =>
-        streams.ask(named(tower), { message: encodeFlightReport(report), parse: () => {} });
-      send().catch((error: unknown) => logger.debug('Cannot report a flight', { peer: tower, error }));
+      const key = `${tower} ${report.digest}`;
+      if (report.state !== 'running') {
+        waiting.delete(key);
+        send(tower, report);
+        return;
+      }
+      if (waiting.size === 0) clock.sleep(RUNNING_DELAY_MS).then(sendWaiting, () => {});
+      waiting.set(key, { tower, report });
     },
     isPausing,
     isThere: (name) => dht.describe(name) !== undefined,
@@ -106,4 +135,9 @@ export function createFlightNetwork({
       return encodeFlightAnswer(undefined);
     },
   };
+}
+
+/** True for a question that any node with the content is an answer to. */
+function isAboutAll({ bad, full, isAboutLeader = false, lagsAtByte }: FlightQuestion): boolean {
+  return bad.length === 0 && full.length === 0 && !isAboutLeader && lagsAtByte === undefined;
 }

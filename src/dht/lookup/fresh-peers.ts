@@ -12,12 +12,15 @@ export interface FreshPeers {
   met(name: string): void;
   /** True while records may still be on their way to the peer. */
   isFresh(name: string): boolean;
+  /** True while records may still be on their way to any peer, or from it. */
+  hasFresh(): boolean;
 }
 
 /** Starts without a peer. */
 export function createFreshPeers(clock: Pick<Clock, 'nowMs'>): FreshPeers {
   /** Name -> when the peer was met, the latest last. */
   const metMs = new Map<string, number>();
+  let lastMs = -Infinity;
   return {
     met(name) {
       const nowMs = clock.nowMs();
@@ -27,7 +30,9 @@ export function createFreshPeers(clock: Pick<Clock, 'nowMs'>): FreshPeers {
       }
       metMs.delete(name);
       metMs.set(name, nowMs);
+      lastMs = nowMs;
     },
+    hasFresh: () => clock.nowMs() < lastMs + FRESH_PEER_MS,
     isFresh: (name) => clock.nowMs() - (metMs.get(name) ?? -Infinity) < FRESH_PEER_MS,
   };
 }

@@ -28,7 +28,7 @@ export interface ProviderLookupsDeps {
   readonly self: Uint8Array;
   readonly network: LookupNetwork;
   readonly records: Pick<ProviderRecords, 'providersOf'>;
-  readonly peers: Pick<PeerTable, 'closest'>;
+  readonly peers: Pick<PeerTable, 'closest' | 'isAmongClosest'>;
   /** A provider with the addresses that it gives of itself, see PeerBook. */
   readonly describe: (name: string) => NamedPeer | undefined;
   /** How a peer is, see PeerBook. */
@@ -65,6 +65,11 @@ export interface ProviderLookups {
    * left out; suspect peers come last. Ends when the signal aborts, without throwing.
    */
   lookup(key: string, options: LookupOptions): AsyncGenerator<Peer, void, undefined>;
+  /**
+   * The peer has said that it knows no provider of the key: the next lookup need not ask again, if the peer must know it.
+   * Believed once in a while for each key, so that what asks again is searched for, whatever the peer says.
+   */
+  absent(key: string, by: string): void;
   /** Tells of a peer that has just been met: its records may still be on their way to it. */
   peerJoined(name: string): void;
 }

@@ -245,4 +245,30 @@ describe('createProviderLookups()', () => {
     await find();
     expect(state.asked).toBe(3);
   });
+
+  test('absent() spares the next lookup its questions, once for each key', async () => {
+    const { find, lookups, pass, state } = setUp([1, 2]);
+    lookups.absent(KEY, nameOf(1));
+    expect(await find()).toEqual([]);
+    expect(state.asked).toBe(0);
+    pass(MISS_LIFETIME_MS);
+    lookups.absent(KEY, nameOf(1));
+    expect(await find()).toEqual([]);
+    expect(state.asked).toBe(2);
+  });
+
+  test('absent() is not believed of a peer that may lack records, nor instead of what was found', async () => {
+    const { find, lookups, pass, says, state } = setUp([1, 2]);
+    lookups.absent(KEY, nameOf(9));
+    says(7);
+    expect(await find(1)).toEqual(['P7']);
+    lookups.absent(KEY, nameOf(1));
+    expect(await find(1)).toEqual(['P7']);
+    pass(KEEP_FOUND_MS);
+    lookups.peerJoined(nameOf(2));
+    lookups.absent(KEY, nameOf(1));
+    const asked = state.asked;
+    expect(await find(1)).toEqual(['P7']);
+    expect(state.asked).toBeGreaterThan(asked);
+  });
 });

@@ -1,6 +1,8 @@
 import type { Peer } from '../../routing/router.ts';
 import type { PeerLife } from '../peers/peer-states.ts';
-import { contentMultihash } from '../wire/content-key.ts';
+import { lruSet } from '../../runtime/lru-set.ts';
+import { REPLICATION } from '../limits.ts';
+import { contentMultihash, keyspacePosition } from '../wire/content-key.ts';
 import type { NamedPeer } from '../wire/dht-message.ts';
 import { createFreshPeers } from './fresh-peers.ts';
 import { createLookupCache } from './lookup-cache.ts';
@@ -13,12 +15,20 @@ import type {
 import { type ProviderQuery, startProviderSearch } from './provider-search.ts';
 import { createSingleflight } from './singleflight.ts';
 
+const MINUTE_MS = 60 * 1000;
+/** A key that was absent by one peer's word is searched for when it is looked up again within so long. */
+const BELIEVED_FOR_MS = 5 * MINUTE_MS;
+/** Such keys that are remembered. */
+const MAX_BELIEVED = 5000;
+
 /** Makes the lookups of a node. */
 export function createProviderLookups(deps: ProviderLookupsDeps): ProviderLookups {
   const { records, describe, lifeOf, detector, toProvider, observer, clock } = deps;
   const selfName = deps.self.toHex();
   const kept = createLookupCache<Provider>(clock);
   const fresh = createFreshPeers(clock);
+  /** Until when no peer's word is enough for a key. */
+  const believed = new Map<string, number>();
   const isUnsure = ({ name }: Provider) => lifeOf(name) === 'alive' && detector.isQuiet(name);
 
   /** A peer that is connected has said itself where it is. Another peer that names it may be out of date, or lie. */
@@ -90,6 +100,15 @@ export function createProviderLookups(deps: ProviderLookupsDeps): ProviderLookup
         yield take(provider, 'network');
       }
       if (isFirst) observer?.lookupEnded('nobody');
+    },
+    absent(key, by) {
+      const nowMs = clock.nowMs();
+      const isKnown = kept.get(key) !== undefined;
+      if (isKnown || fresh.hasFresh() || nowMs < (believed.get(key) ?? 0)) return;
+      const position = keyspacePosition(contentMultihash(key));
+      if (!deps.peers.isAmongClosest(by, position, REPLICATION)) return;
+      lruSet(believed, key, nowMs + BELIEVED_FOR_MS, MAX_BELIEVED);
+      kept.keep(key, []);
     },
     peerJoined: (name) => fresh.met(name),
   };
