@@ -76,7 +76,9 @@ export async function createKadNode(
   const listen = parseListenAddress(options.listenAddress);
   let port = listen.port;
   let ips = options.announceAddresses;
-  const announced = () => ips.map((ip) => tcpMultiaddr(ip, port));
+  /** Asked for with each message that has records. Undefined after a change. */
+  let addresses: readonly string[] | undefined;
+  const announced = () => (addresses ??= ips.map((ip) => tcpMultiaddr(ip, port)));
   announced();
   const self = peerIdFromPrivateKey(privateKey).toString();
   const libp2p: Libp2p = await createLibp2p<{ identify: Identify; ping: Ping; dht: KadDHT }>({
@@ -114,6 +116,7 @@ export async function createKadNode(
     if (port !== 0) return;
     const address = detail.getAddrs()[0];
     port = Number(address?.getComponents().find(({ name }) => name === 'tcp')?.value ?? 0);
+    addresses = undefined;
   });
   boundPeerStore(libp2p.peerStore);
   return {
@@ -124,6 +127,7 @@ export async function createKadNode(
       for (const ip of next) tcpMultiaddr(ip, port);
       const isOneGone = ips.some((ip) => !next.includes(ip));
       ips = next;
+      addresses = undefined;
       if (!isOneGone) return;
       for (const connection of libp2p.getConnections()) {
         connection.abort(new Error('This node has another address now'));

@@ -8,6 +8,7 @@ import { createNetworkMembership } from '../membership/network-membership.ts';
 import type { BootstrapState } from '../routing/router.ts';
 import { formatIp } from '../runtime/ip-address.ts';
 import { isLoopbackIp, isUnicastIp } from '../runtime/ip-scope.ts';
+import { keepLast } from '../runtime/keep-last.ts';
 import { planMemory } from '../runtime/memory/memory-plan.ts';
 import { systemTimers } from '../runtime/timers.ts';
 import { createToProvider } from './addresses/to-provider.ts';
@@ -80,10 +81,13 @@ export async function createP2pRouter(deps: P2pRouterDeps, options: P2pRouterOpt
     (isUnicastIp(ip) || (allowLoopback && isLoopbackIp(ip))) && membership.admits(formatIp(ip));
   const onMember = new Set<() => void>();
   const toProvider = createToProvider(isUsable);
+  const toBytes = keepLast((announced: readonly string[]) =>
+    announced.map((address) => multiaddr(address).bytes),
+  );
   const dht = createDhtNode(
     {
       self: idOf(ownId),
-      addresses: () => node.announced().map((address) => multiaddr(address).bytes),
+      addresses: () => toBytes(node.announced()),
       network: createDhtNetwork({ libp2p, client, peerConnections }),
       gate: createPeerGate({ libp2p, gate, isUsable }),
       toProvider,
@@ -126,6 +130,8 @@ export async function createP2pRouter(deps: P2pRouterDeps, options: P2pRouterOpt
   const stop = async () => {
     stopped.abort(new Error('The router has stopped'));
     await Promise.allSettled([dht[Symbol.asyncDispose](), peerConnections[Symbol.asyncDispose]()]);
+    // What was gathered goes before the end of its connection, not with it (gatherFrames): the peer reads it first.
+    await new Promise(setImmediate);
     unfollowMembership();
     unfollowConnections();
     client[Symbol.dispose]();

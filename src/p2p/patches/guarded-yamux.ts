@@ -1,6 +1,7 @@
 import { yamux } from '@chainsafe/libp2p-yamux';
 import type { StreamMuxerFactory } from '@libp2p/interface';
 
+import { type FrameBytes, gatherFrames } from './gather-frames.ts';
 import { spareWindowUpdates } from './spare-window-updates.ts';
 
 /** Streams that a peer may have open on one connection, of all protocols. */
@@ -25,7 +26,7 @@ interface Muxer {
   };
   readonly streams: readonly UntoldStream[];
   readonly maConn: { readonly writeBufferLength: number; abort(error: Error): void };
-  send(data: unknown): boolean;
+  send(data: FrameBytes): boolean;
   handleStreamMessage(frame: Frame): void;
 }
 interface Frame {
@@ -77,14 +78,14 @@ function guard(muxer: Muxer): void {
     return readFrame();
   };
   const send = muxer.send.bind(muxer);
-  muxer.send = (data) => {
+  muxer.send = gatherFrames((data) => {
     const canSendMore = send(data);
     if (!canSendMore && muxer.maConn.writeBufferLength > MAX_UNSENT_BYTES) {
       // Not within the frame that this is a part of.
       queueMicrotask(() => muxer.maConn.abort(new Error('The peer does not read')));
     }
     return canSendMore;
-  };
+  });
   /** Bytes that came on streams without a protocol. */
   const untold = new Map<number, number>();
   const handleStreamMessage = muxer.handleStreamMessage.bind(muxer);

@@ -42,16 +42,31 @@ function open(options: Partial<RequestStreamOptions> = {}, fake = new FakeStream
 }
 
 describe('createRequestStream()', () => {
-  test('ask() sends at once and gives the answers in order', async () => {
+  test('ask() sends what is asked in one turn together and gives the answers in order', async () => {
     const { fake, stream } = open({ clock: { nowMs: () => 7 } });
     expect(stream.waitingSinceMs).toBeUndefined();
     const answers = [stream.ask(QUESTION), stream.ask(QUESTION)];
-    expect(fake.sent).toHaveLength(2);
     expect(stream.waitingSinceMs).toBe(7);
+    await new Promise(setImmediate);
+    expect(fake.sent).toEqual([Buffer.concat([QUESTION, QUESTION])]);
     fake.receive(...frame([Uint8Array.of(5)]), 2, 6);
     fake.receive(7);
     expect(await Promise.all(answers)).toEqual([Uint8Array.of(5), Uint8Array.of(6, 7)]);
     expect(stream.waitingSinceMs).toBeUndefined();
+    stream.end(new Error('Over'));
+  });
+
+  test('ask() does not wait for the end of a turn that is long', async () => {
+    let nowMs = 7;
+    const { fake, stream } = open({ clock: { nowMs: () => nowMs } });
+    const answers = [stream.ask(QUESTION)];
+    nowMs += 3;
+    answers.push(stream.ask(QUESTION));
+    expect(fake.sent).toHaveLength(1);
+    fake.receive(0, 0);
+    await Promise.all(answers);
+    await new Promise(setImmediate);
+    expect(fake.sent).toHaveLength(1);
     stream.end(new Error('Over'));
   });
 

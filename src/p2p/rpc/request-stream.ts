@@ -2,6 +2,10 @@ import type { Stream } from '@libp2p/interface';
 
 import { createMessageSplitter } from '../../dht/wire/message-splitter.ts';
 import { type Clock, systemClock } from '../../runtime/clock.ts';
+import { atTurnEnd } from '../../runtime/turn-end.ts';
+
+/** How long a question waits for others of its turn, when the turn is long, in ms. */
+const MAX_UNSENT_MS = 2;
 
 /** The stream ended before the answer came. It may have been too old; another stream may do. */
 export class StreamLostError extends Error {
@@ -56,6 +60,22 @@ export function createRequestStream(
   let isOpen = true;
   let timer: ReturnType<typeof setTimeout> | undefined;
 
+  /** Questions of this turn: together they are one frame. */
+  let unsent: Uint8Array[] = [];
+  let unsentSinceMs = 0;
+
+  const flush = () => {
+    if (!isOpen || unsent.length === 0) return;
+    const [first] = unsent;
+    const bytes = unsent.length === 1 && first !== undefined ? first : Buffer.concat(unsent);
+    unsent = [];
+    try {
+      // Questions are small and few: no need to wait for room.
+      stream.send(bytes);
+    } catch (cause) {
+      end(new StreamLostError('The stream cannot be written to', { cause }));
+    }
+  };
   const end = (cause: Error) => {
     if (!isOpen) return;
     isOpen = false;
@@ -105,14 +125,15 @@ export function createRequestStream(
       if (!isOpen) throw new StreamLostError('The stream has ended');
       if (waiting.length >= maxWaiting) throw new Error('Too many questions wait for this peer');
       const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
-      waiting.push({ sinceMs: clock.nowMs(), resolve, reject });
+      const sinceMs = clock.nowMs();
+      waiting.push({ sinceMs, resolve, reject });
       if (waiting.length === 1) watch();
-      try {
-        // Questions are small and few: no need to wait for room.
-        stream.send(message);
-      } catch (cause) {
-        end(new StreamLostError('The stream cannot be written to', { cause }));
+      if (unsent.length === 0) {
+        unsentSinceMs = sinceMs;
+        atTurnEnd(flush);
       }
+      unsent.push(message);
+      if (sinceMs - unsentSinceMs > MAX_UNSENT_MS) flush();
       return promise;
     },
     end,
