@@ -2,7 +2,8 @@ import { afterEach, describe, expect, test } from 'bun:test';
 
 import { silentLogger } from '../observe/log.ts';
 import { digestOf, type Digest } from '../oci/digest.ts';
-import { systemClock } from '../runtime/clock.ts';
+import { type Clock, systemClock } from '../runtime/clock.ts';
+import { createVirtualClock } from '../runtime/testing/virtual-clock.ts';
 import type { StoreEvent, Tag } from '../store/content-store.ts';
 import { type Advertiser, type AdvertiserOptions, createAdvertiser } from './advertiser.ts';
 
@@ -13,7 +14,7 @@ const TAG_KEY = 'registry.lab:5000/app:v1';
 const WITHIN_MS = 5000;
 
 /** A store whose events the test makes up, and a router that writes down what it is asked for. */
-function start(options: AdvertiserOptions = {}) {
+function start(options: AdvertiserOptions = {}, clock: Clock = systemClock) {
   const events: StoreEvent[] = [];
   let arrived = Promise.withResolvers<void>();
   const keys = new Set<string>();
@@ -24,7 +25,7 @@ function start(options: AdvertiserOptions = {}) {
   const advertiser: Advertiser = createAdvertiser(
     {
       logger: silentLogger,
-      clock: systemClock,
+      clock,
       isHere: async (key) => here.has(key),
       store: {
         references: (digest) => (digest === TAG.digest ? [TAG_REFERENCE] : []),
@@ -127,6 +128,26 @@ describe('createAdvertiser()', () => {
     for (const digest of [A, B, C]) emit({ kind: 'blob-added', digest });
     await holds(A, B, C);
     expect(calls).toHaveLength(1);
+  });
+
+  test('sends what comes all the time in few calls, and a new blob at once after a pause', async () => {
+    const clock = createVirtualClock();
+    const { emit, calls } = start({}, clock);
+    const callsAfter = async (ms: number) => {
+      const before = calls.length;
+      await clock.advance(ms);
+      return calls.length - before;
+    };
+    emit(resync([], []));
+    for (let n = 0; n < 40; n++) {
+      emit({ kind: 'blob-added', digest: digestOf(Buffer.from(`blob ${n}`)) });
+      await clock.advance(10);
+    }
+    await clock.advance(200);
+    expect(new Set(calls.flat()).size).toBe(40);
+    expect(calls.length).toBeLessThan(8);
+    emit({ kind: 'blob-added', digest: A });
+    expect(await callsAfter(25)).toBe(1);
   });
 
   test('withdraws what a resync no longer names, and leaves the rest alone', async () => {

@@ -47,6 +47,11 @@ export interface Advertiser {
 
 /** A new blob is to be findable within 100 ms; the blobs of one pull come some ms apart. */
 const BATCH_DELAY_MS = 20;
+/**
+ * From the start of a batch to that of the next: while an image is pulled its blobs come all the time, and each batch is a
+ * message to several peers.
+ */
+const STREAM_DELAY_MS = 80;
 /** First and longest wait after the router or the store failed. */
 const RETRY_INITIAL_MS = 100;
 const RETRY_MAX_MS = 10_000;
@@ -92,14 +97,19 @@ export function createAdvertiser(
   };
 
   const flush = async (signal: AbortSignal) => {
+    let nextMs = -Infinity;
     await persist({ logger, clock }, 'Cannot advertise', signal, async (reset) => {
       for (;;) {
         if (keys.isSettled) {
           await wakeUp.next(signal);
           await clock.sleep(batchDelayMs, signal);
         }
+        const restMs = nextMs - clock.nowMs();
+        if (restMs > 0) await clock.sleep(restMs, signal);
         const due = keys.due(KEYS_PER_CALL);
         const { removed, added } = due;
+        const isFull = removed.length + added.length === KEYS_PER_CALL;
+        nextMs = isFull ? -Infinity : clock.nowMs() + STREAM_DELAY_MS;
         if (removed.length > 0) {
           await router.withdraw(removed);
           keys.withdrawn(removed);

@@ -13,6 +13,9 @@ export interface WakeUp {
   sleep(clock: Pick<Clock, 'sleep'>, ms: number, signal: AbortSignal): Promise<void>;
 }
 
+/** Why a sleep ends early; nothing sees it. Without it each would make an error of its own. */
+const WOKEN = new Error('Woken');
+
 /** Makes a wake-up that nothing waits for. */
 export function createWakeUp(): WakeUp {
   const waiting = new Set<() => void>();
@@ -30,7 +33,7 @@ export function createWakeUp(): WakeUp {
       }),
     async sleep(clock, ms, signal) {
       const woken = new AbortController();
-      const end = () => woken.abort();
+      const end = () => woken.abort(WOKEN);
       waiting.add(end);
       await clock.sleep(ms, AbortSignal.any([signal, woken.signal])).catch(() => {});
       waiting.delete(end);
