@@ -39,6 +39,8 @@ interface OwnFlight {
   readonly digest: Digest;
   isRoot: boolean;
   takenMs: number;
+  /** There was a download. */
+  hasAppeared: boolean;
   /** When there was no download (any more). */
   goneMs: number | undefined;
   toldMs: number;
@@ -139,6 +141,7 @@ export function createOwnFlights({
       return;
     }
     flight.goneMs = undefined;
+    flight.hasAppeared = true;
     if (!download.isRunning) {
       end(flight, 'aborted');
       return;
@@ -182,6 +185,7 @@ export function createOwnFlights({
       digest,
       ...how,
       takenMs: clock.nowMs(),
+      hasAppeared: false,
       goneMs: undefined,
       toldMs: -Infinity,
       writtenBytes: 0,
@@ -284,7 +288,10 @@ export function createOwnFlights({
       };
       try {
         while (!signal.aborted) {
-          const gone = [...flights.values()].filter(({ goneMs }) => goneMs !== undefined);
+          // Of what has not appeared the store's downloads tell.
+          const gone = [...flights.values()].filter(
+            ({ hasAppeared, goneMs }) => hasAppeared && goneMs !== undefined,
+          );
           const everyMs = gone.length > 0 ? LOOK_FOR_COMMIT_MS : RENEW_EVERY_MS;
           const leftMs = lookedMs + RENEW_EVERY_MS - clock.nowMs();
           if (flights.size === 0) {
