@@ -27,7 +27,8 @@ function start(image: Partial<ProcessImage>): {
 const NOTHING = { started: undefined, failure: undefined };
 const SETTINGS = {
   BUN_JSC_forceCodeBlockLiveness: '1',
-  BUN_JSC_useDFGJIT: '0',
+  BUN_JSC_useFTLJIT: '0',
+  BUN_JSC_thresholdForOptimizeAfterWarmUp: '4000',
   BUN_JSC_thresholdForJITAfterWarmUp: '4000',
   BUN_JSC_forceRAMSize: '134217728',
   BUN_JSC_minEdenToOldGenerationRatio: '0.05',
@@ -49,7 +50,8 @@ describe('startWithEngineSettings()', () => {
   test('leaves what a user has set', () => {
     const environment = {
       BUN_JSC_forceCodeBlockLiveness: '0',
-      BUN_JSC_useDFGJIT: '1',
+      BUN_JSC_useFTLJIT: '1',
+      BUN_JSC_thresholdForOptimizeAfterWarmUp: '1000',
       BUN_JSC_thresholdForJITAfterWarmUp: '500',
       BUN_JSC_forceRAMSize: '268435456',
       BUN_JSC_minEdenToOldGenerationRatio: '0.3',

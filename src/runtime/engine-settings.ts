@@ -6,11 +6,12 @@ export const ENGINE_SETTINGS: Readonly<Record<string, string>> = {
   // Else compiled code that was not used for a few seconds is thrown away, and made again for the next probe. What
   // such code refers to is kept with it, some MiB in all.
   BUN_JSC_forceCodeBlockLiveness: '1',
-  // What the first compiler makes is fast enough: bytes are moved by native code, and the ciphers of connections are that or
-  // WebAssembly. What the second and the third one make costs 10 MiB, grows for half an hour, and is made while a cluster
-  // starts, when all have most to do. Slower are the closest of 1,000 peers (40 instead of 15 us for a key) and the cipher
-  // of a private network (9 MB/s of the DHT's messages).
-  BUN_JSC_useDFGJIT: '0',
+  // What the third compiler makes costs more memory than it saves time: bytes are moved by native code, and the ciphers of
+  // connections are that or WebAssembly.
+  BUN_JSC_useFTLJIT: '0',
+  // What the second one makes halves the CPU time of a small request. With the engine's own number (1000) it is made of far more
+  // than that, while a cluster starts, when all have most to do: another 10 MiB.
+  BUN_JSC_thresholdForOptimizeAfterWarmUp: '4000',
   // A function is compiled when it is called often. With the engine's own number that is 4 MiB of code, most of it for what
   // happens once, when the daemon starts and meets its cluster.
   BUN_JSC_thresholdForJITAfterWarmUp: '4000',
