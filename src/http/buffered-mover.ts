@@ -46,6 +46,8 @@ export interface BufferedMoverOptions {
   readonly fileBufferBudgetBytes?: number | undefined;
   /** How long an idle connection to a peer is kept. */
   readonly idleTimeoutMs?: number | undefined;
+  /** What a peer sends is lent to the kernel when so many bytes of it have come: a client that does not read never gets that far. */
+  readonly lendsFromBytes?: number | undefined;
   /** How much of the memory may be used just now. Default all of it. */
   readonly room?: MemoryRoom | undefined;
 }
@@ -54,6 +56,7 @@ export interface BufferedMoverOptions {
 export function createBufferedMover({
   fileBufferBudgetBytes = FILE_BUFFER_BUDGET_BYTES,
   idleTimeoutMs,
+  lendsFromBytes = PEER_RECEIVE_GROWS_AFTER_BYTES,
   room,
 }: BufferedMoverOptions = {}): BodyMover {
   const pool = createPeerConnectionPool({ idleTimeoutMs });
@@ -99,6 +102,7 @@ export function createBufferedMover({
               onReusable: (done) => pool.put(peer, done),
               receiveBytes,
               onClosed: () => share.release(),
+              lendsFromBytes,
             });
             return { status: head.status, header: (name) => head.headers.get(name), body };
           },

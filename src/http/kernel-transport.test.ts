@@ -6,6 +6,7 @@ testBodyMover('createKernelTransport()', (fileBufferBudgetBytes) =>
     fileBufferBudgetBytes,
     // Whatever the tests move.
     minBytes: 1,
+    lendsFromBytes: 0,
     onError: (error) => {
       throw error;
     },

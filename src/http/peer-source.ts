@@ -21,6 +21,8 @@ export interface PeerBody {
   readonly receiveBytes: (receivedBytes: number) => number;
   /** Called once, when the source is closed. */
   readonly onClosed: () => void;
+  /** What comes is lent to the kernel when so many bytes have come. */
+  readonly lendsFromBytes: number;
 }
 
 /** Takes what the peer sends, up to the promised size, and holds the peer back while nobody reads. */
@@ -31,6 +33,7 @@ export function createPeerSource({
   onReusable,
   receiveBytes,
   onClosed,
+  lendsFromBytes,
 }: PeerBody): BufferedSource {
   const queue: Uint8Array[] = [];
   let reader: ((read: SourceRead) => void) | undefined;
@@ -115,9 +118,10 @@ export function createPeerSource({
       const isInMemory = queue.length > 0 || reader !== undefined;
       const { descriptor } = connection;
       if (closed || isInMemory || broken !== undefined || descriptor === undefined) return undefined;
+      if (receivedBytes < lendsFromBytes) return undefined;
       if (lent !== undefined) freeChunk(lent);
       lent = undefined;
-      const share = receiveBytes(sizeBytes);
+      const share = receiveBytes(receivedBytes);
       if (share !== boundBytes) connection.boundReceiveBuffer(share);
       boundBytes = share;
       isLent = true;

@@ -17,6 +17,8 @@ export interface AnswerStart {
   readonly receiveBytes: (receivedBytes: number) => number;
   /** Called once, when the body is closed; never if there is none. */
   readonly onClosed: () => void;
+  /** The body is lent to the kernel when so many bytes have come. */
+  readonly lendsFromBytes: number;
 }
 
 /** The answer's body, or undefined if there is none or its end cannot be told (RFC 9112, 6.3); settles what becomes of the connection. */
@@ -28,6 +30,7 @@ export function takeBody({
   onReusable,
   receiveBytes,
   onClosed,
+  lendsFromBytes,
 }: AnswerStart): BodySource | undefined {
   const release = (done: PeerConnection) => {
     if (head.keepAlive) onReusable(done);
@@ -49,5 +52,6 @@ export function takeBody({
     onReusable: release,
     receiveBytes,
     onClosed,
+    lendsFromBytes,
   });
 }
