@@ -1,9 +1,11 @@
 import { describe } from 'bun:test';
+import { testBlockedMoves } from './conformance/blocked-moves.ts';
 import { testBreakOff } from './conformance/break-off.ts';
 import { testBrokenMoves } from './conformance/broken-moves.ts';
 import { testCompleteMoves } from './conformance/complete-moves.ts';
 import { testGrowingCrowd } from './conformance/growing-crowd.ts';
 import { testGrowingMoves } from './conformance/growing-moves.ts';
+import { testManyMoves } from './conformance/many-moves.ts';
 import { testOpenFile } from './conformance/open-file.ts';
 import { testOpenGrowingFile } from './conformance/open-growing-file.ts';
 import { testPeerRequests } from './conformance/peer-requests.ts';
@@ -20,7 +22,10 @@ const LITTLE_FILE_BUFFER_BYTES = 128 * 1024;
  * Registers the tests that every BodyMover passes together with its server. `create` is called before each test, for some of
  * them with the memory that the mover may have for reading files, in bytes.
  */
-export function testBodyMover(name: string, create: (fileBufferBytes?: number) => Transport): void {
+export function testBodyMover(
+  name: string,
+  create: (fileBufferBytes?: number) => Transport | Promise<Transport>,
+): void {
   describe(`${name} as a BodyMover`, () => {
     const rig = createRig(() => create());
     testOpenFile(rig);
@@ -30,6 +35,8 @@ export function testBodyMover(name: string, create: (fileBufferBytes?: number) =
     testRelayedMoves(rig);
     testBrokenMoves(rig);
     testStoppedMoves(rig);
+    testBlockedMoves(rig);
+    testManyMoves(rig);
     testBreakOff(rig);
     testPeerRequests(rig);
     testSmallPeerRequests(rig);

@@ -10,8 +10,11 @@ export type SourceRead =
 export interface LentSource extends KernelSource {
   /** Calls back when a file has grown, with the byte behind the last that is written, until it is given back. */
   follow?(onGrown: (writtenBytes: number, isOver: boolean) => void): void;
-  /** Gives it back: so many bytes were moved, and the next read begins behind them. Once. */
-  giveBack(movedBytes: number): void;
+  /**
+   * Gives it back: so many bytes were moved, and the next read begins behind them. Once. For `isInStep` see KernelMoveEnd:
+   * without it the next read of a socket is told that it is broken.
+   */
+  giveBack(movedBytes: number, isInStep: boolean): void;
 }
 
 /**

@@ -175,9 +175,9 @@ function createFileSource(filler: FileFiller, sizeBytes: number): BufferedSource
       lent = undefined;
       return {
         ...file,
-        giveBack(movedBytes) {
+        giveBack(movedBytes, isInStep) {
           offset += movedBytes;
-          file.giveBack(movedBytes);
+          file.giveBack(movedBytes, isInStep);
         },
       };
     },

@@ -132,11 +132,12 @@ export function createPeerSource({
         sizeBytes: sizeBytes - receivedBytes,
         writtenBytes: Number.POSITIVE_INFINITY,
         isOver: true,
-        giveBack(movedBytes) {
+        giveBack(movedBytes, isInStep) {
           isLent = false;
           receivedBytes += movedBytes;
-          if (isOutOfOrder) {
-            broken = { reason: 'connection-lost', cause: new Error('Bytes came out of order') };
+          if (isOutOfOrder || !isInStep) {
+            connection.destroy();
+            broken ??= { reason: 'connection-lost', cause: new Error('Bytes of the answer were lost') };
           } else if (receivedBytes === sizeBytes) onReusable(connection);
         },
       };

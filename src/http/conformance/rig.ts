@@ -20,7 +20,7 @@ export const ASK = { connectTimeoutMs: 2000, headTimeoutMs: 2000, signal: NEVER 
 export type Rig = ReturnType<typeof createRig>;
 
 /** Sets up a rig around every test of the surrounding describe(). */
-export function createRig(create: () => Transport) {
+export function createRig(create: () => Transport | Promise<Transport>) {
   const releases: (() => unknown)[] = [];
   let dir = '';
   let under: Transport;
@@ -28,7 +28,7 @@ export function createRig(create: () => Transport) {
 
   beforeEach(async () => {
     dir = await mkdtemp(join(tmpdir(), 'body-mover-'));
-    under = create();
+    under = await create();
     errors.length = 0;
   });
   afterEach(async () => {

@@ -17,6 +17,8 @@ const SYMBOLS = {
   sendfile: { args: ['i32', 'i32', 'ptr', 'usize'], returns: FFIType.i64_fast },
   read: { args: ['i32', 'ptr', 'usize'], returns: FFIType.i64_fast },
   write: { args: ['i32', 'ptr', 'usize'], returns: FFIType.i64_fast },
+  poll: { args: ['ptr', 'usize', 'i32'], returns: 'i32' },
+  recv: { args: ['i32', 'ptr', 'usize', 'i32'], returns: FFIType.i64_fast },
   close: { args: ['i32'], returns: 'i32' },
   clock_gettime: { args: ['i32', 'ptr'], returns: 'i32' },
   __errno_location: { args: [], returns: 'ptr' },
@@ -47,6 +49,12 @@ const F_DUPFD_CLOEXEC = 1030;
 const F_SETPIPE_SZ = 1031;
 const SPLICE_F_MOVE = 1;
 const SPLICE_F_NONBLOCK = 2;
+/** Linux, asm-generic/poll.h. */
+const POLLERR = 0x008;
+const POLLHUP = 0x010;
+/** Linux, bits/socket.h. */
+const MSG_PEEK = 0x02;
+const MSG_DONTWAIT = 0x40;
 const CLOCK_MONOTONIC = 1;
 
 /** struct epoll_event is packed on x86-64 only. */
@@ -66,14 +74,15 @@ export interface Poller {
   /** Tells of each change to ready of a descriptor, with this number. False if that cannot be done. */
   add(descriptor: number, data: number, events: number): boolean;
   delete(descriptor: number): void;
-  /** Waits, for ever with -1, and calls back with the number of each descriptor that may be ready. */
+  /** Waits, for ever with -1, and calls back with the number of each descriptor that may be ready. Throws if it cannot wait. */
   wait(timeoutMs: number, onReady: (data: number) => void): void;
   close(): void;
 }
 
 /** The calls. Those that return a count return the negative errno on failure, as the kernel does. */
 export interface KernelCalls {
-  createPoller(): Poller;
+  /** Undefined where there is no descriptor for it. */
+  createPoller(): Poller | undefined;
   /** A counter to wait for, or a negative errno. */
   createEvent(): number;
   signalEvent(event: number): void;
@@ -83,6 +92,10 @@ export interface KernelCalls {
   /** Another descriptor of the same open file, or a negative errno. */
   duplicate(descriptor: number): number;
   splice(from: number, to: number, bytes: number): number;
+  /** Whether a socket was reset, or has an error. */
+  isHungUp(socket: number): boolean;
+  /** Whether a socket is open and has no byte to read now. */
+  isQuiet(socket: number): boolean;
   /** Sends from the offset on, which it moves on. */
   sendFile(to: number, from: number, offset: BigInt64Array, bytes: number): number;
   close(descriptor: number): void;
@@ -100,10 +113,14 @@ export function openKernelCalls(): KernelCalls | undefined {
     result < 0 ? -readMemory.i32(errnoAt, 0) : Number(result);
   const one = new BigUint64Array([1n]);
   const count = new BigUint64Array(1);
+  const peeked = new Uint8Array(1);
+  /** struct pollfd: a descriptor, then 16 bits of what is asked and 16 of the answer. */
+  const polled = new Int32Array(2);
   const time = new BigInt64Array(2);
 
-  const createPoller = (): Poller => {
+  const createPoller = (): Poller | undefined => {
     const epoll = libc.epoll_create1(O_CLOEXEC);
+    if (epoll < 0) return undefined;
     const event = new Uint32Array(EVENT_BYTES / 4);
     const ready = new Uint32Array((EVENT_BYTES / 4) * MAX_EVENTS);
     return {
@@ -116,7 +133,9 @@ export function openKernelCalls(): KernelCalls | undefined {
         libc.epoll_ctl(epoll, EPOLL_CTL_DEL, descriptor, event);
       },
       wait(timeoutMs, onReady) {
-        const events = libc.epoll_wait(epoll, ready, MAX_EVENTS, timeoutMs);
+        const events = orErrno(libc.epoll_wait(epoll, ready, MAX_EVENTS, timeoutMs));
+        // Without this a wait that fails at once would be tried again at once, for ever.
+        if (events < 0 && events !== -EINTR) throw new Error(`epoll_wait() failed with errno ${-events}`);
         for (let i = 0; i < events; i++) {
           onReady(ready[(i * EVENT_BYTES + EVENT_DATA_AT) / 4] ?? 0);
         }
@@ -141,6 +160,11 @@ export function openKernelCalls(): KernelCalls | undefined {
     duplicate: (descriptor) => orErrno(libc.fcntl(descriptor, F_DUPFD_CLOEXEC, 0)),
     splice: (from, to, bytes) =>
       orErrno(libc.splice(from, null, to, null, bytes, SPLICE_F_MOVE | SPLICE_F_NONBLOCK)),
+    isHungUp(socket) {
+      polled.set([socket, 0]);
+      return libc.poll(polled, 1, 0) > 0 && (((polled[1] ?? 0) >>> 16) & (POLLERR | POLLHUP)) !== 0;
+    },
+    isQuiet: (socket) => orErrno(libc.recv(socket, peeked, 1, MSG_PEEK | MSG_DONTWAIT)) === -EAGAIN,
     sendFile: (to, from, offset, bytes) => orErrno(libc.sendfile(to, from, offset, bytes)),
     close: (descriptor) => void libc.close(descriptor),
     nowMs() {

@@ -6,6 +6,7 @@ import {
   openOrderTable,
   type SourceKind,
 } from './move-table.ts';
+import { readDescriptorLimit } from '../../runtime/descriptor-limit.ts';
 import type { MoverThreadNews, MoverThreadStart } from './mover-thread.ts';
 
 const KIB = 1024;
@@ -55,6 +56,11 @@ export interface KernelMoveEnd {
   readonly movedBytes: number;
   /** For how long the source was waited for, in ms. */
   readonly waitedMs: number;
+  /**
+   * The next byte that the source gives is the one behind what was moved, and behind a whole body there was none. Else bytes
+   * of a socket were lost on the way, or there are more than were promised: nothing can be read from it any more.
+   */
+  readonly isInStep: boolean;
 }
 
 /** Moves bytes in a thread of its own by sendfile() and splice(). */
@@ -63,6 +69,8 @@ export interface KernelMover {
   readonly minBytes: number;
   /** The thread has started, and has not failed. */
   readonly isReady: boolean;
+  /** begin() would begin a move now, unless there are too few descriptors. */
+  readonly hasRoom: boolean;
   /** Bytes that were moved to clients by moves that have ended. */
   readonly movedBytes: number;
   /**
@@ -101,6 +109,22 @@ export function createKernelMover(options: KernelMoverOptions): KernelMover | un
   return calls === undefined || wakeEvent < 0 ? undefined : startThread(calls, wakeEvent, options);
 }
 
+/** A move that has not ended. */
+interface Running {
+  readonly kind: SourceKind;
+  /** The thread's, which closes them. */
+  readonly descriptors: readonly number[];
+  readonly onEnd: (end: KernelMoveEnd) => void;
+}
+
+/** A move between two sockets has two more descriptors of them, and a pipe. */
+const DESCRIPTORS_PER_MOVE = 4;
+
+/** How many moves leave descriptors for the rest: they take a quarter of all. */
+function roomForMoves(descriptors: number): number {
+  return Math.min(MAX_MOVES, Math.floor(descriptors / 4 / DESCRIPTORS_PER_MOVE));
+}
+
 function startThread(
   calls: KernelCalls,
   wakeEvent: number,
@@ -108,35 +132,53 @@ function startThread(
 ): KernelMover {
   const memory = createMoveTableMemory();
   const table = openOrderTable(memory);
-  const running = new Map<number, (end: KernelMoveEnd) => void>();
-  const free = Array.from({ length: MAX_MOVES }, (_, row) => MAX_MOVES - 1 - row);
-  let [isReady, isClosed] = [false, false];
+  const running = new Map<number, Running>();
+  const maxMoves = roomForMoves(readDescriptorLimit());
+  const free = Array.from({ length: maxMoves }, (_, row) => maxMoves - 1 - row);
+  let [isReady, isClosed, isOver] = [false, false, false];
   let movedBytes = 0;
 
   const wakeIf = (isAsleep: boolean) => {
-    if (isAsleep) calls.signalEvent(wakeEvent);
+    // The number may be another descriptor's when the event is closed.
+    if (isAsleep && !isOver) calls.signalEvent(wakeEvent);
+  };
+  const endMove = (row: number, outcome: MoveOutcome, isInStep: boolean) => {
+    const onEnd = running.get(row)?.onEnd;
+    running.delete(row);
+    free.push(row);
+    const end = { outcome, isInStep, movedBytes: table.movedBytes(row), waitedMs: table.waitedMs(row) };
+    movedBytes += end.movedBytes;
+    try {
+      onEnd?.(end);
+    } catch (error) {
+      // The other moves that have ended are to be told, too.
+      onError(error);
+    }
   };
   const takeEnds = () => {
-    for (const [row, onEnd] of running) {
+    for (const row of running.keys()) {
       const outcome = table.outcome(row);
-      if (outcome === 'none') continue;
-      running.delete(row);
-      free.push(row);
-      movedBytes += table.movedBytes(row);
-      onEnd({
-        outcome,
-        movedBytes: table.movedBytes(row),
-        waitedMs: table.waitedMs(row),
-      });
+      if (outcome !== 'none') endMove(row, outcome, table.isInStep(row));
     }
+  };
+  /** The thread is gone. What it left, which should be nothing, ends here. */
+  const onThreadOver = () => {
+    [isReady, isOver] = [false, true];
+    takeEnds();
+    for (const [row, { kind, descriptors }] of running) {
+      for (const descriptor of descriptors) calls.close(descriptor);
+      endMove(row, kind === 'file' ? 'released' : 'source-failed', kind === 'file');
+    }
+    calls.close(wakeEvent);
   };
 
   const thread = new Worker(new URL(THREAD, import.meta.url), { smol: true });
   thread.onmessage = ({ data }: MessageEvent<MoverThreadNews>) => {
     if (data === 'ready') isReady = true;
     else takeEnds();
-    if (data === 'closed') calls.close(wakeEvent);
+    if (data === 'closed' || data === 'unavailable') thread.terminate();
   };
+  thread.addEventListener('close', onThreadOver);
   thread.onerror = (event) => {
     isReady = false;
     onError(new Error(`The thread that moves bytes failed: ${event.message}`));
@@ -144,8 +186,9 @@ function startThread(
   thread.postMessage({ memory, wakeEvent } satisfies MoverThreadStart);
   thread.unref();
 
+  const canBegin = () => isReady && !isClosed && !table.hasFailed();
   const begin: KernelMover['begin'] = (source, clientDescriptor, onEnd) => {
-    const row = isReady && !isClosed ? free.pop() : undefined;
+    const row = canBegin() ? free.pop() : undefined;
     if (row === undefined) return undefined;
     const { kind, descriptor } = source;
     const client = calls.duplicate(clientDescriptor);
@@ -160,9 +203,14 @@ function startThread(
     table.order(row, { ...source, sourceDescriptor: from, clientDescriptor: client, pipeBytes });
     /** The row is another move's after that. */
     let ended: KernelMoveEnd | undefined;
-    running.set(row, (end) => {
-      ended = end;
-      onEnd(end);
+    let isStopped = false;
+    running.set(row, {
+      kind,
+      descriptors: kind === 'socket' ? [client, from] : [client],
+      onEnd(end) {
+        ended = end;
+        onEnd(end);
+      },
     });
     wakeIf(table.want(row, 'move'));
 
@@ -185,10 +233,12 @@ function startThread(
         if (ended === undefined) wakeIf(table.grow(row, writtenBytes, isOver));
       },
       stop() {
+        isStopped = true;
         if (ended === undefined) wakeIf(table.want(row, 'stop'));
       },
       release() {
-        if (ended === undefined) wakeIf(table.want(row, 'release'));
+        // A move that is to stop may not wait for its client instead.
+        if (ended === undefined && !isStopped) wakeIf(table.want(row, 'release'));
       },
     };
   };
@@ -196,6 +246,9 @@ function startThread(
     minBytes,
     get isReady() {
       return isReady;
+    },
+    get hasRoom() {
+      return canBegin() && free.length > 0;
     },
     get movedBytes() {
       return movedBytes;

@@ -16,7 +16,8 @@ const IS_OVER = 4;
 const SOURCE = 5;
 const CLIENT = 6;
 const PIPE_BYTES = 7;
-const WORDS = 8;
+const IS_IN_STEP = 8;
+const WORDS = 9;
 
 /** Doubles of a row. */
 const OFFSET = 0;
@@ -73,8 +74,8 @@ export interface MoveTableMemory {
 /** Memory for a table in which nothing stands. */
 export function createMoveTableMemory(): MoveTableMemory {
   return {
-    // Two words beyond the rows: whether the moving thread was woken, and whether it is to end.
-    words: new SharedArrayBuffer((MAX_MOVES * WORDS + 2) * Int32Array.BYTES_PER_ELEMENT),
+    // Three words beyond the rows: whether the moving thread was woken, whether it is to end, and whether it has failed.
+    words: new SharedArrayBuffer((MAX_MOVES * WORDS + 3) * Int32Array.BYTES_PER_ELEMENT),
     figures: new SharedArrayBuffer(MAX_MOVES * FIGURES * Float64Array.BYTES_PER_ELEMENT),
   };
 }
@@ -89,7 +90,11 @@ export interface OrderTable {
   grow(row: number, writtenBytes: number, isOver: boolean): boolean;
   /** Ends the moving thread and all moves. True if it has to be woken for that. */
   close(): boolean;
+  /** The moving thread begins no more moves. */
+  hasFailed(): boolean;
   outcome(row: number): MoveOutcome;
+  /** See KernelMoveEnd. */
+  isInStep(row: number): boolean;
   movedBytes(row: number): number;
   /** For how long the source was waited for, in ms, without a wait that goes on. */
   waitedMs(row: number): number;
@@ -104,13 +109,15 @@ export interface WorkTable {
   /** Calls back with each row that was changed since the last time. */
   takeChanges(onChange: (row: number) => void): void;
   isClosing(): boolean;
+  /** Says that no more moves are begun. */
+  fail(): void;
   wanted(row: number): Want;
   /** A move stands there that has not ended. */
   isOrdered(row: number): boolean;
   orderOf(row: number): MoveOrder;
   writtenBytes(row: number): number;
   isOver(row: number): boolean;
-  end(row: number, outcome: MoveOutcome): void;
+  end(row: number, outcome: MoveOutcome, isInStep: boolean): void;
   moved(row: number, movedBytes: number): void;
   /** The client would take bytes and the source has none, from now on. */
   sourceWaits(row: number, nowMs: () => number): void;
@@ -126,6 +133,7 @@ function openFields(memory: MoveTableMemory) {
   const figures = new Float64Array(memory.figures);
   const wokenAt = MAX_MOVES * WORDS;
   const closingAt = wokenAt + 1;
+  const failedAt = wokenAt + 2;
   const load = (row: number, word: number): number => Atomics.load(words, row * WORDS + word);
   const exchange = (row: number, word: number, value: number): number =>
     Atomics.exchange(words, row * WORDS + word, value);
@@ -140,12 +148,14 @@ function openFields(memory: MoveTableMemory) {
   const setWoken = (woken: 0 | 1): boolean => Atomics.exchange(words, wokenAt, woken) !== woken;
   const setClosing = () => Atomics.store(words, closingAt, 1);
   const isClosing = (): boolean => Atomics.load(words, closingAt) === 1;
-  return { load, exchange, store, get, set, setWoken, setClosing, isClosing };
+  const fail = () => void Atomics.store(words, failedAt, 1);
+  const hasFailed = (): boolean => Atomics.load(words, failedAt) === 1;
+  return { load, exchange, store, get, set, setWoken, setClosing, isClosing, fail, hasFailed };
 }
 
 /** Opens the table for the thread that decides. */
 export function openOrderTable(memory: MoveTableMemory): OrderTable {
-  const { load, store, get, set, setWoken, setClosing } = openFields(memory);
+  const { load, store, get, set, setWoken, setClosing, hasFailed } = openFields(memory);
   const changed = (row: number): boolean => {
     store(row, CHANGED, 1);
     return setWoken(1);
@@ -178,7 +188,9 @@ export function openOrderTable(memory: MoveTableMemory): OrderTable {
       setClosing();
       return setWoken(1);
     },
+    hasFailed,
     outcome: (row) => OUTCOMES[load(row, OUTCOME)] ?? 'none',
+    isInStep: (row) => load(row, IS_IN_STEP) === 1,
     movedBytes: (row) => get(row, MOVED_BYTES),
     waitedMs: (row) => get(row, WAITED_MS),
     waitingSinceMs: (row) => get(row, WAITING_SINCE_MS),
@@ -188,7 +200,7 @@ export function openOrderTable(memory: MoveTableMemory): OrderTable {
 
 /** Opens the table for the thread that moves. */
 export function openWorkTable(memory: MoveTableMemory): WorkTable {
-  const { load, exchange, store, get, set, setWoken, isClosing } = openFields(memory);
+  const { load, exchange, store, get, set, setWoken, isClosing, fail } = openFields(memory);
   return {
     takeChanges(onChange) {
       // First: what changes from here on wakes again.
@@ -198,6 +210,7 @@ export function openWorkTable(memory: MoveTableMemory): WorkTable {
       }
     },
     isClosing,
+    fail,
     wanted: (row) => WANTS[load(row, WANT)] ?? 'nothing',
     isOrdered: (row) => load(row, WANT) !== 0 && load(row, OUTCOME) === 0,
     orderOf: (row) => ({
@@ -212,7 +225,10 @@ export function openWorkTable(memory: MoveTableMemory): WorkTable {
     }),
     writtenBytes: (row) => get(row, WRITTEN_BYTES),
     isOver: (row) => load(row, IS_OVER) === 1,
-    end: (row, outcome) => store(row, OUTCOME, OUTCOMES.indexOf(outcome)),
+    end(row, outcome, isInStep) {
+      store(row, IS_IN_STEP, isInStep ? 1 : 0);
+      store(row, OUTCOME, OUTCOMES.indexOf(outcome));
+    },
     moved: (row, movedBytes) => set(row, MOVED_BYTES, movedBytes),
     sourceWaits(row, nowMs) {
       if (get(row, WAITING_SINCE_MS) === 0) set(row, WAITING_SINCE_MS, nowMs());
@@ -220,8 +236,9 @@ export function openWorkTable(memory: MoveTableMemory): WorkTable {
     sourceGave(row, nowMs) {
       const sinceMs = get(row, WAITING_SINCE_MS);
       if (sinceMs === 0) return;
-      set(row, WAITED_MS, get(row, WAITED_MS) + nowMs() - sinceMs);
+      // First: a reader in between must miss the wait that has just ended, not count it twice.
       set(row, WAITING_SINCE_MS, 0);
+      set(row, WAITED_MS, get(row, WAITED_MS) + nowMs() - sinceMs);
     },
     clientBlocks(row, nowMs) {
       if (get(row, BLOCKED_SINCE_MS) === 0) set(row, BLOCKED_SINCE_MS, nowMs());

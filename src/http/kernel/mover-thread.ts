@@ -1,4 +1,11 @@
-import { EPOLLIN, EPOLLOUT, openKernelCalls, type KernelCalls, type Pipe } from './kernel-calls.ts';
+import {
+  EPOLLIN,
+  EPOLLOUT,
+  openKernelCalls,
+  type KernelCalls,
+  type Pipe,
+  type Poller,
+} from './kernel-calls.ts';
 import { MAX_MOVES, type MoveOutcome, type MoveTableMemory, openWorkTable } from './move-table.ts';
 import { createFileMove, createSocketMove, type RunningMove } from './run-move.ts';
 
@@ -19,7 +26,7 @@ declare const self: {
   postMessage(message: MoverThreadNews): void;
 };
 
-/** What the thread says: that it can be used, or cannot, that moves have ended, that it is over. */
+/** What the thread says: that it can be used, or cannot, that moves have ended, that it has nothing more to do. */
 export type MoverThreadNews = 'ready' | 'unavailable' | 'ended' | 'closed';
 
 /** The number of the event that wakes the thread; moves have two numbers each from 0. */
@@ -36,19 +43,24 @@ interface Held {
 
 self.onmessage = ({ data }) => {
   const calls = openKernelCalls();
-  if (calls === undefined) {
+  const poller = calls?.createPoller();
+  if (calls === undefined || poller?.add(data.wakeEvent, WAKE, EPOLLIN) !== true) {
+    poller?.close();
     self.postMessage('unavailable');
     return;
   }
   self.postMessage('ready');
-  run(calls, data);
+  run({ calls, poller }, data);
 };
 
-function run(calls: KernelCalls, { memory, wakeEvent }: MoverThreadStart): void {
+interface RunWith {
+  readonly calls: KernelCalls;
+  readonly poller: Poller;
+}
+
+function run({ calls, poller }: RunWith, { memory, wakeEvent }: MoverThreadStart): void {
   const table = openWorkTable(memory);
   const deps = { calls, table };
-  const poller = calls.createPoller();
-  poller.add(wakeEvent, WAKE, EPOLLIN);
   const held: (Held | undefined)[] = Array.from({ length: MAX_MOVES });
   const ready = new Set<number>();
   const pipes: Pipe[] = [];
@@ -66,10 +78,12 @@ function run(calls: KernelCalls, { memory, wakeEvent }: MoverThreadStart): void 
     }
   };
   const end = (row: number, outcome: MoveOutcome) => {
+    const isInStep = held[row]?.move.isInStep === true;
     held[row]?.release();
     held[row] = undefined;
     ready.delete(row);
-    table.end(row, outcome);
+    table.sourceGave(row, () => calls.nowMs());
+    table.end(row, outcome, isInStep);
     hasEnded = true;
   };
   const begin = (row: number) => {
@@ -80,15 +94,15 @@ function run(calls: KernelCalls, { memory, wakeEvent }: MoverThreadStart): void 
     const isWatched =
       poller.add(clientDescriptor, row * 2, EPOLLOUT) &&
       (!isSocket || poller.add(sourceDescriptor, row * 2 + 1, EPOLLIN));
-    const socketMove = pipe && createSocketMove(deps, row, order, pipe);
+    const move = pipe ? createSocketMove(deps, row, order, pipe) : createFileMove(deps, row, order);
     held[row] = {
-      move: socketMove ?? createFileMove(deps, row, order),
+      move,
       release() {
         poller.delete(clientDescriptor);
         if (isSocket) poller.delete(sourceDescriptor);
         calls.close(clientDescriptor);
         if (isSocket) calls.close(sourceDescriptor);
-        if (pipe !== undefined) givePipe(pipe, socketMove?.isPipeEmpty === true);
+        if (pipe !== undefined) givePipe(pipe, move.isPipeEmpty);
       },
     };
     // Nothing has moved: the main thread goes on with it.
@@ -102,13 +116,30 @@ function run(calls: KernelCalls, { memory, wakeEvent }: MoverThreadStart): void 
     else end(row, turn.outcome);
   };
 
-  const close = () => {
-    for (let row = 0; row < MAX_MOVES; row++) if (held[row] !== undefined) end(row, 'stopped');
-    for (const pipe of pipes) givePipe(pipe, false);
-    poller.close();
+  const tellEnds = () => {
+    if (hasEnded) self.postMessage('ended');
+    hasEnded = false;
   };
-
-  while (!table.isClosing()) {
+  /** Ends all moves, also those that were ordered and not begun: their descriptors are closed here. */
+  const close = () => {
+    // Before moves are given back: the main thread must not order them here again.
+    if (!table.isClosing()) table.fail();
+    for (let row = 0; row < MAX_MOVES; row++) {
+      if (held[row] === undefined && table.isOrdered(row)) begin(row);
+      const move = held[row]?.move;
+      if (move === undefined) continue;
+      // This thread has failed: the main thread goes on where it can.
+      if (!table.isClosing()) end(row, move.isInStep ? 'released' : 'source-failed');
+      else end(row, 'stopped');
+    }
+    for (const { readEnd, writeEnd } of pipes) {
+      calls.close(readEnd);
+      calls.close(writeEnd);
+    }
+    poller.close();
+    tellEnds();
+  };
+  const takeTurns = () => {
     poller.wait(ready.size > 0 ? 0 : -1, (data) => {
       if (data !== WAKE) {
         if (held[data >> 1] !== undefined) ready.add(data >> 1);
@@ -122,11 +153,13 @@ function run(calls: KernelCalls, { memory, wakeEvent }: MoverThreadStart): void 
       });
     });
     for (const row of ready) takeTurn(row);
-    if (hasEnded) {
-      hasEnded = false;
-      self.postMessage('ended');
-    }
+    tellEnds();
+  };
+
+  try {
+    while (!table.isClosing()) takeTurns();
+  } finally {
+    close();
   }
-  close();
   self.postMessage('closed');
 }

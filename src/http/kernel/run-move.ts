@@ -23,7 +23,7 @@ export type Turn = 'again' | 'waits' | { readonly outcome: MoveOutcome };
 
 /** What a turn works with. */
 export interface RunDeps {
-  readonly calls: Pick<KernelCalls, 'splice' | 'sendFile' | 'nowMs'>;
+  readonly calls: Pick<KernelCalls, 'splice' | 'sendFile' | 'isHungUp' | 'isQuiet' | 'nowMs'>;
   readonly table: Pick<
     WorkTable,
     | 'wanted'
@@ -41,6 +41,10 @@ export interface RunDeps {
 export interface RunningMove {
   /** Moves what can be moved now. */
   turn(): Turn;
+  /** Nothing that was taken from the source is between it and the client. */
+  readonly isPipeEmpty: boolean;
+  /** See KernelMoveEnd. */
+  readonly isInStep: boolean;
 }
 
 const COMPLETE: Turn = { outcome: 'complete' };
@@ -59,12 +63,14 @@ export function createFileMove(
   const position = new BigInt64Array([BigInt(offset)]);
   let movedBytes = 0;
   return {
+    isPipeEmpty: true,
+    isInStep: true,
     turn() {
       let turnBytes = 0;
       for (;;) {
         const want = table.wanted(row);
-        if (want === 'stop') return STOPPED;
         if (movedBytes === sizeBytes) return COMPLETE;
+        if (want === 'stop') return STOPPED;
         if (want === 'release') return RELEASED;
         if (turnBytes >= TURN_BYTES) return 'again';
         // Asked before how far it is written: what is written before it is over counts.
@@ -105,7 +111,7 @@ export function createSocketMove(
   row: number,
   { sourceDescriptor, clientDescriptor, sizeBytes }: MoveOrder,
   pipe: Pipe,
-): RunningMove & { /** Nothing is in the pipe. */ readonly isPipeEmpty: boolean } {
+): RunningMove {
   let movedBytes = 0;
   let pipedBytes = 0;
 
@@ -116,7 +122,9 @@ export function createSocketMove(
     if (taken > 0) {
       table.sourceGave(row, calls.nowMs);
       pipedBytes = taken;
-      return undefined;
+      // The runtime reads a connection once more when the peer resets it, although it is paused: what came after that here
+      // may not follow what came before. Asked now, a reset that is not there yet was not there for the runtime, either.
+      return calls.isHungUp(sourceDescriptor) ? SOURCE_FAILED : undefined;
     }
     if (taken === 0) return SOURCE_ENDED;
     if (taken === -EINTR) return undefined;
@@ -144,12 +152,15 @@ export function createSocketMove(
     get isPipeEmpty() {
       return pipedBytes === 0;
     },
+    get isInStep() {
+      return pipedBytes === 0 && (movedBytes < sizeBytes || calls.isQuiet(sourceDescriptor));
+    },
     turn() {
       const begunAt = movedBytes;
       for (;;) {
         const want = table.wanted(row);
-        if (want === 'stop') return STOPPED;
         if (movedBytes === sizeBytes) return COMPLETE;
+        if (want === 'stop') return STOPPED;
         if (pipedBytes === 0 && want === 'release') return RELEASED;
         if (movedBytes - begunAt >= TURN_BYTES) return 'again';
         const turn = pipedBytes === 0 ? fill() : drain();

@@ -154,7 +154,9 @@ export function createClientResponse({
       isHandled = true;
     },
     lost() {
-      if (!(begun && movedBytes === owedBytes && head === undefined)) {
+      // The kernel may have moved all of it, and not have told so yet.
+      const allMoved = movedBytes + (kernel.move?.movedBytes ?? 0) === owedBytes;
+      if (!(begun && allMoved && head === undefined)) {
         loseClient('The client closed its connection');
       }
     },

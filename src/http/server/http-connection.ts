@@ -45,7 +45,7 @@ export interface HttpConnectionOptions {
   /** Told of each body that begins and ends. */
   readonly bodies: SendBuffers;
   /** Moves bodies; without it all are moved through this process's memory. */
-  readonly kernel: Pick<KernelMover, 'begin' | 'minBytes'> | undefined;
+  readonly kernel: Pick<KernelMover, 'begin' | 'hasRoom' | 'minBytes'> | undefined;
   readonly maxRequests: number;
   /** A client that takes no byte of an answer for this long is gone. */
   readonly clientStallTimeoutMs: number;

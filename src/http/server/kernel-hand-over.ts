@@ -5,7 +5,7 @@ import type { ByteConnection } from './byte-connection.ts';
 /** What createKernelHandOver needs. */
 export interface KernelHandOverDeps {
   /** Undefined where the kernel does not move bodies. */
-  readonly kernel: Pick<KernelMover, 'begin' | 'minBytes'> | undefined;
+  readonly kernel: Pick<KernelMover, 'begin' | 'hasRoom' | 'minBytes'> | undefined;
   readonly connection: Pick<ByteConnection, 'close' | 'descriptor'>;
   /** A client that takes no byte for this long is gone. */
   readonly clientStallTimeoutMs: number;
@@ -17,7 +17,7 @@ export interface KernelHandOverDeps {
 
 /** A client's connection as the kernel moves to it. */
 export interface KernelHandOver {
-  /** The kernel can move to the connection at all, and so many bytes are worth it. */
+  /** The kernel can move to the connection now, and so many bytes are worth it. */
   mayTake(bytes: number): boolean;
   /** The move that runs. */
   readonly move: KernelMove | undefined;
@@ -48,7 +48,7 @@ export function createKernelHandOver({
 
   return {
     mayTake: (bytes) =>
-      kernel !== undefined && bytes >= kernel.minBytes && connection.descriptor !== undefined,
+      kernel?.hasRoom === true && bytes >= kernel.minBytes && connection.descriptor !== undefined,
     get move() {
       return move;
     },

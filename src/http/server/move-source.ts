@@ -137,7 +137,7 @@ function moveRest(
       if (lent === undefined) return false;
       const move = handOver(lent, (end) => takeBack(lent, end));
       if (move === undefined) {
-        lent.giveBack(0);
+        lent.giveBack(0, true);
         return false;
       }
       kernel = move;
@@ -162,9 +162,11 @@ function moveRest(
       relaying?.pass(end.movedBytes);
       // It could not be begun there.
       if (end.movedBytes === 0) mayHandOver = false;
-      lent.giveBack(end.movedBytes);
+      lent.giveBack(end.movedBytes, end.isInStep);
       if (end.movedBytes > 0) onProgress?.(movedBytes);
-      if (movedBytes < source.sizeBytes && ending !== undefined) finish(ending);
+      // Also if it was to end: all of it is with the client.
+      if (movedBytes === source.sizeBytes) next();
+      else if (ending !== undefined) finish(ending);
       else if (end.outcome === 'client-failed' || end.outcome === 'stopped') onGone();
       // The error of a socket is told once, and the kernel's move has had it.
       else if (end.outcome === 'source-failed' && lent.kind === 'socket') breakSource('connection-lost');

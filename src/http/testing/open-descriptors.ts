@@ -11,3 +11,8 @@ export async function countOpenDescriptors(path: string): Promise<number> {
   );
   return targets.filter((target) => target === path || target === `${path} (deleted)`).length;
 }
+
+/** How many descriptors this process has open. */
+export async function countDescriptors(): Promise<number> {
+  return (await readdir(OWN_DESCRIPTORS)).length;
+}
