@@ -1,3 +1,4 @@
+import { parseHeaderLine } from './header-line.ts';
 import { MAX_HEADER_COUNT } from './limits.ts';
 
 /** The head of a peer's response, checked. */
@@ -12,7 +13,6 @@ export interface PeerResponseHead {
 }
 
 const STATUS_LINE = /^HTTP\/1\.1 ([2-5]\d\d)(?: [\t\x20-\x7e\x80-\xff]*)?$/;
-const HEADER_LINE = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*([\t\x20-\x7e\x80-\xff]*)$/;
 
 /**
  * Parses a response head (RFC 9112, sections 4 and 5) without its final empty line. Stricter than the RFC, since
@@ -26,10 +26,10 @@ export function parsePeerResponseHead(text: string): PeerResponseHead | undefine
 
   const headers = new Map<string, string>();
   for (const line of lines) {
-    const [, name, rawValue = ''] = HEADER_LINE.exec(line) ?? [];
-    if (name === undefined) return undefined;
+    const parsed = parseHeaderLine(line);
+    if (parsed === undefined) return undefined;
+    const [name, value] = parsed;
     const key = name.toLowerCase();
-    const value = rawValue.replace(/[ \t]+$/, '');
     const earlier = headers.get(key);
     headers.set(key, earlier === undefined ? value : `${earlier}, ${value}`);
   }
@@ -39,13 +39,13 @@ export function parsePeerResponseHead(text: string): PeerResponseHead | undefine
   const encoded = headers.has('transfer-encoding');
   if (lengthText !== undefined && (length === undefined || encoded)) return undefined;
   const hasContentCoding = !['', 'identity'].includes((headers.get('content-encoding') ?? '').toLowerCase());
-  const tokens = (headers.get('connection') ?? '').toLowerCase().split(/[ \t]*,[ \t]*/);
+  const tokens = (headers.get('connection') ?? '').toLowerCase().split(',');
   const bodyless = status === 204 || status === 304;
   return {
     status,
     headers,
     contentLength: bodyless ? 0 : hasContentCoding ? undefined : length,
-    keepAlive: !tokens.includes('close') && !encoded,
+    keepAlive: !tokens.some((token) => token.trim() === 'close') && !encoded,
   };
 }
 

@@ -1,3 +1,4 @@
+import { parseHeaderLine } from '../header-line.ts';
 import { MAX_HEADER_COUNT } from '../limits.ts';
 
 /** The head of a request, checked. */
@@ -20,7 +21,6 @@ export interface RefusedHead {
 }
 
 const REQUEST_LINE = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([\x21-\x7e\x80-\xff]+) HTTP\/(\d)\.(\d)$/;
-const HEADER_LINE = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*([\t\x20-\x7e\x80-\xff]*)$/;
 
 const refuse = (status: RefusedHead['status'], message: string): RefusedHead => ({ status, message });
 
@@ -36,16 +36,16 @@ export function parseRequestHead(text: string): RequestHead | RefusedHead {
   if (major !== '1') return refuse(major === '2' ? 400 : 505, 'Only HTTP/1.1 is spoken here');
   if (lines.length - 1 > MAX_HEADER_COUNT) return refuse(431, 'Too many headers');
 
-  const headers: [string, string][] = [];
+  const headers: (readonly [name: string, value: string])[] = [];
   let hosts = 0;
   let length: string | undefined;
   let coding: string | undefined;
   let connection = '';
   for (let i = 1; i < lines.length; i++) {
-    const [, name, rawValue = ''] = HEADER_LINE.exec(lines[i] ?? '') ?? [];
-    if (name === undefined) return refuse(400, 'Malformed header');
-    const value = trimEnd(rawValue);
-    headers.push([name, value]);
+    const line = parseHeaderLine(lines[i] ?? '');
+    if (line === undefined) return refuse(400, 'Malformed header');
+    const [name, value] = line;
+    headers.push(line);
     switch (name.toLowerCase()) {
       case 'host':
         hosts += 1;
@@ -75,11 +75,4 @@ export function parseRequestHead(text: string): RequestHead | RefusedHead {
     keepAlive: minor === '0' ? tokens.has('keep-alive') : !tokens.has('close'),
     hasBody: coding !== undefined || (length !== undefined && Number(length) > 0),
   };
-}
-
-/** Without spaces and tabs at the end: a loop, because a pattern for that takes quadratic time on a line of spaces. */
-function trimEnd(text: string): string {
-  let end = text.length;
-  while (end > 0 && (text[end - 1] === ' ' || text[end - 1] === '\t')) end--;
-  return text.slice(0, end);
 }
