@@ -19,6 +19,8 @@ const SCRIPTS: readonly { readonly argv: readonly string[]; readonly needsRoot?:
   { argv: ['scripts/image'] },
   { argv: ['scripts/chart-helm'] },
   { argv: ['bun', 'scripts/chart-render.ts'] },
+  { argv: ['scripts/soak-transport'] },
+  { argv: ['scripts/fuzz-heads'] },
   { argv: ['bun', 'scripts/reference.ts'] },
   { argv: ['bun', 'scripts/sim/mutations.ts'] },
 ];

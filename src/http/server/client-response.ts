@@ -71,6 +71,9 @@ export function createClientResponse({
     isGone = new Error(message);
     gone?.abort(isGone);
   };
+  /** Also if the kernel has moved all of it, and has not told so yet. */
+  const isAllMoved = () =>
+    begun && head === undefined && movedBytes + (kernel.move?.movedBytes ?? 0) === owedBytes;
   const sendHead = () => {
     if (head !== undefined) writer.send(head);
     head = undefined;
@@ -154,11 +157,7 @@ export function createClientResponse({
       isHandled = true;
     },
     lost() {
-      // The kernel may have moved all of it, and not have told so yet.
-      const allMoved = movedBytes + (kernel.move?.movedBytes ?? 0) === owedBytes;
-      if (!(begun && allMoved && head === undefined)) {
-        loseClient('The client closed its connection');
-      }
+      if (!isAllMoved()) loseClient('The client closed its connection');
     },
     begin({ status, headers, contentLength }: ResponseHead) {
       if (begun) throw new Error('Cannot begin a response twice');
@@ -178,7 +177,7 @@ export function createClientResponse({
     moveBytes: async (bytes) => move(createBytesSource(bytes), { stallTimeoutMs: Number.MAX_SAFE_INTEGER }),
     breakOff() {
       if (brokenOff || isGone !== undefined) return;
-      if (begun && movedBytes === owedBytes && head === undefined) return;
+      if (isAllMoved()) return;
       brokenOff = true;
       sendHead();
       // Also between two moves: nobody waits for what the handler may still be looking for.
