@@ -112,10 +112,10 @@ describe('trimMemory()', () => {
         }
         return state.collections;
       };
-      expect([await hold(83), await hold(84)]).toEqual([0, 1]);
-      // It rests for fifty times as long as that took, and goes on: what piles up outside of the heap is not seen by it.
-      expect([await hold(84, 2), await hold(84), await hold(84, 30)]).toEqual([1, 2, 12]);
-      expect(await hold(83, 30)).toBe(12);
+      expect([await hold(76), await hold(77)]).toEqual([0, 1]);
+      // It rests for ten times as long as that took, and goes on: what piles up outside of the heap is not seen by it.
+      expect([await hold(77, 2), await hold(77), await hold(77, 30)]).toEqual([2, 3, 33]);
+      expect(await hold(76, 30)).toBe(33);
       expect(state.trims).toBe(0);
       await end();
     },

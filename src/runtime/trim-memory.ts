@@ -71,7 +71,7 @@ export async function trimMemory(
   const calm = createCalmWatch(isIdle);
   let restMs = 0;
   while (!signal.aborted) {
-    const waitMs = calm.lookMs;
+    const waitMs = Math.min(calm.lookMs, softLimit.lookMs);
     const cpuBeforeMs = cpuMs();
     await clock.sleep(waitMs, signal).catch(() => {});
     if (signal.aborted) return;

@@ -5,9 +5,12 @@ import type { Clock } from '../clock.ts';
  * what its objects hold outside of its heap (sockets, answers), and would wait until there is as much garbage as there is
  * else.
  */
-const SOFT_LIMIT_SHARE = 0.65;
+const SOFT_LIMIT_SHARE = 0.6;
+/** From this share on it is looked at often: a node that is asked 1,000 times a second makes 20 MB of garbage in it. */
+const NEAR_SHARE = 0.45;
+const NEAR_LOOK_MS = 250;
 /** Rest after a collection, as a multiple of what it took: a process that needs more than it may have must get on nevertheless. */
-const REST = 50;
+const REST = 10;
 
 /** What createSoftLimit needs. */
 export interface SoftLimitDeps {
@@ -20,6 +23,8 @@ export interface SoftLimitDeps {
 export interface SoftLimit {
   /** True while it rests. */
   readonly isResting: boolean;
+  /** When to look again at the latest, in ms. */
+  readonly lookMs: number;
   /** The time in ms has passed. */
   passed(ms: number): void;
   /** Collects if the process has so much memory of its own, in bytes, that it is close. */
@@ -29,7 +34,11 @@ export interface SoftLimit {
 /** Makes the policy for a process that may have so much memory. */
 export function createSoftLimit({ clock, collect }: SoftLimitDeps, limitBytes: number): SoftLimit {
   let restMs = 0;
+  let lookMs = Number.POSITIVE_INFINITY;
   return {
+    get lookMs() {
+      return lookMs;
+    },
     get isResting() {
       return restMs > 0;
     },
@@ -37,6 +46,7 @@ export function createSoftLimit({ clock, collect }: SoftLimitDeps, limitBytes: n
       restMs = Math.max(0, restMs - ms);
     },
     apply(anonymousBytes) {
+      lookMs = anonymousBytes < NEAR_SHARE * limitBytes ? Number.POSITIVE_INFINITY : NEAR_LOOK_MS;
       if (anonymousBytes < SOFT_LIMIT_SHARE * limitBytes) return;
       const startedMs = clock.nowMs();
       collect();
