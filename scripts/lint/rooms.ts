@@ -38,7 +38,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     mayImport: ['runtime', 'observe', 'containerd-config'],
   },
   http: {
-    subject: 'every listener, socket and byte in motion: the contract `BodyMover`',
+    subject: 'every listener, socket and byte in motion: the contract `Transport`',
     mayImport: ['runtime', 'oci'],
   },
   routing: {

@@ -8,7 +8,7 @@ import {
   type MoveEnd,
   type MoveOptions,
   PeerRequestError,
-} from '../../src/http/body-mover.ts';
+} from '../../src/http/transport.ts';
 import { createBufferedTransport } from '../../src/http/buffered-transport.ts';
 import { createKernelTransport } from '../../src/http/kernel-transport.ts';
 import { pattern } from '../../src/http/testing/pattern.ts';

@@ -1,5 +1,5 @@
 import type { HttpAsk } from '../doctor/http-ask.ts';
-import { PeerRequestError } from '../http/body-mover.ts';
+import { PeerRequestError } from '../http/transport.ts';
 import { askHttps } from '../http/ask-https.ts';
 import { DaemonError } from './daemon-error.ts';
 import { askEndpoint } from './daemon-client.ts';

@@ -1,7 +1,7 @@
 import { type LookupAddress } from 'node:dns';
 import { lookup } from 'node:dns/promises';
-import type { BodyMover } from '../http/body-mover.ts';
-import { createBufferedMover } from '../http/buffered-mover.ts';
+import type { TransportClient } from '../http/transport.ts';
+import { createBufferedClient } from '../http/buffered-client.ts';
 import type { Logger } from '../observe/log.ts';
 import { type Clock, systemClock } from '../runtime/clock.ts';
 import { type Endpoint, parseEndpoint } from './endpoint.ts';
@@ -53,14 +53,14 @@ export async function runCleanupWait(
 ): Promise<void> {
   const { logger, signal, clock = systemClock, lookUp = lookUpAll } = context;
   const endpoint = parseEndpoint(probeEndpoint);
-  const mover = createBufferedMover();
+  const transport = createBufferedClient();
   try {
     let rounds = 0;
     for (;;) {
       const startMs = clock.nowMs();
       try {
         const addresses = await within(LOOKUP_TIMEOUT_MS, signal, lookUp(endpoint.host), endpoint.host);
-        await probeAll(mover, endpoint, addresses, signal);
+        await probeAll(transport, endpoint, addresses, signal);
         rounds += 1;
         logger.info('every node has answered', { nodes: addresses.length, round: rounds, threshold });
       } catch (error) {
@@ -76,12 +76,12 @@ export async function runCleanupWait(
       `Stopped before ${threshold} rounds in a row had an answer from every node of ${probeEndpoint}`,
     );
   } finally {
-    await mover.close();
+    await transport.close();
   }
 }
 
 async function probeAll(
-  mover: BodyMover,
+  transport: TransportClient,
   { host, port }: Endpoint,
   addresses: readonly Pick<LookupAddress, 'address'>[],
   signal: AbortSignal,
@@ -90,14 +90,19 @@ async function probeAll(
   const waiting = Array.from(new Set(addresses.map(({ address }) => address)));
   const worker = async () => {
     for (let address = waiting.pop(); address !== undefined; address = waiting.pop()) {
-      await probe(mover, address, port, signal);
+      await probe(transport, address, port, signal);
     }
   };
   await Promise.all(Array.from({ length: PARALLEL_PROBES }, async () => worker()));
 }
 
-async function probe(mover: BodyMover, address: string, port: number, signal: AbortSignal): Promise<void> {
-  const answer = await mover
+async function probe(
+  transport: TransportClient,
+  address: string,
+  port: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const answer = await transport
     .request(
       { method: 'GET', host: address, port, path: '/readyz', headers: {} },
       {

@@ -1,7 +1,7 @@
 import { lookup } from 'node:dns/promises';
 import { DaemonError } from './daemon-error.ts';
-import { PeerRequestError, type SmallPeerAnswer } from '../http/body-mover.ts';
-import { createBufferedMover } from '../http/buffered-mover.ts';
+import { PeerRequestError, type SmallPeerAnswer } from '../http/transport.ts';
+import { createBufferedClient } from '../http/buffered-client.ts';
 import { parseEndpoint } from './endpoint.ts';
 
 /** A request to a listener of spegel. */
@@ -52,9 +52,9 @@ export async function askEndpoint(
   timeoutMs: number,
 ): Promise<SmallPeerAnswer> {
   const { host, port } = parseEndpoint(addr);
-  const mover = createBufferedMover();
+  const transport = createBufferedClient();
   const ask = async (address: string) =>
-    mover.requestSmall(
+    transport.requestSmall(
       {
         method,
         host: address,
@@ -83,7 +83,7 @@ export async function askEndpoint(
   } catch (error) {
     throw new DaemonError(describe(addr, error, timeoutMs), { cause: error });
   } finally {
-    await mover.close();
+    await transport.close();
   }
 }
 

@@ -148,7 +148,7 @@ async function compose(shared: Process): Promise<void> {
   running.defer(() => flightsEnd.abort());
   if (flights !== undefined) metrics.flightsFrom(() => flights.count());
   transfer = createTransfer(
-    { mover: transport, router, flights, clock, logger, observer: metrics },
+    { transport, router, flights, clock, logger, observer: metrics },
     {
       registryPort: parseListenAddress(options.registryAddr).port,
       resolveTimeoutMs: options.mirrorResolveTimeoutMs,

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from 'bun:test';
 import { networkInterfaces } from 'node:os';
-import type { ClientResponse } from './body-mover.ts';
+import type { ClientResponse } from './transport.ts';
 import type { HttpServer, RequestHandler } from './http-server.ts';
 import { MAX_HEADER_COUNT, MAX_HEAD_BYTES } from './limits.ts';
 import { createHttpServer, type BufferedHttpServerLimits } from './buffered-http-server.ts';

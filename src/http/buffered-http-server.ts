@@ -39,7 +39,7 @@ export interface BufferedHttpServerLimits extends Pick<HttpServerOptions, 'maxCo
   readonly clientStallTimeoutMs?: number | undefined;
 }
 
-/** Listens and answers; moves the sources of createBufferedMover. Rejects if the address is malformed (TypeError) or cannot be had. */
+/** Listens and answers; moves the sources of createBufferedClient. Rejects if the address is malformed (TypeError) or cannot be had. */
 export async function createHttpServer({
   address,
   handler,

@@ -1,4 +1,4 @@
-import type { BodySource, BrokenReason } from './body-mover.ts';
+import type { BodySource, BrokenReason } from './transport.ts';
 import type { KernelSource } from './kernel/kernel-mover.ts';
 
 /** What a read gave: bytes that stay unchanged until the next read, or why there are none. */
@@ -18,7 +18,7 @@ export interface LentSource extends KernelSource {
 }
 
 /**
- * A source of the buffered mover. It is pulled: it must not read ahead more than one chunk, so that memory does not
+ * A source of the buffered transport. It is pulled: it must not read ahead more than one chunk, so that memory does not
  * grow with slow clients. `close` may come at any time; no read is answered after it.
  */
 export interface BufferedSource extends BodySource {
@@ -43,8 +43,8 @@ export function registerBufferedSource<T extends BufferedSource>(source: T): T {
   return source;
 }
 
-/** The source as the buffered server moves it; throws a TypeError for one of another mover. */
+/** The source as the buffered server moves it; throws a TypeError for one of another transport. */
 export function asBufferedSource(source: BodySource): BufferedSource {
-  if (!bufferedSources.has(source)) throw new TypeError('Cannot move a body that another mover opened');
+  if (!bufferedSources.has(source)) throw new TypeError('Cannot move a body that another transport opened');
   return source as BufferedSource;
 }

@@ -1,6 +1,6 @@
-import { testBodyMover } from './body-mover.conformance.ts';
+import { testTransport } from './transport.conformance.ts';
 import { createBufferedTransport } from './buffered-transport.ts';
 
-testBodyMover('createBufferedTransport()', (fileBufferBudgetBytes) =>
+testTransport('createBufferedTransport()', (fileBufferBudgetBytes) =>
   createBufferedTransport({ fileBufferBudgetBytes }),
 );

@@ -1,5 +1,5 @@
 import type { FileHandle } from 'node:fs/promises';
-import type { FileGrowth } from './body-mover.ts';
+import type { FileGrowth } from './transport.ts';
 import type { LentSource } from './buffered-source.ts';
 import type { MemoryRelay } from './memory-relay.ts';
 import type { Chunk, ChunkPool } from './chunk-pool.ts';

@@ -1,6 +1,6 @@
 import { open, type FileHandle } from 'node:fs/promises';
 import { rangeLength, type ByteRange } from '../oci/byte-range.ts';
-import type { FileGrowth } from './body-mover.ts';
+import type { FileGrowth } from './transport.ts';
 import { registerBufferedSource, type BufferedSource, type SourceRead } from './buffered-source.ts';
 import { openCachedSource } from './cached-source.ts';
 import type { ChunkPool } from './chunk-pool.ts';
@@ -52,7 +52,7 @@ export interface GrowingFile {
   readonly relay?: Pick<MemoryRelay, 'copy' | 'endOf' | 'has' | 'subscribe'> | undefined;
 }
 
-/** Opens a range of a file that is still being written, as BodyMover.openGrowingFile() says. */
+/** Opens a range of a file that is still being written, as Transport.openGrowingFile() says. */
 export function openGrowingFileSource(
   { path, range, growth, relay }: GrowingFile,
   pool: ChunkPool,

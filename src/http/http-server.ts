@@ -1,4 +1,4 @@
-import type { ClientResponse } from './body-mover.ts';
+import type { ClientResponse } from './transport.ts';
 
 /**
  * Answers one request. Small answers are the returned Response. A handler that began the client's response

@@ -2,8 +2,8 @@ import { afterEach, describe, expect, test } from 'bun:test';
 import { closeSync, openSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { openLibc } from '../runtime/libc.ts';
 import { until } from '../runtime/conditions.fixture.ts';
-import { testBodyMover } from './body-mover.conformance.ts';
-import type { ClientResponse, MoveEnd } from './body-mover.ts';
+import { testTransport } from './transport.conformance.ts';
+import type { ClientResponse, MoveEnd } from './transport.ts';
 import { createRig, MIB, NEVER, PATIENT } from './conformance/rig.ts';
 import { createKernelTransport } from './kernel-transport.ts';
 import { countDescriptors } from './testing/open-descriptors.ts';
@@ -30,7 +30,7 @@ const create = async (
   return transport;
 };
 
-testBodyMover('createKernelTransport()', (fileBufferBytes) => create(fileBufferBytes));
+testTransport('createKernelTransport()', (fileBufferBytes) => create(fileBufferBytes));
 
 describe('createKernelTransport()', () => {
   const errors: unknown[] = [];
@@ -39,8 +39,7 @@ describe('createKernelTransport()', () => {
     await until(() => threadPollers().length === 0);
     return create(undefined, (error) => void errors.push(error));
   });
-  const { serve, raw, peer, openAll, askBody, bodyOf, mover } = rig;
-  const transport = () => mover();
+  const { serve, raw, peer, openAll, askBody, bodyOf, transport } = rig;
   afterEach(() => {
     errors.length = 0;
   });

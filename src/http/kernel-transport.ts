@@ -1,10 +1,10 @@
-import type { BufferedMoverOptions } from './buffered-mover.ts';
+import type { BufferedClientOptions } from './buffered-client.ts';
 import { createBufferedTransport } from './buffered-transport.ts';
 import { createKernelMover, type KernelMoverOptions } from './kernel/kernel-mover.ts';
 import type { Transport } from './transport.ts';
 
 /** Options of createKernelTransport. */
-export type KernelTransportOptions = BufferedMoverOptions & KernelMoverOptions;
+export type KernelTransportOptions = BufferedClientOptions & KernelMoverOptions;
 
 /**
  * The transport in which long bodies stay in the kernel: a range of a file goes out by sendfile(), what a peer sends by

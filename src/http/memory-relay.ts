@@ -1,4 +1,4 @@
-import type { BodyRelay } from './body-mover.ts';
+import type { BodyRelay } from './transport.ts';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -33,7 +33,7 @@ export function createRelayMemory(maxRelays: number): RelayMemory {
   };
 }
 
-/** A relay as the server and the file sources of the buffered mover use it. */
+/** A relay as the server and the file sources of the buffered transport use it. */
 export interface MemoryRelay extends BodyRelay {
   /** Followers are there, and get what is put. */
   readonly isFollowed: boolean;
@@ -57,9 +57,9 @@ export interface RelayedMove {
 
 const relays = new WeakSet<BodyRelay>();
 
-/** The relay as this mover uses it; throws a TypeError for one of another mover. */
+/** The relay as this transport uses it; throws a TypeError for one of another transport. */
 export function asMemoryRelay(relay: BodyRelay): MemoryRelay {
-  if (!relays.has(relay)) throw new TypeError('Cannot use a relay that another mover made');
+  if (!relays.has(relay)) throw new TypeError('Cannot use a relay that another transport made');
   return relay as MemoryRelay;
 }
 

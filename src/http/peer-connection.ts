@@ -1,5 +1,5 @@
 import type { Socket } from 'bun';
-import { PeerRequestError } from './body-mover.ts';
+import { PeerRequestError } from './transport.ts';
 import { boundReceiveBuffer } from './socket-buffers.ts';
 
 /** Who is told what a connection does. It changes hands: an exchange, then its body, then the pool. */

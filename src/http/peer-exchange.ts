@@ -1,4 +1,4 @@
-import { PeerRequestError, type PeerRequest } from './body-mover.ts';
+import { PeerRequestError, type PeerRequest } from './transport.ts';
 import { MAX_HEAD_BYTES } from './limits.ts';
 import type { PeerConnection } from './peer-connection.ts';
 import { parsePeerResponseHead, type PeerResponseHead } from './peer-response-head.ts';

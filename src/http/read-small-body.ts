@@ -1,4 +1,4 @@
-import { type BodySource, PeerRequestError, type PeerAnswer, type PeerRequest } from './body-mover.ts';
+import { type BodySource, PeerRequestError, type PeerAnswer, type PeerRequest } from './transport.ts';
 import { asBufferedSource } from './buffered-source.ts';
 
 /**

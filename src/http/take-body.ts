@@ -1,4 +1,4 @@
-import type { BodySource } from './body-mover.ts';
+import type { BodySource } from './transport.ts';
 import type { PeerConnection } from './peer-connection.ts';
 import type { PeerResponseHead } from './peer-response-head.ts';
 import { createPeerSource } from './peer-source.ts';

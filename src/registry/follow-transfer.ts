@@ -1,4 +1,4 @@
-import type { MoveEnd } from '../http/body-mover.ts';
+import type { MoveEnd } from '../http/transport.ts';
 import type {
   EndedTransfer,
   TransferFlight,

@@ -1,4 +1,4 @@
-import type { ClientResponse } from '../http/body-mover.ts';
+import type { ClientResponse } from '../http/transport.ts';
 import type { Logger } from '../observe/log.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { RoutablePath } from '../oci/distribution-path.ts';

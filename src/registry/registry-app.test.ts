@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test';
-import type { ClientResponse } from '../http/body-mover.ts';
+import type { ClientResponse } from '../http/transport.ts';
 import { silentLogger } from '../observe/log.ts';
 import { createMetrics } from '../observe/metrics.ts';
 import { type Digest, digestOf } from '../oci/digest.ts';

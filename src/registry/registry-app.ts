@@ -1,6 +1,6 @@
 import { Hono, type MiddlewareHandler } from 'hono';
 import { getPath } from 'hono/utils/url';
-import type { ClientResponse } from '../http/body-mover.ts';
+import type { ClientResponse } from '../http/transport.ts';
 import type { RequestHandler } from '../http/http-server.ts';
 import type { Logger } from '../observe/log.ts';
 import type { Metrics } from '../observe/metrics.ts';

@@ -1,5 +1,5 @@
 import type { Assigned } from '../flights/flight-seat.ts';
-import type { BodyMover, BodySource, MoveEnd } from '../http/body-mover.ts';
+import type { TransportClient, BodySource, MoveEnd } from '../http/transport.ts';
 import type { TransferFlight } from '../observe/transfer-log.ts';
 import type { ByteRange, RangeSpec } from '../oci/byte-range.ts';
 import type { Digest } from '../oci/digest.ts';
@@ -17,7 +17,7 @@ import type { BodyPace, ThroughputFloor } from './throughput-floor.ts';
 /** What opening sources needs. */
 export interface BlobSourcesDeps extends PeerSessionDeps {
   readonly smallBlobs: ByteBudget;
-  readonly mover: Pick<BodyMover, 'openFile' | 'openBytes' | 'request' | 'readBody'>;
+  readonly transport: Pick<TransportClient, 'openFile' | 'openBytes' | 'request' | 'readBody'>;
   readonly sizes: KnownSizes;
   readonly floor: ThroughputFloor;
   readonly slowBlobs: SlowBlobs;

@@ -1,5 +1,5 @@
 import type { Assigned } from '../flights/flight-seat.ts';
-import type { BodySource, ClientResponse } from '../http/body-mover.ts';
+import type { BodySource, ClientResponse } from '../http/transport.ts';
 import { parseUnsatisfiedRange, type RangeSpec, rangeLength, resolveRange } from '../oci/byte-range.ts';
 import type { Peer } from '../routing/router.ts';
 import type { TakenBytes } from '../runtime/memory/byte-budget.ts';
@@ -51,7 +51,7 @@ export function createBlobSources(
   // Its signal is only made for what needs it: content that is here is served without.
   client: Pick<ClientResponse, 'gone'>,
 ): BlobSources {
-  const { mover, health, floor, slowBlobs, flownBlobs, sizes, observer, logger } = deps;
+  const { transport, health, floor, slowBlobs, flownBlobs, sizes, observer, logger } = deps;
   const { digest, repository, registry } = request;
   const wholeBytes = options.wholeBytes ?? sizes.wholeBytes(digest);
   let local = request.local;
@@ -64,7 +64,7 @@ export function createBlobSources(
       spec === undefined ? { start: 0, end: blob.sizeBytes - 1 } : resolveRange(spec, blob.sizeBytes);
     if (range === undefined) return undefined;
     try {
-      const source = await mover.openFile(blob.path, range);
+      const source = await transport.openFile(blob.path, range);
       const stallTimeoutMs = LOCAL_STALL_TIMEOUT_MS;
       const file = { peer: undefined, pace: undefined, stallTimeoutMs };
       return { source, range, sizeBytes: blob.sizeBytes, origin: 'local', ...file };
@@ -116,7 +116,7 @@ export function createBlobSources(
   ): Promise<Answered | Refusal> => {
     const { range, sizeBytes } = part;
     const { isWhole, isFlight } = how;
-    const answer = await mover.request(
+    const answer = await transport.request(
       {
         method: 'GET',
         host,
@@ -161,7 +161,7 @@ export function createBlobSources(
       sizeSaid = accepted.sizeBytes;
       return 'unsatisfiable';
     }
-    const source = mover.openBytes(blob.bytes.subarray(wanted.start, wanted.end + 1));
+    const source = transport.openBytes(blob.bytes.subarray(wanted.start, wanted.end + 1));
     held.set(source, blob);
     return { source, range: wanted, sizeBytes: accepted.sizeBytes, origin: host, isGrowing: false };
   };

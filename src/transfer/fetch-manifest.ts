@@ -1,4 +1,4 @@
-import type { BodyMover } from '../http/body-mover.ts';
+import type { TransportClient } from '../http/transport.ts';
 import type { TransferFlight } from '../observe/transfer-log.ts';
 import { type Digest, isDigest, matchesDigest } from '../oci/digest.ts';
 import { parseManifest } from '../oci/manifest.ts';
@@ -26,7 +26,7 @@ import type { TransferOptions } from './blob-sources-contract.ts';
 
 /** What the small requests to peers need. */
 export interface SmallRequestDeps extends PeerSessionDeps {
-  readonly mover: Pick<BodyMover, 'request' | 'requestSmall'>;
+  readonly transport: Pick<TransportClient, 'request' | 'requestSmall'>;
   readonly sizes: Pick<KnownSizes, 'sizesOf'>;
   /** Undefined: there are none. */
   readonly flights?: FlightSourcesDeps['flights'] | undefined;
@@ -124,7 +124,7 @@ function flightOf(
 }
 
 async function askForManifest(
-  { mover, clock, health }: SmallRequestDeps,
+  { transport, clock, health }: SmallRequestDeps,
   options: TransferOptions,
   {
     request,
@@ -136,7 +136,7 @@ async function askForManifest(
   const { repository, registry, reference, admit } = request;
   const path = peerPath({ kind: 'manifest', repository, reference, registry });
   using perPeer = createDeadline(clock, SMALL_ANSWER_TIMEOUT_MS, signal);
-  const requested = mover.requestSmall(
+  const requested = transport.requestSmall(
     {
       method: 'GET',
       host,
@@ -185,7 +185,7 @@ export async function statBlobAtPeers(
   using session = createPeerSession(deps, digest, deadline.signal);
   const path = peerPath({ kind: 'blob', repository, reference: digest, registry });
   const accepted = await askSmall(session, options, async (host) => {
-    const answer = await deps.mover.request(
+    const answer = await deps.transport.request(
       { method: 'HEAD', host, port: options.registryPort, path, headers: peerHeaders(options) },
       { connectTimeoutMs: CONNECT_TIMEOUT_MS, headTimeoutMs: HEAD_TIMEOUT_MS, signal: deadline.signal },
     );

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test';
 
 import type { Assigned } from '../flights/flight-seat.ts';
-import { PeerRequestError } from '../http/body-mover.ts';
+import { PeerRequestError } from '../http/transport.ts';
 import { silentLogger } from '../observe/log.ts';
 import { digestOf } from '../oci/digest.ts';
 import { createVirtualClock } from '../runtime/testing/virtual-clock.ts';

@@ -1,4 +1,4 @@
-import { PeerRequestError } from '../http/body-mover.ts';
+import { PeerRequestError } from '../http/transport.ts';
 import type { Assigned, FlightSeat } from '../flights/flight-seat.ts';
 import type { FlightRequest, Flights } from '../flights/flights.ts';
 import type { Logger } from '../observe/log.ts';

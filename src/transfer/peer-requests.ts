@@ -7,7 +7,7 @@ import {
   resolveRange,
 } from '../oci/byte-range.ts';
 import type { Digest } from '../oci/digest.ts';
-import { type PeerAnswer, PeerRequestError } from '../http/body-mover.ts';
+import { type PeerAnswer, PeerRequestError } from '../http/transport.ts';
 import type { Peer } from '../routing/router.ts';
 import { ADDRESSES_PER_PEER } from './budgets.ts';
 

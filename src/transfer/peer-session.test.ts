@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test';
-import { PeerRequestError } from '../http/body-mover.ts';
+import { PeerRequestError } from '../http/transport.ts';
 import { silentLogger } from '../observe/log.ts';
 import type { Peer } from '../routing/router.ts';
 import { createVirtualClock, type VirtualClock } from '../runtime/testing/virtual-clock.ts';

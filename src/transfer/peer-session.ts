@@ -1,4 +1,4 @@
-import { PeerRequestError, type PeerRequestErrorCode } from '../http/body-mover.ts';
+import { PeerRequestError, type PeerRequestErrorCode } from '../http/transport.ts';
 import type { Logger } from '../observe/log.ts';
 import type { Peer, Router } from '../routing/router.ts';
 import type { Clock } from '../runtime/clock.ts';

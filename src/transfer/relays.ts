@@ -1,4 +1,4 @@
-import type { BodyMover, BodyRelay } from '../http/body-mover.ts';
+import type { TransportClient, BodyRelay } from '../http/transport.ts';
 import type { Digest } from '../oci/digest.ts';
 
 /** A relay that is used, by the request of this node's client or by a node that follows its download. */
@@ -15,10 +15,10 @@ export interface Relays {
 }
 
 /** Makes the relays of a node that gives nothing to its client. */
-export function createRelays(mover: Pick<BodyMover, 'createRelay'>): Relays {
+export function createRelays(transport: Pick<TransportClient, 'createRelay'>): Relays {
   const used = new Map<Digest, { readonly relay: BodyRelay; users: number }>();
   const use = (digest: Digest): UsedRelay => {
-    const entry = used.get(digest) ?? { relay: mover.createRelay(), users: 0 };
+    const entry = used.get(digest) ?? { relay: transport.createRelay(), users: 0 };
     used.set(digest, entry);
     entry.users++;
     return {

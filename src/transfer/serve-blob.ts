@@ -1,4 +1,4 @@
-import type { ClientResponse } from '../http/body-mover.ts';
+import type { ClientResponse } from '../http/transport.ts';
 import { type ByteRange, formatContentRange, rangeLength, resolveRange } from '../oci/byte-range.ts';
 import { blobHeaders } from '../oci/content-headers.ts';
 import { MAX_FRUITLESS_SOURCES } from './budgets.ts';

@@ -34,7 +34,7 @@ async function serve(
         isMoving: () => isMoving,
         onChange: () => () => {},
       },
-      mover: {
+      transport: {
         openGrowingFile: async () => {
           throw Object.assign(new Error('Cannot open'), { code });
         },

@@ -1,4 +1,4 @@
-import type { BodyMover, BodyRelay, ClientResponse, MoveEnd } from '../http/body-mover.ts';
+import type { TransportClient, BodyRelay, ClientResponse, MoveEnd } from '../http/transport.ts';
 import type { FollowedDownload } from '../flights/follow-download.ts';
 import type { Flights } from '../flights/flights.ts';
 import { formatContentRange, type RangeSpec, rangeLength, resolveRange } from '../oci/byte-range.ts';
@@ -13,7 +13,7 @@ import type { Relays } from './relays.ts';
 /** What serving a download needs. */
 export interface ServeDownloadDeps {
   readonly flights: Pick<Flights, 'follow' | 'isGivenUp' | 'isMoving' | 'onChange'>;
-  readonly mover: Pick<BodyMover, 'openGrowingFile'>;
+  readonly transport: Pick<TransportClient, 'openGrowingFile'>;
   readonly relays: Relays;
   readonly clock: Clock;
 }
@@ -37,7 +37,7 @@ export type DownloadOutcome = 'absent' | 'given-up' | 'waiting' | 'queued' | 'un
  * up ends the body short, with FIN.
  */
 export async function serveDownload(
-  { flights, mover, relays, clock }: ServeDownloadDeps,
+  { flights, transport, relays, clock }: ServeDownloadDeps,
   { digest, registry, range: asked }: DownloadRequest,
   client: ClientResponse,
 ): Promise<DownloadOutcome> {
@@ -50,7 +50,7 @@ export async function serveDownload(
   const { path, sizeBytes } = found;
   const range = asked === undefined ? { start: 0, end: sizeBytes - 1 } : resolveRange(asked, sizeBytes);
   if (range === undefined) return 'unsatisfiable';
-  const source = await mover
+  const source = await transport
     .openGrowingFile(path, range, found, relay)
     .catch((error: unknown) => ((error as NodeJS.ErrnoException).code === 'ENOENT' ? 'waiting' : 'absent'));
   // Committed since it was looked at, and not in the store yet, or removed: that is seen in a moment.

@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test';
-import { PeerRequestError } from '../http/body-mover.ts';
+import { PeerRequestError } from '../http/transport.ts';
 import { digestOf } from '../oci/digest.ts';
 import { createByteBudget } from '../runtime/memory/byte-budget.ts';
 import { aborted } from '../runtime/abortable.ts';
@@ -16,7 +16,7 @@ function setUp(given: Uint8Array | 'drips') {
   const clock = createVirtualClock();
   const slow: string[] = [];
   const deps = {
-    mover: {
+    transport: {
       async readBody(_body: unknown, { signal }: { readonly signal: AbortSignal }) {
         if (given !== 'drips') return given;
         await aborted(signal);

@@ -1,4 +1,4 @@
-import type { BodyMover, BodySource } from '../http/body-mover.ts';
+import type { TransportClient, BodySource } from '../http/transport.ts';
 import { type Digest, matchesDigest } from '../oci/digest.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { createDeadline } from '../runtime/deadline.ts';
@@ -8,7 +8,7 @@ import type { PeerHealth } from './peer-health.ts';
 
 /** What readVerified() needs. */
 export interface SmallBlobDeps {
-  readonly mover: Pick<BodyMover, 'readBody'>;
+  readonly transport: Pick<TransportClient, 'readBody'>;
   readonly health: Pick<PeerHealth, 'wasSlow'>;
   readonly clock: Clock;
   /** The memory of all small blobs that are held. */
@@ -27,7 +27,7 @@ const SECOND_MS = 1000;
  * Rejects with PeerRequestError; a host that took too long counts as slow.
  */
 export async function readVerified(
-  { mover, health, clock, smallBlobs }: SmallBlobDeps,
+  { transport, health, clock, smallBlobs }: SmallBlobDeps,
   { body, digest, host }: { readonly body: BodySource; readonly digest: Digest; readonly host: string },
   signal: AbortSignal,
 ): Promise<HeldBlob | 'wrong' | 'busy'> {
@@ -40,7 +40,7 @@ export async function readVerified(
   const timeoutMs = SMALL_ANSWER_TIMEOUT_MS + (sizeBytes / (2 * FLOOR_BYTES_PER_SECOND)) * SECOND_MS;
   using deadline = createDeadline(clock, timeoutMs, signal);
   try {
-    const bytes = await mover.readBody(body, { maxBytes: sizeBytes, signal: deadline.signal });
+    const bytes = await transport.readBody(body, { maxBytes: sizeBytes, signal: deadline.signal });
     if (matchesDigest(bytes, digest)) return { bytes, release: () => taken.release() };
     taken.release();
     return 'wrong';

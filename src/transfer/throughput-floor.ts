@@ -1,4 +1,4 @@
-import type { PaceJudge } from '../http/body-mover.ts';
+import type { PaceJudge } from '../http/transport.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { lruSet } from '../runtime/lru-set.ts';
 import {

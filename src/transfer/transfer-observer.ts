@@ -1,4 +1,4 @@
-import type { BrokenReason, PeerRequestErrorCode } from '../http/body-mover.ts';
+import type { BrokenReason, PeerRequestErrorCode } from '../http/transport.ts';
 import type { Refusal } from './peer-requests.ts';
 
 /** How one request to one peer ended. */

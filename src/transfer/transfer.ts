@@ -1,4 +1,4 @@
-import type { BodyMover, ClientResponse } from '../http/body-mover.ts';
+import type { TransportClient, ClientResponse } from '../http/transport.ts';
 import type { Flights } from '../flights/flights.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Descriptor } from '../oci/manifest.ts';
@@ -51,8 +51,8 @@ export interface Transfer {
 
 /** What the engine needs: contracts and a clock. */
 export type TransferDeps = Omit<PeerSessionDeps, 'health'> & {
-  readonly mover: Pick<
-    BodyMover,
+  readonly transport: Pick<
+    TransportClient,
     'createRelay' | 'openFile' | 'openGrowingFile' | 'openBytes' | 'request' | 'readBody' | 'requestSmall'
   >;
   /** One download feeds the cluster; undefined: each node downloads for itself. */
@@ -70,7 +70,7 @@ export function createTransfer(deps: TransferDeps, options: TransferOptions): Tr
     flownBlobs: createFlownBlobs(clock),
     sizes: createKnownSizes(),
     smallBlobs: createByteBudget(clock, SMALL_BLOBS_HELD_BYTES),
-    relays: createRelays(deps.mover),
+    relays: createRelays(deps.transport),
   };
   const misses = createMissCache(clock);
 

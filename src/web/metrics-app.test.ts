@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test';
-import type { ClientResponse } from '../http/body-mover.ts';
+import type { ClientResponse } from '../http/transport.ts';
 import { silentLogger } from '../observe/log.ts';
 import { createMetrics } from '../observe/metrics.ts';
 import { createTransferLog, type EndedTransfer } from '../observe/transfer-log.ts';

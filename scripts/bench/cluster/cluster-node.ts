@@ -6,7 +6,7 @@ import { createBootstrapper } from '../../../src/daemon/create-bootstrapper.ts';
 import { serveBootstrap } from '../../../src/daemon/serve-bootstrap.ts';
 import type { RequestHandler } from '../../../src/http/http-server.ts';
 import { createHttpServer } from '../../../src/http/buffered-http-server.ts';
-import { createBufferedMover } from '../../../src/http/buffered-mover.ts';
+import { createBufferedClient } from '../../../src/http/buffered-client.ts';
 import { createLogger } from '../../../src/observe/log.ts';
 import { createMetrics } from '../../../src/observe/metrics.ts';
 import { createTransferLog } from '../../../src/observe/transfer-log.ts';
@@ -80,7 +80,7 @@ const policy = createSharingPolicy({ store, clock }, { registries: undefined, fi
 const advertiser = createAdvertiser({ store, router, isHere: hasLocally, logger, clock });
 metrics.advertisedFrom(() => advertiser.counts());
 transfer = createTransfer(
-  { mover: createBufferedMover(), router, clock, logger, observer: metrics },
+  { transport: createBufferedClient(), router, clock, logger, observer: metrics },
   {
     registryPort: NODE_PORTS.registry,
     resolveTimeoutMs: RESOLVE_TIMEOUT_MS,

@@ -8,7 +8,7 @@ import { createSimContainerd, type SimContainerd, type SlotRule } from './sim-co
 import { createSimMirror, requestError, type SimMirror } from './sim-flight-node.ts';
 import type { SimContent, SimImage } from './sim-image.ts';
 import { createSimLinks, type SimLink } from './sim-links.ts';
-import type { SendRequest, SimAnswer } from './sim-mover.ts';
+import type { SendRequest, SimAnswer } from './sim-transport.ts';
 import { createSimView, type SimView } from './sim-view.ts';
 import { createSimWire, type SimWire } from './sim-wire.ts';
 

@@ -1,6 +1,6 @@
 import { createFlights, type Flights } from '../../../src/flights/flights.ts';
 import type { FlightHandler, FlightNetwork } from '../../../src/flights/flight-network.ts';
-import { PeerRequestError, type ResponseHead } from '../../../src/http/body-mover.ts';
+import { PeerRequestError, type ResponseHead } from '../../../src/http/transport.ts';
 import type { Logger } from '../../../src/observe/log.ts';
 import { parseRange } from '../../../src/oci/byte-range.ts';
 import { manifestHeaders } from '../../../src/oci/content-headers.ts';
@@ -20,11 +20,11 @@ import type { SimContent } from './sim-image.ts';
 import {
   createOwnResponse,
   createSendingResponse,
-  createSimMover,
+  createSimTransport,
   headersOf,
   type SendRequest,
   type SimAnswer,
-} from './sim-mover.ts';
+} from './sim-transport.ts';
 import type { SimWire } from './sim-wire.ts';
 
 /** What a mirror of the simulation needs. */
@@ -92,7 +92,7 @@ export function createSimMirror(deps: SimMirrorDeps): SimMirror {
         logger,
       })
     : undefined;
-  const mover = createSimMover(async (request, limits) => {
+  const transport = createSimTransport(async (request, limits) => {
     const answer = await deps.send(request, limits);
     if (isGone) return new Promise<SimAnswer>(() => {});
     if (answer.wire !== undefined) incoming.add(answer.wire);
@@ -101,7 +101,7 @@ export function createSimMirror(deps: SimMirrorDeps): SimMirror {
   const transfer = createTransfer(
     {
       flights,
-      mover,
+      transport,
       clock,
       logger,
       router: {

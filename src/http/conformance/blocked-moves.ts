@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test';
 import { appendFile } from 'node:fs/promises';
 import { until } from '../../runtime/conditions.fixture.ts';
-import type { ClientResponse, MoveEnd, MoveOptions } from '../body-mover.ts';
+import type { ClientResponse, MoveEnd, MoveOptions } from '../transport.ts';
 import { countDescriptors } from '../testing/open-descriptors.ts';
 import { pattern } from '../testing/pattern.ts';
 import { getRequest } from '../testing/raw-client.ts';
@@ -13,7 +13,7 @@ import { MIB, PATIENT, type Rig, TOO_MUCH } from './rig.ts';
 const TOLD_BYTES = MIB / 4;
 
 /** Long bodies of peers while their client does not read: bytes are everywhere on the way. */
-export function testBlockedMoves({ serve, raw, peer, file, openAll, askBody, bodyOf, mover }: Rig): void {
+export function testBlockedMoves({ serve, raw, peer, file, openAll, askBody, bodyOf, transport }: Rig): void {
   /** A peer's body that stands still because its client does not read. The handler goes on with `rest`. */
   const blocked = async (rest?: (client: ClientResponse, end: MoveEnd) => Promise<unknown>) => {
     const bytes = pattern(TOO_MUCH);
@@ -119,7 +119,7 @@ export function testBlockedMoves({ serve, raw, peer, file, openAll, askBody, bod
         socket.write(okHead(bytes.length));
         socket.write(bytes);
       });
-      const relay = mover().createRelay();
+      const relay = transport().createRelay();
       const cancel = new AbortController();
       const ends: MoveEnd[] = [];
       let lastProgressMs = Infinity;
@@ -155,7 +155,7 @@ export function testBlockedMoves({ serve, raw, peer, file, openAll, askBody, bod
         source.connections[0]?.write(bytes.subarray(sentBytes, toByte));
         sentBytes = toByte;
       };
-      const relay = mover().createRelay();
+      const relay = transport().createRelay();
       const ends: MoveEnd[] = [];
       const server = await serve(async (client) => {
         client.begin({ status: 200, headers: {}, contentLength: bytes.length });
@@ -178,7 +178,7 @@ export function testBlockedMoves({ serve, raw, peer, file, openAll, askBody, bod
         const following = await serve(async (client) => {
           client.begin({ status: 200, headers: {}, contentLength: bytes.length });
           const range = { start: 0, end: bytes.length - 1 };
-          const source = await mover().openGrowingFile(path, range, growth, relay);
+          const source = await transport().openGrowingFile(path, range, growth, relay);
           await client.move(source, { ...PATIENT, stallTimeoutMs: 60_000 });
         });
         const follower = await raw(following);

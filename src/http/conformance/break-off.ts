@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test';
 import { LINGER_MS } from '../limits.ts';
-import type { MoveEnd } from '../body-mover.ts';
+import type { MoveEnd } from '../transport.ts';
 import { pattern } from '../testing/pattern.ts';
 import { okHead } from '../testing/scripted-peer.ts';
 import { getRequest } from '../testing/raw-client.ts';

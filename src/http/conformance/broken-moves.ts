@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test';
 import { truncate } from 'node:fs/promises';
-import type { MoveEnd, MoveProgress } from '../body-mover.ts';
+import type { MoveEnd, MoveProgress } from '../transport.ts';
 import { pattern } from '../testing/pattern.ts';
 import { getRequest } from '../testing/raw-client.ts';
 import { okHead } from '../testing/scripted-peer.ts';
@@ -23,7 +23,7 @@ export function testBrokenMoves({
   askBody,
   serveSources,
   bodyOf,
-  mover,
+  transport,
 }: Rig): void {
   describe('move() of a source that breaks', () => {
     test.each([{ at: 0 }, { at: 1 }, { at: 65_536 }, { at: MIB + 13 }])(
@@ -75,7 +75,7 @@ export function testBrokenMoves({
       const ends: MoveEnd[] = [];
       const server = await serve(async (client) => {
         client.begin({ status: 200, headers: {}, contentLength: bytes.length });
-        const source = await mover().openFile(path, { start: 0, end: bytes.length - 1 });
+        const source = await transport().openFile(path, { start: 0, end: bytes.length - 1 });
         await truncate(path, left);
         ends.push(await client.move(source, PATIENT));
         client.breakOff();

@@ -14,7 +14,7 @@ export function testCompleteMoves({
   askBody,
   serveSources,
   bodyOf,
-  mover,
+  transport,
 }: Rig): void {
   describe('move() of a whole body', () => {
     test('moves a file range and reports progress up to its size', async () => {
@@ -36,7 +36,7 @@ export function testCompleteMoves({
 
     test.each([0, 1, 65_536])('moves %d bytes in memory', async (length) => {
       const bytes = pattern(length);
-      const { server, ends } = await serveSources(length, [async () => mover().openBytes(bytes)]);
+      const { server, ends } = await serveSources(length, [async () => transport().openBytes(bytes)]);
       const client = await raw(server);
       client.send(getRequest());
       expect((await bodyOf(client, length)).equals(bytes)).toBe(true);

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test';
 import { appendFile } from 'node:fs/promises';
 import { until } from '../../runtime/conditions.fixture.ts';
-import type { MoveEnd } from '../body-mover.ts';
+import type { MoveEnd } from '../transport.ts';
 import { countOpenDescriptors } from '../testing/open-descriptors.ts';
 import { pattern } from '../testing/pattern.ts';
 import { getRequest } from '../testing/raw-client.ts';
@@ -11,8 +11,8 @@ import { MIB, PATIENT, type Rig } from './rig.ts';
 const READERS = 100;
 const STEP_BYTES = MIB / 4 - 777;
 
-/** Many readers of a growing file, for a mover whose memory is enough for few of them. */
-export function testGrowingCrowd({ serve, serveSources, raw, file, openAll, bodyOf, mover }: Rig): void {
+/** Many readers of a growing file, for a transport whose memory is enough for few of them. */
+export function testGrowingCrowd({ serve, serveSources, raw, file, openAll, bodyOf, transport }: Rig): void {
   describe('move() of a file that grows, with little memory', () => {
     test('gives a hundred readers all bytes, and holds no memory while they wait', async () => {
       const bytes = pattern(MIB + 17);
@@ -23,7 +23,7 @@ export function testGrowingCrowd({ serve, serveSources, raw, file, openAll, body
       const server = await serve(async (client, request) => {
         const reader = Number(new URL(request.url).searchParams.get('reader'));
         client.begin({ status: 200, headers: {}, contentLength: bytes.length });
-        const source = await mover().openGrowingFile(path, { start: 0, end: bytes.length - 1 }, growth);
+        const source = await transport().openGrowingFile(path, { start: 0, end: bytes.length - 1 }, growth);
         const onProgress = (movedBytes: number) => void (moved[reader] = movedBytes);
         ends.push(await client.move(source, { ...PATIENT, stallTimeoutMs: 60_000, onProgress }));
       });

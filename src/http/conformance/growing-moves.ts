@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test';
 import { appendFile, rename, rm } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 import { until } from '../../runtime/conditions.fixture.ts';
-import type { MoveOptions, MoveProgress } from '../body-mover.ts';
+import type { MoveOptions, MoveProgress } from '../transport.ts';
 import { countOpenDescriptors } from '../testing/open-descriptors.ts';
 import { pattern } from '../testing/pattern.ts';
 import { getRequest } from '../testing/raw-client.ts';
@@ -13,7 +13,7 @@ import { MIB, NEVER, PATIENT, type Rig, TOO_MUCH } from './rig.ts';
 const STEP_BYTES = MIB - 777;
 
 /** Bodies from a file that is still being written. */
-export function testGrowingMoves({ raw, file, openAll, serveSources, bodyOf, mover }: Rig): void {
+export function testGrowingMoves({ raw, file, openAll, serveSources, bodyOf, transport }: Rig): void {
   /** A file with so many of the bytes in it. */
   const growing = async (bytes: Buffer, startBytes: number) => {
     const path = await file(bytes.subarray(0, startBytes));
@@ -23,7 +23,7 @@ export function testGrowingMoves({ raw, file, openAll, serveSources, bodyOf, mov
       growth.growTo(writtenBytes);
     };
     const open = (range = { start: 0, end: bytes.length - 1 }) =>
-      mover().openGrowingFile(path, range, growth);
+      transport().openGrowingFile(path, range, growth);
     return { path, growth, growTo, open };
   };
   /** Asks for a range that is opened of the growing file. */
@@ -108,7 +108,7 @@ export function testGrowingMoves({ raw, file, openAll, serveSources, bodyOf, mov
       const bytes = pattern(3000);
       const path = await file(Buffer.concat([bytes.subarray(0, 1000), Buffer.alloc(1000)]));
       const growth = createScriptedGrowth(1000);
-      const open = () => mover().openGrowingFile(path, { start: 0, end: 2999 }, growth);
+      const open = () => transport().openGrowingFile(path, { start: 0, end: 2999 }, growth);
       let moved = 0;
       const onProgress = (movedBytes: number) => {
         moved = movedBytes;

@@ -1,13 +1,13 @@
 import { describe, expect, test } from 'bun:test';
 import type { Socket } from 'node:net';
 import { until } from '../../runtime/conditions.fixture.ts';
-import type { MoveEnd } from '../body-mover.ts';
+import type { MoveEnd } from '../transport.ts';
 import { pattern } from '../testing/pattern.ts';
 import { getRequest } from '../testing/raw-client.ts';
 import { okHead } from '../testing/scripted-peer.ts';
 import { MIB, PATIENT, type Rig } from './rig.ts';
 
-/** More than any mover has room for in one way. */
+/** More than any transport has room for in one way. */
 const MANY = 200;
 
 /** Moves side by side, and one after the other on the same connections. */

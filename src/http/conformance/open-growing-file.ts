@@ -9,7 +9,7 @@ import { createScriptedGrowth } from '../testing/scripted-growth.ts';
 import { type Rig } from './rig.ts';
 
 /** What openGrowingFile() opens and refuses. */
-export function testOpenGrowingFile({ file, mover }: Rig): void {
+export function testOpenGrowingFile({ file, transport }: Rig): void {
   describe('openGrowingFile()', () => {
     test.each([
       { range: { start: 0, end: 9 }, sizeBytes: 10 },
@@ -19,7 +19,7 @@ export function testOpenGrowingFile({ file, mover }: Rig): void {
     ])('opens $range of a file with 10 bytes written, and gives back all of it once', async (opened) => {
       const path = await file(pattern(12));
       const growth = createScriptedGrowth(10);
-      const source = await mover().openGrowingFile(path, opened.range, growth);
+      const source = await transport().openGrowingFile(path, opened.range, growth);
       expect(source.sizeBytes).toBe(opened.sizeBytes);
       expect(await countOpenDescriptors(path)).toBe(1);
       source.close();
@@ -31,7 +31,11 @@ export function testOpenGrowingFile({ file, mover }: Rig): void {
     test('opens a file whose growth is over', async () => {
       const growth = createScriptedGrowth(10);
       growth.end();
-      const source = await mover().openGrowingFile(await file(pattern(10)), { start: 0, end: 19 }, growth);
+      const source = await transport().openGrowingFile(
+        await file(pattern(10)),
+        { start: 0, end: 19 },
+        growth,
+      );
       expect(source.sizeBytes).toBe(20);
       source.close();
     });
@@ -45,7 +49,7 @@ export function testOpenGrowingFile({ file, mover }: Rig): void {
     ])('rejects $range of a file with 10 bytes written, although it has more', async ({ range }) => {
       const path = await file(pattern(20));
       const growth = createScriptedGrowth(10);
-      const opened = mover().openGrowingFile(path, range, growth);
+      const opened = transport().openGrowingFile(path, range, growth);
       expect(await rejectionOf(opened)).toBeInstanceOf(RangeError);
       expect(growth.subscriptions.ended).toBe(growth.subscriptions.begun);
       expect(await countOpenDescriptors(path)).toBe(0);
@@ -53,13 +57,13 @@ export function testOpenGrowingFile({ file, mover }: Rig): void {
 
     test('rejects with ENOENT when the file is gone', async () => {
       const path = join(tmpdir(), crypto.randomUUID());
-      const opened = mover().openGrowingFile(path, { start: 0, end: 0 }, createScriptedGrowth());
+      const opened = transport().openGrowingFile(path, { start: 0, end: 0 }, createScriptedGrowth());
       expect(await rejectionOf(opened)).toMatchObject({ code: 'ENOENT' });
     });
 
     test('rejects a folder', async () => {
       const path = dirname(await file(pattern(1)));
-      const opened = mover().openGrowingFile(path, { start: 0, end: 0 }, createScriptedGrowth());
+      const opened = transport().openGrowingFile(path, { start: 0, end: 0 }, createScriptedGrowth());
       expect(await rejectionOf(opened)).toBeInstanceOf(TypeError);
       expect(await countOpenDescriptors(path)).toBe(0);
     });

@@ -7,7 +7,7 @@ import { until } from '../../runtime/conditions.fixture.ts';
 import { ASK, MIB, type Rig } from './rig.ts';
 
 /** Requests to peers that answer, lie, or do not. */
-export function testPeerRequests({ raw, peer, ask, askBody, serveSources, bodyOf, mover }: Rig): void {
+export function testPeerRequests({ raw, peer, ask, askBody, serveSources, bodyOf, transport }: Rig): void {
   describe('request()', () => {
     test('uses a connection again after a body was moved, closed unread while small, or answered by a HEAD', async () => {
       const { port, connections, requests } = await peer((socket, n) => {
@@ -19,7 +19,7 @@ export function testPeerRequests({ raw, peer, ask, askBody, serveSources, bodyOf
       client.send(getRequest());
       await bodyOf(client, 500);
       (await askBody(port)).close();
-      await mover().request({ method: 'HEAD', host: '127.0.0.1', port, path: '/', headers: {} }, ASK);
+      await transport().request({ method: 'HEAD', host: '127.0.0.1', port, path: '/', headers: {} }, ASK);
       (await askBody(port)).close();
       expect(requests.length).toBe(4);
       expect(connections.length).toBe(1);
@@ -33,8 +33,8 @@ export function testPeerRequests({ raw, peer, ask, askBody, serveSources, bodyOf
         socket.write(answer);
       });
       const head = { method: 'HEAD', host: '127.0.0.1', port, path: '/', headers: {} } as const;
-      await mover().request(head, ASK);
-      await mover().request(head, ASK);
+      await transport().request(head, ASK);
+      await transport().request(head, ASK);
       expect(connections.length).toBe(2);
     });
 
@@ -56,7 +56,7 @@ export function testPeerRequests({ raw, peer, ask, askBody, serveSources, bodyOf
       });
       const path = '/v2/a/b/blobs/sha256:0?ns=r%3A5000';
       const headers = { 'X-Mirrored': 'true', Range: 'bytes=5-' };
-      await mover().request({ method: 'GET', host: '127.0.0.1', port, path, headers }, ASK);
+      await transport().request({ method: 'GET', host: '127.0.0.1', port, path, headers }, ASK);
       expect(requests[0]).toStartWith(`GET ${path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n`);
       expect(requests[0]).toContain('X-Mirrored: true');
       expect(requests[0]).toContain('Range: bytes=5-');
@@ -110,7 +110,7 @@ export function testPeerRequests({ raw, peer, ask, askBody, serveSources, bodyOf
       const { port } = await peer((socket) => {
         socket.write('HTTP/1.1 200 OK\r\n');
       });
-      const asked = mover().request(
+      const asked = transport().request(
         { method: 'GET', host: '127.0.0.1', port, path: '/', headers: {} },
         { ...ASK, headTimeoutMs: 30 },
       );
@@ -123,7 +123,7 @@ export function testPeerRequests({ raw, peer, ask, askBody, serveSources, bodyOf
         socket.once('close', () => clearInterval(drip));
         socket.write('HTTP/1.1 200 OK\r\nX: ');
       });
-      const asked = mover().request(
+      const asked = transport().request(
         { method: 'HEAD', host: '127.0.0.1', port, path: '/', headers: {} },
         { ...ASK, headTimeoutMs: 50 },
       );
@@ -140,7 +140,7 @@ export function testPeerRequests({ raw, peer, ask, askBody, serveSources, bodyOf
     test('rejects with CANCELLED at the signal, and closes the connection', async () => {
       const cancel = new AbortController();
       const { port, connections } = await peer(() => cancel.abort());
-      const asked = mover().request(
+      const asked = transport().request(
         { method: 'GET', host: '127.0.0.1', port, path: '/', headers: {} },
         { ...ASK, signal: cancel.signal },
       );
@@ -149,7 +149,7 @@ export function testPeerRequests({ raw, peer, ask, askBody, serveSources, bodyOf
     });
 
     test('is refused after close()', async () => {
-      await mover().close();
+      await transport().close();
       expect(await rejectionOf(ask(1))).toMatchObject({ code: 'CANCELLED' });
     });
 
@@ -159,7 +159,7 @@ export function testPeerRequests({ raw, peer, ask, askBody, serveSources, bodyOf
       { path: '/', headers: { 'X-A': 'a\r\nX-B: b' } },
       { path: '/', headers: { 'X A': 'a' } },
     ])('throws for what would not arrive as it is: $path $headers', async ({ path, headers }) => {
-      const asked = mover().request({ method: 'GET', host: '127.0.0.1', port: 1, path, headers }, ASK);
+      const asked = transport().request({ method: 'GET', host: '127.0.0.1', port: 1, path, headers }, ASK);
       expect(await rejectionOf(asked)).toBeInstanceOf(TypeError);
     });
   });

@@ -1,19 +1,19 @@
 import { describe, expect, test } from 'bun:test';
 import { appendFile } from 'node:fs/promises';
 import { until } from '../../runtime/conditions.fixture.ts';
-import type { BodyRelay, BodySource, ClientResponse } from '../body-mover.ts';
+import type { BodyRelay, BodySource, ClientResponse } from '../transport.ts';
 import { pattern } from '../testing/pattern.ts';
 import { getRequest } from '../testing/raw-client.ts';
 import { createScriptedGrowth } from '../testing/scripted-growth.ts';
 import { MIB, PATIENT, type Rig } from './rig.ts';
 
 /** Bodies that are given to the program which writes a growing file, and to those who follow that file. */
-export function testRelayedMoves({ raw, file, serve, serveSources, bodyOf, mover }: Rig): void {
+export function testRelayedMoves({ raw, file, serve, serveSources, bodyOf, transport }: Rig): void {
   /** A program that is given a body, of which nothing is written yet, and what follows its file. */
   const start = async (bytes: Buffer) => {
     const path = await file(Buffer.alloc(0));
     const growth = createScriptedGrowth(0);
-    const relay = mover().createRelay();
+    const relay = transport().createRelay();
     const writer = Promise.withResolvers<ClientResponse>();
     const over = Promise.withResolvers<void>();
     const server = await serve(async (client) => {
@@ -29,7 +29,7 @@ export function testRelayedMoves({ raw, file, serve, serveSources, bodyOf, mover
       relay,
       /** Gives the program so many more bytes, in a move of its own. */
       give: async (toByte: number, fromByte = client.movedBytes, to = relay) => {
-        const source = mover().openBytes(bytes.subarray(client.movedBytes, toByte));
+        const source = transport().openBytes(bytes.subarray(client.movedBytes, toByte));
         await client.move(source, { ...PATIENT, relayed: { relay: to, fromByte } });
       },
       /** Moves a source to the program until that is ended. */
@@ -50,7 +50,7 @@ export function testRelayedMoves({ raw, file, serve, serveSources, bodyOf, mover
       },
       follow: async (range = { start: 0, end: bytes.length - 1 }) => {
         const sizeBytes = range.end - range.start + 1;
-        const open = () => mover().openGrowingFile(path, range, growth, relay);
+        const open = () => transport().openGrowingFile(path, range, growth, relay);
         const { server: following, ends } = await serveSources(sizeBytes, [open]);
         const follower = await raw(following);
         follower.send(getRequest());
@@ -67,7 +67,7 @@ export function testRelayedMoves({ raw, file, serve, serveSources, bodyOf, mover
   };
   /** A source that gives nothing. */
   const never = async (sizeBytes: number) =>
-    mover().openGrowingFile(
+    transport().openGrowingFile(
       await file(Buffer.alloc(0)),
       { start: 0, end: sizeBytes - 1 },
       createScriptedGrowth(0),

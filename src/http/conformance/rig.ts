@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect } from 'bun:test';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { BodySource, ClientResponse, MoveEnd, MoveOptions } from '../body-mover.ts';
+import type { BodySource, ClientResponse, MoveEnd, MoveOptions } from '../transport.ts';
 import type { HttpServer } from '../http-server.ts';
 import type { Transport } from '../transport.ts';
 import { connectRaw, type RawClient } from '../testing/raw-client.ts';
@@ -16,7 +16,7 @@ export const NEVER = new AbortController().signal;
 export const PATIENT: MoveOptions = { stallTimeoutMs: 5000, signal: NEVER };
 export const ASK = { connectTimeoutMs: 2000, headTimeoutMs: 2000, signal: NEVER };
 
-/** What the tests of one mover work with. All that it starts ends with the test. */
+/** What the tests of one transport work with. All that it starts ends with the test. */
 export type Rig = ReturnType<typeof createRig>;
 
 /** Sets up a rig around every test of the surrounding describe(). */
@@ -27,7 +27,7 @@ export function createRig(create: () => Transport | Promise<Transport>) {
   const errors: unknown[] = [];
 
   beforeEach(async () => {
-    dir = await mkdtemp(join(tmpdir(), 'body-mover-'));
+    dir = await mkdtemp(join(tmpdir(), 'transport-'));
     under = await create();
     errors.length = 0;
   });
@@ -96,6 +96,6 @@ export function createRig(create: () => Transport | Promise<Transport>) {
     return client.received.subarray(bodyStart);
   };
 
-  const mover = () => under;
-  return { mover, serve, raw, peer, file, openAll, ask, askBody, serveSources, bodyOf };
+  const transport = () => under;
+  return { transport, serve, raw, peer, file, openAll, ask, askBody, serveSources, bodyOf };
 }

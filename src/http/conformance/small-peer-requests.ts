@@ -6,14 +6,14 @@ import { until } from '../../runtime/conditions.fixture.ts';
 import { ASK, NEVER, type Rig } from './rig.ts';
 
 /** Bodies that are read into memory. */
-export function testSmallPeerRequests({ peer, mover, askBody }: Rig): void {
+export function testSmallPeerRequests({ peer, transport, askBody }: Rig): void {
   describe('readBody()', () => {
     test('reads the whole body that request() gave, and lets the connection be used again', async () => {
       const { port, connections } = await peer((socket) => {
         socket.write(Buffer.concat([Buffer.from(okHead(1000)), pattern(1000)]));
       });
       for (let i = 0; i < 2; i++) {
-        const bytes = await mover().readBody(await askBody(port), { maxBytes: 1000, signal: NEVER });
+        const bytes = await transport().readBody(await askBody(port), { maxBytes: 1000, signal: NEVER });
         expect(pattern(1000).equals(bytes)).toBe(true);
       }
       expect(connections).toHaveLength(1);
@@ -26,11 +26,11 @@ export function testSmallPeerRequests({ peer, mover, askBody }: Rig): void {
         socket.write(okHead(100_000));
       });
       const limits = { maxBytes: 100_000, signal: AbortSignal.timeout(50) };
-      expect(await rejectionOf(mover().readBody(await askBody(port), limits))).toMatchObject({
+      expect(await rejectionOf(transport().readBody(await askBody(port), limits))).toMatchObject({
         code: 'CANCELLED',
       });
       const small = { maxBytes: 99_999, signal: NEVER };
-      expect(await rejectionOf(mover().readBody(await askBody(port), small))).toMatchObject({
+      expect(await rejectionOf(transport().readBody(await askBody(port), small))).toMatchObject({
         code: 'TOO_LARGE',
       });
       await until(() => connections.every(({ destroyed }) => destroyed));
@@ -40,7 +40,7 @@ export function testSmallPeerRequests({ peer, mover, askBody }: Rig): void {
 
   describe('requestSmall()', () => {
     const askSmall = (port: number, maxBytes = 1000, signal = NEVER) =>
-      mover().requestSmall(
+      transport().requestSmall(
         { method: 'GET', host: '127.0.0.1', port, path: '/', headers: {} },
         { ...ASK, signal, maxBytes },
       );
@@ -64,7 +64,7 @@ export function testSmallPeerRequests({ peer, mover, askBody }: Rig): void {
       });
       const asked: number[] = [];
       const ask = (isRoom: boolean) =>
-        mover().requestSmall(
+        transport().requestSmall(
           { method: 'GET', host: '127.0.0.1', port, path: '/', headers: {} },
           {
             ...ASK,

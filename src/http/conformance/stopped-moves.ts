@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test';
-import type { MoveEnd } from '../body-mover.ts';
+import type { MoveEnd } from '../transport.ts';
 import { pattern } from '../testing/pattern.ts';
 import { getRequest } from '../testing/raw-client.ts';
 import { okHead } from '../testing/scripted-peer.ts';

@@ -1,4 +1,4 @@
-import type { ClientResponse, MoveEnd, MoveOptions, ResponseHead } from '../body-mover.ts';
+import type { ClientResponse, MoveEnd, MoveOptions, ResponseHead } from '../transport.ts';
 import { createBytesSource } from '../bytes-source.ts';
 import { asBufferedSource, type BufferedSource } from '../buffered-source.ts';
 import type { KernelHandOver } from './kernel-hand-over.ts';

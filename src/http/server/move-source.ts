@@ -1,4 +1,4 @@
-import type { BrokenReason, MoveEnd, MoveOptions } from '../body-mover.ts';
+import type { BrokenReason, MoveEnd, MoveOptions } from '../transport.ts';
 import type { BufferedSource, LentSource } from '../buffered-source.ts';
 import type { KernelMove, KernelMoveEnd } from '../kernel/kernel-mover.ts';
 import { asMemoryRelay } from '../memory-relay.ts';

@@ -1,4 +1,4 @@
-import type { FileGrowth } from '../body-mover.ts';
+import type { FileGrowth } from '../transport.ts';
 
 /** A growth that a test drives. It writes no file. */
 export interface ScriptedGrowth extends FileGrowth {

@@ -1,12 +1,12 @@
 import {
-  type BodyMover,
+  type TransportClient,
   type BodySource,
   type BrokenReason,
   type ClientResponse,
   PeerRequestError,
   type PeerRequestErrorCode,
   type ResponseHead,
-} from '../../http/body-mover.ts';
+} from '../../http/transport.ts';
 import {
   formatContentRange,
   formatUnsatisfiedRange,
@@ -123,8 +123,8 @@ export function createScriptedCluster(
     return { status, header: (name: string) => sent[name], body, bytes: all, drips: script.drips };
   };
 
-  const mover: Pick<
-    BodyMover,
+  const transport: Pick<
+    TransportClient,
     'createRelay' | 'openFile' | 'openGrowingFile' | 'openBytes' | 'request' | 'readBody' | 'requestSmall'
   > = {
     openFile: async (path, range) => {
@@ -166,7 +166,7 @@ export function createScriptedCluster(
 
   const transfer = createTransfer(
     {
-      mover,
+      transport,
       router,
       flights,
       clock,

@@ -1,5 +1,5 @@
 import type {
-  BodyMover,
+  TransportClient,
   BodySource,
   ClientResponse,
   FileGrowth,
@@ -9,8 +9,8 @@ import type {
   PeerRequest,
   PeerRequestLimits,
   ResponseHead,
-} from '../../../src/http/body-mover.ts';
-import { PeerRequestError } from '../../../src/http/body-mover.ts';
+} from '../../../src/http/transport.ts';
+import { PeerRequestError } from '../../../src/http/transport.ts';
 import { rangeLength, type ByteRange } from '../../../src/oci/byte-range.ts';
 import type { Clock } from '../../../src/runtime/clock.ts';
 import type { SimWire } from './sim-wire.ts';
@@ -41,8 +41,8 @@ export interface SimAnswer {
 /** Sends a request to another node. Rejects with PeerRequestError. */
 export type SendRequest = (request: PeerRequest, limits: PeerRequestLimits) => Promise<SimAnswer>;
 
-/** Makes the mover of one node: what is decided is production's, what is moved are numbers. */
-export function createSimMover(send: SendRequest): BodyMover {
+/** Makes the transport of one node: what is decided is production's, what is moved are numbers. */
+export function createSimTransport(send: SendRequest): TransportClient {
   const toSource = ({ wire, bytes }: SimAnswer): SimSource | undefined => {
     if (wire !== undefined) {
       return { kind: 'wire', wire, bytes, sizeBytes: wire.lengthBytes, close: () => wire.close() };

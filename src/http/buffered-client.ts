@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
-import type { BodyMover, BodySource, PeerAnswer, PeerRequest, PeerRequestLimits } from './body-mover.ts';
-import { PeerRequestError } from './body-mover.ts';
+import type { TransportClient, BodySource, PeerAnswer, PeerRequest, PeerRequestLimits } from './transport.ts';
+import { PeerRequestError } from './transport.ts';
 import { createBytesSource } from './bytes-source.ts';
 import { createChunkBudget } from './chunk-budget.ts';
 import { createChunkPool } from './chunk-pool.ts';
@@ -40,8 +40,8 @@ const MAX_RELAYS = 3;
 /** Smallest such buffer: 64 MB/s at 1 ms round trip, when 33 bodies or more share the link. */
 const MIN_PEER_RECEIVE_BUFFER_BYTES = 64 * KIB;
 
-/** Limits of createBufferedMover. */
-export interface BufferedMoverOptions {
+/** Limits of createBufferedClient. */
+export interface BufferedClientOptions {
   /** Memory for reading files, shared by all moves, in bytes. */
   readonly fileBufferBudgetBytes?: number | undefined;
   /** How long an idle connection to a peer is kept. */
@@ -52,13 +52,13 @@ export interface BufferedMoverOptions {
   readonly room?: MemoryRoom | undefined;
 }
 
-/** The body mover over reads into memory and writes from it. Its sources are moved by the responses of createHttpServer. */
-export function createBufferedMover({
+/** The body transport over reads into memory and writes from it. Its sources are moved by the responses of createHttpServer. */
+export function createBufferedClient({
   fileBufferBudgetBytes = FILE_BUFFER_BUDGET_BYTES,
   idleTimeoutMs,
   lendsFromBytes = PEER_RECEIVE_GROWS_AFTER_BYTES,
   room,
-}: BufferedMoverOptions = {}): BodyMover {
+}: BufferedClientOptions = {}): TransportClient {
   const pool = createPeerConnectionPool({ idleTimeoutMs });
   const chunks = createChunkPool({
     totalBytes: fileBufferBudgetBytes,
@@ -79,7 +79,7 @@ export function createBufferedMover({
     const { method, host, port } = peerRequest;
     if (isIP(host) === 0) throw new TypeError(`Cannot ask peer ${JSON.stringify(host)}: not an IP address`);
     const text = formatPeerRequest(peerRequest);
-    if (closed) throw new PeerRequestError('CANCELLED', 'The body mover is closed');
+    if (closed) throw new PeerRequestError('CANCELLED', 'The body transport is closed');
 
     const { connectTimeoutMs, headTimeoutMs: timeoutMs, signal } = limits;
     const peer = `${host} ${port}`;

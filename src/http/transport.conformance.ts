@@ -19,14 +19,14 @@ import { testStoppedMoves } from './conformance/stopped-moves.ts';
 const LITTLE_FILE_BUFFER_BYTES = 128 * 1024;
 
 /**
- * Registers the tests that every BodyMover passes together with its server. `create` is called before each test, for some of
- * them with the memory that the mover may have for reading files, in bytes.
+ * Registers the tests that every Transport passes. `create` is called before each test, for some of
+ * them with the memory that the transport may have for reading files, in bytes.
  */
-export function testBodyMover(
+export function testTransport(
   name: string,
   create: (fileBufferBytes?: number) => Transport | Promise<Transport>,
 ): void {
-  describe(`${name} as a BodyMover`, () => {
+  describe(`${name} as a Transport`, () => {
     const rig = createRig(() => create());
     testOpenFile(rig);
     testOpenGrowingFile(rig);
@@ -41,7 +41,7 @@ export function testBodyMover(
     testPeerRequests(rig);
     testSmallPeerRequests(rig);
   });
-  describe(`${name} with little memory as a BodyMover`, () => {
+  describe(`${name} with little memory as a Transport`, () => {
     testGrowingCrowd(createRig(() => create(LITTLE_FILE_BUFFER_BYTES)));
   });
 }
