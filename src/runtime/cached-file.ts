@@ -54,7 +54,8 @@ export interface CachedFile extends Disposable {
  */
 export function openCachedFile(path: string): CachedFile | undefined {
   const calls = libcOrUndefined();
-  if (calls === undefined) return undefined;
+  // A NUL would end the path.
+  if (calls === undefined || path.includes('\0')) return undefined;
   const opened = Number(calls.syscall(SYS_OPENAT2, AT_FDCWD, Buffer.from(`${path}\0`), HOW, HOW.byteLength));
   if (opened < 0) {
     if (errnoAt !== null && NEVER.has(readMemory.i32(errnoAt, 0))) libc = 'unavailable';

@@ -1,0 +1,53 @@
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+import { mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { cachedFileBytes, openCachedFile } from './cached-file.ts';
+
+/** Older kernels, and filters of system calls, do not let files be opened so. This file was read a moment ago. */
+const canOpen = cachedFileBytes(import.meta.path) !== undefined;
+
+/** Longer than the kernel takes. */
+const LONG = 'long/'.repeat(1000);
+
+let folder = '';
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'cached-file-'));
+  await writeFile(join(folder, 'file'), 'abcdefgh');
+  await writeFile(join(folder, 'empty'), '');
+  await symlink(join(folder, 'file'), join(folder, 'link'));
+  await mkdir(join(folder, 'folder'));
+});
+afterAll(async () => rm(folder, { recursive: true, force: true }));
+
+const openDescriptors = async () => (await readdir('/proc/self/fd')).length;
+
+describe.skipIf(!canOpen)('openCachedFile()', () => {
+  test.each([
+    ['file', 8],
+    ['empty', 0],
+    ['absent', undefined],
+    ['link', undefined],
+    ['folder', undefined],
+    ['file/below', undefined],
+    [LONG, undefined],
+    ['file\0', undefined],
+  ])('gives the size of a file, and of nothing else: case %#', async (name, sizeBytes) => {
+    const before = await openDescriptors();
+    expect(cachedFileBytes(join(folder, name))).toBe(sizeBytes);
+    expect(await openDescriptors()).toBe(before);
+    // What one file lacks is not held against the others.
+    expect(cachedFileBytes(join(folder, 'file'))).toBe(8);
+  });
+
+  test('reads a part, or tells that it is not there', () => {
+    using file = openCachedFile(join(folder, 'file'));
+    const bytes = new Uint8Array(3);
+    // Some file systems do not tell what they have in memory.
+    if (file?.readInto(bytes, 0) !== true) return;
+    expect(Buffer.from(bytes).toString()).toBe('abc');
+    expect(file.readInto(bytes, 5)).toBe(true);
+    expect(Buffer.from(bytes).toString()).toBe('fgh');
+    expect(file.readInto(bytes, 6)).toBe(false);
+  });
+});
