@@ -17,8 +17,8 @@ export interface ContentFiles {
   folder(algorithm: DigestAlgorithm): string;
   /** The blob's file, there or not. Throws InvalidDigestError for what is no digest. */
   path(digest: Digest): string;
-  /** Size in bytes of the blob's file, if the kernel has that in memory; undefined if it has to be asked for. */
-  sizeBytesAtOnce(digest: Digest): number | undefined;
+  /** Size in bytes of the blob's file, or that there is none, if the kernel has that in memory; undefined if it has to be asked for. */
+  sizeBytesAtOnce(digest: Digest): number | 'absent' | undefined;
   /** Size in bytes of the blob's file, undefined if there is no regular file that can be looked at. */
   sizeBytes(digest: Digest): Promise<number | undefined>;
   /** The same at once, for a file that containerd has just written or removed: what it says of it is in memory. */

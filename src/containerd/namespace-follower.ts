@@ -83,9 +83,21 @@ export function createNamespaceFollower(deps: NamespaceFollowerDeps): NamespaceF
 
   async function confirm(digest: Digest, options: StoreCallOptions = {}): Promise<number | undefined> {
     const atOnce = files.sizeBytesAtOnce(digest);
-    // Its signal is only asked for when something is waited for.
-    if (atOnce !== undefined && atOnce === state.blobs.get(digest)) return atOnce;
-    const { signal } = options;
+    const known = state.blobs.get(digest);
+    // The signal is only asked for when something is waited for.
+    if (atOnce === known && known !== undefined) return known;
+    if (atOnce === 'absent') {
+      if (known !== undefined) state.removeBlob(digest);
+      return undefined;
+    }
+    return confirmOnDisk(digest, atOnce, options);
+  }
+
+  async function confirmOnDisk(
+    digest: Digest,
+    atOnce: number | undefined,
+    { signal }: StoreCallOptions,
+  ): Promise<number | undefined> {
     const onDisk = atOnce ?? (await files.sizeBytes(digest));
     signal?.throwIfAborted();
     const known = state.blobs.get(digest);

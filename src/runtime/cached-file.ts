@@ -1,6 +1,8 @@
 import { FFIType, ptr, read as readMemory } from 'bun:ffi';
-import { closeSync, fstatSync, readSync, statfsSync } from 'node:fs';
+import { closeSync, fstatSync, lstatSync, readSync, statfsSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { openLibc } from './libc.ts';
+import { lruSet } from './lru-set.ts';
 
 /*
  * Reads of files that the kernel has in memory, which the calling thread can do at once: each trip to a thread of the pool and
@@ -38,6 +40,14 @@ const HOW = new BigUint64Array([BigInt(O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW), 0n,
 /** struct iovec: where to, and how much. */
 const iovec = new BigUint64Array(2);
 
+const ENOENT = 2;
+const EAGAIN = 11;
+/** Folders of blobs: one for each algorithm. */
+const MAX_FOLDERS = 8;
+const isTmpfsFolder = new Map<string, boolean>();
+/** Of the last file that could not be opened. */
+let lastErrno = 0;
+
 /** Whether a device is a tmpfs, by its number. */
 const isTmpfs = new Map<number, boolean>();
 
@@ -58,9 +68,11 @@ export function openCachedFile(path: string): CachedFile | undefined {
   if (calls === undefined || path.includes('\0')) return undefined;
   const opened = Number(calls.syscall(SYS_OPENAT2, AT_FDCWD, Buffer.from(`${path}\0`), HOW, HOW.byteLength));
   if (opened < 0) {
-    if (errnoAt !== null && NEVER.has(readMemory.i32(errnoAt, 0))) libc = 'unavailable';
+    lastErrno = errnoAt === null ? 0 : readMemory.i32(errnoAt, 0);
+    if (NEVER.has(lastErrno)) libc = 'unavailable';
     return undefined;
   }
+  lastErrno = 0;
   const stats = fstatSync(opened);
   if (!stats.isFile()) {
     closeSync(opened);
@@ -80,10 +92,39 @@ export function openCachedFile(path: string): CachedFile | undefined {
   };
 }
 
-/** The size of a regular file, in bytes, without waiting for the disk; undefined if that cannot be told. */
-export function cachedFileBytes(path: string): number | undefined {
+/** The size of a regular file, in bytes, without waiting for the disk; undefined if that cannot be told, as for what is no such file. */
+export function cachedFileBytes(path: string): number | 'absent' | undefined {
   using file = openCachedFile(path);
-  return file?.sizeBytes;
+  if (file !== undefined) return file.sizeBytes;
+  return isKnownAbsent(path) ? 'absent' : undefined;
+}
+
+/** After a file could not be opened: whether the kernel knows that there is none. */
+function isKnownAbsent(path: string): boolean {
+  if (libc === undefined || libc === 'unavailable' || path.includes('\0')) return false;
+  if (lastErrno === ENOENT) return true;
+  // A tmpfs does not keep in mind what is not there: it looks, in memory.
+  return lastErrno === EAGAIN && isInTmpfs(dirname(path)) && statOrUndefined(path) === undefined;
+}
+
+function isInTmpfs(folder: string): boolean {
+  let known = isTmpfsFolder.get(folder);
+  if (known === undefined) {
+    // What is not there yet may come.
+    if (statOrUndefined(folder) === undefined) return false;
+    known = statfsSync(folder).type === TMPFS_MAGIC;
+    lruSet(isTmpfsFolder, folder, known, MAX_FOLDERS);
+  }
+  return known;
+}
+
+/** Undefined if there is no such file. */
+function statOrUndefined(path: string): unknown {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false });
+  } catch (error) {
+    return error;
+  }
 }
 
 function isInMemory(path: string, device: number): boolean {
