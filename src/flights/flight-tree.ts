@@ -261,9 +261,11 @@ export function createFlightTree(): FlightTree {
       refresh(view);
       const joining = { leader: undefined, bad, full: new Set<string>() };
       const source = of === undefined ? undefined : members.get(of);
-      const isAhead = ({ writtenBytes, doneMs = Infinity }: Entry) => {
+      const isAhead = ({ role, writtenBytes, doneMs = Infinity }: Entry) => {
+        // Of two nodes that have all of it neither is ahead: the asker's own link may be what is slow.
+        if (source?.role === 'holder' && role === 'holder') return false;
         if (writtenBytes >= atByte + AHEAD_BYTES) return true;
-        return source?.role !== 'holder' && writtenBytes > atByte && view.nowMs - doneMs >= AHEAD_DONE_MS;
+        return writtenBytes > atByte && view.nowMs - doneMs >= AHEAD_DONE_MS;
       };
       if (source?.role === 'child' && !isAhead(source)) {
         // What is slow is further up, and who takes it from there is to leave that; or it has just done so.
