@@ -50,6 +50,9 @@ describe('createContentFiles()', () => {
     expect(Buffer.from((await files.read(DIGEST, 7)) ?? []).equals(BYTES)).toBe(true);
     expect(await files.read(DIGEST, 6)).toBeUndefined();
     expect(await files.read(DIGEST, 8)).toBeUndefined();
+    const empty = digestOf(new Uint8Array());
+    await writeFile(files.path(empty), '');
+    expect(await files.read(empty, 0)).toHaveLength(0);
   });
 
   test('list() skips files that no digest names', async () => {

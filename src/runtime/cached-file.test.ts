@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
-import { lstat, mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, mkdtemp, readdir, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { cachedFileBytes, openCachedFile } from './cached-file.ts';
@@ -51,5 +51,15 @@ describe.skipIf(!canOpen)('openCachedFile()', () => {
     expect(file.readInto(bytes, 5)).toBe(true);
     expect(Buffer.from(bytes).toString()).toBe('fgh');
     expect(file.readInto(bytes, 6)).toBe(false);
+  });
+
+  test('an empty file has nothing to read, and one that was removed or cut off is not read beyond its end', async () => {
+    using empty = openCachedFile(join(folder, 'empty'));
+    expect(empty?.readInto(new Uint8Array(0), 0)).toBe(true);
+    await writeFile(join(folder, 'short'), 'hello');
+    using short = openCachedFile(join(folder, 'short'));
+    await truncate(join(folder, 'short'), 4);
+    await rm(join(folder, 'short'));
+    expect(short?.readInto(new Uint8Array(5), 0)).toBe(false);
   });
 });

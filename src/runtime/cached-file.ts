@@ -1,5 +1,5 @@
 import { FFIType, ptr, read as readMemory } from 'bun:ffi';
-import { closeSync, fstatSync, lstatSync, readSync, statfsSync } from 'node:fs';
+import { closeSync, fstatSync, lstatSync, readSync, type Stats, statfsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { openLibc } from './libc.ts';
 import { lruSet } from './lru-set.ts';
@@ -73,17 +73,17 @@ export function openCachedFile(path: string): CachedFile | undefined {
     return undefined;
   }
   lastErrno = 0;
-  const stats = fstatSync(opened);
-  if (!stats.isFile()) {
+  const stats = statsOrUndefined(opened);
+  if (stats?.isFile() !== true) {
     closeSync(opened);
     return undefined;
   }
   return {
     sizeBytes: stats.size,
     readInto(bytes, offset) {
-      if (isInMemory(path, stats.dev)) {
-        return readSync(opened, bytes, 0, bytes.length, offset) === bytes.length;
-      }
+      // Empty memory has no address.
+      if (bytes.length === 0) return true;
+      if (isInMemory(path, stats.dev)) return readAll(opened, bytes, offset);
       iovec[0] = BigInt(ptr(bytes));
       iovec[1] = BigInt(bytes.length);
       return Number(calls.preadv2(opened, iovec, 1, offset, RWF_NOWAIT)) === bytes.length;
@@ -110,9 +110,9 @@ function isKnownAbsent(path: string): boolean {
 function isInTmpfs(folder: string): boolean {
   let known = isTmpfsFolder.get(folder);
   if (known === undefined) {
+    known = isOnTmpfs(folder);
     // What is not there yet may come.
-    if (statOrUndefined(folder) === undefined) return false;
-    known = statfsSync(folder).type === TMPFS_MAGIC;
+    if (known === undefined) return false;
     lruSet(isTmpfsFolder, folder, known, MAX_FOLDERS);
   }
   return known;
@@ -127,13 +127,39 @@ function statOrUndefined(path: string): unknown {
   }
 }
 
+function statsOrUndefined(descriptor: number): Stats | undefined {
+  try {
+    return fstatSync(descriptor);
+  } catch {
+    return undefined;
+  }
+}
+
+function readAll(descriptor: number, bytes: Uint8Array, offset: number): boolean {
+  try {
+    return readSync(descriptor, bytes, 0, bytes.length, offset) === bytes.length;
+  } catch {
+    return false;
+  }
+}
+
 function isInMemory(path: string, device: number): boolean {
   let known = isTmpfs.get(device);
   if (known === undefined) {
-    known = statfsSync(path).type === TMPFS_MAGIC;
-    isTmpfs.set(device, known);
+    known = isOnTmpfs(path);
+    // A file that was removed meanwhile does not tell: the next one of the device does.
+    if (known !== undefined) isTmpfs.set(device, known);
   }
-  return known;
+  return known === true;
+}
+
+/** Undefined if there is nothing at the path. */
+function isOnTmpfs(path: string): boolean | undefined {
+  try {
+    return statfsSync(path).type === TMPFS_MAGIC;
+  } catch {
+    return undefined;
+  }
 }
 
 function libcOrUndefined(): Libc | undefined {
