@@ -1,11 +1,12 @@
 import { afterEach, describe, expect, test } from 'bun:test';
 import { connect } from 'node:tls';
 import { createSelfSignedCertificate } from '../../scripts/lab/self-signed-certificate.ts';
-import type { HttpServer } from './http-server.ts';
+import type { HttpServer, RequestHandler } from './http-server.ts';
 import { MAX_HEAD_BYTES } from './limits.ts';
 import { createHttpServer, type BufferedHttpServerLimits } from './buffered-http-server.ts';
 import { connectRaw } from './testing/raw-client.ts';
 import { rejectionOf } from './testing/rejection-of.ts';
+import type { MoveEnd } from './transport.ts';
 import { until } from '../runtime/conditions.fixture.ts';
 
 /** Signs itself, so it is its own authority. */
@@ -18,7 +19,9 @@ afterEach(async () => {
   for (const server of servers.splice(0)) await server.close(0);
 });
 
-async function start(limits: BufferedHttpServerLimits = {}): Promise<HttpServer> {
+async function start(
+  limits: BufferedHttpServerLimits & { readonly handler?: RequestHandler } = {},
+): Promise<HttpServer> {
   const server = await createHttpServer({
     address: '127.0.0.1:0',
     handler: (request) => new Response(`hello ${new URL(request.url).pathname}`),
@@ -131,5 +134,23 @@ describe('createHttpServer() with certificates', () => {
   test('rejects when the key does not belong to the certificate', async () => {
     const options = { address: '127.0.0.1:0', handler: () => new Response(), onError: () => {} };
     await rejectionOf(createHttpServer({ ...options, tls: { ...tls, key: stranger.privateKey } }));
+  });
+
+  test('moves nothing after a response was broken off', async () => {
+    const ends: MoveEnd[] = [];
+    const server = await start({
+      handler: async (_request, client) => {
+        client.begin({ status: 200, headers: {}, contentLength: 1000 });
+        ends.push(await client.moveBytes(new Uint8Array(400)));
+        client.breakOff();
+        ends.push(await client.moveBytes(new Uint8Array(400)));
+        return new Response();
+      },
+    });
+    await rejectionOf(ask(server, tls).then(async (response) => response.arrayBuffer()));
+    expect(ends).toEqual([
+      { how: 'complete', movedBytes: 400 },
+      { how: 'client-gone', movedBytes: 0 },
+    ]);
   });
 });

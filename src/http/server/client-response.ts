@@ -79,6 +79,8 @@ export function createClientResponse({
     head = undefined;
   };
   const write = (chunk: Uint8Array): number => {
+    // Also of what is in memory, which is not asked first whether the client is gone.
+    if (isGone !== undefined) return 0;
     let written: number;
     if (head === undefined) written = writer.offer(chunk);
     else if (head.length + chunk.length > JOINED_BYTES || !writer.idle) {
