@@ -227,6 +227,29 @@ describe('committed()', () => {
     expect(node.lookups.map(({ atMs }) => atMs)).toEqual([EVENT_WAIT_MS, EVENT_WAIT_MS]);
   });
 
+  test('appeared() awaits the next event if the last was late, and came while containerd was asked', async () => {
+    const node = start();
+    node.checks.committed(A, 7);
+    await until(() => node.told.length === 1);
+    const answer = Promise.withResolvers<number>();
+    node.lookup = () => answer.promise;
+    node.disk.set(B, 8);
+    node.checks.appeared(B);
+    await until(() => node.lookups.length === 1);
+    node.checks.committed(B, 8);
+    answer.resolve(8);
+    // Asked once more, because it may be the event of a change.
+    await until(() => node.told.filter(([what]) => what === 'present').length === 2);
+    await new Promise(setImmediate);
+    node.holdsTime = true;
+    const C = digest('c');
+    node.disk.set(C, 8);
+    const asked = node.lookups.length;
+    node.checks.appeared(C);
+    await new Promise(setImmediate);
+    expect(node.lookups).toHaveLength(asked);
+  });
+
   test('appeared() does not await what containerd told of before the file was seen', async () => {
     const node = start();
     node.disk.set(A, 7);

@@ -81,8 +81,8 @@ export function createBlobChecks(deps: BlobChecksDeps, signal: AbortSignal): Blo
       const onDisk = await files.sizeBytes(digest);
       const known = onDisk === undefined ? undefined : await slots.use(() => lookup(digest, signal));
       if (onDisk !== undefined && known === onDisk) {
-        // Its events are lost, or it is another containerd now.
-        if (isUntold) tellsCommits = false;
+        // Its events are lost, or it is another containerd now; unless the event has come meanwhile.
+        if (isUntold && pending.get(digest) === 'running') tellsCommits = false;
         onPresent(digest, onDisk);
         return;
       }
@@ -94,10 +94,10 @@ export function createBlobChecks(deps: BlobChecksDeps, signal: AbortSignal): Blo
 
   async function run(digest: Digest, isUntold: boolean): Promise<void> {
     try {
-      do {
+      for (let isFirst = true; isFirst || pending.get(digest) === 'again'; isFirst = false) {
         pending.set(digest, 'running');
-        await settle(digest, isUntold);
-      } while (pending.get(digest) === 'again');
+        await settle(digest, isUntold && isFirst);
+      }
     } catch (error) {
       if (!signal.aborted) onFailed(digest, error);
     } finally {
