@@ -107,9 +107,9 @@ export function createLedImages({ store, own, clock, logger, onGivenUp }: LedIma
         if (isThere) image.endedMs = clock.nowMs();
         else {
           images.delete(manifest);
-          const { contents, source } = image;
+          const { contents } = image;
           lruSet(givenUp, manifest, { contents, untilMs: clock.nowMs() + GIVEN_UP_MS }, MAX_IMAGES);
-          onGivenUp(source);
+          onGivenUp(image.source);
         }
       }
     },

@@ -22,7 +22,10 @@ export type HeldShare = Disposable;
 
 /** Something limited that many share, and of which none may take everything. */
 export interface FairShares {
-  /** A share, waiting for it if there is none; undefined if there was none in time, if too many wait, or if the signal aborts. */
+  /**
+   * A share, waiting for it if there is none; undefined if there was none in time, if too many wait, or if the signal aborts.
+   * The signal is read only by a request that waits: what is free is given to a request that was aborted before, too.
+   */
   enter(request: ShareRequest): Promise<HeldShare | undefined>;
   /** How much is held. */
   readonly held: number;
