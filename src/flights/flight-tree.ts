@@ -268,7 +268,7 @@ export function createFlightTree(): FlightTree {
         return writtenBytes > atByte && view.nowMs - doneMs >= AHEAD_DONE_MS;
       };
       if (source?.role === 'child' && !isAhead(source)) {
-        // What is slow is further up, and who takes it from there is to leave that; or it has just done so.
+        // Either the slow link is further up, and the node below it is to leave its parent; or the source has just done that.
         const above = source.parent === undefined ? undefined : members.get(source.parent);
         const isBehindIt = above !== undefined && (above.role === 'holder' || isAhead(above));
         if (!isBehindIt || view.nowMs - source.joinedMs < AHEAD_DONE_MS) return undefined;

@@ -154,7 +154,7 @@ export function openKernelCalls(): KernelCalls | undefined {
       if (libc.pipe2(ends, O_CLOEXEC | O_NONBLOCK) !== 0) return undefined;
       const [readEnd = -1, writeEnd = -1] = ends;
       const granted = libc.fcntl(writeEnd, F_SETPIPE_SZ, capacityBytes);
-      // Not allowed to have one as large: it has its first size then, which may be a page.
+      // Without the right to so large a pipe it keeps its first size, which may be a page: a splice() takes less then.
       return { readEnd, writeEnd, capacityBytes: granted > 0 ? granted : capacityBytes };
     },
     duplicate: (descriptor) => orErrno(libc.fcntl(descriptor, F_DUPFD_CLOEXEC, 0)),

@@ -162,7 +162,7 @@ export function openOrderTable(memory: MoveTableMemory): OrderTable {
   };
   return {
     order(row, order) {
-      // What was wanted of the move before it must not be taken for this one's.
+      // What was wanted of the move before it must not be taken for what is wanted of this move.
       store(row, WANT, 0);
       set(row, OFFSET, order.offset);
       set(row, SIZE_BYTES, order.sizeBytes);
