@@ -15,7 +15,7 @@ const CLIENT_SEND_BUFFERS: Sizes = [
 ];
 /**
  * The same while the kernel moves the body: a larger buffer is no faster, but wakes the sender less often. With 1 MiB a GB
- * costs it a third of the CPU. Not for bodies that are relayed: followers would miss what is in such a buffer.
+ * costs it a third of the CPU. Not for bodies that have followers: these would miss what is in such a buffer.
  */
 const KERNEL_SEND_BUFFERS: Sizes = [
   { bodies: 2, bytes: 1024 * KIB },
