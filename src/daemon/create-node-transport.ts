@@ -6,14 +6,16 @@ import type { Logger } from '../observe/log.ts';
 /** Options of createNodeTransport. */
 export interface NodeTransportOptions extends Omit<BufferedTransportOptions, 'kernel'> {
   readonly isKernelOn: boolean;
+  /** What part of the usual memory the kernel's own buffers may have. */
+  readonly memoryShare: number;
 }
 
 /** The transport of the node. */
 export function createNodeTransport(
   { logger }: { readonly logger: Logger },
-  { isKernelOn, ...options }: NodeTransportOptions,
+  { isKernelOn, memoryShare, ...options }: NodeTransportOptions,
 ): Transport {
   if (!isKernelOn) return createBufferedTransport(options);
   const onError = (error: unknown) => logger.error('the kernel transport failed', { error });
-  return createKernelTransport({ ...options, onError });
+  return createKernelTransport({ ...options, memoryShare, onError });
 }

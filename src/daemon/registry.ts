@@ -22,7 +22,7 @@ import { systemClock as clock } from '../runtime/clock.ts';
 import { canonicalIp, parseIp } from '../runtime/ip-address.ts';
 import { isLoopbackIp } from '../runtime/ip-scope.ts';
 import { readMemoryLimit } from '../runtime/memory/memory-limit.ts';
-import { type MemoryPlan, planMemory } from '../runtime/memory/memory-plan.ts';
+import { type MemoryPlan, planMemory, uncountedShare } from '../runtime/memory/memory-plan.ts';
 import { createMemoryRoom, memoryReader, type MemoryRoom } from '../runtime/memory/memory-room.ts';
 import { aborted } from '../runtime/abortable.ts';
 import { parseListenAddress } from '../runtime/listen-address.ts';
@@ -138,7 +138,12 @@ async function compose(shared: Process): Promise<void> {
   metrics.advertisedFrom(() => advertiser.counts());
   const transport = createNodeTransport(
     { logger },
-    { isKernelOn: options.kernelTransportEnabled, fileBufferBudgetBytes: fileChunkBytes(plan), room },
+    {
+      isKernelOn: options.kernelTransportEnabled,
+      memoryShare: uncountedShare(plan),
+      fileBufferBudgetBytes: fileChunkBytes(plan),
+      room,
+    },
   );
   running.defer(() => transport.close());
   metrics.kernelFrom(() => transport.kernelFigures());

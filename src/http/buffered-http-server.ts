@@ -31,7 +31,7 @@ const CLOSE_FLUSH_MS = 250;
 /** Limits that tests shorten. */
 export interface BufferedHttpServerLimits extends Pick<HttpServerOptions, 'maxConnections'> {
   /** Moves bodies; without it all are moved through this process's memory. */
-  readonly kernel?: Pick<KernelMover, 'begin' | 'hasRoom' | 'minBytes'> | undefined;
+  readonly kernel?: Pick<KernelMover, 'begin' | 'hasRoom' | 'memoryShare' | 'minBytes'> | undefined;
   readonly headReceiveTimeoutMs?: number | undefined;
   readonly keepAliveTimeoutMs?: number | undefined;
   readonly connectionsCheckIntervalMs?: number | undefined;
@@ -60,7 +60,7 @@ export async function createHttpServer({
     keepAliveTimeoutMs,
     checkIntervalMs: Math.min(connectionsCheckIntervalMs, headReceiveTimeoutMs, keepAliveTimeoutMs),
   });
-  const bodies = createSendBuffers();
+  const bodies = createSendBuffers(kernel?.memoryShare);
   let stopping = false;
 
   const onConnection = (connection: ByteConnection) => {

@@ -11,8 +11,13 @@ export type KernelTransportOptions = BufferedClientOptions & KernelMoverOptions;
  * splice(), in a thread of its own. Heads, small bodies, TLS, and bodies that others follow while they come go through this
  * process's memory as in the buffered transport, and all of it does where the C library cannot be called.
  */
-export function createKernelTransport({ onError, minBytes, ...options }: KernelTransportOptions): Transport {
-  const kernel = createKernelMover({ onError, minBytes });
+export function createKernelTransport({
+  onError,
+  minBytes,
+  memoryShare,
+  ...options
+}: KernelTransportOptions): Transport {
+  const kernel = createKernelMover({ onError, minBytes, memoryShare });
   const transport = createBufferedTransport({ ...options, kernel });
   return {
     ...transport,

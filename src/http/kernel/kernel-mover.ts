@@ -65,6 +65,8 @@ export interface KernelMoveEnd {
 
 /** Moves bytes in a thread of its own by sendfile() and splice(). */
 export interface KernelMover {
+  /** What part of the usual memory it, and the buffers of the sockets that it moves to, may have: at most 1. */
+  readonly memoryShare: number;
   /** Less is better moved through this process's memory. */
   readonly minBytes: number;
   /** The thread has started, and has not failed. */
@@ -100,6 +102,8 @@ export interface KernelMoverOptions {
   readonly onError: (error: unknown) => void;
   /** See KernelMover.minBytes. */
   readonly minBytes?: number | undefined;
+  /** See KernelMover.memoryShare. Default 1. */
+  readonly memoryShare?: number | undefined;
 }
 
 /** Starts the thread; undefined where the C library cannot be called. */
@@ -128,12 +132,12 @@ function roomForMoves(descriptors: number): number {
 function startThread(
   calls: KernelCalls,
   wakeEvent: number,
-  { onError, minBytes = MIN_BYTES }: KernelMoverOptions,
+  { onError, minBytes = MIN_BYTES, memoryShare = 1 }: KernelMoverOptions,
 ): KernelMover {
   const memory = createMoveTableMemory();
   const table = openOrderTable(memory);
   const running = new Map<number, Running>();
-  const maxMoves = roomForMoves(readDescriptorLimit());
+  const maxMoves = Math.ceil(memoryShare * roomForMoves(readDescriptorLimit()));
   const free = Array.from({ length: maxMoves }, (_, row) => maxMoves - 1 - row);
   let [isReady, isClosed, isOver] = [false, false, false];
   let movedBytes = 0;
@@ -199,7 +203,7 @@ function startThread(
       free.push(row);
       return undefined;
     }
-    const pipeBytes = PIPES.find(({ moves }) => running.size < moves)?.bytes ?? 0;
+    const pipeBytes = PIPES.find(({ moves }) => running.size < moves * memoryShare)?.bytes ?? 0;
     table.order(row, { ...source, sourceDescriptor: from, clientDescriptor: client, pipeBytes });
     /** The row is another move's after that. */
     let ended: KernelMoveEnd | undefined;
@@ -244,6 +248,7 @@ function startThread(
   };
   return {
     minBytes,
+    memoryShare,
     get isReady() {
       return isReady;
     },

@@ -33,16 +33,19 @@ export interface SendBuffers {
   end(): void;
 }
 
-/** Counts the bodies of a listener: the more there are, the smaller are the buffers of the next. */
-export function createSendBuffers(): SendBuffers {
+/**
+ * Counts the bodies of a listener: the more there are, the smaller are the buffers of the next. Of the larger buffers while the
+ * kernel moves there are as many as a part of the usual memory has room for.
+ */
+export function createSendBuffers(kernelShare = 1): SendBuffers {
   let running = 0;
-  const within = (sizes: Sizes) => sizes.find(({ bodies }) => running <= bodies)?.bytes ?? 0;
+  const within = (sizes: Sizes, count = running) => sizes.find(({ bodies }) => count <= bodies)?.bytes ?? 0;
   return {
     begin() {
       running += 1;
       return within(CLIENT_SEND_BUFFERS);
     },
-    forKernel: () => within(KERNEL_SEND_BUFFERS),
+    forKernel: () => within(KERNEL_SEND_BUFFERS, running / kernelShare),
     end() {
       running -= 1;
     },

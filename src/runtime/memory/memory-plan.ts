@@ -46,6 +46,11 @@ export interface MemoryPlan {
   readonly framesBytes: number;
 }
 
+/** How much of what the plan does not count, by parts, there is room for: all of it with the usual limit, less with a smaller limit. */
+export function uncountedShare({ limitBytes }: Pick<MemoryPlan, 'limitBytes'>): number {
+  return Math.min(1, limitBytes / DEFAULT_MEMORY_LIMIT_BYTES);
+}
+
 /** Divides a memory limit, in bytes; 128 MiB if there is none. */
 export function planMemory(limitBytes: number = DEFAULT_MEMORY_LIMIT_BYTES): MemoryPlan {
   const bounded = Math.min(LARGEST_LIMIT_BYTES, Math.max(SMALLEST_LIMIT_BYTES, limitBytes));
