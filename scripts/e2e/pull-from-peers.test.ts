@@ -61,6 +61,12 @@ describe('with upstream up', () => {
     const { sentBytes } = await lab().node(1).endpoint.traffic();
     await pullFromPeers(lab().node(2), image, `${REGISTRY}/up:v1`);
     expect((await lab().node(1).endpoint.traffic()).sentBytes - sentBytes).toBeGreaterThan(sizeOf(image));
+    // The long layer stayed in the kernel: from the disk of the first, and all but its start through the second.
+    for (const node of [lab().node(1), lab().node(2)]) {
+      const metrics = await node.mirror.metrics();
+      expect(metrics.sum('spegel_kernel_transport')).toBe(1);
+      expect(metrics.sum('spegel_kernel_moved_bytes_total')).toBeGreaterThan(5 * MB);
+    }
   });
 
   test('the third one pulls by digest', async () => {
