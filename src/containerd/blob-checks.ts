@@ -114,10 +114,10 @@ export function createBlobChecks(deps: BlobChecksDeps, signal: AbortSignal): Blo
 
   /** Returns false if the blob was not awaited. */
   function stopAwaiting(digest: Digest): boolean {
-    const one = awaited.get(digest);
+    const entry = awaited.get(digest);
     awaited.delete(digest);
-    one?.heard.wake();
-    return one !== undefined;
+    entry?.heard.wake();
+    return entry !== undefined;
   }
 
   /** Asks for what containerd does not tell of. One timer serves all blobs. */

@@ -18,7 +18,7 @@ export interface ContentFiles {
   /** The blob's file, there or not. Throws InvalidDigestError for what is no digest. */
   path(digest: Digest): string;
   /** Size in bytes of the blob's file, or that there is none, if the kernel has that in memory; undefined if it has to be asked for. */
-  sizeBytesAtOnce(digest: Digest): number | 'absent' | undefined;
+  cachedSizeBytes(digest: Digest): number | 'absent' | undefined;
   /** Size in bytes of the blob's file, undefined if there is no regular file that can be looked at. */
   sizeBytes(digest: Digest): Promise<number | undefined>;
   /** The same at once, for a file that containerd has just written or removed: what it says of it is in memory. */
@@ -42,7 +42,7 @@ export function createContentFiles(contentPath: string): ContentFiles {
     ingestFolder: join(contentPath, 'ingest'),
     folder,
     path,
-    sizeBytesAtOnce: (digest) => cachedFileBytes(path(digest)),
+    cachedSizeBytes: (digest) => cachedFileBytes(path(digest)),
     async sizeBytes(digest) {
       const stats = await unlessFails(lstat(path(digest)));
       return stats?.isFile() === true ? stats.size : undefined;

@@ -82,7 +82,7 @@ export function createNamespaceFollower(deps: NamespaceFollowerDeps): NamespaceF
   }
 
   async function confirm(digest: Digest, options: StoreCallOptions = {}): Promise<number | undefined> {
-    const atOnce = files.sizeBytesAtOnce(digest);
+    const atOnce = files.cachedSizeBytes(digest);
     const known = state.blobs.get(digest);
     // The signal is only asked for when something is waited for.
     if (atOnce === known && known !== undefined) return known;

@@ -103,7 +103,7 @@ export function createFlights({ network, store, adoptsDownloads, clock, logger }
     own,
     clock,
     logger,
-    // The others turn to another leader. What is left of the image, or when it is pulled again, this node takes from there, too.
+    // The other nodes turn to another leader. What is left of the image, or when it is pulled again, this node takes from there, too.
     onGivenUp: (image) => leaders.lose(image, network.self),
   });
   own.onEnd((digest, isThere) => led.ended(digest, isThere));
