@@ -2,6 +2,9 @@ import type { LentSource } from '../buffered-source.ts';
 import type { KernelMove, KernelMoveEnd, KernelMover } from '../kernel/kernel-mover.ts';
 import type { ByteConnection } from './byte-connection.ts';
 
+/** Long enough for a turn of the thread that moves. */
+const LOOK_AGAIN_MS = 20;
+
 /** What createKernelHandOver needs. */
 export interface KernelHandOverDeps {
   /** Undefined where the kernel does not move bodies. */
@@ -37,12 +40,14 @@ export function createKernelHandOver({
 
   const watchClient = () => {
     let timer: Timer;
-    const check = () => {
+    const check = (isLast: boolean) => {
       const leftMs = clientStallTimeoutMs - (move?.blockedMs ?? 0);
-      if (leftMs > 0) timer = setTimeout(check, leftMs);
+      if (leftMs > 0) timer = setTimeout(check, leftMs, false);
+      // The process may have been stopped for so long: the thread looks first what the client has taken meanwhile.
+      else if (!isLast) timer = setTimeout(check, LOOK_AGAIN_MS, true);
       else connection.close();
     };
-    timer = setTimeout(check, clientStallTimeoutMs);
+    timer = setTimeout(check, clientStallTimeoutMs, false);
     return () => clearTimeout(timer);
   };
 
