@@ -3,7 +3,7 @@ import type { Digest } from '../oci/digest.ts';
 import { tagKey } from '../oci/reference.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { abortable } from '../runtime/abortable.ts';
-import { type ContentStore, StoreUnavailableError } from '../store/content-store.ts';
+import { type ContentStore, signalToWait, StoreUnavailableError } from '../store/content-store.ts';
 import { createStoreEventQueue, type StoreEventQueue } from '../store/store-event-queue.ts';
 import { type ContainerdClient, createContainerdClient } from './containerd-client.ts';
 import { createContentFiles } from './content-files.ts';
@@ -86,7 +86,7 @@ export function createContainerdStore(
       return follower.connected;
     },
     async resolve(registry, repository, tag, options = {}) {
-      const target = await targetOf(tagKey(registry, repository, tag), options.signal);
+      const target = await targetOf(tagKey(registry, repository, tag), signalToWait(options));
       if (target === undefined) return undefined;
       return (await follower.confirm(target, options)) === undefined ? undefined : target;
     },

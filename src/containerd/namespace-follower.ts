@@ -2,7 +2,7 @@ import type { LogFields, Logger } from '../observe/log.ts';
 import { type Digest, isDigest } from '../oci/digest.ts';
 import { MAX_MANIFEST_BYTES } from '../oci/media-type.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { type StoreCallOptions, StoreUnavailableError } from '../store/content-store.ts';
+import { signalToWait, type StoreCallOptions, StoreUnavailableError } from '../store/content-store.ts';
 import { createBlobChecks } from './blob-checks.ts';
 import { createConnection } from './connection.ts';
 import { CONTENT_CREATED, type ContainerdClient, type ContainerdEvent } from './containerd-client.ts';
@@ -84,7 +84,7 @@ export function createNamespaceFollower(deps: NamespaceFollowerDeps): NamespaceF
   async function confirm(digest: Digest, options: StoreCallOptions = {}): Promise<number | undefined> {
     const atOnce = files.cachedSizeBytes(digest);
     const known = state.blobs.get(digest);
-    // The signal is only asked for when something is waited for.
+    options.signal?.throwIfAborted();
     if (atOnce === known && known !== undefined) return known;
     if (atOnce === 'absent') {
       if (known !== undefined) state.removeBlob(digest);
@@ -96,8 +96,9 @@ export function createNamespaceFollower(deps: NamespaceFollowerDeps): NamespaceF
   async function confirmOnDisk(
     digest: Digest,
     atOnce: number | undefined,
-    { signal }: StoreCallOptions,
+    options: StoreCallOptions,
   ): Promise<number | undefined> {
+    const signal = signalToWait(options);
     const onDisk = atOnce ?? (await files.sizeBytes(digest));
     signal?.throwIfAborted();
     const known = state.blobs.get(digest);

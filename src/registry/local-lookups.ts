@@ -67,7 +67,7 @@ export function createLocalLookups({
       // Begins when something has to be waited for: what is known, and here, is not.
       let deadline: Deadline | undefined;
       const options: StoreCallOptions = {
-        get signal() {
+        waitSignal() {
           deadline ??= createDeadline(clock, STORE_TIMEOUT_MS, client.gone);
           return deadline.signal;
         },

@@ -3,7 +3,7 @@ import { type Digest, matchesDigest } from '../oci/digest.ts';
 import { MAX_MANIFEST_BYTES } from '../oci/media-type.ts';
 import { abortable } from '../runtime/abortable.ts';
 import { lruSet } from '../runtime/lru-set.ts';
-import type { ContentStore, StoreCallOptions } from '../store/content-store.ts';
+import { type ContentStore, signalToWait, type StoreCallOptions } from '../store/content-store.ts';
 import { type FetchedManifest, manifestMediaType } from '../transfer/fetch-manifest.ts';
 import type { ManifestCache } from './manifest-cache.ts';
 
@@ -76,7 +76,7 @@ export function createLocalManifests({ store, cache, logger }: LocalManifestsDep
         read = load(digest).finally(() => reading.delete(digest));
         reading.set(digest, read);
       }
-      return abortable(read, options.signal);
+      return abortable(read, signalToWait(options));
     },
   };
 }

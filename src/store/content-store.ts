@@ -40,6 +40,13 @@ export type StoreEvent =
 /** Options of every call that may wait. */
 export interface StoreCallOptions {
   readonly signal?: AbortSignal | undefined;
+  /** Instead of `signal`: makes it when something has to be waited for. What is known at once needs none. */
+  readonly waitSignal?: (() => AbortSignal) | undefined;
+}
+
+/** The signal of a call that has to wait. */
+export function signalToWait({ signal, waitSignal }: StoreCallOptions): AbortSignal | undefined {
+  return signal ?? waitSignal?.();
 }
 
 /**
