@@ -216,7 +216,7 @@ describe('createFileMove()', () => {
       outcome: 'source-ended',
     },
     { what: 'the file was cut off', answers: [300, 0], changes: {}, outcome: 'source-ended' },
-    { what: 'the disk fails', answers: [300, -EIO], changes: {}, outcome: 'source-failed' },
+    { what: 'the disk fails', answers: [300, -EIO, -EIO], changes: {}, outcome: 'source-failed' },
     { what: 'the client is gone', answers: [300, -EPIPE], changes: {}, outcome: 'client-failed' },
     { what: 'the client resets', answers: [300, -ECONNRESET], changes: {}, outcome: 'client-failed' },
   ])('ends when $what', ({ answers, changes, outcome }) => {
@@ -224,6 +224,13 @@ describe('createFileMove()', () => {
     expect(move.turn()).toEqual({ outcome } as ReturnType<typeof move.turn>);
     expect(row.movedBytes).toBe(300);
     expect(move.isInStep).toBe(true);
+  });
+
+  test('asks once more when an error cannot be what it seems: the runtime may have changed the errno', () => {
+    const { row, move } = fileMove(1000, [300, -EIO, -EAGAIN, 700]);
+    expect(move.turn()).toBe('waits');
+    expect(row).toMatchObject({ movedBytes: 300, isClientBlocked: true });
+    expect(move.turn()).toEqual({ outcome: 'complete' });
   });
 
   test('stops and is released where it is; all of it is complete', () => {
@@ -336,11 +343,14 @@ describe('moves with chance', () => {
       }
       const fatal = random.pick([[], [-EPIPE, -EIO, 0]]);
       let sent = 0;
+      let isBroken = false;
       const sendFile: RunDeps['calls']['sendFile'] = (_to, _from, position, bytes) => {
         expect(Number(position[0])).toBe(offset + sent);
         expect(bytes).toBeGreaterThan(0);
         expect(offset + sent + bytes).toBeLessThanOrEqual(Math.min(row.writtenBytes, offset + sizeBytes));
-        const answer = answerOf(random, bytes, fatal);
+        const answer = isBroken ? -EIO : answerOf(random, bytes, fatal);
+        // A disk that fails goes on failing.
+        isBroken = answer === -EIO;
         if (answer > 0) {
           sent += answer;
           position[0] = BigInt(offset + sent);

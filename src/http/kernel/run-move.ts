@@ -18,6 +18,10 @@ const FILE_STEP_BYTES = 512 * KIB;
 /** What sendfile() and splice() to a socket say when it is the socket's fault. */
 const CLIENT_ERRORS = new Set([EPIPE, ECONNRESET, ENOTCONN, ETIMEDOUT]);
 
+/** What a call says for sure. The runtime may have changed the errno of another failure before it was read (it collects garbage, say). */
+const SURE_ERRORS = new Set([EAGAIN, EINTR, EPIPE, ECONNRESET, ENOTCONN]);
+const isUnsure = (result: number): boolean => result < 0 && !SURE_ERRORS.has(-result);
+
 /** How a turn of a move ended: `again` wants another turn at once, `waits` one when a descriptor is ready. */
 export type Turn = 'again' | 'waits' | { readonly outcome: MoveOutcome };
 
@@ -82,12 +86,9 @@ export function createFileMove(
           return 'waits';
         }
         table.sourceGave(row, calls.nowMs);
-        const sent = calls.sendFile(
-          clientDescriptor,
-          sourceDescriptor,
-          position,
-          Math.min(readableBytes, FILE_STEP_BYTES),
-        );
+        const stepBytes = Math.min(readableBytes, FILE_STEP_BYTES);
+        let sent = calls.sendFile(clientDescriptor, sourceDescriptor, position, stepBytes);
+        if (isUnsure(sent)) sent = calls.sendFile(clientDescriptor, sourceDescriptor, position, stepBytes);
         if (sent > 0) {
           movedBytes += sent;
           turnBytes += sent;
@@ -118,7 +119,8 @@ export function createSocketMove(
   /** Takes from the peer; undefined when there is something in the pipe. */
   const fill = (): Turn | undefined => {
     const wantedBytes = Math.min(sizeBytes - movedBytes, pipe.capacityBytes);
-    const taken = calls.splice(sourceDescriptor, pipe.writeEnd, wantedBytes);
+    let taken = calls.splice(sourceDescriptor, pipe.writeEnd, wantedBytes);
+    if (isUnsure(taken)) taken = calls.splice(sourceDescriptor, pipe.writeEnd, wantedBytes);
     if (taken > 0) {
       table.sourceGave(row, calls.nowMs);
       pipedBytes = taken;
@@ -134,7 +136,8 @@ export function createSocketMove(
   };
   /** Gives to the client; undefined when that went well. */
   const drain = (): Turn | undefined => {
-    const given = calls.splice(pipe.readEnd, clientDescriptor, pipedBytes);
+    let given = calls.splice(pipe.readEnd, clientDescriptor, pipedBytes);
+    if (isUnsure(given)) given = calls.splice(pipe.readEnd, clientDescriptor, pipedBytes);
     if (given > 0) {
       pipedBytes -= given;
       movedBytes += given;
