@@ -6,7 +6,7 @@ describe('runSoak()', () => {
     'the %s transport gives every client the right bytes, and all back',
     async (transport) => {
       const result = await runSoak({ transport, requests: 500, clients: 32, seed: 1, warmUpRequests: 100 });
-      // On a busy machine a body is broken off now and then, short, at a byte from which its client can go on. Why is open; the
+      // On a busy machine a connection ends now and then before its request is handled: its client asks again. Why is open; the
       // long run shows each.
       const isShort = (fault: string) => fault.includes(' is short: ');
       expect(result.wrong.filter((fault) => !isShort(fault))).toEqual([]);
