@@ -52,7 +52,7 @@ export interface BufferedClientOptions {
   readonly room?: MemoryRoom | undefined;
 }
 
-/** The body transport over reads into memory and writes from it. Its sources are moved by the responses of createHttpServer. */
+/** The client half of the buffered transport: reads into memory. Its sources are moved by the responses of createHttpServer. */
 export function createBufferedClient({
   fileBufferBudgetBytes = FILE_BUFFER_BUDGET_BYTES,
   idleTimeoutMs,
@@ -79,7 +79,7 @@ export function createBufferedClient({
     const { method, host, port } = peerRequest;
     if (isIP(host) === 0) throw new TypeError(`Cannot ask peer ${JSON.stringify(host)}: not an IP address`);
     const text = formatPeerRequest(peerRequest);
-    if (closed) throw new PeerRequestError('CANCELLED', 'The body transport is closed');
+    if (closed) throw new PeerRequestError('CANCELLED', 'The transport is closed');
 
     const { connectTimeoutMs, headTimeoutMs: timeoutMs, signal } = limits;
     const peer = `${host} ${port}`;

@@ -48,9 +48,6 @@ const isTmpfsFolder = new Map<string, boolean>();
 /** Of the last file that could not be opened. */
 let lastErrno = 0;
 
-/** Whether a device is a tmpfs, by its number. */
-const isTmpfs = new Map<number, boolean>();
-
 /** An open file that is in the kernel's memory, to be read at once. */
 export interface CachedFile extends Disposable {
   readonly sizeBytes: number;
@@ -83,7 +80,7 @@ export function openCachedFile(path: string): CachedFile | undefined {
     readInto(bytes, offset) {
       // Empty memory has no address.
       if (bytes.length === 0) return true;
-      if (isInMemory(path, stats.dev)) return readAll(opened, bytes, offset);
+      if (isInTmpfs(dirname(path))) return readAll(opened, bytes, offset);
       iovec[0] = BigInt(ptr(bytes));
       iovec[1] = BigInt(bytes.length);
       return Number(calls.preadv2(opened, iovec, 1, offset, RWF_NOWAIT)) === bytes.length;
@@ -141,16 +138,6 @@ function readAll(descriptor: number, bytes: Uint8Array, offset: number): boolean
   } catch {
     return false;
   }
-}
-
-function isInMemory(path: string, device: number): boolean {
-  let known = isTmpfs.get(device);
-  if (known === undefined) {
-    known = isOnTmpfs(path);
-    // A file that was removed meanwhile does not tell: the next one of the device does.
-    if (known !== undefined) isTmpfs.set(device, known);
-  }
-  return known === true;
 }
 
 /** Undefined if there is nothing at the path. */

@@ -70,12 +70,13 @@ function run({ calls, poller }: RunWith, { memory, wakeEvent }: MoverThreadStart
     const at = pipes.findIndex(({ capacityBytes }) => capacityBytes === bytes);
     return at === -1 ? calls.createPipe(bytes) : pipes.splice(at, 1)[0];
   };
+  const closePipe = ({ readEnd, writeEnd }: Pipe) => {
+    calls.close(readEnd);
+    calls.close(writeEnd);
+  };
   const givePipe = (pipe: Pipe, isEmpty: boolean) => {
     if (isEmpty && pipes.length < MAX_KEPT_PIPES) pipes.push(pipe);
-    else {
-      calls.close(pipe.readEnd);
-      calls.close(pipe.writeEnd);
-    }
+    else closePipe(pipe);
   };
   const end = (row: number, outcome: MoveOutcome) => {
     const isInStep = held[row]?.move.isInStep === true;
@@ -132,10 +133,7 @@ function run({ calls, poller }: RunWith, { memory, wakeEvent }: MoverThreadStart
       if (!table.isClosing()) end(row, move.isInStep ? 'released' : 'source-failed');
       else end(row, 'stopped');
     }
-    for (const { readEnd, writeEnd } of pipes) {
-      calls.close(readEnd);
-      calls.close(writeEnd);
-    }
+    for (const pipe of pipes) closePipe(pipe);
     poller.close();
     tellEnds();
   };

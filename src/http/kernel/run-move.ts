@@ -20,7 +20,11 @@ const CLIENT_ERRORS = new Set([EPIPE, ECONNRESET, ENOTCONN, ETIMEDOUT]);
 
 /** What a call says for sure. The runtime may have changed the errno of another failure before it was read (it collects garbage, say). */
 const SURE_ERRORS = new Set([EAGAIN, EINTR, EPIPE, ECONNRESET, ENOTCONN]);
-const isUnsure = (result: number): boolean => result < 0 && !SURE_ERRORS.has(-result);
+/** Makes a call, and makes it again if its error is not sure. */
+const surely = (call: () => number): number => {
+  const result = call();
+  return result < 0 && !SURE_ERRORS.has(-result) ? call() : result;
+};
 
 /** How a turn of a move ended: `again` wants another turn at once, `waits` one when a descriptor is ready. */
 export type Turn = 'again' | 'waits' | { readonly outcome: MoveOutcome };
@@ -87,8 +91,7 @@ export function createFileMove(
         }
         table.sourceGave(row, calls.nowMs);
         const stepBytes = Math.min(readableBytes, FILE_STEP_BYTES);
-        let sent = calls.sendFile(clientDescriptor, sourceDescriptor, position, stepBytes);
-        if (isUnsure(sent)) sent = calls.sendFile(clientDescriptor, sourceDescriptor, position, stepBytes);
+        const sent = surely(() => calls.sendFile(clientDescriptor, sourceDescriptor, position, stepBytes));
         if (sent > 0) {
           movedBytes += sent;
           turnBytes += sent;
@@ -119,8 +122,7 @@ export function createSocketMove(
   /** Takes from the peer; undefined when there is something in the pipe. */
   const fill = (): Turn | undefined => {
     const wantedBytes = Math.min(sizeBytes - movedBytes, pipe.capacityBytes);
-    let taken = calls.splice(sourceDescriptor, pipe.writeEnd, wantedBytes);
-    if (isUnsure(taken)) taken = calls.splice(sourceDescriptor, pipe.writeEnd, wantedBytes);
+    const taken = surely(() => calls.splice(sourceDescriptor, pipe.writeEnd, wantedBytes));
     if (taken > 0) {
       table.sourceGave(row, calls.nowMs);
       pipedBytes = taken;
@@ -136,8 +138,7 @@ export function createSocketMove(
   };
   /** Gives to the client; undefined when that went well. */
   const drain = (): Turn | undefined => {
-    let given = calls.splice(pipe.readEnd, clientDescriptor, pipedBytes);
-    if (isUnsure(given)) given = calls.splice(pipe.readEnd, clientDescriptor, pipedBytes);
+    const given = surely(() => calls.splice(pipe.readEnd, clientDescriptor, pipedBytes));
     if (given > 0) {
       pipedBytes -= given;
       movedBytes += given;
