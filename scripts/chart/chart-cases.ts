@@ -155,6 +155,8 @@ const CASES: Readonly<Record<string, RenderOptions>> = {
         prependExisting: true,
         debugWebEnabled: false,
         kernelTransportEnabled: false,
+        maxUploads: 20,
+        maxUploadRate: '200MB',
         flightsEnabled: true,
         flightsMaxHold: '10s',
         membershipCheck: false,

@@ -109,6 +109,9 @@ describe.skipIf(found === undefined)('the chart (needs helm)', () => {
     ['the whole node', { spegel: { doctor: { hostPaths: ['/'] } } }, '/spegel/doctor/hostPaths/0'],
     ['another distribution', { spegel: { doctor: { distribution: 'x' } } }, '/spegel/doctor/distribution'],
     ['a duration without unit', { spegel: { mirrorResolveTimeout: '20' } }, '/spegel/mirrorResolveTimeout'],
+    ['a rate without unit', { spegel: { maxUploadRate: '100' } }, '/spegel/maxUploadRate'],
+    ['a rate with a unit', { spegel: { maxUploadRate: '1.5GiB/s', maxUploads: 3 } }, ''],
+    ['fewer uploads than none', { spegel: { maxUploads: -1 } }, '/spegel/maxUploads'],
     ['no time for flights', { spegel: { flightsMaxHold: '0s' } }, '/spegel/flightsMaxHold'],
     [
       'one registry in place of a list',

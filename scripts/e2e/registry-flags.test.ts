@@ -220,6 +220,22 @@ const ROWS: FlagRows<typeof registryFlags, Row> = {
       expect(await run.text('/metrics', METRICS_PORT)).toContain('spegel_kernel_transport 0\n');
     },
   },
+
+  'max-uploads': {
+    settings: () => ({ 'max-uploads': '1' }),
+    effect: async (run) => {
+      await waitFor('the metric', async () => (await run.status('/metrics', METRICS_PORT)) === 200);
+      expect(await run.text('/metrics', METRICS_PORT)).toContain('spegel_uploads_running 0\n');
+      await served(run, here);
+    },
+  },
+  'max-upload-rate': {
+    settings: () => ({ 'max-upload-rate': '2MB' }),
+    effect: async (run) => {
+      await waitFor('the metric', async () => (await run.status('/metrics', METRICS_PORT)) === 200);
+      await served(run, here);
+    },
+  },
   'flights-enabled': {
     settings: () => ({ 'flights-enabled': 'false' }),
     effect: async (run) => {

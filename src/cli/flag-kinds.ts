@@ -1,3 +1,4 @@
+import { parseByteCount } from '../runtime/byte-count.ts';
 import { parseDuration } from '../runtime/duration.ts';
 import { isDomainName } from '../runtime/domain-name.ts';
 import { parseIp } from '../runtime/ip-address.ts';
@@ -100,6 +101,17 @@ export function countFlag(help: string, { absent, least }: { absent: number; lea
     return value;
   };
   return valueFlag({ argument: 'count', help, absent, parse, defaultText: String(absent) });
+}
+
+/** A flag with a number of bytes per second, written with its unit: `100MB`, `64MiB`; 0 needs none. */
+export function byteRateFlag(help: string, absent: 0): Flag<number> {
+  return valueFlag({
+    argument: 'bytes',
+    help,
+    absent,
+    parse: (text) => parseByteCount(text.replace(/\/s$/i, '')),
+    defaultText: String(absent),
+  });
 }
 
 /** A flag that takes one of a few words, in any case. */

@@ -3,6 +3,7 @@ import type { FlagValues } from './flag.ts';
 import {
   addressFlag,
   booleanFlag,
+  byteRateFlag,
   choiceFlag,
   countFlag,
   domainFlag,
@@ -62,6 +63,14 @@ export const registryFlags = {
     'move layers inside the kernel, by sendfile and splice; false moves them through the memory of this process',
     true,
   ),
+  maxUploads: countFlag(
+    'most layers that are given to other nodes and to strangers at once: more get 503, and go elsewhere; 0: no cap',
+    { absent: 0, least: 0 },
+  ),
+  maxUploadRate: byteRateFlag(
+    'most bytes per second of all these layers together, such as 100MB or 64MiB; each of them gets at least 1MB; 0: no cap',
+    0,
+  ),
   flightsEnabled: booleanFlag(
     'let one node download from upstream what many want at the same time, and the others follow it',
     true,
@@ -120,7 +129,14 @@ export const registryFlags = {
 
 /** What the flags ask for; throws UsageError for what does not go together. */
 export function registryOptions(flags: FlagValues<typeof registryFlags>): RegistryOptions {
-  const { bootstrapKind, mirroredRegistries, mirrorResolveTimeout, flightsMaxHold, ...options } = flags;
+  const {
+    bootstrapKind,
+    mirroredRegistries,
+    mirrorResolveTimeout,
+    flightsMaxHold,
+    maxUploadRate,
+    ...options
+  } = flags;
   const { dnsBootstrapDomain, httpBootstrapAddr, httpBootstrapPeer, httpBootstrapUrl } = options;
   if (bootstrapKind === 'dns' && dnsBootstrapDomain === undefined) {
     throw new UsageError('--bootstrap-kind dns needs --dns-bootstrap-domain');
@@ -138,6 +154,7 @@ export function registryOptions(flags: FlagValues<typeof registryFlags>): Regist
     bootstrapKind,
     mirrorResolveTimeoutMs: mirrorResolveTimeout,
     flightsMaxHoldMs: flightsMaxHold,
+    maxUploadBytesPerSecond: maxUploadRate,
     mirroredRegistries: registrySet(mirroredRegistries),
     mirroredRegistryUrls: named(mirroredRegistries).map(formatRegistryUrl),
   };

@@ -41,6 +41,10 @@ export interface RegistryOptions {
   readonly mirrorResolveRetries: number;
   /** Moves layers by sendfile() and splice(), in a thread of its own. */
   readonly kernelTransportEnabled: boolean;
+  /** Most bodies of blobs that go to other machines at once; 0: no cap. */
+  readonly maxUploads: number;
+  /** Most bytes per second of these together; 0: no cap. */
+  readonly maxUploadBytesPerSecond: number;
   /** Takes part in flights: one node downloads from upstream what many want at the same time. */
   readonly flightsEnabled: boolean;
   /** The longest that a request waits for the first byte of what another node is about to download, in ms. */

@@ -14,6 +14,7 @@ import type { P2pRouter } from '../p2p/p2p-router-contract.ts';
 import { readSwarmKey } from '../p2p/connections/swarm-key.ts';
 import { createRegistryApp } from '../registry/registry-app.ts';
 import { createRegistryShares, fileChunkBytes, manifestCacheBytes } from '../registry/registry-shares.ts';
+import { createUploads } from '../registry/uploads.ts';
 import { createAdvertiser } from '../routing/advertiser.ts';
 import { createPrefetch } from '../routing/prefetch.ts';
 import { readBasicAuth } from '../runtime/basic-auth.ts';
@@ -103,7 +104,7 @@ async function compose(shared: Process): Promise<void> {
   const { mirroredRegistries } = options;
   // Transfers need the router; what failed before them is not held against anybody.
   let transfer: Transfer | undefined;
-  const { router, isFavoured } = await startRouter(shared, (peerId) => transfer?.peerReturned(peerId));
+  const { router, isOwn, isFavoured } = await startRouter(shared, (peerId) => transfer?.peerReturned(peerId));
   metrics.routing.figuresFrom(() => router.stats());
   metrics.peersFrom(async () => (await router.peers()).length);
   const doctor = createDoctorWatch({ logger, metrics, clock }, options);
@@ -189,6 +190,10 @@ async function compose(shared: Process): Promise<void> {
     },
     metricsApp,
   );
+  const { maxUploads, maxUploadBytesPerSecond: bytesPerSecond } = options;
+  const isCapped = maxUploads > 0 || bytesPerSecond > 0;
+  const uploads = isCapped ? createUploads(clock, { maxUploads, bytesPerSecond }) : undefined;
+  if (uploads !== undefined) metrics.uploadsFrom(() => uploads.running);
   const registry = createRegistryApp(
     {
       store,
@@ -205,6 +210,8 @@ async function compose(shared: Process): Promise<void> {
       prefetch: createPrefetch({ router, clock }, signal),
       transfers: options.debugWebEnabled ? transfers : undefined,
       shares: createRegistryShares(clock, plan, room),
+      uploads,
+      isOwn,
       isFavoured,
       metrics,
       logger,
@@ -285,14 +292,15 @@ async function startRouter(shared: Process, onPeerReturned: (peerId: string) => 
   void followAnnounceAddresses({ clock, logger }, { nodeIp, listenHost, first, onChange, signal });
   // The chart gives a pod with a network of its own the address of its host.
   if (nodeIp !== undefined && !isPod) void checkNodeIp({ clock, logger }, { nodeIp, signal });
-  /** This node itself, or another node: strangers do not get what is kept for these. */
-  const isFavoured = (address: string): boolean => {
+  const isOwn = (address: string): boolean => {
     const ip = canonicalIp(address) ?? address;
     const bytes = parseIp(ip);
-    const isOwn = bytes !== undefined && isLoopbackIp(bytes);
-    return isOwn || ip === nodeIp || announceAddresses.includes(ip) || membership.standing(ip) === 'member';
+    return (bytes !== undefined && isLoopbackIp(bytes)) || ip === nodeIp || announceAddresses.includes(ip);
   };
-  return { router, isFavoured };
+  const isMember = (address: string) => membership.standing(canonicalIp(address) ?? address) === 'member';
+  /** This node itself, or another node: strangers do not get what is kept for these. */
+  const isFavoured = (address: string): boolean => isOwn(address) || isMember(address);
+  return { router, isOwn, isFavoured };
 }
 
 interface ListenOptions {

@@ -5,6 +5,7 @@ import { testBrokenMoves } from './conformance/broken-moves.ts';
 import { testCompleteMoves } from './conformance/complete-moves.ts';
 import { testGrowingCrowd } from './conformance/growing-crowd.ts';
 import { testGrowingMoves } from './conformance/growing-moves.ts';
+import { testLimitedMoves } from './conformance/limited-moves.ts';
 import { testManyMoves } from './conformance/many-moves.ts';
 import { testOpenFile } from './conformance/open-file.ts';
 import { testOpenGrowingFile } from './conformance/open-growing-file.ts';
@@ -36,6 +37,7 @@ export function testTransport(
     testBrokenMoves(rig);
     testStoppedMoves(rig);
     testBlockedMoves(rig);
+    testLimitedMoves(rig);
     testManyMoves(rig);
     testBreakOff(rig);
     testPeerRequests(rig);

@@ -147,6 +147,12 @@ export interface ClientResponse {
   readonly begun: boolean;
   /** Body bytes moved so far by all moves. */
   readonly movedBytes: number;
+  /**
+   * Limits what the connection gives to the client from now on, in bytes per second, for later responses on it, too;
+   * undefined lifts that. The kernel sees to it, whichever way the bytes come; where it cannot, and with TLS, nothing is limited.
+   * What is sent already, or shortly before, may be faster. Harmless after the end.
+   */
+  limitRate(bytesPerSecond: number | undefined): void;
   /** Sets the head, once; it may be sent together with the first bytes. Throws if called twice, and after the handler has returned. A response of zero bytes, and one to a HEAD, is complete by this. */
   begin(head: ResponseHead): void;
   /**

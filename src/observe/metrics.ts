@@ -102,6 +102,14 @@ export function createMetrics(build: { readonly version: string; readonly commit
     'spegel_broken_responses_total',
     'Bodies that were broken off because no source could go on; containerd asks for the rest.',
   );
+  const uploadsRunning = gauge(
+    'spegel_uploads_running',
+    'Layers that are being given to other nodes and to strangers, while a cap is set.',
+  );
+  const uploadsRefused = counter(
+    'spegel_uploads_refused_total',
+    'Layers that were not given to other nodes and to strangers, because of --max-uploads or --max-upload-rate.',
+  );
   const storeConnected = gauge('spegel_containerd_connected', '1 while containerd answers, else 0.');
   const storeReconnects = counter(
     'spegel_containerd_reconnects_total',
@@ -130,6 +138,7 @@ export function createMetrics(build: { readonly version: string; readonly commit
   let isOwnRegistry = (_registry: string) => true;
   let advertisedNow: (() => AdvertisedCounts) | undefined;
   let peerCountNow: (() => Promise<number>) | undefined;
+  let uploadsNow: (() => number) | undefined;
   const requestsByRegistry = createRegistryCounts((label, cache, requests) =>
     mirrorRequests.inc({ registry: registryLabel(label), cache }, requests),
   );
@@ -147,6 +156,7 @@ export function createMetrics(build: { readonly version: string; readonly commit
   factory.beforeExposing(async () => {
     requestsByRegistry.settle(isOwnRegistry);
     if (advertisedNow !== undefined) setAdvertised(advertisedNow());
+    uploadsRunning.set(uploadsNow?.() ?? 0);
     if (peerCountNow !== undefined) peersKnown.set(await peerCountNow());
   });
 
@@ -184,6 +194,11 @@ export function createMetrics(build: { readonly version: string; readonly commit
     kernelFrom: kernel.figuresFrom,
     flightBytesMoved: flights.bytesMoved,
     bytesMoved: (source: 'local' | 'peer', bytes: number): void => servedBytes.inc({ source }, bytes),
+    /** Says how many uploads run. Without it, none do. */
+    uploadsFrom(count: () => number): void {
+      uploadsNow = count;
+    },
+    uploadRefused: (): void => uploadsRefused.inc(),
     responseBroken: (): void => brokenResponses.inc(),
     storeConnection(up: boolean): void {
       storeConnected.set(up ? 1 : 0);

@@ -19,7 +19,14 @@ import {
   type RegistryShares,
   SHORT_BODY_BYTES,
 } from './registry-shares.ts';
-import { givenUpDownload, unknownContent, unsatisfiableResponse, waitingForDownload } from './responses.ts';
+import {
+  givenUpDownload,
+  overloaded,
+  unknownContent,
+  unsatisfiableResponse,
+  waitingForDownload,
+} from './responses.ts';
+import type { Uploads } from './uploads.ts';
 
 /** What createBlobHandler needs. */
 export interface BlobHandlerDeps extends TransferFollowerDeps {
@@ -33,6 +40,12 @@ export interface BlobHandlerDeps extends TransferFollowerDeps {
   readonly responseBroken: () => void;
   /** What requests share. */
   readonly shares: Pick<RegistryShares, 'bodies'>;
+  /** What goes to other machines; undefined: there is no cap. */
+  readonly uploads?: Pick<Uploads, 'begin'> | undefined;
+  /** Whether an address is this node's own. Default: none is. */
+  readonly isOwn?: ((address: string) => boolean) | undefined;
+  /** Told of a body that a cap on uploads has refused. */
+  readonly uploadRefused: () => void;
 }
 
 /** Answers requests for blobs from the store, else from peers. Throws DistributionError. */
@@ -60,6 +73,16 @@ export function createBlobHandler(
       response: new Response(null, { headers }),
       handler: local === undefined ? 'mirror' : 'registry',
     };
+  };
+
+  /** The place of a body that leaves the machine; throws DistributionError, 503, if there is none. */
+  const beginUpload = async ({ client, favoured }: BlobContentRequest): Promise<Disposable | undefined> => {
+    const { uploads, isOwn, uploadRefused } = deps;
+    if (uploads === undefined || isOwn?.(client.remoteAddress) === true) return undefined;
+    const upload = await uploads.begin(client, favoured);
+    if (upload !== undefined) return upload;
+    uploadRefused();
+    throw overloaded();
   };
 
   /** Tells of the end of a request, and gives its answer: its head was sent with the body, if there was one. */
@@ -109,6 +132,7 @@ export function createBlobHandler(
     const { path, rangeHeader, client } = request;
     const { digest, registry } = path;
     const range = parseRange(rangeHeader);
+    using _upload = await beginUpload(request);
     using _share = await enter(shares.bodies, FILE_BODY_BYTES, request);
     const outcome = await transfer.serveDownload({ digest, registry, range }, client);
     const handler = 'registry';
@@ -142,6 +166,7 @@ export function createBlobHandler(
     // Short answers from the disk are not behind long ones.
     const isShort = here.value !== undefined && here.value.sizeBytes <= SHORT_BODY_BYTES;
     const weight = here.value === undefined ? PEER_BODY_BYTES : FILE_BODY_BYTES;
+    using _upload = isShort ? undefined : await beginUpload(request);
     using _share = isShort ? undefined : await enter(shares.bodies, weight, request);
     const outcome = await transfer.serveBlob(
       {

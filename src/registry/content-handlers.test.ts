@@ -54,6 +54,7 @@ const create = ({ manifest, peers = [], looked = [], clock = systemClock, ofDown
     contentMissing: () => {},
     mirrored: () => {},
     responseBroken: () => {},
+    uploadRefused: () => {},
     transferEnded: () => {},
     layerPrefetch: ({ digest }) => void looked.push(digest),
   });

@@ -54,6 +54,7 @@ async function told(...requests: readonly Asked[]): Promise<Omit<EndedTransfer, 
     contentMissing: () => {},
     mirrored: () => {},
     responseBroken: () => {},
+    uploadRefused: () => {},
     layerPrefetch: () => {},
     transferEnded: (transfer) => void ended.push(transfer),
   });

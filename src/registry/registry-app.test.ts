@@ -17,6 +17,7 @@ import {
   type PeerScript,
 } from '../transfer/testing/scripted-cluster.ts';
 import { createRegistryApp } from './registry-app.ts';
+import type { Uploads } from './uploads.ts';
 import { createRegistryShares, REQUEST_BYTES, type RegistryShares } from './registry-shares.ts';
 
 const encode = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
@@ -36,6 +37,10 @@ interface SetUp {
   readonly authorization?: string;
   /** Default: those of a limit of 128 MiB. */
   readonly shares?: RegistryShares;
+  /** What other machines may have. Default: no cap. */
+  readonly uploads?: Pick<Uploads, 'begin'>;
+  /** Default: no address is this node's own. */
+  readonly isOwn?: boolean;
   /** Names of the images that lead to the content. */
   readonly images?: readonly string[];
 }
@@ -90,6 +95,8 @@ function setUp(given: SetUp) {
       policy,
       shares: given.shares ?? createRegistryShares(systemClock, planMemory()),
       isFavoured: () => false,
+      uploads: given.uploads,
+      isOwn: () => given.isOwn === true,
     },
     { mirroredRegistries, authorization, manifestCacheBytes: 1_000_000 },
   );
@@ -464,6 +471,33 @@ describe('shares', () => {
     expect(second.status).toBe(200);
     await first;
     expect(requests.held).toBe(0);
+  });
+
+  test.each<[string, Partial<SetUp>, string, number, number]>([
+    ['a blob that a peer has', { peers: [{}] }, blobUrl(DIGEST), 503, 1],
+    ['a blob that a peer has, to this node itself', { peers: [{}], isOwn: true }, blobUrl(DIGEST), 200, 0],
+    ['a short blob of this node', { has: true }, blobUrl(DIGEST), 200, 0],
+    ['a manifest', { peers: [{}] }, manifestUrl(DIGEST), 200, 0],
+    ['a probe', {}, '/livez', 200, 0],
+  ])('while no upload may begin, %s is answered as expected', async (_what, given, url, status, refused) => {
+    const { request, metricsText } = setUp({ ...given, uploads: { begin: async () => undefined } });
+    const { response, json } = await request(url);
+    expect(response.status).toBe(status);
+    if (status === 503) expect(await json()).toMatchObject({ errors: [{ code: 'UNAVAILABLE' }] });
+    expect(await metricsText()).toContain(`spegel_uploads_refused_total ${refused}\n`);
+  });
+
+  test('an upload ends with its body, whatever becomes of it', async () => {
+    let running = 0;
+    const begin = async () => {
+      running++;
+      return { [Symbol.dispose]: () => void running-- };
+    };
+    for (const peers of [[{}], []]) {
+      const { request } = setUp({ peers, uploads: { begin } });
+      await request(blobUrl(DIGEST));
+      expect(running).toBe(0);
+    }
   });
 
   test('shares are given back, whatever becomes of the request', async () => {

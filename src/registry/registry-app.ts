@@ -20,6 +20,7 @@ import { createContentHandlers } from './content-handlers.ts';
 import { createLayerPrefetch } from './layer-prefetch.ts';
 import { REQUEST_BYTES, type RegistryShares } from './registry-shares.ts';
 import { errorResponse, overloaded } from './responses.ts';
+import type { Uploads } from './uploads.ts';
 
 /**
  * Requests of clients that are not this node's own, nor another node's, that begin in a turn of the event loop. To begin one
@@ -36,11 +37,18 @@ export interface RegistryDeps {
   readonly contentMissing: (key: string) => void;
   /** What requests share. */
   readonly shares: RegistryShares;
+  /** What goes to other machines; undefined: there is no cap. */
+  readonly uploads?: Pick<Uploads, 'begin'> | undefined;
+  /** Whether an address is this node's own. Default: none is. */
+  readonly isOwn?: ((address: string) => boolean) | undefined;
   /** Whether an address is this node's own or that of another node. */
   readonly isFavoured: (address: string) => boolean;
   /** Starts to look up who has content that will be asked for; returns at once. */
   readonly prefetch: (keys: readonly string[]) => void;
-  readonly metrics: Pick<Metrics, 'mirrorRequest' | 'responseBroken' | 'httpStarted' | 'httpEnded'>;
+  readonly metrics: Pick<
+    Metrics,
+    'mirrorRequest' | 'responseBroken' | 'uploadRefused' | 'httpStarted' | 'httpEnded'
+  >;
   /** Where transfers are kept for those who look; undefined: nowhere. */
   readonly transfers?: Pick<TransferLog, 'ended'> | undefined;
   readonly logger: Logger;
@@ -69,6 +77,7 @@ export function createRegistryApp(deps: RegistryDeps, options: RegistryOptions):
     ...deps,
     mirrored: (registry, cache) => metrics.mirrorRequest(registry, cache),
     responseBroken: () => metrics.responseBroken(),
+    uploadRefused: () => metrics.uploadRefused(),
     transferEnded: (transfer) => deps.transfers?.ended(transfer),
     layerPrefetch: createLayerPrefetch(deps),
     manifestCacheBytes: options.manifestCacheBytes,

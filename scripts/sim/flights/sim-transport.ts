@@ -122,6 +122,7 @@ export function createSendingResponse({
   const response = {
     remoteAddress: 'peer',
     stalledMs: 0,
+    limitRate() {},
     gone: gone.signal,
     get begun() {
       return head !== undefined;
@@ -227,6 +228,7 @@ export function createOwnResponse({
   const response: ClientResponse & { leave(): void } = {
     remoteAddress: '127.0.0.1',
     stalledMs: 0,
+    limitRate() {},
     gone: gone.signal,
     get begun() {
       return head !== undefined;

@@ -36,6 +36,8 @@ export interface ByteConnection {
   readonly descriptor: number | undefined;
   /** Sets the kernel's send buffer, in bytes of payload, where that can be done. */
   boundSendBuffer(sizeBytes: number): void;
+  /** Sets the most that the kernel sends, in bytes per second, where that can be done. */
+  limitRate(bytesPerSecond: number | undefined): void;
 }
 
 /** A listening socket. */

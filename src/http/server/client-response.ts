@@ -21,6 +21,8 @@ export interface ClientResponseOptions {
   readonly writer: ResponseWriter;
   readonly kernel: KernelHandOver;
   readonly remoteAddress: string;
+  /** See ClientResponse.limitRate. */
+  readonly limitRate: (bytesPerSecond: number | undefined) => void;
   /** The request was a HEAD: the head is all that is owed. */
   readonly bodyless: boolean;
   /** Another request may follow on the connection. */
@@ -42,6 +44,7 @@ export function createClientResponse({
   writer,
   kernel,
   remoteAddress,
+  limitRate,
   bodyless,
   keepAlive,
   nowMs,
@@ -139,6 +142,7 @@ export function createClientResponse({
 
   return {
     remoteAddress,
+    limitRate,
     get gone() {
       return goneSignal();
     },

@@ -70,6 +70,11 @@ export function createHttpConnection(
     if (bytes !== sendBufferBytes) connection.boundSendBuffer(bytes);
     sendBufferBytes = bytes;
   };
+  let limitedTo: number | undefined;
+  const limitRate = (bytesPerSecond: number | undefined) => {
+    if (bytesPerSecond !== limitedTo) connection.limitRate(bytesPerSecond);
+    limitedTo = bytesPerSecond;
+  };
   const handOver = createKernelHandOver({
     kernel,
     connection,
@@ -129,6 +134,7 @@ export function createHttpConnection(
       writer,
       kernel: handOver,
       remoteAddress,
+      limitRate,
       bodyless,
       keepAlive,
       nowMs: now,

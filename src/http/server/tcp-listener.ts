@@ -1,6 +1,7 @@
 import type { Socket } from 'bun';
 import type { ListenAddress } from '../../runtime/listen-address.ts';
 import { boundSendBuffer } from '../socket-buffers.ts';
+import { paceSocket } from '../socket-pace.ts';
 import { type ByteConnection, type ByteListener, NO_OWNER } from './byte-connection.ts';
 import { listenAt } from './listen-at.ts';
 
@@ -67,6 +68,9 @@ function createConnection(socket: Accepted): TcpConnection {
     },
     boundSendBuffer(sizeBytes) {
       if (!isClosed) boundSendBuffer(socket.fd, sizeBytes);
+    },
+    limitRate(bytesPerSecond) {
+      if (!isClosed) paceSocket(socket.fd, bytesPerSecond);
     },
     closed() {
       if (isClosed) return;

@@ -90,6 +90,7 @@ function createConnection(socket: TLSSocket): ByteConnection {
     close: () => void socket.destroy(),
     descriptor: undefined,
     boundSendBuffer() {},
+    limitRate() {},
   };
   socket.on('error', () => {});
   socket.on('data', (bytes: Buffer) => connection.owner.onData(bytes));

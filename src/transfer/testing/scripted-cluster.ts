@@ -201,6 +201,7 @@ export function createScriptedClient(leavesAfter = Number.POSITIVE_INFINITY) {
     gone: gone.signal,
     remoteAddress: '127.0.0.1',
     stalledMs: 0,
+    limitRate() {},
     get begun() {
       return head !== undefined;
     },
