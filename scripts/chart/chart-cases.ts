@@ -157,6 +157,7 @@ const CASES: Readonly<Record<string, RenderOptions>> = {
         kernelTransportEnabled: false,
         maxUploads: 20,
         maxUploadRate: '200MB',
+        scrubRate: 0,
         flightsEnabled: true,
         flightsMaxHold: '10s',
         membershipCheck: false,

@@ -236,6 +236,13 @@ const ROWS: FlagRows<typeof registryFlags, Row> = {
       await served(run, here);
     },
   },
+  'scrub-rate': {
+    settings: () => ({ 'scrub-rate': '0' }),
+    effect: async (run) => {
+      await waitFor('the metric', async () => (await run.status('/metrics', METRICS_PORT)) === 200);
+      expect(await run.text('/metrics', METRICS_PORT)).toContain('spegel_damaged_blobs 0\n');
+    },
+  },
   'flights-enabled': {
     settings: () => ({ 'flights-enabled': 'false' }),
     effect: async (run) => {

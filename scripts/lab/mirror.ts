@@ -51,8 +51,8 @@ export interface Mirror {
   run(args: readonly string[], options?: { readonly cwd?: string }): Promise<CommandResult>;
 }
 
-/** How slowly a front hands bytes on; without one as fast as it goes. */
-export type Pace = { readonly bytes: number; readonly everyMs: number } | undefined;
+/** How slowly a front hands bytes on; `lie`: with wrong bits in them; undefined: as fast as it goes. */
+export type Pace = { readonly bytes: number; readonly everyMs: number } | 'lie' | undefined;
 
 /** Options of createMirror. */
 export interface MirrorOptions {
@@ -200,7 +200,7 @@ export async function createMirror(deps: MirrorDeps, options: MirrorOptions): Pr
     fetch: async (path, init) => http.fetch(`${url}${path}`, init),
     setPace: (pace) => {
       if (!hasFront) throw new Error(`The mirror of ${endpoint.name} has no front`);
-      writeFileSync(paceFile, pace === undefined ? '' : `${pace.bytes} ${pace.everyMs}`);
+      writeFileSync(paceFile, typeof pace === 'object' ? `${pace.bytes} ${pace.everyMs}` : (pace ?? ''));
     },
     metrics: async () => {
       const response = await http.fetch(`http://${endpoint.ipv4}:${MIRROR_PORTS.metrics}/metrics`);

@@ -1,7 +1,7 @@
 /**
  * Runs inside a node's namespace and carries bytes between other nodes and the node's mirror, as slowly as a file says:
  * `<address> <port> <port of the mirror on the loopback> <file>`. The file has `<bytes> <ms>`, so many bytes each so many
- * ms on each connection, or nothing for as fast as it goes. The first KiB of each answer are never slow, so that a test is
+ * ms on each connection, `lie` to flip a bit of each piece, or nothing for as fast as it goes. The first KiB of each answer are never touched, so that a test is
  * about layers. A line on standard output says that it listens.
  */
 import { readFileSync } from 'node:fs';
@@ -13,8 +13,10 @@ const IDLE_POLL_MS = 20;
 
 const [address = '', port, target, file = ''] = process.argv.slice(2);
 
+const readOrder = () => readFileSync(file, 'utf8').trim();
+
 function pace(): { readonly bytes: number; readonly ms: number } | undefined {
-  const [bytes, ms] = readFileSync(file, 'utf8').trim().split(' ').map(Number);
+  const [bytes, ms] = readOrder().split(' ').map(Number);
   return bytes === undefined || ms === undefined ? undefined : { bytes, ms };
 }
 
@@ -34,10 +36,11 @@ function carry(client: Socket): void {
   let isWaiting = false;
   const send = () => {
     if (isWaiting || client.destroyed) return;
-    const slow = freeBytes > 0 ? undefined : pace();
+    const slow = freeBytes > 0 || readOrder() === 'lie' ? undefined : pace();
     const wanted = Math.min(mirror.readableLength, slow?.bytes ?? (freeBytes > 0 ? freeBytes : Infinity));
     const chunk: Buffer | null = wanted === 0 ? null : mirror.read(wanted);
     if (chunk === null) return;
+    if (freeBytes <= 0 && readOrder() === 'lie') chunk[0] = (chunk[0] ?? 0) ^ 1;
     freeBytes -= chunk.length;
     isWaiting = true;
     const next = () => {

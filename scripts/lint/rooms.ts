@@ -25,6 +25,11 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       'the contract `ContentStore`: what this node has; and which of it is shared (`sharing-policy.ts`)',
     mayImport: ['runtime', 'oci'],
   },
+  integrity: {
+    subject:
+      'whether the bytes on this node’s disk are those of their digests: hashed in a thread of its own',
+    mayImport: ['runtime', 'observe', 'oci', 'store'],
+  },
   containerd: {
     subject: 'that contract over containerd’s socket, content folder and events',
     mayImport: ['runtime', 'observe', 'oci', 'store'],
@@ -70,11 +75,11 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   transfer: {
     subject:
       'which peer to ask, when to give up on it, where to go on. Knows contracts and a clock, nothing else',
-    mayImport: ['runtime', 'observe', 'oci', 'store', 'http', 'routing', 'flights'],
+    mayImport: ['runtime', 'observe', 'oci', 'store', 'integrity', 'http', 'routing', 'flights'],
   },
   registry: {
     subject: 'the distribution API: routes, headers, errors',
-    mayImport: ['runtime', 'observe', 'oci', 'store', 'http', 'flights', 'transfer'],
+    mayImport: ['runtime', 'observe', 'oci', 'store', 'integrity', 'http', 'flights', 'transfer'],
   },
   web: {
     subject: 'the metrics and bootstrap listeners’ routes, the debug page',
@@ -91,6 +96,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       'observe',
       'oci',
       'store',
+      'integrity',
       'containerd',
       'containerd-config',
       'http',

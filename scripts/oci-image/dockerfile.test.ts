@@ -28,7 +28,11 @@ test('deploy/Dockerfile compiles as scripts/build does, for the same runtimes', 
   const [dockerfile, script] = [await read('deploy/Dockerfile'), await read('scripts/build')];
   const given = buildArguments(script);
   // Workers are modules of their own.
-  expect(given.slice(0, 2)).toEqual(['bin/spegel.ts', 'src/http/kernel/mover-thread.ts']);
+  expect(given.slice(0, 3)).toEqual([
+    'bin/spegel.ts',
+    'src/http/kernel/mover-thread.ts',
+    'src/integrity/hash-thread.ts',
+  ]);
   expect(given).toContain('--no-compile-autoload-bunfig');
   expect(buildArguments(dockerfile)).toEqual(given);
   expect(dockerfile).toContain('amd64) target=bun-linux-x64-baseline');

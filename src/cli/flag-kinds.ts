@@ -104,13 +104,13 @@ export function countFlag(help: string, { absent, least }: { absent: number; lea
 }
 
 /** A flag with a number of bytes per second, written with its unit: `100MB`, `64MiB`; 0 needs none. */
-export function byteRateFlag(help: string, absent: 0): Flag<number> {
+export function byteRateFlag(help: string, defaultText: string): Flag<number> {
   return valueFlag({
     argument: 'bytes',
     help,
-    absent,
+    absent: parseByteCount(defaultText),
     parse: (text) => parseByteCount(text.replace(/\/s$/i, '')),
-    defaultText: String(absent),
+    defaultText,
   });
 }
 

@@ -69,7 +69,11 @@ export const registryFlags = {
   ),
   maxUploadRate: byteRateFlag(
     'most bytes per second of all these layers together, such as 100MB or 64MiB; each of them gets at least 1MB; 0: no cap',
-    0,
+    '0',
+  ),
+  scrubRate: byteRateFlag(
+    'bytes per second at which all blobs of this node are compared with their digests, over and over; 0: only what is served and was not verified yet',
+    '1MiB',
   ),
   flightsEnabled: booleanFlag(
     'let one node download from upstream what many want at the same time, and the others follow it',
@@ -135,6 +139,7 @@ export function registryOptions(flags: FlagValues<typeof registryFlags>): Regist
     mirrorResolveTimeout,
     flightsMaxHold,
     maxUploadRate,
+    scrubRate,
     ...options
   } = flags;
   const { dnsBootstrapDomain, httpBootstrapAddr, httpBootstrapPeer, httpBootstrapUrl } = options;
@@ -155,6 +160,7 @@ export function registryOptions(flags: FlagValues<typeof registryFlags>): Regist
     mirrorResolveTimeoutMs: mirrorResolveTimeout,
     flightsMaxHoldMs: flightsMaxHold,
     maxUploadBytesPerSecond: maxUploadRate,
+    scrubBytesPerSecond: scrubRate,
     mirroredRegistries: registrySet(mirroredRegistries),
     mirroredRegistryUrls: named(mirroredRegistries).map(formatRegistryUrl),
   };

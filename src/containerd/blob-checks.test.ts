@@ -26,6 +26,10 @@ function start() {
     },
   };
   const disk = new Map<Digest, number>();
+  const stateOnDisk = (digest: Digest) => {
+    const sizeBytes = disk.get(digest);
+    return sizeBytes === undefined ? undefined : { sizeBytes, stamp: 0 };
+  };
   const lookups: { readonly digest: Digest; readonly atMs: number }[] = [];
   const told: [string, Digest, number?][] = [];
   const node = {
@@ -42,8 +46,8 @@ function start() {
   const checks = createBlobChecks(
     {
       files: {
-        sizeBytes: async (digest) => disk.get(digest),
-        sizeBytesNow: (digest) => disk.get(digest),
+        state: async (digest) => stateOnDisk(digest),
+        stateNow: stateOnDisk,
       },
       lookup: async (digest) => {
         lookups.push({ digest, atMs: nowMs });

@@ -25,7 +25,7 @@ const HEARD_WITHIN_MS = 100;
 
 /** What the checks need of the store. */
 export interface BlobChecksDeps {
-  readonly files: Pick<ContentFiles, 'sizeBytes' | 'sizeBytesNow'>;
+  readonly files: Pick<ContentFiles, 'state' | 'stateNow'>;
   /** Size of the blob in the namespace's metadata, undefined if it is not known there. */
   readonly lookup: (digest: Digest, signal: AbortSignal) => Promise<number | undefined>;
   /** The size in bytes of a blob that was told of as present, and is that still. */
@@ -78,7 +78,7 @@ export function createBlobChecks(deps: BlobChecksDeps, signal: AbortSignal): Blo
     const backoff = createBackoff(COMMIT_BACKOFF);
     const giveUpAtMs = clock.nowMs() + COMMIT_WAIT_MS;
     for (;;) {
-      const onDisk = await files.sizeBytes(digest);
+      const onDisk = (await files.state(digest))?.sizeBytes;
       const known = onDisk === undefined ? undefined : await slots.use(() => lookup(digest, signal));
       if (onDisk !== undefined && known === onDisk) {
         // Its events are lost, or it is another containerd now; unless the event has come meanwhile.
@@ -147,7 +147,7 @@ export function createBlobChecks(deps: BlobChecksDeps, signal: AbortSignal): Blo
         check(digest);
         return;
       }
-      const sizeBytes = files.sizeBytesNow(digest);
+      const sizeBytes = files.stateNow(digest)?.sizeBytes;
       if (sizeBytes === undefined) {
         onAbsent(digest);
         stopAwaiting(digest);
@@ -159,7 +159,7 @@ export function createBlobChecks(deps: BlobChecksDeps, signal: AbortSignal): Blo
     committed(digest, sizeBytes) {
       if (signal.aborted) return;
       tellsCommits = true;
-      const isSettled = !pending.has(digest) && files.sizeBytesNow(digest) === sizeBytes;
+      const isSettled = !pending.has(digest) && files.stateNow(digest)?.sizeBytes === sizeBytes;
       if (isSettled) onPresent(digest, sizeBytes);
       else check(digest);
       stopAwaiting(digest);

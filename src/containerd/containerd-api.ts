@@ -96,6 +96,11 @@ export const API = {
     'ListContentRequest',
     'ListContentResponse',
   ),
+  abortIngest: method<{ ref: string }, object>(
+    '/containerd.services.content.v1.Content/Abort',
+    'AbortRequest',
+    'Empty',
+  ),
   subscribe: method<Filters, EnvelopeMessage>(
     '/containerd.services.events.v1.Events/Subscribe',
     'SubscribeRequest',

@@ -52,6 +52,8 @@ export interface ContainerdClient {
   contentSize(digest: Digest, options?: CallOptions): Promise<number | undefined>;
   /** Every blob that the namespace knows, with its size in bytes. */
   listContent(options?: CallOptions): Promise<ReadonlyMap<Digest, number>>;
+  /** Throws away what was downloaded under the name in the namespace; false if there is nothing. */
+  abortIngest(ref: string, options?: CallOptions): Promise<boolean>;
   /** Calls onEvent until the signal aborts (then it resolves) or the stream ends (then it rejects). */
   subscribe(onEvent: (event: ContainerdEvent) => void, signal: AbortSignal): Promise<void>;
   /** Closes the connection; calls in flight reject. */
@@ -213,6 +215,9 @@ export function createContainerdClient({
         { signal, deadlineMs: LIST_DEADLINE_MS },
       );
       return known;
+    },
+    async abortIngest(ref, options) {
+      return (await unary(API.abortIngest, { ref }, CALL_DEADLINE_MS, options)) !== undefined;
     },
     async subscribe(onEvent, signal) {
       const filters = ['images', 'content'].map(

@@ -27,6 +27,7 @@ function createFakeContainerd() {
     away: false,
     infos: 0,
     failInfos: 0,
+    aborted: [] as string[],
     emit: (_event: ContainerdEvent): void => {},
     connect,
   };
@@ -43,6 +44,11 @@ function createFakeContainerd() {
         return target === undefined ? undefined : { name, target };
       },
       listImages: async () => (check(), [...images].map(([name, target]) => ({ name, target }))),
+      abortIngest: async (ref) => {
+        check();
+        fake.aborted.push(ref);
+        return true;
+      },
       contentSize: async (digest) => {
         check();
         fake.infos++;

@@ -3,10 +3,13 @@ import type { Digest } from '../oci/digest.ts';
 import { tagKey } from '../oci/reference.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { abortable } from '../runtime/abortable.ts';
+import type { FileState } from '../runtime/file-stamp.ts';
 import { type ContentStore, signalToWait, StoreUnavailableError } from '../store/content-store.ts';
+import type { Ingests } from '../store/ingests.ts';
 import { createStoreEventQueue, type StoreEventQueue } from '../store/store-event-queue.ts';
 import { type ContainerdClient, createContainerdClient } from './containerd-client.ts';
 import { createContentFiles } from './content-files.ts';
+import { createContainerdIngests } from './containerd-ingests.ts';
 import { createIngestWatch } from './ingest-watch.ts';
 import { createNamespaceFollower } from './namespace-follower.ts';
 
@@ -16,6 +19,8 @@ export interface ContainerdStoreDeps {
   readonly logger: Logger;
   /** Called with true when containerd answers and everything was listed, with false when that is lost. Not called before the first of them. */
   readonly onConnectionChange?: (up: boolean) => void;
+  /** Told of each blob that containerd commits, with the state of its file; not of those that it had before. */
+  readonly onCommit?: (digest: Digest, file: FileState) => void;
   /** Makes a client for each attempt to connect. Default: one over the socket. Injected in tests. */
   readonly connect?: () => ContainerdClient;
 }
@@ -34,6 +39,7 @@ export interface ContainerdStoreOptions {
 
 /** A ContentStore over containerd. Disposing it ends its connection and its watches. */
 export interface ContainerdStore extends ContentStore, AsyncDisposable {
+  readonly ingests: Ingests;
   /** True while containerd answers, and everything was listed since it does. */
   readonly connected: boolean;
 }
@@ -43,12 +49,12 @@ export interface ContainerdStore extends ContentStore, AsyncDisposable {
  * from its last knowledge and the disk then, as ContentStore says.
  */
 export function createContainerdStore(
-  { clock, logger, onConnectionChange = () => {}, connect }: ContainerdStoreDeps,
+  { clock, logger, onConnectionChange = () => {}, onCommit = () => {}, connect }: ContainerdStoreDeps,
   { socketPath, namespace, contentPath, followsDownloads = true }: ContainerdStoreOptions,
 ): ContainerdStore {
   const files = createContentFiles(contentPath);
   const queues = new Set<StoreEventQueue>();
-  const ingests = createIngestWatch({ clock, logger }, { path: files.ingestFolder, namespace });
+  const downloads = createIngestWatch({ clock, logger }, { path: files.ingestFolder, namespace });
   const follower = createNamespaceFollower({
     connect: connect ?? (() => createContainerdClient({ socketPath, namespace })),
     files,
@@ -59,10 +65,11 @@ export function createContainerdStore(
       for (const queue of queues) queue.resync();
     },
     onConnectionChange,
+    onCommit,
     onIngest(id) {
       if (!followsDownloads) return;
-      if (id === undefined) ingests.scan();
-      else ingests.look(id);
+      if (id === undefined) downloads.scan();
+      else downloads.look(id);
     },
     clock,
     logger,
@@ -81,7 +88,13 @@ export function createContainerdStore(
   }
 
   return {
-    downloads: ingests.downloads,
+    downloads: downloads.downloads,
+    ingests: createContainerdIngests({
+      call: (work) => follower.call(work),
+      downloads: downloads.downloads,
+      path: files.ingestFolder,
+      namespace,
+    }),
     get connected() {
       return follower.connected;
     },
@@ -91,11 +104,11 @@ export function createContainerdStore(
       return (await follower.confirm(target, options)) === undefined ? undefined : target;
     },
     async stat(digest, options = {}) {
-      const sizeBytes = await follower.confirm(digest, options);
-      return sizeBytes === undefined ? undefined : { digest, sizeBytes, path: files.path(digest) };
+      const file = await follower.confirm(digest, options);
+      return file === undefined ? undefined : { digest, ...file, path: files.path(digest) };
     },
     async read(digest, maxBytes, options = {}) {
-      const sizeBytes = await follower.confirm(digest, options);
+      const sizeBytes = (await follower.confirm(digest, options))?.sizeBytes;
       if (sizeBytes === undefined) return undefined;
       if (sizeBytes > maxBytes) {
         throw new RangeError(
@@ -124,7 +137,7 @@ export function createContainerdStore(
       }
     },
     async [Symbol.asyncDispose]() {
-      ingests[Symbol.dispose]();
+      downloads[Symbol.dispose]();
       await follower[Symbol.asyncDispose]();
     },
   };

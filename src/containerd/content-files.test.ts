@@ -30,19 +30,20 @@ describe('createContentFiles()', () => {
 
   test('everything is absent while there is no folder', async () => {
     const files = createContentFiles(join(folder, 'none'));
-    expect(await files.sizeBytes(DIGEST)).toBeUndefined();
+    expect(await files.state(DIGEST)).toBeUndefined();
     expect(await files.read(DIGEST, 7)).toBeUndefined();
     expect([...(await files.list())]).toEqual([]);
   });
 
-  test('sizeBytes() counts regular files only', async () => {
+  test('state() tells of regular files only', async () => {
     const files = await withBlob();
-    expect(await files.sizeBytes(DIGEST)).toBe(BYTES.byteLength);
+    expect(await files.state(DIGEST)).toMatchObject({ sizeBytes: BYTES.byteLength });
+    expect(files.stateNow(DIGEST)).toEqual(await files.state(DIGEST));
     const [link, directory] = [digestOf(new Uint8Array([1])), digestOf(new Uint8Array([2]))];
     await symlink(files.path(DIGEST), files.path(link));
     await mkdir(files.path(directory));
-    expect(await files.sizeBytes(link)).toBeUndefined();
-    expect(await files.sizeBytes(directory)).toBeUndefined();
+    expect(await files.state(link)).toBeUndefined();
+    expect(await files.state(directory)).toBeUndefined();
   });
 
   test('read() gives the bytes only if there are as many as expected', async () => {

@@ -1,7 +1,8 @@
 import { lstatSync } from 'node:fs';
 import { lstat, open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { cachedFileBytes, openCachedFile } from '../runtime/cached-file.ts';
+import { cachedFileState, openCachedFile } from '../runtime/cached-file.ts';
+import { type FileState, fileState } from '../runtime/file-stamp.ts';
 import { type Digest, type DigestAlgorithm, isDigest, parseDigest, splitDigest } from '../oci/digest.ts';
 
 /** Folders below `blobs/` that are looked at. */
@@ -17,12 +18,12 @@ export interface ContentFiles {
   folder(algorithm: DigestAlgorithm): string;
   /** The blob's file, there or not. Throws InvalidDigestError for what is no digest. */
   path(digest: Digest): string;
-  /** Size in bytes of the blob's file, or that there is none, if the kernel has that in memory; undefined if it has to be asked for. */
-  cachedSizeBytes(digest: Digest): number | 'absent' | undefined;
-  /** Size in bytes of the blob's file, undefined if there is no regular file that can be looked at. */
-  sizeBytes(digest: Digest): Promise<number | undefined>;
+  /** The blob's file, or that there is none, if the kernel has that in memory; undefined if it has to be asked for. */
+  cachedState(digest: Digest): FileState | 'absent' | undefined;
+  /** The blob's file, undefined if there is no regular file that can be looked at. */
+  state(digest: Digest): Promise<FileState | undefined>;
   /** The same at once, for a file that containerd has just written or removed: what it says of it is in memory. */
-  sizeBytesNow(digest: Digest): number | undefined;
+  stateNow(digest: Digest): FileState | undefined;
   /** The whole file if it has that size, undefined if it has vanished or changed or cannot be read. */
   read(digest: Digest, sizeBytes: number): Promise<Uint8Array | undefined>;
   /** Digests of all files in the blob folders, whatever namespace they belong to. Rejects if a folder is there and cannot be read. */
@@ -42,15 +43,11 @@ export function createContentFiles(contentPath: string): ContentFiles {
     ingestFolder: join(contentPath, 'ingest'),
     folder,
     path,
-    cachedSizeBytes: (digest) => cachedFileBytes(path(digest)),
-    async sizeBytes(digest) {
-      const stats = await unlessFails(lstat(path(digest)));
-      return stats?.isFile() === true ? stats.size : undefined;
-    },
-    sizeBytesNow(digest) {
+    cachedState: (digest) => cachedFileState(path(digest)),
+    state: async (digest) => fileState(await unlessFails(lstat(path(digest)))),
+    stateNow(digest) {
       try {
-        const stats = lstatSync(path(digest), { throwIfNoEntry: false });
-        return stats?.isFile() === true ? stats.size : undefined;
+        return fileState(lstatSync(path(digest), { throwIfNoEntry: false }));
       } catch {
         return undefined;
       }

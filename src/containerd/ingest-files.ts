@@ -26,6 +26,8 @@ export interface IngestFiles {
 /** What an ingest is for; it stays the same as long as the ingest is there. */
 export interface IngestSubject {
   readonly digest: Digest;
+  /** What containerd calls it within its namespace. */
+  readonly ref: string;
   /** Undefined if whoever downloads the blob does not know its size. */
   readonly sizeBytes: number | undefined;
 }
@@ -66,19 +68,18 @@ export function lookAtIngest(folder: string): IngestFiles | undefined {
 
 /** What the ingest in a folder that could be looked at is for; undefined if it is not a blob of the namespace. */
 export function readIngestSubject(folder: string, namespace: string): IngestSubject | undefined {
-  const ref = readStart(join(folder, 'ref'), MAX_REF_BYTES);
-  const digest = ref === undefined ? undefined : digestOfRef(ref, namespace);
-  if (digest === undefined) return undefined;
+  const named = parseRef(readStart(join(folder, 'ref'), MAX_REF_BYTES) ?? '', namespace);
+  if (named === undefined) return undefined;
   const total = readStart(join(folder, 'total'), MAX_TOTAL_BYTES) ?? '';
   const sizeBytes = /^[0-9]+$/.test(total) ? Number(total) : 0;
-  return { digest, sizeBytes: sizeBytes > 0 && Number.isSafeInteger(sizeBytes) ? sizeBytes : undefined };
+  return { ...named, sizeBytes: sizeBytes > 0 && Number.isSafeInteger(sizeBytes) ? sizeBytes : undefined };
 }
 
-/** The digest of `<namespace>/<number>/<kind>-<digest>`, as containerd names what it downloads for a namespace. */
-function digestOfRef(ref: string, namespace: string): Digest | undefined {
-  if (!ref.startsWith(`${namespace}/`)) return undefined;
-  const digest = /^[0-9]+\/[^/]*-([^-/]+)$/.exec(ref.slice(namespace.length + 1))?.[1] ?? '';
-  return isDigest(digest) ? digest : undefined;
+/** Reads `<namespace>/<number>/<kind>-<digest>`, as containerd names what it downloads for a namespace. */
+function parseRef(text: string, namespace: string): Pick<IngestSubject, 'digest' | 'ref'> | undefined {
+  if (!text.startsWith(`${namespace}/`)) return undefined;
+  const [, ref = '', digest = ''] = /^[0-9]+\/([^/]*-([^-/]+))$/.exec(text.slice(namespace.length + 1)) ?? [];
+  return isDigest(digest) ? { digest, ref } : undefined;
 }
 
 /** The whole of a regular file of up to `maxBytes`, undefined for anything else. */

@@ -72,7 +72,7 @@ function isWriting({ files: before, download }: SeenIngest, now: IngestFiles): b
  * True if the ingest's writer was closed, as far as one look can say. The file system's clock may give the same time to
  * what happened in one step of it. Then a writer that has just begun is told from one that was closed by its `startedat`.
  */
-function wasClosed({ writtenBytes, writtenAtMs, startedAtMs, updatedAtMs }: IngestFiles): boolean {
+export function wasClosed({ writtenBytes, writtenAtMs, startedAtMs, updatedAtMs }: IngestFiles): boolean {
   if (updatedAtMs !== writtenAtMs) return updatedAtMs > writtenAtMs;
   return writtenBytes > 0 && updatedAtMs - startedAtMs > BEGIN_LONGEST_MS;
 }

@@ -39,7 +39,7 @@ export async function listNamespace(
   // The workers share one iterator, so each takes the next one that is left.
   const worker = async () => {
     for (const [digest, sizeBytes] of candidates) {
-      if ((await files.sizeBytes(digest)) === sizeBytes) blobs.set(digest, sizeBytes);
+      if ((await files.state(digest))?.sizeBytes === sizeBytes) blobs.set(digest, sizeBytes);
     }
   };
   await Promise.all(Array.from({ length: MAX_PARALLEL_STATS }, worker));

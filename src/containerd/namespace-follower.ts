@@ -2,6 +2,7 @@ import type { LogFields, Logger } from '../observe/log.ts';
 import { type Digest, isDigest } from '../oci/digest.ts';
 import { MAX_MANIFEST_BYTES } from '../oci/media-type.ts';
 import type { Clock } from '../runtime/clock.ts';
+import type { FileState } from '../runtime/file-stamp.ts';
 import { signalToWait, type StoreCallOptions, StoreUnavailableError } from '../store/content-store.ts';
 import { createBlobChecks } from './blob-checks.ts';
 import { createConnection } from './connection.ts';
@@ -30,6 +31,8 @@ export interface NamespaceFollowerDeps {
   readonly onConnectionChange: (up: boolean) => void;
   /** An entry of the ingest folder came or went; undefined: any may have. */
   readonly onIngest: (id: string | undefined) => void;
+  /** containerd has put a blob's file into its place just now: it has compared its bytes with its digest. */
+  readonly onCommit: (digest: Digest, file: FileState) => void;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -42,15 +45,15 @@ export interface NamespaceFollower extends AsyncDisposable {
   readonly listed: boolean;
   /** Calls containerd; a failure has the connection tried. Rejects at once while containerd is away. */
   call<T>(work: (client: ContainerdClient) => Promise<T>): Promise<T>;
-  /** The size in bytes of a blob that is here, checked on disk; a blob that is not known yet is asked for. */
-  confirm(digest: Digest, options?: StoreCallOptions): Promise<number | undefined>;
+  /** The file of a blob that is here, checked on disk; a blob that is not known yet is asked for. */
+  confirm(digest: Digest, options?: StoreCallOptions): Promise<FileState | undefined>;
   /** Lists everything anew, beginning after the call. */
   list(): Promise<void>;
 }
 
 /** Starts to follow; containerd may come later. */
 export function createNamespaceFollower(deps: NamespaceFollowerDeps): NamespaceFollower {
-  const { connect, files, onChange, onListed, onConnectionChange, onIngest, clock, logger } = deps;
+  const { connect, files, onChange, onListed, onConnectionChange, onIngest, onCommit, clock, logger } = deps;
   const state = createStoreState(onChange);
   const walker = createImageWalker(logger);
   const closing = new AbortController();
@@ -81,40 +84,41 @@ export function createNamespaceFollower(deps: NamespaceFollowerDeps): NamespaceF
     }
   }
 
-  async function confirm(digest: Digest, options: StoreCallOptions = {}): Promise<number | undefined> {
-    const atOnce = files.cachedSizeBytes(digest);
+  async function confirm(digest: Digest, options: StoreCallOptions = {}): Promise<FileState | undefined> {
+    const atOnce = files.cachedState(digest);
     const known = state.blobs.get(digest);
     options.signal?.throwIfAborted();
-    if (atOnce === known && known !== undefined) return known;
     if (atOnce === 'absent') {
       if (known !== undefined) state.removeBlob(digest);
       return undefined;
     }
+    if (atOnce !== undefined && atOnce.sizeBytes === known) return atOnce;
     return confirmOnDisk(digest, atOnce, options);
   }
 
   async function confirmOnDisk(
     digest: Digest,
-    atOnce: number | undefined,
+    atOnce: FileState | undefined,
     options: StoreCallOptions,
-  ): Promise<number | undefined> {
+  ): Promise<FileState | undefined> {
     const signal = signalToWait(options);
-    const onDisk = atOnce ?? (await files.sizeBytes(digest));
+    const onDisk = atOnce ?? (await files.state(digest));
     signal?.throwIfAborted();
     const known = state.blobs.get(digest);
     if (known !== undefined) {
-      if (known === onDisk) return onDisk;
+      if (known === onDisk?.sizeBytes) return onDisk;
       state.removeBlob(digest);
     }
     if (onDisk === undefined) return undefined;
     await checks.heard(digest, signal);
     signal?.throwIfAborted();
-    if (state.blobs.get(digest) === onDisk) return onDisk;
+    if (state.blobs.get(digest) === onDisk.sizeBytes) return onDisk;
     const size = await call((client) => client.contentSize(digest, { signal }));
     // The file is looked at once more: it may have gone meanwhile, and its removal been told of.
-    if (size === undefined || (await files.sizeBytes(digest)) !== size) return undefined;
+    const now = size === undefined ? undefined : await files.state(digest);
+    if (size === undefined || now?.sizeBytes !== size) return undefined;
     state.addBlob(digest, size);
-    return size;
+    return now;
   }
 
   /** A listing that has not begun yet serves everyone who asks for one. */
@@ -181,7 +185,7 @@ export function createNamespaceFollower(deps: NamespaceFollowerDeps): NamespaceF
         continue;
       }
       const image = await walker.walk(record, async (digest) => {
-        const sizeBytes = await confirm(digest);
+        const sizeBytes = (await confirm(digest))?.sizeBytes;
         return sizeBytes === undefined || sizeBytes > MAX_MANIFEST_BYTES
           ? undefined
           : files.read(digest, sizeBytes);
@@ -221,11 +225,18 @@ export function createNamespaceFollower(deps: NamespaceFollowerDeps): NamespaceF
     },
     closing.signal,
   );
+  function onBlob(digest: Digest): void {
+    // Over a file that is there another one may be put, but not by containerd.
+    const file = state.blobs.has(digest) ? undefined : files.stateNow(digest);
+    if (file !== undefined) onCommit(digest, file);
+    checks.appeared(digest);
+  }
+
   // Before the connection, so that nothing falls between the first listing and the watch.
   const content = createContentWatch({
     files,
     known: () => state.blobs,
-    onBlob: (digest) => checks.appeared(digest),
+    onBlob,
     onIngest,
     clock,
     logger,

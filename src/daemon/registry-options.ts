@@ -41,6 +41,8 @@ export interface RegistryOptions {
   readonly mirrorResolveRetries: number;
   /** Moves layers by sendfile() and splice(), in a thread of its own. */
   readonly kernelTransportEnabled: boolean;
+  /** Bytes per second of the slow check of all that is on the disk; 0: none. */
+  readonly scrubBytesPerSecond: number;
   /** Most bodies of blobs that go to other machines at once; 0: no cap. */
   readonly maxUploads: number;
   /** Most bytes per second of these together; 0: no cap. */

@@ -1,5 +1,8 @@
 import { createContainerdStore } from '../containerd/containerd-store.ts';
 import type { Transport } from '../http/transport.ts';
+import { type BlobVerifier, createBlobVerifier } from '../integrity/blob-verifier.ts';
+import { createFileHasher } from '../integrity/file-hasher.ts';
+import { withoutDamaged } from '../integrity/without-damaged.ts';
 import { createNodeTransport } from './create-node-transport.ts';
 import type { RequestHandler } from '../http/http-server.ts';
 import type { Logger } from '../observe/log.ts';
@@ -11,6 +14,7 @@ import { followAnnounceAddresses } from '../p2p/addresses/follow-announce-addres
 import { loadIdentity } from '../p2p/identity.ts';
 import { createP2pRouter } from '../p2p/p2p-router.ts';
 import type { P2pRouter } from '../p2p/p2p-router-contract.ts';
+import type { Reference } from '../oci/reference.ts';
 import { readSwarmKey } from '../p2p/connections/swarm-key.ts';
 import { createRegistryApp } from '../registry/registry-app.ts';
 import { createRegistryShares, fileChunkBytes, manifestCacheBytes } from '../registry/registry-shares.ts';
@@ -113,9 +117,16 @@ async function compose(shared: Process): Promise<void> {
     // It may have been restarted with another configuration.
     if (up) doctor.again();
   };
+  const hasher = createFileHasher();
+  running.defer(() => hasher.close());
   const store = running.use(
     createContainerdStore(
-      { clock, logger, onConnectionChange },
+      {
+        clock,
+        logger,
+        onConnectionChange,
+        onCommit: (digest, { stamp }) => verifier.committed(digest, stamp),
+      },
       {
         socketPath: options.containerdSock,
         namespace: options.containerdNamespace,
@@ -124,6 +135,26 @@ async function compose(shared: Process): Promise<void> {
       },
     ),
   );
+  const verifier: BlobVerifier = createBlobVerifier(
+    {
+      hasher,
+      store,
+      onDamaged(blob) {
+        logger.error(
+          'A blob of this node is damaged on the disk: it is not served any more. Remove the image and pull it again',
+          { ...blob, images: store.references(blob.digest).map(nameOf) },
+        );
+        advertiser.reconsider(blob.digest);
+      },
+      onRepaired: (digest) => advertiser.reconsider(digest),
+      onVerified: metrics.blobVerified,
+      clock,
+      logger,
+    },
+    { scrubBytesPerSecond: options.scrubBytesPerSecond },
+  );
+  metrics.damagedBlobsFrom(() => verifier.damaged().length);
+  const served = withoutDamaged(store, verifier);
   metrics.registriesFrom((name) => mirroredRegistries?.has(name) === true || store.hasRegistry(name));
   const policy = createSharingPolicy(
     { store, clock },
@@ -133,7 +164,9 @@ async function compose(shared: Process): Promise<void> {
     { store, router, isHere: (key) => hasContent(store, key), logger, clock },
     {
       shouldAdvertise: (item) =>
-        item.kind === 'tag' ? policy.sharesName(item.tag) : policy.sharesDigest(item.key),
+        item.kind === 'tag'
+          ? policy.sharesName(item.tag)
+          : policy.sharesDigest(item.key) && !verifier.isDamaged(item.key),
     },
   );
   metrics.advertisedFrom(() => advertiser.counts());
@@ -148,13 +181,21 @@ async function compose(shared: Process): Promise<void> {
   );
   running.defer(() => transport.close());
   metrics.kernelFrom(() => transport.kernelFigures());
-  const flights = createNodeFlights({ network: router.flights, store, clock, logger }, options);
+  const flights = createNodeFlights({ network: router.flights, store: served, clock, logger }, options);
   // Others are told of this node's downloads for as long as bodies are drained.
   const flightsEnd = new AbortController();
   running.defer(() => flightsEnd.abort());
   if (flights !== undefined) metrics.flightsFrom(() => flights.count());
   transfer = createTransfer(
-    { transport, router, flights, clock, logger, observer: metrics },
+    {
+      transport,
+      router,
+      flights,
+      refused: { store, ingests: store.ingests, hasher },
+      clock,
+      logger,
+      observer: metrics,
+    },
     {
       registryPort: parseListenAddress(options.registryAddr).port,
       resolveTimeoutMs: options.mirrorResolveTimeoutMs,
@@ -173,7 +214,7 @@ async function compose(shared: Process): Promise<void> {
       router,
       flights: flights && ((digest) => ({ maxHoldMs: options.flightsMaxHoldMs, ...flights.report(digest) })),
       bootstrap: () => router.bootstrapState(),
-      hasLocally: (key) => hasContent(store, key),
+      hasLocally: (key) => hasContent(served, key),
       clock,
       logger,
     },
@@ -196,7 +237,8 @@ async function compose(shared: Process): Promise<void> {
   if (uploads !== undefined) metrics.uploadsFrom(() => uploads.running);
   const registry = createRegistryApp(
     {
-      store,
+      store: served,
+      verifier,
       transfer,
       policy: {
         ...policy,
@@ -228,6 +270,7 @@ async function compose(shared: Process): Promise<void> {
   const tasks = createTaskGroup(signal);
   tasks.run((stop) => advertiser.run(stop));
   tasks.run((stop) => doctor.run(stop));
+  tasks.run((stop) => verifier.run(stop));
   if (flights !== undefined) {
     const flying = flights.run(flightsEnd.signal);
     tasks.run(async (stop) => Promise.race([flying, aborted(stop)]));
@@ -235,6 +278,11 @@ async function compose(shared: Process): Promise<void> {
   tasks.run((stop) => trimMemory({ clock, isIdle: () => !metrics.isServing() }, stop));
   tasks.run((stop) => aborted(stop));
   await tasks.wait();
+}
+
+/** The name of an image, as a person writes it. */
+function nameOf({ registry, repository, tag, digest }: Reference): string {
+  return `${registry}/${repository}${tag === undefined ? '' : `:${tag}`}${digest === undefined ? '' : `@${digest}`}`;
 }
 
 async function startRouter(shared: Process, onPeerReturned: (peerId: string) => void) {

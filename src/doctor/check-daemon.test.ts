@@ -24,6 +24,7 @@ describe('checkDaemon()', () => {
       ok,
       ['daemon-without-containerd'],
     ],
+    ['damaged blobs', { ...HEALTHY, metrics: 'spegel_damaged_blobs 2\n' }, ok, ['content-damaged']],
     ['peers behind a firewall', HEALTHY, nobody, ['peers-unreachable']],
     [
       'misses alone',

@@ -52,6 +52,7 @@ export async function checkDaemon(
     daemon.peerAddresses.length === 0 ? noPeers(daemon.bootstrap, expectations) : undefined,
     unreachable,
     checkHits(daemon.metrics, metricsAddr),
+    checkDamage(daemon.metrics, metricsAddr),
   ];
   return { findings: findings.filter((finding) => finding !== undefined), unknown: [] };
 }
@@ -138,6 +139,24 @@ function checkHits(metrics: string, metricsAddr: string): Finding | undefined {
         do: 'note',
         text: 'run spegel doctor on a node that has the images: it may have nothing to serve; ask for one with',
         lines: ['spegel peers find <image>'],
+      },
+    ],
+  };
+}
+
+function checkDamage(metrics: string, metricsAddr: string): Finding | undefined {
+  const damaged = sumMetric(metrics, 'spegel_damaged_blobs') ?? 0;
+  if (damaged === 0) return undefined;
+  return {
+    id: 'content-damaged',
+    severity: 'error',
+    what: 'bytes on the disk of this node are not what containerd wrote: the disk or its memory may be failing',
+    seen: [`${metricsAddr}: spegel_damaged_blobs ${damaged}`],
+    fix: [
+      {
+        do: 'note',
+        text: 'spegel does not serve them. Find them in its log, with the images that they are of, look at the disk (dmesg, smartctl), and get these images anew',
+        lines: ["kubectl logs … | grep 'damaged on the disk'", 'crictl rmi <image>', 'crictl pull <image>'],
       },
     ],
   };

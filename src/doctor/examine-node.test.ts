@@ -28,6 +28,7 @@ function containerd(version: string): ContainerdClient & ContentInspector {
     contentRoot: async () => CONTENT,
     listImages: async () => [{ name: 'docker.io/library/nginx:latest', target: digest }],
     getImage: async () => undefined,
+    abortIngest: async () => false,
     contentSize: async () => undefined,
     listContent: async () => new Map(),
     pulledAtSeconds: async () => undefined,

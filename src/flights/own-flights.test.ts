@@ -47,7 +47,7 @@ function start({
       async stat(asked, options) {
         if (hangs) await aborted(options?.signal ?? new AbortController().signal);
         options?.signal?.throwIfAborted();
-        return stored.has(asked) ? { digest: asked, sizeBytes: 1, path: '/blob' } : undefined;
+        return stored.has(asked) ? { digest: asked, sizeBytes: 1, path: '/blob', stamp: 0 } : undefined;
       },
     },
     adoptsDownloads,

@@ -1,3 +1,4 @@
+import { createIntegrityMetrics } from './integrity-metrics.ts';
 import { createKernelMetrics } from './kernel-metrics.ts';
 import { createFlightMetrics } from './flight-metrics.ts';
 import { createLabelCap } from './label-cap.ts';
@@ -98,6 +99,7 @@ export function createMetrics(build: { readonly version: string; readonly commit
   );
   const flights = createFlightMetrics(factory);
   const kernel = createKernelMetrics(factory);
+  const integrity = createIntegrityMetrics(factory);
   const brokenResponses = counter(
     'spegel_broken_responses_total',
     'Bodies that were broken off because no source could go on; containerd asks for the rest.',
@@ -190,6 +192,7 @@ export function createMetrics(build: { readonly version: string; readonly commit
     /** Says how many downloads this node has in flights. Without it, there are none. */
     flightsFrom: flights.downloadsFrom,
     flightEnded: flights.ended,
+    ...integrity,
     /** Says what the kernel moves. Without it, nothing. */
     kernelFrom: kernel.figuresFrom,
     flightBytesMoved: flights.bytesMoved,

@@ -1,3 +1,4 @@
+import type { BlobVerifier } from '../integrity/blob-verifier.ts';
 import type { Logger } from '../observe/log.ts';
 import { parseRange } from '../oci/byte-range.ts';
 import { blobHeaders } from '../oci/content-headers.ts';
@@ -33,6 +34,7 @@ export interface BlobHandlerDeps extends TransferFollowerDeps {
   readonly lookups: LocalLookups;
   readonly transfer: Pick<Transfer, 'serveBlob' | 'serveDownload' | 'statBlob'>;
   readonly logger: Logger;
+  readonly verifier: Pick<BlobVerifier, 'doubt' | 'mayServe'>;
   /** Told of a digest whose file has vanished from the store. */
   readonly contentMissing: (key: string) => void;
   readonly mirrored: Mirrored;
@@ -52,7 +54,7 @@ export interface BlobHandlerDeps extends TransferFollowerDeps {
 export function createBlobHandler(
   deps: BlobHandlerDeps,
 ): (request: BlobContentRequest) => Promise<ContentAnswer> {
-  const { lookups, transfer, logger, shares } = deps;
+  const { lookups, transfer, verifier, logger, shares } = deps;
 
   const answerHead = async (
     { path, client }: BlobContentRequest,
@@ -146,7 +148,7 @@ export function createBlobHandler(
   };
 
   return async (request) => {
-    const { method, path, rangeHeader, forwarded, client, isFlight, favoured } = request;
+    const { method, path, rangeHeader, forwarded, client, isFlight, isDoubted, favoured } = request;
     const { digest, repository, registry } = path;
     const followed = followTransfer(deps, request);
     const look = async () => lookups.orAway(client, (options) => lookups.blob(digest, options));
@@ -159,6 +161,13 @@ export function createBlobHandler(
       if (answer === 'given-up' && here.value === undefined) {
         return { response: givenUpDownload(path), handler: 'registry' };
       }
+    }
+    if (here.value !== undefined && forwarded && favoured && isDoubted) verifier.doubt(here.value);
+    if (here.value !== undefined && method === 'GET') {
+      const mayServe = verifier.mayServe(here.value);
+      // What is known is not waited for.
+      const isRefused = !(typeof mayServe === 'boolean' ? mayServe : await mayServe);
+      if (isRefused) here = { value: undefined, away: false };
     }
     if (here.value === undefined) lookups.notHere(digest, here.away, request);
     if (method === 'HEAD') return answerHead(request, here.value);

@@ -1,4 +1,5 @@
 import { expect, test } from 'bun:test';
+import { createTrustingVerifier } from '../integrity/testing/trusting-verifier.ts';
 import { silentLogger } from '../observe/log.ts';
 import { digestOf } from '../oci/digest.ts';
 import { parseDistributionPath } from '../oci/distribution-path.ts';
@@ -33,10 +34,13 @@ interface SetUp {
 const create = ({ manifest, peers = [], looked = [], clock = systemClock, ofDownload }: SetUp) => {
   let isThere = ofDownload === undefined;
   return createContentHandlers({
+    verifier: createTrustingVerifier(),
     store: {
       resolve: async () => undefined,
       stat: async (digest) =>
-        manifest === undefined || !isThere ? undefined : { digest, sizeBytes: manifest.length, path: 'file' },
+        manifest === undefined || !isThere
+          ? undefined
+          : { digest, sizeBytes: manifest.length, path: 'file', stamp: 0 },
       read: async () => manifest,
     },
     policy: { sharesDigest: () => true },

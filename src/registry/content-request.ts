@@ -17,6 +17,8 @@ export interface ContentRequest {
   readonly forwarded: boolean;
   /** That node takes what this node is downloading, too. */
   readonly isFlight: boolean;
+  /** That node says that the bytes of the blob that this node gave are wrong. */
+  readonly isDoubted: boolean;
   readonly client: ClientResponse;
   /** It comes from this node itself or from another node, not from a stranger. */
   readonly favoured: boolean;

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'bun:test';
+import { createTrustingVerifier } from '../integrity/testing/trusting-verifier.ts';
 import type { Flights } from '../flights/flights.ts';
 import { silentLogger } from '../observe/log.ts';
 import type { EndedTransfer } from '../observe/transfer-log.ts';
@@ -40,9 +41,10 @@ async function told(...requests: readonly Asked[]): Promise<Omit<EndedTransfer, 
   const ended: EndedTransfer[] = [];
   const [{ has = false, peers = [], flights } = {}] = requests;
   const handlers = createContentHandlers({
+    verifier: createTrustingVerifier(),
     store: {
       resolve: async () => (has ? DIGEST : undefined),
-      stat: async (digest) => (has ? { digest, sizeBytes: SIZE, path: 'file' } : undefined),
+      stat: async (digest) => (has ? { digest, sizeBytes: SIZE, path: 'file', stamp: 0 } : undefined),
       read: async () => (has ? MANIFEST : undefined),
     },
     policy: { sharesDigest: () => true },

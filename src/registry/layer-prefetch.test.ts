@@ -33,7 +33,7 @@ function setUp({
       async stat(digest) {
         asked++;
         if (isAway) throw new StoreUnavailableError('containerd does not answer');
-        return here.includes(digest) ? { digest, sizeBytes: 1, path: '' } : undefined;
+        return here.includes(digest) ? { digest, sizeBytes: 1, path: '', stamp: 0 } : undefined;
       },
     },
     transfer: { learnSizes: (references) => void learned.push(...references) },

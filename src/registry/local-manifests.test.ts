@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'bun:test';
+import { createTrustingVerifier } from '../integrity/testing/trusting-verifier.ts';
 import { silentLogger } from '../observe/log.ts';
 import { type Digest, digestOf } from '../oci/digest.ts';
 import { MAX_MANIFEST_BYTES } from '../oci/media-type.ts';
@@ -17,11 +18,13 @@ function create(
 ) {
   const reads: Digest[] = [];
   const blobs = new Map(contents.map((bytes) => [digestOf(bytes), bytes]));
+  const verifier = createTrustingVerifier();
   const local = createLocalManifests({
+    verifier,
     store: {
       stat: async (digest) => {
         const bytes = blobs.get(digest);
-        return bytes && { digest, sizeBytes: sizeBytes ?? bytes.length, path: 'file' };
+        return bytes && { digest, sizeBytes: sizeBytes ?? bytes.length, path: 'file', stamp: 0 };
       },
       read: async (digest) => {
         reads.push(digest);
@@ -33,7 +36,7 @@ function create(
     cache: createManifestCache(createVirtualClock(), { maxBytes: cacheBytes }),
     logger: silentLogger,
   });
-  return { local, reads, blobs };
+  return { local, reads, blobs, doubted: verifier.doubted };
 }
 
 describe('createLocalManifests()', () => {
@@ -61,9 +64,10 @@ describe('createLocalManifests()', () => {
   });
 
   test('read() gives nothing for content that does not have its digest, and looks again', async () => {
-    const { local, reads, blobs } = create([MANIFEST]);
+    const { local, reads, blobs, doubted } = create([MANIFEST]);
     blobs.set(DIGEST, LAYER);
     expect(await local.read(DIGEST, {})).toBeUndefined();
+    expect(doubted).toEqual([DIGEST]);
     expect(local.isOther(DIGEST)).toBe(false);
     blobs.set(DIGEST, MANIFEST);
     expect(await local.read(DIGEST, {})).toBeDefined();

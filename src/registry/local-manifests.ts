@@ -1,3 +1,4 @@
+import type { BlobVerifier } from '../integrity/blob-verifier.ts';
 import type { Logger } from '../observe/log.ts';
 import { type Digest, matchesDigest } from '../oci/digest.ts';
 import { MAX_MANIFEST_BYTES } from '../oci/media-type.ts';
@@ -14,6 +15,8 @@ const MAX_OTHERS = 5000;
 export interface LocalManifestsDeps {
   readonly store: Pick<ContentStore, 'stat' | 'read'>;
   readonly cache: ManifestCache;
+  /** Told of what is found to be wrong. */
+  readonly verifier: Pick<BlobVerifier, 'doubt'>;
   readonly logger: Logger;
 }
 
@@ -34,7 +37,7 @@ export interface LocalManifests {
 }
 
 /** Reads manifests from the store, and keeps the last in the cache. */
-export function createLocalManifests({ store, cache, logger }: LocalManifestsDeps): LocalManifests {
+export function createLocalManifests({ store, cache, verifier, logger }: LocalManifestsDeps): LocalManifests {
   const others = new Map<Digest, true>();
   const reading = new Map<Digest, Promise<FetchedManifest | undefined>>();
 
@@ -43,6 +46,8 @@ export function createLocalManifests({ store, cache, logger }: LocalManifestsDep
     if (bytes === undefined) return undefined;
     if (!matchesDigest(bytes, digest)) {
       logger.error('manifest in the store does not have its digest; it is not served', { digest });
+      const blob = await store.stat(digest);
+      if (blob !== undefined) verifier.doubt(blob);
       free(bytes);
       return undefined;
     }

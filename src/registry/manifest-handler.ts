@@ -1,3 +1,4 @@
+import type { BlobVerifier } from '../integrity/blob-verifier.ts';
 import type { Logger } from '../observe/log.ts';
 import type { TransferFlight } from '../observe/transfer-log.ts';
 import { manifestHeaders } from '../oci/content-headers.ts';
@@ -23,6 +24,7 @@ import { manifestResponse, unknownContent, waitingForDownload } from './response
 /** What createManifestHandler needs. */
 export interface ManifestHandlerDeps extends TransferFollowerDeps {
   readonly store: Pick<ContentStore, 'stat' | 'read'>;
+  readonly verifier: Pick<BlobVerifier, 'doubt'>;
   readonly lookups: LocalLookups;
   readonly transfer: Pick<Transfer, 'awaitDownload' | 'fetchManifest'>;
   readonly logger: Logger;
@@ -39,9 +41,9 @@ export interface ManifestHandlerDeps extends TransferFollowerDeps {
 export function createManifestHandler(
   deps: ManifestHandlerDeps,
 ): (request: AdmittedRequest) => Promise<ContentAnswer> {
-  const { store, lookups, transfer, logger, clock, shares } = deps;
+  const { store, verifier, lookups, transfer, logger, clock, shares } = deps;
   const cache = createManifestCache(clock, { maxBytes: deps.manifestCacheBytes });
-  const local = createLocalManifests({ store, cache, logger });
+  const local = createLocalManifests({ store, cache, verifier, logger });
 
   /** The local manifest with what it holds until it is sent; undefined if it is not here. */
   const openLocal = async (request: AdmittedRequest) => {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'bun:test';
+import { createTrustingVerifier } from '../integrity/testing/trusting-verifier.ts';
 import type { ClientResponse } from '../http/transport.ts';
 import { silentLogger } from '../observe/log.ts';
 import { createMetrics } from '../observe/metrics.ts';
@@ -70,6 +71,7 @@ function setUp(given: SetUp) {
   const holds = (digest: Digest) => has && digest === DIGEST;
   const app = createRegistryApp(
     {
+      verifier: createTrustingVerifier(),
       store: {
         registriesOf: (repository, tag) =>
           has
@@ -82,7 +84,7 @@ function setUp(given: SetUp) {
             has && `${registry}/${repository}:${tag}` === 'registry.lab:5000/lab/a:v1' ? DIGEST : undefined,
           ),
         stat: (digest) =>
-          guard(holds(digest) ? { digest, sizeBytes: MANIFEST.length, path: 'file' } : undefined),
+          guard(holds(digest) ? { digest, sizeBytes: MANIFEST.length, path: 'file', stamp: 0 } : undefined),
         read: (digest) => guard(holds(digest) ? (corrupt ? encode({ layers: [] }) : MANIFEST) : undefined),
       },
       transfer: cluster.transfer,

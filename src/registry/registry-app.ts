@@ -2,6 +2,7 @@ import { Hono, type MiddlewareHandler } from 'hono';
 import { getPath } from 'hono/utils/url';
 import type { ClientResponse } from '../http/transport.ts';
 import type { RequestHandler } from '../http/http-server.ts';
+import type { BlobVerifier } from '../integrity/blob-verifier.ts';
 import type { Logger } from '../observe/log.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import type { TransferLog } from '../observe/transfer-log.ts';
@@ -12,7 +13,7 @@ import type { Clock } from '../runtime/clock.ts';
 import { createTurnstile } from '../runtime/turnstile.ts';
 import type { ContentStore } from '../store/content-store.ts';
 import type { SharingPolicy } from '../store/sharing-policy.ts';
-import { FLIGHT_HEADER, MIRRORED_HEADER } from '../transfer/peer-requests.ts';
+import { FLIGHT_HEADER, MIRRORED_HEADER, VERIFY_HEADER } from '../transfer/peer-requests.ts';
 import type { Transfer } from '../transfer/transfer.ts';
 import { admitRequest } from './admit-request.ts';
 import { checkAuthorization } from './check-authorization.ts';
@@ -43,6 +44,8 @@ export interface RegistryDeps {
   readonly isOwn?: ((address: string) => boolean) | undefined;
   /** Whether an address is this node's own or that of another node. */
   readonly isFavoured: (address: string) => boolean;
+  /** Knows which blobs of this node are what their digests say. */
+  readonly verifier: Pick<BlobVerifier, 'doubt' | 'mayServe'>;
   /** Starts to look up who has content that will be asked for; returns at once. */
   readonly prefetch: (keys: readonly string[]) => void;
   readonly metrics: Pick<
@@ -158,6 +161,7 @@ export function createRegistryApp(deps: RegistryDeps, options: RegistryOptions):
       rangeHeader: c.req.raw.headers.get('range') ?? undefined,
       forwarded: c.req.raw.headers.get(MIRRORED_HEADER) === 'true',
       isFlight: c.req.raw.headers.has(FLIGHT_HEADER),
+      isDoubted: c.req.raw.headers.has(VERIFY_HEADER),
       client: c.env.client,
       favoured: c.get('favoured'),
     });

@@ -2,10 +2,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { lstat, mkdir, mkdtemp, readdir, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { cachedFileBytes, openCachedFile } from './cached-file.ts';
+import { cachedFileState, openCachedFile } from './cached-file.ts';
 
 /** Older kernels, and filters of system calls, do not let files be opened so. This file was read a moment ago. */
-const canOpen = typeof cachedFileBytes(import.meta.path) === 'number';
+const canOpen = typeof cachedFileState(import.meta.path) === 'object';
 
 /** Longer than the kernel takes. */
 const LONG = 'long/'.repeat(1000);
@@ -36,10 +36,11 @@ describe.skipIf(!canOpen)('openCachedFile()', () => {
     // What the kernel has not looked for before it does not know to be absent.
     await lstat(join(folder, name.slice(0, 100).replace('\0', ''))).catch(() => {});
     const before = await openDescriptors();
-    expect(answers).toContain(cachedFileBytes(join(folder, name)));
+    const found = cachedFileState(join(folder, name));
+    expect(answers).toContain(typeof found === 'object' ? found.sizeBytes : found);
     expect(await openDescriptors()).toBe(before);
     // What one file lacks is not held against the others.
-    expect(cachedFileBytes(join(folder, 'file'))).toBe(8);
+    expect(cachedFileState(join(folder, 'file'))).toMatchObject({ sizeBytes: 8 });
   });
 
   test('reads a part, or tells that it is not there', () => {

@@ -1,6 +1,7 @@
 import { FFIType, ptr, read as readMemory } from 'bun:ffi';
 import { closeSync, fstatSync, lstatSync, readSync, type Stats, statfsSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { type FileState, fileState } from './file-stamp.ts';
 import { openLibc } from './libc.ts';
 import { lruSet } from './lru-set.ts';
 
@@ -49,8 +50,7 @@ const isTmpfsFolder = new Map<string, boolean>();
 let lastErrno = 0;
 
 /** An open file that is in the kernel's memory, to be read at once. */
-export interface CachedFile extends Disposable {
-  readonly sizeBytes: number;
+export interface CachedFile extends FileState, Disposable {
   /** Fills the memory from an offset of the file on; false if not all of that is in the kernel's memory. */
   readInto(bytes: Uint8Array<ArrayBuffer>, offset: number): boolean;
 }
@@ -70,13 +70,13 @@ export function openCachedFile(path: string): CachedFile | undefined {
     return undefined;
   }
   lastErrno = 0;
-  const stats = statsOrUndefined(opened);
-  if (stats?.isFile() !== true) {
+  const state = fileState(statsOrUndefined(opened));
+  if (state === undefined) {
     closeSync(opened);
     return undefined;
   }
   return {
-    sizeBytes: stats.size,
+    ...state,
     readInto(bytes, offset) {
       // Empty memory has no address.
       if (bytes.length === 0) return true;
@@ -89,10 +89,10 @@ export function openCachedFile(path: string): CachedFile | undefined {
   };
 }
 
-/** The size of a regular file, in bytes, without waiting for the disk; undefined if that cannot be told, as for what is no such file. */
-export function cachedFileBytes(path: string): number | 'absent' | undefined {
+/** The state of a regular file, without waiting for the disk; undefined if that cannot be told, as for what is no such file. */
+export function cachedFileState(path: string): FileState | 'absent' | undefined {
   using file = openCachedFile(path);
-  if (file !== undefined) return file.sizeBytes;
+  if (file !== undefined) return { sizeBytes: file.sizeBytes, stamp: file.stamp };
   return isKnownAbsent(path) ? 'absent' : undefined;
 }
 

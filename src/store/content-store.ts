@@ -8,6 +8,8 @@ export interface Blob {
   readonly sizeBytes: number;
   /** The file that holds it, read-only. It may vanish at any time: opening it is the last word. */
   readonly path: string;
+  /** A number for the state of that file: another one after its bytes may have changed. */
+  readonly stamp: number;
 }
 
 /** A tag that names a manifest on this node. */

@@ -1,3 +1,4 @@
+import { lstatSync } from 'node:fs';
 import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -5,6 +6,7 @@ import { type Digest, digestOf, splitDigest } from '../oci/digest.ts';
 import { parseManifest } from '../oci/manifest.ts';
 import { parseReference } from '../oci/reference.ts';
 import { routingKey } from '../oci/routing-key.ts';
+import { fileState } from '../runtime/file-stamp.ts';
 import { type ContentStore, StoreUnavailableError } from './content-store.ts';
 import {
   createMemoryDownloads,
@@ -100,7 +102,9 @@ export async function createMemoryStore(): Promise<MemoryStore> {
     async stat(digest, { signal } = {}) {
       signal?.throwIfAborted();
       const sizeBytes = state.blobs.get(digest);
-      return sizeBytes === undefined ? undefined : { digest, sizeBytes, path: path(digest) };
+      const file = fileState(lstatSync(path(digest), { throwIfNoEntry: false }));
+      if (sizeBytes === undefined || file?.sizeBytes !== sizeBytes) return undefined;
+      return { digest, ...file, path: path(digest) };
     },
     async read(digest, maxBytes, { signal } = {}) {
       signal?.throwIfAborted();

@@ -6,6 +6,7 @@ import type { Digest } from '../oci/digest.ts';
 import type { Peer } from '../routing/router.ts';
 import type { ByteBudget } from '../runtime/memory/byte-budget.ts';
 import type { Blob } from '../store/content-store.ts';
+import type { DeliveredBlobs } from './delivered-blobs.ts';
 import type { FlightSourcesDeps } from './flight-sources.ts';
 import type { FlownBlobs } from './flown-blobs.ts';
 import type { KnownSizes } from './known-sizes.ts';
@@ -25,6 +26,8 @@ export interface BlobSourcesDeps extends PeerSessionDeps {
   /** Undefined: there are none. */
   readonly flights?: FlightSourcesDeps['flights'] | undefined;
   readonly relays: Relays;
+  /** Undefined: what containerd refuses is not looked at. */
+  readonly delivered?: DeliveredBlobs | undefined;
 }
 
 /** Options that have a flag. */

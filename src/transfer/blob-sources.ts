@@ -84,7 +84,7 @@ export function createBlobSources(
   const lagWatch = createLagWatch<Assigned>({
     clock: deps.clock,
     lags: async (node, atByte) => (await flight?.lags(node, atByte)) === true,
-    isSuspect: ({ peer }) => health.skips(peer),
+    isSuspect: ({ peer }) => health.skips(peer, digest),
   });
 
   const path = peerPath({ kind: 'blob', repository, reference: digest, registry });
@@ -181,6 +181,8 @@ export function createBlobSources(
     return { ...rest, peer, assigned, stallTimeoutMs, pace };
   };
 
+  if (request.isOwn === true) deps.delivered?.asked(digest, startOf(request.range) ?? 1);
+
   return {
     get localVanished() {
       return localVanished;
@@ -238,8 +240,9 @@ export function createBlobSources(
       }
       return toOpened(accepted.answer, accepted.peer);
     },
-    moved({ source, peer, origin, range, pace, assigned }, end) {
+    moved({ source, peer, origin, range, sizeBytes, pace, assigned }, end) {
       pace?.ended(end.movedBytes);
+      const isVerified = held.has(source);
       held.get(source)?.release();
       held.delete(source);
       observer.bytesMoved(peer === undefined ? 'local' : 'peer', end.movedBytes);
@@ -258,6 +261,10 @@ export function createBlobSources(
         });
       }
       if (peer === undefined) return;
+      if (request.isOwn === true && !isVerified) {
+        const part = { start: range.start, sizeBytes: end.movedBytes, isUnverified: growing.has(source) };
+        deps.delivered?.given(digest, { peer, host: origin, ...part }, sizeBytes);
+      }
       if (end.how === 'client-gone' && assigned !== undefined) flight?.left();
       if (end.how === 'complete') {
         observer.peerAsked('served');

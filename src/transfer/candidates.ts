@@ -58,7 +58,7 @@ export function createCandidates(
         const { done, value: peer } = await peers.next();
         if (done === true) break;
         if (options.tried.has(peer.id)) continue;
-        if (health.skips(peer)) {
+        if (health.skips(peer, key)) {
           skipped++;
           continue;
         }

@@ -198,7 +198,7 @@ export function createFlightSources(
           return next;
         }
         // It was slow, or failed, a moment ago: the tower does not know.
-        if (again === undefined && health.skips(next.peer)) {
+        if (again === undefined && health.skips(next.peer, digest)) {
           seat.bad(next.name);
           continue;
         }

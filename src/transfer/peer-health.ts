@@ -1,3 +1,4 @@
+import type { Digest } from '../oci/digest.ts';
 import type { Peer } from '../routing/router.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { createKeyedBackoff } from '../runtime/keyed-backoff.ts';
@@ -8,6 +9,7 @@ import {
   PEER_SKIP_INITIAL_MS,
   PEER_SKIP_MAX_MS,
 } from './budgets.ts';
+import { createWrongPeers, type Giver } from './wrong-peers.ts';
 import { createSlowHosts, type HostStanding } from './slow-hosts.ts';
 
 /**
@@ -15,8 +17,8 @@ import { createSlowHosts, type HostStanding } from './slow-hosts.ts';
  * are what somebody said of it, and a lie about them must not take away the peer.
  */
 export interface PeerHealth {
-  /** True if the peer is left alone for now, even if nobody else is left. */
-  skips(peer: Peer): boolean;
+  /** True if the peer is left alone for now, even if no other is left; with a key also if only for that content. */
+  skips(peer: Peer, key?: string): boolean;
   /** True for one that is asked only when nobody else is left: it was late and nothing worse, or slow a while ago. */
   goesLast(peer: Peer): boolean;
   /** The peer did not answer, answered wrongly, or broke in mid-body; `late`: it took the request and was late. */
@@ -25,6 +27,8 @@ export interface PeerHealth {
   wasSlow(host: string): void;
   /** This address kept up with a body that was long enough to tell. */
   keptUp(host: string): void;
+  /** See WrongPeers.gaveWrong(). */
+  gaveWrong(digest: Digest, givers: readonly Giver[], isSure: boolean): void;
   /** The peer did what it was asked to. */
   succeeded(peer: Peer): void;
   /** The peer of this ID is there (again): it is not left alone any longer, at whatever addresses it failed. */
@@ -41,6 +45,7 @@ export function createPeerHealth(clock: Clock): PeerHealth {
   /** Peers whose last failure was that they were late, and nothing worse. */
   const late = new Map<string, true>();
   const slowHosts = createSlowHosts(clock);
+  const wrongPeers = createWrongPeers(clock);
   const hasFailed = (peer: Peer, how: 'late' | 'badly') => {
     const identity = identityOf(peer);
     return failures.isWaiting(identity) && late.has(identity) === (how === 'late');
@@ -48,7 +53,9 @@ export function createPeerHealth(clock: Clock): PeerHealth {
   const hasHost = (peer: Peer, standing: HostStanding) =>
     addressesOf(peer).some((host) => slowHosts.standing(host) === standing);
   return {
-    skips: (peer) => hasFailed(peer, 'badly') || hasHost(peer, 'skipped'),
+    skips: (peer, key = '') =>
+      hasFailed(peer, 'badly') || hasHost(peer, 'skipped') || wrongPeers.bans(peer, key),
+    gaveWrong: (digest, givers, isSure) => wrongPeers.gaveWrong(digest, givers, isSure),
     goesLast: (peer) => hasFailed(peer, 'late') || hasHost(peer, 'last'),
     wasSlow: (host) => slowHosts.wasSlow(host),
     keptUp: (host) => slowHosts.keptUp(host),

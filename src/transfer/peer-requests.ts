@@ -21,6 +21,12 @@ export const MIRRORED_HEADER = 'x-spegel-mirrored';
  */
 export const FLIGHT_HEADER = 'x-spegel-flight';
 
+/**
+ * Between nodes of this program, with HEAD for a blob: containerd of the asking node has refused the bytes that this node gave. It
+ * hashes its file again.
+ */
+export const VERIFY_HEADER = 'x-spegel-verify';
+
 /** What is asked of peers: one piece of content and the names by which its registry knows it. */
 export interface PeerTarget {
   readonly kind: 'manifest' | 'blob';

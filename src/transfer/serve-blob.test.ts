@@ -35,7 +35,7 @@ async function serve(
   return { ...cluster, ...client, outcome };
 }
 
-const blobAt = (digest: Digest, path: string): Blob => ({ digest, path, sizeBytes: BLOB.length });
+const blobAt = (digest: Digest, path: string): Blob => ({ digest, path, sizeBytes: BLOB.length, stamp: 0 });
 
 describe('serveBlob() from one source', () => {
   test('serves from the store without asking anybody when the blob is there', async () => {

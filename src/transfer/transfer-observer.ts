@@ -25,6 +25,8 @@ export interface TransferObserver {
   flightEnded?(outcome: FlightOutcome, heldMs: number | undefined): void;
   /** Body bytes came from a node that a flight named: one that is downloading them (`growing`), or that has them. */
   flightBytesMoved?(source: 'growing' | 'holder', bytes: number): void;
+  /** containerd refused a blob whose bytes peers gave, and they are wrong. */
+  wrongBlob?(): void;
   /** A lookup yielded its first peer, or none within its budget. */
   lookupEnded(durationMs: number, found: boolean): void;
 }

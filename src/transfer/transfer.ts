@@ -12,6 +12,7 @@ import {
   type NotFetched,
   statBlobAtPeers,
 } from './fetch-manifest.ts';
+import { createDeliveredBlobs, type DeliveredBlobsDeps } from './delivered-blobs.ts';
 import { createFlownBlobs } from './flown-blobs.ts';
 import { createKnownSizes } from './known-sizes.ts';
 import { createMissCache } from './miss-cache.ts';
@@ -26,6 +27,7 @@ import {
   serveDownload,
 } from './serve-download.ts';
 import { createSlowBlobs } from './slow-blobs.ts';
+import { tellGivers } from './tell-givers.ts';
 import { createThroughputFloor } from './throughput-floor.ts';
 
 /** The engine: decides which peer serves what, when to give up on one, and how to go on. */
@@ -57,14 +59,29 @@ export type TransferDeps = Omit<PeerSessionDeps, 'health'> & {
   >;
   /** One download feeds the cluster; undefined: each node downloads for itself. */
   readonly flights?: Flights | undefined;
+  /** Where it is found out what containerd refused; undefined: it is not. */
+  readonly refused?: Pick<DeliveredBlobsDeps, 'store' | 'ingests' | 'hasher'> | undefined;
 };
 
 /** Creates the engine; it owns no resources. */
 export function createTransfer(deps: TransferDeps, options: TransferOptions): Transfer {
-  const { clock } = deps;
+  const { clock, logger } = deps;
+  const health = createPeerHealth(clock);
   const shared = {
     ...deps,
-    health: createPeerHealth(clock),
+    health,
+    delivered:
+      deps.refused &&
+      createDeliveredBlobs({
+        ...deps.refused,
+        onWrong(digest, givers, isSure) {
+          health.gaveWrong(digest, givers, isSure);
+          deps.observer.wrongBlob?.();
+          tellGivers(deps, options, digest, givers);
+        },
+        clock,
+        logger,
+      }),
     floor: createThroughputFloor(clock),
     slowBlobs: createSlowBlobs(clock),
     flownBlobs: createFlownBlobs(clock),

@@ -31,7 +31,8 @@ export async function createBenchStore(path: string, digests: readonly Digest[])
       for (const digest of removed) state.removeBlob(digest);
     },
     resolve: async () => undefined,
-    stat: async (digest) => (state.blobs.has(digest) ? { digest, sizeBytes: BYTES.length, path } : undefined),
+    stat: async (digest) =>
+      state.blobs.has(digest) ? { digest, sizeBytes: BYTES.length, path, stamp: 0 } : undefined,
     read: async (digest) => (state.blobs.has(digest) ? BYTES : undefined),
     references: (digest) => state.references(digest),
     registriesOf: (repository, tag) => state.registriesOf(repository, tag),

@@ -2,6 +2,7 @@
  * A node of the cluster bench: what `spegel registry` is made of, over a store of bare digests instead of containerd,
  * with a socket on which the bench gives its orders. Compiled like the binary.
  */
+import { createTrustingVerifier } from '../../../src/integrity/testing/trusting-verifier.ts';
 import { createBootstrapper } from '../../../src/daemon/create-bootstrapper.ts';
 import { serveBootstrap } from '../../../src/daemon/serve-bootstrap.ts';
 import type { RequestHandler } from '../../../src/http/http-server.ts';
@@ -114,6 +115,7 @@ await listen(
   NODE_PORTS.registry,
   createRegistryApp(
     {
+      verifier: createTrustingVerifier(),
       store,
       transfer,
       policy,

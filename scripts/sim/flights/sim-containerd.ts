@@ -203,7 +203,7 @@ export function createSimContainerd(deps: SimContainerdDeps): SimContainerd {
       async stat(digest) {
         const content = stored.get(digest);
         if (content === undefined) return undefined;
-        return { digest, sizeBytes: content.sizeBytes, path: `/${name}/blob-${digest}` };
+        return { digest, sizeBytes: content.sizeBytes, path: `/${name}/blob-${digest}`, stamp: 0 };
       },
       read: async (digest) => stored.get(digest)?.bytes,
     },

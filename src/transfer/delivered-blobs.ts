@@ -1,0 +1,145 @@
+import type { FileHasher } from '../integrity/file-hasher.ts';
+import type { Logger } from '../observe/log.ts';
+import type { Digest } from '../oci/digest.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { lruSet } from '../runtime/lru-set.ts';
+import type { ContentStore } from '../store/content-store.ts';
+import type { Ingest, Ingests } from '../store/ingests.ts';
+import type { Giver } from './wrong-peers.ts';
+
+/** How often it is looked whether the blob was committed. containerd takes an fsync for it, mostly some hundredths of a second. */
+const LOOK_INTERVAL_MS = 250;
+/** After so long a blob that has all its bytes is hashed, whatever containerd is doing with it. */
+const COMMIT_WAIT_MS = 1500;
+/** Blobs that are looked at, at once: each has a file open. */
+const MAX_WATCHED = 64;
+/** Blobs whose parts are remembered: those of the last few images. */
+const MAX_BLOBS = 1000;
+/** Parts of a blob that are remembered: containerd 2.1 asks for a large layer in tens of ranges. More of them are not judged. */
+const MAX_PARTS = 256;
+
+/** A part of a blob that a peer gave. */
+export interface GivenPart extends Giver {
+  /** The first byte. */
+  readonly start: number;
+  readonly sizeBytes: number;
+  /** The peer was downloading it itself, and had not verified it. */
+  readonly isUnverified: boolean;
+}
+
+/** What createDeliveredBlobs needs. */
+export interface DeliveredBlobsDeps {
+  readonly store: Pick<ContentStore, 'stat'>;
+  readonly ingests: Ingests;
+  readonly hasher: Pick<FileHasher, 'check'>;
+  /** The peers gave these bytes, which are wrong; `isSure`: a single peer gave all of them as its own. */
+  readonly onWrong: (digest: Digest, givers: readonly Giver[], isSure: boolean) => void;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/**
+ * Finds out what became of blobs that peers have given in full. One that containerd does not commit, although all of it is there,
+ * is hashed where it lies. Nothing else convicts a peer: clients ask again, and disks fill. If the bytes are wrong, containerd's
+ * copy of them is thrown away, because containerd would try to commit it over and over without asking for another.
+ */
+export interface DeliveredBlobs {
+  /** This node's client has asked for a part of the blob that begins at this byte. */
+  asked(digest: Digest, atByte: number): void;
+  /** A part of a blob of so many bytes was given to it. */
+  given(digest: Digest, part: GivenPart, blobBytes: number): void;
+}
+
+/** A blob of which parts were given. */
+interface DeliveredBlob {
+  readonly parts: GivenPart[];
+}
+
+/** Remembers nothing yet. */
+export function createDeliveredBlobs({
+  store,
+  ingests,
+  hasher,
+  onWrong,
+  clock,
+  logger,
+}: DeliveredBlobsDeps): DeliveredBlobs {
+  const blobs = new Map<Digest, DeliveredBlob>();
+  let watched = 0;
+
+  /** True if containerd has all of the blob, and refuses it or takes very long to commit it. */
+  const isRefused = async (ingest: Ingest, blobBytes: number): Promise<boolean> => {
+    const { digest } = ingest;
+    let wasGone = false;
+    for (let waitedMs = 0; waitedMs < COMMIT_WAIT_MS;) {
+      await clock.sleep(LOOK_INTERVAL_MS);
+      waitedMs += LOOK_INTERVAL_MS;
+      if ((await store.stat(digest)) !== undefined) return false;
+      const state = ingest.state();
+      if (state === 'closed') break;
+      // containerd removes it a moment before the commit is known.
+      if (state === 'gone' && wasGone) break;
+      wasGone = state === 'gone';
+    }
+    return ingest.writtenBytes() >= blobBytes;
+  };
+  const judge = async (ingest: Ingest, blob: DeliveredBlob, blobBytes: number) => {
+    const { digest, descriptor } = ingest;
+    if (!(await isRefused(ingest, blobBytes))) return;
+    const verdict = await hasher.check({ file: descriptor, digest, sizeBytes: blobBytes });
+    if (verdict?.isRight !== false) return;
+    const { parts } = blob;
+    const givers = [...new Map(parts.map((part) => [`${part.peer.id} ${part.host}`, part])).values()];
+    const isSure = givers.length === 1 && parts.every(({ isUnverified }) => !isUnverified);
+    onWrong(digest, givers, isSure);
+    const isThrownAway = await ingest.abort();
+    logger.warn(
+      'Peers gave wrong bytes of a blob, which containerd has refused: they are not asked for it any more',
+      {
+        digest,
+        peers: givers.map(({ peer, host }) => `${peer.id} (${host})`),
+        isThrownAway,
+      },
+    );
+  };
+  const watch = async (digest: Digest, blob: DeliveredBlob, blobBytes: number) => {
+    if (watched >= MAX_WATCHED) return;
+    watched++;
+    try {
+      // At once: containerd may throw away what it refused within some hundredths of a second.
+      using ingest = await ingests.open(digest);
+      if (ingest !== undefined) await judge(ingest, blob, blobBytes);
+    } catch (error) {
+      logger.debug('a blob that peers gave could not be judged', { digest, error });
+    } finally {
+      watched--;
+    }
+  };
+
+  return {
+    asked(digest, atByte) {
+      // What was given before was thrown away, or committed.
+      if (atByte === 0) blobs.delete(digest);
+    },
+    given(digest, part, blobBytes) {
+      if (part.sizeBytes === 0) return;
+      const blob = blobs.get(digest) ?? { parts: [] };
+      lruSet(blobs, digest, blob, MAX_BLOBS);
+      if (blob.parts.length >= MAX_PARTS) return;
+      blob.parts.push(part);
+      if (!coversAll(blob.parts, blobBytes)) return;
+      blobs.delete(digest);
+      void watch(digest, blob, blobBytes);
+    },
+  };
+}
+
+/** True if the parts are all of a blob, in whatever order. */
+function coversAll(parts: readonly GivenPart[], blobBytes: number): boolean {
+  let end = 0;
+  for (const { start, sizeBytes } of [...parts].sort((a, b) => a.start - b.start)) {
+    if (start > end) return false;
+    end = Math.max(end, start + sizeBytes);
+  }
+  return end >= blobBytes;
+}

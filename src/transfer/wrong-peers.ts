@@ -1,0 +1,64 @@
+import type { Digest } from '../oci/digest.ts';
+import type { Peer } from '../routing/router.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { lruSet } from '../runtime/lru-set.ts';
+
+const HOUR_MS = 3600 * 1000;
+/** How long a peer is not asked for a blob of which it gave wrong bytes: it was told, and says itself when it is right again. */
+const BLOB_BAN_MS = HOUR_MS;
+/** How long a peer that gave wrong bytes of several blobs is asked for nothing. */
+const PEER_BAN_MS = HOUR_MS;
+/** So many blobs of which a peer alone gave wrong bytes, within the time of a ban, are no accident. */
+const WRONG_BLOBS_PER_PEER = 2;
+/** Bans that are remembered: of blobs, and of peers. */
+const MAX_BANS = 1000;
+
+/** Where bytes came from: a peer, and the address of it that gave them. */
+export interface Giver {
+  readonly peer: Peer;
+  readonly host: string;
+}
+
+/** Remembers which peers gave bytes that containerd refused. */
+export interface WrongPeers {
+  /** True for a peer that is not to be asked for the key. Another peer at the same address is the same peer. */
+  bans(peer: Peer, key: string): boolean;
+  /** The peers gave a blob with wrong bytes in it. It is held against a peer in general only if it gave all of them. */
+  gaveWrong(digest: Digest, givers: readonly Giver[], isSure: boolean): void;
+}
+
+/** Remembers nothing yet. */
+export function createWrongPeers(clock: Pick<Clock, 'nowMs'>): WrongPeers {
+  /** By digest and name: the end of the ban. */
+  const blobBans = new Map<string, number>();
+  /** By name: the blobs of which it gave wrong bytes, each with the end of its time. */
+  const wrongBlobs = new Map<string, ReadonlyMap<Digest, number>>();
+
+  const namesOf = ({ id, addresses }: Peer) => [id, ...addresses];
+  const isBanned = (name: string, nowMs: number) => {
+    const untilMs = [...(wrongBlobs.get(name)?.values() ?? [])].filter((until) => nowMs < until);
+    return untilMs.length >= WRONG_BLOBS_PER_PEER;
+  };
+
+  return {
+    bans(peer, key) {
+      if (blobBans.size === 0 && wrongBlobs.size === 0) return false;
+      const nowMs = clock.nowMs();
+      return namesOf(peer).some(
+        (name) => nowMs < (blobBans.get(`${key} ${name}`) ?? -Infinity) || isBanned(name, nowMs),
+      );
+    },
+    gaveWrong(digest, givers, isSure) {
+      const nowMs = clock.nowMs();
+      for (const { peer, host } of givers) {
+        for (const name of [peer.id, host]) {
+          lruSet(blobBans, `${digest} ${name}`, nowMs + BLOB_BAN_MS, MAX_BANS);
+          if (!isSure) continue;
+          const before = [...(wrongBlobs.get(name) ?? [])].filter(([, untilMs]) => nowMs < untilMs);
+          const blobs = new Map([...before.slice(-WRONG_BLOBS_PER_PEER), [digest, nowMs + PEER_BAN_MS]]);
+          lruSet(wrongBlobs, name, blobs, MAX_BANS);
+        }
+      }
+    },
+  };
+}
