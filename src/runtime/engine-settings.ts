@@ -15,6 +15,9 @@ export const ENGINE_SETTINGS: Readonly<Record<string, string>> = {
   // A function is compiled when it is called often. With the engine's own number that is 4 MiB of code, most of it for what
   // happens once, when the daemon starts and meets its cluster.
   BUN_JSC_thresholdForJITAfterWarmUp: '4000',
+  // What the engine compiles, and what it keeps about that, grows for as long as there is something new to do: by 25 MiB under all
+  // kinds of load at once. It compiles less and less the fuller this is, in bytes; what is called most is compiled first.
+  BUN_JSC_jitMemoryReservationSize: '8388608',
   // The engine lets garbage grow with the memory that it finds. In a control group without a limit of its own that is the
   // machine's, and a daemon that answers 1,000 requests a second grows by 50 MiB before it collects. In bytes. With half of
   // this every second collection is a full one while layers pass through, which doubles what a GB costs.

@@ -20,3 +20,20 @@ test('createSoftLimit() collects from 60 % of the limit on, looks often from 45 
   softLimit.passed(1);
   expect(softLimit.isResting).toBe(false);
 });
+
+test('createSoftLimit() rests only three times as long from 75 % of the limit on', () => {
+  let nowMs = 0;
+  const softLimit = createSoftLimit(
+    { clock: { nowMs: () => nowMs }, collect: () => void (nowMs += 10) },
+    1000,
+  );
+  softLimit.apply(749);
+  softLimit.passed(99);
+  expect(softLimit.isResting).toBe(true);
+  softLimit.passed(1);
+  softLimit.apply(750);
+  softLimit.passed(29);
+  expect(softLimit.isResting).toBe(true);
+  softLimit.passed(1);
+  expect(softLimit.isResting).toBe(false);
+});

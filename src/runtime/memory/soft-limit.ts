@@ -11,6 +11,9 @@ const NEAR_SHARE = 0.45;
 const NEAR_LOOK_MS = 250;
 /** Rest after a collection, as a multiple of what it took: a process that needs more than it may have must get on nevertheless. */
 const REST = 10;
+/** From this share on the rest is shorter: being killed costs more than all of that. */
+const CLOSE_SHARE = 0.75;
+const CLOSE_REST = 3;
 
 /** What createSoftLimit needs. */
 export interface SoftLimitDeps {
@@ -50,7 +53,7 @@ export function createSoftLimit({ clock, collect }: SoftLimitDeps, limitBytes: n
       if (anonymousBytes < SOFT_LIMIT_SHARE * limitBytes) return;
       const startedMs = clock.nowMs();
       collect();
-      restMs = REST * (clock.nowMs() - startedMs);
+      restMs = (anonymousBytes < CLOSE_SHARE * limitBytes ? REST : CLOSE_REST) * (clock.nowMs() - startedMs);
     },
   };
 }
