@@ -57,6 +57,10 @@ export const LISTENERS: readonly Listener[] = [
         what: "JSON: this node's own downloads in flights, and which node takes what from which, for the digests of the last minute that this node decides about; `?digest=` for one of them (`--flights-enabled`, `--debug-web-enabled`)",
       },
       {
+        path: '/debug/pulls',
+        what: "JSON: the last 50 pulls of this node's own containerd, newest first: how long each took, how much came from this node, from which peers and how fast, and what was missing and why (`--debug-web-enabled`)",
+      },
+      {
         path: '/debug/transfers',
         what: 'JSON: the last 50 manifests and blobs that were asked for, newest first, and where they came from (`--debug-web-enabled`)',
       },

@@ -7,6 +7,7 @@ import { createNodeTransport } from './create-node-transport.ts';
 import type { RequestHandler } from '../http/http-server.ts';
 import type { Logger } from '../observe/log.ts';
 import { createMetrics, type Metrics } from '../observe/metrics.ts';
+import { createPullLog } from '../observe/pull-log.ts';
 import { createTransferLog } from '../observe/transfer-log.ts';
 import { checkNodeIp } from '../p2p/addresses/check-node-ip.ts';
 import { findAnnounceAddresses } from '../p2p/addresses/find-announce-addresses.ts';
@@ -205,12 +206,14 @@ async function compose(shared: Process): Promise<void> {
     },
   );
   const transfers = createTransferLog();
+  const pulls = createPullLog();
   const metricsApp = createMetricsApp(
     {
       metrics,
       advertised: () => advertiser.counts(),
       advertisedTags: () => advertiser.tags(),
       transfers,
+      pulls,
       router,
       flights: flights && ((digest) => ({ maxHoldMs: options.flightsMaxHoldMs, ...flights.report(digest) })),
       bootstrap: () => router.bootstrapState(),
@@ -251,6 +254,7 @@ async function compose(shared: Process): Promise<void> {
       contentMissing: (key) => advertiser.contentMissing(key),
       prefetch: createPrefetch({ router, clock }, signal),
       transfers: options.debugWebEnabled ? transfers : undefined,
+      pulls: options.debugWebEnabled ? pulls : undefined,
       shares: createRegistryShares(clock, plan, room),
       uploads,
       isOwn,

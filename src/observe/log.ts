@@ -1,4 +1,4 @@
-/** Levels, and what they mean: error = an operator must act; warn = degraded, heals by itself; info = state changes of the process; debug = one line per request or event. */
+/** Levels, and what they mean: error = an operator must act; warn = degraded, heals by itself; info = state changes of the process, and one line per pull; debug = one line per request or event. */
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 
 /** Data of a log line. Errors are written as their message, name, code and cause. */

@@ -28,6 +28,22 @@ export interface TransferFlight {
  */
 export type TransferOutcome = 'served' | 'resumed' | 'broken-off' | 'client-gone' | 'missing';
 
+/**
+ * Why content was not given. `no-record`: no node is known to have it; `peers-skipped`: those that have it failed or were slow a
+ * moment ago; `peers-busy`, `peers-refused`, `peers-failed`: those that were asked gave as much as they may, do not have it (or
+ * gave something else), did not answer; `peers-slow`: they were too slow with it; `overloaded`: this node answers as much as it
+ * may; `filter`: it is not shared.
+ */
+export type MissReason =
+  | 'no-record'
+  | 'peers-skipped'
+  | 'peers-busy'
+  | 'peers-refused'
+  | 'peers-failed'
+  | 'peers-slow'
+  | 'overloaded'
+  | 'filter';
+
 /** One manifest or blob that was asked for, and what came of it. */
 export interface EndedTransfer {
   readonly kind: 'manifest' | 'blob';
@@ -46,6 +62,8 @@ export interface EndedTransfer {
   readonly movedBytes: number;
   readonly durationMs: number;
   readonly outcome: TransferOutcome;
+  /** Why it was `missing`. */
+  readonly missing?: MissReason | undefined;
 }
 
 /** A transfer that has ended. */

@@ -1,3 +1,4 @@
+import type { MissReason } from '../observe/transfer-log.ts';
 import { DistributionError } from '../oci/distribution-error.ts';
 import type { DistributionPath, RoutablePath } from '../oci/distribution-path.ts';
 import type { ContentStore } from '../store/content-store.ts';
@@ -11,6 +12,8 @@ export interface AdmitDeps {
   /** The registries that are mirrored, if they are a list. */
   readonly mirroredRegistries: ReadonlySet<string> | undefined;
 }
+
+const FILTERED: MissReason = 'filter';
 
 /**
  * Finds the registry of a request that does not name it, and refuses what is not shared.
@@ -28,7 +31,22 @@ export function admitRequest(deps: AdmitDeps, request: ContentRequest): Admitted
     if (!deps.policy.sharesName(name)) {
       const code = kind === 'manifest' ? 'MANIFEST_UNKNOWN' : 'BLOB_UNKNOWN';
       const text = `${registry}/${repository}${tag === undefined ? '' : `:${tag}`}`;
-      throw new DistributionError(404, code, `${text} is not shared: a filter of this mirror leaves it out`);
+      request.pull?.ended({
+        kind,
+        registry,
+        repository,
+        tag,
+        digest: 'digest' in path ? path.digest : undefined,
+        forwarded: false,
+        sources: [],
+        flight: undefined,
+        movedBytes: 0,
+        durationMs: 0,
+        outcome: 'missing',
+        missing: FILTERED,
+      });
+      const message = `${text} is not shared: a filter of this mirror leaves it out`;
+      throw new DistributionError(404, code, message, { reason: FILTERED });
     }
   }
   return { ...request, path };

@@ -103,7 +103,7 @@ export function createBlobHandler(
         if (outcome.localVanished) deps.contentMissing(digest);
         if (!forwarded) {
           mirrored('miss');
-          followed.ended(digest, 'missing');
+          followed.ended(digest, 'missing', outcome.reason);
         }
         throw unknownContent(path, outcome);
       case 'unsatisfiable':
@@ -147,18 +147,17 @@ export function createBlobHandler(
     return { response: new Response(null, { status: range === undefined ? 200 : 206 }), handler };
   };
 
-  return async (request) => {
+  const answer = async (request: BlobContentRequest, followed: TransferFollower): Promise<ContentAnswer> => {
     const { method, path, rangeHeader, forwarded, client, isFlight, isDoubted, favoured } = request;
     const { digest, repository, registry } = path;
-    const followed = followTransfer(deps, request);
     const look = async () => lookups.orAway(client, (options) => lookups.blob(digest, options));
     let here = await look();
     if (here.value === undefined && forwarded && isFlight && method === 'GET' && lookups.isShared(digest)) {
-      const answer = await answerFlight(request);
-      if (typeof answer !== 'string') return answer;
+      const given = await answerFlight(request);
+      if (typeof given !== 'string') return given;
       // It may have been committed meanwhile.
       here = await look();
-      if (answer === 'given-up' && here.value === undefined) {
+      if (given === 'given-up' && here.value === undefined) {
         return { response: givenUpDownload(path), handler: 'registry' };
       }
     }
@@ -195,5 +194,10 @@ export function createBlobHandler(
       handler: here.value === undefined ? 'mirror' : 'registry',
       followed,
     });
+  };
+
+  return async (request) => {
+    const followed = followTransfer(deps, request);
+    return followed.orOverloaded(async () => answer(request, followed));
   };
 }

@@ -1,6 +1,7 @@
 import type { ClientResponse } from '../http/transport.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { DistributionPath, RoutablePath } from '../oci/distribution-path.ts';
+import type { AskedPull } from './pull-tracker.ts';
 
 /** Status in the metrics for a client that left before the head was sent (as nginx counts it). */
 export const CLIENT_GONE_STATUS = 499;
@@ -22,6 +23,8 @@ export interface ContentRequest {
   readonly client: ClientResponse;
   /** It comes from this node itself or from another node, not from a stranger. */
   readonly favoured: boolean;
+  /** The pull of this node's own containerd that it is part of, if it is. */
+  readonly pull?: AskedPull | undefined;
 }
 
 /** A request whose registry is known as far as it has to be, and whose name is shared. */

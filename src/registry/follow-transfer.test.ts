@@ -6,6 +6,7 @@ import type { EndedTransfer } from '../observe/transfer-log.ts';
 import { digestOf } from '../oci/digest.ts';
 import { parseDistributionPath } from '../oci/distribution-path.ts';
 import { systemClock } from '../runtime/clock.ts';
+import type { FairShares } from '../runtime/fair-shares.ts';
 import { planMemory } from '../runtime/memory/memory-plan.ts';
 import {
   createScriptedClient,
@@ -32,6 +33,8 @@ interface Asked {
   readonly has?: boolean;
   readonly peers?: readonly PeerScript[];
   readonly leavesAfter?: number;
+  /** No more bodies may move. */
+  readonly isFull?: boolean;
   /** Of this node's own client. */
   readonly flights?: Flights;
 }
@@ -39,7 +42,9 @@ interface Asked {
 /** Sends the requests one after the other and returns what was told of them, without the times. */
 async function told(...requests: readonly Asked[]): Promise<Omit<EndedTransfer, 'durationMs'>[]> {
   const ended: EndedTransfer[] = [];
-  const [{ has = false, peers = [], flights } = {}] = requests;
+  const [{ has = false, peers = [], flights, isFull = false } = {}] = requests;
+  const shares = createRegistryShares(systemClock, planMemory());
+  const none: FairShares = { enter: async () => undefined, held: 0, waiting: 0 };
   const handlers = createContentHandlers({
     verifier: createTrustingVerifier(),
     store: {
@@ -51,7 +56,7 @@ async function told(...requests: readonly Asked[]): Promise<Omit<EndedTransfer, 
     transfer: createScriptedCluster(MANIFEST, peers, { ...(flights && { flights }) }).transfer,
     logger: silentLogger,
     clock: systemClock,
-    shares: createRegistryShares(systemClock, planMemory()),
+    shares: { ...shares, ...(isFull && { bodies: none }) },
     manifestCacheBytes: 1_000_000,
     contentMissing: () => {},
     mirrored: () => {},
@@ -114,7 +119,16 @@ describe('followTransfer()', () => {
       { kind: 'blobs', peers: [{}], leavesAfter: 10 },
       { sources: [from('10.0.0.1', 10, 'client-gone')], movedBytes: 10, outcome: 'client-gone' },
     ],
-    ['a blob that nobody has', { kind: 'blobs' }, { movedBytes: 0, outcome: 'missing' }],
+    [
+      'a blob that nobody has',
+      { kind: 'blobs' },
+      { movedBytes: 0, outcome: 'missing', missing: 'no-record' },
+    ],
+    [
+      'a blob for which there is no room',
+      { kind: 'blobs', peers: [{}], isFull: true },
+      { movedBytes: 0, outcome: 'missing', missing: 'overloaded' },
+    ],
     [
       'a manifest of this node',
       { kind: 'manifests', reference: 'v1', has: true },
@@ -128,7 +142,14 @@ describe('followTransfer()', () => {
     [
       'a tag that nobody has',
       { kind: 'manifests', reference: 'v1' },
-      { kind: 'manifest', tag: 'v1', digest: undefined, movedBytes: 0, outcome: 'missing' },
+      {
+        kind: 'manifest',
+        tag: 'v1',
+        digest: undefined,
+        movedBytes: 0,
+        outcome: 'missing',
+        missing: 'no-record',
+      },
     ],
   ])('tells of %s', async (_, asked, expected) => {
     expect(await told(asked)).toEqual([transferOf(expected)]);

@@ -1,11 +1,13 @@
 import type { MoveEnd } from '../http/transport.ts';
 import type {
   EndedTransfer,
+  MissReason,
   TransferFlight,
   TransferOutcome,
   TransferSource,
 } from '../observe/transfer-log.ts';
 import type { Digest } from '../oci/digest.ts';
+import { DistributionError } from '../oci/distribution-error.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { FetchedManifest } from '../transfer/fetch-manifest.ts';
 import type { AdmittedRequest } from './content-request.ts';
@@ -27,8 +29,10 @@ export interface TransferFollower {
   flew(flight: TransferFlight): void;
   /** The flight's part so far. */
   readonly flight: TransferFlight | undefined;
-  /** The request has ended; the digest is undefined for a tag that was not found. */
-  ended(digest: Digest | undefined, outcome: TransferOutcome): void;
+  /** The request has ended; the digest is undefined for a tag that was not found. `missing`: why it was. */
+  ended(digest: Digest | undefined, outcome: TransferOutcome, missing?: MissReason): void;
+  /** Runs the request, and tells of it if this node gives as much as it may: one that it refuses with 503. */
+  orOverloaded<T>(run: () => Promise<T>): Promise<T>;
 }
 
 /** Sources that are kept of one request: however many peers break, the last ones tell how it ended. */
@@ -37,7 +41,7 @@ const MAX_SOURCES = 8;
 /** Starts the time of a request. */
 export function followTransfer(
   { clock, transferEnded }: TransferFollowerDeps,
-  { path, forwarded }: AdmittedRequest,
+  { path, forwarded, pull }: AdmittedRequest,
 ): TransferFollower {
   const startedMs = clock.nowMs();
   const sources: TransferSource[] = [];
@@ -48,7 +52,28 @@ export function followTransfer(
     sources.push(source);
     if (sources.length > MAX_SOURCES) sources.shift();
   };
+  const ended: TransferFollower['ended'] = (digest, outcome, missing) => {
+    const { kind, registry, repository } = path;
+    const tag = 'tag' in path ? path.tag : undefined;
+    const durationMs = clock.nowMs() - startedMs;
+    const name = { kind, registry, repository, tag, digest, forwarded };
+    const transfer = { ...name, sources, flight, movedBytes, durationMs, outcome, missing };
+    transferEnded(transfer);
+    pull?.ended(transfer);
+  };
   return {
+    ended,
+    async orOverloaded(run) {
+      try {
+        return await run();
+      } catch (error) {
+        const isRefused = error instanceof DistributionError && error.status === 503;
+        if (isRefused && !forwarded) {
+          ended('digest' in path ? path.digest : undefined, 'missing', 'overloaded');
+        }
+        throw error;
+      }
+    },
     moved(origin, end) {
       const ended = end.how === 'source-broken' ? end.reason : end.how;
       add({ origin, movedBytes: end.movedBytes, ended });
@@ -61,13 +86,6 @@ export function followTransfer(
     },
     get flight() {
       return flight;
-    },
-    ended(digest, outcome) {
-      const { kind, registry, repository } = path;
-      const tag = 'tag' in path ? path.tag : undefined;
-      const durationMs = clock.nowMs() - startedMs;
-      const name = { kind, registry, repository, tag, digest, forwarded };
-      transferEnded({ ...name, sources, flight, movedBytes, durationMs, outcome });
     },
   };
 }

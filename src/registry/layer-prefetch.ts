@@ -7,6 +7,7 @@ import { lruSet } from '../runtime/lru-set.ts';
 import type { ContentStore } from '../store/content-store.ts';
 import type { FetchedManifest } from '../transfer/fetch-manifest.ts';
 import type { Transfer } from '../transfer/transfer.ts';
+import type { PullTracker } from './pull-tracker.ts';
 
 /** Most pieces of content of one manifest: an image has ten layers, seldom fifty. */
 const MAX_KEYS = 64;
@@ -25,6 +26,8 @@ export interface LookAheadDeps {
   readonly prefetch: (keys: readonly string[]) => void;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Told what a manifest leads to: the manifests of an index, or what is not here of an image. Default: nobody. */
+  readonly named?: PullTracker['named'] | undefined;
 }
 
 /**
@@ -38,6 +41,7 @@ export function createLayerPrefetch({
   prefetch,
   clock,
   logger,
+  named,
 }: LookAheadDeps): (manifest: FetchedManifest) => void {
   /** When each manifest was looked at, the oldest first. */
   const lookedMs = new Map<Digest, number>();
@@ -48,11 +52,14 @@ export function createLayerPrefetch({
     lruSet(lookedMs, digest, clock.nowMs(), MAX_REMEMBERED);
     return true;
   };
-  const look = async (bytes: Uint8Array) => {
+  const look = async (digest: Digest, bytes: Uint8Array) => {
     // The answer goes out first.
     await new Promise(setImmediate);
     const { kind, references } = parseManifest(bytes);
-    if (kind === 'index') return;
+    if (kind === 'index') {
+      named?.(digest, kind, references);
+      return;
+    }
     transfer.learnSizes(references);
     const digests = [...new Set(references.map(({ digest }) => digest))].slice(0, MAX_KEYS);
     using deadline = createDeadline(clock, STORE_TIMEOUT_MS);
@@ -62,11 +69,16 @@ export function createLayerPrefetch({
       ),
     );
     const keys = absent.flat();
+    named?.(
+      digest,
+      kind,
+      references.filter((reference) => keys.includes(reference.digest)),
+    );
     if (keys.length > 0) prefetch(keys);
   };
   return ({ digest, bytes }) => {
     if (!isDue(digest)) return;
     // A manifest of an unknown shape, or a containerd that is away: then each is looked up when it is asked for.
-    look(bytes).catch((error: unknown) => logger.debug('cannot look ahead', { digest, error }));
+    look(digest, bytes).catch((error: unknown) => logger.debug('cannot look ahead', { digest, error }));
   };
 }

@@ -113,7 +113,7 @@ export function createManifestHandler(
         return { response: new Response(null, { status: CLIENT_GONE_STATUS }), handler: 'mirror' };
       }
       deps.mirrored(path.registry ?? '', 'miss');
-      followed.ended('digest' in path ? path.digest : undefined, 'missing');
+      followed.ended('digest' in path ? path.digest : undefined, 'missing', fetched.reason);
       throw unknownContent(path, fetched);
     }
     deps.mirrored(path.registry ?? '', 'hit');
@@ -137,9 +137,8 @@ export function createManifestHandler(
     return { response: await sendManifest(fetched, request), handler: 'mirror' };
   };
 
-  return async (request) => {
+  const answer = async (request: AdmittedRequest, followed: TransferFollower): Promise<ContentAnswer> => {
     const { method, path } = request;
-    const followed = followTransfer(deps, request);
     let opened = await openLocal(request);
     const mayWait =
       request.forwarded && request.isFlight && 'digest' in path && lookups.isShared(path.digest);
@@ -163,6 +162,11 @@ export function createManifestHandler(
       followed.ended(value.digest, 'served');
     }
     return { response: await sendManifest(value, request), handler: 'registry' };
+  };
+
+  return async (request) => {
+    const followed = followTransfer(deps, request);
+    return followed.orOverloaded(async () => answer(request, followed));
   };
 }
 

@@ -2,13 +2,15 @@ import { describe, expect, test } from 'bun:test';
 import { createTrustingVerifier } from '../integrity/testing/trusting-verifier.ts';
 import type { ClientResponse } from '../http/transport.ts';
 import { silentLogger } from '../observe/log.ts';
+import type { EndedPull } from '../observe/pull-log.ts';
 import { createMetrics } from '../observe/metrics.ts';
 import { type Digest, digestOf } from '../oci/digest.ts';
 import { MEDIA_TYPE } from '../oci/media-type.ts';
 import { parseReference } from '../oci/reference.ts';
-import { systemClock } from '../runtime/clock.ts';
+import { type Clock, systemClock } from '../runtime/clock.ts';
 import { createFairShares, type FairShares } from '../runtime/fair-shares.ts';
 import { planMemory } from '../runtime/memory/memory-plan.ts';
+import { createVirtualClock } from '../runtime/testing/virtual-clock.ts';
 import { StoreUnavailableError } from '../store/content-store.ts';
 import { parseImageFilter } from '../store/image-filter.ts';
 import { createSharingPolicy } from '../store/sharing-policy.ts';
@@ -42,6 +44,10 @@ interface SetUp {
   readonly uploads?: Pick<Uploads, 'begin'>;
   /** Default: no address is this node's own. */
   readonly isOwn?: boolean;
+  /** Gets the pulls that have ended. */
+  readonly pulls?: EndedPull[];
+  /** Default: the machine's. */
+  readonly clock?: Clock;
   /** Names of the images that lead to the content. */
   readonly images?: readonly string[];
 }
@@ -93,12 +99,13 @@ function setUp(given: SetUp) {
       prefetch: () => {},
       metrics,
       logger: silentLogger,
-      clock: systemClock,
+      clock: given.clock ?? systemClock,
       policy,
       shares: given.shares ?? createRegistryShares(systemClock, planMemory()),
       isFavoured: () => false,
       uploads: given.uploads,
       isOwn: () => given.isOwn === true,
+      pulls: { ended: (pull) => void given.pulls?.push(pull) },
     },
     { mirroredRegistries, authorization, manifestCacheBytes: 1_000_000 },
   );
@@ -178,7 +185,7 @@ describe('manifests', () => {
         {
           code: 'MANIFEST_UNKNOWN',
           message: 'registry.lab:5000/lab/a:v1: no peer has it',
-          detail: { attempts: 0, skipped: 0 },
+          detail: { attempts: 0, skipped: 0, reason: 'no-record' },
         },
       ],
     });
@@ -186,6 +193,34 @@ describe('manifests', () => {
     expect(await metricsText()).toContain(
       'spegel_mirror_requests_total{registry="registry.lab:5000",cache="miss"} 1',
     );
+  });
+
+  test.each<[string, SetUp, string]>([
+    ['no node is known to have it', {}, 'no-record'],
+    ['the peer does not have it', { peers: [{ status: 404 }] }, 'peers-refused'],
+    ['the peer gives as much as it may', { peers: [{ status: 503 }] }, 'peers-busy'],
+    ['a filter leaves it out', { filters: ['lab/a'] }, 'filter'],
+  ])('says why in a header when %s, and in the summary of the pull', async (_what, given, reason) => {
+    const pulls: EndedPull[] = [];
+    const clock = createVirtualClock();
+    const { request } = setUp({ ...given, isOwn: true, pulls, clock });
+    for (const method of ['HEAD', 'GET']) {
+      const { response } = await request(manifestUrl('v1'), { method });
+      expect(response.headers.get('x-spegel-miss')).toBe(reason);
+    }
+    await clock.advance(20_000);
+    expect(pulls).toMatchObject([
+      { outcome: 'missing', misses: [{ kind: 'manifest', reference: 'v1', reason }] },
+    ]);
+  });
+
+  test('tells of no pull when another machine asks', async () => {
+    const pulls: EndedPull[] = [];
+    const clock = createVirtualClock();
+    await setUp({ pulls, clock, peers: [{}] }).request(manifestUrl('v1'));
+    await setUp({ pulls, clock, peers: [{}], isOwn: true }).request(manifestUrl('v1'), { headers: MIRRORED });
+    await clock.advance(20_000);
+    expect(pulls).toEqual([]);
   });
 
   test('is not served when its bytes do not have its digest', async () => {

@@ -5,6 +5,7 @@ import type { RequestHandler } from '../http/http-server.ts';
 import type { BlobVerifier } from '../integrity/blob-verifier.ts';
 import type { Logger } from '../observe/log.ts';
 import type { Metrics } from '../observe/metrics.ts';
+import type { PullLog } from '../observe/pull-log.ts';
 import type { TransferLog } from '../observe/transfer-log.ts';
 import { DistributionError } from '../oci/distribution-error.ts';
 import { parseDistributionPath } from '../oci/distribution-path.ts';
@@ -21,6 +22,7 @@ import { createContentHandlers } from './content-handlers.ts';
 import { createLayerPrefetch } from './layer-prefetch.ts';
 import { REQUEST_BYTES, type RegistryShares } from './registry-shares.ts';
 import { errorResponse, overloaded } from './responses.ts';
+import { createPullTracker } from './pull-tracker.ts';
 import type { Uploads } from './uploads.ts';
 
 /**
@@ -54,6 +56,8 @@ export interface RegistryDeps {
   >;
   /** Where transfers are kept for those who look; undefined: nowhere. */
   readonly transfers?: Pick<TransferLog, 'ended'> | undefined;
+  /** Where pulls of this node's own containerd are kept for those who look; undefined: nowhere. */
+  readonly pulls?: Pick<PullLog, 'ended'> | undefined;
   readonly logger: Logger;
   readonly clock: Clock;
 }
@@ -76,13 +80,14 @@ interface Env {
 /** The registry's HTTP: the distribution spec's pull endpoints, readiness and liveness. */
 export function createRegistryApp(deps: RegistryDeps, options: RegistryOptions): RequestHandler {
   const { metrics, logger, clock } = deps;
+  const pulls = createPullTracker(deps);
   const handlers = createContentHandlers({
     ...deps,
     mirrored: (registry, cache) => metrics.mirrorRequest(registry, cache),
     responseBroken: () => metrics.responseBroken(),
     uploadRefused: () => metrics.uploadRefused(),
     transferEnded: (transfer) => deps.transfers?.ended(transfer),
-    layerPrefetch: createLayerPrefetch(deps),
+    layerPrefetch: createLayerPrefetch({ ...deps, named: pulls.named }),
     manifestCacheBytes: options.manifestCacheBytes,
   });
   const { mirroredRegistries } = options;
@@ -155,11 +160,20 @@ export function createRegistryApp(deps: RegistryDeps, options: RegistryOptions):
   );
   app.get('/v2/*', async (c) => {
     const url = new URL(c.req.url);
+    const method = c.req.raw.method === 'HEAD' ? 'HEAD' : 'GET';
+    const asked = parseDistributionPath(
+      withoutEmptyStart(url.pathname),
+      url.searchParams.get('ns') ?? undefined,
+    );
+    const forwarded = c.req.raw.headers.get(MIRRORED_HEADER) === 'true';
+    const isOwn = !forwarded && deps.isOwn?.(c.env.client.remoteAddress) === true;
+    using pull = isOwn ? pulls.asked(asked, method) : undefined;
     const request = admitRequest(admission, {
-      method: c.req.raw.method === 'HEAD' ? 'HEAD' : 'GET',
-      path: parseDistributionPath(withoutEmptyStart(url.pathname), url.searchParams.get('ns') ?? undefined),
+      method,
+      path: asked,
       rangeHeader: c.req.raw.headers.get('range') ?? undefined,
-      forwarded: c.req.raw.headers.get(MIRRORED_HEADER) === 'true',
+      forwarded,
+      pull,
       isFlight: c.req.raw.headers.has(FLIGHT_HEADER),
       isDoubted: c.req.raw.headers.has(VERIFY_HEADER),
       client: c.env.client,

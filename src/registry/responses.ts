@@ -1,3 +1,4 @@
+import type { MissReason } from '../observe/transfer-log.ts';
 import { formatUnsatisfiedRange } from '../oci/byte-range.ts';
 import { manifestHeaders, namespaceHeader } from '../oci/content-headers.ts';
 import { DistributionError, formatDistributionError } from '../oci/distribution-error.ts';
@@ -39,11 +40,14 @@ export function errorResponse(
   headers: Readonly<Record<string, string>> = {},
 ): Response {
   const body = formatDistributionError(error);
+  const reason = error.detail?.['reason'];
   return new Response(body, {
     status: error.status,
     headers: {
       'content-type': 'application/json',
       'content-length': String(Buffer.byteLength(body)),
+      // For a HEAD, which gets no body, and for logs of a proxy.
+      ...(typeof reason === 'string' ? { 'x-spegel-miss': reason } : {}),
       ...headers,
     },
   });
@@ -52,18 +56,22 @@ export function errorResponse(
 /** 404 for content that was found nowhere; `why` has the peers' part, if any were looked for. */
 export function unknownContent(
   path: RoutablePath,
-  why: { readonly attempts?: number; readonly skipped?: number } = {},
+  why: { readonly attempts?: number; readonly skipped?: number; readonly reason?: MissReason } = {},
 ): DistributionError {
   const code = path.kind === 'manifest' ? 'MANIFEST_UNKNOWN' : 'BLOB_UNKNOWN';
   return new DistributionError(404, code, `${routingKey(path)}: ${reasonOf(why)}`, {
     ...(why.attempts === undefined ? {} : { attempts: why.attempts }),
     ...(why.skipped === undefined ? {} : { skipped: why.skipped }),
+    ...(why.reason === undefined ? {} : { reason: why.reason }),
   });
 }
 
 /** 503 for a request that found no share of this node in time: the client goes on to the next host, at best to upstream. */
 export function overloaded(): DistributionError {
-  return new DistributionError(503, 'UNAVAILABLE', 'This node serves as much as it may; try another');
+  const reason: MissReason = 'overloaded';
+  return new DistributionError(503, 'UNAVAILABLE', 'This node serves as much as it may; try another', {
+    reason,
+  });
 }
 
 /** 503 for another node that would take what this node is downloading, before it has any of it: it asks again. */

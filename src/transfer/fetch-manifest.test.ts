@@ -59,7 +59,11 @@ describe('fetchManifest()', () => {
   });
 
   test('says how many were asked when nobody has it', async () => {
-    expect((await fetchFrom([{ status: 404 }])).manifest).toEqual({ attempts: 1, skipped: 0 });
+    expect((await fetchFrom([{ status: 404 }])).manifest).toEqual({
+      attempts: 1,
+      skipped: 0,
+      reason: 'peers-refused',
+    });
   });
 });
 

@@ -1,5 +1,5 @@
 import type { TransportClient } from '../http/transport.ts';
-import type { TransferFlight } from '../observe/transfer-log.ts';
+import type { MissReason, TransferFlight } from '../observe/transfer-log.ts';
 import { type Digest, isDigest, matchesDigest } from '../oci/digest.ts';
 import { parseManifest } from '../oci/manifest.ts';
 import { isMediaType, MAX_MANIFEST_BYTES, MEDIA_TYPE } from '../oci/media-type.ts';
@@ -21,6 +21,7 @@ import {
   refusalOf,
   flightRefusalOf,
 } from './peer-requests.ts';
+import { missReason } from './miss-reason.ts';
 import { createPeerSession, type PeerSession, type PeerSessionDeps } from './peer-session.ts';
 import type { TransferOptions } from './blob-sources-contract.ts';
 
@@ -61,6 +62,7 @@ export interface ManifestRequest {
 export interface NotFetched {
   readonly attempts: number;
   readonly skipped: number;
+  readonly reason: MissReason;
 }
 
 /**
@@ -89,7 +91,7 @@ export async function fetchManifest(
         );
   if (fetched === undefined) {
     if (!signal.aborted) flight?.goesUpstream();
-    return { attempts: session.attempts, skipped: session.skipped };
+    return notFetched(session);
   }
   observer.peerAsked('served');
   observer.bytesMoved('peer', fetched.bytes.byteLength);
@@ -202,7 +204,7 @@ export async function statBlobAtPeers(
       ? { sizeBytes, origin: host }
       : 'wrong';
   });
-  if (accepted === undefined) return { attempts: session.attempts, skipped: session.skipped };
+  if (accepted === undefined) return notFetched(session);
   deps.observer.peerAsked('served');
   return accepted;
 }
@@ -220,6 +222,11 @@ export function manifestMediaType(bytes: Uint8Array, contentType: string | undef
   } catch {
     return sent;
   }
+}
+
+function notFetched(session: PeerSession): NotFetched {
+  const { attempts, skipped } = session;
+  return { attempts, skipped, reason: missReason(session) };
 }
 
 async function askSmall<T extends object>(

@@ -94,7 +94,13 @@ describe('serveBlob() from one source', () => {
 
   test('says missing, with nothing sent, when nobody has it', async () => {
     const { outcome, head } = await serve([]);
-    expect(outcome).toEqual({ how: 'missing', localVanished: false, attempts: 0, skipped: 0 });
+    expect(outcome).toEqual({
+      how: 'missing',
+      localVanished: false,
+      attempts: 0,
+      skipped: 0,
+      reason: 'no-record',
+    });
     expect(head()).toBeUndefined();
   });
 
@@ -283,6 +289,7 @@ describe('serveBlob() when a source is slow', () => {
       localVanished: false,
       attempts: 0,
       skipped: 1,
+      reason: 'peers-skipped',
     });
     expect(rest.head()).toBeUndefined();
     expect(asked).toEqual(['p1 all']);

@@ -1,8 +1,10 @@
 import type { ClientResponse } from '../http/transport.ts';
+import type { MissReason } from '../observe/transfer-log.ts';
 import { type ByteRange, formatContentRange, rangeLength, resolveRange } from '../oci/byte-range.ts';
 import { blobHeaders } from '../oci/content-headers.ts';
 import { MAX_FRUITLESS_SOURCES } from './budgets.ts';
 import { createBlobSources } from './blob-sources.ts';
+import { missReason } from './miss-reason.ts';
 import type {
   BlobRequest,
   BlobSources,
@@ -32,6 +34,7 @@ export type BlobOutcome =
       readonly localVanished: boolean;
       readonly attempts: number;
       readonly skipped: number;
+      readonly reason: MissReason;
     };
 
 /**
@@ -102,5 +105,6 @@ function notBegun(
   if (client.gone.aborted) return { how: 'client-gone', movedBytes: 0, sources: 0 };
   if (peers?.refusals.has('unsatisfiable') === true) return { how: 'unsatisfiable', sizeBytes: sizeSaid };
   const skipped = (peers?.skipped ?? 0) + slowSources;
-  return { how: 'missing', localVanished, attempts: peers?.attempts ?? 0, skipped };
+  const reason = missReason(peers, { isSlow: slowSources > 0 });
+  return { how: 'missing', localVanished, attempts: peers?.attempts ?? 0, skipped, reason };
 }

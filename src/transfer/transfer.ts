@@ -101,7 +101,7 @@ export function createTransfer(deps: TransferDeps, options: TransferOptions): Tr
     if (known !== undefined) return known;
     const found = await look();
     if (isMiss(found) && !signal.aborted) {
-      misses.add(key, { attempts: found.attempts, skipped: found.skipped });
+      misses.add(key, { attempts: found.attempts, skipped: found.skipped, reason: found.reason });
     }
     return found;
   };

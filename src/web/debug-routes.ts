@@ -1,5 +1,6 @@
 import { Hono } from 'hono';
 import type { AdvertisedCounts } from '../observe/metrics.ts';
+import type { LoggedPull, PullLog } from '../observe/pull-log.ts';
 import type { LoggedTransfer, TransferLog } from '../observe/transfer-log.ts';
 import { isDigest, type Digest } from '../oci/digest.ts';
 import type { FlightsReport } from '../routing/flights-report.ts';
@@ -15,13 +16,14 @@ export interface DebugRoutesDeps {
   readonly advertised: () => AdvertisedCounts;
   readonly advertisedTags: () => readonly Tag[];
   readonly transfers: Pick<TransferLog, 'last'>;
+  readonly pulls: Pick<PullLog, 'last'>;
   /** What this node knows of flights, of one digest if that is given; undefined: it takes no part in flights. */
   readonly flights?: ((digest: Digest | undefined) => Omit<FlightsReport, 'self'>) | undefined;
 }
 
-/** The part below /debug that --debug-web-enabled=false leaves out: the page, and as JSON the images and transfers on it. */
+/** The part below /debug that --debug-web-enabled=false leaves out: the page, and as JSON the images, transfers and pulls. */
 export function createDebugRoutes(deps: DebugRoutesDeps, { version }: { readonly version: string }): Hono {
-  const { router, transfers } = deps;
+  const { router, transfers, pulls } = deps;
   const images = (): SharedImages => listSharedImages(deps.advertised(), deps.advertisedTags());
   const app = new Hono();
   app.get('/web', (c) => c.redirect('/debug/web/', 308));
@@ -42,6 +44,7 @@ export function createDebugRoutes(deps: DebugRoutesDeps, { version }: { readonly
   });
   app.get('/images', (c) => c.json(images()));
   app.get('/transfers', (c) => c.json({ transfers: transfers.last().map(transferJson) }));
+  app.get('/pulls', (c) => c.json({ pulls: pulls.last().map(pullJson) }));
   const { flights } = deps;
   if (flights !== undefined) {
     app.get('/flights', (c) => {
@@ -54,6 +57,10 @@ export function createDebugRoutes(deps: DebugRoutesDeps, { version }: { readonly
     });
   }
   return app;
+}
+
+function pullJson({ startedAtMs, ...pull }: LoggedPull) {
+  return { startedAt: new Date(startedAtMs).toISOString(), ...pull };
 }
 
 function transferJson({ startedAtMs, durationMs, ...transfer }: LoggedTransfer) {

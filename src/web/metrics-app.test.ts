@@ -2,6 +2,7 @@ import { describe, expect, test } from 'bun:test';
 import type { ClientResponse } from '../http/transport.ts';
 import { silentLogger } from '../observe/log.ts';
 import { createMetrics } from '../observe/metrics.ts';
+import { createPullLog, type EndedPull } from '../observe/pull-log.ts';
 import { createTransferLog, type EndedTransfer } from '../observe/transfer-log.ts';
 import { digestOf } from '../oci/digest.ts';
 import {
@@ -28,6 +29,18 @@ const STATE = {
 } as const;
 const EVIL = '"><script>alert(1)</script>\'&';
 const TAG = { registry: 'registry.lab:5000', repository: 'a/b', tag: 'v1', digest: DIGEST };
+const PULL: EndedPull = {
+  image: 'registry.lab:5000/a:v1',
+  digest: DIGEST,
+  outcome: 'partly',
+  durationMs: 2500,
+  localBytes: 0,
+  peerBytes: 1000,
+  flightBytes: 0,
+  peers: [{ address: '10.0.0.1', bytes: 1000, bytesPerSecond: 400 }],
+  misses: [{ kind: 'blob', reference: DIGEST, reason: 'no-record' }],
+  missCount: 1,
+};
 const RESUMED: EndedTransfer = {
   kind: 'blob',
   registry: 'registry.lab:5000',
@@ -86,6 +99,8 @@ function setUp({
     outcome: 'missing',
   });
   transfers.ended(RESUMED);
+  const pulls = createPullLog(() => Date.UTC(2026, 0, 2, 3, 4, 15));
+  pulls.ended(PULL, 10_000);
   const metrics = createMetrics({ version: 'test', commit: 'test' });
   const advertised = () => ({ imageTags: counts, imageDigests: counts, contentDigests: counts });
   metrics.advertisedFrom(advertised);
@@ -98,6 +113,7 @@ function setUp({
         TAG,
       ],
       transfers,
+      pulls,
       router,
       flights,
       bootstrap: () => ({ kind: 'dns', outcome: 'joined', reason: undefined }),
@@ -222,9 +238,15 @@ describe('createMetricsApp()', () => {
     expect(transfers[1]).toMatchObject({ outcome: 'missing', tag: EVIL });
   });
 
+  test('tells the pulls as JSON', async () => {
+    expect(await (await setUp().get('/debug/pulls')).json()).toEqual({
+      pulls: [{ ...PULL, startedAt: '2026-01-02T03:04:02.500Z' }],
+    });
+  });
+
   test('has neither page nor images nor transfers when the debug page is switched off', async () => {
     const { get } = setUp({ debugWebEnabled: false });
-    for (const path of ['/debug/web', '/debug/web/', '/debug/images', '/debug/transfers']) {
+    for (const path of ['/debug/web', '/debug/web/', '/debug/images', '/debug/transfers', '/debug/pulls']) {
       expect((await get(path)).status).toBe(404);
     }
     expect((await get('/metrics')).status).toBe(200);

@@ -10,6 +10,7 @@ import { createHttpServer } from '../../../src/http/buffered-http-server.ts';
 import { createBufferedClient } from '../../../src/http/buffered-client.ts';
 import { createLogger } from '../../../src/observe/log.ts';
 import { createMetrics } from '../../../src/observe/metrics.ts';
+import { createPullLog } from '../../../src/observe/pull-log.ts';
 import { createTransferLog } from '../../../src/observe/transfer-log.ts';
 import { isDigest } from '../../../src/oci/digest.ts';
 import { findAnnounceAddresses } from '../../../src/p2p/addresses/find-announce-addresses.ts';
@@ -102,6 +103,7 @@ await listen(
       advertised: () => advertiser.counts(),
       advertisedTags: () => advertiser.tags(),
       transfers,
+      pulls: createPullLog(),
       router,
       bootstrap: () => router.bootstrapState(),
       hasLocally,
