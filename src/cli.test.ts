@@ -150,7 +150,7 @@ describe('runCli()', () => {
     [['peers', 'find'], peersFlags],
     ...Object.values(COMMANDS)
       .filter(({ usage }) => !usage.startsWith('find'))
-      .map(({ usage, flags }) => [[usage], flags] as const),
+      .map(({ usage, flags }) => [usage.split(' ').slice(0, 1), flags] as const),
   ])('runCli() shows in the help of %p each flag with its variable', async (args, flags) => {
     const help = (await run([...args, '--help'])).out.replaceAll(/\s+/g, ' ');
     const shown = Array.from(

@@ -169,6 +169,14 @@ export async function runCli(context: CliContext): Promise<number> {
     }),
   );
 
+  add(program, COMMANDS.why).action(
+    action(peersFlags, async (values, _logger, name = '') => {
+      const { runWhy } = await import('./commands/why.ts');
+      errorCode = EXIT_UNKNOWN;
+      return (await runWhy({ ...values, name }, { writeOut })) ? 0 : 1;
+    }),
+  );
+
   add(program, COMMANDS.doctor).action(
     action(doctorFlags, async (values) => {
       const options = doctorOptions(values);

@@ -61,6 +61,10 @@ export const LISTENERS: readonly Listener[] = [
         what: "JSON: the last 50 pulls of this node's own containerd, newest first: how long each took, how much came from this node, from which peers and how fast, and what was missing and why (`--debug-web-enabled`)",
       },
       {
+        path: '/debug/why',
+        what: 'JSON: why this node serves `?key=<digest or registry/repository:tag>`, or does not, as `spegel why --json`; for a digest `&name=<registry/repository>` may say of which image; two at once (`--debug-web-enabled`)',
+      },
+      {
         path: '/debug/transfers',
         what: 'JSON: the last 50 manifests and blobs that were asked for, newest first, and where they came from (`--debug-web-enabled`)',
       },

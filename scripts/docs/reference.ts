@@ -23,7 +23,7 @@ A flag is given as \`--flag value\` or \`--flag=value\`, or by its environment v
 is the same as none. Lists: \`--flag a b c\`, the flag repeated, or with commas in the environment. Durations as in Go:
 \`20ms\`, \`2s\`, \`1m30s\`. Listen addresses: \`:5000\` (both IP families), \`1.2.3.4:5000\`, \`[::1]:5000\`.
 
-Exit codes: 0; 1 for an error, which is the last log line (\`peers\`: a plain line); 2 for a wrong command line; \`peers find\`, \`peers flights\` and \`doctor\` have more.
+Exit codes: 0; 1 for an error, which is the last log line (\`peers\`, \`why\`: a plain line); 2 for a wrong command line; \`peers find\`, \`peers flights\`, \`why\` and \`doctor\` have more.
 Logs are JSON lines on stderr.
 `;
 

@@ -83,6 +83,16 @@ spegel peers find sha256:2cf2…`,
 spegel peers flights sha256:2cf2…
 spegel peers flights registry.lab:5000/app:1.2 --json`,
   },
+  why: {
+    usage: 'why <image|digest>',
+    description:
+      'Says why the running spegel serves an image or a digest, or does not: its filters, its store, which peers have it and what they say, and what containerd would get now. Exit 0: the mirror can serve it, 1: it cannot, or not all of it, 3: that cannot be found out, 2: a wrong command line.',
+    flags: peersFlags,
+    examples: `spegel why nginx
+spegel why registry.lab:5000/app:1.2 --json
+spegel why registry.lab:5000/app@sha256:2cf2…
+spegel why sha256:2cf2… --addr 10.0.0.1:9090`,
+  },
   doctor: {
     usage: 'doctor',
     description:

@@ -1,6 +1,6 @@
 import { endpointFlag, booleanFlag } from './flag-kinds.ts';
 
-/** The flags of `spegel peers` and of the commands below it. */
+/** The flags of `spegel peers` and of the commands below it, and of `spegel why`. */
 export const peersFlags = {
   addr: endpointFlag('metrics address of the running spegel', '127.0.0.1:9090'),
   json: booleanFlag('print JSON', false),

@@ -5,6 +5,8 @@ export interface JsonFields {
   text(name: string): string;
   texts(name: string): readonly string[];
   flag(name: string): boolean;
+  /** Undefined when absent or null. */
+  optionalFlag(name: string): boolean | undefined;
   number(name: string): number;
   /** Undefined when absent or null. */
   optionalNumber(name: string): number | undefined;
@@ -35,6 +37,11 @@ export function readJsonFields(value: unknown, where = 'the answer'): JsonFields
     if (typeof value !== 'string') throw wrong(place(name), 'a text');
     return printable(value);
   };
+  const flag = (name: string): boolean => {
+    const value = members[name];
+    if (typeof value !== 'boolean') throw wrong(place(name), 'true or false');
+    return value;
+  };
   const number = (name: string): number => {
     const value = members[name];
     if (typeof value !== 'number') throw wrong(place(name), 'a number');
@@ -43,11 +50,8 @@ export function readJsonFields(value: unknown, where = 'the answer'): JsonFields
   return {
     text: (name) => text(members[name], name),
     texts: (name) => array(name).map((item) => text(item, name)),
-    flag(name) {
-      const value = members[name];
-      if (typeof value !== 'boolean') throw wrong(place(name), 'true or false');
-      return value;
-    },
+    flag,
+    optionalFlag: (name) => (isAbsent(name) ? undefined : flag(name)),
     number,
     optionalNumber: (name) => (isAbsent(name) ? undefined : number(name)),
     optionalText: (name) => (isAbsent(name) ? undefined : text(members[name], name)),

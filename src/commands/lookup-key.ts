@@ -7,7 +7,12 @@ import { routingKey } from '../oci/routing-key.ts';
  * docker.io/library/nginx:latest). With a digest in the name that is the key. Throws InvalidReferenceError.
  */
 export function lookupKey(name: string): Digest | string {
-  if (isDigest(name)) return name;
+  return lookupName(name).key;
+}
+
+/** The same with the name of the image, `registry/repository`, where the user types it. Throws InvalidReferenceError. */
+export function lookupName(name: string): { readonly key: Digest | string; readonly image?: string } {
+  if (isDigest(name)) return { key: name };
   // Nobody means the tag of an image that is called so.
   if (/^sha256:[0-9a-f]+$/.test(name)) {
     throw new InvalidReferenceError(
@@ -15,7 +20,8 @@ export function lookupKey(name: string): Digest | string {
     );
   }
   const { registry, repository, tag, digest } = parseReference(completeName(name));
-  return digest ?? routingKey({ registry, repository, tag: tag ?? 'latest' });
+  const key = digest ?? routingKey({ registry, repository, tag: tag ?? 'latest' });
+  return { key, image: `${registry}/${repository}` };
 }
 
 /** Adds what may be left out: docker.io, library/ and :latest (github.com/distribution/reference, "normalize"). */

@@ -60,7 +60,8 @@ function parseSelf(self: JsonFields): PeersReport['self'] {
   return { id: self.text('id'), addresses: self.texts('addresses') };
 }
 
-function parseCondition(text: string): PeerCondition {
+/** Reads the state of a peer; throws DaemonError. */
+export function parseCondition(text: string): PeerCondition {
   if (text === 'connected' || text === 'suspect' || text === 'dead' || text === 'known') return text;
   throw new DaemonError(`Cannot read what spegel answered: no peer is "${text}"; is it another version?`);
 }

@@ -41,6 +41,7 @@ import { createBootstrapApp } from '../web/bootstrap-app.ts';
 import { createMetricsApp } from '../web/metrics-app.ts';
 import { createBootstrapper } from './create-bootstrapper.ts';
 import { bootstrapDomain, createMembership } from './create-membership.ts';
+import { createWhy } from './create-why.ts';
 import { createNodeFlights } from './create-node-flights.ts';
 import { createDoctorWatch } from './doctor-watch.ts';
 import { hasContent } from './has-content.ts';
@@ -113,7 +114,9 @@ async function compose(shared: Process): Promise<void> {
   metrics.routing.figuresFrom(() => router.stats());
   metrics.peersFrom(async () => (await router.peers()).length);
   const doctor = createDoctorWatch({ logger, metrics, clock }, options);
+  let isStoreConnected = false;
   const onConnectionChange = (up: boolean) => {
+    isStoreConnected = up;
     metrics.storeConnection(up);
     // It may have been restarted with another configuration.
     if (up) doctor.again();
@@ -216,6 +219,10 @@ async function compose(shared: Process): Promise<void> {
       pulls,
       router,
       flights: flights && ((digest) => ({ maxHoldMs: options.flightsMaxHoldMs, ...flights.report(digest) })),
+      why: createWhy(
+        { store, policy, router, transfer, isStoreConnected: () => isStoreConnected, clock },
+        options,
+      ),
       bootstrap: () => router.bootstrapState(),
       hasLocally: (key) => hasContent(served, key),
       clock,

@@ -18,6 +18,11 @@ export function isManifestType(mediaType: string): boolean {
   return INDEX_TYPES.has(mediaType) || MANIFEST_TYPES.has(mediaType);
 }
 
+/** True for the configs of images, of Helm charts, and of whatever follows the same pattern. */
+export function isConfigType(mediaType: string): boolean {
+  return /[./]config\.|container\.image\.v1/.test(mediaType);
+}
+
 /** A media type that is safe to send in a header: type/subtype of RFC 6838, with parameters left off. */
 export function isMediaType(text: string): boolean {
   return /^[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}\/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}$/.test(text);

@@ -1,5 +1,6 @@
 import type { Digest } from '../oci/digest.ts';
 import type { Descriptor } from '../oci/manifest.ts';
+import { isConfigType } from '../oci/media-type.ts';
 import { lruSet } from '../runtime/lru-set.ts';
 import { CONFIG_BYTES, KNOWN_SIZES_BYTES, SIZES_PER_DIGEST, SMALL_BLOB_BYTES } from './budgets.ts';
 
@@ -45,9 +46,4 @@ export function createKnownSizes(): KnownSizes {
     },
     forget: (digest) => void known.delete(digest),
   };
-}
-
-/** The configs of images, of Helm charts, and of whatever follows the same pattern. */
-function isConfigType(mediaType: string): boolean {
-  return /[./]config\.|container\.image\.v1/.test(mediaType);
 }

@@ -1,5 +1,6 @@
 import type { Digest } from '../oci/digest.ts';
 import type { Peer } from '../routing/router.ts';
+import type { PeerStanding } from '../routing/why-report.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { createKeyedBackoff } from '../runtime/keyed-backoff.ts';
 import { lruSet } from '../runtime/lru-set.ts';
@@ -21,6 +22,8 @@ export interface PeerHealth {
   skips(peer: Peer, key?: string): boolean;
   /** True for one that is asked only when nobody else is left: it was late and nothing worse, or slow a while ago. */
   goesLast(peer: Peer): boolean;
+  /** Both of the above, with what is held against it. */
+  standing(peer: Peer): Omit<PeerStanding, 'bytesPerSecond'>;
   /** The peer did not answer, answered wrongly, or broke in mid-body; `late`: it took the request and was late. */
   failed(peer: Peer, how?: 'late'): void;
   /** What this address of a peer gave was too little. */
@@ -57,6 +60,12 @@ export function createPeerHealth(clock: Clock): PeerHealth {
       hasFailed(peer, 'badly') || hasHost(peer, 'skipped') || wrongPeers.bans(peer, key),
     gaveWrong: (digest, givers, isSure) => wrongPeers.gaveWrong(digest, givers, isSure),
     goesLast: (peer) => hasFailed(peer, 'late') || hasHost(peer, 'last'),
+    standing(peer) {
+      if (hasFailed(peer, 'badly')) return { order: 'skipped', why: 'failed' };
+      if (hasHost(peer, 'skipped')) return { order: 'skipped', why: 'slow' };
+      if (hasFailed(peer, 'late')) return { order: 'last', why: 'late' };
+      return hasHost(peer, 'last') ? { order: 'last', why: 'slow' } : { order: 'first', why: undefined };
+    },
     wasSlow: (host) => slowHosts.wasSlow(host),
     keptUp: (host) => slowHosts.keptUp(host),
     failed(peer, how) {

@@ -27,6 +27,8 @@ export interface BodyPace extends PaceJudge {
 export interface ThroughputFloor {
   /** Starts to judge a body from the host. */
   watch(host: string): BodyPace;
+  /** What the host gave lately, to all its bodies together, in bytes per second; undefined: that was not measured. */
+  givenBy(host: string): number | undefined;
 }
 
 /** A body at one check. */
@@ -91,6 +93,12 @@ export function createThroughputFloor(clock: Clock): ThroughputFloor {
   };
 
   return {
+    givenBy(host) {
+      const given = givenBy.get(host);
+      return given !== undefined && given.atMs > clock.nowMs() - FLOOR_MEMORY_MS
+        ? given.bytesPerSecond
+        : undefined;
+    },
     watch(host) {
       const self: Watched = { host, isWaiting: true, bytesPerSecond: 0 };
       watched.add(self);

@@ -2,6 +2,8 @@ import type { TransportClient, ClientResponse } from '../http/transport.ts';
 import type { Flights } from '../flights/flights.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Descriptor } from '../oci/manifest.ts';
+import type { Peer } from '../routing/router.ts';
+import type { PeerStanding } from '../routing/why-report.ts';
 import { createByteBudget } from '../runtime/memory/byte-budget.ts';
 import { SMALL_BLOBS_HELD_BYTES } from './budgets.ts';
 import type { BlobRequest, TransferOptions } from './blob-sources-contract.ts';
@@ -18,6 +20,8 @@ import { createKnownSizes } from './known-sizes.ts';
 import { createMissCache } from './miss-cache.ts';
 import { createRelays } from './relays.ts';
 import { createPeerHealth } from './peer-health.ts';
+import type { PeerTarget } from './peer-requests.ts';
+import { probePeer } from './probe-peer.ts';
 import type { PeerSessionDeps } from './peer-session.ts';
 import { type BlobOutcome, serveBlob } from './serve-blob.ts';
 import {
@@ -47,6 +51,12 @@ export interface Transfer {
   awaitDownload(digest: Digest, gone: AbortSignal): Promise<'over' | 'waiting'>;
   /** Learns how large content is, from a manifest that a client of this node was given. */
   learnSizes(references: readonly Descriptor[]): void;
+  /** How this node thinks of a peer. */
+  standingOf(peer: Peer): PeerStanding;
+  /** Asks a peer whether it would give the content now, see probePeer(). */
+  probe(question: { readonly peer: Peer; readonly target: PeerTarget }, signal: AbortSignal): Promise<string>;
+  /** As fetchManifest(), without flights, and without a trace: what peers do then is neither counted nor remembered. */
+  peekManifest(request: ManifestRequest, signal: AbortSignal): Promise<FetchedManifest | NotFetched>;
   /** Tells of a peer that is there (again): if it failed lately, that is of the past. */
   peerReturned(peerId: string): void;
 }
@@ -127,6 +137,19 @@ export function createTransfer(deps: TransferDeps, options: TransferOptions): Tr
       const { flights } = deps;
       return flights === undefined ? 'over' : awaitDownload({ flights, clock }, digest, gone);
     },
+    standingOf(peer) {
+      const rates = peer.addresses.flatMap((host) => shared.floor.givenBy(host) ?? []);
+      return {
+        ...shared.health.standing(peer),
+        bytesPerSecond: rates.length > 0 ? Math.max(...rates) : undefined,
+      };
+    },
+    async peekManifest(request, signal) {
+      const observer = { peerAsked() {}, bytesMoved() {}, lookupEnded() {} };
+      const untraced = { ...shared, observer, health: createPeerHealth(clock), flights: undefined };
+      return fetchManifest(untraced, options, request, signal);
+    },
+    probe: (question, signal) => probePeer(deps, options, question, signal),
     learnSizes: (references) => shared.sizes.learn(references),
     peerReturned: (peerId) => shared.health.returned(peerId),
   };

@@ -6,8 +6,13 @@ import { isDigest, type Digest } from '../oci/digest.ts';
 import type { FlightsReport } from '../routing/flights-report.ts';
 import type { Router } from '../routing/router.ts';
 import type { Tag } from '../store/content-store.ts';
+import type { WhyQuestion, WhyReport } from '../routing/why-report.ts';
+import { parseWhyQuestion } from './explain.ts';
 import { DEBUG_PAGE_POLICY, debugPage } from './debug-page.ts';
 import { listSharedImages, type SharedImages } from './shared-images.ts';
+
+/** Explanations at once: each looks up an image's layers, and asks peers. */
+const MAX_EXPLANATIONS = 2;
 
 /** What the debug page and its JSON show. */
 export interface DebugRoutesDeps {
@@ -17,6 +22,8 @@ export interface DebugRoutesDeps {
   readonly advertisedTags: () => readonly Tag[];
   readonly transfers: Pick<TransferLog, 'last'>;
   readonly pulls: Pick<PullLog, 'last'>;
+  /** Says why this node serves what is asked for, or does not. */
+  readonly why: (question: WhyQuestion) => Promise<WhyReport>;
   /** What this node knows of flights, of one digest if that is given; undefined: it takes no part in flights. */
   readonly flights?: ((digest: Digest | undefined) => Omit<FlightsReport, 'self'>) | undefined;
 }
@@ -45,6 +52,23 @@ export function createDebugRoutes(deps: DebugRoutesDeps, { version }: { readonly
   app.get('/images', (c) => c.json(images()));
   app.get('/transfers', (c) => c.json({ transfers: transfers.last().map(transferJson) }));
   app.get('/pulls', (c) => c.json({ pulls: pulls.last().map(pullJson) }));
+  let explanations = 0;
+  app.get('/why', async (c) => {
+    const question = { key: c.req.query('key') ?? '', name: c.req.query('name') };
+    if (parseWhyQuestion(question) === undefined) {
+      const error = 'key must be registry/repository:tag, or a digest, then name may be registry/repository';
+      return c.json({ error }, 400);
+    }
+    if (explanations >= MAX_EXPLANATIONS) {
+      return c.json({ error: 'too many questions at once; try again' }, 503);
+    }
+    explanations++;
+    try {
+      return c.json(await deps.why(question));
+    } finally {
+      explanations--;
+    }
+  });
   const { flights } = deps;
   if (flights !== undefined) {
     app.get('/flights', (c) => {

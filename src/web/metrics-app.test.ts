@@ -2,6 +2,7 @@ import { describe, expect, test } from 'bun:test';
 import type { ClientResponse } from '../http/transport.ts';
 import { silentLogger } from '../observe/log.ts';
 import { createMetrics } from '../observe/metrics.ts';
+import { WHY_PATH, whyQuery, type WhyQuestion, type WhyReport } from '../routing/why-report.ts';
 import { createPullLog, type EndedPull } from '../observe/pull-log.ts';
 import { createTransferLog, type EndedTransfer } from '../observe/transfer-log.ts';
 import { digestOf } from '../oci/digest.ts';
@@ -41,6 +42,15 @@ const PULL: EndedPull = {
   misses: [{ kind: 'blob', reference: DIGEST, reason: 'no-record' }],
   missCount: 1,
 };
+const WHY: WhyReport = {
+  key: DIGEST,
+  isReady: true,
+  isStoreConnected: true,
+  filters: [],
+  resolveTimeoutMs: 20,
+  contents: [],
+  omitted: 0,
+};
 const RESUMED: EndedTransfer = {
   kind: 'blob',
   registry: 'registry.lab:5000',
@@ -67,7 +77,13 @@ function setUp({
   debugWebEnabled = true,
   lookup,
   flights,
-}: { debugWebEnabled?: boolean; lookup?: Router['lookup']; flights?: MetricsAppDeps['flights'] } = {}) {
+  why = async () => WHY,
+}: {
+  debugWebEnabled?: boolean;
+  lookup?: Router['lookup'];
+  flights?: MetricsAppDeps['flights'];
+  why?: MetricsAppDeps['why'];
+} = {}) {
   const keys: string[] = [];
   const router: Router = {
     ready: () => true,
@@ -114,6 +130,7 @@ function setUp({
       ],
       transfers,
       pulls,
+      why,
       router,
       flights,
       bootstrap: () => ({ kind: 'dns', outcome: 'joined', reason: undefined }),
@@ -244,9 +261,39 @@ describe('createMetricsApp()', () => {
     });
   });
 
+  test('explains, two questions at a time, what can be asked for', async () => {
+    const asked: WhyQuestion[] = [];
+    const end = Promise.withResolvers<void>();
+    const { get } = setUp({
+      async why(question) {
+        asked.push(question);
+        await end.promise;
+        return WHY;
+      },
+    });
+    const tag = { key: 'registry.lab:5000/a:v1' };
+    const digest = { key: DIGEST, name: 'registry.lab:5000/a' };
+    const answers = [get(`${WHY_PATH}?${whyQuery(tag)}`), get(`${WHY_PATH}?${whyQuery(digest)}`)];
+    expect((await get(`${WHY_PATH}?${whyQuery(tag)}`)).status).toBe(503);
+    end.resolve();
+    for (const answer of answers) expect(await (await answer).json()).toEqual(WHY);
+    expect(asked).toEqual([{ ...tag, name: undefined }, digest]);
+    expect((await get(`${WHY_PATH}?${whyQuery(tag)}`)).status).toBe(200);
+    for (const query of ['', 'key=nginx', `key=${DIGEST}&name=nginx`, 'key=a.b/c:v1&name=a.b/c']) {
+      expect((await get(`${WHY_PATH}?${query}`)).status).toBe(400);
+    }
+  });
+
   test('has neither page nor images nor transfers when the debug page is switched off', async () => {
     const { get } = setUp({ debugWebEnabled: false });
-    for (const path of ['/debug/web', '/debug/web/', '/debug/images', '/debug/transfers', '/debug/pulls']) {
+    for (const path of [
+      '/debug/web',
+      '/debug/web/',
+      '/debug/images',
+      '/debug/transfers',
+      '/debug/pulls',
+      `${WHY_PATH}?${whyQuery({ key: DIGEST })}`,
+    ]) {
       expect((await get(path)).status).toBe(404);
     }
     expect((await get('/metrics')).status).toBe(200);

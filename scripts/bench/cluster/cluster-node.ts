@@ -104,6 +104,9 @@ await listen(
       advertisedTags: () => advertiser.tags(),
       transfers,
       pulls: createPullLog(),
+      why: async () => {
+        throw new Error('This node explains nothing');
+      },
       router,
       bootstrap: () => router.bootstrapState(),
       hasLocally,
