@@ -5,10 +5,12 @@ import type { registryFlags } from '../../src/cli/registry-flags.ts';
 import { BINARY } from '../lab/binary.ts';
 import { NO_MIRROR } from '../lab/lab-node.ts';
 import { MIRROR_PORTS } from '../lab/mirror.ts';
+import { type BlobReader, startReaders } from '../lab/read-blobs.ts';
 import { createSelfSignedCertificate } from '../lab/self-signed-certificate.ts';
 import { createImage, type TestImage } from '../lab/test-image.ts';
 import { contentPath, tagPath } from '../lab/until-found.ts';
 import { REGISTRY } from '../lab/upstream.ts';
+import { blobPath } from '../lab/verify-image.ts';
 import { waitFor } from '../lab/wait-for.ts';
 import { type FlagRows, give, type Settings, type Way, WAYS } from './flag-row.ts';
 import { containerdMajor, useLab } from './test-lab.ts';
@@ -18,6 +20,8 @@ const lab = useLab({ nodes: [{ binary: NO_MIRROR }, {}] });
 const here = createImage({ seed: 'here', layers: [{ sizeBytes: 1000 }] });
 const there = createImage({ seed: 'there', layers: [{ sizeBytes: 1000 }] });
 const far = createImage({ seed: 'far', layers: [{ sizeBytes: 1000 }] });
+const MB = 1e6;
+const long = createImage({ seed: 'long', layers: [{ sizeBytes: 20 * MB }] });
 const missing = `/v2/lab/none/blobs/sha256:${'0'.repeat(64)}?ns=${REGISTRY}`;
 /** Of node 1, besides its usual one: both are announced unless NODE_IP says which one. */
 const SECOND_ADDRESS = '10.99.77.77';
@@ -28,6 +32,7 @@ beforeAll(async () => {
     .node(1)
     .endpoint.namespace.ip([`addr add ${SECOND_ADDRESS}/16 dev eth0`]);
   await lab().node(1).importImage(here, `${REGISTRY}/lab/here:v1`);
+  await lab().node(1).importImage(long, `${REGISTRY}/lab/long:v1`);
   await lab().node(1).importImage(there, `${REGISTRY}/lab/there:v1`, { namespace: 'other' });
   await lab().node(2).importImage(far, `${REGISTRY}/lab/far:v1`);
   const { stdout } = await lab().node(2).mirror.run(['peers', '--json']);
@@ -105,6 +110,22 @@ const findsFar = async (run: Run) => {
 };
 const isHidden = async (run: Run, path: string) => {
   await waitFor('an answer', async () => (await run.text(path)).includes('is not shared'));
+};
+
+/** While one client reads a long layer, another one does not get it; then it does. */
+const allowsOneUpload = async (run: Run, reader: Pick<BlobReader, 'bytesPerSecond'>) => {
+  const layer = long.blobs.find(({ kind }) => kind === 'layer') ?? long.root;
+  const path = contentPath('lab/any', layer);
+  await waitFor('the layer', async () => (await run.status(path, REGISTRY_PORT, { method: 'HEAD' })) === 200);
+  const { containerd, endpoint } = lab().node(1);
+  const file = blobPath(containerd, layer.digest);
+  const { underWay, readings } = startReaders(lab().hub, [
+    { host: endpoint.ipv4, port: REGISTRY_PORT, path, file, abortAfterBytes: 3 * MB, ...reader },
+  ]);
+  await underWay;
+  expect(await run.status(path)).toBe(503);
+  expect(await readings).toMatchObject([{ ended: 'aborted', status: 200 }]);
+  await waitFor('room for the next', async () => (await run.status(path)) === 200);
 };
 
 const ROWS: FlagRows<typeof registryFlags, Row> = {
@@ -220,21 +241,14 @@ const ROWS: FlagRows<typeof registryFlags, Row> = {
       expect(await run.text('/metrics', METRICS_PORT)).toContain('spegel_kernel_transport 0\n');
     },
   },
-
   'max-uploads': {
     settings: () => ({ 'max-uploads': '1' }),
-    effect: async (run) => {
-      await waitFor('the metric', async () => (await run.status('/metrics', METRICS_PORT)) === 200);
-      expect(await run.text('/metrics', METRICS_PORT)).toContain('spegel_uploads_running 0\n');
-      await served(run, here);
-    },
+    effect: async (run) => allowsOneUpload(run, { bytesPerSecond: MB }),
   },
+  // Each upload is to get 1 MB/s at least.
   'max-upload-rate': {
-    settings: () => ({ 'max-upload-rate': '2MB' }),
-    effect: async (run) => {
-      await waitFor('the metric', async () => (await run.status('/metrics', METRICS_PORT)) === 200);
-      await served(run, here);
-    },
+    settings: () => ({ 'max-upload-rate': '1.5MB' }),
+    effect: async (run) => allowsOneUpload(run, {}),
   },
   'scrub-rate': {
     settings: () => ({ 'scrub-rate': '0' }),

@@ -1,4 +1,4 @@
-import { parseByteCount } from '../runtime/byte-count.ts';
+import { formatByteCount, parseByteCount } from '../runtime/byte-count.ts';
 import { parseDuration } from '../runtime/duration.ts';
 import { isDomainName } from '../runtime/domain-name.ts';
 import { parseIp } from '../runtime/ip-address.ts';
@@ -103,15 +103,22 @@ export function countFlag(help: string, { absent, least }: { absent: number; lea
   return valueFlag({ argument: 'count', help, absent, parse, defaultText: String(absent) });
 }
 
-/** A flag with a number of bytes per second, written with its unit: `100MB`, `64MiB`; 0 needs none. */
-export function byteRateFlag(help: string, defaultText: string): Flag<number> {
-  return valueFlag({
-    argument: 'bytes',
-    help,
-    absent: parseByteCount(defaultText),
-    parse: (text) => parseByteCount(text.replace(/\/s$/i, '')),
-    defaultText,
-  });
+/**
+ * A flag with a number of bytes per second, written with its unit: `100MB`, `64MiB`; 0, which needs none, means that there is no such
+ * rate. `least`: what less is of no use.
+ */
+export function byteRateFlag(
+  help: string,
+  { least, defaultText = '0' }: { readonly least: number; readonly defaultText?: string },
+): Flag<number> {
+  const parse = (text: string) => {
+    const bytes = parseByteCount(text.replace(/\/s$/i, ''));
+    if (bytes > 0 && bytes < least) {
+      throw new RangeError(`${text} is below ${formatByteCount(least)} per second; 0 is none`);
+    }
+    return bytes;
+  };
+  return valueFlag({ argument: 'bytes', help, absent: parse(defaultText), parse, defaultText });
 }
 
 /** A flag that takes one of a few words, in any case. */

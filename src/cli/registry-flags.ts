@@ -69,11 +69,11 @@ export const registryFlags = {
   ),
   maxUploadRate: byteRateFlag(
     'most bytes per second of all these layers together, such as 100MB or 64MiB; each of them gets at least 1MB; 0: no cap',
-    '0',
+    { least: 1_000_000 },
   ),
   scrubRate: byteRateFlag(
     'bytes per second at which all blobs of this node are compared with their digests, over and over; 0: only what is served and was not verified yet',
-    '1MiB',
+    { least: 1024, defaultText: '1MiB' },
   ),
   flightsEnabled: booleanFlag(
     'let one node download from upstream what many want at the same time, and the others follow it',
