@@ -42,7 +42,7 @@ const REFUSED: readonly [string[], Record<string, string>, string][] = [
   ],
   [['registry', '--max-uploads=-1'], {}, 'not a whole number of at least 0'],
   [['registry', '--max-upload-rate', '100'], {}, 'is not a number of bytes with its unit'],
-  [['registry', '--max-upload-rate', '100kB'], {}, 'is below 1 MB per second; 0 is no cap'],
+  [['registry', '--max-upload-rate', '100kB'], {}, 'is below 1 MB per second; 0 is none'],
   [['registry'], { MAX_UPLOAD_RATE: 'fast' }, 'MAX_UPLOAD_RATE in the environment'],
   [['registry', '--mirror-resolve-retries', '1.5'], {}, 'not a whole number'],
   [['registry', '--mirrored-registries', 'docker.io'], {}, 'https://'],
