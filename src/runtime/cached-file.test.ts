@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+import { existsSync } from 'node:fs';
 import { lstat, mkdir, mkdtemp, readdir, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -42,6 +43,25 @@ describe.skipIf(!canOpen)('openCachedFile()', () => {
     // What one file lacks is not held against the others.
     expect(cachedFileState(join(folder, 'file'))).toMatchObject({ sizeBytes: 8 });
   });
+
+  // A file system that has everything in memory, and does not keep in mind what it does not have.
+  test.skipIf(!existsSync('/dev/shm'))(
+    'knows what a tmpfs does not have, also where there is no folder for it',
+    async () => {
+      const shm = await mkdtemp('/dev/shm/cached-file-');
+      try {
+        expect(cachedFileBytes(join(shm, 'absent'))).toBe('absent');
+        expect(cachedFileBytes(join(shm, 'folder/absent'))).toBe('absent');
+        await mkdir(join(shm, 'folder'));
+        await writeFile(join(shm, 'folder/file'), 'abc');
+        expect(cachedFileBytes(join(shm, 'folder/file'))).toBe(3);
+        expect(cachedFileBytes(join(shm, 'folder/absent'))).toBe('absent');
+        expect(cachedFileBytes(join(shm, 'folder/file/absent'))).toBeUndefined();
+      } finally {
+        await rm(shm, { recursive: true, force: true });
+      }
+    },
+  );
 
   test('reads a part, or tells that it is not there', () => {
     using file = openCachedFile(join(folder, 'file'));

@@ -100,15 +100,19 @@ export function cachedFileState(path: string): FileState | 'absent' | undefined 
 function isKnownAbsent(path: string): boolean {
   if (libc === undefined || libc === 'unavailable' || path.includes('\0')) return false;
   if (lastErrno === ENOENT) return true;
+  if (lastErrno !== EAGAIN) return false;
+  const folder = dirname(path);
   // A tmpfs does not keep in mind what is not there: it looks, in memory.
-  return lastErrno === EAGAIN && isInTmpfs(dirname(path)) && statOrUndefined(path) === undefined;
+  if (isInTmpfs(folder)) return statOrUndefined(path) === undefined;
+  // A containerd that has never had a blob has no folder for blobs either.
+  return !isTmpfsFolder.has(folder) && statOrUndefined(folder) === undefined;
 }
 
 function isInTmpfs(folder: string): boolean {
   let known = isTmpfsFolder.get(folder);
   if (known === undefined) {
-    known = isOnTmpfs(folder);
-    // What is not there yet may come.
+    // What is not there yet may come. Asked first, because an error costs more than the look.
+    known = statOrUndefined(folder) === undefined ? undefined : isOnTmpfs(folder);
     if (known === undefined) return false;
     lruSet(isTmpfsFolder, folder, known, MAX_FOLDERS);
   }
