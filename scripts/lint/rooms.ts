@@ -148,7 +148,7 @@ export const OWNERS: readonly Owner[] = [
       '^(libp2p$|@libp2p/(crypto|identify|kad-dht|ping|tcp|utils)|@chainsafe/|@noble/|multiformats|datastore-core|interface-datastore)',
     rooms: ['p2p'],
   },
-  { packages: 'hono', pattern: '^hono', rooms: ['registry', 'web'] },
+  { packages: 'hono', pattern: '^hono', rooms: ['web'] },
   { packages: 'commander', pattern: '^commander$', rooms: [] },
   { packages: 'prom-client', pattern: '^prom-client$', rooms: ['observe'] },
   { packages: 'sockets of node:', pattern: '^node:(http|https|net|tls|http2)$', rooms: ['http'] },

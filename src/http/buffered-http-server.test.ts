@@ -54,7 +54,18 @@ describe('createHttpServer()', () => {
     expect(seen).toEqual(['GET', `http://node.invalid${target}`, 'bytes=1-', '1, 2']);
   });
 
-  test.each([
+  const plain = (status: number, headers: Record<string, string>, body?: string) => () => ({
+    status,
+    headers,
+    body: body === undefined ? undefined : Buffer.from(body),
+  });
+  test.each<{ method: string; response: RequestHandler; length: string | undefined; body: string }>([
+    { method: 'GET', response: plain(200, {}, 'hello'), length: '5', body: 'hello' },
+    { method: 'HEAD', response: plain(200, {}, 'hello'), length: '5', body: '' },
+    { method: 'HEAD', response: plain(200, { 'content-length': '12345' }), length: '12345', body: '' },
+    { method: 'GET', response: plain(404, {}), length: '0', body: '' },
+    { method: 'GET', response: plain(200, { 'content-length': '99' }, 'hello'), length: '5', body: 'hello' },
+    { method: 'HEAD', response: plain(404, {}), length: undefined, body: '' },
     { method: 'GET', response: () => new Response('hello'), length: '5', body: 'hello' },
     { method: 'HEAD', response: () => new Response('hello'), length: '5', body: '' },
     {

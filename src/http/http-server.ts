@@ -1,16 +1,39 @@
 import type { ClientResponse } from './transport.ts';
 
+/** What a handler reads of a request. A Request is such an object, and toRequest() makes a Request of it. */
+export interface ClientRequest {
+  /** As sent. */
+  readonly method: string;
+  /**
+   * Has the path in one spelling (see requestUrl()) and the query as sent, behind an origin that means nothing (the client's is
+   * in the Host header).
+   */
+  readonly url: string;
+  /** As in a Request: a value is found by its name in any case, and several values of a name are joined by ", ". */
+  readonly headers: Pick<Headers, 'get' | 'has'> & Iterable<readonly [name: string, value: string]>;
+}
+
+/** A small answer that needs no Response: it is written as it is. */
+export interface PlainAnswer {
+  readonly status: number;
+  /** By lower-case name. A Content-Length counts in the answer to a HEAD; else it is the body's. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** Must not change any more. Undefined: there is none. */
+  readonly body: Uint8Array | undefined;
+}
+
 /**
- * Answers one request. Small answers are the returned Response. A handler that began the client's response
+ * Answers one request. Small answers are what it returns, as a Response or plain. A handler that began the client's response
  * itself moves the body before it resolves; what it returns is then ignored.
- * HEAD: the Response's headers are sent as they are (Content-Length included) and its body is not. Without a body and a
+ * HEAD: the answer's headers are sent as they are (Content-Length included) and its body is not. Without a body and a
  * Content-Length the answer has no length (RFC 9110, 8.6).
- * The Request's URL has the path in one spelling (see requestUrl()) and the query as sent, behind an origin that means nothing
- * (the client's is in the Host header). Its body is not there, and its signal never
- * aborts: that the client is gone is told by `client.gone`.
+ * The request has no body; that the client is gone is told by `client.gone`.
  * A handler that began a response and resolves before it is complete has broken it off.
  */
-export type RequestHandler = (request: Request, client: ClientResponse) => Promise<Response> | Response;
+export type RequestHandler = (
+  request: ClientRequest,
+  client: ClientResponse,
+) => Promise<Response | PlainAnswer> | Response | PlainAnswer;
 
 /** Limits of a listener. */
 export interface HttpServerOptions {

@@ -14,8 +14,19 @@ export type DistributionErrorCode =
   /** Not of the spec: this node cannot tell now (503). */
   | 'UNAVAILABLE';
 
-/** An error with its HTTP status, answered as the distribution spec's JSON. */
-export class DistributionError extends Error {
+/**
+ * What is said to a client that does not get what it asked for, and with which HTTP status: answered as the distribution spec's
+ * JSON. Where that is an answer like any other, as for content that is not here, it is returned, not thrown.
+ */
+export interface DistributionProblem {
+  readonly status: number;
+  readonly code: DistributionErrorCode;
+  readonly message: string;
+  readonly detail?: Readonly<Record<string, unknown>> | undefined;
+}
+
+/** A problem that is thrown. */
+export class DistributionError extends Error implements DistributionProblem {
   override readonly name = 'DistributionError';
   readonly code: DistributionErrorCode;
   readonly status: number;
@@ -35,8 +46,6 @@ export class DistributionError extends Error {
 }
 
 /** The body of the answer: `{"errors":[{"code","message","detail"}]}`. */
-export function formatDistributionError(error: DistributionError): string {
-  return JSON.stringify({
-    errors: [{ code: error.code, message: error.message, detail: error.detail ?? {} }],
-  });
+export function formatDistributionError({ code, message, detail = {} }: DistributionProblem): string {
+  return JSON.stringify({ errors: [{ code, message, detail }] });
 }

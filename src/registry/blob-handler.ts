@@ -10,6 +10,7 @@ import {
   CLIENT_GONE_STATUS,
   type ContentAnswer,
   type Mirrored,
+  statusOnly,
 } from './content-request.ts';
 import { enter } from './enter-shares.ts';
 import { followTransfer, type TransferFollower, type TransferFollowerDeps } from './follow-transfer.ts';
@@ -22,9 +23,10 @@ import {
 } from './registry-shares.ts';
 import {
   givenUpDownload,
+  problemAnswer,
   overloaded,
   unknownContent,
-  unsatisfiableResponse,
+  unsatisfiableAnswer,
   waitingForDownload,
 } from './responses.ts';
 import type { Uploads } from './uploads.ts';
@@ -63,16 +65,18 @@ export function createBlobHandler(
     const { digest, registry, repository } = path;
     const found =
       local === undefined
-        ? await transfer.statBlob({ digest, repository, registry }, client.gone)
+        ? await transfer.statBlob({ digest, repository, registry }, client)
         : { sizeBytes: local.sizeBytes, origin: 'local' };
     if (local === undefined) deps.mirrored(registry ?? '', 'sizeBytes' in found ? 'hit' : 'miss');
-    if (!('sizeBytes' in found)) throw unknownContent(path, found);
+    if (!('sizeBytes' in found)) {
+      return { response: problemAnswer(unknownContent(path, found)), handler: 'registry' };
+    }
     const headers = {
       ...blobHeaders({ digest, registry, origin: found.origin }),
       'content-length': String(found.sizeBytes),
     };
     return {
-      response: new Response(null, { headers }),
+      response: { status: 200, headers, body: undefined },
       handler: local === undefined ? 'mirror' : 'registry',
     };
   };
@@ -105,9 +109,9 @@ export function createBlobHandler(
           mirrored('miss');
           followed.ended(digest, 'missing', outcome.reason);
         }
-        throw unknownContent(path, outcome);
+        return { response: problemAnswer(unknownContent(path, outcome)), handler: 'registry' };
       case 'unsatisfiable':
-        return { response: unsatisfiableResponse(outcome.sizeBytes, path), handler };
+        return { response: unsatisfiableAnswer(outcome.sizeBytes, path), handler };
       case 'broken-off':
         deps.responseBroken();
         if (handler === 'mirror') mirrored('miss');
@@ -121,10 +125,9 @@ export function createBlobHandler(
     }
     const resumed = outcome.how === 'served' && outcome.sources > 1;
     followed.ended(digest, resumed ? 'resumed' : outcome.how);
-    logger.debug('blob answered', { digest, ...outcome, flight: followed.flight });
-    // This one only tells the metrics.
+    if (logger.writesDebug) logger.debug('blob answered', { digest, ...outcome, flight: followed.flight });
     const sent = parseRange(rangeHeader) === undefined ? 200 : 206;
-    return { response: new Response(null, { status: client.begun ? sent : CLIENT_GONE_STATUS }), handler };
+    return { response: statusOnly(client.begun ? sent : CLIENT_GONE_STATUS), handler };
   };
 
   /** Gives another node what this node is downloading; not an answer when there is no such download, or none any more. */
@@ -142,9 +145,9 @@ export function createBlobHandler(
     if (outcome === 'waiting' || outcome === 'queued') {
       return { response: waitingForDownload(outcome), handler };
     }
-    if (outcome === 'unsatisfiable') return { response: unsatisfiableResponse(undefined, path), handler };
+    if (outcome === 'unsatisfiable') return { response: unsatisfiableAnswer(undefined, path), handler };
     logger.debug('download given to another node', { digest, ...outcome });
-    return { response: new Response(null, { status: range === undefined ? 200 : 206 }), handler };
+    return { response: statusOnly(range === undefined ? 200 : 206), handler };
   };
 
   const answer = async (request: BlobContentRequest, followed: TransferFollower): Promise<ContentAnswer> => {
@@ -168,7 +171,10 @@ export function createBlobHandler(
       const isRefused = !(typeof mayServe === 'boolean' ? mayServe : await mayServe);
       if (isRefused) here = { value: undefined, away: false };
     }
-    if (here.value === undefined) lookups.notHere(digest, here.away, request);
+    if (here.value === undefined) {
+      const problem = lookups.notHere(digest, here.away, request);
+      if (problem !== undefined) return { response: problemAnswer(problem), handler: 'registry' };
+    }
     if (method === 'HEAD') return answerHead(request, here.value);
     const range = parseRange(rangeHeader);
     // Short answers from the disk are not behind long ones.

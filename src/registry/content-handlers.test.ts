@@ -109,7 +109,7 @@ test.each([
     const request = { method: 'GET', path, rangeHeader: undefined, forwarded: false, client };
     const { response } = await create({ manifest }).manifest(request as unknown as AdmittedRequest);
     expect(client.begun).toBe(isMoved);
-    const sent = isMoved ? body() : new Uint8Array(await response.arrayBuffer());
+    const sent = isMoved ? body() : (response.body ?? new Uint8Array());
     expect(Buffer.compare(sent, manifest)).toBe(0);
     expect(head()?.contentLength).toBe(isMoved ? manifest.length : undefined);
   },
@@ -125,10 +125,7 @@ test.each(['GET', 'HEAD'] as const)(
     const { client } = createScriptedClient();
     const request = { method, path, rangeHeader: undefined, forwarded: false, client };
     const ask = async () =>
-      handlers.manifest(request as unknown as AdmittedRequest).then(
-        ({ response }) => response.status,
-        (error: { readonly status: number }) => error.status,
-      );
+      handlers.manifest(request as unknown as AdmittedRequest).then(({ response }) => response.status);
     expect(await ask()).toBe(200);
     holder.status = 404;
     // What was fetched for a HEAD is there for the GET that follows, and asking keeps it no longer.
@@ -143,9 +140,9 @@ test.each(['GET', 'HEAD'] as const)(
 
 test.each([
   ['that this node has given up', 'given-up', false, [404, 'given-up']],
-  ['that was given up, and whose content is there all the same', 'given-up', true, [200, null]],
+  ['that was given up, and whose content is there all the same', 'given-up', true, [200, undefined]],
   ['that does not go on yet', 'queued', false, [503, 'queued']],
-  ['of which there is none', 'absent', false, [404, null]],
+  ['of which there is none', 'absent', false, [404, undefined]],
 ] as const)(
   'createContentHandlers() answers another node that asks for a download %s',
   async (_, outcome, isThere, expected) => {
@@ -153,10 +150,7 @@ test.each([
     const path = parseDistributionPath(`/v2/lab/a/blobs/${DIGEST}`, 'registry.lab:5000');
     const { client } = createScriptedClient();
     const request = { method: 'GET', path, rangeHeader: undefined, forwarded: true, isFlight: true, client };
-    const answered = await handlers.blob(request as unknown as BlobContentRequest).then(
-      ({ response }) => [response.status, response.headers.get('x-spegel-flight')],
-      (error: { readonly status: number }) => [error.status, null],
-    );
-    expect(answered).toEqual([...expected]);
+    const { response } = await handlers.blob(request as unknown as BlobContentRequest);
+    expect([response.status, response.headers['x-spegel-flight']]).toEqual([...expected]);
   },
 );

@@ -1,7 +1,13 @@
+import type { PlainAnswer } from '../http/http-server.ts';
 import type { ClientResponse } from '../http/transport.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { DistributionPath, RoutablePath } from '../oci/distribution-path.ts';
 import type { AskedPull } from './pull-tracker.ts';
+
+/** An answer that only tells its status: of a body that was moved. */
+export function statusOnly(status: number): PlainAnswer {
+  return { status, headers: {}, body: undefined };
+}
 
 /** Status in the metrics for a client that left before the head was sent (as nginx counts it). */
 export const CLIENT_GONE_STATUS = 499;
@@ -37,6 +43,7 @@ export type BlobContentRequest = AdmittedRequest & {
 
 /** The answer, and which of the two ways it took (the `handler` label of the HTTP metrics). */
 export interface ContentAnswer {
-  readonly response: Response;
+  /** Ignored after `client.begin()`, but for its status in the metrics. */
+  readonly response: PlainAnswer;
   readonly handler: 'registry' | 'mirror';
 }

@@ -1,6 +1,7 @@
 import type { ClientResponse } from '../http/transport.ts';
 import type { Logger } from '../observe/log.ts';
 import type { Digest } from '../oci/digest.ts';
+import type { DistributionProblem } from '../oci/distribution-error.ts';
 import type { RoutablePath } from '../oci/distribution-path.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { createDeadline, type Deadline } from '../runtime/deadline.ts';
@@ -50,8 +51,8 @@ export interface LocalLookups {
   blob(digest: Digest, options: StoreCallOptions): Promise<Blob | undefined>;
   /** True for content that is shared with other nodes, whether it is here or not. */
   isShared(digest: Digest): boolean;
-  /** What is not here is not announced; for another node, that is the answer: throws DistributionError. */
-  notHere(key: string, away: boolean, request: AdmittedRequest): void;
+  /** What is not here is not announced; for another node, that is the answer. */
+  notHere(key: string, away: boolean, request: AdmittedRequest): DistributionProblem | undefined;
 }
 
 /** Makes the lookups. */
@@ -96,7 +97,8 @@ export function createLocalLookups({
       // What a filter hides is not missing: an image that is shared may lead to it later.
       const isHidden = 'digest' in path && !policy.sharesDigest(path.digest);
       if (!away && !isHidden) contentMissing(key);
-      if (forwarded) throw away ? storeUnavailable() : unknownContent(path);
+      if (!forwarded) return undefined;
+      return away ? storeUnavailable() : unknownContent(path);
     },
   };
 }

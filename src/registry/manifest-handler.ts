@@ -1,4 +1,5 @@
 import type { BlobVerifier } from '../integrity/blob-verifier.ts';
+import type { PlainAnswer } from '../http/http-server.ts';
 import type { Logger } from '../observe/log.ts';
 import type { TransferFlight } from '../observe/transfer-log.ts';
 import { manifestHeaders } from '../oci/content-headers.ts';
@@ -12,6 +13,7 @@ import {
   CLIENT_GONE_STATUS,
   type ContentAnswer,
   type Mirrored,
+  statusOnly,
 } from './content-request.ts';
 import { enter, tryEnter } from './enter-shares.ts';
 import { followTransfer, type TransferFollower, type TransferFollowerDeps } from './follow-transfer.ts';
@@ -19,7 +21,7 @@ import type { LocalLookups } from './local-lookups.ts';
 import { createLocalManifests } from './local-manifests.ts';
 import { createManifestCache } from './manifest-cache.ts';
 import { COPIED_ANSWER_BYTES, type RegistryShares, SHORT_BODY_BYTES } from './registry-shares.ts';
-import { manifestResponse, unknownContent, waitingForDownload } from './responses.ts';
+import { manifestAnswer, problemAnswer, unknownContent, waitingForDownload } from './responses.ts';
 
 /** What createManifestHandler needs. */
 export interface ManifestHandlerDeps extends TransferFollowerDeps {
@@ -93,7 +95,7 @@ export function createManifestHandler(
     const isOwn = !request.forwarded && request.favoured;
     const onFlight = (flight: TransferFlight) => followed.flew(flight);
     const asked = { key: routingKey(path), repository, registry, reference, isOwn, onFlight, admit };
-    return { fetched: await transfer.fetchManifest(asked, client.gone), isCached: false };
+    return { fetched: await transfer.fetchManifest(asked, client), isCached: false };
   };
 
   const answerFromPeers = async (
@@ -110,11 +112,11 @@ export function createManifestHandler(
     const { fetched, isCached } = await fetchFromPeers(request, { held, followed });
     if (!('bytes' in fetched)) {
       if (client.gone.aborted) {
-        return { response: new Response(null, { status: CLIENT_GONE_STATUS }), handler: 'mirror' };
+        return { response: statusOnly(CLIENT_GONE_STATUS), handler: 'mirror' };
       }
       deps.mirrored(path.registry ?? '', 'miss');
       followed.ended('digest' in path ? path.digest : undefined, 'missing', fetched.reason);
-      throw unknownContent(path, fetched);
+      return { response: problemAnswer(unknownContent(path, fetched)), handler: 'registry' };
     }
     deps.mirrored(path.registry ?? '', 'hit');
     if (!isCached) {
@@ -127,13 +129,10 @@ export function createManifestHandler(
     deps.layerPrefetch(fetched);
     const { digest, origin } = fetched;
     const { flight } = followed;
-    logger.debug('manifest served', {
-      key: routingKey(path),
-      digest,
-      source: origin,
-      cached: isCached,
-      flight,
-    });
+    if (logger.writesDebug) {
+      const key = routingKey(path);
+      logger.debug('manifest served', { key, digest, source: origin, cached: isCached, flight });
+    }
     return { response: await sendManifest(fetched, request), handler: 'mirror' };
   };
 
@@ -149,8 +148,11 @@ export function createManifestHandler(
     }
     if (opened.manifest === undefined) {
       // No node has a manifest of that digest.
-      if ('digest' in path && local.isOther(path.digest)) throw unknownContent(path);
-      lookups.notHere(routingKey(path), opened.away, request);
+      const isOther = 'digest' in path && local.isOther(path.digest);
+      const problem = isOther
+        ? unknownContent(path)
+        : lookups.notHere(routingKey(path), opened.away, request);
+      if (problem !== undefined) return { response: problemAnswer(problem), handler: 'registry' };
       return answerFromPeers(request, followed);
     }
     using here = opened.manifest;
@@ -170,15 +172,15 @@ export function createManifestHandler(
   };
 }
 
-/** Small manifests are a Response; larger ones are moved, never faster than the client reads, from the bytes that all share. */
+/** Small manifests are the answer itself; larger ones are moved, never faster than the client reads, from the bytes that all share. */
 async function sendManifest(
   found: FetchedManifest,
   { path, method, client }: AdmittedRequest,
-): Promise<Response> {
+): Promise<PlainAnswer> {
   const { bytes } = found;
-  if (method === 'HEAD' || bytes.length <= COPIED_ANSWER_BYTES) return manifestResponse(found, path, method);
+  if (method === 'HEAD' || bytes.length <= COPIED_ANSWER_BYTES) return manifestAnswer(found, path, method);
   const headers = manifestHeaders({ ...found, registry: path.registry });
   client.begin({ status: 200, headers, contentLength: bytes.length });
   await client.moveBytes(bytes);
-  return new Response(null);
+  return statusOnly(200);
 }

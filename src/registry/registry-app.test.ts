@@ -111,7 +111,10 @@ function setUp(given: SetUp) {
   );
   const request = async (path: string, init: RequestInit = {}) => {
     const client = createScriptedClient();
-    const response = await app(new Request(`http://node:5000${path}`, init), client.client);
+    const { status, headers, body } = await app(new Request(`http://node:5000${path}`, init), client.client);
+    // As a client sees it.
+    const isHead = init.method === 'HEAD';
+    const response = new Response(isHead ? null : body && new Uint8Array(body), { status, headers });
     return { response, client, json: async (): Promise<unknown> => response.json() };
   };
   return { app, request, missing, metricsText: async () => (await metrics.expose()).body, ...cluster };

@@ -1,7 +1,5 @@
-import { Hono, type MiddlewareHandler } from 'hono';
-import { getPath } from 'hono/utils/url';
 import type { ClientResponse } from '../http/transport.ts';
-import type { RequestHandler } from '../http/http-server.ts';
+import type { ClientRequest, PlainAnswer } from '../http/http-server.ts';
 import type { BlobVerifier } from '../integrity/blob-verifier.ts';
 import type { Logger } from '../observe/log.ts';
 import type { Metrics } from '../observe/metrics.ts';
@@ -21,7 +19,7 @@ import { checkAuthorization } from './check-authorization.ts';
 import { createContentHandlers } from './content-handlers.ts';
 import { createLayerPrefetch } from './layer-prefetch.ts';
 import { REQUEST_BYTES, type RegistryShares } from './registry-shares.ts';
-import { errorResponse, overloaded } from './responses.ts';
+import { overloaded, problemAnswer } from './responses.ts';
 import { createPullTracker } from './pull-tracker.ts';
 import type { Uploads } from './uploads.ts';
 
@@ -72,13 +70,17 @@ export interface RegistryOptions {
   readonly manifestCacheBytes: number;
 }
 
-interface Env {
-  readonly Bindings: { readonly client: ClientResponse };
-  readonly Variables: { handler: string; favoured: boolean };
+/** Answers a request, and says by which way (the `handler` label of the HTTP metrics). */
+interface Answered {
+  readonly response: PlainAnswer;
+  readonly handler: string;
 }
 
 /** The registry's HTTP: the distribution spec's pull endpoints, readiness and liveness. */
-export function createRegistryApp(deps: RegistryDeps, options: RegistryOptions): RequestHandler {
+export function createRegistryApp(
+  deps: RegistryDeps,
+  options: RegistryOptions,
+): (request: ClientRequest, client: ClientResponse) => Promise<PlainAnswer> {
   const { metrics, logger, clock } = deps;
   const pulls = createPullTracker(deps);
   const handlers = createContentHandlers({
@@ -92,53 +94,43 @@ export function createRegistryApp(deps: RegistryDeps, options: RegistryOptions):
   });
   const { mirroredRegistries } = options;
   const admission = { store: deps.store, policy: deps.policy, mirroredRegistries };
-  const app = new Hono<Env>({ getPath: (request) => withoutEmptyStart(getPath(request)) });
-
-  app.use(async (c, next) => {
-    const startedMs = clock.nowMs();
-    const route = routeOf(c.req.path);
-    const { client } = c.env;
-    c.set('handler', route);
-    metrics.httpStarted(route);
-    try {
-      await next();
-    } finally {
-      const sample = {
-        handler: c.get('handler'),
-        method: c.req.raw.method === 'GET' || c.req.raw.method === 'HEAD' ? c.req.raw.method : 'other',
-        code: c.res.status,
-        durationMs: clock.nowMs() - startedMs,
-        sizeBytes: client.begun ? client.movedBytes : bodyLength(c.req.raw, c.res),
-      };
-      metrics.httpEnded(route, sample);
-      logger.debug('request', { path: c.req.path, ...sample });
-    }
-  });
-  app.use(async (c, next) => {
-    const { method } = c.req.raw;
-    if (method !== 'GET' && method !== 'HEAD') {
-      const error = new DistributionError(
-        405,
-        'UNSUPPORTED',
-        `This mirror is read-only: ${method} is not supported`,
-      );
-      return errorResponse(error, { allow: 'GET, HEAD' });
-    }
-    return next();
-  });
-  app.get('/readyz', (c) => (deps.ready() ? c.body(null, 200) : c.text('the router is not ready', 500)));
-  app.get('/livez', (c) => c.body(null, 200));
-  const authorize: MiddlewareHandler<Env> = async (c, next) => {
-    checkAuthorization(options.authorization, c.req.raw.headers.get('authorization') ?? undefined);
-    await next();
-  };
   const turnstile = createTurnstile(STRANGERS_PER_TURN);
-  app.use('/v2', authorize);
-  app.use('/v2/*', authorize);
-  app.use('/v2/*', async (c, next) => {
-    const { client } = c.env;
+
+  const answerContent = async (
+    { method, headers }: ClientRequest,
+    { path, query }: Target,
+    { client, favoured }: { readonly client: ClientResponse; readonly favoured: boolean },
+  ): Promise<Answered> => {
+    const asked = parseDistributionPath(path, namespaceOf(query));
+    const isHead = method === 'HEAD';
+    const forwarded = headers.get(MIRRORED_HEADER) === 'true';
+    const isOwn = !forwarded && deps.isOwn?.(client.remoteAddress) === true;
+    using pull = isOwn ? pulls.asked(asked, isHead ? 'HEAD' : 'GET') : undefined;
+    const request = admitRequest(admission, {
+      method: isHead ? 'HEAD' : 'GET',
+      path: asked,
+      rangeHeader: headers.get('range') ?? undefined,
+      forwarded,
+      pull,
+      isFlight: headers.has(FLIGHT_HEADER),
+      isDoubted: headers.has(VERIFY_HEADER),
+      client,
+      favoured,
+    });
+    const named = request.path;
+    // Awaited here, because the pull counts the request until then.
+    return named.kind === 'blob'
+      ? await handlers.blob({ ...request, path: named })
+      : await handlers.manifest(request);
+  };
+  /** What is below /v2/ needs the right password, and a share of what requests may hold. */
+  const answerApi = async (
+    request: ClientRequest,
+    target: Target,
+    client: ClientResponse,
+  ): Promise<Answered> => {
+    checkAuthorization(options.authorization, request.headers.get('authorization') ?? undefined);
     const favoured = deps.isFavoured(client.remoteAddress);
-    c.set('favoured', favoured);
     using share = await deps.shares.requests.enter({
       key: addressShare(client.remoteAddress),
       weight: REQUEST_BYTES,
@@ -153,63 +145,110 @@ export function createRegistryApp(deps: RegistryDeps, options: RegistryOptions):
     });
     if (share === undefined) throw overloaded();
     if (!favoured) await turnstile.pass();
-    await next();
-  });
-  app.on('GET', ['/v2', '/v2/'], () =>
-    Response.json({}, { headers: { 'docker-distribution-api-version': 'registry/2.0' } }),
-  );
-  app.get('/v2/*', async (c) => {
-    const url = new URL(c.req.url);
-    const method = c.req.raw.method === 'HEAD' ? 'HEAD' : 'GET';
-    const asked = parseDistributionPath(
-      withoutEmptyStart(url.pathname),
-      url.searchParams.get('ns') ?? undefined,
-    );
-    const forwarded = c.req.raw.headers.get(MIRRORED_HEADER) === 'true';
-    const isOwn = !forwarded && deps.isOwn?.(c.env.client.remoteAddress) === true;
-    using pull = isOwn ? pulls.asked(asked, method) : undefined;
-    const request = admitRequest(admission, {
-      method,
-      path: asked,
-      rangeHeader: c.req.raw.headers.get('range') ?? undefined,
-      forwarded,
-      pull,
-      isFlight: c.req.raw.headers.has(FLIGHT_HEADER),
-      isDoubted: c.req.raw.headers.has(VERIFY_HEADER),
-      client: c.env.client,
-      favoured: c.get('favoured'),
-    });
-    const { path } = request;
-    const answer =
-      path.kind === 'blob' ? await handlers.blob({ ...request, path }) : await handlers.manifest(request);
-    c.set('handler', answer.handler);
-    return answer.response;
-  });
-  app.notFound((c) =>
-    errorResponse(new DistributionError(404, 'UNSUPPORTED', `No such endpoint: ${c.req.path.slice(0, 300)}`)),
-  );
-  app.onError((error, c) => {
-    if (error instanceof DistributionError) return errorResponse(error);
-    logger.error('request failed', { path: c.req.path, error });
-    return errorResponse(
-      new DistributionError(500, 'UNAVAILABLE', 'Internal error; see the log of this node'),
-    );
-  });
-  return (request, client) => app.fetch(request, { client });
+    if (routeOf(target.path) === 'v2') return { response: API_ROOT, handler: 'v2' };
+    // Awaited here, because the share is held until then.
+    return await answerContent(request, target, { client, favoured });
+  };
+  const answer = async (
+    request: ClientRequest,
+    target: Target,
+    client: ClientResponse,
+  ): Promise<Answered> => {
+    const { method } = request;
+    const { path } = target;
+    const handler = routeOf(path);
+    if (method !== 'GET' && method !== 'HEAD') {
+      const message = `This mirror is read-only: ${method} is not supported`;
+      const problem = { status: 405, code: 'UNSUPPORTED', message } as const;
+      return { response: problemAnswer(problem, { allow: 'GET, HEAD' }), handler };
+    }
+    if (handler === 'livez') return { response: EMPTY, handler };
+    if (handler === 'readyz') return { response: deps.ready() ? EMPTY : NOT_READY, handler };
+    if (handler === 'other') {
+      const message = `No such endpoint: ${path.slice(0, 300)}`;
+      return { response: problemAnswer({ status: 404, code: 'UNSUPPORTED', message }), handler };
+    }
+    return answerApi(request, target, client);
+  };
+  const refuse = (error: unknown, path: string): PlainAnswer => {
+    if (error instanceof DistributionError) return problemAnswer(error);
+    logger.error('request failed', { path, error });
+    const message = 'Internal error; see the log of this node';
+    return problemAnswer({ status: 500, code: 'UNAVAILABLE', message });
+  };
+
+  return async (request, client) => {
+    const startedMs = clock.nowMs();
+    const target = targetOf(request.url);
+    const { path } = target;
+    const route = routeOf(path);
+    metrics.httpStarted(route);
+    const { response, handler } = await answer(request, target, client).catch((error: unknown) => ({
+      response: refuse(error, path),
+      handler: route,
+    }));
+    const { method } = request;
+    const sample = {
+      handler,
+      method: method === 'GET' || method === 'HEAD' ? method : 'other',
+      code: response.status,
+      durationMs: clock.nowMs() - startedMs,
+      // A HEAD tells of a body that is not sent.
+      sizeBytes: client.begun ? client.movedBytes : method === 'HEAD' ? 0 : (response.body?.length ?? 0),
+    };
+    metrics.httpEnded(route, sample);
+    if (logger.writesDebug) logger.debug('request', { path, ...sample });
+    return response;
+  };
+}
+
+const EMPTY: PlainAnswer = { status: 200, headers: {}, body: undefined };
+const NOT_READY: PlainAnswer = {
+  status: 500,
+  headers: { 'content-type': 'text/plain; charset=UTF-8' },
+  body: Buffer.from('the router is not ready'),
+};
+/** Of /v2/: this speaks the distribution spec. */
+const API_ROOT: PlainAnswer = {
+  status: 200,
+  headers: {
+    'content-type': 'application/json;charset=utf-8',
+    'docker-distribution-api-version': 'registry/2.0',
+  },
+  body: Buffer.from('{}'),
+};
+
+/** The parts of a URL that say what is asked for. */
+interface Target {
+  /** Not decoded. */
+  readonly path: string;
+  /** What follows the question mark; empty if there is none. */
+  readonly query: string;
+}
+
+/** The target of a URL of a handler's request. */
+function targetOf(url: string): Target {
+  const start = url.indexOf('/', url.indexOf('://') + '://'.length);
+  const end = url.indexOf('?', start);
+  const path = withoutEmptyStart(end === -1 ? url.slice(start) : url.slice(start, end));
+  return { path, query: end === -1 ? '' : url.slice(end + 1) };
 }
 
 /** `//v2/…` is what containerd asks a mirror for whose URL in hosts.toml ends in a slash; it means `/v2/…`. */
 function withoutEmptyStart(path: string): string {
-  return path.replace(/^\/+(?=\/v2(?:\/|$))/, '');
+  return path.startsWith('//') ? path.replace(/^\/+(?=\/v2(?:\/|$))/, '') : path;
 }
 
-/** Bytes of an answer that is not moved; those of HEAD tell of a body that is not sent. */
-function bodyLength(request: Request, response: Response): number {
-  return request.method === 'HEAD' ? 0 : Number(response.headers.get('content-length') ?? 0);
+/** What the query says of the registry. containerd's has nothing else, and nothing to decode. */
+function namespaceOf(query: string): string | undefined {
+  const [, plain] = /^ns=([\w.:-]*)(?:&|$)/.exec(query) ?? [];
+  return plain ?? new URLSearchParams(query).get('ns') ?? undefined;
 }
 
-function routeOf(path: string): string {
-  if (path === '/v2' || path === '/v2/') return 'v2';
-  if (path.startsWith('/v2/')) return 'registry';
-  return path === '/readyz' || path === '/livez' ? path.slice(1) : 'other';
+/** The `handler` label of requests for the path, before it is known where the content comes from. */
+function routeOf(path: string) {
+  if (path.startsWith('/v2/')) return path.length === '/v2/'.length ? 'v2' : 'registry';
+  if (path === '/v2') return 'v2';
+  if (path === '/readyz') return 'readyz';
+  return path === '/livez' ? 'livez' : 'other';
 }

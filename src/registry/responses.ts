@@ -1,69 +1,70 @@
 import type { MissReason } from '../observe/transfer-log.ts';
 import { formatUnsatisfiedRange } from '../oci/byte-range.ts';
 import { manifestHeaders, namespaceHeader } from '../oci/content-headers.ts';
-import { DistributionError, formatDistributionError } from '../oci/distribution-error.ts';
+import {
+  DistributionError,
+  type DistributionProblem,
+  formatDistributionError,
+} from '../oci/distribution-error.ts';
 import type { DistributionPath, RoutablePath } from '../oci/distribution-path.ts';
 import { routingKey } from '../oci/routing-key.ts';
+import type { PlainAnswer } from '../http/http-server.ts';
 import type { FetchedManifest } from '../transfer/fetch-manifest.ts';
 import { FLIGHT_HEADER } from '../transfer/peer-requests.ts';
 
 /** The answer with a manifest; HEAD has the same headers and no body. */
-export function manifestResponse(
+export function manifestAnswer(
   manifest: FetchedManifest,
   { registry }: DistributionPath,
   method: 'GET' | 'HEAD',
-): Response {
+): PlainAnswer {
   const { bytes } = manifest;
-  return new Response(method === 'HEAD' ? null : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length), {
-    headers: { ...manifestHeaders({ ...manifest, registry }), 'content-length': String(bytes.byteLength) },
-  });
+  const headers = { ...manifestHeaders({ ...manifest, registry }), 'content-length': `${bytes.length}` };
+  return { status: 200, headers, body: method === 'HEAD' ? undefined : bytes };
 }
 
 /** 416, with the blob's size if that is known. */
-export function unsatisfiableResponse(
+export function unsatisfiableAnswer(
   sizeBytes: number | undefined,
   { registry }: DistributionPath,
-): Response {
-  return new Response(null, {
-    status: 416,
-    headers: {
-      ...(sizeBytes === undefined ? {} : { 'content-range': formatUnsatisfiedRange(sizeBytes) }),
-      ...namespaceHeader(registry),
-      'content-length': '0',
-    },
-  });
+): PlainAnswer {
+  const headers = {
+    ...(sizeBytes === undefined ? {} : { 'content-range': formatUnsatisfiedRange(sizeBytes) }),
+    ...namespaceHeader(registry),
+    'content-length': '0',
+  };
+  return { status: 416, headers, body: undefined };
 }
 
-/** The answer for an error of the distribution spec. */
-export function errorResponse(
-  error: DistributionError,
+/** The answer that says the problem. */
+export function problemAnswer(
+  problem: DistributionProblem,
   headers: Readonly<Record<string, string>> = {},
-): Response {
-  const body = formatDistributionError(error);
-  const reason = error.detail?.['reason'];
-  return new Response(body, {
-    status: error.status,
+): PlainAnswer {
+  const body = Buffer.from(formatDistributionError(problem));
+  const reason = problem.detail?.['reason'];
+  return {
+    status: problem.status,
     headers: {
       'content-type': 'application/json',
-      'content-length': String(Buffer.byteLength(body)),
+      'content-length': `${body.length}`,
       // For a HEAD, which gets no body, and for logs of a proxy.
       ...(typeof reason === 'string' ? { 'x-spegel-miss': reason } : {}),
       ...headers,
     },
-  });
+    body,
+  };
 }
 
 /** 404 for content that was found nowhere; `why` has the peers' part, if any were looked for. */
 export function unknownContent(
   path: RoutablePath,
   why: { readonly attempts?: number; readonly skipped?: number; readonly reason?: MissReason } = {},
-): DistributionError {
+): DistributionProblem {
   const code = path.kind === 'manifest' ? 'MANIFEST_UNKNOWN' : 'BLOB_UNKNOWN';
-  return new DistributionError(404, code, `${routingKey(path)}: ${reasonOf(why)}`, {
-    ...(why.attempts === undefined ? {} : { attempts: why.attempts }),
-    ...(why.skipped === undefined ? {} : { skipped: why.skipped }),
-    ...(why.reason === undefined ? {} : { reason: why.reason }),
-  });
+  const { attempts, skipped, reason } = why;
+  const message = `${routingKey(path)}: ${reasonOf(why)}`;
+  return { status: 404, code, message, detail: { attempts, skipped, reason } };
 }
 
 /** 503 for a request that found no share of this node in time: the client goes on to the next host, at best to upstream. */
@@ -75,19 +76,20 @@ export function overloaded(): DistributionError {
 }
 
 /** 503 for another node that would take what this node is downloading, before it has any of it: it asks again. */
-export function waitingForDownload(how: 'waiting' | 'queued'): Response {
-  const error = new DistributionError(503, 'UNAVAILABLE', 'This node is about to download it; ask again');
-  return errorResponse(error, { [FLIGHT_HEADER]: how });
+export function waitingForDownload(how: 'waiting' | 'queued'): PlainAnswer {
+  const message = 'This node is about to download it; ask again';
+  return problemAnswer({ status: 503, code: 'UNAVAILABLE', message }, { [FLIGHT_HEADER]: how });
 }
 
 /** 404 for another node that would take what this node was to download, and does not: it need not ask again. */
-export function givenUpDownload(path: RoutablePath): Response {
-  return errorResponse(unknownContent(path), { [FLIGHT_HEADER]: 'given-up' });
+export function givenUpDownload(path: RoutablePath): PlainAnswer {
+  return problemAnswer(unknownContent(path), { [FLIGHT_HEADER]: 'given-up' });
 }
 
 /** 503 for a request of another node while containerd does not answer. */
-export function storeUnavailable(): DistributionError {
-  return new DistributionError(503, 'UNAVAILABLE', 'containerd does not answer on this node; try another');
+export function storeUnavailable(): DistributionProblem {
+  const message = 'containerd does not answer on this node; try another';
+  return { status: 503, code: 'UNAVAILABLE', message };
 }
 
 function reasonOf({

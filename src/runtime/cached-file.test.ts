@@ -50,13 +50,13 @@ describe.skipIf(!canOpen)('openCachedFile()', () => {
     async () => {
       const shm = await mkdtemp('/dev/shm/cached-file-');
       try {
-        expect(cachedFileBytes(join(shm, 'absent'))).toBe('absent');
-        expect(cachedFileBytes(join(shm, 'folder/absent'))).toBe('absent');
+        expect(cachedFileState(join(shm, 'absent'))).toBe('absent');
+        expect(cachedFileState(join(shm, 'folder/absent'))).toBe('absent');
         await mkdir(join(shm, 'folder'));
         await writeFile(join(shm, 'folder/file'), 'abc');
-        expect(cachedFileBytes(join(shm, 'folder/file'))).toBe(3);
-        expect(cachedFileBytes(join(shm, 'folder/absent'))).toBe('absent');
-        expect(cachedFileBytes(join(shm, 'folder/file/absent'))).toBeUndefined();
+        expect(cachedFileState(join(shm, 'folder/file'))).toMatchObject({ sizeBytes: 3 });
+        expect(cachedFileState(join(shm, 'folder/absent'))).toBe('absent');
+        expect(cachedFileState(join(shm, 'folder/file/absent'))).toBeUndefined();
       } finally {
         await rm(shm, { recursive: true, force: true });
       }

@@ -15,7 +15,7 @@ const fetchFrom = async (scripts: readonly PeerScript[], reference = 'v1') => {
   const key = reference === 'v1' ? 'r.lab/a:v1' : reference;
   const manifest = await cluster.transfer.fetchManifest(
     { key, repository: 'a', registry: 'r.lab', reference },
-    never,
+    { gone: never },
   );
   return { ...cluster, manifest };
 };
@@ -70,7 +70,7 @@ describe('fetchManifest()', () => {
 describe('statBlob()', () => {
   const stat = async (scripts: readonly PeerScript[]) => {
     const { transfer, digest } = createScriptedCluster(MANIFEST, scripts);
-    return transfer.statBlob({ digest, repository: 'a', registry: undefined }, never);
+    return transfer.statBlob({ digest, repository: 'a', registry: undefined }, { gone: never });
   };
 
   test('gives the size that a peer says', async () => {
@@ -121,11 +121,30 @@ describe('manifestMediaType()', () => {
   });
 });
 
+test('what no peer had a moment ago is told without a signal of its client', async () => {
+  const { transfer, digest } = createScriptedCluster(MANIFEST, []);
+  let signals = 0;
+  const client = {
+    get gone() {
+      signals++;
+      return never;
+    },
+  };
+  const request = { key: digest, repository: 'a', registry: undefined, reference: digest };
+  const missed = { attempts: 0, skipped: 0, reason: 'no-record' } as const;
+  expect(await transfer.fetchManifest(request, client)).toEqual(missed);
+  expect(signals).toBeGreaterThan(0);
+  signals = 0;
+  expect(await transfer.fetchManifest(request, client)).toEqual(missed);
+  expect(await transfer.statBlob({ digest, repository: 'a', registry: undefined }, client)).toEqual(missed);
+  expect(signals).toBe(0);
+});
+
 test('a peer whose manifest drips is given up after a second, and left alone by the requests that follow', async () => {
   const clock = createVirtualClock();
   const { transfer, asked } = createScriptedCluster(MANIFEST, [{ drips: true }, {}], { clock });
   const request = { key: 'r.lab/a:v1', repository: 'a', registry: 'r.lab', reference: 'v1' };
-  const fetch = () => transfer.fetchManifest(request, never);
+  const fetch = () => transfer.fetchManifest(request, { gone: never });
   const first = fetch();
   await clock.advance(SMALL_ANSWER_TIMEOUT_MS);
   expect(await first).toMatchObject({ origin: '10.0.0.2' });

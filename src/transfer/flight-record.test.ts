@@ -35,7 +35,7 @@ function setUpWith({ resolveRetries }: { readonly resolveRetries: number }, peer
     const onFlight = (flight: TransferFlight) => void told.push(flight);
     const common = { repository: 'a', registry: 'r', isOwn: true, onFlight };
     if (kind === 'manifest') {
-      await transfer.fetchManifest({ ...common, key: digest, reference: digest }, client.gone);
+      await transfer.fetchManifest({ ...common, key: digest, reference: digest }, client);
     } else {
       const asked = { ...common, digest, range: undefined, local: undefined, mayAskPeers: true };
       await transfer.serveBlob(asked, client);

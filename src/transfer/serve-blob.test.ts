@@ -369,7 +369,7 @@ describe('serveBlob() when it knows better than a peer', () => {
     const request = { ...names, local: undefined, mayAskPeers: true };
     const signal = new AbortController().signal;
     expect(
-      await transfer.statBlob({ digest, repository: 'a', registry: 'r.lab' }, signal),
+      await transfer.statBlob({ digest, repository: 'a', registry: 'r.lab' }, { gone: signal }),
     ).not.toHaveProperty('sizeBytes');
     for (const id of ['p1', 'p2', 'p3', 'p4']) transfer.peerReturned(id);
     await clock.advance(150);

@@ -34,16 +34,19 @@ import { createSlowBlobs } from './slow-blobs.ts';
 import { tellGivers } from './tell-givers.ts';
 import { createThroughputFloor } from './throughput-floor.ts';
 
+/** The client that an answer is looked for. Its signal is only made for what is not known at once. */
+export type AskingClient = Pick<ClientResponse, 'gone'>;
+
 /** The engine: decides which peer serves what, when to give up on one, and how to go on. */
 export interface Transfer {
   /** Serves a blob to the client, from the store or from peers; never rejects for what a peer does. */
   serveBlob(request: BlobRequest, client: ClientResponse): Promise<BlobOutcome>;
   /** Gets a manifest from peers, verified. */
-  fetchManifest(request: ManifestRequest, signal: AbortSignal): Promise<FetchedManifest | NotFetched>;
+  fetchManifest(request: ManifestRequest, client: AskingClient): Promise<FetchedManifest | NotFetched>;
   /** Asks peers for a blob's size. */
   statBlob(
     request: { readonly digest: Digest; readonly repository: string; readonly registry: string | undefined },
-    signal: AbortSignal,
+    client: AskingClient,
   ): Promise<{ readonly sizeBytes: number; readonly origin: string } | NotFetched>;
   /** Gives another node a blob that this node is downloading, see serveDownload(). */
   serveDownload(request: DownloadRequest, client: ClientResponse): Promise<DownloadOutcome>;
@@ -104,13 +107,13 @@ export function createTransfer(deps: TransferDeps, options: TransferOptions): Tr
   /** Answers a miss of a moment ago at once, and remembers a new one. */
   const remembering = async <T extends object>(
     key: string,
-    signal: AbortSignal,
+    client: AskingClient,
     look: () => Promise<T | NotFetched>,
   ): Promise<T | NotFetched> => {
     const known = misses.get(key);
     if (known !== undefined) return known;
     const found = await look();
-    if (isMiss(found) && !signal.aborted) {
+    if (isMiss(found) && !client.gone.aborted) {
       misses.add(key, { attempts: found.attempts, skipped: found.skipped, reason: found.reason });
     }
     return found;
@@ -122,13 +125,13 @@ export function createTransfer(deps: TransferDeps, options: TransferOptions): Tr
       // What is here, or was a moment ago, needs no memory.
       if (local !== undefined || !request.mayAskPeers) return serveBlob(shared, options, request, client);
       const serve = () => serveBlob(shared, options, request, client);
-      const outcome = await remembering<BlobOutcome>(digest, client.gone, serve);
+      const outcome = await remembering<BlobOutcome>(digest, client, serve);
       return 'how' in outcome ? outcome : { how: 'missing', localVanished: false, ...outcome };
     },
-    fetchManifest: (request, signal) =>
-      remembering(request.key, signal, () => fetchManifest(shared, options, request, signal)),
-    statBlob: (request, signal) =>
-      remembering(request.digest, signal, () => statBlobAtPeers(shared, options, request, signal)),
+    fetchManifest: (request, client) =>
+      remembering(request.key, client, () => fetchManifest(shared, options, request, client.gone)),
+    statBlob: (request, client) =>
+      remembering(request.digest, client, () => statBlobAtPeers(shared, options, request, client.gone)),
     async serveDownload(request, client) {
       const { flights } = deps;
       return flights === undefined ? 'absent' : serveDownload({ ...shared, flights }, request, client);

@@ -1,5 +1,6 @@
 import { Hono } from 'hono';
-import type { RequestHandler } from '../http/http-server.ts';
+import type { ClientRequest } from '../http/http-server.ts';
+import { toRequest } from '../http/to-request.ts';
 import type { Logger } from '../observe/log.ts';
 
 /** What the bootstrap listener answers; the router makes it. */
@@ -14,7 +15,7 @@ export interface BootstrapAnswers {
 export function createBootstrapApp(
   answers: () => Promise<BootstrapAnswers | undefined>,
   logger: Logger,
-): RequestHandler {
+): (request: ClientRequest) => Promise<Response> | Response {
   const app = new Hono();
   for (const name of ['id', 'ids'] as const) {
     app.get(`/${name}`, async (c) => {
@@ -28,5 +29,5 @@ export function createBootstrapApp(
     logger.error('request failed', { path: c.req.path, error });
     return c.json({ error: 'internal error; see the log of this node' }, 500);
   });
-  return (request) => app.fetch(request);
+  return (request) => app.fetch(toRequest(request));
 }

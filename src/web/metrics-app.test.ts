@@ -1,5 +1,4 @@
 import { describe, expect, test } from 'bun:test';
-import type { ClientResponse } from '../http/transport.ts';
 import { silentLogger } from '../observe/log.ts';
 import { createMetrics } from '../observe/metrics.ts';
 import { WHY_PATH, whyQuery, type WhyQuestion, type WhyReport } from '../routing/why-report.ts';
@@ -140,7 +139,7 @@ function setUp({
     },
     { debugWebEnabled, version: '1.2.3' },
   );
-  const get = async (path: string) => app(new Request(`http://node:9090${path}`), {} as ClientResponse);
+  const get = async (path: string) => app(new Request(`http://node:9090${path}`));
   return { get, keys };
 }
 

@@ -1,5 +1,6 @@
 import { Hono } from 'hono';
-import type { RequestHandler } from '../http/http-server.ts';
+import type { ClientRequest } from '../http/http-server.ts';
+import { toRequest } from '../http/to-request.ts';
 import type { Logger } from '../observe/log.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import { parseRoutingKey } from '../oci/routing-key.ts';
@@ -39,7 +40,10 @@ export interface MetricsAppOptions {
 }
 
 /** The HTTP of --metrics-addr: Prometheus metrics, and what `spegel peers` asks for. */
-export function createMetricsApp(deps: MetricsAppDeps, options: MetricsAppOptions): RequestHandler {
+export function createMetricsApp(
+  deps: MetricsAppDeps,
+  options: MetricsAppOptions,
+): (request: ClientRequest) => Promise<Response> | Response {
   const { metrics, router, bootstrap, hasLocally, clock, logger } = deps;
   const app = new Hono();
   let finds = 0;
@@ -95,5 +99,5 @@ export function createMetricsApp(deps: MetricsAppDeps, options: MetricsAppOption
     logger.error('request failed', { path: c.req.path, error });
     return c.json({ error: 'internal error; see the log of this node' }, 500);
   });
-  return (request) => app.fetch(request);
+  return (request) => app.fetch(toRequest(request));
 }

@@ -187,7 +187,7 @@ export function createSimMirror(deps: SimMirrorDeps): SimMirror {
     const { repository } = image;
     const fetched = await transfer.fetchManifest(
       { key: digest, repository, registry: REGISTRY, reference: digest, isOwn: true },
-      signal,
+      { gone: signal },
     );
     if (!('bytes' in fetched)) return 'absent';
     transfer.learnSizes(parseManifest(fetched.bytes).references);

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect } from 'bun:test';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { HttpServer } from '../http-server.ts';
+import type { ClientRequest, HttpServer } from '../http-server.ts';
 import type { BodySource, ClientResponse, MoveEnd, MoveOptions, Transport } from '../transport.ts';
 import { connectRaw, type RawClient } from '../testing/raw-client.ts';
 import { type ScriptedPeer, startScriptedPeer } from '../testing/scripted-peer.ts';
@@ -38,7 +38,7 @@ export function createRig(create: () => Transport | Promise<Transport>) {
   });
 
   const serve = async (
-    handler: (client: ClientResponse, request: Request) => Promise<unknown>,
+    handler: (client: ClientResponse, request: ClientRequest) => Promise<unknown>,
   ): Promise<HttpServer> => {
     const server = await under.serve({
       address: '127.0.0.1:0',

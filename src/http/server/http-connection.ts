@@ -1,15 +1,16 @@
 import { addressShare } from '../../runtime/address-share.ts';
-import type { RequestHandler } from '../http-server.ts';
+import type { PlainAnswer, RequestHandler } from '../http-server.ts';
 import { requestUrl } from '../request-url.ts';
+import { UnusableRequestError } from '../to-request.ts';
 import type { ByteConnection } from './byte-connection.ts';
 import { createClientResponse, type HttpClientResponse } from './client-response.ts';
 import { createConnectionEnd } from './connection-end.ts';
 import type { KernelMover } from '../kernel/kernel-mover.ts';
 import { createKernelHandOver } from './kernel-hand-over.ts';
-import { makeRequest, UnusableRequestError } from './make-request.ts';
+import { createHeaderLines } from './header-lines.ts';
 import type { RequestHead } from './request-head.ts';
 import { createRequestReader } from './request-reader.ts';
-import { readResponse } from './response-bytes.ts';
+import { formatPlainAnswer, readResponse, type ResponseBytes } from './response-bytes.ts';
 import { formatResponseHead } from './response-head.ts';
 import { createResponseWriter } from './response-writer.ts';
 import type { SendBuffers } from './send-buffers.ts';
@@ -143,9 +144,10 @@ export function createHttpConnection(
     });
     current = client;
     handling = true;
-    let response: Response;
+    let response: Response | PlainAnswer;
     try {
-      response = await handler(makeRequest(target.url, head), client);
+      const headers = createHeaderLines(head.headers);
+      response = await handler({ method: head.method, url: target.url, headers }, client);
     } catch (error) {
       if (error instanceof UnusableRequestError) {
         refuse(400, error.message, { bodyless });
@@ -157,17 +159,20 @@ export function createHttpConnection(
       handling = false;
       client.handled();
     }
-    if (!client.begun && !isLost()) await sendResponse(response, { bodyless, keepAlive });
+    if (!client.begun && !isLost()) {
+      const options = { bodyless, keepAlive };
+      await sendAnswer(
+        response instanceof Response
+          ? await readResponse(response, options)
+          : formatPlainAnswer(response, options),
+      );
+    }
     // A handler that leaves a body short means to break it off.
     else if (client.begun && !client.complete) client.breakOff();
     if (!keepAlive) end();
   };
 
-  const sendResponse = async (
-    response: Response,
-    options: { readonly bodyless: boolean; readonly keepAlive: boolean },
-  ) => {
-    const { head, body } = await readResponse(response, options);
+  const sendAnswer = async ({ head, body }: ResponseBytes) => {
     if (isLost()) return;
     if (body.length === 0) writer.send(head);
     else if (head.length + body.length <= JOINED_BYTES) writer.send(Buffer.concat([head, body]));

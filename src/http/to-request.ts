@@ -1,4 +1,4 @@
-import type { RequestHead } from './request-head.ts';
+import type { ClientRequest } from './http-server.ts';
 
 /** A method that the platform forbids (TRACE), or a header that it does not take. */
 export class UnusableRequestError extends Error {
@@ -6,11 +6,13 @@ export class UnusableRequestError extends Error {
   readonly code = 'UNUSABLE_REQUEST';
 }
 
-/** The request of a head as a handler gets it, without a body. Throws UnusableRequestError. */
-export function makeRequest(
-  url: string,
-  { method, headers }: Pick<RequestHead, 'method' | 'headers'>,
-): Request {
+/**
+ * The request as the platform's Request, for routers that take nothing else. Throws UnusableRequestError, which a handler lets
+ * through: the client then gets a 400.
+ */
+export function toRequest(request: ClientRequest): Request {
+  if (request instanceof Request) return request;
+  const { method, url, headers } = request;
   try {
     const all = new Headers();
     for (const [name, value] of headers) all.append(name, value);
