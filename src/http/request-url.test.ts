@@ -25,6 +25,21 @@ describe('requestUrl()', () => {
     expect(target).toStartWith(pathname + search);
   });
 
+  test('gives no URL that parsing would change', () => {
+    const parts = ['/', '.', 'a', ':', '~', '-', '%2e', '%3A', '%', '?', '&', '=', '@', '\\'];
+    let [targets, taken] = [['/'], 0];
+    for (let length = 0; length < 4; length++) {
+      targets = targets.flatMap((target) => parts.map((part) => target + part));
+      for (const target of targets) {
+        const result = requestUrl(target, options);
+        if (!('url' in result)) continue;
+        taken++;
+        if (URL.parse(result.url)?.href !== result.url) throw new Error(`${target} became ${result.url}`);
+      }
+    }
+    expect(taken).toBeGreaterThan(10_000);
+  });
+
   test.each([
     [`/v2/a/blobs/sha256%3A${'0f'.repeat(32)}`, `/v2/a/blobs/${DIGEST}`],
     [`/v2/a/manifests/sha256%3a${'0f'.repeat(32)}?ns=a%3A1`, `/v2/a/manifests/${DIGEST}?ns=a%3A1`],

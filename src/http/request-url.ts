@@ -12,6 +12,9 @@ const ABSOLUTE = /^([a-z][a-z0-9+.-]*):\/\/([^/?#]*)(.*)$/i;
 /** What stands in a path as it is (RFC 3986, 3.3, and the slash), so that its encoded form says the same. */
 const PATH_CHARACTER = /[\w\-.~!$&'()*+,;=:@/]/;
 
+/** A target that parsing leaves as it is, if no part of its path starts with a dot: what containerd and other nodes ask for. */
+const PLAIN = /^(?:\/[\w:~-][\w.:~-]*)+\/?(?:\?[\w.:~=&%-]*)?$/;
+
 /** What a request target comes to: the absolute URL for the handler, or the status that refuses it. */
 export type RequestUrl = { readonly url: string } | { readonly status: 400 | 414; readonly message: string };
 
@@ -32,6 +35,7 @@ export function requestUrl(target: string, { scheme }: RequestUrlOptions): Reque
   if (target.length > MAX_TARGET_BYTES) {
     return { status: 414, message: `The request target is longer than ${MAX_TARGET_BYTES} bytes` };
   }
+  if (PLAIN.test(target)) return { url: `${ORIGIN}${target}` };
   let rest = target;
   const [, ownScheme, authority, ownRest] = ABSOLUTE.exec(target) ?? [];
   if (ownScheme !== undefined && authority !== undefined && ownRest !== undefined) {

@@ -239,10 +239,10 @@ function withoutEmptyStart(path: string): string {
   return path.startsWith('//') ? path.replace(/^\/+(?=\/v2(?:\/|$))/, '') : path;
 }
 
-/** What the query says of the registry. containerd's has nothing else, and nothing to decode. */
+/** What the query says of the registry. containerd's and those of other nodes have nothing else, and a port to decode at most. */
 function namespaceOf(query: string): string | undefined {
-  const [, plain] = /^ns=([\w.:-]*)(?:&|$)/.exec(query) ?? [];
-  return plain ?? new URLSearchParams(query).get('ns') ?? undefined;
+  const [, plain] = /^ns=((?:[\w.:-]|%3A)*)(?:&|$)/.exec(query) ?? [];
+  return plain?.replaceAll('%3A', ':') ?? new URLSearchParams(query).get('ns') ?? undefined;
 }
 
 /** The `handler` label of requests for the path, before it is known where the content comes from. */

@@ -55,6 +55,8 @@ describe('canonicalIp()', () => {
     ['FD00:0:0:0::1', 'fd00::1'],
     ['::ffff:10.0.0.1', '10.0.0.1'],
     ['::FFFF:0a00:1', '10.0.0.1'],
+    ['::ffff:10.0.0.256', undefined],
+    ['::ffff:010.0.0.1', undefined],
     ['::10.0.0.1', '::a00:1'],
     ['fe80::1%eth0', undefined],
     ['[fd00::1]', undefined],

@@ -6,6 +6,8 @@ const IPV4_BYTES = 4;
 const IPV6_BYTES = 16;
 /** What is in front of an IPv4 address in IPv6's notation (RFC 4291, 2.5.5.2). */
 const MAPPED_IPV4 = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff] as const;
+/** The same as text, as a socket of both families shows it. */
+const MAPPED_PREFIX = '::ffff:';
 
 /** The bytes of an IP address in network order: 4 for IPv4, 16 for IPv6 (without brackets or zone). undefined if the text is none. */
 export function parseIp(text: string): Uint8Array | undefined {
@@ -38,6 +40,9 @@ export function formatIp(bytes: Uint8Array): string {
  * families shows it) as IPv4. undefined if the text is none.
  */
 export function canonicalIp(text: string): string | undefined {
+  // The usual case first: it is asked for each request.
+  const mapped = text.startsWith(MAPPED_PREFIX) ? text.slice(MAPPED_PREFIX.length) : text;
+  if (IPV4.test(mapped)) return parseIp(mapped) === undefined ? undefined : mapped;
   const bytes = parseIp(text);
   if (bytes === undefined || bytes.length === IPV4_BYTES) return bytes === undefined ? undefined : text;
   const isMapped = MAPPED_IPV4.every((byte, index) => bytes[index] === byte);
