@@ -129,7 +129,7 @@ export function createBufferedClient({
       openGrowingFileSource({ path, range, growth, relay: relay && asMemoryRelay(relay) }, chunks),
     createRelay: () => createMemoryRelay(relayMemory),
     openBytes: createBytesSource,
-    readBody: (body, { maxBytes, signal }) => readWholeBody(body, maxBytes, signal),
+    readBody: readWholeBody,
     request,
     async requestSmall(peerRequest, { maxBytes, admit, ...limits }) {
       const answer = await request(peerRequest, limits);

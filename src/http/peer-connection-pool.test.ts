@@ -1,16 +1,16 @@
 import { afterEach, describe, expect, test } from 'bun:test';
-import { connectPeer } from './peer-connection.ts';
-import { MAX_IDLE_PER_PEER, createPeerConnectionPool } from './peer-connection-pool.ts';
+import { connectPeer, type PeerConnection } from './peer-connection.ts';
+import { MAX_BUSY_PER_PEER, MAX_IDLE_PER_PEER, createPeerConnectionPool } from './peer-connection-pool.ts';
 import { type ScriptedPeer, startScriptedPeer } from './testing/scripted-peer.ts';
 import { until } from '../runtime/conditions.fixture.ts';
 
 const peers: ScriptedPeer[] = [];
-const setUp = async (idleTimeoutMs?: number) => {
+const setUp = async (idleTimeoutMs?: number, busyTimeoutMs?: number) => {
   const peer = await startScriptedPeer(() => {});
   peers.push(peer);
   const signal = new AbortController().signal;
   const connect = () => connectPeer('127.0.0.1', peer.port, { timeoutMs: 2000, signal });
-  return { peer, connect, pool: createPeerConnectionPool({ idleTimeoutMs }) };
+  return { peer, connect, pool: createPeerConnectionPool({ idleTimeoutMs, busyTimeoutMs }) };
 };
 
 afterEach(async () => {
@@ -31,15 +31,15 @@ describe('createPeerConnectionPool()', () => {
     b.destroy();
   });
 
-  test('keeps only so many per peer', async () => {
-    const { connect, pool } = await setUp();
-    const connections = [];
-    for (let i = 0; i <= MAX_IDLE_PER_PEER; i++) connections.push(await connect());
+  test('keeps only so many per peer, and most of them for a moment only', async () => {
+    const { connect, pool } = await setUp(undefined, 50);
+    const connections: PeerConnection[] = [];
+    for (let i = 0; i <= MAX_BUSY_PER_PEER; i++) connections.push(await connect());
     for (const connection of connections) pool.put('x', connection);
-    expect(connections.map(({ closed }) => closed)).toEqual([
-      ...Array.from({ length: MAX_IDLE_PER_PEER }, () => false),
-      true,
-    ]);
+    const open = () => connections.filter(({ closed }) => !closed);
+    expect(open()).toEqual(connections.slice(0, MAX_BUSY_PER_PEER));
+    await until(() => open().length <= MAX_IDLE_PER_PEER);
+    expect(open()).toEqual(connections.slice(0, MAX_IDLE_PER_PEER));
     pool.close();
     expect(connections.every(({ closed }) => closed)).toBe(true);
   });

@@ -5,6 +5,10 @@ const SECOND_MS = 1000;
 const PEER_IDLE_TIMEOUT_MS = 30 * SECOND_MS;
 /** Most idle connections to one peer: what one pull uses side by side (containerd fetches 3 layers at once). */
 export const MAX_IDLE_PER_PEER = 4;
+/** The same for a moment, while more requests than that go to one peer: else each of them would make a connection and end it. */
+export const MAX_BUSY_PER_PEER = 16;
+/** That moment. */
+const BUSY_TIMEOUT_MS = 1 * SECOND_MS;
 /** Most idle connections to all peers. */
 const MAX_IDLE_CONNECTIONS = 64;
 
@@ -21,11 +25,14 @@ export interface PeerConnectionPool {
 /** Limits of the pool. */
 export interface PeerConnectionPoolOptions {
   readonly idleTimeoutMs?: number | undefined;
+  /** How long those above MAX_IDLE_PER_PEER are kept. */
+  readonly busyTimeoutMs?: number | undefined;
 }
 
 /** Creates an empty pool. */
 export function createPeerConnectionPool({
   idleTimeoutMs = PEER_IDLE_TIMEOUT_MS,
+  busyTimeoutMs = BUSY_TIMEOUT_MS,
 }: PeerConnectionPoolOptions = {}): PeerConnectionPool {
   const idle = new Map<string, { connection: PeerConnection; timer: Timer }[]>();
   let total = 0;
@@ -53,12 +60,13 @@ export function createPeerConnectionPool({
     },
     put(peer, connection) {
       const entries = idle.get(peer) ?? [];
-      const full = closed || total >= MAX_IDLE_CONNECTIONS || entries.length >= MAX_IDLE_PER_PEER;
+      const full = closed || total >= MAX_IDLE_CONNECTIONS || entries.length >= MAX_BUSY_PER_PEER;
       if (full || connection.closed) {
         connection.destroy();
         return;
       }
-      const timer = setTimeout(() => drop(peer, connection), idleTimeoutMs);
+      const keepMs = entries.length < MAX_IDLE_PER_PEER ? idleTimeoutMs : busyTimeoutMs;
+      const timer = setTimeout(() => drop(peer, connection), keepMs);
       timer.unref();
       entries.push({ connection, timer });
       idle.set(peer, entries);

@@ -11,29 +11,38 @@ export async function readSmallBody(
   maxBytes: number,
   signal: AbortSignal,
 ): Promise<Uint8Array> {
-  if (body !== undefined) return readWholeBody(body, maxBytes, signal);
+  if (body !== undefined) return readWholeBody(body, { maxBytes, signal });
   if (method === 'HEAD' || status === 204 || status >= 300) return new Uint8Array();
   throw new PeerRequestError('INVALID_RESPONSE', 'The peer sent a body without a usable Content-Length');
 }
 
 /**
  * Reads all of a body into memory and closes it. Rejects with PeerRequestError: TOO_LARGE above maxBytes, CANCELLED when
- * the signal aborts, CONNECTION_LOST if it breaks.
+ * the signal aborts while more is waited for, CONNECTION_LOST if it breaks. The signal is only read where something has to be
+ * waited for.
  */
-export function readWholeBody(body: BodySource, maxBytes: number, signal: AbortSignal): Promise<Uint8Array> {
+export function readWholeBody(
+  body: BodySource,
+  limits: { readonly maxBytes: number; readonly signal: AbortSignal },
+): Promise<Uint8Array> {
+  const { maxBytes } = limits;
   const source = asBufferedSource(body);
   return new Promise((resolve, reject) => {
     // At most maxBytes, which is checked below before anything is read.
     const bytes = new Uint8Array(Math.min(source.sizeBytes, maxBytes));
     let receivedBytes = 0;
+    /** Once something is waited for. */
+    let signal: AbortSignal | undefined;
+    let isOver = false;
     const finish = (act: () => void) => {
-      signal.removeEventListener('abort', onAbort);
+      isOver = true;
+      signal?.removeEventListener('abort', onAbort);
       source.close();
       act();
     };
     const fail = (error: PeerRequestError) => finish(() => reject(error));
     const onAbort = () =>
-      fail(new PeerRequestError('CANCELLED', 'Reading the answer was cancelled', { cause: signal.reason }));
+      fail(new PeerRequestError('CANCELLED', 'Reading the answer was cancelled', { cause: signal?.reason }));
     const next = () => {
       if (receivedBytes === source.sizeBytes) {
         finish(() => resolve(bytes));
@@ -53,6 +62,10 @@ export function readWholeBody(body: BodySource, maxBytes: number, signal: AbortS
         receivedBytes += read.chunk.length;
         next();
       });
+      if (isOver || signal !== undefined) return;
+      ({ signal } = limits);
+      if (signal.aborted) onAbort();
+      else signal.addEventListener('abort', onAbort, { once: true });
     };
     if (source.sizeBytes > maxBytes) {
       fail(
@@ -61,11 +74,6 @@ export function readWholeBody(body: BodySource, maxBytes: number, signal: AbortS
           `The peer's answer has ${source.sizeBytes} bytes, more than ${maxBytes}`,
         ),
       );
-    } else if (signal.aborted) {
-      onAbort();
-    } else {
-      signal.addEventListener('abort', onAbort, { once: true });
-      next();
-    }
+    } else next();
   });
 }

@@ -233,7 +233,8 @@ export interface Transport {
   openBytes(bytes: Uint8Array): BodySource;
   /**
    * Reads a body that request() gave into memory and closes it. Rejects with PeerRequestError: TOO_LARGE above maxBytes,
-   * CANCELLED when the signal aborts, CONNECTION_LOST if it breaks.
+   * CANCELLED when the signal aborts while more is waited for, CONNECTION_LOST if it breaks. The signal is only read then: what
+   * has come with the head needs none.
    */
   readBody(
     body: BodySource,

@@ -1,7 +1,7 @@
 import type { TransportClient, BodySource } from '../http/transport.ts';
 import { type Digest, matchesDigest } from '../oci/digest.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { createDeadline } from '../runtime/deadline.ts';
+import { createDeadline, type Deadline } from '../runtime/deadline.ts';
 import type { ByteBudget, TakenBytes } from '../runtime/memory/byte-budget.ts';
 import { FLOOR_BYTES_PER_SECOND, SMALL_ANSWER_TIMEOUT_MS, SMALL_BLOB_WAIT_MS } from './budgets.ts';
 import type { PeerHealth } from './peer-health.ts';
@@ -38,15 +38,24 @@ export async function readVerified(
     return 'busy';
   }
   const timeoutMs = SMALL_ANSWER_TIMEOUT_MS + (sizeBytes / (2 * FLOOR_BYTES_PER_SECOND)) * SECOND_MS;
-  using deadline = createDeadline(clock, timeoutMs, signal);
+  // Begins when something has to be waited for.
+  let deadline: Deadline | undefined;
   try {
-    const bytes = await transport.readBody(body, { maxBytes: sizeBytes, signal: deadline.signal });
+    const bytes = await transport.readBody(body, {
+      maxBytes: sizeBytes,
+      get signal() {
+        deadline ??= createDeadline(clock, timeoutMs, signal);
+        return deadline.signal;
+      },
+    });
     if (matchesDigest(bytes, digest)) return { bytes, release: () => taken.release() };
     taken.release();
     return 'wrong';
   } catch (error) {
     taken.release();
-    if (deadline.signal.aborted && !signal.aborted) health.wasSlow(host);
+    if (deadline?.signal.aborted === true && !signal.aborted) health.wasSlow(host);
     throw error;
+  } finally {
+    deadline?.[Symbol.dispose]();
   }
 }

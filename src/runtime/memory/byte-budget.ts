@@ -49,6 +49,10 @@ export function createByteBudget(clock: Clock, totalBytes: number): ByteBudget {
   return {
     async take(sizeBytes, { waitMs, signal }) {
       if (sizeBytes > totalBytes || signal.aborted) return undefined;
+      if (waiting.length === 0 && sizeBytes <= freeBytes) {
+        freeBytes -= sizeBytes;
+        return taken(sizeBytes);
+      }
       using deadline = createDeadline(clock, waitMs, signal);
       const { promise, resolve } = Promise.withResolvers<boolean>();
       const waiter = { sizeBytes, onTurn: () => resolve(true) };
