@@ -15,9 +15,13 @@ export function parseHeaderLine(line: string): readonly [name: string, value: st
 
 /** Without spaces and tabs at both ends. */
 function trimSpaces(text: string): string {
-  const isSpace = (at: number) => text[at] === ' ' || text[at] === '\t';
-  let [start, end] = [0, text.length];
-  while (start < end && isSpace(start)) start++;
-  while (end > start && isSpace(end - 1)) end--;
+  let start = 0;
+  let end = text.length;
+  while (start < end && isSpace(text.charCodeAt(start))) start++;
+  while (end > start && isSpace(text.charCodeAt(end - 1))) end--;
   return text.slice(start, end);
+}
+
+function isSpace(code: number): boolean {
+  return code === 0x20 || code === 0x09;
 }

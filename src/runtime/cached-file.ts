@@ -102,21 +102,20 @@ function isKnownAbsent(path: string): boolean {
   if (lastErrno === ENOENT) return true;
   if (lastErrno !== EAGAIN) return false;
   const folder = dirname(path);
-  // A tmpfs does not keep in mind what is not there: it looks, in memory.
-  if (isInTmpfs(folder)) return statOrUndefined(path) === undefined;
   // A containerd that has never had a blob has no folder for blobs either.
-  return !isTmpfsFolder.has(folder) && statOrUndefined(folder) === undefined;
+  if (!isTmpfsFolder.has(folder) && statOrUndefined(folder) === undefined) return true;
+  // A tmpfs does not keep in mind what is not there: it looks, in memory.
+  return isInTmpfs(folder) === true && statOrUndefined(path) === undefined;
 }
 
-function isInTmpfs(folder: string): boolean {
-  let known = isTmpfsFolder.get(folder);
-  if (known === undefined) {
-    // What is not there yet may come. Asked first, because an error costs more than the look.
-    known = statOrUndefined(folder) === undefined ? undefined : isOnTmpfs(folder);
-    if (known === undefined) return false;
-    lruSet(isTmpfsFolder, folder, known, MAX_FOLDERS);
-  }
-  return known;
+/** Undefined if there is no such folder, or if that cannot be told. */
+function isInTmpfs(folder: string): boolean | undefined {
+  const known = isTmpfsFolder.get(folder);
+  if (known !== undefined) return known;
+  const found = isOnTmpfs(folder);
+  // What is not there yet may come.
+  if (found !== undefined) lruSet(isTmpfsFolder, folder, found, MAX_FOLDERS);
+  return found;
 }
 
 /** Undefined if there is no such file. */

@@ -22,6 +22,8 @@ export interface RefusedHead {
 
 const REQUEST_LINE = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([\x21-\x7e\x80-\xff]+) HTTP\/(\d)\.(\d)$/;
 
+const NO_TOKENS: ReadonlySet<string> = new Set();
+
 const refuse = (status: RefusedHead['status'], message: string): RefusedHead => ({ status, message });
 
 /**
@@ -67,7 +69,7 @@ export function parseRequestHead(text: string): RequestHead | RefusedHead {
   }
   // Several Host headers: what looked at the first and what looked at the second may not agree (RFC 9112, 3.2).
   if (hosts > 1 || (hosts === 0 && minor !== '0')) return refuse(400, 'Not exactly one Host header');
-  const tokens = new Set(connection.split(',').map((token) => token.trim()));
+  const tokens = connection === '' ? NO_TOKENS : new Set(connection.split(',').map((token) => token.trim()));
   return {
     method,
     target,
