@@ -8,7 +8,9 @@ import { REFERENCE_FILE, renderReference } from './reference.ts';
 
 /** Calls and comparisons that make a route; a list of routes in one call is taken apart. */
 const ROUTES =
-  /(?:app\.get\(|app\.on\('GET', |pathname === |for \(const name of )(\[[^\]]*\]|'[^']*'|[A-Z_]+_PATH)/g;
+  /(?:app\.get\(|pathname === |\bpath === |for \(const name of )(\[[^\]]*\]|'[^']*'|[A-Z_]+_PATH)/g;
+/** What routes to all that is below a path. */
+const FOLDERS = /\bpath\.startsWith\('(\/\w[^']*\/)'\)/g;
 /** Paths that both sides of a request name. */
 const NAMED: Readonly<Record<string, string>> = { PEERS_PATH, FIND_PATH };
 
@@ -25,7 +27,10 @@ describe('docs/REFERENCE.md', () => {
           text.matchAll(ROUTES),
           ([, list = '']) => list.match(/'[^']*'|[A-Z_]+_PATH/g) ?? [],
         ).flat();
-        return names.map((name) => prefix + (NAMED[name] ?? name.slice(1, -1)));
+        const folders = Array.from(text.matchAll(FOLDERS), ([, path]) => `${path}*`);
+        return [...names.map((name) => NAMED[name] ?? name.slice(1, -1)), ...folders].map(
+          (path) => prefix + path,
+        );
       }),
     );
     // A path with and without the slash at its end is told of once.

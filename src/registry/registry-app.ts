@@ -247,8 +247,8 @@ function namespaceOf(query: string): string | undefined {
 
 /** The `handler` label of requests for the path, before it is known where the content comes from. */
 function routeOf(path: string) {
-  if (path.startsWith('/v2/')) return path.length === '/v2/'.length ? 'v2' : 'registry';
-  if (path === '/v2') return 'v2';
+  if (path === '/v2' || path === '/v2/') return 'v2';
+  if (path.startsWith('/v2/')) return 'registry';
   if (path === '/readyz') return 'readyz';
   return path === '/livez' ? 'livez' : 'other';
 }
