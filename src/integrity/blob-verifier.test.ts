@@ -148,6 +148,23 @@ describe('createBlobVerifier()', () => {
     expect(hashed).toEqual([A, A]);
   });
 
+  test('doubt() hashes a few blobs a minute, whatever is said of how many', async () => {
+    const { verifier, clock, files, hashed } = create();
+    const doubtAll = () => {
+      for (let n = 0; n < 200; n++) {
+        const digest = parseDigest(`sha256:${n.toString(16).padStart(64, '0')}`);
+        files.set(digest, { isRight: true, stamp: 1 });
+        verifier.doubt(blobOf(digest));
+      }
+    };
+    doubtAll();
+    await clock.advance(60_000);
+    expect(hashed).toHaveLength(20);
+    doubtAll();
+    await clock.advance(1000);
+    expect(hashed).toHaveLength(30);
+  });
+
   test('run() hashes everything, what was not verified first, and forgets what is gone', async () => {
     const { verifier, clock, files, hashed, found } = create({ scrubBytesPerSecond: 1000 });
     verifier.committed(A, 1);

@@ -2,6 +2,7 @@ import type { Logger } from '../observe/log.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { lruSet } from '../runtime/lru-set.ts';
+import { createTokenBucket } from '../runtime/token-bucket.ts';
 import { createWakeUp } from '../runtime/wake-up.ts';
 import type { Blob, ContentStore } from '../store/content-store.ts';
 import type { FileHasher } from './file-hasher.ts';
@@ -19,6 +20,8 @@ const MAX_WAITING = 64;
 const DOUBT_INTERVAL_MS = 60 * SECOND_MS;
 /** Blobs of which that is remembered. */
 const MAX_DOUBTED = 1000;
+/** And all of them together: a member that doubts everything keeps no processor busy. */
+const DOUBTS = { burst: 20, perSecond: 1 / 6 } as const;
 /** How often damaged blobs are looked at, while there are some: they are removed, or pulled anew. */
 const DAMAGED_LOOK_MS = 2 * SECOND_MS;
 /** The same while there are none, which wakes nothing. */
@@ -86,6 +89,7 @@ export function createBlobVerifier(
   const damaged = new Map<Digest, DamagedBlob & { readonly stamp: number }>();
   const running = new Map<Digest, Promise<boolean | undefined>>();
   const doubted = new Map<Digest, number>();
+  const doubts = createTokenBucket(() => clock.nowMs(), DOUBTS);
   const anyDamaged = createWakeUp();
 
   const repair = (digest: Digest) => {
@@ -185,7 +189,7 @@ export function createBlobVerifier(
       const { digest } = blob;
       const nowMs = clock.nowMs();
       const wasHashed = nowMs - (doubted.get(digest) ?? -Infinity) < DOUBT_INTERVAL_MS;
-      if (wasHashed || running.size >= MAX_WAITING) return;
+      if (wasHashed || running.size >= MAX_WAITING || !doubts.take()) return;
       lruSet(doubted, digest, nowMs, MAX_DOUBTED);
       verify(blob).then(
         (isRight) => logger.info('a blob that is said to be wrong was hashed', { digest, isRight }),
