@@ -17,6 +17,7 @@ const CASES: Readonly<Record<string, RenderOptions>> = {
     valuesFiles: [valuesOf('spegel-successor')],
     values: { service: { registry: { internalTrafficLocal: true } } },
   },
+  'without-zones': { values: { spegel: { zonesEnabled: false, zoneFromNode: true } } },
   'prefer-same-node': { values: { service: { registry: { usePreferSameNodeTrafficDistribution: true } } } },
   'own-image-by-digest': {
     values: {
@@ -160,6 +161,8 @@ const CASES: Readonly<Record<string, RenderOptions>> = {
         scrubRate: 0,
         flightsEnabled: true,
         flightsMaxHold: '10s',
+        zonesEnabled: true,
+        zoneFromNode: true,
         membershipCheck: false,
         allowedNetworks: ['10.42.0.0/16', 'fd42::/48'],
         doctor: {

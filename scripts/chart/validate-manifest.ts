@@ -2,6 +2,7 @@ import { ServiceMonitor } from '@kubernetes-models/prometheus-operator/monitorin
 import { DaemonSet } from 'kubernetes-models/apps/v1';
 import { Job } from 'kubernetes-models/batch/v1';
 import { NetworkPolicy } from 'kubernetes-models/networking.k8s.io/v1';
+import { ClusterRole, ClusterRoleBinding } from 'kubernetes-models/rbac.authorization.k8s.io/v1';
 import { ConfigMap, Namespace, Service, ServiceAccount } from 'kubernetes-models/v1';
 import type { Manifest } from './manifest.ts';
 
@@ -18,6 +19,8 @@ const MODELS: Readonly<Record<string, Model>> = {
   'v1 Service': Service,
   'v1 ServiceAccount': ServiceAccount,
   'networking.k8s.io/v1 NetworkPolicy': NetworkPolicy,
+  'rbac.authorization.k8s.io/v1 ClusterRole': ClusterRole,
+  'rbac.authorization.k8s.io/v1 ClusterRoleBinding': ClusterRoleBinding,
   'monitoring.coreos.com/v1 ServiceMonitor': ServiceMonitor,
 };
 

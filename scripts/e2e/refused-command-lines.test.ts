@@ -26,7 +26,7 @@ const REFUSED: readonly [string[], Record<string, string>, string][] = [
   [['peers', 'find'], {}, 'missing required argument'],
   [['serve'], {}, "unknown command 'serve'"],
 
-  [['registry', '--nope'], {}, "unknown option '--nope'"],
+  [['registry', '--unheard-of'], {}, "unknown option '--unheard-of'"],
   [['registry', 'extra'], {}, 'too many arguments'],
   [['registry'], { BOOTSTRAP_KIND: '' }, '--bootstrap-kind is required'],
   [['registry', '--bootstrap-kind', 'magic'], {}, 'is not dns or http or static'],
@@ -54,6 +54,7 @@ const REFUSED: readonly [string[], Record<string, string>, string][] = [
   [['registry', '--registry-addr', '5000'], {}, 'Cannot use --registry-addr'],
   [['registry'], { ROUTER_ADDR: ':99999' }, 'ROUTER_ADDR in the environment'],
   [['registry', '--node-ip', '10.0.0'], {}, 'is no IP address'],
+  [['registry', '--zone', 'rack/7'], {}, 'is not a name of up to 63 letters'],
   [['registry', '--static-bootstrap-peers', '10.0.0.1:5001'], {}, 'is no multiaddr'],
   [['registry', '--debug-web-enabled=maybe'], {}, 'is not true or false'],
   [['registry', '--debug-web-enabled', 'maybe'], {}, 'is not true or false'],

@@ -271,6 +271,22 @@ const ROWS: FlagRows<typeof registryFlags, Row> = {
       expect(await run.text('/debug/flights', METRICS_PORT)).toContain('"maxHoldMs":1500,');
     },
   },
+  zone: {
+    settings: () => ({ zone: 'eu-central-1a' }),
+    effect: async (run) => {
+      await waitFor('the port', async () => (await run.status('/metrics', METRICS_PORT)) === 200);
+      expect(await run.text('/debug/peers', METRICS_PORT)).toContain('"zone":"eu-central-1a"');
+    },
+  },
+  'zone-node': {
+    // The lab has no API server.
+    settings: () => ({ 'zone-node': 'n-1' }),
+    effect: async (run) => {
+      await waitFor('the warning', () => run.log().includes('Cannot read the zone of the Node'));
+      await waitFor('the port', async () => (await run.status('/metrics', METRICS_PORT)) === 200);
+      expect(await run.text('/debug/peers', METRICS_PORT)).not.toContain('"zone"');
+    },
+  },
   'debug-web-enabled': {
     settings: () => ({ 'debug-web-enabled': 'false' }),
     effect: async (run) => {

@@ -1,6 +1,7 @@
 import { formatByteCount, parseByteCount } from '../runtime/byte-count.ts';
 import { parseDuration } from '../runtime/duration.ts';
 import { isDomainName } from '../runtime/domain-name.ts';
+import { isLabelValue, MAX_LABEL_VALUE_LENGTH } from '../runtime/label-value.ts';
 import { parseIp } from '../runtime/ip-address.ts';
 import { parseListenAddress } from '../runtime/listen-address.ts';
 import { DISTRIBUTION_IDS } from '../doctor/distribution.ts';
@@ -153,6 +154,16 @@ export function domainFlag(help: string): Flag<string | undefined> {
     return text;
   };
   return valueFlag({ argument: 'domain', help, absent: undefined, parse });
+}
+
+/** A flag with a name that a label of Kubernetes can have as its value. */
+export function labelFlag(help: string): Flag<string | undefined> {
+  const parse = (text: string) => {
+    if (isLabelValue(text)) return text;
+    const form = `up to ${MAX_LABEL_VALUE_LENGTH} letters, digits, and - _ . within`;
+    throw new TypeError(`${JSON.stringify(text)} is not a name of ${form}`);
+  };
+  return valueFlag({ argument: 'name', help, absent: undefined, parse });
 }
 
 /** A flag with an IP address of either family, without brackets. */

@@ -9,6 +9,7 @@ import {
   domainFlag,
   durationFlag,
   ipFlag,
+  labelFlag,
   listFlag,
   nodeFlags,
   textFlag,
@@ -126,6 +127,14 @@ export const registryFlags = {
   swarmKeyFile: textFlag(
     'path',
     "file with the key of libp2p's private network, the same on every node; Spegel (Go) cannot join then",
+    undefined,
+  ),
+  zone: labelFlag(
+    'where this node is, such as eu-central-1a: peers there are asked first; none: no peer is nearer than others',
+  ),
+  zoneNode: textFlag(
+    'name',
+    'where no zone is given: the Node of Kubernetes that is asked for it; the token of the pod must allow that',
     undefined,
   ),
   nodeIp: ipFlag("the machine's address, announced to peers when the host's network is used"),

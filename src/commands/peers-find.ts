@@ -49,6 +49,7 @@ function parseFindReport(answer: unknown): FindReport {
     providers: fields.objects('providers').map((provider) => ({
       id: provider.text('id'),
       addresses: provider.texts('addresses'),
+      zone: provider.optionalText('zone'),
       tookMs: provider.number('tookMs'),
     })),
   };
@@ -62,12 +63,14 @@ function formatFindReport({ key, tookMs, local, providers }: FindReport): string
     ['peers', `${count}, searched for ${formatDuration(roundMs(tookMs))}`],
   ]);
   if (providers.length === 0) return head;
-  const rows = providers.map(({ id, addresses, tookMs }) => [
+  const hasZones = providers.some(({ zone }) => zone !== undefined);
+  const rows = providers.map(({ id, addresses, tookMs, zone }) => [
     id,
     formatDuration(roundMs(tookMs)),
+    ...(hasZones ? [zone ?? '-'] : []),
     addresses.join(' '),
   ]);
-  return `${head}\n${formatTable([['PEER', 'FOUND AFTER', 'ADDRESSES'], ...rows])}`;
+  return `${head}\n${formatTable([['PEER', 'FOUND AFTER', ...(hasZones ? ['ZONE'] : []), 'ADDRESSES'], ...rows])}`;
 }
 
 function roundMs(ms: number): number {

@@ -93,6 +93,23 @@ PEER            STATE      FOR   MEMBER  LAST SEEN  ADDRESSES
 `);
   });
 
+  test('runPeers() prints zones where there are any', async () => {
+    const [first, ...others] = report.peers;
+    const zoned = {
+      ...report,
+      self: { ...report.self, zone: 'eu-1a' },
+      peers: [{ ...first, zone: 'eu-1b' }, ...others],
+    };
+    const addr = await serve(() => Response.json(zoned));
+    const { text } = await output((writeOut) => runPeers({ addr, json: false }, { writeOut }));
+    expect(text).toContain('\nzone       eu-1a\n');
+    expect(text).toContain('LAST SEEN  ZONE   ADDRESSES\n');
+    expect(text).toContain('0s ago     eu-1b  10.0.0.2 fd00::2\n');
+    expect(text).toContain('1.2s ago   -      10.0.0.3\n');
+    const json = await output((writeOut) => runPeers({ addr, json: true }, { writeOut }));
+    expect(JSON.parse(json.text)).toEqual(zoned);
+  });
+
   test('runPeers() says why there are no peers', async () => {
     const reason = 'typo.example. names no node, not even this one: there is no such name';
     const bootstrap = { kind: 'dns', outcome: 'unnamed', reason };
@@ -191,6 +208,17 @@ peers      1, searched for 8.3ms
 PEER         FOUND AFTER  ADDRESSES
 12D3KooWOne  3.1ms        10.0.0.2
 `);
+  });
+
+  test('runPeersFind() prints zones where there are any', async () => {
+    const providers = found.providers.map((provider) => ({ ...provider, zone: 'eu-1b' }));
+    const addr = await serve(() => Response.json({ ...found, providers }));
+    const { text } = await output((writeOut) =>
+      runPeersFind({ name: 'nginx', addr, json: false }, { writeOut }),
+    );
+    expect(text).toContain(
+      'PEER         FOUND AFTER  ZONE   ADDRESSES\n12D3KooWOne  3.1ms        eu-1b  10.0.0.2\n',
+    );
   });
 
   test('runPeersFind() says that nobody has it', async () => {

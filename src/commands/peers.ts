@@ -39,6 +39,7 @@ export function parsePeersReport(answer: unknown): PeersReport {
     state: parseCondition(peer.text('state')),
     inStateMs: peer.optionalNumber('inStateMs'),
     isMember: peer.flag('isMember'),
+    zone: peer.optionalText('zone'),
     lastSeenMs: peer.optionalNumber('lastSeenMs'),
   }));
   return {
@@ -57,7 +58,7 @@ function parseBootstrap(bootstrap: JsonFields | undefined): PeersReport['bootstr
 }
 
 function parseSelf(self: JsonFields): PeersReport['self'] {
-  return { id: self.text('id'), addresses: self.texts('addresses') };
+  return { id: self.text('id'), addresses: self.texts('addresses'), zone: self.optionalText('zone') };
 }
 
 /** Reads the state of a peer; throws DaemonError. */
@@ -70,21 +71,24 @@ function formatPeersReport({ self, ready, bootstrap, counts, peers }: PeersRepor
   const head = [
     ['self', self.id],
     ['addresses', self.addresses.join(' ') || 'none'],
+    ...(self.zone === undefined ? [] : [['zone', self.zone]]),
     ['ready', ready ? 'yes' : 'no'],
     // What is as it should be needs no line; with peers it is of no importance.
     ...(counts.connected > 0 || bootstrap?.reason === undefined ? [] : [['bootstrap', bootstrap.reason]]),
     ['peers', formatPeerCounts(counts)],
   ];
   if (peers.length === 0) return formatTable(head);
-  const rows = peers.map(({ id, addresses, state, inStateMs, isMember, lastSeenMs }) => [
+  const hasZones = self.zone !== undefined || peers.some(({ zone }) => zone !== undefined);
+  const rows = peers.map(({ id, addresses, state, inStateMs, isMember, lastSeenMs, zone }) => [
     id,
     state,
     inStateMs === undefined ? '-' : roundedDuration(inStateMs),
     isMember ? 'yes' : 'no',
     lastSeenMs === undefined ? 'never' : `${roundedDuration(lastSeenMs)} ago`,
+    ...(hasZones ? [zone ?? '-'] : []),
     addresses.join(' '),
   ]);
-  const columns = ['PEER', 'STATE', 'FOR', 'MEMBER', 'LAST SEEN', 'ADDRESSES'];
+  const columns = ['PEER', 'STATE', 'FOR', 'MEMBER', 'LAST SEEN', ...(hasZones ? ['ZONE'] : []), 'ADDRESSES'];
   return `${formatTable(head)}\n${formatTable([columns, ...rows])}`;
 }
 

@@ -71,6 +71,10 @@ export interface RegistryOptions {
   readonly allowedNetworks: readonly string[];
   /** File with the key of libp2p's private network; undefined: none is needed. */
   readonly swarmKeyFile: string | undefined;
+  /** Where this node is: peers there are asked first; undefined: that is not known. */
+  readonly zone: string | undefined;
+  /** Without a zone: the Node of Kubernetes that is asked for it; undefined: none is. */
+  readonly zoneNode: string | undefined;
   /** IP address of the machine, from NODE_IP in the environment; undefined: not known. */
   readonly nodeIp: string | undefined;
 }

@@ -45,6 +45,7 @@ import { createWhy } from './create-why.ts';
 import { createNodeFlights } from './create-node-flights.ts';
 import { createDoctorWatch } from './doctor-watch.ts';
 import { hasContent } from './has-content.ts';
+import { readNodeZone } from './read-node-zone.ts';
 import type { RegistryOptions } from './registry-options.ts';
 import { serveBootstrap } from './serve-bootstrap.ts';
 
@@ -104,13 +105,24 @@ export async function runRegistry(
   logger.info('stopping');
 }
 
+/** Where this node is; undefined: that is not known. */
+async function findZone({ options, logger, signal }: Process): Promise<string | undefined> {
+  const { zone, zoneNode } = options;
+  if (zone !== undefined || zoneNode === undefined) return zone;
+  return readNodeZone(zoneNode, { logger, signal });
+}
+
 async function compose(shared: Process): Promise<void> {
   const { options, logger, metrics, signal, running, plan, room } = shared;
+  const zone = await findZone(shared);
   const authorization = await readBasicAuth(options.basicAuthDir);
   const { mirroredRegistries } = options;
   // Transfers need the router; what failed before them is not held against anybody.
   let transfer: Transfer | undefined;
-  const { router, isOwn, isFavoured } = await startRouter(shared, (peerId) => transfer?.peerReturned(peerId));
+  const { router, isOwn, isFavoured } = await startRouter(shared, {
+    zone,
+    onPeerReturned: (peerId) => transfer?.peerReturned(peerId),
+  });
   metrics.routing.figuresFrom(() => router.stats());
   metrics.peersFrom(async () => (await router.peers()).length);
   const doctor = createDoctorWatch({ logger, metrics, clock }, options);
@@ -205,6 +217,7 @@ async function compose(shared: Process): Promise<void> {
       resolveTimeoutMs: options.mirrorResolveTimeoutMs,
       resolveRetries: options.mirrorResolveRetries,
       flightsMaxHoldMs: options.flightsMaxHoldMs,
+      zone,
       authorization,
     },
   );
@@ -296,7 +309,13 @@ function nameOf({ registry, repository, tag, digest }: Reference): string {
   return `${registry}/${repository}${tag === undefined ? '' : `:${tag}`}${digest === undefined ? '' : `@${digest}`}`;
 }
 
-async function startRouter(shared: Process, onPeerReturned: (peerId: string) => void) {
+async function startRouter(
+  shared: Process,
+  {
+    zone,
+    onPeerReturned,
+  }: { readonly zone: string | undefined; readonly onPeerReturned: (peerId: string) => void },
+) {
   const { options, logger, metrics, signal, isPod, running, plan, room } = shared;
   // The bootstrap listener comes first: nodes that start together ask each other there while they start.
   let router: P2pRouter | undefined;
@@ -339,6 +358,7 @@ async function startRouter(shared: Process, onPeerReturned: (peerId: string) => 
         announceAddresses,
         swarmKey,
         memory: plan,
+        zone,
         flights: options.flightsEnabled,
       },
     ),

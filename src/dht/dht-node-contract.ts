@@ -127,6 +127,8 @@ export interface DhtNode extends AsyncDisposable {
   nearest(key: string, count: number, capability: keyof PeerCapabilities): readonly string[];
   /** A member that others can be sent to, or this node; undefined for a node that counts as dead or is not known. */
   describe(name: string): NamedPeer | undefined;
+  /** Where the node is, or this node; undefined: it has not said so. */
+  zoneOf(name: string): string | undefined;
   stats(): DhtStats;
   /** How the peer is, as far as this node knows, and for how many ms that has been so. */
   lifeOf(name: string): { readonly life: PeerLife; readonly forMs: number | undefined };
@@ -138,4 +140,6 @@ export interface DhtNodeOptions {
   readonly maxRecords?: number;
   /** Connections that it has at most. Default: no more than it needs. */
   readonly maxConnections?: number;
+  /** Where this node is, see isLabelValue(): the peers that it meets are told. Default: that is not known. */
+  readonly zone?: string | undefined;
 }

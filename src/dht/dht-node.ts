@@ -42,7 +42,7 @@ const PING_BYTES = 4;
 export function createDhtNode(deps: DhtNodeDeps, options: DhtNodeOptions = {}): DhtNode {
   const { self, network, gate, logger, clock, timers, random = Math.random } = deps;
   const selfName = self.toHex();
-  const { maxRecords = MAX_PROVIDER_RECORDS, maxConnections = Infinity } = options;
+  const { maxRecords = MAX_PROVIDER_RECORDS, maxConnections = Infinity, zone } = options;
   const stopped = new AbortController();
   const records = createProviderRecords(clock, { maxRecords, self: selfName });
   const peers = createPeerTable(self);
@@ -69,6 +69,7 @@ export function createDhtNode(deps: DhtNodeDeps, options: DhtNodeOptions = {}): 
   const isConnected = (name: string) => peers.get(name)?.isConnected === true;
   const takesNotices = (name: string) => book.get(name)?.capabilities.notices === true;
   const isDead = (name: string) => book.lifeOf(name) === 'dead';
+  const zoneOf = (name: string) => (name === selfName ? zone : book.get(name)?.zone);
   const named = (name: string) => ({ name, id: Uint8Array.fromHex(name) });
 
   const dials = createDialLimiter({
@@ -110,6 +111,7 @@ export function createDhtNode(deps: DhtNodeDeps, options: DhtNodeOptions = {}): 
     peers,
     describe: (name) => book.describe(name),
     lifeOf: (name) => book.lifeOf(name),
+    zoneOf,
     detector,
     onDeadNamed: (peer) => network.probe(peer),
     // The nodes that probe the peer may be too busy to say that it does not answer.
@@ -186,6 +188,7 @@ export function createDhtNode(deps: DhtNodeDeps, options: DhtNodeOptions = {}): 
     joined({ name }, { wasListed, hasJustParted }) {
       dials.connected(name);
       crawler.heard(name);
+      if (zone !== undefined) notices.place(name, zone);
       // The peer that named a listed peer has told already what the listed peer knows.
       if (!wasListed) crawler.met(name);
       if (hasJustParted) return;
@@ -231,6 +234,7 @@ export function createDhtNode(deps: DhtNodeDeps, options: DhtNodeOptions = {}): 
     replaced(id) {
       const name = id.toHex();
       if (!isConnected(name)) return;
+      if (zone !== undefined) notices.place(name, zone);
       lookups.peerJoined(name);
       reprovider.peerJoined(name);
     },
@@ -277,6 +281,7 @@ export function createDhtNode(deps: DhtNodeDeps, options: DhtNodeOptions = {}): 
         : isDead(name)
           ? undefined
           : book.describe(name),
+    zoneOf,
     lifeOf: (name) => ({ life: book.lifeOf(name), forMs: book.inStateMs(name) }),
     stats() {
       const { alive, suspect, dead } = book.counts();

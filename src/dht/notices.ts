@@ -8,7 +8,7 @@ import type { NamedPeer } from './wire/dht-message.ts';
 
 /** What createNotices needs. */
 export interface NoticesDeps {
-  readonly peers: Pick<PeerTable, 'all'>;
+  readonly peers: Pick<PeerTable, 'all' | 'get'>;
   readonly book: Pick<PeerBook, 'get'>;
   /** Sends a notice with its length in front; rejects when it cannot be sent. */
   readonly notify: (peer: NamedPeer, notice: Uint8Array) => Promise<void>;
@@ -21,6 +21,8 @@ export interface Notices {
   withdrawn(keys: readonly string[]): void;
   /** Peers do not answer: others may want to probe them. */
   suspects(names: readonly string[]): void;
+  /** Tells a peer where this node is. */
+  place(name: string, zone: string): void;
   /** This node needs the room of the connection to the peer. Resolves when the peer was told, or cannot be. */
   parting(peer: KnownPeer): Promise<void>;
   /** This node leaves. Resolves when all peers were told that could be. */
@@ -54,6 +56,10 @@ export function createNotices({ peers, book, notify, logger }: NoticesDeps): Not
     suspects(names) {
       const suspects = names.slice(0, MAX_SUSPECTS_PER_NOTICE).map((name) => Uint8Array.fromHex(name));
       void tellAll(encodeNotice({ suspects }));
+    },
+    place(name, zone) {
+      const peer = peers.get(name);
+      if (peer !== undefined) void tell(peer, encodeNotice({ zone }));
     },
     parting: async (peer) => tell(peer, encodeNotice({ parting: true })),
     leaving: async () => tellAll(encodeNotice({ leaving: true })),

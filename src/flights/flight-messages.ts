@@ -11,6 +11,8 @@ export interface FlightQuestion {
   readonly bad: readonly string[];
   /** Nodes that had no room for one more reader. */
   readonly full: readonly string[];
+  /** A node of the asker's zone could not be reached: nodes there come last. */
+  readonly avoidsOwnZone?: boolean | undefined;
   /** Only the leader is asked for, none of the bad nodes: the digest is that of a manifest that the asker has. */
   readonly isAboutLeader?: boolean | undefined;
   /**

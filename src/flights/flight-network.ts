@@ -23,6 +23,8 @@ export interface FlightNetwork {
   report(tower: string, report: FlightReport): void;
   /** True for a member that does not count as dead. */
   isThere(name: string): boolean;
+  /** Where a node is, this node among them; undefined: it has not said so. */
+  zoneOf(name: string): string | undefined;
   /** True for a node that has said some seconds ago that it stops: its mirror may be being updated. */
   isPausing(name: string): boolean;
   /**

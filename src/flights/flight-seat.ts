@@ -10,9 +10,15 @@ import type { Tower } from './tower.ts';
 /** Nodes that keep the same flights, so that the loss of the closest one costs nothing. */
 export const TOWERS = 2;
 
+/**
+ * Of 40 nodes on a busy machine a tower answers in a tenth of that. The next tower knows the holders and the roots, but not which
+ * node follows which: where towers are only busy, its word would make two chains of one.
+ */
+const TOWER_LATE_MS = 100;
+
 /** What createFlightSeat needs. */
 export interface FlightSeatDeps {
-  readonly network: Pick<FlightNetwork, 'self' | 'towersOf' | 'ask' | 'peerOf'>;
+  readonly network: Pick<FlightNetwork, 'self' | 'towersOf' | 'ask' | 'peerOf' | 'zoneOf'>;
   readonly tower: Pick<Tower, 'ask'>;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -42,6 +48,8 @@ export interface FlightSeat {
   next(): Promise<Assigned | 'upstream' | undefined>;
   /** The node does not have it, or broke: it is not named again. */
   bad(name: string): void;
+  /** No connection to the node could be made: the zone that it is in may be cut off. */
+  gone(name: string): void;
   /** The node has no room now. */
   full(name: string): void;
   /** True if the node, which has given so many bytes, lags far behind another node that could give them. */
@@ -64,10 +72,17 @@ export function createFlightSeat(
     if (names.size > MAX_NAMED && oldest !== undefined) names.delete(oldest);
   };
   const ask = askTower({ network, tower, clock }, { towerTimeoutMs, signal });
+  let avoidsOwnZone = false;
 
   return {
     async next() {
-      const question = { digest, leader: await leader(), bad: [...bad], full: [...full] };
+      const question = {
+        digest,
+        leader: await leader(),
+        bad: [...bad],
+        full: [...full],
+        ...(avoidsOwnZone ? { avoidsOwnZone } : {}),
+      };
       const answer = await askInTurn({ network, tower, clock, logger }, { towerTimeoutMs, signal }, question);
       if (answer?.verdict === 'upstream') return 'upstream';
       if (answer?.verdict !== 'take') return undefined;
@@ -77,6 +92,11 @@ export function createFlightSeat(
       return peer && { name: from, peer, leader: root };
     },
     bad: (name) => add(bad, name),
+    gone(name) {
+      add(bad, name);
+      const zone = network.zoneOf(name);
+      if (zone !== undefined && zone === network.zoneOf(network.self)) avoidsOwnZone = true;
+    },
     full: (name) => add(full, name),
     async lags(name, lagsAtByte) {
       const [closest] = network.towersOf(digest, 1);
@@ -120,26 +140,56 @@ interface TowerLimits {
   readonly signal?: AbortSignal;
 }
 
-/** The answer of the closest tower of the digest, or of the next one, which knows the roots, too. */
+/**
+ * The answer of the closest tower of the digest, or of the next one, which knows the holders and the roots, too. The next is
+ * asked beside a closest one that is late, and believed when it names a node; that there is none the closest has to say, or
+ * else each of the two would send a node upstream. Nor do two towers name two leaders: they are asked one after the other.
+ */
 async function askInTurn(
   deps: FlightSeatDeps,
   limits: TowerLimits,
   question: FlightQuestion,
 ): Promise<FlightAnswer | undefined> {
-  const { network, logger } = deps;
-  const ask = askTower(deps, limits);
-  for (const name of network.towersOf(question.digest, TOWERS)) {
-    if (limits.signal?.aborted === true) return undefined;
+  const { network, clock, logger } = deps;
+  const { isAboutLeader = false } = question;
+  const askOne = askTower(deps, limits);
+  const ask = async (name: string | undefined) => {
+    if (name === undefined || limits.signal?.aborted === true) return undefined;
     try {
-      const answer = await ask(name, question);
-      const text = question.isAboutLeader === true ? 'leader of an image asked for' : 'flight assigned';
+      const answer = await askOne(name, question);
+      const text = isAboutLeader ? 'leader of an image asked for' : 'flight assigned';
       logger.debug(text, { ...question, tower: name, ...answer });
       return answer;
     } catch (error) {
       logger.debug('tower of a flight does not answer', { digest: question.digest, tower: name, error });
+      return undefined;
     }
+  };
+  const [closest, next] = network.towersOf(question.digest, TOWERS);
+  const first = ask(closest);
+  if (isAboutLeader || next === undefined || !(await isLate(first, clock))) {
+    return (await first) ?? ask(next);
   }
-  return undefined;
+  const second = ask(next);
+  const named = async () => {
+    const answer = await second;
+    return answer?.verdict === 'take' ? answer : ((await first) ?? answer);
+  };
+  return Promise.race([first.then((answer) => answer ?? second), named()]);
+}
+
+/** Why a wait ends early; nothing sees it. Without it each would make an error of its own. */
+const ANSWERED = new Error('The tower has answered');
+
+/** True if the tower, which may be gone together with its zone, has not answered in TOWER_LATE_MS. */
+async function isLate(answer: Promise<unknown>, clock: Pick<Clock, 'sleep'>): Promise<boolean> {
+  const answered = new AbortController();
+  const end = () => answered.abort(ANSWERED);
+  answer.then(end, end);
+  return clock.sleep(TOWER_LATE_MS, answered.signal).then(
+    () => true,
+    () => false,
+  );
 }
 
 function askTower(

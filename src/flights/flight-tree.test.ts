@@ -14,20 +14,25 @@ interface Asked {
   readonly away?: readonly string[];
   /** Of these, those that have said goodbye. */
   readonly pausing?: readonly string[];
+  /** Nodes by the letter of their zone, such as `{ a: 'ABC' }`. */
+  readonly zones?: Readonly<Record<string, string>>;
+  readonly avoidsOwnZone?: boolean;
   readonly atMs?: number;
 }
 
 function join(tree: FlightTree, id: string, asked: Asked = {}) {
   const { leader, bad = [], full = [], holders = [], gone = [], away = [], pausing = [], atMs = 0 } = asked;
+  const { zones = {}, avoidsOwnZone } = asked;
   return tree.join(
     id,
-    { leader, bad: new Set(bad), full: new Set(full) },
+    { leader, bad: new Set(bad), full: new Set(full), avoidsOwnZone },
     {
       nowMs: atMs,
       holders,
       isThere: (each) => ![...gone, ...away].includes(each),
       wasThere: (each) => !gone.includes(each),
       isPausing: (each) => pausing.includes(each),
+      zoneOf: (each) => Object.keys(zones).find((zone) => zones[zone]?.includes(each)),
     },
   );
 }
@@ -130,6 +135,34 @@ describe('createFlightTree()', () => {
     expect(tree.list().map(({ id }) => id)).not.toContain('A');
   });
 
+  test('makes a chain in each zone, whose first node alone takes the content from another zone', () => {
+    const tree = createFlightTree();
+    const zones = { a: 'ACEG', b: 'BDFH' };
+    const parents = ['A', 'B', 'C', 'D', 'E', 'F', 'G', 'H'].map((id) => join(tree, id, { zones }));
+    expect(parents).toEqual([undefined, 'A', 'A', 'B', 'C', 'D', 'E', 'F']);
+  });
+
+  test('sends a node to a holder of its zone, however many follow it, and elsewhere when that is bad or has no room', () => {
+    const zones = { a: 'AX', b: 'BY' };
+    const holders = ['X', 'Y'];
+    const tree = createFlightTree();
+    expect(join(tree, 'A', { zones, holders })).toBe('X');
+    const busy = createFlightTree();
+    for (const id of ['P', 'Q']) join(busy, id, { holders: ['X'] });
+    expect(join(busy, 'A', { zones, holders })).toBe('X');
+    expect(join(busy, 'A', { zones, holders, full: ['X'], gone: ['P', 'Q'] })).toBe('Y');
+    expect(join(busy, 'A', { zones, holders, bad: ['X'], gone: ['P', 'Q'] })).toBe('Y');
+  });
+
+  test('sends a node past a zone that it cannot reach', () => {
+    const zones = { a: 'AVW', b: 'XY', c: 'Z' };
+    const other = createFlightTree();
+    expect(join(other, 'A', { zones, bad: ['X'], holders: ['X', 'Y', 'Z'] })).toBe('Z');
+    const own = createFlightTree();
+    expect(join(own, 'A', { zones, bad: ['V'], holders: ['V', 'W', 'Z'] })).toBe('W');
+    expect(join(own, 'A', { zones, bad: ['V'], avoidsOwnZone: true, holders: ['V', 'W', 'Z'] })).toBe('Z');
+  });
+
   test('prefers a node that is heard to a leader that was only named: that may have given the image up', () => {
     const tree = createFlightTree();
     join(tree, 'B', { leader: 'A' });
@@ -203,7 +236,14 @@ describe('createFlightTree()', () => {
           id,
           atMib * MIB,
           { bad: new Set(bad), of: bad.at(-1) },
-          { nowMs: atMs, holders, isThere: () => true, wasThere: () => true, isPausing: () => false },
+          {
+            nowMs: atMs,
+            holders,
+            isThere: () => true,
+            wasThere: () => true,
+            isPausing: () => false,
+            zoneOf: () => undefined,
+          },
         );
       return { tree, ahead };
     };

@@ -54,6 +54,8 @@ export interface TreeView {
   readonly isThere: (id: string) => boolean;
   /** The same for a node that was there a moment ago: what a root downloads it goes on with after its mirror is restarted. */
   readonly wasThere: (id: string) => boolean;
+  /** Where a node is; undefined: it has not said so. */
+  readonly zoneOf: (id: string) => string | undefined;
   /** True for a node that has said some seconds ago that it stops. */
   readonly isPausing: (id: string) => boolean;
 }
@@ -63,6 +65,8 @@ export interface Joining {
   readonly leader: string | undefined;
   readonly bad: ReadonlySet<string>;
   readonly full: ReadonlySet<string>;
+  /** It could not reach a node of its own zone: nodes there come last. Default false. */
+  readonly avoidsOwnZone?: boolean | undefined;
 }
 
 /** The nodes that want one digest, and which takes it from which. */
@@ -170,16 +174,43 @@ export function createFlightTree(): FlightTree {
     }
     return false;
   };
-  /** The best place below: what nobody has called bad first, then a free slot, then near the top, then few children. */
+  /**
+   * How far away a node of the flight is from the node that joins: 0 in its zone, 1 in another zone, 2 in a zone that may be
+   * cut off from it. A node without room is not nearer for its zone.
+   */
+  const distancesFrom = (id: string, joining: Joining, view: TreeView): ((entry: Entry) => number) => {
+    const own = view.zoneOf(id);
+    if (own === undefined) return () => 0;
+    const avoided = new Set(Array.from(joining.bad, (each) => view.zoneOf(each)));
+    avoided.delete(undefined);
+    if (joining.avoidsOwnZone === true) avoided.add(own);
+    // That a node of the own zone does not have it, or is gone, says nothing of the others there.
+    else avoided.delete(own);
+    return ({ id }) => {
+      const zone = view.zoneOf(id);
+      if (avoided.has(zone)) return 2;
+      return zone === own && !joining.full.has(id) ? 0 : 1;
+    };
+  };
+  /**
+   * The best place below: nodes that were not called bad first, then near nodes, then a free slot, then near the top, then few
+   * children.
+   */
   const isBetter = (
     entry: Entry,
     other: Entry,
-    { full, nowMs }: Pick<Joining & TreeView, 'full' | 'nowMs'>,
+    {
+      full,
+      nowMs,
+      distanceOf,
+    }: Pick<Joining & TreeView, 'full' | 'nowMs'> & { readonly distanceOf: (entry: Entry) => number },
   ): boolean => {
     const isSuspect = ({ id }: Entry) => nowMs < Math.max(suspects.get(id) ?? 0, givenUp.get(id) ?? 0);
     if (isSuspect(entry) !== isSuspect(other)) return isSuspect(other);
     // A leader that was only named may have given the image up.
     if (entry.isHeard !== other.isHeard) return entry.isHeard;
+    const farther = distanceOf(entry) - distanceOf(other);
+    if (farther !== 0) return farther < 0;
     const isFree = ({ id, children }: Entry, slots: number) => children < slots && !full.has(id);
     const [free, otherFree] = [isFree(entry, slotsOf(entry)), isFree(other, slotsOf(other))];
     if (free !== otherFree) return free;
@@ -193,7 +224,8 @@ export function createFlightTree(): FlightTree {
     isWanted: (entry: Entry) => boolean = () => true,
   ): Entry | undefined => {
     const { bad } = joining;
-    const rules = { full: joining.full, nowMs: view.nowMs };
+    const distanceOf = distancesFrom(id, joining, view);
+    const rules = { full: joining.full, nowMs: view.nowMs, distanceOf };
     let best: Entry | undefined;
     for (const entry of members.values()) {
       if (entry.id === id || bad.has(entry.id) || !isWanted(entry)) continue;

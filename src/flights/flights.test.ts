@@ -27,6 +27,7 @@ async function start() {
       report: () => {},
       isThere: (name) => name !== 'gone',
       isPausing: () => false,
+      zoneOf: () => undefined,
       peerOf: (name) => (name === 'gone' ? undefined : peerOf(name)),
       holdersOf: () => [],
       serve: (handler) => void served.push(handler),

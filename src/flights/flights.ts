@@ -94,6 +94,7 @@ export function createFlights({ network, store, adoptsDownloads, clock, logger }
     holdersOf: (digest) => network.holdersOf(digest),
     isThere: (name) => network.isThere(name),
     wasThere: (name) => network.peerOf(name) !== undefined,
+    zoneOf: (name) => network.zoneOf(name),
     isPausing: (name) => network.isPausing(name),
   });
   const leaders = createLeaders(clock);

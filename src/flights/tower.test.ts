@@ -17,6 +17,7 @@ function start() {
       holdersOf: () => [],
       isThere: () => true,
       wasThere: () => true,
+      zoneOf: () => undefined,
       isPausing: () => false,
     }),
   };

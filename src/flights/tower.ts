@@ -23,6 +23,8 @@ export interface TowerDeps {
   /** The same for a node that was there a moment ago: its mirror may be restarting. */
   readonly wasThere: (name: string) => boolean;
   /** See FlightNetwork. */
+  readonly zoneOf: (name: string) => string | undefined;
+  /** See FlightNetwork. */
   readonly isPausing: (name: string) => boolean;
 }
 
@@ -48,7 +50,7 @@ export interface Tower {
 }
 
 /** Makes a tower that knows no flight yet. It holds no timer: what is over is seen when it is looked at. */
-export function createTower({ clock, holdersOf, isThere, wasThere, isPausing }: TowerDeps): Tower {
+export function createTower({ clock, holdersOf, isThere, wasThere, zoneOf, isPausing }: TowerDeps): Tower {
   /** The flight that was heard of last comes last. */
   const flights = new Map<Digest, Flight>();
   /** How many of them each node has begun. */
@@ -88,11 +90,12 @@ export function createTower({ clock, holdersOf, isThere, wasThere, isPausing }: 
     holders: holdersOf(digest),
     isThere,
     wasThere,
+    zoneOf,
     isPausing,
   });
 
   return {
-    ask(from, { digest, leader, bad, full, isAboutLeader = false, lagsAtByte }) {
+    ask(from, { digest, leader, bad, full, avoidsOwnZone, isAboutLeader = false, lagsAtByte }) {
       const tree = treeOf(digest, from);
       if (lagsAtByte !== undefined) {
         const ahead = tree.ahead(from, lagsAtByte, { bad: new Set(bad), of: bad.at(-1) }, viewOf(digest));
@@ -101,7 +104,8 @@ export function createTower({ clock, holdersOf, isThere, wasThere, isPausing }: 
           : { verdict: 'take', from: ahead, leader: tree.leader };
       }
       if (isAboutLeader) return { verdict: 'led', leader: tree.lead(from, new Set(bad), isThere) };
-      const parent = tree.join(from, { leader, bad: new Set(bad), full: new Set(full) }, viewOf(digest));
+      const joining = { leader, bad: new Set(bad), full: new Set(full), avoidsOwnZone };
+      const parent = tree.join(from, joining, viewOf(digest));
       if (parent === undefined) return { verdict: 'upstream' };
       return { verdict: 'take', from: parent, leader: tree.leader };
     },

@@ -8,6 +8,7 @@ import { openFileSource, openGrowingFileSource } from './file-source.ts';
 import { MIN_FILE_CHUNK_BYTES } from './limits.ts';
 import { asMemoryRelay, createMemoryRelay, createRelayMemory } from './memory-relay.ts';
 import { connectPeer, type PeerConnection } from './peer-connection.ts';
+import { createPeerReachability } from './peer-reachability.ts';
 import { createPeerConnectionPool } from './peer-connection-pool.ts';
 import { exchangeWithPeer, formatPeerRequest, NoAnswerError } from './peer-exchange.ts';
 import { takeBody } from './take-body.ts';
@@ -40,6 +41,11 @@ const MAX_RELAYS = 3;
 /** Smallest such buffer: 64 MB/s at 1 ms round trip, when 33 bodies or more share the link. */
 const MIN_PEER_RECEIVE_BUFFER_BYTES = 64 * KIB;
 
+/** A peer that takes no connection in so long is gone; the same as for a connection on which a peer is asked first. */
+const REACHED_WITHIN_MS = 200;
+/** Never aborts: the connection has its time limit. */
+const NEVER = new AbortController().signal;
+
 /** Limits of createBufferedClient. */
 export interface BufferedClientOptions {
   /** Memory for reading files, shared by all moves, in bytes. */
@@ -48,6 +54,8 @@ export interface BufferedClientOptions {
   readonly idleTimeoutMs?: number | undefined;
   /** What a peer sends is lent to the kernel when so many bytes of it have come: a client that does not read never gets that far. */
   readonly lendsFromBytes?: number | undefined;
+  /** A peer without an answer on a kept connection after so long is tried on another one, see createPeerReachability. Default 50 ms. */
+  readonly lateMs?: number | undefined;
   /** How much of the memory may be used just now. Default all of it. */
   readonly room?: MemoryRoom | undefined;
 }
@@ -57,6 +65,7 @@ export function createBufferedClient({
   fileBufferBudgetBytes = FILE_BUFFER_BUDGET_BYTES,
   idleTimeoutMs,
   lendsFromBytes = PEER_RECEIVE_GROWS_AFTER_BYTES,
+  lateMs,
   room,
 }: BufferedClientOptions = {}): TransportClient {
   const pool = createPeerConnectionPool({ idleTimeoutMs });
@@ -71,6 +80,14 @@ export function createBufferedClient({
     totalBytes: PEER_RECEIVE_BUDGET_BYTES,
     minChunkBytes: MIN_PEER_RECEIVE_BUFFER_BYTES,
     maxChunkBytes: MAX_PEER_RECEIVE_BUFFER_BYTES,
+  });
+  const reachability = createPeerReachability({
+    lateMs,
+    async connect(peer) {
+      const [host = '', port = ''] = peer.split(' ');
+      return connectPeer(host, Number(port), { timeoutMs: REACHED_WITHIN_MS, signal: NEVER });
+    },
+    nowMs: () => performance.now(),
   });
   const relayMemory = createRelayMemory(MAX_RELAYS);
   let closed = false;
@@ -114,7 +131,7 @@ export function createBufferedClient({
     const idle = pool.take(peer);
     if (idle !== undefined) {
       try {
-        return await ask(idle);
+        return await reachability.whileReachable(ask(idle), { name: peer, connection: idle });
       } catch (error) {
         // The peer may have closed the idle connection a moment ago: that is no failure of its, a new one is tried.
         if (!(error instanceof NoAnswerError)) throw error;

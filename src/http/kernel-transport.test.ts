@@ -23,6 +23,8 @@ const create = async (
     fileBufferBudgetBytes,
     minBytes: 1,
     lendsFromBytes: 0,
+    // Connections are counted, however busy the machine is.
+    lateMs: 60_000,
     onError,
   });
   // Before that all goes through memory.

@@ -92,10 +92,20 @@ export function createMetrics(build: { readonly version: string; readonly commit
     'Body bytes sent to clients, by source: local is this node, peer another one.',
     ['source'],
   );
+  const zoneBytes = counter(
+    'spegel_zone_bytes_total',
+    'Body bytes from peers, by their zone (--zone): own is that of this node; unknown where one of the two does not say where it is. What spegel_served_bytes_total counts for source peer.',
+    ['zone'],
+  );
   const peerRequests = counter(
     'spegel_peer_requests_total',
     'Requests to peers, by how they ended: served, or what was wrong.',
     ['result'],
+  );
+  const hedges = counter(
+    'spegel_hedges_total',
+    'Requests that were asked of a second peer because the first was late, by the peer that gave the content: first, second or none.',
+    ['winner'],
   );
   const flights = createFlightMetrics(factory);
   const kernel = createKernelMetrics(factory);
@@ -202,6 +212,9 @@ export function createMetrics(build: { readonly version: string; readonly commit
       uploadsNow = count;
     },
     uploadRefused: (): void => uploadsRefused.inc(),
+    hedged: (winner: 'first' | 'second' | 'none'): void => hedges.inc({ winner }),
+    zoneBytesMoved: (zone: 'own' | 'other' | 'unknown', bytes: number): void =>
+      zoneBytes.inc({ zone }, bytes),
     responseBroken: (): void => brokenResponses.inc(),
     storeConnection(up: boolean): void {
       storeConnected.set(up ? 1 : 0);

@@ -26,6 +26,7 @@ function start({ saysGoodbye = false }: { readonly saysGoodbye?: boolean } = {})
       hasLeft: (_name, withinMs) => saysGoodbye && !isThere && clock.nowMs() - goneMs < withinMs,
       nearest: () => [],
       recorded: () => [],
+      zoneOf: () => 'here',
     },
     streams: {
       async ask(_peer, { message, parse }) {

@@ -24,7 +24,7 @@ export interface FlightNetworkDeps {
   readonly self: string;
   readonly dht: Pick<
     DhtNode,
-    'absent' | 'describe' | 'hasLeft' | 'isMemberConnected' | 'nearest' | 'recorded'
+    'absent' | 'describe' | 'hasLeft' | 'isMemberConnected' | 'nearest' | 'recorded' | 'zoneOf'
   >;
   /** Streams of FLIGHT_PROTOCOL. */
   readonly streams: Pick<KeptStreams, 'ask' | 'isSilent'>;
@@ -107,6 +107,7 @@ export function createFlightNetwork({
       if (waiting.size === 0) clock.sleep(RUNNING_DELAY_MS).then(sendWaiting, () => {});
       waiting.set(key, { tower, report });
     },
+    zoneOf: (name) => dht.zoneOf(name),
     isPausing,
     isThere: (name) => dht.describe(name) !== undefined,
     peerOf(name) {
@@ -116,7 +117,8 @@ export function createFlightNetwork({
         const wasThere = known !== undefined && clock.nowMs() - known.atMs < RESTART_MS;
         return wasThere || isPausing(name) ? known?.peer : undefined;
       }
-      const peer = toProvider(described);
+      const provider = toProvider(described);
+      const peer = provider && { ...provider, zone: dht.zoneOf(name) };
       if (peer !== undefined) lruSet(seen, name, { peer, atMs: clock.nowMs() }, MAX_SEEN);
       return peer;
     },

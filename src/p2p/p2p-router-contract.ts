@@ -49,6 +49,8 @@ export interface P2pRouterOptions {
   readonly swarmKey?: Uint8Array | undefined;
   /** What connections, records and messages may hold. Default planMemory(). */
   readonly memory?: RouterMemory;
+  /** --zone: where this node is, see isLabelValue(). Default: that is not known. */
+  readonly zone?: string | undefined;
   /** True: this node takes part in flights, and others may ask it about them. Default false. */
   readonly flights?: boolean;
   /** What one address may have. Default ADDRESS_LIMITS; with allowLoopback no limits. */

@@ -6,6 +6,7 @@ import { contentMultihash } from '../dht/wire/content-key.ts';
 import { encodeNotice } from '../dht/wire/notice-message.ts';
 import { until } from '../runtime/conditions.fixture.ts';
 import { NOTICE_PROTOCOL } from './limits.ts';
+import type { P2pRouter } from './p2p-router-contract.ts';
 import { createStaticBootstrapper } from '../bootstrap/static-bootstrapper.ts';
 import { startKadNode } from './testing/start-kad-node.ts';
 import { addressOf, createTestRouters, find, stopAfterEach } from './testing/test-routers.ts';
@@ -35,6 +36,25 @@ describe('createP2pRouter()', () => {
     await until(() => [first, third].every((router) => router.stats().records === 1));
     expect(await find(first, 'sha256:gone')).toEqual([]);
     expect((await find(third, 'sha256:kept')).map(({ id }) => id)).toEqual([second.self().id]);
+  });
+
+  test('tells its zone to the peers that it meets, and hands out what peers said of theirs', async () => {
+    const first = await routers.start(undefined, { zone: 'a' });
+    const bootstrapper = createStaticBootstrapper([addressOf(first)]);
+    const second = await routers.start(bootstrapper, { zone: 'b' });
+    const third = await routers.start(bootstrapper);
+    const zones = async (router: P2pRouter) =>
+      Object.fromEntries((await router.peers()).map(({ id, zone }) => [id, zone]));
+    const [a, b, none] = [first, second, third].map((router) => router.self().id) as [string, string, string];
+    await until(async () => {
+      const known = await Promise.all([first, second, third].map(zones));
+      return known[0]?.[b] === 'b' && known[1]?.[a] === 'a' && known[2]?.[a] === 'a' && known[2]?.[b] === 'b';
+    });
+    expect(await zones(first)).toEqual({ [b]: 'b', [none]: undefined });
+    expect(second.self()).toMatchObject({ zone: 'b' });
+    expect(second.flights.peerOf(peerIdFromString(a).toMultihash().bytes.toHex())?.zone).toBe('a');
+    await second.advertise(['sha256:here']);
+    expect(await find(first, 'sha256:here')).toMatchObject([{ id: b, zone: 'b' }]);
   });
 
   test('says goodbye when it stops: no peer is sent to it any more', async () => {

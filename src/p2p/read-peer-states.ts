@@ -13,7 +13,7 @@ import { nameOf } from './peer-names.ts';
 /** What readPeerStates needs. */
 export interface PeerStatesDeps {
   readonly libp2p: Pick<Libp2p, 'peerStore' | 'getConnections'>;
-  readonly dht: Pick<DhtNode, 'lifeOf'>;
+  readonly dht: Pick<DhtNode, 'lifeOf' | 'zoneOf'>;
   readonly gate: Pick<MembershipGate, 'isMember'>;
   readonly membership: Pick<Membership, 'admits'>;
   readonly peerConnections: Pick<PeerConnections, 'sinceContactMs'>;
@@ -40,6 +40,7 @@ function stateOf(
     id,
     addresses: peerIps(multiaddrs, allowLoopback).filter((ip) => membership.admits(ip)),
     multiaddrs: multiaddrs.map((address) => address.decapsulateCode(CODE_P2P).toString()),
+    zone: dht.zoneOf(nameOf(peer)),
     connected,
     state: life === 'dead' || life === 'suspect' ? life : connected ? 'connected' : 'known',
     inStateMs: life === 'alive' && !connected ? undefined : forMs,

@@ -34,7 +34,7 @@ import type { Uploads } from './uploads.ts';
 /** What createBlobHandler needs. */
 export interface BlobHandlerDeps extends TransferFollowerDeps {
   readonly lookups: LocalLookups;
-  readonly transfer: Pick<Transfer, 'serveBlob' | 'serveDownload' | 'statBlob'>;
+  readonly transfer: Pick<Transfer, 'nodeHeaders' | 'serveBlob' | 'serveDownload' | 'statBlob'>;
   readonly logger: Logger;
   readonly verifier: Pick<BlobVerifier, 'doubt' | 'mayServe'>;
   /** Told of a digest whose file has vanished from the store. */
@@ -59,7 +59,7 @@ export function createBlobHandler(
   const { lookups, transfer, verifier, logger, shares } = deps;
 
   const answerHead = async (
-    { path, client }: BlobContentRequest,
+    { path, client, forwarded }: BlobContentRequest,
     local: Blob | undefined,
   ): Promise<ContentAnswer> => {
     const { digest, registry, repository } = path;
@@ -73,6 +73,7 @@ export function createBlobHandler(
     }
     const headers = {
       ...blobHeaders({ digest, registry, origin: found.origin }),
+      ...(forwarded ? transfer.nodeHeaders() : undefined),
       'content-length': String(found.sizeBytes),
     };
     return {

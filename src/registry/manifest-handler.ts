@@ -28,7 +28,7 @@ export interface ManifestHandlerDeps extends TransferFollowerDeps {
   readonly store: Pick<ContentStore, 'stat' | 'read'>;
   readonly verifier: Pick<BlobVerifier, 'doubt'>;
   readonly lookups: LocalLookups;
-  readonly transfer: Pick<Transfer, 'awaitDownload' | 'fetchManifest'>;
+  readonly transfer: Pick<Transfer, 'awaitDownload' | 'fetchManifest' | 'nodeHeaders'>;
   readonly logger: Logger;
   readonly mirrored: Mirrored;
   /** What requests share. */
@@ -163,7 +163,8 @@ export function createManifestHandler(
       followed.movedManifest(value);
       followed.ended(value.digest, 'served');
     }
-    return { response: await sendManifest(value, request), handler: 'registry' };
+    const more = request.forwarded ? transfer.nodeHeaders() : undefined;
+    return { response: await sendManifest(value, request, more), handler: 'registry' };
   };
 
   return async (request) => {
@@ -176,10 +177,13 @@ export function createManifestHandler(
 async function sendManifest(
   found: FetchedManifest,
   { path, method, client }: AdmittedRequest,
+  more?: Readonly<Record<string, string>>,
 ): Promise<PlainAnswer> {
   const { bytes } = found;
-  if (method === 'HEAD' || bytes.length <= COPIED_ANSWER_BYTES) return manifestAnswer(found, path, method);
-  const headers = manifestHeaders({ ...found, registry: path.registry });
+  if (method === 'HEAD' || bytes.length <= COPIED_ANSWER_BYTES) {
+    return manifestAnswer(found, path, method, more);
+  }
+  const headers = { ...manifestHeaders({ ...found, registry: path.registry }), ...more };
   client.begin({ status: 200, headers, contentLength: bytes.length });
   await client.moveBytes(bytes);
   return statusOnly(200);

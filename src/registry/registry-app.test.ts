@@ -131,7 +131,11 @@ describe('readiness', () => {
   ])('GET /readyz with a router that is ready=%p is %d; /livez and /v2/ are 200', async (ready, status) => {
     const { request } = setUp({ ready });
     expect((await request('/readyz')).response.status).toBe(status);
-    for (const path of ['/livez', '/v2/', '/v2']) expect((await request(path)).response.status).toBe(200);
+    for (const path of ['/livez', '/v2/', '/v2']) {
+      for (const method of ['GET', 'HEAD']) {
+        expect((await request(path, { method, headers: MIRRORED })).response.status).toBe(200);
+      }
+    }
   });
 });
 
@@ -293,6 +297,21 @@ describe('a request that another node forwarded', () => {
       expect(await metricsText()).not.toContain('spegel_mirror_requests_total{');
     }
   });
+
+  test.each(urls)(
+    'the answer to %s says what this node tells of itself, and a client is not told',
+    async (url) => {
+      const { request } = setUp({ has: true });
+      for (const method of ['GET', 'HEAD']) {
+        const toldTo = async (headers: Record<string, string>) => {
+          const { response, client } = await request(url, { method, headers });
+          return client.head()?.headers['x-spegel-node'] ?? response.headers.get('x-spegel-node');
+        };
+        expect(await toldTo(MIRRORED)).toMatch(/^uploads=[01]$/);
+        expect(await toldTo({})).toBeNull();
+      }
+    },
+  );
 
   test.each(urls)('%s is 503 while containerd is away, and nothing is said to be missing', async (url) => {
     const { request, missing } = setUp({ away: true });

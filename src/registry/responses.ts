@@ -12,14 +12,19 @@ import type { PlainAnswer } from '../http/http-server.ts';
 import type { FetchedManifest } from '../transfer/fetch-manifest.ts';
 import { FLIGHT_HEADER } from '../transfer/peer-requests.ts';
 
-/** The answer with a manifest; HEAD has the same headers and no body. */
+/** The answer with a manifest, and `more` headers; HEAD has the same headers and no body. */
 export function manifestAnswer(
   manifest: FetchedManifest,
   { registry }: DistributionPath,
   method: 'GET' | 'HEAD',
+  more: Readonly<Record<string, string>> | undefined,
 ): PlainAnswer {
   const { bytes } = manifest;
-  const headers = { ...manifestHeaders({ ...manifest, registry }), 'content-length': `${bytes.length}` };
+  const headers = {
+    ...manifestHeaders({ ...manifest, registry }),
+    ...more,
+    'content-length': `${bytes.length}`,
+  };
   return { status: 200, headers, body: method === 'HEAD' ? undefined : bytes };
 }
 

@@ -9,7 +9,11 @@ export const FIND_PATH = '/debug/peers/find';
 /** What a node knows of itself and of its peers: the answer of GET /debug/peers. */
 export interface PeersReport {
   /** This node; its addresses are multiaddrs. */
-  readonly self: { readonly id: SelfState['id']; readonly addresses: SelfState['multiaddrs'] };
+  readonly self: {
+    readonly id: SelfState['id'];
+    readonly addresses: SelfState['multiaddrs'];
+    readonly zone?: SelfState['zone'];
+  };
   readonly ready: boolean;
   /** How it looked for its first peers the last time, as BootstrapState; undefined: that is not known. */
   readonly bootstrap:

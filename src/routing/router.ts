@@ -4,6 +4,8 @@ export interface Peer {
   readonly id: string;
   /** IP addresses, without brackets, in the order to try. The port is the one registry port of the cluster. */
   readonly addresses: readonly string[];
+  /** Where it is, by its own word, see isLabelValue(); undefined: it has not said so. */
+  readonly zone?: string | undefined;
 }
 
 /**
@@ -30,6 +32,8 @@ export interface PeerState extends Peer {
 export interface SelfState {
   readonly id: string;
   readonly multiaddrs: readonly string[];
+  /** Where it is; undefined: that is not known. */
+  readonly zone?: string | undefined;
 }
 
 /**
@@ -53,6 +57,11 @@ export interface LookupOptions {
   readonly signal: AbortSignal;
   /** Most peers to yield. */
   readonly limit: number;
+  /**
+   * Awaited before other nodes are asked, where this node knows providers by itself: they may be enough. Must not reject, and
+   * must resolve when the signal aborts. Default: other nodes are asked as soon as the iteration goes on.
+   */
+  readonly beforeAsking?: (() => Promise<void>) | undefined;
 }
 
 /**

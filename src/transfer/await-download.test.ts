@@ -22,6 +22,7 @@ test('a node that waits for a small download is told of its end well before it w
       report: () => {},
       isThere: () => false,
       isPausing: () => false,
+      zoneOf: () => undefined,
       peerOf: () => undefined,
       holdersOf: () => [],
       serve: () => {},

@@ -44,6 +44,8 @@ export interface TransferOptions {
    * stopped or stands still is found much earlier.
    */
   readonly flightsMaxHoldMs: number;
+  /** Where this node is (--zone): peers there are asked first. Default: that is not known. */
+  readonly zone?: string | undefined;
   /** The Authorization header that peers want, if the cluster has basic auth. */
   readonly authorization?: string | undefined;
   /** Most bytes of a blob that is got whole and verified before it goes on. Default: 64 KiB, and 256 KiB of a config. */
@@ -60,6 +62,8 @@ export interface BlobRequest {
   readonly local: Blob | undefined;
   /** False for a request that another node forwarded: then only the store counts. */
   readonly mayAskPeers: boolean;
+  /** Further headers of the answer. */
+  readonly headers?: Readonly<Record<string, string>> | undefined;
   /** True for a request of this node's own client, which downloads what this node does not give: it takes part in flights. */
   readonly isOwn?: boolean | undefined;
   /** Told how each source ended that bytes were moved from. Must not throw. */

@@ -13,7 +13,6 @@ import type {
 } from './blob-sources-contract.ts';
 import {
   CONGESTED_WINDOW_MS,
-  CONNECT_TIMEOUT_MS,
   FIRST_SOURCE_TIMEOUT_MS,
   FLIGHT_HEAD_TIMEOUT_MS,
   FLIGHT_STALL_TIMEOUT_MS,
@@ -33,8 +32,9 @@ import {
   peerPath,
   type Refusal,
 } from './peer-requests.ts';
+import { heardFrom } from './node-word.ts';
 import { createLagWatch } from './lag-watch.ts';
-import { createPeerSession, type PeerSession } from './peer-session.ts';
+import { type AskedAddress, createPeerSession, type PeerSession } from './peer-session.ts';
 import { readVerified } from './small-blob.ts';
 
 /** What a peer answered. */
@@ -51,7 +51,7 @@ export function createBlobSources(
   // Its signal is only made for what needs it: content that is here is served without.
   client: Pick<ClientResponse, 'gone'>,
 ): BlobSources {
-  const { transport, health, floor, slowBlobs, flownBlobs, sizes, observer, logger } = deps;
+  const { transport, health, zones, scores, floor, slowBlobs, flownBlobs, sizes, observer, logger } = deps;
   const { digest, repository, registry } = request;
   const wholeBytes = options.wholeBytes ?? sizes.wholeBytes(digest);
   let local = request.local;
@@ -110,10 +110,11 @@ export function createBlobSources(
           },
         );
   const askPeer = async (
-    host: string,
+    at: Omit<AskedAddress, 'peer'>,
     part: { readonly range: RangeSpec | undefined; readonly sizeBytes: number | undefined },
     how: { readonly isWhole: boolean; readonly isFlight: boolean },
   ): Promise<Answered | Refusal> => {
+    const { host, connectTimeoutMs, signal } = at;
     const { range, sizeBytes } = part;
     const { isWhole, isFlight } = how;
     const answer = await transport.request(
@@ -125,12 +126,13 @@ export function createBlobSources(
         headers: peerHeaders(options, isWhole ? undefined : range, isFlight),
       },
       {
-        connectTimeoutMs: CONNECT_TIMEOUT_MS,
+        connectTimeoutMs,
         headTimeoutMs: isFlight ? FLIGHT_HEAD_TIMEOUT_MS : HEAD_TIMEOUT_MS,
-        signal: client.gone,
+        signal,
       },
     );
     const { body } = answer;
+    heardFrom(deps, host, answer);
     const isGrowing = answer.header(FLIGHT_HEADER) === 'growing';
     const refused = isFlight ? flightRefusalOf(answer) : undefined;
     if (refused !== undefined) {
@@ -151,9 +153,9 @@ export function createBlobSources(
     if (rangeLength(accepted.range) < accepted.sizeBytes) {
       // A part cannot be verified.
       body.close();
-      return askPeer(host, part, { isWhole: true, isFlight });
+      return askPeer(at, part, { isWhole: true, isFlight });
     }
-    const blob = await readVerified(deps, { body, digest, host }, client.gone);
+    const blob = await readVerified(deps, { body, digest, host }, signal);
     if (typeof blob === 'string') return blob;
     const wanted = range === undefined ? accepted.range : resolveRange(range, accepted.sizeBytes);
     if (wanted === undefined) {
@@ -166,11 +168,18 @@ export function createBlobSources(
     return { source, range: wanted, sizeBytes: accepted.sizeBytes, origin: host, isGrowing: false };
   };
 
+  const release = (source: BodySource) => {
+    held.get(source)?.release();
+    held.delete(source);
+  };
+  /** Bodies that are being moved, and what is called when one has ended. */
+  const taken = new WeakMap<BodySource, (movedBytes: number) => void>();
   const toOpened = ({ isGrowing, ...rest }: Answered, peer: Peer, assigned?: Assigned): OpenedBlob => {
     const { source, origin, range } = rest;
     if (held.has(source)) {
       return { ...rest, peer, assigned, stallTimeoutMs: CONGESTED_WINDOW_MS, pace: undefined };
     }
+    if (!isGrowing) taken.set(source, scores.takes(origin));
     if (assigned === undefined || flight === undefined) {
       return { ...rest, peer, stallTimeoutMs: CONGESTED_WINDOW_MS, pace: floor.watch(origin) };
     }
@@ -208,8 +217,10 @@ export function createBlobSources(
       const isSlow = growingPace.isDripping || slowBlobs.isGivenUp(digest);
       const mayFollow = !isAgain && !isSlow;
       if (!mayFollow) flight?.stepsAside(isAgain ? 'again' : 'slow');
+      const askFlown = async (host: string, connectTimeoutMs: number) =>
+        askPeer({ host, connectTimeoutMs, signal: client.gone }, part, { isWhole: isSmall, isFlight: true });
       const flown = mayFollow
-        ? await flight?.ask((host) => askPeer(host, part, { isWhole: isSmall, isFlight: true }), {
+        ? await flight?.ask(askFlown, {
             replacing,
             leftBytes: replacing ? lengthOf(range) : Math.max(...(sizes.sizesOf(digest) ?? [0])),
             isBehind: async (node) => lagWatch.waits(node, startOf(range) ?? 0),
@@ -227,11 +238,15 @@ export function createBlobSources(
       const waitMs = replacing
         ? Math.max(REPLACEMENT_LOOKUP_TIMEOUT_MS, options.resolveTimeoutMs)
         : options.resolveTimeoutMs;
-      const limits = { attempts: options.resolveRetries, waitMs, withinMs: FIRST_SOURCE_TIMEOUT_MS };
-      const accepted = await session.ask(
-        (host) => askPeer(host, part, { isWhole: isSmall, isFlight: false }),
-        limits,
-      );
+      const accepted = await session.ask((at) => askPeer(at, part, { isWhole: isSmall, isFlight: false }), {
+        attempts: options.resolveRetries,
+        waitMs,
+        withinMs: FIRST_SOURCE_TIMEOUT_MS,
+        discard({ source }: Answered) {
+          source.close();
+          release(source);
+        },
+      });
       if (accepted === undefined) {
         flight?.goesUpstream();
         // Nobody has what a manifest said: the next request is not measured by it.
@@ -243,9 +258,10 @@ export function createBlobSources(
     moved({ source, peer, origin, range, sizeBytes, pace, assigned }, end) {
       pace?.ended(end.movedBytes);
       const isVerified = held.has(source);
-      held.get(source)?.release();
-      held.delete(source);
+      release(source);
+      taken.get(source)?.(end.movedBytes);
       observer.bytesMoved(peer === undefined ? 'local' : 'peer', end.movedBytes);
+      if (peer !== undefined) observer.zoneBytesMoved?.(zones.standing(peer), end.movedBytes);
       if (assigned !== undefined) {
         observer.flightBytesMoved?.(growing.has(source) ? 'growing' : 'holder', end.movedBytes);
       }

@@ -7,6 +7,11 @@ const SECOND_MS = 1000;
 
 /** A node of the same cluster is one or two switches away; one that needs longer for a SYN is gone or overloaded. */
 export const CONNECT_TIMEOUT_MS = 200;
+/**
+ * The same for a peer's other address, when the first cannot be reached: all that a peer that is gone may cost is 250 ms. A node
+ * that can be reached there takes a connection within a few.
+ */
+export const OTHER_CONNECT_TIMEOUT_MS = 30;
 /** From a connection to the head of the answer: a stat and an open on the other side. */
 export const HEAD_TIMEOUT_MS = 500;
 /** No byte for this long, while the client would take some: another peer takes over. On a slow link that several bodies share it is CONGESTED_WINDOW_MS. */
@@ -32,10 +37,37 @@ export const MAX_FRUITLESS_SOURCES = 3;
 export const LOOKUP_LIMIT = 20;
 /** A lookup that found its first provider goes on for this long to find the ones that may have to replace it: as long as peers are asked for anything. */
 export const LOOKUP_LIFETIME_MS = Math.max(SMALL_REQUEST_TIMEOUT_MS, FIRST_SOURCE_TIMEOUT_MS);
+/**
+ * For so long of a lookup a peer of another zone is held back: half of the default time that a request waits for a peer
+ * (--mirror-resolve-timeout), in which the three nodes that are asked have answered on any network within a region.
+ */
+export const ZONE_HOLD_MS = 10;
+/** Addresses whose zone is remembered, as their answers said it. */
+export const PEER_ZONE_HOSTS = 1000;
+/** Peers of this node's zone that are found before the lookup rests: enough to choose from, and each costs some microseconds. */
+export const PEERS_TO_CHOOSE_FROM = 4;
+/** How long what was measured of a peer counts: links and loads change, and a peer that was bad then is tried again. */
+export const SCORE_MEMORY_MS = 60 * SECOND_MS;
+/** Addresses of which something is kept. */
+export const SCORE_HOSTS = 1000;
+/** How long what a peer says of its load counts: a layer of 100 MB takes a second or two. */
+export const UPLOADS_MEMORY_MS = 2 * SECOND_MS;
+/** A second peer is asked no sooner: answers within one region take a few ms, and a pause of the process is not the peer's. */
+export const HEDGE_FLOOR_MS = 20;
+/** Nor later: by then the first peer is given up anyway. */
+export const HEDGE_CEILING_MS = 1 * SECOND_MS;
+/** When a peer is late while nothing was measured of any: half of what a connection may take. */
+export const HEDGE_COLD_MS = CONNECT_TIMEOUT_MS / 2;
+/** The share of requests that may be asked of a second peer: what it costs the peers, where all of them are late at once. */
+export const HEDGE_SHARE = 0.05;
+/** What of that may be saved up: as many layers as an image has. */
+export const HEDGE_BURST = 10;
 /** How long a peer that failed once is left alone; doubles with each further failure. */
 export const PEER_SKIP_INITIAL_MS = 1 * SECOND_MS;
 /** The longest that a peer is left alone: about a node's reboot. */
 export const PEER_SKIP_MAX_MS = 60 * SECOND_MS;
+/** Probes of such peers at a time. */
+export const PEER_PROBES = 8;
 /** Failed peers that are remembered; more than a cluster's nodes, so that only a flood of invented peers is forgotten. */
 export const PEER_HEALTH_ENTRIES = 10_000;
 

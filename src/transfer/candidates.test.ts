@@ -2,10 +2,15 @@ import { describe, expect, test } from 'bun:test';
 import type { Peer, Router } from '../routing/router.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { createVirtualClock } from '../runtime/testing/virtual-clock.ts';
-import { LOOKUP_LIFETIME_MS } from './budgets.ts';
+import { LOOKUP_LIFETIME_MS, ZONE_HOLD_MS } from './budgets.ts';
 import { createCandidates } from './candidates.ts';
+import { createPeerZones } from './peer-zones.ts';
 
 const PEER = (id: string) => ({ id, addresses: ['10.0.0.1'] });
+/** All peers are as good, and the first of them is chosen. */
+const noScores = { scores: { isBetter: () => false }, random: () => 0 };
+const noProbes = { probes: { probe: () => {} } };
+const noZones = createPeerZones(undefined);
 
 /** Peers that are found at the given times, in ms; the lookup then goes on until it is ended. */
 function setUp(
@@ -35,16 +40,21 @@ function setUp(
   const health = {
     skips: ({ id }: Peer) => skipped.includes(id),
     goesLast: ({ id }: Peer) => slow.includes(id),
+    isToProbe: () => false,
   };
   const signal = new AbortController().signal;
   const own: Clock = {
     nowMs: () => clock.nowMs(),
     sleep: async (ms, aborting) => clock.sleep(lasting(ms), aborting),
   };
-  const candidates = createCandidates({ router, health, clock: own }, 'key', {
-    signal,
-    tried: new Set(tried),
-  });
+  const candidates = createCandidates(
+    { router, health, ...noProbes, zones: noZones, ...noScores, clock: own },
+    'key',
+    {
+      signal,
+      tried: new Set(tried),
+    },
+  );
   return { clock, candidates, state };
 }
 
@@ -138,7 +148,10 @@ describe('createCandidates()', () => {
     };
     const deps = {
       router,
-      health: { skips: () => false, goesLast: () => false },
+      health: { skips: () => false, goesLast: () => false, isToProbe: () => false },
+      ...noProbes,
+      zones: noZones,
+      ...noScores,
       clock: createVirtualClock(),
     };
     const candidates = createCandidates(deps, 'key', {
@@ -146,5 +159,149 @@ describe('createCandidates()', () => {
       tried: new Set(),
     });
     expect(await candidates.next(1_000_000)).toBeUndefined();
+  });
+});
+
+/** Peers of these zones that are found at the given times, in ms; the lookup ends at `endMs`. */
+function findZoned(
+  found: ReadonlyArray<readonly [id: string, zone: string | undefined, atMs: number]>,
+  { knowsOwn = true, endMs = 1_000_000 }: { readonly knowsOwn?: boolean; readonly endMs?: number } = {},
+) {
+  const clock = createVirtualClock();
+  const zones = createPeerZones(knowsOwn ? 'a' : undefined);
+  const state = { asksOthers: false };
+  const router: Pick<Router, 'lookup'> = {
+    async *lookup(_key, { signal, beforeAsking }) {
+      try {
+        for (const [id, zone, atMs] of found) {
+          if (atMs > 0 && !state.asksOthers) {
+            await beforeAsking?.();
+            state.asksOthers = true;
+          }
+          await clock.sleep(Math.max(0, atMs - clock.nowMs()), signal);
+          yield { id, addresses: [id], zone };
+        }
+        await beforeAsking?.();
+        state.asksOthers = true;
+        await clock.sleep(endMs - clock.nowMs(), signal);
+      } catch {
+        // Aborted.
+      }
+    },
+  };
+  const candidates = createCandidates(
+    {
+      router,
+      health: { skips: () => false, goesLast: () => false, isToProbe: () => false },
+      ...noProbes,
+      zones,
+      ...noScores,
+      clock,
+    },
+    'key',
+    { signal: new AbortController().signal, tried: new Set() },
+  );
+  /** The next peer, and when it came. */
+  const next = async () => {
+    const peer = candidates.next(20);
+    const ends: number[] = [];
+    void peer.then(() => ends.push(clock.nowMs()));
+    await clock.advance(0);
+    for (let ms = 0; ms < 20 && ends.length === 0; ms++) await clock.advance(1);
+    return [(await peer)?.id, ends[0]];
+  };
+  return { candidates, next, state };
+}
+
+describe('createCandidates() with zones', () => {
+  test('holds a peer of another zone back, and one that does not say where it is', async () => {
+    for (const zone of ['b', undefined]) {
+      const { next } = findZoned([['far', zone, 0]]);
+      expect(await next()).toEqual(['far', ZONE_HOLD_MS]);
+    }
+  });
+
+  test('gives a peer of its own zone that is found later before one of another zone that is found earlier', async () => {
+    const { next } = findZoned([
+      ['far', 'b', 0],
+      ['near', 'a', ZONE_HOLD_MS - 1],
+    ]);
+    expect(await next()).toEqual(['near', ZONE_HOLD_MS - 1]);
+    expect((await next())[0]).toBe('far');
+  });
+
+  test('waits no longer than the lookup lasts', async () => {
+    const { next } = findZoned([['far', 'b', 1]], { endMs: 3 });
+    expect(await next()).toEqual(['far', 3]);
+  });
+
+  test('holds nothing back where the own zone is not known, and between peers of the own zone', async () => {
+    const without = findZoned([['far', 'b', 1]], { knowsOwn: false });
+    expect(await without.next()).toEqual(['far', 1]);
+    const within = findZoned([['near', 'a', 1]]);
+    expect(await within.next()).toEqual(['near', 1]);
+  });
+
+  test('asks no other nodes while it knows a peer of its own zone, and does when it knows none', async () => {
+    const near = findZoned([
+      ['near', 'a', 0],
+      ['later', 'a', 5],
+    ]);
+    expect(await near.next()).toEqual(['near', 0]);
+    expect(near.state.asksOthers).toBe(false);
+    expect(await near.next()).toEqual(['later', 5]);
+    const far = findZoned([['far', 'b', 0]]);
+    await far.next();
+    expect(far.state.asksOthers).toBe(true);
+  });
+
+  test('gives peers of a zone where a peer could not be reached after those of others', async () => {
+    const { candidates, next } = findZoned([
+      ['b1', 'b', 0],
+      ['b2', 'b', 0],
+      ['c1', 'c', 0],
+      ['a1', 'a', 0],
+      ['a2', 'a', 0],
+    ]);
+    expect((await next())[0]).toBe('a1');
+    candidates.avoidZoneOf({ id: 'a1', addresses: [], zone: 'a' });
+    candidates.avoidZoneOf({ id: 'b0', addresses: [], zone: 'b' });
+    expect((await next())[0]).toBe('c1');
+    expect((await next())[0]).toBe('b1');
+  });
+});
+
+describe('createCandidates() with a choice', () => {
+  test('gives the better of two that chance takes, of those of its zone', async () => {
+    const clock = createVirtualClock();
+    const found = ['a1', 'a2', 'a3', 'b1'];
+    const router: Pick<Router, 'lookup'> = {
+      async *lookup() {
+        for (const id of found) yield { id, addresses: [id], zone: id.slice(0, 1) };
+      },
+    };
+    const chosen = async (numbers: readonly number[], best: string) => {
+      const left = [...numbers];
+      using candidates = createCandidates(
+        {
+          router,
+          health: { skips: () => false, goesLast: () => false, isToProbe: () => false },
+          ...noProbes,
+          zones: createPeerZones('a'),
+          scores: { isBetter: ({ id }) => id === best },
+          random: () => left.shift() ?? 0,
+          clock,
+        },
+        'key',
+        { signal: new AbortController().signal, tried: new Set() },
+      );
+      return (await candidates.next(20))?.id;
+    };
+    // The second number is of the two that the first leaves.
+    expect(await chosen([0, 0], 'a1')).toBe('a1');
+    expect(await chosen([0, 0.9], 'a3')).toBe('a3');
+    expect(await chosen([0.9, 0.9], 'a2')).toBe('a2');
+    expect(await chosen([0, 0], 'a3')).toBe('a1');
+    expect(await chosen([0.9, 0.9], 'b1')).toBe('a3');
   });
 });

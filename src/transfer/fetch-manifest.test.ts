@@ -22,7 +22,8 @@ const fetchFrom = async (scripts: readonly PeerScript[], reference = 'v1') => {
 
 describe('fetchManifest()', () => {
   test('gets a verified manifest with its own media type', async () => {
-    const { manifest, digest, results } = await fetchFrom([{}]);
+    const { manifest, digest, results, zoned } = await fetchFrom([{}]);
+    expect(zoned).toEqual([`unknown ${MANIFEST.length}`]);
     expect(manifest).toEqual({
       digest,
       bytes: MANIFEST,

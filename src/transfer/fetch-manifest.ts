@@ -5,12 +5,12 @@ import { parseManifest } from '../oci/manifest.ts';
 import { isMediaType, MAX_MANIFEST_BYTES, MEDIA_TYPE } from '../oci/media-type.ts';
 import { createDeadline } from '../runtime/deadline.ts';
 import {
-  CONNECT_TIMEOUT_MS,
   FLIGHT_HEAD_TIMEOUT_MS,
   HEAD_TIMEOUT_MS,
   SMALL_ANSWER_TIMEOUT_MS,
   SMALL_REQUEST_TIMEOUT_MS,
 } from './budgets.ts';
+import { heardFrom } from './node-word.ts';
 import type { KnownSizes } from './known-sizes.ts';
 import { createFlightSources, type FlightSources, type FlightSourcesDeps } from './flight-sources.ts';
 import {
@@ -22,7 +22,13 @@ import {
   flightRefusalOf,
 } from './peer-requests.ts';
 import { missReason } from './miss-reason.ts';
-import { createPeerSession, type PeerSession, type PeerSessionDeps } from './peer-session.ts';
+import {
+  type Accepted,
+  type AskedAddress,
+  createPeerSession,
+  type PeerSession,
+  type PeerSessionDeps,
+} from './peer-session.ts';
 import type { TransferOptions } from './blob-sources-contract.ts';
 
 /** What the small requests to peers need. */
@@ -78,22 +84,25 @@ export async function fetchManifest(
   const { observer } = deps;
   const flight = flightOf(deps, options, request, signal);
   const flown = await flight?.ask(
-    (host) => askForManifest(deps, options, { request, host, isFlight: true }, signal),
+    (host, connectTimeoutMs) =>
+      askForManifest(deps, options, { request, host, connectTimeoutMs, isFlight: true, signal }),
     { replacing: false },
   );
   using deadline = createDeadline(deps.clock, SMALL_REQUEST_TIMEOUT_MS, signal);
   using session = createPeerSession(deps, request.key, deadline.signal);
-  const fetched =
+  const accepted =
     flown !== undefined && flown !== 'upstream'
-      ? flown.answer
-      : await askSmall(session, options, (host) =>
-          askForManifest(deps, options, { request, host, isFlight: false }, deadline.signal),
+      ? { peer: flown.assigned.peer, answer: flown.answer }
+      : await askSmall(session, options, (at) =>
+          askForManifest(deps, options, { request, ...at, isFlight: false }),
         );
-  if (fetched === undefined) {
+  if (accepted === undefined) {
     if (!signal.aborted) flight?.goesUpstream();
     return notFetched(session);
   }
+  const { peer, answer: fetched } = accepted;
   observer.peerAsked('served');
+  observer.zoneBytesMoved?.(deps.zones.standing(peer), fetched.bytes.byteLength);
   observer.bytesMoved('peer', fetched.bytes.byteLength);
   if (flown !== undefined && flown !== 'upstream') {
     observer.flightBytesMoved?.('holder', fetched.bytes.byteLength);
@@ -126,14 +135,15 @@ function flightOf(
 }
 
 async function askForManifest(
-  { transport, clock, health }: SmallRequestDeps,
+  { transport, clock, health, zones, scores }: SmallRequestDeps,
   options: TransferOptions,
   {
     request,
     host,
+    connectTimeoutMs,
     isFlight,
-  }: { readonly request: ManifestRequest; readonly host: string; readonly isFlight: boolean },
-  signal: AbortSignal,
+    signal,
+  }: Omit<AskedAddress, 'peer'> & { readonly request: ManifestRequest; readonly isFlight: boolean },
 ): Promise<FetchedManifest | Refusal> {
   const { repository, registry, reference, admit } = request;
   const path = peerPath({ kind: 'manifest', repository, reference, registry });
@@ -147,7 +157,7 @@ async function askForManifest(
       headers: peerHeaders(options, undefined, isFlight),
     },
     {
-      connectTimeoutMs: CONNECT_TIMEOUT_MS,
+      connectTimeoutMs,
       headTimeoutMs: isFlight ? FLIGHT_HEAD_TIMEOUT_MS : HEAD_TIMEOUT_MS,
       maxBytes: MAX_MANIFEST_BYTES,
       admit,
@@ -159,6 +169,7 @@ async function askForManifest(
     if (perPeer.signal.aborted && !signal.aborted) health.wasSlow(host);
     throw error;
   });
+  heardFrom({ zones, scores }, host, answer);
   const refused = isFlight ? flightRefusalOf(answer) : undefined;
   if (refused !== undefined) return refused;
   const refusal = refusalOf(answer.status);
@@ -186,12 +197,13 @@ export async function statBlobAtPeers(
   using deadline = createDeadline(deps.clock, SMALL_REQUEST_TIMEOUT_MS, signal);
   using session = createPeerSession(deps, digest, deadline.signal);
   const path = peerPath({ kind: 'blob', repository, reference: digest, registry });
-  const accepted = await askSmall(session, options, async (host) => {
+  const accepted = await askSmall(session, options, async ({ host, connectTimeoutMs, signal: lost }) => {
     const answer = await deps.transport.request(
       { method: 'HEAD', host, port: options.registryPort, path, headers: peerHeaders(options) },
-      { connectTimeoutMs: CONNECT_TIMEOUT_MS, headTimeoutMs: HEAD_TIMEOUT_MS, signal: deadline.signal },
+      { connectTimeoutMs, headTimeoutMs: HEAD_TIMEOUT_MS, signal: lost },
     );
     answer.body?.close();
+    heardFrom(deps, host, answer);
     const refusal = refusalOf(answer.status);
     // A HEAD asks for no range.
     if (refusal !== undefined) return refusal === 'unsatisfiable' ? 'wrong' : refusal;
@@ -206,7 +218,7 @@ export async function statBlobAtPeers(
   });
   if (accepted === undefined) return notFetched(session);
   deps.observer.peerAsked('served');
-  return accepted;
+  return accepted.answer;
 }
 
 /**
@@ -233,10 +245,6 @@ async function askSmall<T extends object>(
   session: PeerSession,
   options: TransferOptions,
   ask: Parameters<typeof session.ask<T>>[0],
-): Promise<T | undefined> {
-  const accepted = await session.ask(ask, {
-    attempts: options.resolveRetries,
-    waitMs: options.resolveTimeoutMs,
-  });
-  return accepted?.answer;
+): Promise<Accepted<T> | undefined> {
+  return session.ask(ask, { attempts: options.resolveRetries, waitMs: options.resolveTimeoutMs });
 }

@@ -59,6 +59,7 @@ function start(
     flight: undefined as TransferFlight | undefined,
     failed: [] as string[],
     lost: [] as string[],
+    gone: [] as string[],
   };
   const sources = createFlightSources(
     {
@@ -75,6 +76,10 @@ function start(
             return left.find((tower) => typeof tower !== 'object' || !full.has(tower.name)) ?? left[0];
           },
           bad: (name) => void bad.add(name),
+          gone(name) {
+            bad.add(name);
+            seen.gone.push(name);
+          },
           full: (name) => void full.add(name),
           lags: async () => false,
         }),
@@ -189,6 +194,16 @@ describe('createFlightSources()', () => {
     const { run, seen } = start([assigned('A'), assigned('B')], { A: [said], B: [whole] });
     expect((await run())?.got).toBe('whole');
     expect([seen.asked, seen.outcomes, seen.lost.length > 0]).toEqual([['A', 'B'], ['holder'], isLost]);
+  });
+
+  test.each<readonly [string, Said, readonly string[]]>([
+    ['that cannot be reached', new PeerRequestError('CONNECT_TIMEOUT', 'nobody is there'), ['A']],
+    ['that is stopped', stopped, []],
+    ['that does not have it', 'absent', []],
+  ])('says of a node %s whether its zone may be cut off', async (_, said, gone) => {
+    const { run, seen } = start([assigned('A'), assigned('B')], { A: [said], B: [whole] });
+    expect((await run())?.got).toBe('whole');
+    expect(seen.gone).toEqual([...gone]);
   });
 
   test('gives the leader of the image a moment to ask for the layer itself', async () => {

@@ -61,7 +61,7 @@ export interface FlightSources {
    * within the time that a request may be held.
    */
   ask<T extends FlightGiven>(
-    ask: (host: string) => Promise<T | Refusal>,
+    ask: (host: string, connectTimeoutMs: number) => Promise<T | Refusal>,
     how: {
       /** A body is under way. */
       readonly replacing: boolean;
@@ -97,7 +97,7 @@ export function createFlightSources(
   /** Asks one node until it gives the content, refuses it, or has let this request wait for too long. */
   const askOne = async <T extends object>(
     node: Assigned,
-    ask: (host: string) => Promise<T | Refusal>,
+    ask: (host: string, connectTimeoutMs: number) => Promise<T | Refusal>,
     how: {
       /** Whether it may be asked again, after this was said to a question of that time. */
       readonly mayWait: (said: Refusal, askedMs: number) => boolean;
@@ -107,7 +107,7 @@ export function createFlightSources(
       /** It has given bytes of it before. */
       readonly hadBegun: boolean;
     },
-  ): Promise<T | 'refused' | 'busy' | 'late'> => {
+  ): Promise<T | 'refused' | 'gone' | 'busy' | 'late'> => {
     const { peer, name, leader } = node;
     const { mayWait, isBehind, leftBytes, hadBegun } = how;
     const isLeader = name === leader;
@@ -152,7 +152,7 @@ export function createFlightSources(
           if (isLong || !isRestarting) flights.lost(request, name);
         }
         logger.debug('node of a flight failed', { digest, peer: name, error });
-        return 'refused';
+        return error.code === 'CONNECT_TIMEOUT' ? 'gone' : 'refused';
       }
       if (signal.aborted || !mayWait(answer, askedMs)) return 'late';
     }
@@ -212,6 +212,7 @@ export function createFlightSources(
         }
         if (answer === 'late' && asksTower && isInTime()) continue;
         if (answer === 'busy') seat.full(next.name);
+        else if (answer === 'gone') seat.gone(next.name);
         else seat.bad(next.name);
         if (answer === 'late') break;
       }

@@ -34,7 +34,7 @@ test('createPeerHealth() tells late peers from broken ones', async () => {
   health.failed(A, 'late');
   expect([health.skips(A), health.goesLast(A)]).toEqual([true, false]);
   await clock.advance(PEER_SKIP_INITIAL_MS);
-  expect([health.skips(A), health.goesLast(A)]).toEqual([false, false]);
+  expect([health.skips(A), health.goesLast(A)]).toEqual([false, true]);
 });
 
 test('createPeerHealth() skips a slow address under whatever name, also when the peer returns, and then lets it be the last', async () => {
@@ -92,4 +92,32 @@ test('createPeerHealth() does not skip a peer that has returned, and remembers t
   expect(health.skips(A)).toBe(true);
   await clock.advance(1);
   expect(health.skips(A)).toBe(false);
+});
+
+test('createPeerHealth() lets a peer go last until it has answered a probe, and remembers that it failed', async () => {
+  const clock = createVirtualClock();
+  const health = createPeerHealth(clock);
+  expect(health.isToProbe(A)).toBe(false);
+  health.failed(A);
+  expect([health.skips(A), health.isToProbe(A)]).toEqual([true, false]);
+  await clock.advance(PEER_SKIP_INITIAL_MS);
+  expect([health.skips(A), health.goesLast(A), health.isToProbe(A)]).toEqual([false, true, true]);
+  health.answeredProbe(A);
+  expect([health.skips(A), health.goesLast(A), health.isToProbe(A)]).toEqual([false, false, false]);
+  // It answered, and does not do what it is asked to all the same.
+  health.failed(A);
+  await clock.advance(2 * PEER_SKIP_INITIAL_MS - 1);
+  expect(health.skips(A)).toBe(true);
+  await clock.advance(1);
+  expect(health.isToProbe(A)).toBe(true);
+  health.succeeded(A);
+  expect([health.goesLast(A), health.isToProbe(A)]).toEqual([false, false]);
+});
+
+test('createPeerHealth() probes no peer that was only late', async () => {
+  const clock = createVirtualClock();
+  const health = createPeerHealth(clock);
+  health.failed(A, 'late');
+  await clock.advance(PEER_SKIP_INITIAL_MS);
+  expect([health.goesLast(A), health.isToProbe(A)]).toEqual([false, false]);
 });

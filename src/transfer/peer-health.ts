@@ -20,9 +20,16 @@ import { createSlowHosts, type HostStanding } from './slow-hosts.ts';
 export interface PeerHealth {
   /** True if the peer is left alone for now, even if no other is left; with a key also if only for that content. */
   skips(peer: Peer, key?: string): boolean;
-  /** True for one that is asked only when nobody else is left: it was late and nothing worse, or slow a while ago. */
+  /**
+   * True for a peer that is asked only when no other is left: it was late and nothing worse, or slow a while ago, or it is to be
+   * probed.
+   */
   goesLast(peer: Peer): boolean;
-  /** Both of the above, with what is held against it. */
+  /** True for a peer that was left alone for long enough, and has not answered since: a probe tells whether it is there. */
+  isToProbe(peer: Peer): boolean;
+  /** The peer has answered a probe: it is asked like others. That it failed is remembered until it has done what it was asked to. */
+  answeredProbe(peer: Peer): void;
+  /** Whether it is skipped or goes last, with what is held against it. */
   standing(peer: Peer): Omit<PeerStanding, 'bytesPerSecond'>;
   /** The peer did not answer, answered wrongly, or broke in mid-body; `late`: it took the request and was late. */
   failed(peer: Peer, how?: 'late'): void;
@@ -47,6 +54,8 @@ export function createPeerHealth(clock: Clock): PeerHealth {
   });
   /** Peers whose last failure was that they were late, and nothing worse. */
   const late = new Map<string, true>();
+  /** Peers that have answered a probe since they failed. */
+  const probed = new Map<string, true>();
   const slowHosts = createSlowHosts(clock);
   const wrongPeers = createWrongPeers(clock);
   const hasFailed = (peer: Peer, how: 'late' | 'badly') => {
@@ -55,14 +64,23 @@ export function createPeerHealth(clock: Clock): PeerHealth {
   };
   const hasHost = (peer: Peer, standing: HostStanding) =>
     addressesOf(peer).some((host) => slowHosts.standing(host) === standing);
+  const isToProbe = (peer: Peer) => {
+    const identity = identityOf(peer);
+    return (
+      failures.has(identity) && !failures.isWaiting(identity) && !late.has(identity) && !probed.has(identity)
+    );
+  };
   return {
     skips: (peer, key = '') =>
       hasFailed(peer, 'badly') || hasHost(peer, 'skipped') || wrongPeers.bans(peer, key),
     gaveWrong: (digest, givers, isSure) => wrongPeers.gaveWrong(digest, givers, isSure),
-    goesLast: (peer) => hasFailed(peer, 'late') || hasHost(peer, 'last'),
+    goesLast: (peer) => hasFailed(peer, 'late') || hasHost(peer, 'last') || isToProbe(peer),
+    isToProbe,
+    answeredProbe: (peer) => lruSet(probed, identityOf(peer), true, PEER_HEALTH_ENTRIES),
     standing(peer) {
       if (hasFailed(peer, 'badly')) return { order: 'skipped', why: 'failed' };
       if (hasHost(peer, 'skipped')) return { order: 'skipped', why: 'slow' };
+      if (isToProbe(peer)) return { order: 'last', why: 'failed' };
       if (hasFailed(peer, 'late')) return { order: 'last', why: 'late' };
       return hasHost(peer, 'last') ? { order: 'last', why: 'slow' } : { order: 'first', why: undefined };
     },
@@ -72,12 +90,15 @@ export function createPeerHealth(clock: Clock): PeerHealth {
       const identity = identityOf(peer);
       // Requests in parallel fail together when a node dies: that is one failure, and the worst of them counts.
       const isFirst = failures.start(identity);
+      probed.delete(identity);
       if (how !== 'late') late.delete(identity);
       else if (isFirst) lruSet(late, identity, true, PEER_HEALTH_ENTRIES);
     },
     succeeded(peer) {
-      failures.forget(identityOf(peer));
-      late.delete(identityOf(peer));
+      const identity = identityOf(peer);
+      failures.forget(identity);
+      late.delete(identity);
+      probed.delete(identity);
     },
     returned(peerId) {
       // That it failed is kept: a peer whose router comes and goes while its registry is dead is left alone for ever longer.

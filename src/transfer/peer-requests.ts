@@ -9,7 +9,7 @@ import {
 import type { Digest } from '../oci/digest.ts';
 import { type PeerAnswer, PeerRequestError } from '../http/transport.ts';
 import type { Peer } from '../routing/router.ts';
-import { ADDRESSES_PER_PEER } from './budgets.ts';
+import { ADDRESSES_PER_PEER, CONNECT_TIMEOUT_MS, OTHER_CONNECT_TIMEOUT_MS } from './budgets.ts';
 
 /** Marks a request that comes from another node: the receiver must not forward it (the contract with Spegel). */
 export const MIRRORED_HEADER = 'x-spegel-mirrored';
@@ -140,12 +140,18 @@ function isSatisfiable({ range, sizeBytes, knownSizes }: ExpectedBlob, said: num
   return [...sizes, said ?? 0].some((size) => resolveRange(range, size) !== undefined);
 }
 
-/** Asks a peer at its first addresses, the next one only when a connection to the last could not be made. */
-export async function atAnyAddress<T>(peer: Peer, ask: (host: string) => Promise<T>): Promise<T> {
+/**
+ * Asks a peer at its first addresses, the next one only when a connection to the last could not be made. `ask` is told how long
+ * it may take to connect, in ms.
+ */
+export async function atAnyAddress<T>(
+  peer: Peer,
+  ask: (host: string, connectTimeoutMs: number) => Promise<T>,
+): Promise<T> {
   let failure: unknown = new PeerRequestError('CONNECT_FAILED', 'The peer has no address');
-  for (const host of peer.addresses.slice(0, ADDRESSES_PER_PEER)) {
+  for (const [index, host] of peer.addresses.slice(0, ADDRESSES_PER_PEER).entries()) {
     try {
-      return await ask(host);
+      return await ask(host, index === 0 ? CONNECT_TIMEOUT_MS : OTHER_CONNECT_TIMEOUT_MS);
     } catch (error) {
       failure = error;
       const unreachable =

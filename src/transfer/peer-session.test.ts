@@ -10,8 +10,11 @@ import {
   REPLACEMENT_LOOKUP_TIMEOUT_MS,
 } from './budgets.ts';
 import { createPeerHealth } from './peer-health.ts';
+import { createHedgeBudget } from './hedge-budget.ts';
+import { createPeerScores } from './peer-scores.ts';
+import { createPeerZones } from './peer-zones.ts';
 import { createPeerSession } from './peer-session.ts';
-import type { Refusal } from './peer-requests.ts';
+import { atAnyAddress, type Refusal } from './peer-requests.ts';
 
 /** Peers p1, p2, …, found after so many ms, of whom `alive` answers and the others swallow what is sent to them; those in `lateAnswers` are late so many times first. */
 function setUp(
@@ -40,6 +43,11 @@ function setUp(
         },
       },
       health: createPeerHealth(clock),
+      probes: { probe: () => {} },
+      zones: createPeerZones(undefined),
+      scores: createPeerScores(clock),
+      hedges: createHedgeBudget(),
+      random: () => 0,
       clock,
       observer: { peerAsked: () => {}, bytesMoved: () => {}, lookupEnded: () => {} },
       logger: silentLogger,
@@ -47,7 +55,7 @@ function setUp(
     'key',
     new AbortController().signal,
   );
-  const ask = async (_host: string, { id }: Peer): Promise<{ id: string } | Refusal> => {
+  const ask = async ({ peer: { id } }: { readonly peer: Peer }): Promise<{ id: string } | Refusal> => {
     asked.push(id);
     if (asked.filter((each) => each === id).length <= (lateAnswers[id] ?? 0)) {
       await clock.sleep(HEAD_TIMEOUT_MS);
@@ -114,4 +122,16 @@ describe('createPeerSession()', () => {
     await clock.advance(REPLACEMENT_LOOKUP_TIMEOUT_MS);
     expect(await late.answer).toBeUndefined();
   });
+});
+
+test('atAnyAddress() gives the second address of a peer that is gone little more than the first', async () => {
+  const asked: [string, number][] = [];
+  const gone = new PeerRequestError('CONNECT_TIMEOUT', 'nobody is there');
+  const ask = atAnyAddress({ id: 'p', addresses: ['10.0.0.1', 'fd00::1', '10.0.0.2'] }, async (host, ms) => {
+    asked.push([host, ms]);
+    throw gone;
+  });
+  await ask.catch((error: unknown) => expect(error).toBe(gone));
+  expect(asked.map(([host]) => host)).toEqual(['10.0.0.1', 'fd00::1']);
+  expect(asked.reduce((sum, [, ms]) => sum + ms, 0)).toBeLessThanOrEqual(250);
 });

@@ -5,6 +5,11 @@ import type { Clock } from '../runtime/clock.ts';
 import { REPLACEMENT_LOOKUP_TIMEOUT_MS } from './budgets.ts';
 import { type Candidates, createCandidates } from './candidates.ts';
 import type { PeerHealth } from './peer-health.ts';
+import { hedge } from './hedge.ts';
+import type { HedgeBudget } from './hedge-budget.ts';
+import type { PeerProbes } from './peer-probes.ts';
+import type { PeerScores } from './peer-scores.ts';
+import type { PeerZones } from './peer-zones.ts';
 import { atAnyAddress, type Refusal } from './peer-requests.ts';
 import type { TransferObserver } from './transfer-observer.ts';
 
@@ -12,9 +17,15 @@ import type { TransferObserver } from './transfer-observer.ts';
 export interface PeerSessionDeps {
   readonly router: Pick<Router, 'lookup' | 'isUnsettled'>;
   readonly health: PeerHealth;
+  readonly probes: PeerProbes;
+  readonly zones: PeerZones;
+  readonly scores: PeerScores;
+  readonly hedges: HedgeBudget;
   readonly clock: Clock;
   readonly observer: TransferObserver;
   readonly logger: Logger;
+  /** See CandidatesDeps. */
+  readonly random?: (() => number) | undefined;
 }
 
 /** A peer's answer that was accepted. */
@@ -23,21 +34,34 @@ export interface Accepted<T> {
   readonly answer: T;
 }
 
+/** Where a peer is asked, and how. */
+export interface AskedAddress {
+  readonly host: string;
+  readonly peer: Peer;
+  readonly connectTimeoutMs: number;
+  /** Ends the request: the client has left, or another peer was faster. */
+  readonly signal: AbortSignal;
+}
+
 /** Asking the peers that have one key, one after the other; twice only one that was late, when nobody else is left. */
 export interface PeerSession extends Disposable {
   /**
    * Asks peers until one gives an answer, waiting at most waitMs for each to be found. Gives up after `attempts` that
    * answered otherwise; those that are gone do not count, as long as there is time: several nodes may have died
    * together, and the next one may have it.
+   * A peer that is late has a second one asked beside it, as often as the budget for that allows; the answer that comes first
+   * counts, and the signal of the other one aborts.
    * `ask` returns the answer or a refusal; a PeerRequestError is a failure of that peer. Undefined if nobody gave one.
    */
   ask<T extends object>(
-    ask: (host: string, peer: Peer) => Promise<T | Refusal>,
+    ask: (at: AskedAddress) => Promise<T | Refusal>,
     limits: {
       readonly attempts: number;
       readonly waitMs: number;
       /** After this time no further peer is asked. */
       readonly withinMs?: number;
+      /** Gets an answer that is not needed: another peer gave one at the same time. Default: there is nothing to release. */
+      readonly discard?: (answer: T) => void;
     },
   ): Promise<Accepted<T> | undefined>;
   /** Looks the key up again, for peers that have come since. */
@@ -52,6 +76,9 @@ export interface PeerSession extends Disposable {
   readonly refusals: ReadonlySet<Refusal>;
 }
 
+/** Why the request to a peer ends; nothing sees it. Without it each would make an error of its own. */
+const LOST = new Error('Another peer was faster');
+
 /** What a request to a node that has died ends with. */
 const GONE: ReadonlySet<PeerRequestErrorCode> = new Set([
   'CONNECT_FAILED',
@@ -62,7 +89,7 @@ const GONE: ReadonlySet<PeerRequestErrorCode> = new Set([
 
 /** Starts a session: the lookup of the key begins at once. Dispose it to end that. */
 export function createPeerSession(deps: PeerSessionDeps, key: string, signal: AbortSignal): PeerSession {
-  const { router, health, clock, observer, logger } = deps;
+  const { router, health, scores, hedges, clock, observer, logger } = deps;
   const tried = new Set<string>();
   const refusals = new Set<Refusal>();
   /** Peers that were late with their answer: each is asked once more if nobody else is left. */
@@ -82,6 +109,23 @@ export function createPeerSession(deps: PeerSessionDeps, key: string, signal: Ab
     return peer;
   };
 
+  /** Asks, and measures how long the address takes to answer. */
+  const timed = async <T>(host: string, ask: () => Promise<T>): Promise<T> => {
+    const asking = scores.asked(host);
+    try {
+      const answer = await ask();
+      asking.answered();
+      return answer;
+    } catch (error) {
+      // That the client left says nothing of the peer; that another peer was faster does.
+      const code = error instanceof PeerRequestError ? error.code : undefined;
+      if (signal.aborted || code === 'TOO_LARGE') asking.dropped();
+      else if (code === 'CANCELLED') asking.overtaken();
+      else asking.failed();
+      throw error;
+    }
+  };
+
   return {
     get attempts() {
       return attempts;
@@ -92,21 +136,37 @@ export function createPeerSession(deps: PeerSessionDeps, key: string, signal: Ab
     refusals,
     signal,
     async ask(ask, limits) {
-      const { attempts: maxAttempts, waitMs, withinMs = Number.POSITIVE_INFINITY } = limits;
+      const {
+        attempts: maxAttempts,
+        waitMs,
+        withinMs = Number.POSITIVE_INFINITY,
+        discard = () => {},
+      } = limits;
       const endMs = clock.nowMs() + withinMs;
-      let counted = 0;
-      let isGone = false;
-      while (counted < maxAttempts && !signal.aborted && clock.nowMs() < endMs) {
-        // Somebody had it, or those who know that are busy: what is found late is better than nothing.
-        const isPatient = isGone || router.isUnsettled();
-        const peer = await nextPeer(isPatient ? Math.max(waitMs, REPLACEMENT_LOOKUP_TIMEOUT_MS) : waitMs);
-        if (peer === undefined) return undefined;
-        tried.add(peer.id);
-        attempts++;
-        counted++;
+      /** Peers asked, without those that are gone; and whether any is. */
+      const made = { attempts: 0, isGone: false };
+      const failed = (peer: Peer, error: PeerRequestError) => {
+        observer.peerAsked(error.code);
+        // A manifest over the limit is the image's doing, not the peer's.
+        if (error.code === 'HEAD_TIMEOUT') {
+          health.failed(peer, 'late');
+          if (!late.has(peer.id)) candidates.later(peer);
+          late.add(peer.id);
+        } else if (error.code !== 'TOO_LARGE') health.failed(peer);
+        if (error.code === 'CONNECT_TIMEOUT' || error.code === 'HEAD_TIMEOUT') candidates.avoidZoneOf(peer);
+        if (GONE.has(error.code)) {
+          made.attempts--;
+          made.isGone = true;
+        }
+        logger.debug('peer failed', { key, peer: peer.id, addresses: peer.addresses, error });
+      };
+      const askOne = async (peer: Peer, lost: AbortSignal) => {
         try {
-          const answer = await atAnyAddress(peer, (host) => ask(host, peer));
-          if (typeof answer !== 'string') return { peer, answer };
+          const answer = await atAnyAddress(peer, (host, connectTimeoutMs) =>
+            timed(host, () => ask({ host, connectTimeoutMs, peer, signal: lost })),
+          );
+          if (typeof answer !== 'string') return answer;
+          if (lost.aborted) return undefined;
           refusals.add(answer);
           observer.peerAsked(answer);
           if (answer === 'wrong') health.failed(peer);
@@ -114,22 +174,42 @@ export function createPeerSession(deps: PeerSessionDeps, key: string, signal: Ab
         } catch (error) {
           if (!(error instanceof PeerRequestError)) throw error;
           // A request is also cancelled when this one peer took too long: then the next is asked.
-          if (signal.aborted) return undefined;
-          observer.peerAsked(error.code);
-          // A manifest over the limit is the image's doing, not the peer's.
-          if (error.code === 'HEAD_TIMEOUT') {
-            health.failed(peer, 'late');
-            if (!late.has(peer.id)) candidates.later(peer);
-            late.add(peer.id);
-          } else if (error.code !== 'TOO_LARGE') health.failed(peer);
-          if (GONE.has(error.code)) {
-            counted--;
-            isGone = true;
-          }
-          logger.debug('peer failed', { key, peer: peer.id, addresses: peer.addresses, error });
+          if (!lost.aborted) failed(peer, error);
         }
+        return undefined;
+      };
+      const start = (peer: Peer) => {
+        tried.add(peer.id);
+        attempts++;
+        made.attempts++;
+        const given = new AbortController();
+        const answer = askOne(peer, AbortSignal.any([signal, given.signal]));
+        return { peer, answer, giveUp: () => given.abort(LOST) };
+      };
+      for (;;) {
+        if (made.attempts >= maxAttempts || signal.aborted || clock.nowMs() >= endMs) return undefined;
+        // Somebody had it, or those who know that are busy: what is found late is better than nothing.
+        const isPatient = made.isGone || router.isUnsettled();
+        const peer = await nextPeer(isPatient ? Math.max(waitMs, REPLACEMENT_LOOKUP_TIMEOUT_MS) : waitMs);
+        if (peer === undefined) return undefined;
+        hedges.asked();
+        const first = start(peer);
+        const startSecond = () => {
+          const other = hedges.has && made.attempts < maxAttempts ? candidates.beside(peer) : undefined;
+          if (other === undefined) return undefined;
+          hedges.spend();
+          logger.debug('peer is late: a second one is asked', { key, peer: peer.id, second: other.id });
+          return start(other);
+        };
+        const onEnd = (won?: typeof first) =>
+          observer.hedged?.(won === undefined ? 'none' : won === first ? 'first' : 'second');
+        // Without a budget there is no timer either.
+        const winner = hedges.has
+          ? await hedge(first, { clock, lateAfterMs: scores.lateAfterMs(peer), startSecond, onEnd, discard })
+          : first;
+        const answer = await winner?.answer;
+        if (winner !== undefined && answer !== undefined) return { peer: winner.peer, answer };
       }
-      return undefined;
     },
     lookAgain() {
       skippedBefore += candidates.skipped;

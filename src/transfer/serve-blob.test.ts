@@ -2,8 +2,10 @@ import { describe, expect, test } from 'bun:test';
 import type { FlightRequest } from '../flights/flights.ts';
 import type { RangeSpec } from '../oci/byte-range.ts';
 import type { Digest } from '../oci/digest.ts';
+import { MISS_LIFETIME_MS } from '../routing/miss-lifetime.ts';
 import { createVirtualClock } from '../runtime/testing/virtual-clock.ts';
 import type { Blob } from '../store/content-store.ts';
+import { REPLACEMENT_LOOKUP_TIMEOUT_MS } from './budgets.ts';
 import {
   createScriptedClient,
   createScriptedCluster,
@@ -16,9 +18,19 @@ const OTHER_DIGEST = `sha256:${'0'.repeat(64)}`;
 
 async function serve(
   scripts: readonly PeerScript[],
-  request: { range?: RangeSpec; localPath?: string; mayAskPeers?: boolean; leavesAfter?: number } = {},
+  request: {
+    range?: RangeSpec;
+    localPath?: string;
+    mayAskPeers?: boolean;
+    leavesAfter?: number;
+    zone?: string;
+  } = {},
 ) {
-  const cluster = createScriptedCluster(BLOB, scripts);
+  const cluster = createScriptedCluster(
+    BLOB,
+    scripts,
+    request.zone === undefined ? {} : { zone: request.zone },
+  );
   const client = createScriptedClient(request.leavesAfter);
   const local = request.localPath === undefined ? undefined : blobAt(cluster.digest, request.localPath);
   const outcome = await cluster.transfer.serveBlob(
@@ -65,6 +77,23 @@ describe('serveBlob() from one source', () => {
         'x-spegel-source': '10.0.0.1',
       },
     });
+  });
+
+  test('tells another node where this node is, and how many bodies it sends, and its own client nothing', async () => {
+    const given = { localPath: 'file', zone: 'a' };
+    const other = await serve([], { ...given, mayAskPeers: false });
+    expect(other.head()?.headers['x-spegel-node']).toBe('zone=a; uploads=1');
+    expect((await serve([], given)).head()?.headers).not.toHaveProperty('x-spegel-node');
+  });
+
+  test.each<[said: string | undefined, from: string]>([
+    ['zone=a; uploads=1', 'own'],
+    ['zone=b', 'other'],
+    ['zone=<>', 'unknown'],
+    [undefined, 'unknown'],
+  ])('counts the bytes of a peer that says %p as those of zone %s', async (said, from) => {
+    const { zoned } = await serve([{ headers: { 'x-spegel-node': said } }], { zone: 'a' });
+    expect(zoned).toEqual([`${from} 1000`]);
   });
 
   const ranges: [string, RangeSpec, string, [number, number]][] = [
@@ -165,13 +194,16 @@ describe('serveBlob() when a peer does not do', () => {
   });
 
   test('asks a peer that has returned', async () => {
-    const { transfer, asked, digest } = createScriptedCluster(BLOB, [{ fails: 'CONNECT_FAILED' }, {}]);
+    const clock = createVirtualClock();
+    const { transfer, asked, digest } = createScriptedCluster(BLOB, [{ fails: 'CONNECT_FAILED' }], { clock });
     const names = { digest, repository: 'a', registry: undefined, range: undefined };
     const request = { ...names, local: undefined, mayAskPeers: true };
-    await transfer.serveBlob(request, createScriptedClient().client);
+    const served = transfer.serveBlob(request, createScriptedClient().client);
+    await clock.advance(MISS_LIFETIME_MS + REPLACEMENT_LOOKUP_TIMEOUT_MS);
+    await served;
     transfer.peerReturned('p1');
     await transfer.serveBlob(request, createScriptedClient().client);
-    expect(asked).toEqual(['p1 all', 'p2 all', 'p1 all', 'p2 all']);
+    expect(asked).toEqual(['p1 all', 'p1 all']);
   });
 
   test('skips a peer that failed for other requests, too', async () => {

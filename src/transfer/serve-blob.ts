@@ -88,10 +88,10 @@ export async function serveBlob(
 }
 
 function responseHead(
-  { digest, registry, range: asked }: BlobRequest,
+  { digest, registry, range: asked, headers: more }: BlobRequest,
   { range, sizeBytes, origin }: OpenedBlob,
 ) {
-  const headers = blobHeaders({ digest, registry, origin });
+  const headers = { ...blobHeaders({ digest, registry, origin }), ...more };
   const contentLength = rangeLength(range);
   if (asked === undefined) return { status: 200, headers, contentLength } as const;
   const contentRange = formatContentRange(range, sizeBytes);

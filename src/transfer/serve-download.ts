@@ -23,6 +23,8 @@ export interface DownloadRequest {
   readonly digest: Digest;
   readonly registry: string | undefined;
   readonly range: RangeSpec | undefined;
+  /** Further headers of the answer. */
+  readonly headers?: Readonly<Record<string, string>> | undefined;
 }
 
 /**
@@ -38,7 +40,7 @@ export type DownloadOutcome = 'absent' | 'given-up' | 'waiting' | 'queued' | 'un
  */
 export async function serveDownload(
   { flights, transport, relays, clock }: ServeDownloadDeps,
-  { digest, registry, range: asked }: DownloadRequest,
+  { digest, registry, range: asked, headers: more }: DownloadRequest,
   client: ClientResponse,
 ): Promise<DownloadOutcome> {
   const start = asked !== undefined && 'start' in asked ? asked.start : 0;
@@ -55,7 +57,11 @@ export async function serveDownload(
     .catch((error: unknown) => ((error as NodeJS.ErrnoException).code === 'ENOENT' ? 'waiting' : 'absent'));
   // Committed since it was looked at, and not in the store yet, or removed: that is seen in a moment.
   if (typeof source === 'string') return source;
-  const headers = { ...blobHeaders({ digest, registry, origin: 'local' }), [FLIGHT_HEADER]: 'growing' };
+  const headers = {
+    ...blobHeaders({ digest, registry, origin: 'local' }),
+    [FLIGHT_HEADER]: 'growing',
+    ...more,
+  };
   const contentLength = rangeLength(range);
   if (asked === undefined) client.begin({ status: 200, headers, contentLength });
   else {

@@ -1,5 +1,6 @@
 import type { BrokenReason, PeerRequestErrorCode } from '../http/transport.ts';
 import type { Refusal } from './peer-requests.ts';
+import type { ZoneStanding } from './peer-zones.ts';
 
 /** How one request to one peer ended. */
 export type PeerResult = 'served' | Refusal | PeerRequestErrorCode | BrokenReason;
@@ -27,6 +28,10 @@ export interface TransferObserver {
   flightBytesMoved?(source: 'growing' | 'holder', bytes: number): void;
   /** containerd refused a blob whose bytes peers gave, and they are wrong. */
   wrongBlob?(): void;
+  /** A peer was late, so that a second one was asked beside it; which one gave the content. */
+  hedged?(winner: 'first' | 'second' | 'none'): void;
+  /** Body bytes came from a peer there. */
+  zoneBytesMoved?(from: ZoneStanding, bytes: number): void;
   /** A lookup yielded its first peer, or none within its budget. */
   lookupEnded(durationMs: number, found: boolean): void;
 }

@@ -19,9 +19,14 @@ import { createFlownBlobs } from './flown-blobs.ts';
 import { createKnownSizes } from './known-sizes.ts';
 import { createMissCache } from './miss-cache.ts';
 import { createRelays } from './relays.ts';
+import { formatNodeWord, NODE_HEADER } from './node-word.ts';
 import { createPeerHealth } from './peer-health.ts';
 import type { PeerTarget } from './peer-requests.ts';
 import { probePeer } from './probe-peer.ts';
+import { createHedgeBudget } from './hedge-budget.ts';
+import { createPeerProbes } from './peer-probes.ts';
+import { createPeerScores } from './peer-scores.ts';
+import { createPeerZones } from './peer-zones.ts';
 import type { PeerSessionDeps } from './peer-session.ts';
 import { type BlobOutcome, serveBlob } from './serve-blob.ts';
 import {
@@ -60,12 +65,14 @@ export interface Transfer {
   probe(question: { readonly peer: Peer; readonly target: PeerTarget }, signal: AbortSignal): Promise<string>;
   /** As fetchManifest(), without flights, and without a trace: what peers do then is neither counted nor remembered. */
   peekManifest(request: ManifestRequest, signal: AbortSignal): Promise<FetchedManifest | NotFetched>;
+  /** Headers of an answer with content to another node: what this node says of itself. */
+  nodeHeaders(): Readonly<Record<string, string>>;
   /** Tells of a peer that is there (again): if it failed lately, that is of the past. */
   peerReturned(peerId: string): void;
 }
 
 /** What the engine needs: contracts and a clock. */
-export type TransferDeps = Omit<PeerSessionDeps, 'health'> & {
+export type TransferDeps = Omit<PeerSessionDeps, 'health' | 'probes' | 'zones' | 'scores' | 'hedges'> & {
   readonly transport: Pick<
     TransportClient,
     'createRelay' | 'openFile' | 'openGrowingFile' | 'openBytes' | 'request' | 'readBody' | 'requestSmall'
@@ -95,6 +102,10 @@ export function createTransfer(deps: TransferDeps, options: TransferOptions): Tr
         clock,
         logger,
       }),
+    probes: createPeerProbes({ ...deps, health }, options),
+    zones: createPeerZones(options.zone),
+    scores: createPeerScores(clock),
+    hedges: createHedgeBudget(),
     floor: createThroughputFloor(clock),
     slowBlobs: createSlowBlobs(clock),
     flownBlobs: createFlownBlobs(clock),
@@ -103,6 +114,17 @@ export function createTransfer(deps: TransferDeps, options: TransferOptions): Tr
     relays: createRelays(deps.transport),
   };
   const misses = createMissCache(clock);
+  /** Bodies that are being sent to other nodes. */
+  let uploads = 0;
+  const nodeHeaders = () => ({ [NODE_HEADER]: formatNodeWord({ zone: options.zone, uploads }) });
+  const uploading = async <T>(send: (headers: Readonly<Record<string, string>>) => Promise<T>) => {
+    uploads++;
+    try {
+      return await send(nodeHeaders());
+    } finally {
+      uploads--;
+    }
+  };
 
   /** Answers a miss of a moment ago at once, and remembers a new one. */
   const remembering = async <T extends object>(
@@ -122,8 +144,11 @@ export function createTransfer(deps: TransferDeps, options: TransferOptions): Tr
   return {
     async serveBlob(request, client) {
       const { digest, local } = request;
+      if (!request.mayAskPeers) {
+        return uploading((headers) => serveBlob(shared, options, { ...request, headers }, client));
+      }
       // What is here, or was a moment ago, needs no memory.
-      if (local !== undefined || !request.mayAskPeers) return serveBlob(shared, options, request, client);
+      if (local !== undefined) return serveBlob(shared, options, request, client);
       const serve = () => serveBlob(shared, options, request, client);
       const outcome = await remembering<BlobOutcome>(digest, client, serve);
       return 'how' in outcome ? outcome : { how: 'missing', localVanished: false, ...outcome };
@@ -134,7 +159,8 @@ export function createTransfer(deps: TransferDeps, options: TransferOptions): Tr
       remembering(request.digest, client, () => statBlobAtPeers(shared, options, request, client.gone)),
     async serveDownload(request, client) {
       const { flights } = deps;
-      return flights === undefined ? 'absent' : serveDownload({ ...shared, flights }, request, client);
+      if (flights === undefined) return 'absent';
+      return uploading((headers) => serveDownload({ ...shared, flights }, { ...request, headers }, client));
     },
     async awaitDownload(digest, gone) {
       const { flights } = deps;
@@ -149,11 +175,20 @@ export function createTransfer(deps: TransferDeps, options: TransferOptions): Tr
     },
     async peekManifest(request, signal) {
       const observer = { peerAsked() {}, bytesMoved() {}, lookupEnded() {} };
-      const untraced = { ...shared, observer, health: createPeerHealth(clock), flights: undefined };
+      const untraced = {
+        ...shared,
+        observer,
+        health: createPeerHealth(clock),
+        probes: { probe() {} },
+        scores: createPeerScores(clock),
+        hedges: createHedgeBudget(),
+        flights: undefined,
+      };
       return fetchManifest(untraced, options, request, signal);
     },
     probe: (question, signal) => probePeer(deps, options, question, signal),
     learnSizes: (references) => shared.sizes.learn(references),
+    nodeHeaders,
     peerReturned: (peerId) => shared.health.returned(peerId),
   };
 }

@@ -200,6 +200,7 @@ export function createFlightCluster(options: FlightClusterOptions): FlightCluste
       isThere: (name) => node.view.has(name),
       // Mirrors of the simulation end without a word.
       isPausing: () => false,
+      zoneOf: () => undefined,
       peerOf(name) {
         const other = byName.get(name);
         const wasThere = time.nowMs() - (goneMs.get(name) ?? -Infinity) < RESTART_MS;

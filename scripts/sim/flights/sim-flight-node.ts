@@ -104,6 +104,8 @@ export function createSimMirror(deps: SimMirrorDeps): SimMirror {
       transport,
       clock,
       logger,
+      // The same figures for the same seed; the lookup has its own order.
+      random: () => 0,
       router: {
         async *lookup(key, { limit }) {
           const names = isDigest(key) ? await deps.lookup(key) : [];
@@ -269,6 +271,11 @@ export function createSimMirror(deps: SimMirrorDeps): SimMirror {
     },
     async answerPeer(request) {
       const { path, headers, onHead, gone } = request;
+      if (path === '/v2/') {
+        // A probe.
+        onHead({ status: 200, headers: {} });
+        return;
+      }
       const [, kind = '', reference = ''] = /^\/v2\/.*\/(manifest|blob)s\/([^?]*)/.exec(path) ?? [];
       if (!isDigest(reference)) throw new TypeError(`What is ${path}?`);
       const answer =

@@ -33,6 +33,8 @@ export interface ProviderLookupsDeps {
   readonly describe: (name: string) => NamedPeer | undefined;
   /** How a peer is, see PeerBook. */
   readonly lifeOf: (name: string) => PeerLife;
+  /** Where a peer is; undefined: it has not said so. */
+  readonly zoneOf: (name: string) => string | undefined;
   /** See FailureDetector: a peer that is quiet is probed before it is handed out. */
   readonly detector: Pick<FailureDetector, 'isQuiet' | 'confirm'>;
   /** The peer as others see it; undefined when it has no address that this node may go to. */
@@ -42,6 +44,8 @@ export interface ProviderLookupsDeps {
   /** Told of a peer that takes long to answer. */
   readonly onSlow?: (peer: NamedPeer) => void;
   readonly observer?: LookupObserver;
+  /** A number from 0 up to, not including, 1. Default Math.random. */
+  readonly random?: () => number;
   readonly clock: Pick<Clock, 'nowMs'>;
   readonly timers: Timers;
 }

@@ -37,6 +37,7 @@ function setUp(neighbours: readonly number[]) {
     asked: 0,
     outcomes: [] as LookupOutcome[],
     dead: [] as string[],
+    random: 0,
     /** Peers that were not heard for long, and whether they answer. */
     quiet: new Map<string, Promise<boolean>>(),
     answer: async (): Promise<ProvidersAnswer> => ({ providers: [], closer: [] }),
@@ -54,6 +55,7 @@ function setUp(neighbours: readonly number[]) {
     peers,
     describe: (name) => peers.get(name),
     lifeOf: (name) => lives.get(name) ?? 'unknown',
+    zoneOf: () => undefined,
     detector: {
       isQuiet: (name) => state.quiet.has(name),
       confirm: async (name) => state.quiet.get(name) ?? true,
@@ -64,6 +66,7 @@ function setUp(neighbours: readonly number[]) {
         : { id: `P${id[0]}`, name: id.toHex(), addresses: [`10.0.0.${address[0]}`] },
     onDeadNamed: ({ id }) => state.dead.push(id.toHex()),
     observer: { walkEnded() {}, lookupEnded: (outcome) => state.outcomes.push(outcome) },
+    random: () => state.random,
     clock,
     timers: systemTimers,
   });
@@ -100,6 +103,41 @@ describe('createProviderLookups()', () => {
     expect(await find(1)).toEqual(['P1']);
     expect([state.asked, state.outcomes]).toEqual([0, ['record']]);
     expect(await find()).toEqual(['P1', 'P7']);
+  });
+
+  test('lookup() asks peers beside what it has recorded only when its caller lets it, or where it has nothing', async () => {
+    const { lookups, says, records, state } = setUp([1, 2]);
+    records.add(contentMultihash(KEY), nameOf(1));
+    says(7);
+    const mayAsk = Promise.withResolvers<void>();
+    const all = lookups.lookup(KEY, {
+      signal: new AbortController().signal,
+      limit: 9,
+      beforeAsking: () => mayAsk.promise,
+    });
+    expect((await all.next()).value?.id).toBe('P1');
+    const next = all.next();
+    await new Promise(setImmediate);
+    expect(state.asked).toBe(0);
+    mayAsk.resolve();
+    expect((await next).value?.id).toBe('P7');
+    const beforeAsking = async () => Promise.reject(new Error('There is nothing to rest with'));
+    const others = lookups.lookup('other', { signal: new AbortController().signal, limit: 1, beforeAsking });
+    expect((await others.next()).value?.id).toBe('P7');
+  });
+
+  test('lookup() begins anywhere among what this node knows, so that not all nodes ask the same peer first', async () => {
+    const { find, says, state } = setUp([1]);
+    says(6, 7, 8);
+    await find();
+    for (const [random, order] of [
+      [0, ['P6', 'P7', 'P8']],
+      [0.5, ['P7', 'P8', 'P6']],
+      [0.99, ['P8', 'P6', 'P7']],
+    ] as const) {
+      state.random = random;
+      expect(await find(3)).toEqual([...order]);
+    }
   });
 
   test('lookup() yields at once what was found a moment ago, and goes on only when more is wanted', async () => {

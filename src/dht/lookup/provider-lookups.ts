@@ -23,12 +23,17 @@ const MAX_BELIEVED = 5000;
 
 /** Makes the lookups of a node. */
 export function createProviderLookups(deps: ProviderLookupsDeps): ProviderLookups {
-  const { records, describe, lifeOf, detector, toProvider, observer, clock } = deps;
+  const { records, describe, lifeOf, detector, toProvider, observer, clock, random = Math.random } = deps;
   const selfName = deps.self.toHex();
   const kept = createLookupCache<Provider>(clock);
   const fresh = createFreshPeers(clock);
   /** Until when no peer's word is enough for a key. */
   const believed = new Map<string, number>();
+  /** Beginning anywhere: what comes first is asked first, and the order is the same on all nodes. */
+  const rotated = (providers: readonly Provider[]) => {
+    const start = Math.floor(random() * providers.length);
+    return [...providers.slice(start), ...providers.slice(0, start)];
+  };
   const isUnsure = ({ name }: Provider) => lifeOf(name) === 'alive' && detector.isQuiet(name);
 
   /** A peer that is connected has said itself where it is. Another peer that names it may be out of date, or lie. */
@@ -53,7 +58,7 @@ export function createProviderLookups(deps: ProviderLookupsDeps): ProviderLookup
     });
 
   return {
-    async *lookup(key, { signal, limit }) {
+    async *lookup(key, { signal, limit, beforeAsking }) {
       if (signal.aborted || limit < 1) return;
       const seen = new Set([selfName]);
       const suspect: Provider[] = [];
@@ -66,22 +71,22 @@ export function createProviderLookups(deps: ProviderLookupsDeps): ProviderLookup
         if (life === 'suspect') suspect.push(provider);
         return life === 'alive' || life === 'unknown';
       };
-      const take = ({ id, addresses }: Provider, outcome: LookupOutcome): Peer => {
+      const take = ({ id, addresses, name }: Provider, outcome: LookupOutcome): Peer => {
         if (isFirst) observer?.lookupEnded(outcome);
         isFirst = false;
         left--;
-        return { id, addresses };
+        return { id, addresses, zone: deps.zoneOf(name) };
       };
 
       /** Providers that the search probes first. */
       const unsure: Provider[] = [];
-      for (const provider of recorded(key)) {
+      for (const provider of rotated(recorded(key))) {
         if (signal.aborted || left === 0) return;
         if (isUnsure(provider)) unsure.push(provider);
         else if (isWanted(provider)) yield take(provider, 'record');
       }
       const before = kept.get(key);
-      for (const provider of before ?? []) {
+      for (const provider of rotated(before ?? [])) {
         if (signal.aborted || left === 0) return;
         if (isUnsure(provider)) unsure.push(provider);
         else if (isWanted(provider)) yield take(provider, 'kept');
@@ -90,6 +95,7 @@ export function createProviderLookups(deps: ProviderLookupsDeps): ProviderLookup
       const isAnswered = before?.length === 0 && unsure.length === 0;
       if (signal.aborted || left === 0) return;
       if (!isAnswered) {
+        if (!isFirst) await beforeAsking?.();
         for await (const provider of searches.join(key, { key, unsure }, signal)) {
           if (isWanted(provider)) yield take(provider, 'network');
           if (signal.aborted || left === 0) return;

@@ -67,6 +67,8 @@ export interface PeerBook {
   ): void;
   /** One end of the peer's connection has said that it needs the room. */
   parting(id: Uint8Array): void;
+  /** The peer says that it is in the zone. */
+  placed(id: Uint8Array, zone: string): void;
   /** Something is asked, or sent, on the peer's connection. */
   used(name: string): void;
   /**

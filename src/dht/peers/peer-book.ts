@@ -145,6 +145,9 @@ export function createPeerBook(
       entry.partedMs = clock.nowMs();
       tell('parting', entry);
     },
+    placed(id, zone) {
+      entries.touch(id).zone = zone;
+    },
     used(name) {
       const entry = entries.get(name);
       if (entry !== undefined) entry.usedMs = clock.nowMs();

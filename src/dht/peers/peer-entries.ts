@@ -74,6 +74,7 @@ export function createPeerEntries({ peers, nowMs }: PeerEntriesDeps, maxPeers: n
         heardMs: nowMs(),
         claimed: undefined,
         capabilities: NO_CAPABILITIES,
+        zone: undefined,
         usedMs: 0,
         partedMs: -Infinity,
         leftMs: -Infinity,

@@ -17,6 +17,8 @@ export interface PeerRecord {
   readonly claimed: readonly Uint8Array[] | undefined;
   /** What it can do, as it said on the connection that it has. */
   readonly capabilities: PeerCapabilities;
+  /** Where it is, as it said itself, see isLabelValue(); undefined: it has not. Kept when its connection ends. */
+  readonly zone: string | undefined;
   /** When something was last asked on its connection, or sent, by either end. */
   readonly usedMs: number;
   /** When one of the two ends last said that it needs the room of the connection; -Infinity: never. */

@@ -7,19 +7,24 @@ import { encodeNotice, parseNotice } from './notice-message.ts';
 import { bytesField, concat, numberField } from './protocol-buffers.ts';
 
 const KEY = contentMultihash('x');
+const NOTHING = { withdrawn: [], leaving: false, suspects: [], parting: false, zone: undefined };
 
 describe('parseNotice()', () => {
   test.each([
-    ['nothing', { withdrawn: [], leaving: false, suspects: [], parting: false }],
-    [
-      'withdrawn content',
-      { withdrawn: [KEY, contentMultihash('y')], leaving: false, suspects: [], parting: false },
-    ],
-    ['a goodbye', { withdrawn: [], leaving: true, suspects: [], parting: false }],
-    ['that others need the room', { withdrawn: [], leaving: false, suspects: [], parting: true }],
+    ['nothing', NOTHING],
+    ['withdrawn content', { ...NOTHING, withdrawn: [KEY, contentMultihash('y')] }],
+    ['a goodbye', { ...NOTHING, leaving: true }],
+    ['that others need the room', { ...NOTHING, parting: true }],
+    ['a zone', { ...NOTHING, zone: 'eu-central-1a' }],
     [
       'all of it',
-      { withdrawn: [KEY], leaving: true, suspects: [Uint8Array.of(1), Uint8Array.of(2)], parting: true },
+      {
+        withdrawn: [KEY],
+        leaving: true,
+        suspects: [Uint8Array.of(1), Uint8Array.of(2)],
+        parting: true,
+        zone: 'b',
+      },
     ],
   ])('reads what encodeNotice() wrote: %s', (_name, notice) => {
     const [message = new Uint8Array(1)] = createMessageSplitter(1000).push(encodeNotice(notice));
@@ -27,12 +32,7 @@ describe('parseNotice()', () => {
   });
 
   test('skips what it does not know', () => {
-    expect(parseNotice(concat([numberField(9, 1), bytesField(8, KEY), numberField(2, 0)]))).toEqual({
-      withdrawn: [],
-      leaving: false,
-      suspects: [],
-      parting: false,
-    });
+    expect(parseNotice(concat([numberField(9, 1), bytesField(8, KEY), numberField(2, 0)]))).toEqual(NOTHING);
   });
 
   test.each([
@@ -42,6 +42,10 @@ describe('parseNotice()', () => {
       'more suspects than its bound',
       concat(Array.from({ length: MAX_SUSPECTS_PER_NOTICE + 1 }, () => bytesField(3, KEY))),
     ],
+    ['a zone without a name', bytesField(5, new Uint8Array(0))],
+    ['a zone of other characters', bytesField(5, Buffer.from('a\n'))],
+    ['a zone of letters with accents', bytesField(5, Buffer.from('é'))],
+    ['a zone that is too long', bytesField(5, Buffer.from('a'.repeat(64)))],
     [
       'more than its bound',
       concat(Array.from({ length: MAX_WITHDRAWN_PER_NOTICE + 1 }, () => bytesField(1, KEY))),

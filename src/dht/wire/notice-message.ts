@@ -1,9 +1,11 @@
+import { isLabelValue, MAX_LABEL_VALUE_LENGTH } from '../../runtime/label-value.ts';
 import { MAX_SUSPECTS_PER_NOTICE, MAX_WITHDRAWN_PER_NOTICE } from '../limits.ts';
 import { bytesField, frame, MessageError, numberField, readFields } from './protocol-buffers.ts';
 
 /**
  * What a node tells others beside the DHT's protocol, which has no message to take a record back (docs/ROUTING.md).
- * Protocol buffers: `repeated bytes withdrawn = 1; bool leaving = 2; repeated bytes suspects = 3; bool parting = 4;`
+ * Protocol buffers: `repeated bytes withdrawn = 1; bool leaving = 2; repeated bytes suspects = 3; bool parting = 4;
+ * string zone = 5;`
  */
 export interface Notice {
   /** Multihashes of content that the sender does not provide any more. */
@@ -17,12 +19,15 @@ export interface Notice {
    * needed.
    */
   readonly parting: boolean;
+  /** Where the sender is, see isLabelValue(); undefined: nothing is said of it. */
+  readonly zone: string | undefined;
 }
 
 const WITHDRAWN = 1;
 const LEAVING = 2;
 const SUSPECTS = 3;
 const PARTING = 4;
+const ZONE = 5;
 
 /** One notice with its length in front, ready for the stream. */
 export function encodeNotice({
@@ -30,12 +35,14 @@ export function encodeNotice({
   leaving = false,
   suspects = [],
   parting = false,
+  zone,
 }: Partial<Notice>): Uint8Array {
   return frame([
     ...withdrawn.map((multihash) => bytesField(WITHDRAWN, multihash)),
     ...(leaving ? [numberField(LEAVING, 1)] : []),
     ...suspects.map((id) => bytesField(SUSPECTS, id)),
     ...(parting ? [numberField(PARTING, 1)] : []),
+    ...(zone === undefined ? [] : [bytesField(ZONE, Buffer.from(zone))]),
   ]);
 }
 
@@ -45,11 +52,13 @@ export function parseNotice(message: Uint8Array): Notice {
   const suspects: Uint8Array[] = [];
   let leaving = false;
   let parting = false;
+  let zone: string | undefined;
   for (const { number, value, bytes } of readFields(message)) {
     if (number === WITHDRAWN && bytes !== undefined) withdrawn.push(bytes);
     else if (number === LEAVING && value !== undefined) leaving = value !== 0;
     else if (number === PARTING && value !== undefined) parting = value !== 0;
     else if (number === SUSPECTS && bytes !== undefined) suspects.push(bytes);
+    else if (number === ZONE && bytes !== undefined) zone = parseZone(bytes);
     if (withdrawn.length > MAX_WITHDRAWN_PER_NOTICE) {
       throw new MessageError('Cannot take a notice: it withdraws too much');
     }
@@ -57,5 +66,11 @@ export function parseNotice(message: Uint8Array): Notice {
       throw new MessageError('Cannot take a notice: it suspects too many');
     }
   }
-  return { withdrawn, leaving, suspects, parting };
+  return { withdrawn, leaving, suspects, parting, zone };
+}
+
+function parseZone(bytes: Uint8Array): string {
+  const zone = bytes.length <= MAX_LABEL_VALUE_LENGTH ? Buffer.from(bytes).toString('latin1') : '';
+  if (!isLabelValue(zone)) throw new MessageError('Cannot take a notice: no zone has such a name');
+  return zone;
 }

@@ -33,6 +33,10 @@ describe('flight messages', () => {
       'a question about the leader',
       { digest, leader: undefined, bad: [name(2)], full: [], isAboutLeader: true },
     ],
+    [
+      'a question past the own zone',
+      { digest, leader: undefined, bad: [name(2)], full: [], avoidsOwnZone: true },
+    ],
     ['a report', { digest, state: 'running', isRoot: true, hasBegun: false, writtenBytes: 0 }],
     ['the report of a child', { digest, state: 'done', isRoot: false, hasBegun: true, writtenBytes: 50e9 }],
     ['an end', { digest, state: 'aborted', isRoot: true, hasBegun: true, writtenBytes: 1 }],

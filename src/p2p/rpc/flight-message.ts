@@ -5,7 +5,7 @@ import { type Digest, isDigest } from '../../oci/digest.ts';
 /*
  * Protocol buffers (docs/FLIGHTS.md). To a tower:
  * `string digest = 1; bytes leader = 2; repeated bytes bad = 3; repeated bytes full = 4; State state = 5; bool root = 6;
- * bool begun = 7; bool about_leader = 8; uint64 written = 9;`, where a state (1 running, 2 done, 3 aborted) makes it a report.
+ * bool begun = 7; bool about_leader = 8; uint64 written = 9; bool avoids_own_zone = 10;`, where a state (1 running, 2 done, 3 aborted) makes it a report.
  * Its answer: `bytes from = 1; bytes leader = 2;`, empty to a report, and only a leader where only that was asked for;
  * without both the asker goes upstream.
  */
@@ -18,6 +18,7 @@ const ROOT = 6;
 const BEGUN = 7;
 const ABOUT_LEADER = 8;
 const WRITTEN = 9;
+const AVOIDS_OWN_ZONE = 10;
 const FROM = 1;
 const STATES = ['running', 'done', 'aborted'] as const;
 
@@ -39,6 +40,7 @@ export function encodeFlightQuestion({
   full,
   isAboutLeader = false,
   lagsAtByte,
+  avoidsOwnZone = false,
 }: FlightQuestion): Uint8Array {
   return frame([
     bytesField(DIGEST, Buffer.from(digest)),
@@ -47,6 +49,7 @@ export function encodeFlightQuestion({
     ...full.slice(-MAX_NAMES).map((name) => bytesField(FULL, Uint8Array.fromHex(name))),
     ...(isAboutLeader ? [numberField(ABOUT_LEADER, 1)] : []),
     ...(lagsAtByte === undefined ? [] : [numberField(WRITTEN, lagsAtByte)]),
+    ...(avoidsOwnZone ? [numberField(AVOIDS_OWN_ZONE, 1)] : []),
   ]);
 }
 
@@ -72,7 +75,7 @@ export function parseFlightMessage(message: Uint8Array): FlightMessage {
   let digest: Digest | undefined;
   let leader: string | undefined;
   let [state, written]: (number | undefined)[] = [];
-  let [isRoot, hasBegun, isAboutLeader] = [false, false, false];
+  let [isRoot, hasBegun, isAboutLeader, avoidsOwnZone] = [false, false, false, false];
   const bad: string[] = [];
   const full: string[] = [];
   for (const { number, value, bytes } of readFields(message)) {
@@ -85,6 +88,7 @@ export function parseFlightMessage(message: Uint8Array): FlightMessage {
     else if (number === BEGUN && value !== undefined) hasBegun = value !== 0;
     else if (number === WRITTEN && value !== undefined) written = value;
     else if (number === ABOUT_LEADER && value !== undefined) isAboutLeader = value !== 0;
+    else if (number === AVOIDS_OWN_ZONE && value !== undefined) avoidsOwnZone = value !== 0;
     if (bad.length > MAX_NAMES || full.length > MAX_NAMES) {
       throw new MessageError('Cannot take a question about a flight: it names too many nodes');
     }
@@ -97,6 +101,7 @@ export function parseFlightMessage(message: Uint8Array): FlightMessage {
       bad,
       full,
       ...(isAboutLeader ? { isAboutLeader } : {}),
+      ...(avoidsOwnZone ? { avoidsOwnZone } : {}),
       ...(written === undefined ? {} : { lagsAtByte: written }),
     };
   }

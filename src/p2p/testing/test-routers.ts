@@ -30,6 +30,8 @@ export interface TestRouterOptions {
   readonly addressLimits?: AddressLimits;
   /** Default: that of a node with 128 MiB. */
   readonly memory?: RouterMemory;
+  /** Default: it is not known. */
+  readonly zone?: string;
   readonly observer?: RouterObserver;
   readonly onPeerReturned?: (peerId: string) => void;
 }
@@ -50,6 +52,7 @@ export function createTestRouters() {
         swarmKey,
         addressLimits,
         memory,
+        zone,
         ...listeners
       }: TestRouterOptions = {},
     ): Promise<P2pRouter> {
@@ -70,6 +73,7 @@ export function createTestRouters() {
           announceAddresses,
           allowLoopback: true,
           swarmKey,
+          zone,
           ...(addressLimits === undefined ? {} : { addressLimits }),
           ...(memory === undefined ? {} : { memory }),
         },

@@ -34,6 +34,8 @@ export interface PeerScript {
   /** The body breaks after this many of the answer's bytes. */
   readonly breaksAfter?: number;
   readonly breaks?: BrokenReason;
+  /** Answers this to a probe. Default 200. */
+  readonly probeStatus?: number;
   /** Overrides headers of the answer. */
   readonly headers?: Readonly<Record<string, string | undefined>>;
   /** Says this Content-Length instead of the true one. */
@@ -58,6 +60,7 @@ export function createScriptedCluster(
     flights,
     answerMs = 0,
     resolveRetries = 3,
+    zone,
   }: {
     readonly authorization?: string;
     readonly wholeBytes?: number;
@@ -66,6 +69,8 @@ export function createScriptedCluster(
     /** How long a peer takes to answer a request for a blob, in ms. */
     readonly answerMs?: number;
     readonly resolveRetries?: number;
+    /** Where the node that asks is. */
+    readonly zone?: string;
   } = {},
 ) {
   const digest = digestOf(blob);
@@ -75,10 +80,14 @@ export function createScriptedCluster(
     script,
   }));
   const asked: string[] = [];
+  /** Peers that were asked whether they are there. */
+  const probed: string[] = [];
   const closed: string[] = [];
   const results: string[] = [];
   /** Bytes that a flight brought. */
   const flown: string[] = [];
+  /** Bytes by the zone of the peer that gave them. */
+  const zoned: string[] = [];
 
   const source = (
     origin: string,
@@ -145,7 +154,13 @@ export function createScriptedCluster(
       if (breaks !== undefined) throw new PeerRequestError('CONNECTION_LOST', `scripted ${breaks}`);
       return bytes;
     },
-    async request({ host, headers, method }) {
+    async request({ host, headers, method, path }) {
+      if (path === '/v2/') {
+        const { script, id } = peers.find(({ addresses }) => addresses.includes(host)) ?? {};
+        probed.push(id ?? host);
+        if (script?.fails !== undefined) throw new PeerRequestError(script.fails, 'scripted');
+        return { status: script?.probeStatus ?? 200, header: () => undefined, body: undefined };
+      }
       if (answerMs > 0) await clock.sleep(answerMs);
       return answerOf(host, headers, method === 'HEAD');
     },
@@ -171,10 +186,12 @@ export function createScriptedCluster(
       flights,
       clock,
       logger: silentLogger,
+      random: () => 0,
       observer: {
         peerAsked: (result) => void results.push(result),
         bytesMoved: () => {},
         flightBytesMoved: (source, bytes) => void flown.push(`${source} ${bytes}`),
+        zoneBytesMoved: (from, bytes) => void zoned.push(`${from} ${bytes}`),
         lookupEnded: () => {},
       },
     },
@@ -185,9 +202,10 @@ export function createScriptedCluster(
       flightsMaxHoldMs: 25_000,
       authorization,
       wholeBytes,
+      zone,
     },
   );
-  return { digest, transfer, asked, closed, results, flown };
+  return { digest, transfer, asked, probed, closed, results, flown, zoned };
 }
 
 /** A client that keeps what it gets. It leaves after `leavesAfter` bytes, if that is given. */
@@ -244,7 +262,7 @@ export function createScriptedClient(leavesAfter = Number.POSITIVE_INFINITY) {
 /** Flights whose tower says this each time that it is asked. */
 export function createScriptedFlights(next: FlightSeat['next']): Flights {
   return {
-    seat: () => ({ next, bad() {}, full() {}, lags: async () => false }),
+    seat: () => ({ next, bad() {}, gone() {}, full() {}, lags: async () => false }),
     asks: () => ({ [Symbol.dispose]() {} }),
     taken() {},
     left() {},

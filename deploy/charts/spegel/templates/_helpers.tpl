@@ -11,6 +11,11 @@ the text "false" is as good as true.
 {{- if eq (toString .) "true" -}}true{{- end -}}
 {{- end -}}
 
+{{/* "true" if the zone is read from the Node, where the pod does not have its label. */}}
+{{- define "spegel.zoneFromNode" -}}
+{{- if and (include "spegel.on" .Values.spegel.zoneFromNode) (ne (toString .Values.spegel.zonesEnabled) "false") -}}true{{- end -}}
+{{- end -}}
+
 {{/* The name in labels. It is part of selectors, which cannot be changed. */}}
 {{- define "spegel.name" -}}
 {{- .Values.nameOverride | default .Chart.Name | trunc 63 | trimSuffix "-" -}}
