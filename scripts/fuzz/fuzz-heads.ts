@@ -164,8 +164,10 @@ async function exchange(parts: readonly string[]): Promise<unknown> {
     owner: { onData() {}, onClose() {} },
     closed: false,
     descriptor: undefined,
+    unreadBytes: undefined,
     send() {},
     boundReceiveBuffer() {},
+    stretchReceiveBuffer() {},
     pause() {},
     resume() {},
     destroy() {

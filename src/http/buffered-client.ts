@@ -98,13 +98,19 @@ export function createBufferedClient({
     const text = formatPeerRequest(peerRequest);
     if (closed) throw new PeerRequestError('CANCELLED', 'The transport is closed');
 
-    const { connectTimeoutMs, headTimeoutMs: timeoutMs, signal } = limits;
+    const { connectTimeoutMs, headTimeoutMs: timeoutMs, signal, aheadBytes } = limits;
     const peer = `${host} ${port}`;
     const ask = async (connection: PeerConnection): Promise<PeerAnswer> => {
-      const share = receiveBudget.take();
-      const receiveBytes = (receivedBytes: number) =>
-        receivedBytes < PEER_RECEIVE_GROWS_AFTER_BYTES ? MIN_PEER_RECEIVE_BUFFER_BYTES : share.chunkBytes();
-      connection.boundReceiveBuffer(receiveBytes(0));
+      // What comes ahead is counted by the caller.
+      const share = aheadBytes === undefined ? receiveBudget.take() : undefined;
+      const receiveBytes = (receivedBytes: number) => {
+        if (share === undefined) return aheadBytes ?? 0;
+        return receivedBytes < PEER_RECEIVE_GROWS_AFTER_BYTES
+          ? MIN_PEER_RECEIVE_BUFFER_BYTES
+          : share.chunkBytes();
+      };
+      if (aheadBytes === undefined) connection.boundReceiveBuffer(receiveBytes(0));
+      else connection.stretchReceiveBuffer(aheadBytes);
       let body: BodySource | undefined;
       try {
         return await exchangeWithPeer(connection, text, {
@@ -118,14 +124,14 @@ export function createBufferedClient({
               bodyless: method === 'HEAD',
               onReusable: (done) => pool.put(peer, done),
               receiveBytes,
-              onClosed: () => share.release(),
-              lendsFromBytes,
+              onClosed: () => share?.release(),
+              lendsFromBytes: aheadBytes === undefined ? lendsFromBytes : 0,
             });
             return { status: head.status, header: (name) => head.headers.get(name), body };
           },
         });
       } finally {
-        if (body === undefined) share.release();
+        if (body === undefined) share?.release();
       }
     };
     const idle = pool.take(peer);

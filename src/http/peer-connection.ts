@@ -1,6 +1,7 @@
 import type { Socket } from 'bun';
 import { PeerRequestError } from './transport.ts';
-import { boundReceiveBuffer } from './socket-buffers.ts';
+import { boundReceiveBuffer, stretchReceiveBuffer } from './socket-buffers.ts';
+import { unreadBytes } from './socket-option.ts';
 
 /** Who is told what a connection does. It changes hands: an exchange, then its body, then the pool. */
 export interface PeerConnectionOwner {
@@ -15,9 +16,13 @@ export interface PeerConnection {
   readonly closed: boolean;
   /** The socket's descriptor; undefined once it is closed. */
   readonly descriptor: number | undefined;
+  /** Bytes that have come and were not read; undefined where the kernel does not tell. */
+  readonly unreadBytes: number | undefined;
   send(text: string): void;
   /** Sets the kernel's receive buffer, in bytes of payload, where that can be done. */
   boundReceiveBuffer(sizeBytes: number): void;
+  /** The same for what is to come before it is read, also above what the system gives without being asked. */
+  stretchReceiveBuffer(sizeBytes: number): void;
   /** No more data until resume(); what is on its way already may still come. */
   pause(): void;
   resume(): void;
@@ -121,8 +126,14 @@ function createConnection(
     get descriptor() {
       return closed ? undefined : socket.fd;
     },
+    get unreadBytes() {
+      return closed ? undefined : unreadBytes(socket.fd);
+    },
     boundReceiveBuffer: (sizeBytes) => {
       if (!closed) boundReceiveBuffer(socket.fd, sizeBytes);
+    },
+    stretchReceiveBuffer: (sizeBytes) => {
+      if (!closed) stretchReceiveBuffer(socket.fd, sizeBytes);
     },
     pause: () => {
       if (!closed) socket.pause();

@@ -93,6 +93,13 @@ export function createPeerSource({
 
   return registerBufferedSource({
     sizeBytes,
+    get arrivedBytes() {
+      const queuedBytes = queue.reduce((sum, chunk) => sum + chunk.length, 0);
+      const comingBytes = sizeBytes - receivedBytes;
+      // Once all of it has come the connection is another answer's.
+      const waitingBytes = comingBytes === 0 ? 0 : connection.unreadBytes;
+      return waitingBytes === undefined ? undefined : queuedBytes + Math.min(waitingBytes, comingBytes);
+    },
     read(onRead) {
       if (lent !== undefined && !isKept) freeChunk(lent);
       isKept = false;

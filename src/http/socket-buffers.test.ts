@@ -1,5 +1,8 @@
 import { describe, expect, test } from 'bun:test';
-import { boundReceiveBuffer, boundSendBuffer } from './socket-buffers.ts';
+import { readFileSync } from 'node:fs';
+import { boundReceiveBuffer, boundSendBuffer, stretchReceiveBuffer } from './socket-buffers.ts';
+import { unreadBytes } from './socket-option.ts';
+import { until } from '../runtime/conditions.fixture.ts';
 
 describe.each([
   ['boundReceiveBuffer()', boundReceiveBuffer],
@@ -17,5 +20,68 @@ describe.each([
 
   test.each([-1, 1_000_000])('is false for descriptor %p', (fd) => {
     expect(bound(fd, 65_536)).toBe(false);
+  });
+});
+
+/** A connection on the loopback that does not read, and its other end. */
+async function withConnection(
+  work: (fd: number, other: { write(data: Uint8Array): number }) => Promise<void> | void,
+): Promise<void> {
+  const accepted = Promise.withResolvers<{ write(data: Uint8Array): number }>();
+  const server = Bun.listen({
+    hostname: '127.0.0.1',
+    port: 0,
+    socket: { data() {}, open: (socket) => accepted.resolve(socket) },
+  });
+  const client = await Bun.connect({ hostname: '127.0.0.1', port: server.port, socket: { data() {} } });
+  try {
+    client.pause();
+    await work((client as unknown as { readonly fd: number }).fd, await accepted.promise);
+  } finally {
+    client.terminate();
+    server.stop(true);
+  }
+}
+
+describe('stretchReceiveBuffer()', () => {
+  const WANTED = 512 * 1024;
+
+  test('gives what was asked for, and not more, also where it has to go beyond what the system gives at most', async () => {
+    await withConnection((fd) => {
+      const size = stretchReceiveBuffer(fd, WANTED);
+      expect(size).toBeGreaterThanOrEqual(0.9 * WANTED);
+      expect(size).toBeLessThanOrEqual(WANTED);
+    });
+    const rmemMax = Number(readFileSync('/proc/sys/net/core/rmem_max', 'utf8'));
+    await withConnection((fd) => {
+      const size = stretchReceiveBuffer(fd, rmemMax + WANTED);
+      expect(size).toBeGreaterThanOrEqual(0.9 * (rmemMax + WANTED));
+      expect(size).toBeLessThanOrEqual(rmemMax + WANTED);
+    });
+  });
+
+  test('gives less again', async () => {
+    await withConnection((fd) => {
+      stretchReceiveBuffer(fd, 2 * WANTED);
+      expect(stretchReceiveBuffer(fd, WANTED)).toBe(WANTED);
+    });
+  });
+
+  test('is 0 for a descriptor that is no socket', () => {
+    expect(stretchReceiveBuffer(-1, WANTED)).toBe(0);
+  });
+});
+
+describe('unreadBytes()', () => {
+  test('counts what has come and was not read', async () => {
+    await withConnection(async (fd, other) => {
+      expect(unreadBytes(fd)).toBe(0);
+      other.write(new Uint8Array(1234));
+      await until(() => unreadBytes(fd) === 1234);
+    });
+  });
+
+  test('is undefined for a descriptor that is no socket', () => {
+    expect(unreadBytes(-1)).toBeUndefined();
   });
 });

@@ -6,17 +6,34 @@ import { openLibc } from '../runtime/libc.ts';
 
 const SYMBOLS = {
   setsockopt: { args: ['i32', 'i32', 'i32', 'ptr', 'u32'], returns: 'i32' },
+  getsockopt: { args: ['i32', 'i32', 'i32', 'ptr', 'ptr'], returns: 'i32' },
+  ioctl: { args: ['i32', 'u64', 'ptr'], returns: 'i32' },
 } as const;
 type Libc = NonNullable<ReturnType<typeof openLibc<typeof SYMBOLS>>>;
 
 /** Linux, asm-generic/socket.h: the value of x86-64 and arm64. */
 const SOL_SOCKET = 1;
+/** Linux, asm-generic/ioctls.h. */
+const FIONREAD = 0x541b;
 
 let libc: Libc | undefined | 'unavailable';
 
 /** Sets an option of the level SOL_SOCKET on a descriptor; tells whether it could. */
 export function setSocketOption(fd: number, option: number, value: Int32Array | BigUint64Array): boolean {
   return libcOrUndefined()?.setsockopt(fd, SOL_SOCKET, option, value, value.byteLength) === 0;
+}
+
+/** The number that is an option of the level SOL_SOCKET; 0 if it cannot be read. */
+export function getSocketOption(fd: number, option: number): number {
+  const value = new Int32Array(1);
+  const length = new Uint32Array([value.byteLength]);
+  return libcOrUndefined()?.getsockopt(fd, SOL_SOCKET, option, value, length) === 0 ? (value[0] ?? 0) : 0;
+}
+
+/** How many bytes of a socket have come and were not read; undefined if that cannot be known. */
+export function unreadBytes(fd: number): number | undefined {
+  const value = new Int32Array(1);
+  return libcOrUndefined()?.ioctl(fd, BigInt(FIONREAD), value) === 0 ? value[0] : undefined;
 }
 
 function libcOrUndefined(): Libc | undefined {

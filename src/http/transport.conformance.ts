@@ -1,4 +1,5 @@
 import { describe } from 'bun:test';
+import { testAheadBodies } from './conformance/ahead-bodies.ts';
 import { testBlockedMoves } from './conformance/blocked-moves.ts';
 import { testBreakOff } from './conformance/break-off.ts';
 import { testBrokenMoves } from './conformance/broken-moves.ts';
@@ -30,6 +31,7 @@ export function testTransport(
   describe(`${name} as a Transport`, () => {
     const rig = createRig(() => create());
     testOpenFile(rig);
+    testAheadBodies(rig);
     testOpenGrowingFile(rig);
     testCompleteMoves(rig);
     testGrowingMoves(rig);

@@ -11,6 +11,8 @@ import type { HttpServer, HttpServerOptions } from './http-server.ts';
 export interface BodySource {
   /** How many bytes the source promised: the file range's length, or the peer's Content-Length. */
   readonly sizeBytes: number;
+  /** How many of the bytes that were not moved have come, and can be moved at once; undefined where that is not known. */
+  readonly arrivedBytes?: number | undefined;
   /** Gives up the descriptor or connection behind it. Needed when it is not moved; a move closes its source however it ends. Harmless otherwise. */
   close(): void;
 }
@@ -35,6 +37,11 @@ export interface PeerRequestLimits {
   readonly headTimeoutMs: number;
   /** Gives the request up. Has no effect on the body once the answer is there. */
   readonly signal: AbortSignal;
+  /**
+   * So much of the body may come before it is moved, and waits in the kernel, which takes up to twice as much memory for it.
+   * The caller counts that memory. Default: as much as the transport has room for, and little until the body is moved.
+   */
+  readonly aheadBytes?: number | undefined;
 }
 
 /** How long the parts of a small peer request may take, and how much it may bring. */
