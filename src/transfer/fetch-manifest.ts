@@ -13,14 +13,7 @@ import {
 import { heardFrom } from './node-word.ts';
 import type { KnownSizes } from './known-sizes.ts';
 import { createFlightSources, type FlightSources, type FlightSourcesDeps } from './flight-sources.ts';
-import {
-  isKnownSize,
-  peerHeaders,
-  peerPath,
-  type Refusal,
-  refusalOf,
-  flightRefusalOf,
-} from './peer-requests.ts';
+import { peerHeaders, peerPath, type Refusal, refusalOf, flightRefusalOf } from './peer-requests.ts';
 import { missReason } from './miss-reason.ts';
 import {
   type Accepted,
@@ -30,6 +23,7 @@ import {
   type PeerSessionDeps,
 } from './peer-session.ts';
 import type { TransferOptions } from './blob-sources-contract.ts';
+import { statAtPeer } from './stat-at-peer.ts';
 
 /** What the small requests to peers need. */
 export interface SmallRequestDeps extends PeerSessionDeps {
@@ -197,25 +191,9 @@ export async function statBlobAtPeers(
   using deadline = createDeadline(deps.clock, SMALL_REQUEST_TIMEOUT_MS, signal);
   using session = createPeerSession(deps, digest, deadline.signal);
   const path = peerPath({ kind: 'blob', repository, reference: digest, registry });
-  const accepted = await askSmall(session, options, async ({ host, connectTimeoutMs, signal: lost }) => {
-    const answer = await deps.transport.request(
-      { method: 'HEAD', host, port: options.registryPort, path, headers: peerHeaders(options) },
-      { connectTimeoutMs, headTimeoutMs: HEAD_TIMEOUT_MS, signal: lost },
-    );
-    answer.body?.close();
-    heardFrom(deps, host, answer);
-    const refusal = refusalOf(answer.status);
-    // A HEAD asks for no range.
-    if (refusal !== undefined) return refusal === 'unsatisfiable' ? 'wrong' : refusal;
-    const length = answer.header('content-length') ?? '';
-    const sizeBytes = Number(length);
-    const valid = answer.status === 200 && /^\d+$/.test(length) && Number.isSafeInteger(sizeBytes);
-    const knownSizes = deps.sizes.sizesOf(digest);
-    if (!valid || answer.header('docker-content-digest') !== digest) return 'wrong';
-    return isKnownSize({ sizeBytes: undefined, knownSizes }, sizeBytes)
-      ? { sizeBytes, origin: host }
-      : 'wrong';
-  });
+  const accepted = await askSmall(session, options, ({ host, connectTimeoutMs, signal: lost }) =>
+    statAtPeer(deps, options, { host, path, digest, sizeBytes: undefined, connectTimeoutMs }, lost),
+  );
   if (accepted === undefined) return notFetched(session);
   deps.observer.peerAsked('served');
   return accepted.answer;
