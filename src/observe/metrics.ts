@@ -97,6 +97,10 @@ export function createMetrics(build: { readonly version: string; readonly commit
     'Body bytes from peers, by their zone (--zone): own is that of this node; unknown where one of the two does not say where it is. What spegel_served_bytes_total counts for source peer.',
     ['zone'],
   );
+  const pieceBytes = counter(
+    'spegel_piece_bytes_total',
+    'Body bytes that came in pieces from several peers side by side. A part of what spegel_served_bytes_total counts for source peer.',
+  );
   const peerRequests = counter(
     'spegel_peer_requests_total',
     'Requests to peers, by how they ended: served, or what was wrong.',
@@ -215,6 +219,7 @@ export function createMetrics(build: { readonly version: string; readonly commit
     hedged: (winner: 'first' | 'second' | 'none'): void => hedges.inc({ winner }),
     zoneBytesMoved: (zone: 'own' | 'other' | 'unknown', bytes: number): void =>
       zoneBytes.inc({ zone }, bytes),
+    pieceMoved: (bytes: number): void => pieceBytes.inc(bytes),
     responseBroken: (): void => brokenResponses.inc(),
     storeConnection(up: boolean): void {
       storeConnected.set(up ? 1 : 0);

@@ -12,7 +12,7 @@ import {
   type Mirrored,
   statusOnly,
 } from './content-request.ts';
-import { enter } from './enter-shares.ts';
+import { enter, enterNow } from './enter-shares.ts';
 import { followTransfer, type TransferFollower, type TransferFollowerDeps } from './follow-transfer.ts';
 import type { LocalLookups } from './local-lookups.ts';
 import {
@@ -192,6 +192,7 @@ export function createBlobHandler(
         local: here.value,
         mayAskPeers: !forwarded,
         isOwn: !forwarded && favoured,
+        takeMemory: (bytes) => enterNow(shares.bodies, bytes, request),
         onMoved: (origin, end) => followed.moved(origin, end),
         onFlight: (flight) => followed.flew(flight),
       },

@@ -22,7 +22,19 @@ export async function tryEnter(
   });
 }
 
-/** The same; throws DistributionError, 503, if there is none in time. */
+/** Nothing is waited for with it. */
+const AT_ONCE = AbortSignal.abort();
+
+/** A share of what nothing is reserved for, for a request that can do without it; undefined if none is free. */
+export async function enterNow(
+  shares: FairShares,
+  weight: number,
+  { client }: AdmittedRequest,
+): Promise<HeldShare | undefined> {
+  return shares.enter({ key: addressShare(client.remoteAddress), weight, signal: AT_ONCE });
+}
+
+/** A share as of tryEnter(); throws DistributionError, 503, if there is none in time. */
 export async function enter(
   shares: FairShares,
   weight: number,

@@ -187,6 +187,23 @@ describe('followTransfer()', () => {
     expect(transfers.map(({ tag }) => tag)).toEqual(['v1']);
   });
 
+  test('tells the pieces of one peer as one source', () => {
+    const ended: EndedTransfer[] = [];
+    const follower = followTransfer(
+      { clock: systemClock, transferEnded: (transfer) => ended.push(transfer) },
+      { path: { kind: 'blobs', ...NAME, digest: DIGEST }, forwarded: false } as unknown as AdmittedRequest,
+    );
+    for (const origin of ['a', 'b', 'a', 'b']) follower.moved(origin, { how: 'complete', movedBytes: 5 });
+    follower.moved('a', { how: 'source-broken', movedBytes: 1, reason: 'slow' });
+    follower.ended(DIGEST, 'served');
+    expect(ended[0]?.movedBytes).toBe(21);
+    expect(ended[0]?.sources).toEqual([
+      { origin: 'a', movedBytes: 10, ended: 'complete' },
+      { origin: 'b', movedBytes: 10, ended: 'complete' },
+      { origin: 'a', movedBytes: 1, ended: 'slow' },
+    ]);
+  });
+
   test('keeps the last 8 sources and the sum over all', () => {
     const ended: EndedTransfer[] = [];
     const path = parseDistributionPath(`/v2/lab/a/blobs/${DIGEST}`, NAME.registry);

@@ -49,6 +49,15 @@ export function followTransfer(
   let flight: TransferFlight | undefined;
   const add = (source: TransferSource) => {
     movedBytes += source.movedBytes;
+    // Pieces of one peer are one source.
+    const same = sources.findIndex(
+      ({ origin, ended }) => origin === source.origin && ended === 'complete' && source.ended === ended,
+    );
+    const before = sources[same];
+    if (before !== undefined) {
+      sources[same] = { ...before, movedBytes: before.movedBytes + source.movedBytes };
+      return;
+    }
     sources.push(source);
     if (sources.length > MAX_SOURCES) sources.shift();
   };

@@ -10,6 +10,7 @@ import type { DeliveredBlobs } from './delivered-blobs.ts';
 import type { FlightSourcesDeps } from './flight-sources.ts';
 import type { FlownBlobs } from './flown-blobs.ts';
 import type { KnownSizes } from './known-sizes.ts';
+import type { PieceHistory } from './piece-history.ts';
 import type { Relays } from './relays.ts';
 import type { PeerSession, PeerSessionDeps } from './peer-session.ts';
 import type { SlowBlobs } from './slow-blobs.ts';
@@ -28,6 +29,7 @@ export interface BlobSourcesDeps extends PeerSessionDeps {
   readonly relays: Relays;
   /** Undefined: what containerd refuses is not looked at. */
   readonly delivered?: DeliveredBlobs | undefined;
+  readonly pieces: PieceHistory;
 }
 
 /** Options that have a flag. */
@@ -66,6 +68,11 @@ export interface BlobRequest {
   readonly headers?: Readonly<Record<string, string>> | undefined;
   /** True for a request of this node's own client, which downloads what this node does not give: it takes part in flights. */
   readonly isOwn?: boolean | undefined;
+  /**
+   * Takes memory, in bytes, until the result is disposed; undefined if there is none just now. Without it the body comes from
+   * one peer at a time.
+   */
+  readonly takeMemory?: ((bytes: number) => Promise<Disposable | undefined>) | undefined;
   /** Told how each source ended that bytes were moved from. Must not throw. */
   readonly onMoved?: ((origin: string, end: MoveEnd) => void) | undefined;
   /** Told of the part of a flight in it, each time that it changes. Must not throw. */
@@ -88,6 +95,24 @@ export interface OpenedBlob {
   readonly assigned?: Assigned | undefined;
 }
 
+/** A peer that has the blob, and can be asked for parts of it. */
+export interface Holder {
+  readonly peer: Peer;
+  /** The address where it answered. */
+  readonly host: string;
+  /** Where it was named by the tower of a flight. */
+  readonly assigned?: Assigned | undefined;
+}
+
+/** A part of the blob that is asked of a holder. */
+export interface HolderPart {
+  readonly range: ByteRange;
+  /** The size of the blob: a body of it is under way. */
+  readonly sizeBytes: number;
+  /** See PeerRequestLimits. */
+  readonly aheadBytes?: number | undefined;
+}
+
 /** Where a blob's bytes can come from, one source after the other: the own file first, then peers. */
 export interface BlobSources extends Disposable {
   /** Opens the next source for the range, or undefined if there is none. With `replacing`, a body is under way. */
@@ -96,6 +121,15 @@ export interface BlobSources extends Disposable {
     readonly sizeBytes: number | undefined;
     readonly replacing: boolean;
   }): Promise<OpenedBlob | undefined>;
+  /** The holder behind a source, if others that have the whole blob may give the rest in its place. */
+  holderOf(opened: OpenedBlob): Holder | undefined;
+  /** Finds a holder that was not asked before; undefined if there is none. One call at a time. */
+  findHolder(sizeBytes: number): Promise<Holder | undefined>;
+  /**
+   * Opens a part at a holder; undefined if it does not give it, which is told like the other failures of a peer. Whoever
+   * asks for bytes ahead judges their pace: it comes without.
+   */
+  openAt(holder: Holder, part: HolderPart): Promise<OpenedBlob | undefined>;
   /** Tells how the move of a source ended, for the peer's record and the metrics. */
   moved(opened: OpenedBlob, end: MoveEnd): void;
   /** True if the blob should have been in the store and could not be opened. */

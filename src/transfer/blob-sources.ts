@@ -1,5 +1,5 @@
 import type { Assigned } from '../flights/flight-seat.ts';
-import type { BodySource, ClientResponse } from '../http/transport.ts';
+import { type BodySource, type ClientResponse, PeerRequestError } from '../http/transport.ts';
 import { parseUnsatisfiedRange, type RangeSpec, rangeLength, resolveRange } from '../oci/byte-range.ts';
 import type { Peer } from '../routing/router.ts';
 import type { TakenBytes } from '../runtime/memory/byte-budget.ts';
@@ -13,6 +13,7 @@ import type {
 } from './blob-sources-contract.ts';
 import {
   CONGESTED_WINDOW_MS,
+  CONNECT_TIMEOUT_MS,
   FIRST_SOURCE_TIMEOUT_MS,
   FLIGHT_HEAD_TIMEOUT_MS,
   FLIGHT_STALL_TIMEOUT_MS,
@@ -21,6 +22,7 @@ import {
   LOCAL_STALL_TIMEOUT_MS,
   MAX_SLOW_SOURCES,
   REPLACEMENT_LOOKUP_TIMEOUT_MS,
+  STALL_TIMEOUT_MS,
 } from './budgets.ts';
 import { createGrowingPace } from './growing-pace.ts';
 import { createFlightSources, type FlightSources } from './flight-sources.ts';
@@ -36,12 +38,20 @@ import { heardFrom } from './node-word.ts';
 import { createLagWatch } from './lag-watch.ts';
 import { type AskedAddress, createPeerSession, type PeerSession } from './peer-session.ts';
 import { readVerified } from './small-blob.ts';
+import { statAtPeer } from './stat-at-peer.ts';
 
 /** What a peer answered. */
 type Answered = Pick<OpenedBlob, 'source' | 'range' | 'sizeBytes' | 'origin'> & {
   /** The peer is downloading it itself. */
   readonly isGrowing: boolean;
 };
+
+/** What of the blob is asked for. */
+interface AskedPart {
+  readonly range: RangeSpec | undefined;
+  /** The size of the blob, if a body of it is under way. */
+  readonly sizeBytes: number | undefined;
+}
 
 /** Creates the sources of one request. Dispose it to end the lookup. */
 export function createBlobSources(
@@ -57,6 +67,8 @@ export function createBlobSources(
   let local = request.local;
   let localVanished = false;
   let session: PeerSession | undefined;
+  /** Looks for further holders while a body is under way, beside the session that finds the sources. */
+  let finder: PeerSession | undefined;
   let sizeSaid: number | undefined;
 
   const openLocal = async (blob: Blob, spec: RangeSpec | undefined): Promise<OpenedBlob | undefined> => {
@@ -111,12 +123,16 @@ export function createBlobSources(
         );
   const askPeer = async (
     at: Omit<AskedAddress, 'peer'>,
-    part: { readonly range: RangeSpec | undefined; readonly sizeBytes: number | undefined },
-    how: { readonly isWhole: boolean; readonly isFlight: boolean },
+    part: AskedPart,
+    how: {
+      readonly isWhole: boolean;
+      readonly isFlight: boolean;
+      readonly aheadBytes?: number | undefined;
+    },
   ): Promise<Answered | Refusal> => {
     const { host, connectTimeoutMs, signal } = at;
     const { range, sizeBytes } = part;
-    const { isWhole, isFlight } = how;
+    const { isWhole, isFlight, aheadBytes } = how;
     const answer = await transport.request(
       {
         method: 'GET',
@@ -129,6 +145,7 @@ export function createBlobSources(
         connectTimeoutMs,
         headTimeoutMs: isFlight ? FLIGHT_HEAD_TIMEOUT_MS : HEAD_TIMEOUT_MS,
         signal,
+        aheadBytes,
       },
     );
     const { body } = answer;
@@ -174,6 +191,22 @@ export function createBlobSources(
   };
   /** Bodies that are being moved, and what is called when one has ended. */
   const taken = new WeakMap<BodySource, (movedBytes: number) => void>();
+  /**
+   * While a holder gives the blob to another request of this node, the tower would name that holder again: ranges that are
+   * asked for side by side come from the holder that is least busy.
+   */
+  const askBeside = async (part: AskedPart, isWhole: boolean) => {
+    if (!deps.pieces.isHeld(digest)) return undefined;
+    session ??= startSession();
+    return session.ask((at) => askPeer(at, part, { isWhole, isFlight: false }), {
+      attempts: options.resolveRetries,
+      waitMs: options.resolveTimeoutMs,
+      withinMs: FIRST_SOURCE_TIMEOUT_MS,
+    });
+  };
+
+  const startSession = () => createPeerSession(deps, digest, client.gone);
+
   const toOpened = ({ isGrowing, ...rest }: Answered, peer: Peer, assigned?: Assigned): OpenedBlob => {
     const { source, origin, range } = rest;
     if (held.has(source)) {
@@ -219,6 +252,8 @@ export function createBlobSources(
       if (!mayFollow) flight?.stepsAside(isAgain ? 'again' : 'slow');
       const askFlown = async (host: string, connectTimeoutMs: number) =>
         askPeer({ host, connectTimeoutMs, signal: client.gone }, part, { isWhole: isSmall, isFlight: true });
+      const shared = mayFollow && !replacing ? await askBeside(part, isSmall) : undefined;
+      if (shared !== undefined) return toOpened(shared.answer, shared.peer);
       const flown = mayFollow
         ? await flight?.ask(askFlown, {
             replacing,
@@ -233,8 +268,8 @@ export function createBlobSources(
         flight?.goesUpstream();
         return undefined;
       }
-      if (session === undefined) session = createPeerSession(deps, digest, client.gone);
-      else if (replacing) session.lookAgain();
+      if (session !== undefined && replacing) session.lookAgain();
+      session ??= startSession();
       const waitMs = replacing
         ? Math.max(REPLACEMENT_LOOKUP_TIMEOUT_MS, options.resolveTimeoutMs)
         : options.resolveTimeoutMs;
@@ -254,6 +289,44 @@ export function createBlobSources(
         return undefined;
       }
       return toOpened(accepted.answer, accepted.peer);
+    },
+    holderOf({ source, peer, origin, assigned }) {
+      const isWhole = peer !== undefined && !growing.has(source) && !held.has(source);
+      return isWhole ? { peer, host: origin, assigned } : undefined;
+    },
+    async findHolder(sizeBytes) {
+      finder ??= startSession();
+      const ask = ({ host, connectTimeoutMs, signal }: AskedAddress) =>
+        statAtPeer(deps, options, { host, path, digest, sizeBytes, connectTimeoutMs }, signal);
+      const found = await finder.ask(ask, {
+        attempts: options.resolveRetries,
+        waitMs: REPLACEMENT_LOOKUP_TIMEOUT_MS,
+      });
+      if (found === undefined) finder.lookAgain();
+      return found && { peer: found.peer, host: found.answer.origin };
+    },
+    async openAt({ peer, host, assigned }, { range, sizeBytes, aheadBytes }) {
+      try {
+        const answer = await askPeer(
+          { host, connectTimeoutMs: CONNECT_TIMEOUT_MS, signal: client.gone },
+          { range, sizeBytes },
+          { isWhole: false, isFlight: false, aheadBytes },
+        );
+        if (typeof answer !== 'string') {
+          const pace = aheadBytes === undefined ? floor.watch(host) : undefined;
+          return { ...answer, peer, assigned, stallTimeoutMs: STALL_TIMEOUT_MS, pace };
+        }
+        observer.peerAsked(answer);
+        if (answer === 'wrong') health.failed(peer);
+        logger.debug('holder refused a part', { digest, peer: peer.id, host, refusal: answer });
+      } catch (error) {
+        if (!(error instanceof PeerRequestError)) throw error;
+        if (client.gone.aborted) return undefined;
+        observer.peerAsked(error.code);
+        health.failed(peer, error.code === 'HEAD_TIMEOUT' ? 'late' : undefined);
+        logger.debug('holder failed', { digest, peer: peer.id, host, error });
+      }
+      return undefined;
     },
     moved({ source, peer, origin, range, sizeBytes, pace, assigned }, end) {
       pace?.ended(end.movedBytes);
@@ -282,10 +355,10 @@ export function createBlobSources(
         deps.delivered?.given(digest, { peer, host: origin, ...part }, sizeBytes);
       }
       if (end.how === 'client-gone' && assigned !== undefined) flight?.left();
-      if (end.how === 'complete') {
+      if (end.how === 'complete' || (end.how === 'cancelled' && end.movedBytes > 0)) {
         observer.peerAsked('served');
         // What was held was verified.
-        if (assigned !== undefined && pace !== undefined) flownBlobs.add(digest);
+        if (end.how === 'complete' && assigned !== undefined && pace !== undefined) flownBlobs.add(digest);
         health.succeeded(peer);
         if (end.movedBytes >= FLOOR_SAMPLE_BYTES) health.keptUp(origin);
       } else if (end.how === 'source-broken') {
@@ -305,6 +378,7 @@ export function createBlobSources(
     [Symbol.dispose]() {
       for (const taken of held.values()) taken.release();
       session?.[Symbol.dispose]();
+      finder?.[Symbol.dispose]();
     },
   };
 }

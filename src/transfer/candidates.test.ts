@@ -8,7 +8,7 @@ import { createPeerZones } from './peer-zones.ts';
 
 const PEER = (id: string) => ({ id, addresses: ['10.0.0.1'] });
 /** All peers are as good, and the first of them is chosen. */
-const noScores = { scores: { isBetter: () => false }, random: () => 0 };
+const noScores = { scores: { isBetter: () => false, running: () => 0 }, random: () => 0 };
 const noProbes = { probes: { probe: () => {} } };
 const noZones = createPeerZones(undefined);
 
@@ -272,7 +272,7 @@ describe('createCandidates() with zones', () => {
 });
 
 describe('createCandidates() with a choice', () => {
-  test('gives the better of two that chance takes, of those of its zone', async () => {
+  test('gives the better of two that chance takes, of those of its zone that do least for this node', async () => {
     const clock = createVirtualClock();
     const found = ['a1', 'a2', 'a3', 'b1'];
     const router: Pick<Router, 'lookup'> = {
@@ -280,7 +280,7 @@ describe('createCandidates() with a choice', () => {
         for (const id of found) yield { id, addresses: [id], zone: id.slice(0, 1) };
       },
     };
-    const chosen = async (numbers: readonly number[], best: string) => {
+    const chosen = async (numbers: readonly number[], best: string, busy: readonly string[] = []) => {
       const left = [...numbers];
       using candidates = createCandidates(
         {
@@ -288,7 +288,7 @@ describe('createCandidates() with a choice', () => {
           health: { skips: () => false, goesLast: () => false, isToProbe: () => false },
           ...noProbes,
           zones: createPeerZones('a'),
-          scores: { isBetter: ({ id }) => id === best },
+          scores: { isBetter: ({ id }) => id === best, running: ({ id }) => Number(busy.includes(id)) },
           random: () => left.shift() ?? 0,
           clock,
         },
@@ -303,5 +303,8 @@ describe('createCandidates() with a choice', () => {
     expect(await chosen([0.9, 0.9], 'a2')).toBe('a2');
     expect(await chosen([0, 0], 'a3')).toBe('a1');
     expect(await chosen([0.9, 0.9], 'b1')).toBe('a3');
+    expect(await chosen([0.9, 0.9], 'a3', ['a3'])).toBe('a2');
+    expect(await chosen([0, 0], 'a1', ['a1', 'a2'])).toBe('a3');
+    expect(await chosen([0, 0], 'a1', ['a1', 'a2', 'a3'])).toBe('a1');
   });
 });

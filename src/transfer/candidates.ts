@@ -43,7 +43,7 @@ export interface CandidatesDeps {
   readonly health: Pick<PeerHealth, 'skips' | 'goesLast' | 'isToProbe'>;
   readonly probes: PeerProbes;
   readonly zones: Pick<PeerZones, 'isFar' | 'zoneOf'>;
-  readonly scores: Pick<PeerScores, 'isBetter'>;
+  readonly scores: Pick<PeerScores, 'isBetter' | 'running'>;
   readonly clock: Clock;
   /** A number from 0 up to, not including, 1. Default Math.random. */
   readonly random?: (() => number) | undefined;
@@ -146,14 +146,17 @@ export function createCandidates(
     }
   };
   /**
-   * Of the nearest peers the better of two that chance takes. The best of all would be asked by all nodes at once, with what
+   * Of the nearest peers those that do least for this node: ranges of a blob that are asked for side by side come from different
+   * peers. Of these the better of two that chance takes. The best of all would be asked by all nodes at once, with what
    * they knew a moment ago.
    */
   const take = (maxRank = Infinity, isWanted: (peer: Peer) => boolean = () => true): Peer | undefined => {
     const wanted = found.filter(isWanted);
     const rank = Math.min(...wanted.map(rankOf));
     if (rank > maxRank) return undefined;
-    const nearest = wanted.filter((peer) => rankOf(peer) === rank);
+    const near = wanted.filter((peer) => rankOf(peer) === rank);
+    const least = Math.min(...near.map(scores.running));
+    const nearest = near.filter((peer) => scores.running(peer) === least);
     const first = Math.floor(random() * nearest.length);
     const other = Math.floor(random() * (nearest.length - 1));
     const [one, two] = [nearest[first], nearest[other >= first ? other + 1 : other]];

@@ -36,6 +36,8 @@ export interface PeerScores {
   takes(host: string): (movedBytes: number) => void;
   /** The address says that it sends so many bodies to other nodes just now. */
   loaded(host: string, uploads: number): void;
+  /** Requests and bodies of this node that the peer has under way. */
+  running(peer: Peer): number;
   /** True if the peer is likely to give a blob sooner than the other. A peer of which nothing is known is tried. */
   isBetter(peer: Peer, other: Peer): boolean;
   /** So many ms after it was asked the peer is late: nine of ten answers of it come earlier. */
@@ -168,6 +170,7 @@ export function createPeerScores(clock: Pick<Clock, 'nowMs'>): PeerScores {
     loaded(host, uploads) {
       touch(host).uploads = { count: uploads, atMs: clock.nowMs() };
     },
+    running: (peer) => scoreOf(peer)?.running ?? 0,
     isBetter: (peer, other) => costOf(peer) < costOf(other),
     lateAfterMs(peer) {
       const score = scoreOf(peer);

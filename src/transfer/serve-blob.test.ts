@@ -3,7 +3,8 @@ import type { FlightRequest } from '../flights/flights.ts';
 import type { RangeSpec } from '../oci/byte-range.ts';
 import type { Digest } from '../oci/digest.ts';
 import { MISS_LIFETIME_MS } from '../routing/miss-lifetime.ts';
-import { createVirtualClock } from '../runtime/testing/virtual-clock.ts';
+import { until } from '../runtime/conditions.fixture.ts';
+import { createVirtualClock, type VirtualClock } from '../runtime/testing/virtual-clock.ts';
 import type { Blob } from '../store/content-store.ts';
 import { REPLACEMENT_LOOKUP_TIMEOUT_MS } from './budgets.ts';
 import {
@@ -340,6 +341,151 @@ describe('serveBlob() when a source is slow', () => {
       skipped: 3,
     });
     expect(asked).toEqual(['p1 all', 'p2 bytes=300-999', 'p3 bytes=600-999']);
+  });
+});
+
+describe('serveBlob() to a client that asks for a blob in several requests side by side', () => {
+  const STEP = 1_000_000;
+  const LONG = Uint8Array.from({ length: 3 * STEP }, (_, index) => (index * 31) % 251);
+  const request = (digest: Digest, start: number) => ({
+    digest,
+    repository: 'a',
+    registry: 'r.lab',
+    range: { start },
+    local: undefined,
+    mayAskPeers: true,
+    isOwn: true,
+  });
+  /** A client that takes nothing of its answer until it is let. */
+  const waitingClient = (let_: Promise<void>, leavesAfter?: number) => {
+    const scripted = createScriptedClient(leavesAfter);
+    const { client } = scripted;
+    const move: typeof client.move = async (source, options) => {
+      await let_;
+      return client.move(source, options);
+    };
+    // Its properties are read when they are wanted.
+    return { ...scripted, client: Object.create(client, { move: { value: move } }) as typeof client };
+  };
+
+  test('begins each of them at another peer, and asks that for the part up to the next request', async () => {
+    const { transfer, digest, asked } = createScriptedCluster(LONG, [{}, {}, {}]);
+    const go = Promise.withResolvers<void>();
+    const clients = [0, 1, 2].map(() => waitingClient(go.promise));
+    const outcomes = [];
+    for (const [n, { client }] of clients.entries()) {
+      outcomes.push(transfer.serveBlob(request(digest, n * STEP), client));
+      await until(() => asked.length === n + 1);
+    }
+    expect(asked).toEqual([
+      `p1 bytes=0-`,
+      `p2 bytes=${STEP}-${2 * STEP - 1}`,
+      `p3 bytes=${2 * STEP}-${3 * STEP - 1}`,
+    ]);
+    go.resolve();
+    await Promise.all(outcomes);
+    // To its client an answer is all that was asked for, whatever the peer was asked for.
+    for (const [n, { head, body }] of clients.entries()) {
+      expect(head()).toMatchObject({ status: 206, contentLength: LONG.length - n * STEP });
+      expect(head()?.headers['content-range']).toBe(`bytes ${n * STEP}-${LONG.length - 1}/${LONG.length}`);
+      expect(body().equals(LONG.subarray(n * STEP))).toBe(true);
+    }
+  });
+
+  test('asks for nothing more when the client leaves where the next request begins', async () => {
+    const { transfer, digest, asked } = createScriptedCluster(LONG, [{}, {}]);
+    const go = Promise.withResolvers<void>();
+    const first = transfer.serveBlob(request(digest, 0), waitingClient(go.promise).client);
+    await until(() => asked.length === 1);
+    const gone = new AbortController();
+    const { client } = createScriptedClient();
+    const move: typeof client.move = async (source, options) => {
+      const end = await client.move(source, options);
+      gone.abort();
+      return end;
+    };
+    const leaving = Object.create(client, {
+      move: { value: move },
+      gone: { value: gone.signal },
+    }) as typeof client;
+    const second = await transfer.serveBlob(request(digest, STEP), leaving);
+    expect(second).toEqual({ how: 'client-gone', movedBytes: STEP, sources: 1 });
+    expect(asked).toHaveLength(2);
+    go.resolve();
+    await first;
+  });
+});
+
+describe('serveBlob() of a large blob', () => {
+  const LARGE = Buffer.alloc(24 * 1024 * 1024, 'pieces of a blob');
+
+  /** A client that waits for its first source all the time, while that gives 1 MB in 50 ms. */
+  const waitingClient = (clock: VirtualClock) => {
+    const scripted = createScriptedClient();
+    const { client } = scripted;
+    const move: typeof client.move = async (source, options) => {
+      if (client.movedBytes > 0) return client.move(source, options);
+      const { pace, signal } = options;
+      let movedBytes = 0;
+      const isOver = () => movedBytes >= source.sizeBytes || signal?.aborted === true;
+      while (!isOver()) {
+        await clock.sleep(50);
+        movedBytes += 1_000_000;
+        pace?.judge({ movedBytes, waitedMs: clock.nowMs() });
+      }
+      const moved = Math.min(movedBytes, source.sizeBytes);
+      await client.moveBytes(LARGE.subarray(0, moved));
+      return { how: moved === source.sizeBytes ? 'complete' : 'cancelled', movedBytes: moved };
+    };
+    return { ...scripted, client: Object.create(client, { move: { value: move } }) as typeof client };
+  };
+  const serveLarge = async (scripts: readonly PeerScript[], isOwn = true) => {
+    const clock = createVirtualClock();
+    const cluster = createScriptedCluster(LARGE, scripts, { clock });
+    const client = waitingClient(clock);
+    let heldBytes = 0;
+    const served = cluster.transfer.serveBlob(
+      {
+        digest: cluster.digest,
+        repository: 'lab/a',
+        registry: 'registry.lab:5000',
+        range: undefined,
+        local: undefined,
+        mayAskPeers: true,
+        isOwn,
+        async takeMemory(bytes) {
+          heldBytes += bytes;
+          return { [Symbol.dispose]: () => void (heldBytes -= bytes) };
+        },
+      },
+      client.client,
+    );
+    await clock.advance(10_000);
+    return { ...cluster, ...client, outcome: await served, heldBytes };
+  };
+  const peersOf = (asked: readonly string[]) =>
+    [...new Set(asked.map((line) => line.split(' ')[0] ?? ''))].toSorted((a, b) => a.localeCompare(b));
+
+  test('goes on in pieces from all that have it when its client waits for the first', async () => {
+    const { outcome, body, asked, heldBytes } = await serveLarge([{}, {}, { status: 404 }, {}]);
+    expect(outcome).toEqual({ how: 'served', source: 'peer', movedBytes: LARGE.length, sources: 1 });
+    expect(body().equals(LARGE)).toBe(true);
+    const pieces = asked.filter((line) => line.includes('bytes='));
+    expect(pieces.length).toBeGreaterThan(30);
+    expect(peersOf(pieces)).toEqual(['p1', 'p2', 'p4']);
+    expect(heldBytes).toBe(0);
+  });
+
+  test('goes on at the byte where a piece breaks', async () => {
+    const { outcome, body } = await serveLarge([{}, { breaksAfter: 100_000, breaks: 'connection-lost' }]);
+    expect(outcome).toEqual({ how: 'served', source: 'peer', movedBytes: LARGE.length, sources: 2 });
+    expect(body().equals(LARGE)).toBe(true);
+  });
+
+  test('stays with one peer when nobody else has it', async () => {
+    const { outcome, asked } = await serveLarge([{}, { status: 404 }]);
+    expect(outcome).toMatchObject({ how: 'served', sources: 1 });
+    expect(asked.filter((line) => line.includes('bytes='))).toEqual([]);
   });
 });
 

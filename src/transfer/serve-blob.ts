@@ -1,10 +1,18 @@
 import type { ClientResponse } from '../http/transport.ts';
 import type { MissReason } from '../observe/transfer-log.ts';
-import { type ByteRange, formatContentRange, rangeLength, resolveRange } from '../oci/byte-range.ts';
+import {
+  type ByteRange,
+  formatContentRange,
+  rangeLength,
+  type RangeSpec,
+  resolveRange,
+} from '../oci/byte-range.ts';
 import { blobHeaders } from '../oci/content-headers.ts';
 import { MAX_FRUITLESS_SOURCES } from './budgets.ts';
 import { createBlobSources } from './blob-sources.ts';
 import { missReason } from './miss-reason.ts';
+import type { MoveOpened } from './move-piece.ts';
+import { createRangedPieces } from './ranged-pieces.ts';
 import type {
   BlobRequest,
   BlobSources,
@@ -37,6 +45,9 @@ export type BlobOutcome =
       readonly reason: MissReason;
     };
 
+/** How long a client that has all that it seemed to want may take to leave, in ms. */
+const PART_END_MS = 50;
+
 /**
  * Serves a blob from the store, else from peers. The head goes out once, with the first source that is accepted.
  * A source that breaks is replaced at the byte where it broke; when nobody can go on, the response is broken off,
@@ -53,38 +64,65 @@ export async function serveBlob(
     return { how: 'unsatisfiable', sizeBytes: local.sizeBytes };
   }
   using blobs = createBlobSources(deps, options, request, client);
-  const first = await blobs.open({ range, sizeBytes: undefined, replacing: false });
+  using running = deps.pieces.begin(request.digest, request.isOwn === true ? restFrom(range) : undefined);
+  const part = local === undefined ? running.part() : undefined;
+  const first = await blobs.open({ range: part ?? range, sizeBytes: undefined, replacing: false });
   if (first === undefined) return notBegun(blobs, client);
 
-  client.begin(responseHead(request, first));
+  const end = part === undefined ? first.range.end : first.sizeBytes - 1;
+  const whole: ByteRange = { start: first.range.start, end };
+  client.begin(responseHead(request, { ...first, range: whole }));
   const mayBeFollowed = request.isOwn === true && deps.flights !== undefined && first.peer !== undefined;
   using used = mayBeFollowed ? deps.relays.use(request.digest) : undefined;
-  let opened: OpenedBlob | undefined = first;
+  using pieces = createRangedPieces({ ...deps, blobs }, request, running);
+  const move: MoveOpened = async ({ source, stallTimeoutMs }, { pace, signal }) => {
+    const relayed = used && { relay: used.relay, fromByte: whole.start + client.movedBytes };
+    return client.move(source, { stallTimeoutMs, pace, signal, relayed });
+  };
+  let opened = first;
   let fruitless = 0;
   for (let sources = 1; ; sources++) {
-    const { source, stallTimeoutMs, pace, peer } = opened;
-    const relayed = used && {
-      relay: used.relay,
-      fromByte: first.range.start + client.movedBytes,
-    };
-    const end = await client.move(source, { stallTimeoutMs, pace, relayed });
+    const { peer } = opened;
+    const end = await move(opened, pieces.watch(opened));
     blobs.moved(opened, end);
+    let next: OpenedBlob | undefined;
+    let isGone = end.how === 'client-gone';
+    if (end.how === 'cancelled') {
+      const atByte = whole.start + client.movedBytes;
+      const inPieces = await pieces.run({ start: atByte, end: whole.end }, move);
+      if (inPieces.how === 'one-source') ({ next } = inPieces);
+      isGone = inPieces.how === 'client-gone';
+      sources += pieces.replaced;
+    }
     const { movedBytes } = client;
-    if (end.how === 'complete') {
+    if (isGone) return { how: 'client-gone', movedBytes, sources };
+    const rest: ByteRange = { start: whole.start + movedBytes, end: whole.end };
+    if (rangeLength(rest) === 0) {
       return { how: 'served', source: peer === undefined ? 'local' : 'peer', movedBytes, sources };
     }
-    if (end.how !== 'source-broken') return { how: 'client-gone', movedBytes, sources };
-    const rest: ByteRange = { start: first.range.start + movedBytes, end: first.range.end };
+    // Its client is about to leave, unless it wants more than it seemed to.
+    if (end.how === 'complete') {
+      await deps.clock.sleep(PART_END_MS, client.gone).catch(() => {});
+      if (client.gone.aborted) return { how: 'client-gone', movedBytes, sources };
+    }
     fruitless = end.movedBytes === 0 ? fruitless + 1 : 0;
-    const goOn = fruitless < MAX_FRUITLESS_SOURCES;
-    opened = goOn
-      ? await blobs.open({ range: rest, sizeBytes: first.sizeBytes, replacing: true })
-      : undefined;
-    if (opened === undefined) {
+    if (fruitless < MAX_FRUITLESS_SOURCES) {
+      next ??=
+        (await pieces.openRest(rest)) ??
+        (await blobs.open({ range: rest, sizeBytes: first.sizeBytes, replacing: true }));
+    }
+    if (next === undefined) {
       client.breakOff();
       return { how: 'broken-off', movedBytes, owedBytes: rangeLength(rest), sources };
     }
+    opened = next;
   }
+}
+
+/** The byte from which the rest of the blob is asked for; undefined for another range. */
+function restFrom(range: RangeSpec | undefined): number | undefined {
+  if (range === undefined) return 0;
+  return 'start' in range && range.end === undefined ? range.start : undefined;
 }
 
 function responseHead(

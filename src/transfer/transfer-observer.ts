@@ -19,6 +19,8 @@ export interface TransferObserver {
   peerAsked(result: PeerResult): void;
   /** Body bytes went to a client. */
   bytesMoved(source: 'local' | 'peer', bytes: number): void;
+  /** So many of these came in a piece, while other peers gave the next ones. */
+  pieceMoved?(bytes: number): void;
   /**
    * A request of this node's own client has gone through a flight. `heldMs`: how long it waited for its first byte, or for
    * that outcome; undefined in mid-body, and where it did not wait.

@@ -18,6 +18,7 @@ import { createDeliveredBlobs, type DeliveredBlobsDeps } from './delivered-blobs
 import { createFlownBlobs } from './flown-blobs.ts';
 import { createKnownSizes } from './known-sizes.ts';
 import { createMissCache } from './miss-cache.ts';
+import { createPieceHistory } from './piece-history.ts';
 import { createRelays } from './relays.ts';
 import { formatNodeWord, NODE_HEADER } from './node-word.ts';
 import { createPeerHealth } from './peer-health.ts';
@@ -112,6 +113,7 @@ export function createTransfer(deps: TransferDeps, options: TransferOptions): Tr
     sizes: createKnownSizes(),
     smallBlobs: createByteBudget(clock, SMALL_BLOBS_HELD_BYTES),
     relays: createRelays(deps.transport),
+    pieces: createPieceHistory(clock),
   };
   const misses = createMissCache(clock);
   /** Bodies that are being sent to other nodes. */
