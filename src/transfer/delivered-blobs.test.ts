@@ -144,6 +144,16 @@ describe('createDeliveredBlobs()', () => {
     expect(peersOf(state)).toEqual([[['one', 'two'], false]]);
   });
 
+  test('judges a large blob that came in many pieces, and holds little of it', async () => {
+    const { delivered, state, clock } = create();
+    state.ingest = { state: 'open', bytes: 1000 * SIZE };
+    for (let n = 0; n < 1000; n++) {
+      delivered.given(DIGEST, part(`peer ${n % 4}`, n * SIZE, SIZE), 1000 * SIZE);
+    }
+    await clock.advance(5000);
+    expect(peersOf(state)).toEqual([[['peer 0', 'peer 1', 'peer 2', 'peer 3'], false]]);
+  });
+
   test('is not sure of a peer that passed on what it was downloading', async () => {
     const { delivered, state, clock } = create();
     delivered.given(DIGEST, part('parent', 0, SIZE, true), SIZE);

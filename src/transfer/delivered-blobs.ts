@@ -15,8 +15,9 @@ const COMMIT_WAIT_MS = 1500;
 const MAX_WATCHED = 64;
 /** Blobs whose parts are remembered: those of the last few images. */
 const MAX_BLOBS = 1000;
-/** Parts of a blob that are remembered: containerd 2.1 asks for a large layer in tens of ranges. More of them are not judged. */
-const MAX_PARTS = 256;
+/** Stretches of a blob that are not next to each other, and peers that gave it. A blob of more of them is not judged. */
+const MAX_STRETCHES = 64;
+const MAX_GIVERS = 64;
 
 /** A part of a blob that a peer gave. */
 export interface GivenPart extends Giver {
@@ -52,7 +53,17 @@ export interface DeliveredBlobs {
 
 /** A blob of which parts were given. */
 interface DeliveredBlob {
-  readonly parts: GivenPart[];
+  /** What was given, in order, without what touches or overlaps. */
+  stretches: readonly Stretch[];
+  readonly givers: Map<string, Giver>;
+  /** A part came from a peer that had not verified it. */
+  isUnverified: boolean;
+}
+
+/** Bytes from `start` up to `end`, without the last. */
+interface Stretch {
+  readonly start: number;
+  readonly end: number;
 }
 
 /** Remembers nothing yet. */
@@ -88,10 +99,8 @@ export function createDeliveredBlobs({
     if (!(await isRefused(ingest, blobBytes))) return;
     const verdict = await hasher.check({ file: descriptor, digest, sizeBytes: blobBytes });
     if (verdict?.isRight !== false) return;
-    const { parts } = blob;
-    const givers = [...new Map(parts.map((part) => [`${part.peer.id} ${part.host}`, part])).values()];
-    const isSure = givers.length === 1 && parts.every(({ isUnverified }) => !isUnverified);
-    onWrong(digest, givers, isSure);
+    const givers = [...blob.givers.values()];
+    onWrong(digest, givers, givers.length === 1 && !blob.isUnverified);
     const isThrownAway = await ingest.abort();
     logger.warn(
       'Peers gave wrong bytes of a blob, which containerd has refused: they are not asked for it any more',
@@ -121,25 +130,30 @@ export function createDeliveredBlobs({
       // What was given before was thrown away, or committed.
       if (atByte === 0) blobs.delete(digest);
     },
-    given(digest, part, blobBytes) {
-      if (part.sizeBytes === 0) return;
-      const blob = blobs.get(digest) ?? { parts: [] };
+    given(digest, { peer, host, start, sizeBytes, isUnverified }, blobBytes) {
+      if (sizeBytes === 0) return;
+      const blob = blobs.get(digest) ?? { stretches: [], givers: new Map(), isUnverified: false };
       lruSet(blobs, digest, blob, MAX_BLOBS);
-      if (blob.parts.length >= MAX_PARTS) return;
-      blob.parts.push(part);
-      if (!coversAll(blob.parts, blobBytes)) return;
+      if (blob.stretches.length > MAX_STRETCHES || blob.givers.size > MAX_GIVERS) return;
+      blob.givers.set(`${peer.id} ${host}`, { peer, host });
+      blob.isUnverified ||= isUnverified;
+      blob.stretches = joined([...blob.stretches, { start, end: start + sizeBytes }]);
+      const [first] = blob.stretches;
+      const isWhole = blob.stretches.length === 1 && first?.start === 0 && first.end >= blobBytes;
+      if (!isWhole) return;
       blobs.delete(digest);
       void watch(digest, blob, blobBytes);
     },
   };
 }
 
-/** True if the parts are all of a blob, in whatever order. */
-function coversAll(parts: readonly GivenPart[], blobBytes: number): boolean {
-  let end = 0;
-  for (const { start, sizeBytes } of [...parts].sort((a, b) => a.start - b.start)) {
-    if (start > end) return false;
-    end = Math.max(end, start + sizeBytes);
+/** The stretches in order, those that touch or overlap as one. */
+function joined(stretches: readonly Stretch[]): readonly Stretch[] {
+  const all: Stretch[] = [];
+  for (const { start, end } of stretches.toSorted((a, b) => a.start - b.start)) {
+    const last = all.at(-1);
+    if (last === undefined || start > last.end) all.push({ start, end });
+    else all[all.length - 1] = { start: last.start, end: Math.max(last.end, end) };
   }
-  return end >= blobBytes;
+  return all;
 }
