@@ -306,6 +306,21 @@ test.skipIf(!HAS_MEMORY_CONTROLLER)(`${LIMIT_TEST} (needs a memory controller)`,
   }
 });
 
+test.skipIf(!HAS_MEMORY_CONTROLLER)(
+  'the mirrors tell what they use of the 128 MiB (needs a memory controller)',
+  async () => {
+    for (const n of NODES) {
+      const response = await fetchFrom(lab().node(n), MIRROR_PORTS.metrics, '/metrics');
+      const metrics = parseMetrics(await response.text());
+      const used = metrics.sum('spegel_memory_used_bytes');
+      console.log(`n${n}: used ${(used / MIB).toFixed(1)} MiB`);
+      expect(metrics.sum('spegel_memory_limit_bytes')).toBe(LIMIT_BYTES);
+      expect(used).toBeGreaterThan(10 * MIB);
+      expect(used).toBeLessThan(LIMIT_BYTES);
+    }
+  },
+);
+
 /** v1 has the limit in a file of another name. */
 function isVersion1(mirror: Container): boolean {
   try {

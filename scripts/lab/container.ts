@@ -104,7 +104,12 @@ export async function createContainerHost(
         return ['--mount', `type=bind,src=${source},dst=${target},options=${how}`] as const;
       }),
     ];
-    if (memoryLimitBytes !== undefined) flags.push(['--memory-limit', String(memoryLimitBytes)]);
+    if (memoryLimitBytes !== undefined) {
+      flags.push(['--memory-limit', String(memoryLimitBytes)]);
+      // As containerd's CRI does, so that the process finds its limit.
+      const options = 'ro:nosuid:noexec:nodev:relatime';
+      flags.push(['--mount', `type=cgroup,src=cgroup,dst=/sys/fs/cgroup,options=${options}`]);
+    }
     const isolation = ['--rm', '--net-host', '--read-only', '--seccomp'];
     return containerd.ctrCommand(['run', ...isolation, ...flags.flat(), image, id, ...argv]);
   };

@@ -96,6 +96,7 @@ export async function runRegistry(
     const plan = planMemory(limitBytes);
     const roomBytes = limitBytes ?? plan.limitBytes;
     const readUse = memoryReader(roomBytes);
+    metrics.memoryFrom(() => ({ usedBytes: readUse(), limitBytes }));
     const room = createMemoryRoom({ nowMs: () => clock.nowMs(), readUse }, roomBytes);
     await compose({ options, logger, metrics, signal, isPod, running, plan, room });
   } catch (error) {

@@ -98,6 +98,20 @@ describe('createMetrics()', () => {
     expect(await text(metrics)).toContain('spegel_flight_downloads{role="root"} 0\n');
   });
 
+  test('tells what memory there is, and no number for what is not known', async () => {
+    const metrics = setUp();
+    expect(await text(metrics)).not.toMatch(/^spegel_memory_\w+ /m);
+    let figures: { usedBytes: number | undefined; limitBytes: number | undefined } = {
+      usedBytes: 5,
+      limitBytes: 9,
+    };
+    metrics.memoryFrom(() => figures);
+    expect(await text(metrics)).toMatch(/^spegel_memory_used_bytes 5$/m);
+    expect(await text(metrics)).toMatch(/^spegel_memory_limit_bytes 9$/m);
+    figures = { usedBytes: undefined, limitBytes: undefined };
+    expect(await text(metrics)).not.toMatch(/^spegel_memory_\w+ /m);
+  });
+
   test('counts a reconnection once containerd was away', async () => {
     const metrics = setUp();
     metrics.storeConnection(true);

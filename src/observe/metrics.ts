@@ -1,6 +1,7 @@
 import { createIntegrityMetrics } from './integrity-metrics.ts';
 import { createKernelMetrics } from './kernel-metrics.ts';
 import { createFlightMetrics } from './flight-metrics.ts';
+import { createMemoryMetrics } from './memory-metrics.ts';
 import { createLabelCap } from './label-cap.ts';
 import { createMetricFactory } from './metric-factory.ts';
 import { createRegistryCounts } from './registry-counts.ts';
@@ -141,6 +142,7 @@ export function createMetrics(build: { readonly version: string; readonly commit
     'spegel_doctor_last_check_timestamp_seconds',
     'When the files of this node were looked at last, in seconds since the epoch; 0: they cannot be seen.',
   );
+  const memory = createMemoryMetrics(factory);
   const routing = createRoutingMetrics(factory);
   gauge('spegel_build_info', 'Always 1; the labels say what runs.', ['version', 'commit']).set(
     { ...build },
@@ -207,6 +209,7 @@ export function createMetrics(build: { readonly version: string; readonly commit
     flightsFrom: flights.downloadsFrom,
     flightEnded: flights.ended,
     ...integrity,
+    ...memory,
     /** Says what the kernel moves. Without it, nothing. */
     kernelFrom: kernel.figuresFrom,
     flightBytesMoved: flights.bytesMoved,
