@@ -10,6 +10,7 @@ const E2E_TIMEOUT_MS = 300 * SECOND_MS;
 /** What to do about a need that tests were skipped for. */
 const REMEDIES: Readonly<Record<string, string>> = {
   helm: 'put a helm 3 or 4 on the PATH, or Go: scripts/chart-helm builds it',
+  promtool: "put Prometheus' promtool on the PATH; Debian's package prometheus has it",
   'a memory controller': 'its control groups have none: enable the memory controller of the machine',
 };
 
@@ -49,7 +50,10 @@ try {
   const path = await createToolPath({
     folder: join(folder, 'path'),
     packages,
-    optional: [['helm', 'version']],
+    optional: [
+      ['helm', 'version'],
+      ['promtool', '--version'],
+    ],
   });
   for (const step of STEPS) results.push(await runStep(step, { folder, path }));
 } finally {

@@ -69,6 +69,13 @@ const CASES: Readonly<Record<string, RenderOptions>> = {
         relabelings: [{ sourceLabels: ['__meta_kubernetes_pod_node_name'], targetLabel: 'node' }],
         metricRelabelings: [{ sourceLabels: ['__name__'], regex: 'process_.*', action: 'drop' }],
       },
+      prometheusRule: {
+        enabled: true,
+        labels: { release: 'prometheus' },
+        alertLabels: { team: 'platform', severity: 'info' },
+        disabledAlerts: ['SpegelEverythingMissed'],
+        runbookUrl: 'https://docs.example/OPERATE',
+      },
       grafanaDashboard: {
         enabled: true,
         labels: { grafana_dashboard: '1' },
@@ -85,6 +92,7 @@ const CASES: Readonly<Record<string, RenderOptions>> = {
   },
   'monitoring-operator': {
     values: {
+      prometheusRule: { enabled: true },
       grafanaDashboard: {
         enabled: true,
         mode: 'GrafanaOperator',

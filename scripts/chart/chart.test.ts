@@ -60,6 +60,7 @@ function refusal(values: object, valuesFiles: readonly string[] = []): string {
 const DIGEST = `sha256:${'0'.repeat(64)}`;
 const registry = (values: object) => ({ service: { registry: values } });
 const image = (values: object | null) => ({ image: values });
+const alerts = (values: object) => ({ prometheusRule: { enabled: true, ...values } });
 const dashboard = (values: object) => ({ grafanaDashboard: { enabled: true, ...values } });
 
 describe.skipIf(found === undefined)('the chart (needs helm)', () => {
@@ -118,6 +119,13 @@ describe.skipIf(found === undefined)('the chart (needs helm)', () => {
       { spegel: { mirroredRegistries: 'a' } },
       '/spegel/mirroredRegistries',
     ],
+    ['an alert left out', alerts({ disabledAlerts: ['SpegelNoPeers'] }), ''],
+    [
+      'an alert that is none',
+      alerts({ disabledAlerts: ['NoPeers'] }),
+      'has NoPeers, and there is no such alert',
+    ],
+    ['a number for a label', alerts({ alertLabels: { tier: 1 } }), '/prometheusRule/alertLabels/tier'],
     ['another dashboard mode', dashboard({ mode: 'Other' }), '/grafanaDashboard/mode'],
     ['an operator without labels', dashboard({ mode: 'GrafanaOperator' }), 'matchLabels has to name labels'],
   ])('values with %s are refused only if they have to be', (_, values, refused) => {
@@ -145,6 +153,7 @@ describe.skipIf(found === undefined)('the chart (needs helm)', () => {
       },
       networkPolicy: { enabled: on },
       serviceMonitor: { enabled: on },
+      prometheusRule: { enabled: on },
       grafanaDashboard: {
         enabled: on,
         mode: 'GrafanaOperator',
@@ -173,6 +182,7 @@ describe.skipIf(found === undefined)('the chart (needs helm)', () => {
     ['hostNetwork', 'hostNetwork: true'],
     ['networkPolicy.enabled', 'kind: NetworkPolicy'],
     ['serviceMonitor.enabled', 'kind: ServiceMonitor'],
+    ['prometheusRule.enabled', 'kind: PrometheusRule'],
     ['grafanaDashboard.enabled', 'spegel.json: |'],
     ['livenessProbe.enabled', 'livenessProbe:'],
     ['spegel.containerdMirrorAdd', '- configuration'],

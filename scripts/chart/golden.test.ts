@@ -9,7 +9,6 @@ import { doctorFlags, doctorOptions } from '../../src/cli/doctor-flags.ts';
 import { environmentName, flagName, type FlagTable, readFlags } from '../../src/cli/flag.ts';
 import { registryFlags } from '../../src/cli/registry-flags.ts';
 import { runCli } from '../../src/cli.ts';
-import { createMetrics } from '../../src/observe/metrics.ts';
 import packageJson from '../../package.json' with { type: 'json' };
 import { readChartValues } from '../docs/chart-values.ts';
 import { CHART_CASES } from './chart-cases.ts';
@@ -282,18 +281,5 @@ describe('the chart beside the program', () => {
       path.split('.').reduce<Schema | undefined>(below, schema) !== undefined;
     expect(values.length).toBeGreaterThan(50);
     expect(values.map(({ path }) => path).filter((path) => !inSchema(path))).toEqual([]);
-  });
-
-  test('has a dashboard of metrics that there are', async () => {
-    const dashboard = await readFile(join(CHART, 'dashboards/spegel.json'), 'utf8');
-    const used = dashboard.match(/\b(?:spegel|http)_[a-z_]+(?=\{)/g) ?? [];
-    const { body } = await createMetrics({ version: '0', commit: '0' }).expose();
-    const exposed = new Set(
-      [...body.matchAll(/^# TYPE (\S+) (\S+)/gm)].flatMap(([, name = '', type]) =>
-        type === 'histogram' ? [`${name}_bucket`, `${name}_count`, `${name}_sum`] : [name],
-      ),
-    );
-    expect(used.length).toBeGreaterThan(10);
-    expect([...new Set(used)].filter((name) => !exposed.has(name))).toEqual([]);
   });
 });

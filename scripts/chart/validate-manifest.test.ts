@@ -17,6 +17,11 @@ apiVersion: monitoring.coreos.com/v1
 kind: ServiceMonitor
 metadata: { name: a }
 spec: { selector: {}, endpoints: [${endpoint}] }`;
+const rule = (text: string) => `
+apiVersion: monitoring.coreos.com/v1
+kind: PrometheusRule
+metadata: { name: a }
+spec: { groups: [{ name: a, rules: [${text}] }] }`;
 
 describe('validateManifest()', () => {
   test.each<[what: string, yaml: string, wrong: string[]]>([
@@ -37,6 +42,17 @@ describe('validateManifest()', () => {
     ],
     ['nothing in a ServiceMonitor', monitor('{ port: a, interval: 1m }'), []],
     ['an unknown field of a ServiceMonitor', monitor('{ prt: a }'), ['/spec/endpoints/0/prt is no field']],
+    ['nothing in a PrometheusRule', rule('{ alert: A, expr: up == 0, for: 5m, labels: { a: b } }'), []],
+    [
+      'an unknown field of a PrometheusRule',
+      rule('{ alert: A, expr: up == 0, form: 5m }'),
+      ['/spec/groups/0/rules/0/form is no field'],
+    ],
+    [
+      'a duration that is none in a PrometheusRule',
+      rule('{ alert: A, expr: up == 0, for: 5 minutes }'),
+      [expect.stringContaining('data/spec/groups/0/rules/0/for must match pattern')],
+    ],
     [
       'an unknown kind',
       'apiVersion: v1\nkind: Pods\nmetadata: { name: a }',
