@@ -1,6 +1,9 @@
 import { expect, test } from 'bun:test';
+import packageJson from '../../package.json' with { type: 'json' };
 import { REPOSITORY } from '../chart/render-chart.ts';
 import { tryCommand } from '../lab/run-command.ts';
+
+const { version } = packageJson;
 
 /** Scripts that people type, and whether they say in one sentence that they need root: scripts/test leaves that to setup. */
 const SCRIPTS: readonly { readonly argv: readonly string[]; readonly needsRoot?: boolean }[] = [
@@ -17,6 +20,7 @@ const SCRIPTS: readonly { readonly argv: readonly string[]; readonly needsRoot?:
   { argv: ['scripts/bench/run', '--scenario', 'sim'] },
   { argv: ['scripts/build'] },
   { argv: ['scripts/image'] },
+  { argv: ['scripts/release'] },
   { argv: ['scripts/chart-helm'] },
   { argv: ['bun', 'scripts/chart-render.ts'] },
   { argv: ['scripts/soak-transport'] },
@@ -73,6 +77,14 @@ test.each(SCRIPTS.filter(({ needsRoot }) => needsRoot).map(({ argv }) => [argv.j
     expect(stderr).toMatch(new RegExp(`^${nameOf(argv)}: run it as root: .*\\n$`));
   },
 );
+
+test('scripts/release refuses a tag of another version, and names the right one', async () => {
+  const { exitCode, stdout, stderr } = await runAsAUser(['scripts/release', 'v0.0.1']);
+  expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' });
+  expect(stderr).toBe(
+    `release: the tag is v0.0.1, and package.json has version ${version}, whose tag is v${version}\n`,
+  );
+});
 
 test.each([
   ['scripts/bare-machine 0', 'it takes a number of rounds from 1 to 99'],

@@ -1,0 +1,40 @@
+import { describe, expect, test } from 'bun:test';
+import { changelogSection } from './changelog-section.ts';
+
+const CHANGELOG = `# Changelog
+
+## [Unreleased]
+
+## [1.10.0] - 2026-02-03
+
+### Added
+
+- A.
+
+## [1.1.0] - 2026-01-02
+
+- B.
+
+## [1.0.0]
+
+- C.
+
+## [0.9.0] - 2025-01-02
+`;
+
+describe('changelogSection()', () => {
+  test.each([
+    ['1.10.0', '2026-02-03', '### Added\n\n- A.'],
+    ['1.1.0', '2026-01-02', '- B.'],
+  ])('changelogSection() finds that of %s', (version, date, text) => {
+    expect(changelogSection(CHANGELOG, version)).toEqual({ date, text });
+  });
+
+  test.each([
+    ['1.1', 'has no section of 1.1: put the heading "## [1.1] - YYYY-MM-DD"'],
+    ['1.0.0', 'has "## [1.0.0]" where it should have "## [1.0.0] - YYYY-MM-DD"'],
+    ['0.9.0', 'says nothing below "## [0.9.0] - 2025-01-02"'],
+  ])('changelogSection() refuses that of %s', (version, reason) => {
+    expect(() => changelogSection(CHANGELOG, version)).toThrow(reason);
+  });
+});
