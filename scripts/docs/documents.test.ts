@@ -4,12 +4,14 @@ import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { COMMANDS, globalFlags } from '../../src/cli/command-table.ts';
 import { flagName } from '../../src/cli/flag.ts';
+import packageJson from '../../package.json' with { type: 'json' };
 import { createMetrics } from '../../src/observe/metrics.ts';
 import { COMING_METRICS } from '../chart/coming-metrics.ts';
 import { REPOSITORY } from '../chart/render-chart.ts';
 import { readChartValues } from './chart-values.ts';
 import { type DocBlock, listDocuments, parseBlocks } from './doc-blocks.ts';
 
+const { version } = packageJson;
 const files = await listDocuments();
 const texts = new Map<string, string>();
 const blocks: DocBlock[] = [];
@@ -105,6 +107,17 @@ describe('the documents', () => {
 
   test.each(deployed)('%s tells Spegel (Go) and spegel apart by more than a capital letter', async (file) => {
     expect(bareNames(await readFile(join(REPOSITORY, file), 'utf8'))).toEqual([]);
+  });
+
+  test('they name the image with the tag of this version', () => {
+    const tags = files.flatMap((file) =>
+      Array.from(
+        (texts.get(file) ?? '').matchAll(/\bspegel(?:-image\.tar)?:(\d+\.\d+\.\d+)/g),
+        ([name, tag]) => ({ file, name, tag }),
+      ),
+    );
+    expect(tags).not.toEqual([]);
+    expect(tags.filter(({ tag }) => tag !== version)).toEqual([]);
   });
 
   test('README.md leads to all of docs/', () => {

@@ -1,4 +1,8 @@
 import { describe, expect, test } from 'bun:test';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import packageJson from '../../package.json' with { type: 'json' };
+import { REPOSITORY } from '../chart/render-chart.ts';
 import { changelogSection } from './changelog-section.ts';
 
 const CHANGELOG = `# Changelog
@@ -36,5 +40,10 @@ describe('changelogSection()', () => {
     ['0.9.0', 'says nothing below "## [0.9.0] - 2025-01-02"'],
   ])('changelogSection() refuses that of %s', (version, reason) => {
     expect(() => changelogSection(CHANGELOG, version)).toThrow(reason);
+  });
+
+  test('changelogSection() finds that of this version', async () => {
+    const changelog = await readFile(join(REPOSITORY, 'CHANGELOG.md'), 'utf8');
+    expect(changelogSection(changelog, packageJson.version).text).toContain('### Added');
   });
 });
