@@ -1,4 +1,4 @@
-import { Client, credentials, Metadata, status, type ServiceError } from '@grpc/grpc-js';
+import { Metadata, status } from '@grpc/grpc-js';
 import { type Digest, isDigest } from '../oci/digest.ts';
 import { StoreUnavailableError } from '../store/content-store.ts';
 import {
@@ -8,15 +8,13 @@ import {
   decodeSubject,
   type ImageMessage,
 } from './containerd-api.ts';
+import { callUnary, connectTo, isServiceError } from './unary-call.ts';
 
 const SECOND_MS = 1000;
-const MIB = 1024 * 1024;
 /** A call for one image or blob: containerd answers these within a few ms, and a request for a manifest has 3 s in all. */
 const CALL_DEADLINE_MS = 2 * SECOND_MS;
 /** A call that lists everything: containerd walks its whole database, on a disk that is busy with pulls. */
 const LIST_DEADLINE_MS = 20 * SECOND_MS;
-/** All images come in one message, 0.5-1 KiB each with labels. containerd sends 16 MiB unless its configuration says more. */
-const MAX_RECEIVE_BYTES = 64 * MIB;
 
 /** The topic of the event of a blob's commit, which containerd has from 2.1 on. */
 export const CONTENT_CREATED = '/content/create';
@@ -85,14 +83,7 @@ export function createContainerdClient({
   socketPath,
   namespace,
 }: ContainerdClientOptions): ContainerdClient & ContentInspector {
-  const client = new Client(`unix:${socketPath}`, credentials.createInsecure(), {
-    'grpc.enable_http_proxy': 0,
-    'grpc.max_receive_message_length': MAX_RECEIVE_BYTES,
-    // The configuration of a service is looked up in DNS otherwise.
-    'grpc.service_config_disable_resolution': 1,
-    // Who is away is asked again by the caller, who wants to know at once.
-    'grpc.enable_retries': 0,
-  });
+  const client = connectTo(socketPath);
   const metadata = new Metadata();
   metadata.set('containerd-namespace', namespace);
   const unavailable = (path: string, cause: unknown) =>
@@ -101,37 +92,19 @@ export function createContainerdClient({
       { cause },
     );
 
-  function unary<Request, Response>(
+  async function unary<Request, Response>(
     method: ApiMethod<Request, Response>,
     request: Request,
     deadlineMs: number,
     { signal }: CallOptions = {},
   ): Promise<Response | undefined> {
-    return new Promise((resolve, reject) => {
-      if (signal?.aborted === true) {
-        reject(signal.reason as Error);
-        return;
-      }
-      const onAbort = () => call.cancel();
-      const done = (error: ServiceError | null, response?: Response) => {
-        signal?.removeEventListener('abort', onAbort);
-        if (error === null) resolve(response);
-        else if (signal?.aborted === true) reject(signal.reason as Error);
-        else if (error.code === status.NOT_FOUND) resolve(undefined);
-        else reject(unavailable(method.path, error));
-      };
-      const { path, encode, decode } = method;
-      const call = client.makeUnaryRequest(
-        path,
-        encode,
-        decode,
-        request,
-        metadata,
-        { deadline: Date.now() + deadlineMs },
-        done,
-      );
-      signal?.addEventListener('abort', onAbort, { once: true });
-    });
+    try {
+      return await callUnary(client, method, request, { metadata, deadlineMs, signal });
+    } catch (error) {
+      if (!isServiceError(error)) throw error;
+      if (error.code === status.NOT_FOUND) return undefined;
+      throw unavailable(method.path, error);
+    }
   }
 
   /** Resolves when the server ends the stream well, or the signal aborts. */
