@@ -163,6 +163,7 @@ const CASES: Readonly<Record<string, RenderOptions>> = {
         registryFilters: [':latest$', String.raw`^docker\.io/`],
         prependExisting: true,
         debugWebEnabled: false,
+        canaryEnabled: false,
         kernelTransportEnabled: false,
         maxUploads: 20,
         maxUploadRate: '200MB',

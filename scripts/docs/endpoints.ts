@@ -26,7 +26,10 @@ export const LISTENERS: readonly Listener[] = [
         path: '/v2/*',
         what: '`/v2/<repository>/manifests/<tag or digest>?ns=<registry>` and `/v2/<repository>/blobs/<digest>?ns=<registry>`: from this node or another one; one range per request; 404 if nobody has it',
       },
-      { path: '/readyz', what: '200 once the router is ready, 500 before' },
+      {
+        path: '/readyz',
+        what: '200 once the router is ready, 500 before; the text says whether containerd asks this mirror (`--canary-enabled`)',
+      },
       { path: '/livez', what: '200 as long as the process answers' },
     ],
   },
@@ -43,6 +46,10 @@ export const LISTENERS: readonly Listener[] = [
       {
         path: '/debug/peers/find',
         what: 'JSON: who has `?key=<digest or registry/repository:tag>`, looked up for `&timeout=<ms>` (1000, at most 10000); four at once',
+      },
+      {
+        path: '/debug/canary',
+        what: 'JSON: whether containerd asked this mirror when it was last told to pull the canary image; POST has it do so now, as `spegel doctor --canary`, at most every 10 seconds (429 with Retry-After), and not for pages of another origin (`--canary-enabled`)',
       },
       {
         path: '/debug/web/',

@@ -15,11 +15,24 @@ import { createSelfSignedCertificate } from '../lab/self-signed-certificate.ts';
 import { createImage } from '../lab/test-image.ts';
 import { contentPath, untilFound } from '../lab/until-found.ts';
 import { REGISTRY } from '../lab/upstream.ts';
+import type { CanaryOutcome, CanaryReport } from '../../src/canary/canary-result.ts';
 import { applyFix } from './apply-fix.ts';
 import { waitFor } from '../lab/wait-for.ts';
 import { containerdMajor, useLab } from './test-lab.ts';
 
-const lab = useLab({ nodes: 2 });
+const lab = useLab({
+  nodes: [
+    {},
+    {
+      mirrorArgs: [
+        '--canary-enabled=true',
+        '--mirrored-registries',
+        `http://${REGISTRY}`,
+        'http://registry.lab',
+      ],
+    },
+  ],
+});
 /** The node that is broken; the other one has the images. */
 const node = () => lab().node(2);
 /** True for containerd 2.x: some settings are silent in one of the two only. */
@@ -102,6 +115,20 @@ async function pushNext(registry: string): Promise<string> {
   const { name, image } = nextImage();
   await lab().upstream.push(image, name, 'v1');
   return `${registry}/${name}:v1`;
+}
+
+/** What the canary shows of the node, as soon as it may run. */
+async function canaryOutcome(): Promise<CanaryOutcome> {
+  const report = await waitFor(
+    'a run of the canary',
+    async () => {
+      const url = `http://${node().endpoint.ipv4}:${MIRROR_PORTS.metrics}/debug/canary`;
+      const answer = await lab().http.fetch(url, { method: 'POST', signal: AbortSignal.timeout(40_000) });
+      return answer.ok ? ((await answer.json()) as CanaryReport).last : undefined;
+    },
+    { timeoutMs: 60_000, intervalMs: 500 },
+  );
+  return report.outcome;
 }
 
 /** Pulls an image from its registry, and from the node that is looked at by another one. */
@@ -485,6 +512,7 @@ describe('spegel doctor', () => {
       await pullThroughMirror();
       await broken.break();
       await broken.symptom?.();
+      if (broken.symptom === pullBesideMirror) expect(await canaryOutcome()).toBe('not-used');
       const { findings, exitCode } = await doctor(...(broken.args ?? []));
       const found = findings.find(({ id }) => id === broken.id);
       expect({ found: found?.id, all: findings }).toMatchObject({ found: broken.id });
@@ -494,6 +522,7 @@ describe('spegel doctor', () => {
       await fix(found, broken.port);
       expect((await doctor(...(broken.args ?? []))).findings).toEqual([]);
       await (broken.works ?? pullThroughMirror)();
+      if (broken.symptom === pullBesideMirror) expect(await canaryOutcome()).toBe('used');
     },
   );
 

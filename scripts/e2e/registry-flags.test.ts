@@ -287,6 +287,13 @@ const ROWS: FlagRows<typeof registryFlags, Row> = {
       expect(await run.text('/debug/peers', METRICS_PORT)).not.toContain('"zone"');
     },
   },
+  'canary-enabled': {
+    settings: () => ({ 'canary-enabled': 'false' }),
+    effect: async (run) => {
+      await waitFor('the port', async () => (await run.status('/metrics', METRICS_PORT)) === 200);
+      expect(await run.status('/debug/canary', METRICS_PORT)).toBe(404);
+    },
+  },
   'debug-web-enabled': {
     settings: () => ({ 'debug-web-enabled': 'false' }),
     effect: async (run) => {

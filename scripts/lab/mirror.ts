@@ -126,8 +126,12 @@ export async function createMirror(deps: MirrorDeps, options: MirrorOptions): Pr
         name: `mirror of ${endpoint.name}`,
         logPath: join(directory, 'mirror.log'),
         cwd: directory,
-        // Not as a flag: Spegel's registry command has none.
-        env: { CONTAINERD_REGISTRY_CONFIG_PATH: containerd.paths.certsDir, ...env },
+        // Not as flags: Spegel's registry command has none. Tests count what containerd, mirrors and upstream do without a canary.
+        env: {
+          CONTAINERD_REGISTRY_CONFIG_PATH: containerd.paths.certsDir,
+          CANARY_ENABLED: 'false',
+          ...env,
+        },
         argv: [
           binary,
           'registry',

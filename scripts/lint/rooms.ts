@@ -30,8 +30,13 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       'whether the bytes on this node’s disk are those of their digests: hashed in a thread of its own',
     mayImport: ['runtime', 'observe', 'oci', 'store'],
   },
+  canary: {
+    subject:
+      'whether containerd asks this mirror: an image that only it can answer for. Knows contracts and a clock, nothing else',
+    mayImport: ['runtime', 'observe', 'oci', 'store'],
+  },
   containerd: {
-    subject: 'that contract over containerd’s socket, content folder and events',
+    subject: 'the contract `ContentStore` over containerd’s socket, content folder and events',
     mayImport: ['runtime', 'observe', 'oci', 'store'],
   },
   'containerd-config': {
@@ -79,15 +84,15 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   },
   registry: {
     subject: 'the distribution API: routes, headers, errors',
-    mayImport: ['runtime', 'observe', 'oci', 'store', 'integrity', 'http', 'flights', 'transfer'],
+    mayImport: ['runtime', 'observe', 'oci', 'store', 'integrity', 'canary', 'http', 'flights', 'transfer'],
   },
   web: {
     subject: 'the metrics and bootstrap listeners’ routes, the debug page',
-    mayImport: ['runtime', 'observe', 'oci', 'store', 'http', 'routing'],
+    mayImport: ['runtime', 'observe', 'oci', 'store', 'canary', 'http', 'routing'],
   },
   doctor: {
     subject: 'why the mirror is not used on a node: facts in, findings with their fixes out',
-    mayImport: ['runtime', 'observe', 'oci', 'containerd', 'containerd-config', 'mirror-config'],
+    mayImport: ['runtime', 'observe', 'oci', 'canary', 'containerd', 'containerd-config', 'mirror-config'],
   },
   daemon: {
     subject: 'what `spegel registry` runs: the only place where all the rooms meet',
@@ -97,6 +102,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       'oci',
       'store',
       'integrity',
+      'canary',
       'containerd',
       'containerd-config',
       'http',
@@ -114,7 +120,17 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   },
   commands: {
     subject: 'what each other command does, and how it asks the daemon',
-    mayImport: ['runtime', 'observe', 'oci', 'containerd', 'mirror-config', 'http', 'routing', 'doctor'],
+    mayImport: [
+      'runtime',
+      'observe',
+      'oci',
+      'canary',
+      'containerd',
+      'mirror-config',
+      'http',
+      'routing',
+      'doctor',
+    ],
   },
   cli: {
     subject:

@@ -99,6 +99,7 @@ spegel why sha256:2cf2… --addr 10.0.0.1:9090`,
       'Says why the mirror is not used on this node, and what to change. Exit 0: nothing (or only info), 1: at least one error, 3: warnings and no error, 2: a wrong command line.',
     flags: doctorFlags,
     examples: `spegel doctor
+spegel doctor --canary
 spegel doctor --host-root /host --json
 spegel doctor --containerd-config /etc/containerd/config.toml --mirror-targets http://127.0.0.1:30020`,
   },

@@ -42,6 +42,10 @@ export const doctorFlags = {
   }),
   registryAddr: addressFlag('where the mirrors listen, on this and on other nodes', ':5000'),
   addr: endpointFlag('metrics address of the running spegel', '127.0.0.1:9090'),
+  canary: booleanFlag(
+    'have the running spegel tell containerd to pull an image that only the mirror can answer for',
+    false,
+  ),
   json: booleanFlag('print JSON', false),
 };
 
@@ -51,6 +55,7 @@ export function doctorOptions(flags: FlagValues<typeof doctorFlags>): DoctorOpti
   return {
     hostRoot,
     json,
+    canary: flags.canary,
     distribution,
     containerdConfig,
     containerdVersion:

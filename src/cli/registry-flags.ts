@@ -85,6 +85,10 @@ export const registryFlags = {
     '25s',
     'to wait for no other node, set --flights-enabled=false',
   ),
+  canaryEnabled: booleanFlag(
+    'have containerd pull a tiny image after the start and each hour that only this mirror can answer for: whether it asks is the proof that the mirror is in use',
+    true,
+  ),
   debugWebEnabled: booleanFlag(
     'serve the debug page, with the images and the last transfers of this node, on the metrics address',
     true,

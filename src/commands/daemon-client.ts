@@ -6,7 +6,7 @@ import { parseEndpoint } from './endpoint.ts';
 
 /** A request to a listener of spegel. */
 export interface EndpointRequest {
-  readonly method: 'GET' | 'HEAD';
+  readonly method: 'GET' | 'HEAD' | 'POST';
   /** Path and query. */
   readonly path: string;
   readonly headers?: Readonly<Record<string, string>>;

@@ -2,6 +2,7 @@ import { createContainerdClient } from '../containerd/containerd-client.ts';
 import type { DaemonFacts } from '../doctor/check-daemon.ts';
 import { type ExamineOptions, examineNode } from '../doctor/examine-node.ts';
 import { formatReport, reportExitCode, reportJson } from '../doctor/format-report.ts';
+import { runCanary } from './run-canary.ts';
 import { PEERS_PATH } from '../routing/peers-report.ts';
 import { createHostRoot } from '../runtime/host-root.ts';
 import { askTarget } from './ask-target.ts';
@@ -13,14 +14,16 @@ export interface DoctorOptions extends ExamineOptions {
   /** Folder that is the host's `/`. */
   readonly hostRoot: string;
   readonly json: boolean;
+  /** Has the running spegel run its canary, too. */
+  readonly canary: boolean;
 }
 
 /** The daemon is on this node. */
 const TIMEOUT_MS = 3000;
 
-/** Looks at this node and prints what keeps the mirror from being used. Returns the exit code. Changes nothing. */
+/** Looks at this node and prints what keeps the mirror from being used. Returns the exit code. Changes nothing that stays: the canary's image is removed again. */
 export async function runDoctor(
-  { hostRoot, json, ...options }: DoctorOptions,
+  { hostRoot, json, canary, ...options }: DoctorOptions,
   { writeOut }: { readonly writeOut: (text: string) => void },
 ): Promise<number> {
   const report = await examineNode(
@@ -29,6 +32,7 @@ export async function runDoctor(
       connect: (socketPath, namespace) => createContainerdClient({ socketPath, namespace }),
       ask: askTarget,
       askDaemon,
+      runCanary: canary ? runCanary : undefined,
     },
     options,
   );

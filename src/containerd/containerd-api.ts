@@ -117,3 +117,17 @@ export const API = {
     'PluginsResponse',
   ),
 } as const;
+
+interface OfImage {
+  readonly image: { readonly image: string };
+}
+
+/** The methods of the CRI that are called here (runtime.v1, which containerd has from 1.6 on). */
+export const CRI = {
+  pullImage: method<OfImage, { readonly imageRef: string }>(
+    '/runtime.v1.ImageService/PullImage',
+    'PullImageRequest',
+    'PullImageResponse',
+  ),
+  removeImage: method<OfImage, object>('/runtime.v1.ImageService/RemoveImage', 'RemoveImageRequest', 'Empty'),
+} as const;

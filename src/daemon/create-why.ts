@@ -7,12 +7,11 @@ import { parseImageFilter } from '../store/image-filter.ts';
 import type { SharingPolicy } from '../store/sharing-policy.ts';
 import type { Transfer } from '../transfer/transfer.ts';
 import { explain } from '../web/explain.ts';
+import { imageArchitecture } from './image-architecture.ts';
 import type { RegistryOptions } from './registry-options.ts';
 
 /** All of an explanation, with the layers of an image and every peer that is asked, in ms. */
 const EXPLAIN_TIMEOUT_MS = 20_000;
-/** As containers name the architectures that the binary is built for. */
-const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'amd64', arm64: 'arm64' };
 
 /** What createWhy needs. */
 export interface WhyDeps {
@@ -53,7 +52,7 @@ export function createWhy(
         filters,
         resolveTimeoutMs: options.mirrorResolveTimeoutMs,
         resolveRetries: options.mirrorResolveRetries,
-        platform: { os: 'linux', architecture: ARCHITECTURES[process.arch] ?? process.arch },
+        platform: { os: 'linux', architecture: imageArchitecture() },
       },
       question,
       deadline.signal,

@@ -51,6 +51,8 @@ export interface RegistryOptions {
   readonly flightsEnabled: boolean;
   /** The longest that a request waits for the first byte of what another node is about to download, in ms. */
   readonly flightsMaxHoldMs: number;
+  /** Has containerd pull an image now and then that only this mirror can answer for. */
+  readonly canaryEnabled: boolean;
   readonly debugWebEnabled: boolean;
   readonly bootstrapKind: BootstrapKind;
   /** Name whose addresses are those of the nodes; set for the kind dns. */

@@ -1,3 +1,4 @@
+import { hideCanaries } from '../canary/hide-canaries.ts';
 import { createContainerdStore } from '../containerd/containerd-store.ts';
 import type { Transport } from '../http/transport.ts';
 import { type BlobVerifier, createBlobVerifier } from '../integrity/blob-verifier.ts';
@@ -39,6 +40,7 @@ import { createSharingPolicy } from '../store/sharing-policy.ts';
 import { createTransfer, type Transfer } from '../transfer/transfer.ts';
 import { createBootstrapApp } from '../web/bootstrap-app.ts';
 import { createMetricsApp } from '../web/metrics-app.ts';
+import { createNodeCanary } from './create-canary.ts';
 import { createBootstrapper } from './create-bootstrapper.ts';
 import { bootstrapDomain, createMembership } from './create-membership.ts';
 import { createWhy } from './create-why.ts';
@@ -127,12 +129,15 @@ async function compose(shared: Process): Promise<void> {
   metrics.routing.figuresFrom(() => router.stats());
   metrics.peersFrom(async () => (await router.peers()).length);
   const doctor = createDoctorWatch({ logger, metrics, clock }, options);
+  const canary = createNodeCanary({ metrics, clock, logger }, options, signal);
+  if (canary !== undefined) running.use(canary);
   let isStoreConnected = false;
   const onConnectionChange = (up: boolean) => {
     isStoreConnected = up;
     metrics.storeConnection(up);
     // It may have been restarted with another configuration.
     if (up) doctor.again();
+    if (up) canary?.containerdUp();
   };
   const hasher = createFileHasher();
   running.defer(() => hasher.close());
@@ -173,9 +178,12 @@ async function compose(shared: Process): Promise<void> {
   metrics.damagedBlobsFrom(() => verifier.damaged().length);
   const served = withoutDamaged(store, verifier);
   metrics.registriesFrom((name) => mirroredRegistries?.has(name) === true || store.hasRegistry(name));
-  const policy = createSharingPolicy(
-    { store, clock },
-    { registries: mirroredRegistries, filters: options.registryFilters.map(parseImageFilter) },
+  const policy = hideCanaries(
+    createSharingPolicy(
+      { store, clock },
+      { registries: mirroredRegistries, filters: options.registryFilters.map(parseImageFilter) },
+    ),
+    { store, isCanaryContent: (digest) => canary?.isCanaryContent(digest) === true },
   );
   const advertiser = createAdvertiser(
     { store, router, isHere: (key) => hasContent(store, key), logger, clock },
@@ -239,6 +247,7 @@ async function compose(shared: Process): Promise<void> {
       ),
       bootstrap: () => router.bootstrapState(),
       hasLocally: (key) => hasContent(served, key),
+      canary: canary?.ask,
       clock,
       logger,
     },
@@ -272,6 +281,8 @@ async function compose(shared: Process): Promise<void> {
         },
       },
       ready: () => router.ready(),
+      readyNote: () => canary?.note(),
+      canary,
       contentMissing: (key) => advertiser.contentMissing(key),
       prefetch: createPrefetch({ router, clock }, signal),
       transfers: options.debugWebEnabled ? transfers : undefined,
@@ -295,6 +306,7 @@ async function compose(shared: Process): Promise<void> {
   const tasks = createTaskGroup(signal);
   tasks.run((stop) => advertiser.run(stop));
   tasks.run((stop) => doctor.run(stop));
+  if (canary !== undefined) tasks.run((stop) => canary.watch(stop));
   tasks.run((stop) => verifier.run(stop));
   if (flights !== undefined) {
     const flying = flights.run(flightsEnd.signal);

@@ -1,7 +1,9 @@
 import { readlink } from 'node:fs/promises';
+import type { CanaryResult } from '../canary/canary-result.ts';
 import type { CallOptions, ContainerdClient, ContentInspector } from '../containerd/containerd-client.ts';
 import { type ContainerdVersion, parseContainerdVersion } from '../containerd-config/containerd-version.ts';
 import { type HostRoot, hostPath } from '../runtime/host-root.ts';
+import { type CanaryFacts, checkCanary } from './check-canary.ts';
 import { checkContent } from './check-content.ts';
 import { checkDaemon, type DaemonFacts, mirrorUse } from './check-daemon.ts';
 import { checkContainerd } from './check-containerd.ts';
@@ -19,6 +21,8 @@ export interface ExamineDeps {
   readonly connect: (socketPath: string, namespace: string) => ContainerdClient & ContentInspector;
   readonly ask: HttpAsk;
   readonly askDaemon: (metricsAddr: string) => Promise<DaemonFacts>;
+  /** Has the daemon run its canary; undefined: it is not to run. Never rejects. */
+  readonly runCanary?: ((metricsAddr: string) => Promise<CanaryFacts>) | undefined;
 }
 
 /** What the command was told. Paths are the host's; undefined: what the distribution has. */
@@ -40,6 +44,8 @@ export interface NodeReport extends Findings {
   readonly targets: readonly string[];
   /** True: nothing names the target, it is the default. */
   readonly isTargetAssumed: boolean;
+  /** The run of the canary that was asked for, if there was one. */
+  readonly canary?: CanaryResult | undefined;
 }
 
 /** Looks at this node as containerd sees it. Changes nothing. Rejects for nothing that a node can have. */
@@ -82,6 +88,7 @@ export async function examineNode(deps: ExamineDeps, options: ExamineOptions): P
       ask,
     );
     const daemon = await deps.askDaemon(metricsAddr);
+    const canary = await deps.runCanary?.(metricsAddr);
     const results = joinFindings(
       { findings: [], unknown },
       checkContainerd(containerd, { socket, namespace, isKubernetes }),
@@ -106,9 +113,11 @@ export async function examineNode(deps: ExamineDeps, options: ExamineOptions): P
         },
         ask,
       ),
+      canary === undefined ? { findings: [], unknown: [] } : checkCanary(canary),
     );
     return {
       ...results,
+      ...(canary === undefined || 'error' in canary ? {} : { canary }),
       distribution,
       containerd: {
         version: 'error' in containerd ? `${version.major}.${version.minor}` : containerd.version,

@@ -7,6 +7,7 @@ const ORDER: readonly Severity[] = ['error', 'warning', 'info'];
 export function formatReport(report: NodeReport): string {
   const { distribution, containerd, configFiles, configPath, targets, isTargetAssumed, findings, unknown } =
     report;
+  const { canary } = report;
   const source = containerd.source === 'socket' ? '' : ` (${containerd.source})`;
   const lines = [
     `node         ${distribution.name}`,
@@ -14,6 +15,7 @@ export function formatReport(report: NodeReport): string {
     `its files    ${configFiles.join(' ') || 'none'}`,
     `config_path  ${configPath || 'not set'}`,
     `mirror       ${targets.join(' ')}${isTargetAssumed ? ' (assumed: no hosts.toml names one)' : ''}`,
+    ...(canary === undefined ? [] : [`canary       ${canary.outcome}: ${canary.text}`]),
     '',
     ...ORDER.flatMap((severity) => findings.filter((finding) => finding.severity === severity)).flatMap(
       formatFinding,

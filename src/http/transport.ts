@@ -19,7 +19,8 @@ export interface BodySource {
 
 /** A request to another node. */
 export interface PeerRequest {
-  readonly method: 'GET' | 'HEAD';
+  /** None has a body. */
+  readonly method: 'GET' | 'HEAD' | 'POST';
   /** IP address, IPv6 without brackets; a name is a TypeError. */
   readonly host: string;
   readonly port: number;

@@ -1,3 +1,4 @@
+import { createCanaryMetrics } from './canary-metrics.ts';
 import { createIntegrityMetrics } from './integrity-metrics.ts';
 import { createKernelMetrics } from './kernel-metrics.ts';
 import { createFlightMetrics } from './flight-metrics.ts';
@@ -115,6 +116,7 @@ export function createMetrics(build: { readonly version: string; readonly commit
   const flights = createFlightMetrics(factory);
   const kernel = createKernelMetrics(factory);
   const integrity = createIntegrityMetrics(factory);
+  const canary = createCanaryMetrics(factory);
   const brokenResponses = counter(
     'spegel_broken_responses_total',
     'Bodies that were broken off because no source could go on; containerd asks for the rest.',
@@ -210,6 +212,7 @@ export function createMetrics(build: { readonly version: string; readonly commit
     flightEnded: flights.ended,
     ...integrity,
     ...memory,
+    ...canary,
     /** Says what the kernel moves. Without it, nothing. */
     kernelFrom: kernel.figuresFrom,
     flightBytesMoved: flights.bytesMoved,

@@ -1,4 +1,6 @@
 import { describe, expect, test } from 'bun:test';
+import { createCanary, type Canary } from '../canary/canary.ts';
+import { canaryRepository } from '../canary/canary-name.ts';
 import { createTrustingVerifier } from '../integrity/testing/trusting-verifier.ts';
 import type { ClientResponse } from '../http/transport.ts';
 import { silentLogger } from '../observe/log.ts';
@@ -50,6 +52,8 @@ interface SetUp {
   readonly clock?: Clock;
   /** Names of the images that lead to the content. */
   readonly images?: readonly string[];
+  readonly canary?: Canary;
+  readonly readyNote?: string;
 }
 
 function setUp(given: SetUp) {
@@ -105,6 +109,8 @@ function setUp(given: SetUp) {
       isFavoured: () => false,
       uploads: given.uploads,
       isOwn: () => given.isOwn === true,
+      canary: given.canary,
+      readyNote: () => given.readyNote,
       pulls: { ended: (pull) => void given.pulls?.push(pull) },
     },
     { mirroredRegistries, authorization, manifestCacheBytes: 1_000_000 },
@@ -136,6 +142,74 @@ describe('readiness', () => {
         expect((await request(path, { method, headers: MIRRORED })).response.status).toBe(200);
       }
     }
+  });
+});
+
+describe('the note of /readyz', () => {
+  test.each([
+    [true, undefined, ''],
+    [true, 'a note', 'a note'],
+    [false, undefined, 'the router is not ready'],
+    [false, 'a note', 'the router is not ready\na note'],
+  ])('of a router that is ready=%p, with the note %p: %p', async (ready, readyNote, text) => {
+    const { request } = setUp(readyNote === undefined ? { ready } : { ready, readyNote });
+    const { response } = await request('/readyz');
+    expect([response.status, await response.text()]).toEqual([ready ? 200 : 500, text]);
+  });
+});
+
+describe('the canary', () => {
+  /** A canary whose containerd does what the test says while it is told to pull. */
+  const canaryOf = (pull: (path: string) => Promise<void>) =>
+    createCanary(
+      {
+        runtime: {
+          pull: async (reference) => {
+            const [, repository, tag] = /^[^/]+\/(.+):(.+)$/.exec(reference) ?? [];
+            await pull(`/v2/${repository}/manifests/${tag}?ns=registry.lab:5000`);
+          },
+          remove: async () => {},
+          listImages: async () => [],
+          isUp: async () => true,
+        },
+        random: () => crypto.randomUUID().replaceAll('-', ''),
+        onEnded: () => {},
+        clock: systemClock,
+        logger: silentLogger,
+      },
+      { registry: 'registry.lab:5000', architecture: 'amd64' },
+    );
+  const { signal } = new AbortController();
+
+  test('is answered, and counted for itself alone', async () => {
+    const pulls: EndedPull[] = [];
+    const statuses: number[] = [];
+    const canary = canaryOf(async (path) => {
+      statuses.push((await request(path)).response.status);
+      statuses.push((await request(path, { method: 'HEAD' })).response.status);
+      statuses.push((await request(path, { headers: MIRRORED })).response.status);
+    });
+    const { request, asked, missing, metricsText } = setUp({ canary, isOwn: true, pulls, peers: [{}] });
+    expect(await canary.run(signal)).toMatchObject({ outcome: 'used', requests: 2 });
+    const over = `/v2/${canaryRepository('0'.repeat(32))}/manifests/v1?ns=registry.lab:5000`;
+    statuses.push((await request(over)).response.status);
+    expect(statuses).toEqual([200, 200, 404, 404]);
+    expect([asked, missing, pulls]).toEqual([[], [], []]);
+    const text = await metricsText();
+    expect(text).not.toMatch(/spegel_mirror_requests_total\{|handler="(registry|mirror)"/);
+    expect(text).toContain('http_requests_inflight{handler="canary"} 0\n');
+  });
+
+  test('is refused without the password, which its result says', async () => {
+    const statuses: number[] = [];
+    const canary = canaryOf(async (path) => {
+      statuses.push((await request(path)).response.status);
+      throw new Error('not found');
+    });
+    const { request } = setUp({ canary, authorization: 'Basic YTpi' });
+    const { outcome, text } = await canary.run(signal);
+    expect([statuses, outcome]).toEqual([[401], 'not-used']);
+    expect(text).toContain('without the password of --basic-auth-dir');
   });
 });
 

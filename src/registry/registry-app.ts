@@ -1,3 +1,5 @@
+import { CANARY_PATH_PREFIX } from '../canary/canary-name.ts';
+import type { Canary } from '../canary/canary.ts';
 import type { ClientResponse } from '../http/transport.ts';
 import type { ClientRequest, PlainAnswer } from '../http/http-server.ts';
 import type { BlobVerifier } from '../integrity/blob-verifier.ts';
@@ -46,6 +48,10 @@ export interface RegistryDeps {
   readonly isFavoured: (address: string) => boolean;
   /** Knows which blobs of this node are what their digests say. */
   readonly verifier: Pick<BlobVerifier, 'doubt' | 'mayServe'>;
+  /** Answers for the image that finds out whether containerd asks this mirror; undefined: there is none. */
+  readonly canary?: Pick<Canary, 'answer' | 'refused'> | undefined;
+  /** One line about the node, for those who read /readyz. Default: none. */
+  readonly readyNote?: (() => string | undefined) | undefined;
   /** Starts to look up who has content that will be asked for; returns at once. */
   readonly prefetch: (keys: readonly string[]) => void;
   readonly metrics: Pick<
@@ -123,12 +129,36 @@ export function createRegistryApp(
       ? await handlers.blob({ ...request, path: named })
       : await handlers.manifest(request);
   };
+  /** The answer to a request for a canary, which is no pull: it takes no share, and is counted nowhere else. */
+  const answerCanary = (
+    { method, headers }: ClientRequest,
+    { path, query }: Target,
+    client: ClientResponse,
+  ): PlainAnswer | undefined => {
+    const { canary } = deps;
+    if (canary === undefined || !path.startsWith(CANARY_PATH_PREFIX)) return undefined;
+    const asked = parseDistributionPath(path, namespaceOf(query));
+    try {
+      checkAuthorization(options.authorization, headers.get('authorization') ?? undefined);
+    } catch (error) {
+      canary.refused(asked);
+      throw error;
+    }
+    return canary.answer({
+      method: method === 'HEAD' ? 'HEAD' : 'GET',
+      path: asked,
+      forwarded: headers.get(MIRRORED_HEADER) === 'true',
+      from: client.remoteAddress,
+    });
+  };
   /** What is below /v2/ needs the right password, and a share of what requests may hold. */
   const answerApi = async (
     request: ClientRequest,
     target: Target,
     client: ClientResponse,
   ): Promise<Answered> => {
+    const canaryAnswer = answerCanary(request, target, client);
+    if (canaryAnswer !== undefined) return { response: canaryAnswer, handler: 'canary' };
     checkAuthorization(options.authorization, request.headers.get('authorization') ?? undefined);
     const favoured = deps.isFavoured(client.remoteAddress);
     using share = await deps.shares.requests.enter({
@@ -163,7 +193,7 @@ export function createRegistryApp(
       return { response: problemAnswer(problem, { allow: 'GET, HEAD' }), handler };
     }
     if (handler === 'livez') return { response: EMPTY, handler };
-    if (handler === 'readyz') return { response: deps.ready() ? EMPTY : NOT_READY, handler };
+    if (handler === 'readyz') return { response: readyAnswer(deps.ready(), deps.readyNote?.()), handler };
     if (handler === 'other') {
       const message = `No such endpoint: ${path.slice(0, 300)}`;
       return { response: problemAnswer({ status: 404, code: 'UNSUPPORTED', message }), handler };
@@ -203,11 +233,17 @@ export function createRegistryApp(
 }
 
 const EMPTY: PlainAnswer = { status: 200, headers: {}, body: undefined };
-const NOT_READY: PlainAnswer = {
-  status: 500,
-  headers: { 'content-type': 'text/plain; charset=UTF-8' },
-  body: Buffer.from('the router is not ready'),
-};
+
+function readyAnswer(isReady: boolean, note: string | undefined): PlainAnswer {
+  const lines = [isReady ? undefined : 'the router is not ready', note].filter((line) => line !== undefined);
+  if (lines.length === 0) return EMPTY;
+  return {
+    status: isReady ? 200 : 500,
+    headers: { 'content-type': 'text/plain; charset=UTF-8' },
+    body: Buffer.from(lines.join('\n')),
+  };
+}
+
 /** Of /v2/: this speaks the distribution spec. */
 const API_ROOT: PlainAnswer = {
   status: 200,
@@ -248,6 +284,7 @@ function namespaceOf(query: string): string | undefined {
 /** The `handler` label of requests for the path, before it is known where the content comes from. */
 function routeOf(path: string) {
   if (path === '/v2' || path === '/v2/') return 'v2';
+  if (path.startsWith(CANARY_PATH_PREFIX)) return 'canary';
   if (path.startsWith('/v2/')) return 'registry';
   if (path === '/readyz') return 'readyz';
   return path === '/livez' ? 'livez' : 'other';

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'bun:test';
+import { CANARY_PATH, type CanaryResult } from '../canary/canary-result.ts';
 import { silentLogger } from '../observe/log.ts';
 import { createMetrics } from '../observe/metrics.ts';
 import { WHY_PATH, whyQuery, type WhyQuestion, type WhyReport } from '../routing/why-report.ts';
@@ -77,11 +78,13 @@ function setUp({
   lookup,
   flights,
   why = async () => WHY,
+  canary,
 }: {
   debugWebEnabled?: boolean;
   lookup?: Router['lookup'];
   flights?: MetricsAppDeps['flights'];
   why?: MetricsAppDeps['why'];
+  canary?: MetricsAppDeps['canary'];
 } = {}) {
   const keys: string[] = [];
   const router: Router = {
@@ -134,14 +137,77 @@ function setUp({
       flights,
       bootstrap: () => ({ kind: 'dns', outcome: 'joined', reason: undefined }),
       hasLocally: async () => true,
+      canary,
       clock: systemClock,
       logger: silentLogger,
     },
     { debugWebEnabled, version: '1.2.3' },
   );
-  const get = async (path: string) => app(new Request(`http://node:9090${path}`));
-  return { get, keys };
+  const request = async (path: string, init?: RequestInit) =>
+    app(new Request(`http://node:9090${path}`, init));
+  const get = async (path: string) => request(path);
+  return { get, request, keys };
 }
+
+describe('/debug/canary', () => {
+  const RESULT: CanaryResult = {
+    outcome: 'used',
+    text: 'containerd asked this mirror',
+    image: 'registry.lab:5000/spegel-canary/0:1',
+    startedAt: '2026-01-02T03:04:05.000Z',
+    durationMs: 42,
+    askedAfterMs: 12,
+    askedFrom: '127.0.0.1',
+    requests: 5,
+    isPulled: true,
+    isRemoved: true,
+  };
+  const setUpCanary = (restMs = 0, isRunning = false) => {
+    let last: CanaryResult | undefined;
+    const canary = {
+      last: () => last,
+      run: async () => (last = RESULT),
+      isRunning: () => isRunning,
+      restMs: () => restMs,
+    };
+    // The page is not needed for it.
+    return setUp({ canary, debugWebEnabled: false });
+  };
+  const post = (headers: Record<string, string> = {}) => ({
+    method: 'POST',
+    headers: { host: 'node:9090', ...headers },
+  });
+
+  test('has the last result, and runs for a POST', async () => {
+    const { get, request } = setUpCanary();
+    expect(await (await get(CANARY_PATH)).json()).toEqual({ last: null });
+    expect(await (await request(CANARY_PATH, post())).json()).toEqual({ last: RESULT });
+    expect(await (await get(CANARY_PATH)).json()).toEqual({ last: RESULT });
+  });
+
+  test('has a POST wait its time, but for a run that is under way', async () => {
+    const { get, request } = setUpCanary(8001);
+    const early = await request(CANARY_PATH, post());
+    expect([early.status, early.headers.get('retry-after')]).toEqual([429, '9']);
+    expect(await (await get(CANARY_PATH)).json()).toEqual({ last: null });
+    expect((await setUpCanary(8001, true).request(CANARY_PATH, post())).status).toBe(200);
+  });
+
+  test.each([
+    ['http://node:9090', 200],
+    ['http://node', 403],
+    ['http://elsewhere.test:9090', 403],
+    ['null', 403],
+  ])('answers a POST of a page of %s with %d', async (origin, status) => {
+    expect((await setUpCanary().request(CANARY_PATH, post({ origin }))).status).toBe(status);
+  });
+
+  test('is not there without a canary', async () => {
+    const { get, request } = setUp();
+    expect((await get(CANARY_PATH)).status).toBe(404);
+    expect((await request(CANARY_PATH, post())).status).toBe(404);
+  });
+});
 
 describe('createMetricsApp()', () => {
   test('exposes metrics, brought up to date', async () => {

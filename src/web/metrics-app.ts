@@ -1,4 +1,5 @@
 import { Hono } from 'hono';
+import { CANARY_PATH, type CanaryReport, type CanaryResult } from '../canary/canary-result.ts';
 import type { ClientRequest } from '../http/http-server.ts';
 import { toRequest } from '../http/to-request.ts';
 import type { Logger } from '../observe/log.ts';
@@ -28,8 +29,20 @@ export interface MetricsAppDeps extends DebugRoutesDeps {
   readonly bootstrap: () => BootstrapState | undefined;
   /** True if this node has the key itself. */
   readonly hasLocally: (key: string) => Promise<boolean>;
+  /** The image that finds out whether containerd asks this mirror; undefined: there is none. */
+  readonly canary?: AskableCanary | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
+}
+
+/** What `/debug/canary` asks for. */
+export interface AskableCanary {
+  readonly last: () => CanaryResult | undefined;
+  /** Runs it now, or takes part in the run that is under way. */
+  readonly run: () => Promise<CanaryResult>;
+  readonly isRunning: () => boolean;
+  /** How long to wait until the next run may begin, in ms. */
+  readonly restMs: () => number;
 }
 
 /** What the metrics listener is told by flags. */
@@ -95,9 +108,32 @@ export function createMetricsApp(
     }
   });
 
+  const { canary } = deps;
+  if (canary !== undefined) {
+    const report = (last: CanaryResult | undefined): CanaryReport => ({ last: last ?? null });
+    app.get(CANARY_PATH, (c) => c.json(report(canary.last())));
+    app.post(CANARY_PATH, async (c) => {
+      if (!isSameOrigin(c.req.header('origin'), c.req.header('host'))) {
+        return c.json({ error: 'pages of another origin may not run the canary' }, 403);
+      }
+      const restMs = canary.isRunning() ? 0 : canary.restMs();
+      if (restMs > 0) {
+        c.header('retry-after', String(Math.ceil(restMs / 1000)));
+        return c.json({ error: 'the canary has just run; GET has its result' }, 429);
+      }
+      return c.json(report(await canary.run()));
+    });
+  }
+
   app.onError((error, c) => {
     logger.error('request failed', { path: c.req.path, error });
     return c.json({ error: 'internal error; see the log of this node' }, 500);
   });
   return (request) => app.fetch(toRequest(request));
+}
+
+/** Browsers name the origin of the page in each POST (RFC 6454, 7); other clients have none. */
+function isSameOrigin(origin: string | undefined, host: string | undefined): boolean {
+  if (origin === undefined) return true;
+  return URL.canParse(origin) && new URL(origin).host === host;
 }
