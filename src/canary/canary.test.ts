@@ -237,6 +237,16 @@ describe('createCanary()', () => {
     expect(canary.restMs()).toBe(0);
   });
 
+  test('hears that the mirror is asked for something of its registry, until the next run', async () => {
+    const { canary } = setUp({ pull: async () => {} });
+    canary.heard('elsewhere.lab');
+    expect(canary.isHeard).toBe(false);
+    canary.heard(REGISTRY);
+    expect(canary.isHeard).toBe(true);
+    await canary.run(NEVER);
+    expect(canary.isHeard).toBe(false);
+  });
+
   test('removes what was left behind, by the name that the CRI knows it by', async () => {
     const left = `${REGISTRY}/spegel-canary/${'0'.repeat(32)}`;
     const { canary, removed, failing } = setUp({

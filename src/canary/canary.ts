@@ -86,6 +86,10 @@ export interface Canary {
   answer(request: CanaryRequest): CanaryAnswer | undefined;
   /** Tells of a request that was refused before answer(), because it had no password that fits. */
   refused(path: DistributionPath): void;
+  /** A client of this node, and not another node, has asked the mirror for something of the registry. */
+  heard(registry: string): void;
+  /** True if that was the canary's registry, since the last run began: containerd seems to use the mirror for it. */
+  readonly isHeard: boolean;
   /** True for the content of the last runs. */
   isCanaryContent(digest: Digest): boolean;
   /** Runs now, or takes part in the run that is under way. Rejects with the signal's reason, for nothing else. */
@@ -105,6 +109,7 @@ export function createCanary(deps: CanaryDeps, { registry, architecture }: Canar
   let running: Promise<CanaryResult> | undefined;
   let last: CanaryResult | undefined;
   let lastEndMs = -Infinity;
+  let isHeard = false;
   /** An earlier process may have ended in the middle of a run. */
   let mayHaveLeftovers = true;
   const remembered: CanaryImage[] = [];
@@ -151,6 +156,7 @@ export function createCanary(deps: CanaryDeps, { registry, architecture }: Canar
       isRefused: false,
     };
     current = run;
+    isHeard = false;
     let error: unknown;
     try {
       using deadline = createDeadline(clock, CANARY_DEADLINE_MS, signal);
@@ -194,6 +200,12 @@ export function createCanary(deps: CanaryDeps, { registry, architecture }: Canar
     },
     refused(path) {
       if (current !== undefined && contentOf(current.image, path) !== undefined) current.isRefused = true;
+    },
+    heard(name) {
+      if (name === registry) isHeard = true;
+    },
+    get isHeard() {
+      return isHeard;
     },
     isCanaryContent: (digest) => remembered.some(({ contents }) => contents.has(digest)),
     async run(signal) {
@@ -253,7 +265,8 @@ function answerWith(
   const headers =
     kind === 'manifest'
       ? manifestHeaders({ ...facts, mediaType: MEDIA_TYPE.ociManifest })
-      : blobHeaders(facts);
+      : // It is too short for ranges.
+        { ...blobHeaders(facts), 'accept-ranges': 'none' };
   return {
     status: 200,
     headers: { ...headers, 'content-length': String(bytes.length) },

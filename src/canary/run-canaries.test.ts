@@ -32,12 +32,11 @@ function setUp(outcomes: readonly CanaryOutcome[], { registry = 'registry.lab', 
   const stop = new AbortController();
   const up = Promise.withResolvers<void>();
   if (isUp) up.resolve();
-  const ended = runCanaries(
-    { canary: { run, last: () => last }, containerdUp: up.promise, clock },
-    { registry },
-    stop.signal,
-  ).catch((error: unknown) => error);
-  return { clock, startsMs, stop, ended, up, run };
+  const canary = { run, last: () => last, isHeard: false };
+  const ended = runCanaries({ canary, containerdUp: up.promise, clock }, { registry }, stop.signal).catch(
+    (error: unknown) => error,
+  );
+  return { clock, startsMs, stop, ended, up, canary };
 }
 
 describe('runCanaries()', () => {
@@ -62,12 +61,20 @@ describe('runCanaries()', () => {
   });
 
   test('has a registry asked once only, until a run that was asked for has found the mirror in use', async () => {
-    const { clock, startsMs, run } = setUp(['not-used', 'used']);
+    const { clock, startsMs, canary } = setUp(['not-used', 'used']);
     await clock.advance(5 * CANARY_INTERVAL_MS);
     expect(startsMs).toHaveLength(1);
-    await run();
+    await canary.run();
     await clock.advance(CANARY_INTERVAL_MS);
     expect(startsMs).toHaveLength(3);
+  });
+
+  test('goes on when the mirror is asked for something of the registry', async () => {
+    const { clock, startsMs, canary } = setUp(['not-used', 'used']);
+    await clock.advance(2 * CANARY_INTERVAL_MS);
+    canary.isHeard = true;
+    await clock.advance(CANARY_INTERVAL_MS);
+    expect(startsMs).toHaveLength(2);
   });
 
   test('goes on each hour where no registry can be asked', async () => {

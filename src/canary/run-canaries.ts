@@ -15,7 +15,7 @@ const UNKNOWN_INTERVAL_MS = 10 * MINUTE_MS;
 
 /** What runCanaries needs. */
 export interface RunCanariesDeps {
-  readonly canary: Pick<Canary, 'run' | 'last'>;
+  readonly canary: Pick<Canary, 'run' | 'last' | 'isHeard'>;
   /** Resolves when containerd answers for the first time. */
   readonly containerdUp: Promise<void>;
   readonly clock: Clock;
@@ -23,8 +23,8 @@ export interface RunCanariesDeps {
 
 /**
  * Runs the canary after the start, and then each hour, until the signal aborts. A registry gets at most one pull of it: after
- * a run in which containerd did not ask the mirror, and may have asked a registry, there is none before somebody asks for
- * one and it succeeds. Never rejects but with the signal's reason.
+ * a run in which containerd did not ask the mirror, and may have asked a registry, there is none before the mirror is asked for
+ * something of that registry, or a run that is asked for has found the mirror in use. Never rejects but with the signal's reason.
  */
 export async function runCanaries(
   { canary, containerdUp, clock }: RunCanariesDeps,
@@ -34,7 +34,8 @@ export async function runCanaries(
   await Promise.race([containerdUp, clock.sleep(CONTAINERD_MS, signal)]);
   await clock.sleep(FIRST_MS, signal);
   for (;;) {
-    const mayAskRegistry = canary.last()?.outcome === 'not-used' && registry !== NO_REGISTRY;
+    const isInDoubt = canary.last()?.outcome === 'not-used' && !canary.isHeard;
+    const mayAskRegistry = isInDoubt && registry !== NO_REGISTRY;
     if (!mayAskRegistry) await canary.run(signal);
     await clock.sleep(
       canary.last()?.outcome === 'unknown' ? UNKNOWN_INTERVAL_MS : CANARY_INTERVAL_MS,

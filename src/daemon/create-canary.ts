@@ -30,7 +30,8 @@ export interface NodeCanaryDeps {
 }
 
 /** The canary of this node, with what the parts of the daemon take of it. Dispose it to close its connections to containerd. */
-export interface NodeCanary extends Pick<Canary, 'answer' | 'refused' | 'isCanaryContent'>, Disposable {
+export interface NodeCanary
+  extends Pick<Canary, 'answer' | 'refused' | 'heard' | 'isCanaryContent'>, Disposable {
   /** For `/debug/canary`. */
   readonly ask: AskableCanary;
   /** One line for `/readyz`. */
@@ -75,6 +76,7 @@ export function createNodeCanary(
   return {
     answer: (request) => canary.answer(request),
     refused: (path) => canary.refused(path),
+    heard: (name) => canary.heard(name),
     isCanaryContent: (digest) => canary.isCanaryContent(digest),
     ask: {
       last: () => canary.last(),
