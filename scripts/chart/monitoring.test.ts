@@ -2,7 +2,6 @@ import { describe, expect, test } from 'bun:test';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createMetrics } from '../../src/observe/metrics.ts';
-import { COMING_LABELS, COMING_METRICS } from './coming-metrics.ts';
 import { expressionNames } from './expression-names.ts';
 import { CHART, REPOSITORY } from './render-chart.ts';
 
@@ -56,20 +55,15 @@ describe('alerts and dashboard', () => {
   ])('%s has metrics and labels that there are: %s', (_, expr = '') => {
     const { metrics, labels } = expressionNames(expr);
     expect(metrics).not.toEqual([]);
-    expect(metrics.filter((name) => !exposed.has(name) && !COMING_METRICS.includes(name))).toEqual([]);
+    expect(metrics.filter((name) => !exposed.has(name))).toEqual([]);
     const known = new Set([
       ...definitions
         .filter(({ name }) => metrics.some((metric) => metric.startsWith(name)))
         .flatMap((each) => each.labels),
       ...TARGET_LABELS,
-      ...COMING_LABELS,
       ...(metrics.some((name) => name.endsWith('_bucket')) ? ['le'] : []),
     ]);
     expect(labels.filter((label) => !known.has(label))).toEqual([]);
-  });
-
-  test('the metrics that are to come have not come yet: those that have are to be taken out of coming-metrics.ts', () => {
-    expect(COMING_METRICS.filter((name) => exposed.has(name))).toEqual([]);
   });
 
   test('the panels of the dashboard have an ID and a place each', () => {
