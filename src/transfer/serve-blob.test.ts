@@ -279,6 +279,24 @@ describe('serveBlob() when a source breaks in mid-body', () => {
     expect(asked).toHaveLength(4);
   });
 
+  test('says missing to a client that has got no byte three times: it does not ask for ever', async () => {
+    const clock = createVirtualClock();
+    const mute = { breaksAfter: 0, breaks: 'stalled' } as const;
+    const { transfer, digest } = createScriptedCluster(BLOB, [mute], { clock });
+    const names = { digest, repository: 'lab/a', registry: 'registry.lab', range: undefined };
+    const outcomes: string[] = [];
+    for (let requests = 0; requests < 4; requests++) {
+      const { how } = await transfer.serveBlob(
+        { ...names, local: undefined, mayAskPeers: true },
+        createScriptedClient().client,
+      );
+      outcomes.push(how);
+      // The peer is not left alone any longer.
+      transfer.peerReturned('p1');
+    }
+    expect(outcomes).toEqual(['broken-off', 'broken-off', 'broken-off', 'missing']);
+  });
+
   test('stops when the client leaves', async () => {
     const { outcome, asked } = await serve([{}, {}], { leavesAfter: 500 });
     expect(outcome).toMatchObject({ how: 'client-gone', movedBytes: 500 });

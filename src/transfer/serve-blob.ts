@@ -112,6 +112,8 @@ export async function serveBlob(
         (await blobs.open({ range: rest, sizeBytes: first.sizeBytes, replacing: true }));
     }
     if (next === undefined) {
+      // The client asks again, a few times only, and the same sources may be tried again by then: it must get to upstream before.
+      if (movedBytes === 0) deps.slowBlobs.sourceWasSlow(request.digest);
       client.breakOff();
       return { how: 'broken-off', movedBytes, owedBytes: rangeLength(rest), sources };
     }
