@@ -133,13 +133,13 @@ describe('createDeliveredBlobs()', () => {
     },
   );
 
-  test('looks only at what peers gave from the first byte to the last, in whatever order', async () => {
+  test('looks at what peers gave from the first byte to the last, in whatever order', async () => {
     const { delivered, state, clock } = create();
-    delivered.given(DIGEST, part('one', 500, 500), SIZE);
-    delivered.given(DIGEST, part('two', 0, 499), SIZE);
+    delivered.given(DIGEST, part('one', 500, 499), SIZE);
+    delivered.given(DIGEST, part('two', 0, 500), SIZE);
     await clock.advance(5000);
     expect(state.hashed).toEqual([]);
-    delivered.given(DIGEST, part('two', 400, 200), SIZE);
+    delivered.given(DIGEST, part('two', 950, 50), SIZE);
     await clock.advance(5000);
     expect(peersOf(state)).toEqual([[['one', 'two'], false]]);
   });
@@ -152,6 +152,46 @@ describe('createDeliveredBlobs()', () => {
     }
     await clock.advance(5000);
     expect(peersOf(state)).toEqual([[['peer 0', 'peer 1', 'peer 2', 'peer 3'], false]]);
+  });
+
+  test('looks at what containerd ends with bytes from elsewhere, and is not sure of the peer', async () => {
+    const { delivered, state, clock } = create();
+    const ingest: NonNullable<State['ingest']> = { state: 'closed', bytes: 300 };
+    state.ingest = ingest;
+    delivered.given(DIGEST, part('liar', 0, 300), SIZE);
+    delivered.restIsElsewhere(DIGEST);
+    // Once it is watched.
+    delivered.restIsElsewhere(DIGEST);
+    await clock.advance(3000);
+    ingest.state = 'open';
+    await clock.advance(60_000);
+    expect([state.hashed, state.open]).toEqual([[], 1]);
+    ingest.bytes = SIZE;
+    await clock.advance(3000);
+    expect(peersOf(state)).toEqual([[['liar'], false]]);
+    expect([state.hashed, state.aborted, state.open]).toEqual([[7], 1, 0]);
+  });
+
+  test('looks at what a peer ended, although it did not begin it', async () => {
+    const { delivered, state, clock } = create();
+    delivered.given(DIGEST, part('liar', 700, 300), SIZE);
+    await clock.advance(2000);
+    expect(peersOf(state)).toEqual([[['liar'], false]]);
+  });
+
+  test.each<[string, (state: State) => void]>([
+    ['is gone', (state) => (state.ingest = { state: 'gone', bytes: 300 })],
+    ['stays closed', (state) => (state.ingest = { state: 'closed', bytes: 300 })],
+    ['was committed', (state) => (state.isCommitted = true)],
+    ['never comes', () => {}],
+  ])('does not wait for a rest that %s', async (_what, change) => {
+    const { delivered, state, clock } = create();
+    state.ingest = { state: 'open', bytes: 300 };
+    change(state);
+    delivered.given(DIGEST, part('peer', 0, 300), SIZE);
+    delivered.restIsElsewhere(DIGEST);
+    await clock.advance(601_000);
+    expect(state).toMatchObject({ hashed: [], wrong: [], aborted: 0, open: 0 });
   });
 
   test('is not sure of a peer that passed on what it was downloading', async () => {
@@ -167,7 +207,8 @@ describe('createDeliveredBlobs()', () => {
     delivered.asked(DIGEST, 0);
     delivered.given(DIGEST, part('second', 500, 500), SIZE);
     await clock.advance(5000);
-    expect(state.hashed).toEqual([]);
+    expect(peersOf(state)).toEqual([[['second'], false]]);
+    state.wrong.length = 0;
     delivered.asked(DIGEST, 0);
     delivered.given(DIGEST, part('second', 0, SIZE), SIZE);
     await clock.advance(5000);

@@ -11,6 +11,12 @@ import type { Giver } from './wrong-peers.ts';
 const LOOK_INTERVAL_MS = 250;
 /** After so long a blob that has all its bytes is hashed, whatever containerd is doing with it. */
 const COMMIT_WAIT_MS = 1500;
+/** How often it is looked whether the rest of a blob has come. */
+const REST_INTERVAL_MS = 1000;
+/** For so long it is waited for: 2 GB at 25 Mbit/s. */
+const REST_WAIT_MS = 600_000;
+/** For so long while containerd has closed it. */
+const CLOSED_WAIT_MS = 5000;
 /** Blobs that are looked at, at once: each has a file open. */
 const MAX_WATCHED = 64;
 /** Blobs whose parts are remembered: those of the last few images. */
@@ -40,15 +46,18 @@ export interface DeliveredBlobsDeps {
 }
 
 /**
- * Finds out what became of blobs that peers have given in full. One that containerd does not commit, although all of it is there,
- * is hashed where it lies. Nothing else convicts a peer: clients ask again, and disks fill. If the bytes are wrong, containerd's
- * copy of them is thrown away, because containerd would try to commit it over and over without asking for another.
+ * Finds out what became of blobs of which peers have given all, or a part when containerd had, or went for, the rest elsewhere. A
+ * blob that containerd does not commit, although all of it is there, is hashed where it lies. Nothing else convicts a peer: clients
+ * ask again, and disks fill. If the bytes are wrong, containerd's copy of them is thrown away, because containerd would try to commit
+ * it over and over without asking for another.
  */
 export interface DeliveredBlobs {
   /** This node's client has asked for a part of the blob that begins at this byte. */
   asked(digest: Digest, atByte: number): void;
   /** A part of a blob of so many bytes was given to it. */
   given(digest: Digest, part: GivenPart, blobBytes: number): void;
+  /** No peer gives more of the blob: containerd takes the rest from upstream. */
+  restIsElsewhere(digest: Digest): void;
 }
 
 /** A blob of which parts were given. */
@@ -58,6 +67,9 @@ interface DeliveredBlob {
   readonly givers: Map<string, Giver>;
   /** A part came from a peer that had not verified it. */
   isUnverified: boolean;
+  /** As the last peer said it. */
+  sizeBytes: number;
+  isWatched: boolean;
 }
 
 /** Bytes from `start` up to `end`, without the last. */
@@ -94,13 +106,28 @@ export function createDeliveredBlobs({
     }
     return ingest.writtenBytes() >= blobBytes;
   };
-  const judge = async (ingest: Ingest, blob: DeliveredBlob, blobBytes: number) => {
+  /** True once containerd has all of the blob. False if it was committed, or is not written any more before that. */
+  const hasRest = async (ingest: Ingest, blob: DeliveredBlob): Promise<boolean> => {
+    let closedMs = 0;
+    for (let waitedMs = 0; waitedMs < REST_WAIT_MS; waitedMs += REST_INTERVAL_MS) {
+      if (ingest.writtenBytes() >= blob.sizeBytes) return true;
+      const state = ingest.state();
+      if (state === 'gone' || (await store.stat(ingest.digest)) !== undefined) return false;
+      // A pull that takes it up again opens it with its first byte.
+      closedMs = state === 'open' ? 0 : closedMs + REST_INTERVAL_MS;
+      if (closedMs > CLOSED_WAIT_MS) return false;
+      await clock.sleep(REST_INTERVAL_MS);
+    }
+    return false;
+  };
+  const judge = async (ingest: Ingest, blob: DeliveredBlob) => {
     const { digest, descriptor } = ingest;
-    if (!(await isRefused(ingest, blobBytes))) return;
-    const verdict = await hasher.check({ file: descriptor, digest, sizeBytes: blobBytes });
+    const { sizeBytes } = blob;
+    if (!(await isRefused(ingest, sizeBytes))) return;
+    const verdict = await hasher.check({ file: descriptor, digest, sizeBytes });
     if (verdict?.isRight !== false) return;
     const givers = [...blob.givers.values()];
-    onWrong(digest, givers, givers.length === 1 && !blob.isUnverified);
+    onWrong(digest, givers, givers.length === 1 && isWhole(blob) && !blob.isUnverified);
     const isThrownAway = await ingest.abort();
     logger.warn(
       'Peers gave wrong bytes of a blob, which containerd has refused: they are not asked for it any more',
@@ -111,16 +138,19 @@ export function createDeliveredBlobs({
       },
     );
   };
-  const watch = async (digest: Digest, blob: DeliveredBlob, blobBytes: number) => {
-    if (watched >= MAX_WATCHED) return;
+  const watch = async (digest: Digest, blob: DeliveredBlob) => {
+    if (blob.isWatched || watched >= MAX_WATCHED) return;
+    blob.isWatched = true;
     watched++;
     try {
       // At once: containerd may throw away what it refused within some hundredths of a second.
       using ingest = await ingests.open(digest);
-      if (ingest !== undefined) await judge(ingest, blob, blobBytes);
+      if (ingest === undefined) return;
+      if (isWhole(blob) || (await hasRest(ingest, blob))) await judge(ingest, blob);
     } catch (error) {
       logger.debug('a blob that peers gave could not be judged', { digest, error });
     } finally {
+      blob.isWatched = false;
       watched--;
     }
   };
@@ -132,17 +162,26 @@ export function createDeliveredBlobs({
     },
     given(digest, { peer, host, start, sizeBytes, isUnverified }, blobBytes) {
       if (sizeBytes === 0) return;
-      const blob = blobs.get(digest) ?? { stretches: [], givers: new Map(), isUnverified: false };
+      const blob = blobs.get(digest) ?? {
+        stretches: [],
+        givers: new Map(),
+        isUnverified: false,
+        sizeBytes: blobBytes,
+        isWatched: false,
+      };
       lruSet(blobs, digest, blob, MAX_BLOBS);
+      blob.sizeBytes = blobBytes;
       if (blob.stretches.length > MAX_STRETCHES || blob.givers.size > MAX_GIVERS) return;
       blob.givers.set(`${peer.id} ${host}`, { peer, host });
       blob.isUnverified ||= isUnverified;
       blob.stretches = joined([...blob.stretches, { start, end: start + sizeBytes }]);
-      const [first] = blob.stretches;
-      const isWhole = blob.stretches.length === 1 && first?.start === 0 && first.end >= blobBytes;
-      if (!isWhole) return;
-      blobs.delete(digest);
-      void watch(digest, blob, blobBytes);
+      if (isWhole(blob)) blobs.delete(digest);
+      // What comes before may be from upstream.
+      if (isWhole(blob) || start + sizeBytes >= blobBytes) void watch(digest, blob);
+    },
+    restIsElsewhere(digest) {
+      const blob = blobs.get(digest);
+      if (blob !== undefined) void watch(digest, blob);
     },
   };
 }
@@ -156,4 +195,9 @@ function joined(stretches: readonly Stretch[]): readonly Stretch[] {
     else all[all.length - 1] = { start: last.start, end: Math.max(last.end, end) };
   }
   return all;
+}
+
+/** True if peers gave all of it. */
+function isWhole({ stretches: [first, second], sizeBytes }: DeliveredBlob): boolean {
+  return first?.start === 0 && first.end >= sizeBytes && second === undefined;
 }

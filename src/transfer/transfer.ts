@@ -153,6 +153,8 @@ export function createTransfer(deps: TransferDeps, options: TransferOptions): Tr
       if (local !== undefined) return serveBlob(shared, options, request, client);
       const serve = () => serveBlob(shared, options, request, client);
       const outcome = await remembering<BlobOutcome>(digest, client, serve);
+      const isUpstreams = !('how' in outcome) || outcome.how === 'missing' || outcome.how === 'unsatisfiable';
+      if (isUpstreams && request.isOwn === true) shared.delivered?.restIsElsewhere(digest);
       return 'how' in outcome ? outcome : { how: 'missing', localVanished: false, ...outcome };
     },
     fetchManifest: (request, client) =>
