@@ -3,10 +3,13 @@ import { readFile } from 'node:fs/promises';
 
 import { FLIGHT_MUTATIONS } from './flights/flight-mutation-list.ts';
 import { MUTATIONS } from './mutation-list.ts';
+import { TRANSFER_MUTATIONS } from './transfers/transfer-mutation-list.ts';
 
 const ALL = [
   ...MUTATIONS.map(({ file, ...rest }) => Object.assign(rest, { path: `src/dht/${file}` })),
-  ...FLIGHT_MUTATIONS.map(({ file, ...rest }) => Object.assign(rest, { path: `src/${file}` })),
+  ...[...FLIGHT_MUTATIONS, ...TRANSFER_MUTATIONS].map(({ file, ...rest }) =>
+    Object.assign(rest, { path: `src/${file}` }),
+  ),
 ];
 
 test.each(ALL)('there is one place in $path for: $name', async ({ path, find, replace }) => {

@@ -4,11 +4,12 @@ import { join, resolve } from 'node:path';
 
 import { FLIGHT_MUTATIONS } from './flights/flight-mutation-list.ts';
 import { type Mutation, MUTATIONS } from './mutation-list.ts';
-import { readScriptOptions } from '../lab/script-options.ts';
+import { TRANSFER_MUTATIONS } from './transfers/transfer-mutation-list.ts';
+import { readChoices, readScriptOptions } from '../lab/script-options.ts';
 
-const USAGE = `Do the simulations find mistakes in src/dht, and in flights? Makes them one by one in a copy, and demands that the scenario named turns red.
+const USAGE = `Do the simulations find mistakes in src/dht, in flights, and in transfers? Makes them one by one in a copy, and demands that the scenario named turns red.
 
-  bun scripts/sim/mutations.ts [--only TEXT]`;
+  bun scripts/sim/mutations.ts [--suites dht,flights,transfers] [--only TEXT]`;
 
 const ROOT = resolve(import.meta.dir, '../..');
 /** What the short simulation needs of the tree. */
@@ -16,8 +17,11 @@ const COPIED = ['src', 'scripts/sim', 'scripts/bench', 'package.json', 'bunfig.t
 /** A mistake may make a scenario endless: that is found, too. */
 const TIMEOUT_MS = 120_000;
 
+const NAMES = ['dht', 'flights', 'transfers'] as const;
+
 /** A simulation, and the mistakes that it has to find. */
 interface Suite {
+  readonly name: (typeof NAMES)[number];
   readonly mutations: readonly Mutation[];
   /** Where their files are. */
   readonly folder: string;
@@ -29,6 +33,7 @@ interface Suite {
 }
 const SUITES: readonly Suite[] = [
   {
+    name: 'dht',
     mutations: MUTATIONS,
     folder: 'src/dht',
     test: './scripts/sim/sim.test.ts',
@@ -37,6 +42,7 @@ const SUITES: readonly Suite[] = [
     red: '"isMet": false',
   },
   {
+    name: 'flights',
     mutations: FLIGHT_MUTATIONS,
     folder: 'src',
     test: './scripts/sim/flights/flights.test.ts',
@@ -44,19 +50,29 @@ const SUITES: readonly Suite[] = [
     tests: 2,
     red: 'expect(problems).toEqual([])',
   },
+  {
+    name: 'transfers',
+    mutations: TRANSFER_MUTATIONS,
+    folder: 'src',
+    test: './scripts/sim/transfers/transfers.test.ts',
+    titleOf: (scenario) => `a simulated transfer ${scenario}:`,
+    tests: 1,
+    red: 'expect(problems).toEqual([])',
+  },
 ];
 
 const { values } = readScriptOptions({
   script: 'mutations',
   usage: USAGE,
-  options: { only: { type: 'string', default: '' } },
+  options: { only: { type: 'string', default: '' }, suites: { type: 'string', default: NAMES.join(',') } },
 });
+const chosenSuites = readChoices('mutations', '--suites', values.suites, NAMES);
 const folder = await mkdtemp(join(tmpdir(), 'spegel-mutations-'));
 let failures = 0;
 try {
   for (const path of COPIED) await cp(join(ROOT, path), join(folder, path), { recursive: true });
   await symlink(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
-  for (const suite of SUITES) {
+  for (const suite of SUITES.filter(({ name }) => chosenSuites.includes(name))) {
     const chosen = suite.mutations.filter(({ name }) => name.includes(values.only));
     for (const scenario of new Set(chosen.map(({ scenario }) => scenario))) {
       report(
