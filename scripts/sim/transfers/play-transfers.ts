@@ -117,11 +117,13 @@ export async function playTransfers(play: TransferPlay): Promise<TransferResult>
       ({ isWrong, body }) => isWrong || (body !== undefined && body.saidSizeBytes !== sizeBytes),
     );
     const cameBytes = pieces.reduce((sum, piece) => sum + piece.sizeBytes, 0);
-    if (cameBytes > sizeBytes) overfullUntilMs = lastRefusedMs + LONGEST_COLLECTION_MS;
+    const isOverfull = cameBytes > sizeBytes;
+    if (isOverfull) overfullUntilMs = lastRefusedMs + LONGEST_COLLECTION_MS;
     judge.check(wrong.length > 0, `a blob was put together wrongly: ${text}`);
     const before = wrongGiven.get(digest) ?? new Map<SimPeer, number>();
     wrongGiven.set(digest, before);
-    for (const { body } of wrong) {
+    // Of these no peer can be found out.
+    for (const { body } of isOverfull ? [] : wrong) {
       const peer = byHost.get(body?.host ?? '');
       if (body === undefined || peer === undefined) continue;
       const sinceMs = body.startedMs - (before.get(peer) ?? Infinity);
