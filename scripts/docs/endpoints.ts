@@ -49,7 +49,7 @@ export const LISTENERS: readonly Listener[] = [
       },
       {
         path: '/debug/canary',
-        what: 'JSON: whether containerd asked this mirror when it was last told to pull the canary image; POST has it do so now, as `spegel doctor --canary`, at most every 10 seconds (429 with Retry-After), and not for pages of another origin (`--canary-enabled`)',
+        what: 'JSON: whether containerd asked this mirror when it was last told to pull the canary image; POST has it do so now, as `spegel doctor --canary`, at most every 3 seconds (429 with Retry-After), and not for pages of another origin (`--canary-enabled`)',
       },
       {
         path: '/debug/web/',

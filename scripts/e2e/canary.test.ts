@@ -241,7 +241,7 @@ describe('the canary', () => {
     }
   });
 
-  test('is not run by pages of another origin, nor twice within ten seconds', async () => {
+  test('is not run by pages of another origin, nor twice within three seconds', async () => {
     const node = lab().node(1);
     await firstRun(node);
     const foreign = await ask(node, { method: 'POST', headers: { origin: 'http://elsewhere.test' } });

@@ -16,7 +16,7 @@ const SECOND_MS = 1000;
 /** A pull of some hundred bytes from this node takes a fraction of a second; containerd asks its first host at once. */
 export const CANARY_DEADLINE_MS = 10 * SECOND_MS;
 /** Between two runs, whoever asks for them. */
-const REST_MS = 10 * SECOND_MS;
+const REST_MS = 3 * SECOND_MS;
 /** Runs whose content is known as a canary's: containerd forgets it with the image, at the latest at the next collection. */
 const MAX_REMEMBERED = 16;
 
