@@ -60,9 +60,9 @@ test('what all nodes want at once is downloaded from upstream once', async () =>
   const asked = requests.filter(({ method }) => method === 'GET').map(({ reference }) => reference);
   expect(new Set(asked).size).toBe(image.blobs.length);
   // Without flights each node asks for all of it. One that finds no tower in time downloads for itself, and says so: a
-  // machine as busy as this may be has such.
+  // machine as busy as this may be has such. There, two towers may each see a first node, too.
   const mayAsk = (await total('silent', 'late')) === 0 ? 2 : NODES;
-  expect(asked.length).toBeLessThan(mayAsk * image.blobs.length);
+  expect(asked.length).toBeLessThanOrEqual(mayAsk * image.blobs.length);
   expect(await total('growing')).toBeGreaterThan(grownBefore);
   for (const node of lab().nodes) await node.verify(image);
 
