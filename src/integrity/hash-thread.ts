@@ -58,6 +58,8 @@ async function hashOpen(
 ): Promise<HashNews> {
   const before = fileState(fstatSync(file));
   if (before === undefined) return { id };
+  // It was begun anew meanwhile.
+  if (sizeBytes !== undefined && before.sizeBytes < sizeBytes) return { id };
   const endByte = Math.min(sizeBytes ?? before.sizeBytes, before.sizeBytes);
   // Slowly is a second's bytes at once, and then a rest: each rest that ends wakes the processor.
   const turnLimit = bytesPerSecond ?? TURN_BYTES;

@@ -23,9 +23,9 @@ describe('createWrongPeers()', () => {
     const { clock, wrong } = create();
     wrong.gaveWrong(A, [{ peer: LIAR, host: '10.0.0.1' }], true);
     expect([wrong.bans(LIAR, A), wrong.bans(LIAR, B), wrong.bans(OTHER, A)]).toEqual([true, false, false]);
-    // Under another name, or at another address.
+    // Under another name. Which addresses an ID has, other nodes say.
     expect(wrong.bans(peer('new name', '10.0.0.1'), A)).toBe(true);
-    expect(wrong.bans(peer('liar', '10.9.9.9'), A)).toBe(true);
+    expect(wrong.bans(peer('liar', '10.9.9.9'), A)).toBe(false);
     clock.ms = HOUR_MS;
     expect(wrong.bans(LIAR, A)).toBe(false);
   });

@@ -34,7 +34,8 @@ export function createWrongPeers(clock: Pick<Clock, 'nowMs'>): WrongPeers {
   /** By name: the blobs of which it gave wrong bytes, each with the end of its time. */
   const wrongBlobs = new Map<string, ReadonlyMap<Digest, number>>();
 
-  const namesOf = ({ id, addresses }: Peer) => [id, ...addresses];
+  // Not by ID: which addresses an ID has, other nodes say.
+  const namesOf = ({ addresses }: Peer) => addresses;
   const isBanned = (name: string, nowMs: number) => {
     const untilMs = [...(wrongBlobs.get(name)?.values() ?? [])].filter((until) => nowMs < until);
     return untilMs.length >= WRONG_BLOBS_PER_PEER;
@@ -50,8 +51,8 @@ export function createWrongPeers(clock: Pick<Clock, 'nowMs'>): WrongPeers {
     },
     gaveWrong(digest, givers, isSure) {
       const nowMs = clock.nowMs();
-      for (const { peer, host } of givers) {
-        for (const name of [peer.id, host]) {
+      for (const { host } of givers) {
+        for (const name of [host]) {
           lruSet(blobBans, `${digest} ${name}`, nowMs + BLOB_BAN_MS, MAX_BANS);
           if (!isSure) continue;
           const before = [...(wrongBlobs.get(name) ?? [])].filter(([, untilMs]) => nowMs < untilMs);
