@@ -192,6 +192,7 @@ export function createBlobHandler(
         local: here.value,
         mayAskPeers: !forwarded,
         isOwn: !forwarded && favoured,
+        isJudged: !forwarded && deps.isOwn?.(client.remoteAddress) === true,
         takeMemory: (bytes) => enterNow(shares.bodies, bytes, request),
         onMoved: (origin, end) => followed.moved(origin, end),
         onFlight: (flight) => followed.flew(flight),

@@ -68,6 +68,8 @@ export interface BlobRequest {
   readonly headers?: Readonly<Record<string, string>> | undefined;
   /** True for a request of this node's own client, which downloads what this node does not give: it takes part in flights. */
   readonly isOwn?: boolean | undefined;
+  /** True for a request of this machine itself: what its containerd makes of the bytes says whether they were right. */
+  readonly isJudged?: boolean | undefined;
   /**
    * Takes memory, in bytes, until the result is disposed; undefined if there is none just now. Without it the body comes from
    * one peer at a time.

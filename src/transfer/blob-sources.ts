@@ -223,7 +223,7 @@ export function createBlobSources(
     return { ...rest, peer, assigned, stallTimeoutMs, pace };
   };
 
-  if (request.isOwn === true) deps.delivered?.asked(digest, startOf(request.range) ?? 1);
+  if (request.isJudged === true) deps.delivered?.asked(digest, startOf(request.range) ?? 1);
 
   return {
     get localVanished() {
@@ -350,7 +350,7 @@ export function createBlobSources(
         });
       }
       if (peer === undefined) return;
-      if (request.isOwn === true && !isVerified) {
+      if (request.isJudged === true && !isVerified) {
         const part = { start: range.start, sizeBytes: end.movedBytes, isUnverified: growing.has(source) };
         deps.delivered?.given(digest, { peer, host: origin, ...part }, sizeBytes);
       }

@@ -215,6 +215,7 @@ export function createSimMirror({
           local: undefined,
           mayAskPeers: true,
           isOwn: true,
+          isJudged: true,
           onMoved: () => void own.sources++,
         },
         client,
