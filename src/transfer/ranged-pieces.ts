@@ -81,7 +81,7 @@ export function createRangedPieces(
       looks++
     ) {
       const holder = await blobs.findHolder(sizeBytes);
-      if (holder === undefined) return;
+      if (holder === undefined || over.signal.aborted) return;
       if (known.has(holder)) continue;
       known.add(holder);
       onFound();
@@ -112,7 +112,7 @@ export function createRangedPieces(
       /** All holders that were found, once there is another one. */
       let ready: PieceHolders | undefined;
       const start = async (bytesPerSecond: number) => {
-        if (ready === undefined || stop.signal.aborted) return;
+        if (ready === undefined || stop.signal.aborted || over.signal.aborted) return;
         // What others have more than their part of is free soon.
         inPieces ??= history.goOnInPieces();
         if (inPieces === undefined || !(await memory.reserve()) || stop.signal.aborted) return;
