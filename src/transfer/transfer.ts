@@ -154,7 +154,7 @@ export function createTransfer(deps: TransferDeps, options: TransferOptions): Tr
       const serve = () => serveBlob(shared, options, request, client);
       const outcome = await remembering<BlobOutcome>(digest, client, serve);
       const isUpstreams = !('how' in outcome) || outcome.how === 'missing' || outcome.how === 'unsatisfiable';
-      if (isUpstreams && request.isOwn === true) shared.delivered?.restIsElsewhere(digest);
+      if (isUpstreams && request.isJudged === true) shared.delivered?.restIsElsewhere(digest);
       return 'how' in outcome ? outcome : { how: 'missing', localVanished: false, ...outcome };
     },
     fetchManifest: (request, client) =>

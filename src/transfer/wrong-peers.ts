@@ -29,36 +29,32 @@ export interface WrongPeers {
 
 /** Remembers nothing yet. */
 export function createWrongPeers(clock: Pick<Clock, 'nowMs'>): WrongPeers {
-  /** By digest and name: the end of the ban. */
+  /** By digest and address: the end of the ban. Not by peer ID: which addresses an ID has, other nodes say. */
   const blobBans = new Map<string, number>();
-  /** By name: the blobs of which it gave wrong bytes, each with the end of its time. */
+  /** By address: the blobs of which it gave wrong bytes, each with the end of its time. */
   const wrongBlobs = new Map<string, ReadonlyMap<Digest, number>>();
 
-  // Not by ID: which addresses an ID has, other nodes say.
-  const namesOf = ({ addresses }: Peer) => addresses;
-  const isBanned = (name: string, nowMs: number) => {
-    const untilMs = [...(wrongBlobs.get(name)?.values() ?? [])].filter((until) => nowMs < until);
+  const isBanned = (host: string, nowMs: number) => {
+    const untilMs = [...(wrongBlobs.get(host)?.values() ?? [])].filter((until) => nowMs < until);
     return untilMs.length >= WRONG_BLOBS_PER_PEER;
   };
 
   return {
-    bans(peer, key) {
+    bans({ addresses }, key) {
       if (blobBans.size === 0 && wrongBlobs.size === 0) return false;
       const nowMs = clock.nowMs();
-      return namesOf(peer).some(
-        (name) => nowMs < (blobBans.get(`${key} ${name}`) ?? -Infinity) || isBanned(name, nowMs),
+      return addresses.some(
+        (host) => nowMs < (blobBans.get(`${key} ${host}`) ?? -Infinity) || isBanned(host, nowMs),
       );
     },
     gaveWrong(digest, givers, isSure) {
       const nowMs = clock.nowMs();
       for (const { host } of givers) {
-        for (const name of [host]) {
-          lruSet(blobBans, `${digest} ${name}`, nowMs + BLOB_BAN_MS, MAX_BANS);
-          if (!isSure) continue;
-          const before = [...(wrongBlobs.get(name) ?? [])].filter(([, untilMs]) => nowMs < untilMs);
-          const blobs = new Map([...before.slice(-WRONG_BLOBS_PER_PEER), [digest, nowMs + PEER_BAN_MS]]);
-          lruSet(wrongBlobs, name, blobs, MAX_BANS);
-        }
+        lruSet(blobBans, `${digest} ${host}`, nowMs + BLOB_BAN_MS, MAX_BANS);
+        if (!isSure) continue;
+        const before = [...(wrongBlobs.get(host) ?? [])].filter(([, untilMs]) => nowMs < untilMs);
+        const blobs = new Map([...before.slice(-WRONG_BLOBS_PER_PEER), [digest, nowMs + PEER_BAN_MS]]);
+        lruSet(wrongBlobs, host, blobs, MAX_BANS);
       }
     },
   };
