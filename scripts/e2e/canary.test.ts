@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { CanaryReport, CanaryResult } from '../../src/canary/canary-result.ts';
 import { canaryRepository, NO_REGISTRY } from '../../src/canary/canary-name.ts';
 import type { Finding } from '../../src/doctor/finding.ts';
+import { doctorFlags } from '../lab/doctor-flags.ts';
 import type { LabNode } from '../lab/lab-node.ts';
 import { MIRROR_PORTS } from '../lab/mirror.ts';
 import { createImage } from '../lab/test-image.ts';
@@ -77,19 +78,7 @@ async function logLines({ mirror }: LabNode) {
 }
 
 async function doctor({ containerd, mirror }: LabNode, ...args: readonly string[]) {
-  const { exitCode, stdout } = await mirror.run([
-    'doctor',
-    '--canary',
-    '--containerd-config',
-    join(containerd.paths.certsDir, '../config.toml'),
-    '--containerd-sock',
-    containerd.paths.socket,
-    '--containerd-content-path',
-    containerd.contentPath,
-    '--containerd-registry-config-path',
-    containerd.paths.certsDir,
-    ...args,
-  ]);
+  const { exitCode, stdout } = await mirror.run(['doctor', '--canary', ...doctorFlags(containerd), ...args]);
   return { exitCode, stdout };
 }
 

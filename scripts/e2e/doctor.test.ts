@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Finding } from '../../src/doctor/finding.ts';
+import { doctorFlags } from '../lab/doctor-flags.ts';
 import { type LabNode, nodeHost } from '../lab/lab-node.ts';
 import { createCleanup } from '../lab/cleanup.ts';
 import { startDaemon } from '../lab/daemon.ts';
@@ -58,14 +59,7 @@ async function doctorOn({ containerd, mirror }: LabNode, ...args: readonly strin
   const { exitCode, stdout, stderr } = await mirror.run([
     'doctor',
     '--json',
-    '--containerd-config',
-    join(dirname(containerd.paths.certsDir), 'config.toml'),
-    '--containerd-sock',
-    containerd.paths.socket,
-    '--containerd-content-path',
-    containerd.contentPath,
-    '--containerd-registry-config-path',
-    containerd.paths.certsDir,
+    ...doctorFlags(containerd),
     ...MIRRORED,
     ...args,
   ]);

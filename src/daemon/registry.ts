@@ -16,7 +16,7 @@ import { followAnnounceAddresses } from '../p2p/addresses/follow-announce-addres
 import { loadIdentity } from '../p2p/identity.ts';
 import { createP2pRouter } from '../p2p/p2p-router.ts';
 import type { P2pRouter } from '../p2p/p2p-router-contract.ts';
-import type { Reference } from '../oci/reference.ts';
+import { formatName } from '../oci/reference.ts';
 import { readSwarmKey } from '../p2p/connections/swarm-key.ts';
 import { createRegistryApp } from '../registry/registry-app.ts';
 import { createRegistryShares, fileChunkBytes, manifestCacheBytes } from '../registry/registry-shares.ts';
@@ -164,7 +164,7 @@ async function compose(shared: Process): Promise<void> {
       onDamaged(blob) {
         logger.error(
           'A blob of this node is damaged on the disk: it is not served any more. Remove the image and pull it again',
-          { ...blob, images: store.references(blob.digest).map(nameOf) },
+          { ...blob, images: store.references(blob.digest).map(formatName) },
         );
         advertiser.reconsider(blob.digest);
       },
@@ -316,11 +316,6 @@ async function compose(shared: Process): Promise<void> {
   tasks.run((stop) => trimMemory({ clock, isIdle: () => !metrics.isServing() }, stop));
   tasks.run((stop) => aborted(stop));
   await tasks.wait();
-}
-
-/** The name of an image, as a person writes it. */
-function nameOf({ registry, repository, tag, digest }: Reference): string {
-  return `${registry}/${repository}${tag === undefined ? '' : `:${tag}`}${digest === undefined ? '' : `@${digest}`}`;
 }
 
 async function startRouter(

@@ -1,19 +1,6 @@
 import { expect, test } from 'bun:test';
-import type { CanaryResult } from '../canary/canary-result.ts';
+import { USED_CANARY as USED } from '../canary/canary-result.fixture.ts';
 import { checkCanary } from './check-canary.ts';
-
-const USED: CanaryResult = {
-  outcome: 'used',
-  text: 'in words',
-  image: 'registry.lab/spegel-canary/0:1',
-  startedAt: '2026-01-02T03:04:05.000Z',
-  durationMs: 42,
-  askedAfterMs: 12,
-  askedFrom: '127.0.0.1',
-  requests: 5,
-  isPulled: true,
-  isRemoved: true,
-};
 
 test.each([
   ['nothing when containerd asked and pulled', USED, [], []],

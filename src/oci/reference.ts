@@ -79,6 +79,20 @@ export function parseReference(name: string): Reference {
   };
 }
 
+/** The parts of an image name; the registry may be unknown. */
+interface NameParts {
+  readonly registry: string | undefined;
+  readonly repository: string;
+  readonly tag?: string | undefined;
+  readonly digest?: string | undefined;
+}
+
+/** An image name as a person writes it. */
+export function formatName({ registry, repository, tag, digest }: NameParts): string {
+  const name = registry === undefined ? repository : `${registry}/${repository}`;
+  return `${name}${tag === undefined ? '' : `:${tag}`}${digest === undefined ? '' : `@${digest}`}`;
+}
+
 /** The routing key of a tag, `registry/repository:tag`; see routingKey. */
 export function tagKey(registry: string, repository: string, tag: string): string {
   return `${registry}/${repository}:${tag}`;

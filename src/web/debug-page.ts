@@ -1,4 +1,5 @@
 import type { LoggedTransfer, TransferFlight } from '../observe/transfer-log.ts';
+import { formatName } from '../oci/reference.ts';
 import { routingKey } from '../oci/routing-key.ts';
 import { countPeers, formatPeerCounts } from '../routing/peer-counts.ts';
 import type { PeerState, SelfState } from '../routing/router.ts';
@@ -74,7 +75,7 @@ function transferRow(transfer: LoggedTransfer): readonly string[] {
   const from = sources.map(({ origin, ended }) => (ended === 'complete' ? origin : `${origin} (${ended})`));
   return [
     new Date(startedAtMs).toISOString().replace('T', ' ').replace('Z', ''),
-    `${kind} ${transferName(transfer)}`,
+    `${kind} ${formatName(transfer)}`,
     forwarded ? 'another node' : 'this node',
     from.join(', then '),
     String(movedBytes),
@@ -94,9 +95,4 @@ function flightText({ role, parent, heldMs, aside }: TransferFlight): string {
     ...(aside === undefined ? [] : [`stepped aside (${aside})`]),
     `held ${formatDuration(heldMs)}`,
   ].join(', ');
-}
-
-function transferName({ registry, repository, tag, digest }: LoggedTransfer): string {
-  const name = registry === undefined ? repository : `${registry}/${repository}`;
-  return `${name}${tag === undefined ? '' : `:${tag}`}${digest === undefined ? '' : `@${digest}`}`;
 }

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'bun:test';
+import { USED_CANARY } from '../canary/canary-result.fixture.ts';
 import { CANARY_PATH, type CanaryResult } from '../canary/canary-result.ts';
 import { silentLogger } from '../observe/log.ts';
 import { createMetrics } from '../observe/metrics.ts';
@@ -150,23 +151,11 @@ function setUp({
 }
 
 describe('/debug/canary', () => {
-  const RESULT: CanaryResult = {
-    outcome: 'used',
-    text: 'containerd asked this mirror',
-    image: 'registry.lab:5000/spegel-canary/0:1',
-    startedAt: '2026-01-02T03:04:05.000Z',
-    durationMs: 42,
-    askedAfterMs: 12,
-    askedFrom: '127.0.0.1',
-    requests: 5,
-    isPulled: true,
-    isRemoved: true,
-  };
   const setUpCanary = (restMs = 0, isRunning = false) => {
     let last: CanaryResult | undefined;
     const canary = {
       last: () => last,
-      run: async () => (last = RESULT),
+      run: async () => (last = USED_CANARY),
       isRunning: () => isRunning,
       restMs: () => restMs,
     };
@@ -181,8 +170,8 @@ describe('/debug/canary', () => {
   test('has the last result, and runs for a POST', async () => {
     const { get, request } = setUpCanary();
     expect(await (await get(CANARY_PATH)).json()).toEqual({ last: null });
-    expect(await (await request(CANARY_PATH, post())).json()).toEqual({ last: RESULT });
-    expect(await (await get(CANARY_PATH)).json()).toEqual({ last: RESULT });
+    expect(await (await request(CANARY_PATH, post())).json()).toEqual({ last: USED_CANARY });
+    expect(await (await get(CANARY_PATH)).json()).toEqual({ last: USED_CANARY });
   });
 
   test('has a POST wait its time, but for a run that is under way', async () => {

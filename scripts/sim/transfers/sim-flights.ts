@@ -1,6 +1,7 @@
 import type { Flights } from '../../../src/flights/flights.ts';
 import type { Digest } from '../../../src/oci/digest.ts';
 import type { Peer } from '../../../src/routing/router.ts';
+import { createScriptedFlights } from '../../../src/transfer/testing/scripted-cluster.ts';
 
 /**
  * Flights whose tower names the peers that say that they have the content, one after the other, then upstream. What towers
@@ -8,6 +9,7 @@ import type { Peer } from '../../../src/routing/router.ts';
  */
 export function createSimFlights(namedFor: (digest: Digest) => readonly Peer[]): Flights {
   return {
+    ...createScriptedFlights(async () => 'upstream'),
     seat({ digest }) {
       const left = new Map(namedFor(digest).map((peer) => [peer.id, peer]));
       return {
@@ -21,19 +23,5 @@ export function createSimFlights(namedFor: (digest: Digest) => readonly Peer[]):
         lags: async () => false,
       };
     },
-    asks: () => ({ [Symbol.dispose]() {} }),
-    taken() {},
-    left() {},
-    lost() {},
-    follow: () => undefined,
-    onChange: () => () => {},
-    isUrgent: () => false,
-    leads: () => false,
-    mayComeBack: () => false,
-    isGivenUp: () => false,
-    isMoving: () => false,
-    report: () => ({ downloads: [], flights: [] }),
-    count: () => ({ root: 0, child: 0 }),
-    run: async () => {},
   };
 }
