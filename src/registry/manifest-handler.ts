@@ -39,6 +39,9 @@ export interface ManifestHandlerDeps extends TransferFollowerDeps {
   readonly layerPrefetch: (manifest: FetchedManifest) => void;
 }
 
+/** For what fits into the share that the request has. */
+const NO_SHARE: HeldShare = { [Symbol.dispose]() {} };
+
 /** Answers requests for manifests from the store, else from peers. Throws DistributionError. */
 export function createManifestHandler(
   deps: ManifestHandlerDeps,
@@ -86,16 +89,27 @@ export function createManifestHandler(
     // Enough for most; what turns out to be larger gets another share before it is read.
     held.share = await enter(shares.manifests, cached?.bytes.length ?? SHORT_BODY_BYTES, request);
     if (cached !== undefined) return { fetched: cached, isCached: true };
-    const admit = async (sizeBytes: number): Promise<boolean> => {
-      if (sizeBytes <= SHORT_BODY_BYTES) return true;
+    // Several peers may be asked at a time. What waits for a larger share holds no other.
+    const admit = async (sizeBytes: number): Promise<HeldShare | undefined> => {
+      if (sizeBytes <= SHORT_BODY_BYTES) return NO_SHARE;
       held.share?.[Symbol.dispose]();
-      held.share = await tryEnter(shares.manifests, sizeBytes, request);
-      return held.share !== undefined;
+      return tryEnter(shares.manifests, sizeBytes, request);
     };
     const isOwn = !request.forwarded && request.favoured;
     const onFlight = (flight: TransferFlight) => followed.flew(flight);
     const asked = { key: routingKey(path), repository, registry, reference, isOwn, onFlight, admit };
-    return { fetched: await transfer.fetchManifest(asked, client), isCached: false };
+    const given = await transfer.fetchManifest(asked, client);
+    if (!('bytes' in given)) return { fetched: given, isCached: false };
+    const { room, ...fetched } = given;
+    // It gives back what it holds when that is disposed; harmless for one that is given back already.
+    const first = held.share;
+    held.share = {
+      [Symbol.dispose]() {
+        first[Symbol.dispose]();
+        room?.[Symbol.dispose]();
+      },
+    };
+    return { fetched, isCached: false };
   };
 
   const answerFromPeers = async (

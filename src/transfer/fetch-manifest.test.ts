@@ -154,3 +154,56 @@ test('a peer whose manifest drips is given up after a second, and left alone by 
   expect(await fetch()).toMatchObject({ origin: '10.0.0.2' });
   expect(asked).toEqual(['p1 all', 'p2 all', 'p2 all']);
 });
+
+describe('the room for a manifest', () => {
+  const create = (scripts: readonly PeerScript[], rooms: readonly boolean[] = []) => {
+    const clock = createVirtualClock();
+    const { transfer } = createScriptedCluster(MANIFEST, scripts, { clock });
+    const seen = { asked: 0, held: 0 };
+    const admit = async () => {
+      if (rooms[seen.asked++] === false) return undefined;
+      seen.held++;
+      let isHeld = true;
+      return {
+        [Symbol.dispose]() {
+          if (isHeld) seen.held--;
+          isHeld = false;
+        },
+      };
+    };
+    const request = { key: 'r.lab/a:v1', repository: 'a', registry: 'r.lab', reference: 'v1', admit };
+    const fetch = async (gone: AbortSignal = never) => transfer.fetchManifest(request, { gone });
+    return { clock, fetch, seen };
+  };
+
+  test('is held by the answer that is taken alone, where two peers were asked side by side', async () => {
+    const { clock, fetch, seen } = create([{ drips: true }, {}]);
+    const fetching = fetch();
+    await clock.advance(SMALL_ANSWER_TIMEOUT_MS - 1);
+    const manifest = await fetching;
+    expect(manifest).toMatchObject({ origin: '10.0.0.2' });
+    expect(seen).toEqual({ asked: 2, held: 1 });
+    if ('bytes' in manifest) manifest.room?.[Symbol.dispose]();
+    expect(seen.held).toBe(0);
+  });
+
+  test.each<[string, readonly PeerScript[], readonly boolean[]]>([
+    ['a wrong answer', [{ bytes: encode({ layers: [], evil: true }) }], []],
+    ['an answer for which there is none', [{}], [false]],
+  ])('is not held after %s', async (_what, scripts, rooms) => {
+    const { fetch, seen } = create(scripts, rooms);
+    expect(await fetch()).not.toHaveProperty('bytes');
+    expect(seen).toEqual({ asked: 1, held: 0 });
+  });
+
+  test('is not held after the client has left', async () => {
+    const { clock, fetch, seen } = create([{ drips: true }]);
+    const gone = new AbortController();
+    const fetching = fetch(gone.signal);
+    await clock.advance(10);
+    expect(seen.held).toBe(1);
+    gone.abort();
+    await fetching;
+    expect(seen.held).toBe(0);
+  });
+});

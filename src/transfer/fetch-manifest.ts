@@ -42,6 +42,12 @@ export interface FetchedManifest {
   readonly origin: string;
 }
 
+/** A manifest from a peer, with the memory that was got for it. */
+export interface HeldManifest extends FetchedManifest {
+  /** To be disposed when the bytes are not needed any more; undefined: none was asked for. */
+  readonly room?: Disposable | undefined;
+}
+
 /** Which manifest is asked for. */
 export interface ManifestRequest {
   /** The routing key: the digest, or `registry/repository:tag`. */
@@ -54,8 +60,11 @@ export interface ManifestRequest {
   readonly isOwn?: boolean | undefined;
   /** Told of the part of a flight in it, each time that it changes. Must not throw. */
   readonly onFlight?: ((flight: TransferFlight) => void) | undefined;
-  /** Asked with a manifest's size before it is read: whether there is room for it. Default: there is. */
-  readonly admit?: ((sizeBytes: number) => Promise<boolean>) | undefined;
+  /**
+   * Asked with a manifest's size before a peer's answer is read: the room for it, which is that answer's alone; undefined: there is
+   * none now. Default: nothing is asked.
+   */
+  readonly admit?: ((sizeBytes: number) => Promise<Disposable | undefined>) | undefined;
 }
 
 /** Nobody gave an answer; why. */
@@ -74,7 +83,7 @@ export async function fetchManifest(
   options: TransferOptions,
   request: ManifestRequest,
   signal: AbortSignal,
-): Promise<FetchedManifest | NotFetched> {
+): Promise<HeldManifest | NotFetched> {
   const { observer } = deps;
   const flight = flightOf(deps, options, request, signal);
   const flown = await flight?.ask(
@@ -87,8 +96,11 @@ export async function fetchManifest(
   const accepted =
     flown !== undefined && flown !== 'upstream'
       ? { peer: flown.assigned.peer, answer: flown.answer }
-      : await askSmall(session, options, (at) =>
-          askForManifest(deps, options, { request, ...at, isFlight: false }),
+      : await askSmall<HeldManifest>(
+          session,
+          options,
+          (at) => askForManifest(deps, options, { request, ...at, isFlight: false }),
+          ({ room }) => room?.[Symbol.dispose](),
         );
   if (accepted === undefined) {
     if (!signal.aborted) flight?.goesUpstream();
@@ -129,6 +141,35 @@ function flightOf(
 }
 
 async function askForManifest(
+  deps: SmallRequestDeps,
+  options: TransferOptions,
+  asking: Omit<AskedAddress, 'peer'> & { readonly request: ManifestRequest; readonly isFlight: boolean },
+): Promise<HeldManifest | Refusal> {
+  const { admit } = asking.request;
+  let room: Disposable | undefined;
+  let isOver = false;
+  const getRoom =
+    admit &&
+    (async (sizeBytes: number) => {
+      const got = await admit(sizeBytes);
+      // The request may have ended while it waited for that.
+      if (isOver) got?.[Symbol.dispose]();
+      else room = got;
+      return got !== undefined && !isOver;
+    });
+  try {
+    const answer = await readManifest(deps, options, asking, getRoom);
+    if (typeof answer === 'string') return answer;
+    const held = { ...answer, room };
+    room = undefined;
+    return held;
+  } finally {
+    isOver = true;
+    room?.[Symbol.dispose]();
+  }
+}
+
+async function readManifest(
   { transport, clock, health, zones, scores }: SmallRequestDeps,
   options: TransferOptions,
   {
@@ -138,8 +179,9 @@ async function askForManifest(
     isFlight,
     signal,
   }: Omit<AskedAddress, 'peer'> & { readonly request: ManifestRequest; readonly isFlight: boolean },
+  admit: ((sizeBytes: number) => Promise<boolean>) | undefined,
 ): Promise<FetchedManifest | Refusal> {
-  const { repository, registry, reference, admit } = request;
+  const { repository, registry, reference } = request;
   const path = peerPath({ kind: 'manifest', repository, reference, registry });
   using perPeer = createDeadline(clock, SMALL_ANSWER_TIMEOUT_MS, signal);
   const requested = transport.requestSmall(
@@ -223,6 +265,8 @@ async function askSmall<T extends object>(
   session: PeerSession,
   options: TransferOptions,
   ask: Parameters<typeof session.ask<T>>[0],
+  discard?: (answer: T) => void,
 ): Promise<Accepted<T> | undefined> {
-  return session.ask(ask, { attempts: options.resolveRetries, waitMs: options.resolveTimeoutMs });
+  const { resolveRetries: attempts, resolveTimeoutMs: waitMs } = options;
+  return session.ask(ask, discard === undefined ? { attempts, waitMs } : { attempts, waitMs, discard });
 }

@@ -10,6 +10,7 @@ import type { BlobRequest, TransferOptions } from './blob-sources-contract.ts';
 import {
   type FetchedManifest,
   fetchManifest,
+  type HeldManifest,
   type ManifestRequest,
   type NotFetched,
   statBlobAtPeers,
@@ -48,7 +49,7 @@ export interface Transfer {
   /** Serves a blob to the client, from the store or from peers; never rejects for what a peer does. */
   serveBlob(request: BlobRequest, client: ClientResponse): Promise<BlobOutcome>;
   /** Gets a manifest from peers, verified. */
-  fetchManifest(request: ManifestRequest, client: AskingClient): Promise<FetchedManifest | NotFetched>;
+  fetchManifest(request: ManifestRequest, client: AskingClient): Promise<HeldManifest | NotFetched>;
   /** Asks peers for a blob's size. */
   statBlob(
     request: { readonly digest: Digest; readonly repository: string; readonly registry: string | undefined },

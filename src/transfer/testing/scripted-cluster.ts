@@ -164,8 +164,11 @@ export function createScriptedCluster(
       if (answerMs > 0) await clock.sleep(answerMs);
       return answerOf(host, headers, method === 'HEAD');
     },
-    requestSmall: async ({ host, headers }, { signal }) => {
+    requestSmall: async ({ host, headers }, { signal, admit }) => {
       const answer = answerOf(host, headers, false);
+      if (answer.body !== undefined && (await admit?.(answer.body.sizeBytes)) === false) {
+        throw new PeerRequestError('TOO_LARGE', 'There is no room for it');
+      }
       if (answer.drips !== true) return answer;
       await aborted(signal);
       throw new PeerRequestError('CANCELLED', 'scripted drip');
