@@ -62,7 +62,7 @@ function openIngest({
   call,
   folder,
   first,
-  subject: { digest, ref },
+  subject: { digest, ref, sizeBytes },
   descriptor,
 }: Pick<ContainerdIngestsDeps, 'call'> & {
   readonly folder: string;
@@ -78,6 +78,7 @@ function openIngest({
   };
   return {
     digest,
+    sizeBytes,
     descriptor,
     writtenBytes() {
       seen = fstatSync(descriptor);

@@ -3,6 +3,8 @@ import type { Digest } from '../oci/digest.ts';
 /** What the backend has of a blob that it downloads, kept open: it can be read when the backend has thrown it away, too. */
 export interface Ingest extends Disposable {
   readonly digest: Digest;
+  /** How many bytes the blob has, as the backend was told by a manifest; undefined: it was not. */
+  readonly sizeBytes: number | undefined;
   /** Of the file that holds its bytes; closed by disposing. */
   readonly descriptor: number;
   /** Bytes that are there now. */

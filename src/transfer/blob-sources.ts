@@ -189,6 +189,13 @@ export function createBlobSources(
     held.get(source)?.release();
     held.delete(source);
   };
+  /** A body from a peer that is judged has begun. */
+  let begun: Disposable | undefined;
+  /** For an answer that came when another was taken. */
+  const discard = ({ source }: Answered) => {
+    source.close();
+    release(source);
+  };
   /** Bodies that are being moved, and what is called when one has ended. */
   const taken = new WeakMap<BodySource, (movedBytes: number) => void>();
   /**
@@ -202,6 +209,7 @@ export function createBlobSources(
       attempts: options.resolveRetries,
       waitMs: options.resolveTimeoutMs,
       withinMs: FIRST_SOURCE_TIMEOUT_MS,
+      discard,
     });
   };
 
@@ -212,6 +220,7 @@ export function createBlobSources(
     if (held.has(source)) {
       return { ...rest, peer, assigned, stallTimeoutMs: CONGESTED_WINDOW_MS, pace: undefined };
     }
+    if (request.isJudged === true) begun ??= deps.delivered?.begins(digest);
     if (!isGrowing) taken.set(source, scores.takes(origin));
     if (assigned === undefined || flight === undefined) {
       return { ...rest, peer, stallTimeoutMs: CONGESTED_WINDOW_MS, pace: floor.watch(origin) };
@@ -277,10 +286,7 @@ export function createBlobSources(
         attempts: options.resolveRetries,
         waitMs,
         withinMs: FIRST_SOURCE_TIMEOUT_MS,
-        discard({ source }: Answered) {
-          source.close();
-          release(source);
-        },
+        discard,
       });
       if (accepted === undefined) {
         flight?.goesUpstream();
@@ -377,6 +383,7 @@ export function createBlobSources(
     },
     [Symbol.dispose]() {
       for (const taken of held.values()) taken.release();
+      begun?.[Symbol.dispose]();
       session?.[Symbol.dispose]();
       finder?.[Symbol.dispose]();
     },

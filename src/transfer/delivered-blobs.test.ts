@@ -12,7 +12,7 @@ interface State {
   isCommitted: boolean;
   isRight: boolean | undefined;
   /** Undefined: containerd has none. */
-  ingest: { state: 'open' | 'closed' | 'gone'; bytes: number } | undefined;
+  ingest: { state: 'open' | 'closed' | 'gone'; bytes: number; total?: number | undefined } | undefined;
   readonly hashed: (string | number)[];
   aborted: number;
   open: number;
@@ -24,7 +24,7 @@ function create() {
   const state: State = {
     isCommitted: false,
     isRight: false,
-    ingest: { state: 'open', bytes: SIZE },
+    ingest: { state: 'open', bytes: SIZE, total: SIZE },
     hashed: [],
     aborted: 0,
     open: 0,
@@ -42,6 +42,7 @@ function create() {
         state.open++;
         return {
           digest,
+          sizeBytes: ingest.total,
           descriptor: 7,
           writtenBytes: () => ingest.bytes,
           state: () => ingest.state,
@@ -92,7 +93,7 @@ describe('createDeliveredBlobs()', () => {
     ['gone', 600],
   ])('does not wait for what is %s without a commit', async (how, ms) => {
     const { delivered, state, clock } = create();
-    state.ingest = { state: how, bytes: SIZE };
+    state.ingest = { state: how, bytes: SIZE, total: SIZE };
     delivered.given(DIGEST, part('liar', 0, SIZE), SIZE);
     await clock.advance(ms);
     expect(peersOf(state)).toEqual([[['liar'], true]]);
@@ -101,7 +102,7 @@ describe('createDeliveredBlobs()', () => {
   test.each<[string, (state: State) => void]>([
     ['was committed', (state) => (state.isCommitted = true)],
     ['was committed at once', (state) => (state.ingest = undefined)],
-    ['is not whole', (state) => (state.ingest = { state: 'open', bytes: SIZE - 1 })],
+    ['is not whole', (state) => (state.ingest = { state: 'open', bytes: SIZE - 1, total: SIZE })],
   ])('does not hash what %s', async (_what, change) => {
     const { delivered, state, clock } = create();
     change(state);
@@ -146,7 +147,7 @@ describe('createDeliveredBlobs()', () => {
 
   test('judges a large blob that came in many pieces, and holds little of it', async () => {
     const { delivered, state, clock } = create();
-    state.ingest = { state: 'open', bytes: 1000 * SIZE };
+    state.ingest = { state: 'open', bytes: 1000 * SIZE, total: 1000 * SIZE };
     for (let n = 0; n < 1000; n++) {
       delivered.given(DIGEST, part(`peer ${n % 4}`, n * SIZE, SIZE), 1000 * SIZE);
     }
@@ -156,7 +157,7 @@ describe('createDeliveredBlobs()', () => {
 
   test('looks at what containerd ends with bytes from elsewhere, and is not sure of the peer', async () => {
     const { delivered, state, clock } = create();
-    const ingest: NonNullable<State['ingest']> = { state: 'closed', bytes: 300 };
+    const ingest: NonNullable<State['ingest']> = { state: 'closed', bytes: 300, total: SIZE };
     state.ingest = ingest;
     delivered.given(DIGEST, part('liar', 0, 300), SIZE);
     delivered.restIsElsewhere(DIGEST);
@@ -213,5 +214,53 @@ describe('createDeliveredBlobs()', () => {
     delivered.given(DIGEST, part('second', 0, SIZE), SIZE);
     await clock.advance(5000);
     expect(peersOf(state)).toEqual([[['second'], true]]);
+  });
+
+  test('goes by the size that containerd was told, not by what peers say', async () => {
+    const { delivered, state, clock } = create();
+    const ingest: NonNullable<State['ingest']> = { state: 'open', bytes: 300, total: SIZE };
+    state.ingest = ingest;
+    delivered.given(DIGEST, part('liar', 0, 300), 300);
+    await clock.advance(5000);
+    expect([state.hashed, state.open]).toEqual([[], 1]);
+    ingest.bytes = SIZE;
+    await clock.advance(5000);
+    expect(peersOf(state)).toEqual([[['liar'], false]]);
+    expect([state.aborted, state.open]).toEqual([1, 0]);
+  });
+
+  test('throws nothing away that containerd may write more of', async () => {
+    const { delivered, state, clock } = create();
+    state.ingest = { state: 'open', bytes: 300, total: undefined };
+    delivered.given(DIGEST, part('liar', 0, 300), 300);
+    await clock.advance(5000);
+    expect(peersOf(state)).toEqual([[['liar'], true]]);
+    expect([state.hashed, state.aborted, state.open]).toEqual([[7], 0, 0]);
+  });
+
+  test('hashes what containerd had thrown away before the end of the body was known', async () => {
+    const { delivered, state, clock } = create();
+    const begun = delivered.begins(DIGEST);
+    await clock.advance(1);
+    expect(state.open).toBe(1);
+    if (state.ingest !== undefined) state.ingest.state = 'gone';
+    state.ingest = undefined;
+    delivered.given(DIGEST, part('liar', 0, SIZE), SIZE);
+    begun[Symbol.dispose]();
+    await clock.advance(1000);
+    expect(peersOf(state)).toEqual([[['liar'], true]]);
+    expect([state.hashed, state.open]).toEqual([[7], 0]);
+  });
+
+  test('keeps a file open for each blob of which bodies come, up to a number', async () => {
+    const { delivered, state, clock } = create();
+    const digestOf = (n: number) => parseDigest(`sha256:${n.toString(16).padStart(64, '0')}`);
+    const begun = Array.from({ length: 400 }, (_, n) => delivered.begins(digestOf(n % 200)));
+    await clock.advance(1);
+    expect(state.open).toBe(128);
+    for (const each of begun) each[Symbol.dispose]();
+    for (const each of begun) each[Symbol.dispose]();
+    await clock.advance(1);
+    expect(state.open).toBe(0);
   });
 });

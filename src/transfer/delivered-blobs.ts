@@ -19,6 +19,8 @@ const REST_WAIT_MS = 600_000;
 const CLOSED_WAIT_MS = 5000;
 /** Blobs that are looked at, at once: each has a file open. */
 const MAX_WATCHED = 64;
+/** Blobs that bodies come for or that are looked at, at once: each has one more file open. */
+const MAX_HELD = 128;
 /** Blobs whose parts are remembered: those of the last few images. */
 const MAX_BLOBS = 1000;
 /** Stretches of a blob that are not next to each other, and peers that gave it. A blob of more of them is not judged. */
@@ -54,10 +56,19 @@ export interface DeliveredBlobsDeps {
 export interface DeliveredBlobs {
   /** This node's client has asked for a part of the blob that begins at this byte. */
   asked(digest: Digest, atByte: number): void;
+  /**
+   * A body of the blob begins to come to it: what containerd makes of it is kept open until the result is disposed. A busy machine
+   * hears of the end of a body late, and containerd may have thrown away by then what it refused.
+   */
+  begins(digest: Digest): Disposable;
   /** A part of a blob of so many bytes was given to it. */
   given(digest: Digest, part: GivenPart, blobBytes: number): void;
   /** No peer gives more of the blob: containerd takes the rest from upstream. */
   restIsElsewhere(digest: Digest): void;
+}
+
+interface HeldIngest extends Disposable {
+  readonly ingest: Promise<Ingest | undefined>;
 }
 
 /** A blob of which parts were given. */
@@ -89,6 +100,30 @@ export function createDeliveredBlobs({
 }: DeliveredBlobsDeps): DeliveredBlobs {
   const blobs = new Map<Digest, DeliveredBlob>();
   let watched = 0;
+  const heldIngests = new Map<Digest, { readonly ingest: Promise<Ingest | undefined>; users: number }>();
+
+  /** The ingest as it is opened while the first body of a blob comes; undefined if there was none. */
+  const hold = (digest: Digest): HeldIngest => {
+    let held = heldIngests.get(digest);
+    if (held === undefined) {
+      if (heldIngests.size >= MAX_HELD) return { ingest: Promise.resolve(undefined), [Symbol.dispose]() {} };
+      held = { ingest: ingests.open(digest).catch(() => undefined), users: 0 };
+      heldIngests.set(digest, held);
+    }
+    const shared = held;
+    shared.users++;
+    let isOver = false;
+    return {
+      ingest: shared.ingest,
+      [Symbol.dispose]() {
+        if (isOver) return;
+        isOver = true;
+        if (--shared.users > 0) return;
+        heldIngests.delete(digest);
+        void shared.ingest.then((ingest) => ingest?.[Symbol.dispose]());
+      },
+    };
+  };
 
   /** True if containerd has all of the blob, and refuses it or takes very long to commit it. */
   const isRefused = async (ingest: Ingest, blobBytes: number): Promise<boolean> => {
@@ -107,10 +142,10 @@ export function createDeliveredBlobs({
     return ingest.writtenBytes() >= blobBytes;
   };
   /** True once containerd has all of the blob. False if it was committed, or is not written any more before that. */
-  const hasRest = async (ingest: Ingest, blob: DeliveredBlob): Promise<boolean> => {
+  const hasRest = async (ingest: Ingest, blobBytes: number): Promise<boolean> => {
     let closedMs = 0;
     for (let waitedMs = 0; waitedMs < REST_WAIT_MS; waitedMs += REST_INTERVAL_MS) {
-      if (ingest.writtenBytes() >= blob.sizeBytes) return true;
+      if (ingest.writtenBytes() >= blobBytes) return true;
       const state = ingest.state();
       if (state === 'gone' || (await store.stat(ingest.digest)) !== undefined) return false;
       // A pull that takes it up again opens it with its first byte.
@@ -120,15 +155,16 @@ export function createDeliveredBlobs({
     }
     return false;
   };
-  const judge = async (ingest: Ingest, blob: DeliveredBlob) => {
+  const judge = async (ingest: Ingest, blob: DeliveredBlob, sizeBytes: number) => {
     const { digest, descriptor } = ingest;
-    const { sizeBytes } = blob;
     if (!(await isRefused(ingest, sizeBytes))) return;
     const verdict = await hasher.check({ file: descriptor, digest, sizeBytes });
     if (verdict?.isRight !== false) return;
     const givers = [...blob.givers.values()];
-    onWrong(digest, givers, givers.length === 1 && isWhole(blob) && !blob.isUnverified);
-    const isThrownAway = await ingest.abort();
+    onWrong(digest, givers, givers.length === 1 && isWhole(blob, sizeBytes) && !blob.isUnverified);
+    // What is still written to, and may have more bytes than peers say, is containerd's.
+    const isDone = ingest.sizeBytes !== undefined || ingest.state() === 'closed';
+    const isThrownAway = isDone && (await ingest.abort());
     logger.warn(
       'Peers gave wrong bytes of a blob, which containerd has refused: they are not asked for it any more',
       {
@@ -142,11 +178,16 @@ export function createDeliveredBlobs({
     if (blob.isWatched || watched >= MAX_WATCHED) return;
     blob.isWatched = true;
     watched++;
+    using held = heldIngests.has(digest) ? hold(digest) : undefined;
     try {
       // At once: containerd may throw away what it refused within some hundredths of a second.
-      using ingest = await ingests.open(digest);
+      using found = await ingests.open(digest);
+      const ingest = found ?? (await held?.ingest);
       if (ingest === undefined) return;
-      if (isWhole(blob) || (await hasRest(ingest, blob))) await judge(ingest, blob);
+      // What containerd was told is from a manifest; what is in the answers, peers say.
+      const sizeBytes = ingest.sizeBytes ?? blob.sizeBytes;
+      if (isWhole(blob, sizeBytes) || (await hasRest(ingest, sizeBytes)))
+        await judge(ingest, blob, sizeBytes);
     } catch (error) {
       logger.debug('a blob that peers gave could not be judged', { digest, error });
     } finally {
@@ -160,6 +201,7 @@ export function createDeliveredBlobs({
       // What was given before was thrown away, or committed.
       if (atByte === 0) blobs.delete(digest);
     },
+    begins: hold,
     given(digest, { peer, host, start, sizeBytes, isUnverified }, blobBytes) {
       if (sizeBytes === 0) return;
       const blob = blobs.get(digest) ?? {
@@ -175,9 +217,9 @@ export function createDeliveredBlobs({
       blob.givers.set(`${peer.id} ${host}`, { peer, host });
       blob.isUnverified ||= isUnverified;
       blob.stretches = joined([...blob.stretches, { start, end: start + sizeBytes }]);
-      if (isWhole(blob)) blobs.delete(digest);
+      if (isWhole(blob, blobBytes)) blobs.delete(digest);
       // What comes before may be from upstream.
-      if (isWhole(blob) || start + sizeBytes >= blobBytes) void watch(digest, blob);
+      if (isWhole(blob, blobBytes) || start + sizeBytes >= blobBytes) void watch(digest, blob);
     },
     restIsElsewhere(digest) {
       const blob = blobs.get(digest);
@@ -198,6 +240,6 @@ function joined(stretches: readonly Stretch[]): readonly Stretch[] {
 }
 
 /** True if peers gave all of it. */
-function isWhole({ stretches: [first, second], sizeBytes }: DeliveredBlob): boolean {
+function isWhole({ stretches: [first, second] }: DeliveredBlob, sizeBytes: number): boolean {
   return first?.start === 0 && first.end >= sizeBytes && second === undefined;
 }

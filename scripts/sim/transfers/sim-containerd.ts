@@ -251,6 +251,7 @@ export function createSimContainerd(deps: SimContainerdDeps): SimContainerd {
         files.set(descriptor, ingest);
         return {
           digest,
+          sizeBytes: ingest.content.sizeBytes,
           descriptor,
           writtenBytes: () => (seenBytes = ingest.bytes()),
           state: () =>

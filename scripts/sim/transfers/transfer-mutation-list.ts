@@ -47,7 +47,7 @@ export const TRANSFER_MUTATIONS: readonly Mutation[] = [
   {
     name: 'what containerd refuses is not looked at',
     file: 'transfer/delivered-blobs.ts',
-    find: 'if (isWhole(blob) || start + sizeBytes >= blobBytes) void watch(digest, blob);',
+    find: 'if (isWhole(blob, blobBytes) || start + sizeBytes >= blobBytes) void watch(digest, blob);',
     replace: '',
     scenario: 'no peer but a liar',
   },
@@ -61,7 +61,7 @@ export const TRANSFER_MUTATIONS: readonly Mutation[] = [
   {
     name: 'the wrong bytes are not thrown away',
     file: 'transfer/delivered-blobs.ts',
-    find: 'const isThrownAway = await ingest.abort();',
+    find: 'const isThrownAway = isDone && (await ingest.abort());',
     replace: 'const isThrownAway = false;',
     scenario: 'no peer but a liar',
   },
