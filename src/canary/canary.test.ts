@@ -237,6 +237,23 @@ describe('createCanary()', () => {
     expect(canary.restMs()).toBe(0);
   });
 
+  test('lets a registry be asked by five runs that are asked for, and by more each five minutes', async () => {
+    const { canary, clock } = setUp({ pull: async () => {} });
+    let runs = 0;
+    for (; canary.restMs() <= 3000; runs++) {
+      await canary.run(NEVER);
+      await clock.advance(3000);
+    }
+    // The first run is that of the start.
+    expect(runs).toBe(6);
+    expect(canary.restMs()).toBeGreaterThan(250_000);
+    canary.heard(REGISTRY);
+    expect(canary.restMs()).toBe(0);
+    await canary.run(NEVER);
+    await clock.advance(300_000);
+    expect(canary.restMs()).toBe(0);
+  });
+
   test('hears that the mirror is asked for something of its registry, until the next run', async () => {
     const { canary } = setUp({ pull: async () => {} });
     canary.heard('elsewhere.lab');

@@ -6,6 +6,7 @@ import type { DistributionPath } from '../oci/distribution-path.ts';
 import { MEDIA_TYPE } from '../oci/media-type.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { createDeadline } from '../runtime/deadline.ts';
+import { createTokenBucket } from '../runtime/token-bucket.ts';
 import { StoreUnavailableError } from '../store/content-store.ts';
 import { type CanaryImage, createCanaryImage } from './canary-image.ts';
 import { isCanaryRepository, NO_REGISTRY } from './canary-name.ts';
@@ -17,6 +18,11 @@ const SECOND_MS = 1000;
 export const CANARY_DEADLINE_MS = 10 * SECOND_MS;
 /** Between two runs, whoever asks for them. */
 const REST_MS = 3 * SECOND_MS;
+/**
+ * How often runs may be asked for that may make containerd ask a registry, because it did not ask the mirror before: an operator tries
+ * a few fixes, and whoever reaches the port makes no load for a registry.
+ */
+const DOUBTFUL_RUNS = { burst: 5, perSecond: 1 / 300 } as const;
 /** Runs whose content is known as a canary's: containerd forgets it with the image, at the latest at the next collection. */
 const MAX_REMEMBERED = 16;
 
@@ -96,7 +102,9 @@ export interface Canary {
   run(signal: AbortSignal): Promise<CanaryResult>;
   /** True while a run is under way. */
   readonly isRunning: boolean;
-  /** How long to wait until the next run may begin, in ms. */
+  /**
+   * How long to wait until the next run that is asked for may begin, in ms. Minutes once some runs have made containerd ask a registry.
+   */
   restMs(): number;
   /** The run that ended last. */
   last(): CanaryResult | undefined;
@@ -113,6 +121,8 @@ export function createCanary(deps: CanaryDeps, { registry, architecture }: Canar
   /** An earlier process may have ended in the middle of a run. */
   let mayHaveLeftovers = true;
   const remembered: CanaryImage[] = [];
+  const doubtfulRuns = createTokenBucket(() => clock.nowMs(), DOUBTFUL_RUNS);
+  const isDoubtful = () => last?.outcome === 'not-used' && !isHeard && registry !== NO_REGISTRY;
 
   const remove = async (reference: string): Promise<boolean> => {
     try {
@@ -209,6 +219,7 @@ export function createCanary(deps: CanaryDeps, { registry, architecture }: Canar
     },
     isCanaryContent: (digest) => remembered.some(({ contents }) => contents.has(digest)),
     async run(signal) {
+      if (running === undefined && isDoubtful()) doubtfulRuns.take();
       running ??= runOnce(signal)
         .then((result) => {
           last = result;
@@ -225,7 +236,8 @@ export function createCanary(deps: CanaryDeps, { registry, architecture }: Canar
     get isRunning() {
       return running !== undefined;
     },
-    restMs: () => Math.max(0, lastEndMs + REST_MS - clock.nowMs()),
+    restMs: () =>
+      Math.max(0, lastEndMs + REST_MS - clock.nowMs(), isDoubtful() ? Math.ceil(doubtfulRuns.waitMs()) : 0),
     last: () => last,
   };
 }

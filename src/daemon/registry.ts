@@ -277,7 +277,6 @@ async function compose(shared: Process): Promise<void> {
         ...policy,
         noteRequest(name, digest) {
           policy.noteRequest(name, digest);
-          canary?.heard(name.registry);
           if (digest !== undefined) advertiser.reconsider(digest);
         },
       },

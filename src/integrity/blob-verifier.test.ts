@@ -23,8 +23,10 @@ function create({ scrubBytesPerSecond = 0, takesMs = 10 } = {}) {
   const hashed: string[] = [];
   const found: DamagedBlob[] = [];
   const repaired: Digest[] = [];
+  const failing: { error: Error | undefined } = { error: undefined };
   const hash = async ({ digest }: HashedFile): Promise<FileVerdict | undefined> => {
     hashed.push(digest);
+    if (failing.error !== undefined) throw failing.error;
     await clock.sleep(takesMs);
     return files.get(digest);
   };
@@ -51,7 +53,7 @@ function create({ scrubBytesPerSecond = 0, takesMs = 10 } = {}) {
     const [served] = await Promise.all([answer, clock.advance(waitMs)]);
     return served;
   };
-  return { verifier, clock, files, hashed, found, repaired, mayServe };
+  return { verifier, clock, files, hashed, found, repaired, failing, mayServe };
 }
 
 describe('createBlobVerifier()', () => {
@@ -117,8 +119,44 @@ describe('createBlobVerifier()', () => {
     expect(await mayServe(blobOf(A))).toBe(false);
   });
 
-  test('refuses what cannot be read', async () => {
-    expect(await create().mayServe(blobOf(A))).toBe(false);
+  test('refuses what cannot be read, when that takes long, too, and tries again after a while', async () => {
+    const { clock, files, hashed, mayServe } = create({ takesMs: 1000 });
+    // Late: it may be right.
+    expect(await mayServe(blobOf(A), 2000)).toBe(true);
+    expect(await mayServe(blobOf(A))).toBe(false);
+    expect(hashed).toEqual([A]);
+    await clock.advance(60_000);
+    files.set(A, { isRight: true, stamp: 1 });
+    await mayServe(blobOf(A));
+    expect(hashed).toEqual([A, A]);
+    expect(await mayServe(blobOf(A))).toBe(true);
+  });
+
+  test('serves what is not suspect while no thread can hash it', async () => {
+    const { verifier, files, mayServe, failing } = create();
+    failing.error = new Error('No thread');
+    files.set(A, { isRight: true, stamp: 2 });
+    expect(await mayServe(blobOf(A, 2))).toBe(true);
+    verifier.committed(B, 1);
+    expect(await mayServe(blobOf(B, 2))).toBe(false);
+  });
+
+  test('hashes no more of what is doubted than a processor can bear', async () => {
+    const { verifier, clock, files, hashed } = create();
+    const letters = '0123456789abcdef'.split('');
+    const doubtAll = async () => {
+      for (const letter of letters) {
+        const digest = digestOf(letter);
+        files.set(digest, { isRight: true, stamp: 1 });
+        verifier.doubt({ ...blobOf(digest), sizeBytes: 512 * 1024 * 1024 });
+      }
+      await clock.advance(100);
+      return hashed.splice(0).length;
+    };
+    // 1024 MiB at once: the third began within the debt of the second.
+    expect(await doubtAll()).toBe(2);
+    await clock.advance(60_000);
+    expect(await doubtAll()).toBe(1);
   });
 
   test('does not queue more than it can hash', async () => {

@@ -22,6 +22,14 @@ const DOUBT_INTERVAL_MS = 60 * SECOND_MS;
 const MAX_DOUBTED = 1000;
 /** And all of them together: a member that doubts everything keeps no processor busy. */
 const DOUBTS = { burst: 20, perSecond: 1 / 6 } as const;
+/** The same in MiB, of which a processor hashes some hundreds each second. */
+const DOUBTED_MIB = { burst: 1024, perSecond: 8 } as const;
+const MIB = 1024 * 1024;
+/** What is doubted is hashed beside what requests wait for, at so many bytes per second. */
+const DOUBTED_BYTES_PER_SECOND = 128 * MIB;
+/** A blob that could not be read, because the disk is at its end for instance, is not tried for so long. */
+const UNREADABLE_MS = 60 * SECOND_MS;
+const MAX_UNREADABLE = 1000;
 /** How often damaged blobs are looked at, while there are some: they are removed, or pulled anew. */
 const DAMAGED_LOOK_MS = 2 * SECOND_MS;
 /** The same while there are none, which wakes nothing. */
@@ -89,7 +97,10 @@ export function createBlobVerifier(
   const damaged = new Map<Digest, DamagedBlob & { readonly stamp: number }>();
   const running = new Map<Digest, Promise<boolean | undefined>>();
   const doubted = new Map<Digest, number>();
+  /** Until when a blob that could not be read counts as not here. */
+  const unreadable = new Map<Digest, number>();
   const doubts = createTokenBucket(() => clock.nowMs(), DOUBTS);
+  const doubtedMib = createTokenBucket(() => clock.nowMs(), DOUBTED_MIB);
   const anyDamaged = createWakeUp();
 
   const repair = (digest: Digest) => {
@@ -110,14 +121,18 @@ export function createBlobVerifier(
     if (isNew) onDamaged(blob);
   };
   /** True for right bytes, undefined if that cannot be told. A blob is hashed once at a time. */
-  const verify = (blob: Blob): Promise<boolean | undefined> => {
+  const verify = (
+    blob: Blob,
+    check: typeof hasher.check = (file) => hasher.check(file),
+  ): Promise<boolean | undefined> => {
     const { digest, path } = blob;
     const known = running.get(digest);
     if (known !== undefined) return known;
     const checked = (async () => {
       try {
-        const verdict = await hasher.check({ file: path, digest });
-        if (verdict !== undefined) learn(blob, verdict.isRight, verdict.stamp);
+        const verdict = await check({ file: path, digest });
+        if (verdict === undefined) lruSet(unreadable, digest, clock.nowMs() + UNREADABLE_MS, MAX_UNREADABLE);
+        else learn(blob, verdict.isRight, verdict.stamp);
         return verdict?.isRight;
       } finally {
         running.delete(digest);
@@ -141,7 +156,11 @@ export function createBlobVerifier(
       () => 'late' as const,
       () => 'late' as const,
     );
-    const isRight = await Promise.race([verify(blob), late]);
+    const checked = verify(blob).catch((error: unknown) => {
+      logger.warn('blobs cannot be verified just now', { error });
+      return 'late' as const;
+    });
+    const isRight = await Promise.race([checked, late]);
     stop.abort();
     if (isRight !== 'late') return isRight === true;
     logger.debug('blob was not verified in time', { digest, isServed: !isSuspect });
@@ -179,7 +198,9 @@ export function createBlobVerifier(
       repair(digest);
     },
     mayServe(blob) {
-      return knownOf(blob) ?? verifyInTime(blob);
+      const known = knownOf(blob);
+      if (known !== undefined) return known;
+      return clock.nowMs() < (unreadable.get(blob.digest) ?? -Infinity) ? false : verifyInTime(blob);
     },
     isDamaged(digest, stamp) {
       const found = damaged.get(digest as Digest);
@@ -189,9 +210,10 @@ export function createBlobVerifier(
       const { digest } = blob;
       const nowMs = clock.nowMs();
       const wasHashed = nowMs - (doubted.get(digest) ?? -Infinity) < DOUBT_INTERVAL_MS;
-      if (wasHashed || running.size >= MAX_WAITING || !doubts.take()) return;
+      if (wasHashed || running.size >= MAX_WAITING || !doubtedMib.has() || !doubts.take()) return;
+      doubtedMib.take(blob.sizeBytes / MIB);
       lruSet(doubted, digest, nowMs, MAX_DOUBTED);
-      verify(blob).then(
+      verify(blob, (file) => hasher.checkSlowly(file, DOUBTED_BYTES_PER_SECOND)).then(
         (isRight) => logger.info('a blob that is said to be wrong was hashed', { digest, isRight }),
         () => {},
       );
@@ -222,7 +244,7 @@ export function createBlobVerifier(
       for (const [digest, { stamp }] of damaged) {
         const blob = await store.stat(digest, { signal }).catch(() => 'unknown' as const);
         if (blob === undefined) repair(digest);
-        else if (blob !== 'unknown' && blob.stamp !== stamp) await verify(blob);
+        else if (blob !== 'unknown' && blob.stamp !== stamp) await verify(blob).catch(() => {});
       }
     }
   }

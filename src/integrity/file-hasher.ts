@@ -19,7 +19,10 @@ export interface FileVerdict {
 
 /** Compares files with digests, in a thread of its own. */
 export interface FileHasher {
-  /** Hashes the file after those that were asked for before; undefined if it cannot be read, or changed meanwhile. */
+  /**
+   * Hashes the file after those that were asked for before; undefined if it cannot be read, or changed meanwhile. Rejects where
+   * there is no thread to hash it.
+   */
   check(file: HashedFile): Promise<FileVerdict | undefined>;
   /** The same beside the others, at so many bytes per second. */
   checkSlowly(file: HashedFile, bytesPerSecond: number): Promise<FileVerdict | undefined>;
@@ -37,25 +40,27 @@ export function createFileHasher(): FileHasher {
   let lastId = 0;
   /** Ends when the last file that is hashed at full speed was hashed. */
   let lastFast: Promise<unknown> = Promise.resolve();
-  const waiting = new Map<number, (news: HashNews | undefined) => void>();
+  const waiting = new Map<number, PromiseWithResolvers<HashNews | undefined>>();
 
-  const fail = () => {
+  const end = (settle: (waits: PromiseWithResolvers<HashNews | undefined>) => void) => {
     thread?.terminate();
     thread = undefined;
     const all = [...waiting.values()];
     waiting.clear();
-    for (const settle of all) settle(undefined);
+    for (const each of all) settle(each);
   };
   const start = (): Worker => {
     const started = new Worker(new URL(THREAD, import.meta.url), { smol: true });
     started.onmessage = ({ data }: MessageEvent<HashNews>) => {
-      const settle = waiting.get(data.id);
+      const asked = waiting.get(data.id);
       waiting.delete(data.id);
-      settle?.(data);
+      asked?.resolve(data);
     };
     // A thread that fails is started anew for what is asked next.
-    started.onerror = () => {
-      if (thread === started) fail();
+    started.onerror = ({ message }) => {
+      if (thread !== started) return;
+      const error = new Error(`The thread that hashes failed: ${message}`);
+      end(({ reject }) => reject(error));
     };
     started.unref();
     return started;
@@ -67,12 +72,13 @@ export function createFileHasher(): FileHasher {
     if (isClosed) return undefined;
     const { algorithm, hex } = splitDigest(digest);
     const id = ++lastId;
+    // This throws where there is no room for a thread just now.
     thread ??= start();
     const message: HashOrder = { id, file, algorithm, sizeBytes, bytesPerSecond };
-    const news = await new Promise<HashNews | undefined>((resolve) => {
-      waiting.set(id, resolve);
-      thread?.postMessage(message);
-    });
+    const asked = Promise.withResolvers<HashNews | undefined>();
+    waiting.set(id, asked);
+    thread.postMessage(message);
+    const news = await asked.promise;
     if (news?.hex === undefined || news.stamp === undefined) return undefined;
     return { isRight: news.hex === hex, stamp: news.stamp };
   };
@@ -86,7 +92,7 @@ export function createFileHasher(): FileHasher {
     checkSlowly: order,
     close() {
       isClosed = true;
-      fail();
+      end(({ resolve }) => resolve(undefined));
     },
   };
 }

@@ -49,7 +49,7 @@ export interface RegistryDeps {
   /** Knows which blobs of this node are what their digests say. */
   readonly verifier: Pick<BlobVerifier, 'doubt' | 'mayServe'>;
   /** Answers for the image that finds out whether containerd asks this mirror; undefined: there is none. */
-  readonly canary?: Pick<Canary, 'answer' | 'refused'> | undefined;
+  readonly canary?: Pick<Canary, 'answer' | 'refused' | 'heard'> | undefined;
   /** One line about the node, for those who read /readyz. Default: none. */
   readonly readyNote?: (() => string | undefined) | undefined;
   /** Starts to look up who has content that will be asked for; returns at once. */
@@ -124,6 +124,7 @@ export function createRegistryApp(
       favoured,
     });
     const named = request.path;
+    if (isOwn) deps.canary?.heard(named.registry ?? '');
     // Awaited here, because the pull counts the request until then.
     return named.kind === 'blob'
       ? await handlers.blob({ ...request, path: named })

@@ -31,6 +31,20 @@ describe('createTokenBucket()', () => {
     expect([bucket.take(), bucket.take(), bucket.take()]).toEqual([true, true, false]);
   });
 
+  test('pays off what was taken beyond what there was, and says how long that takes', () => {
+    const { bucket, time } = start(4, 2);
+    expect([bucket.waitMs(), bucket.take(10), bucket.take(), bucket.waitMs()]).toEqual([
+      0,
+      true,
+      false,
+      3500,
+    ]);
+    time.ms += 3499;
+    expect(bucket.has()).toBe(false);
+    time.ms += 1;
+    expect([bucket.has(), bucket.waitMs()]).toEqual([true, 0]);
+  });
+
   test('has() takes nothing', () => {
     const { bucket } = start(1, 0);
     expect([bucket.has(), bucket.has(), bucket.take(), bucket.has()]).toEqual([true, true, true, false]);

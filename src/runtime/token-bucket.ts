@@ -2,8 +2,13 @@
 export interface TokenBucket {
   /** True if there is a token. */
   has(): boolean;
-  /** Takes a token; false, and nothing is taken, if there is none. */
-  take(): boolean;
+  /** How long it takes until there is a token, in ms; 0: there is one. */
+  waitMs(): number;
+  /**
+   * Takes so many tokens, default 1; false, and nothing is taken, if there is none. More than there are is a debt, which is paid off
+   * before there is a token again.
+   */
+  take(count?: number): boolean;
 }
 
 /** Settings of createTokenBucket. */
@@ -31,9 +36,10 @@ export function createTokenBucket(
   };
   return {
     has,
-    take() {
+    waitMs: () => (has() ? 0 : ((1 - tokens) / perSecond) * SECOND_MS),
+    take(count = 1) {
       if (!has()) return false;
-      tokens--;
+      tokens -= count;
       return true;
     },
   };

@@ -186,8 +186,8 @@ export function createDeliveredBlobs({
       if (ingest === undefined) return;
       // What containerd was told is from a manifest; what is in the answers, peers say.
       const sizeBytes = ingest.sizeBytes ?? blob.sizeBytes;
-      if (isWhole(blob, sizeBytes) || (await hasRest(ingest, sizeBytes)))
-        await judge(ingest, blob, sizeBytes);
+      const isThere = isWhole(blob, sizeBytes) || (await hasRest(ingest, sizeBytes));
+      if (isThere) await judge(ingest, blob, sizeBytes);
     } catch (error) {
       logger.debug('a blob that peers gave could not be judged', { digest, error });
     } finally {

@@ -24,8 +24,24 @@ test('createPieceHistory() tries pieces again after a while, and for holders tha
   expect(history.mayHelp(100)).toBe(true);
   history.wereInVain(100);
   expect([history.mayHelp(100), history.mayHelp(60), history.mayHelp(40)]).toEqual([false, false, true]);
-  await clock.advance(600_000);
+  await clock.advance(20_000);
   expect(history.mayHelp(100)).toBe(true);
+});
+
+test('createPieceHistory() waits longer each time that pieces were in vain, and less again once they were good', async () => {
+  const clock = createVirtualClock();
+  const history = createPieceHistory(clock);
+  const waitS = async () => {
+    history.wereInVain(100);
+    let seconds = 0;
+    for (; !history.mayHelp(100); seconds++) await clock.advance(1000);
+    return seconds;
+  };
+  const waits: number[] = [];
+  for (let n = 0; n < 7; n++) waits.push(await waitS());
+  expect(waits).toEqual([20, 40, 80, 160, 320, 600, 600]);
+  history.wereGood();
+  expect(await waitS()).toBe(20);
 });
 
 test('createPieceHistory() divides twelve pieces among at most three bodies', () => {

@@ -31,6 +31,8 @@ export interface PieceHistory {
   goOnInPieces(): BodyInPieces | undefined;
   /** Pieces from several holders brought no more than one of them, which gave so many bytes per second. */
   wereInVain(bytesPerSecond: number): void;
+  /** Pieces brought more than one holder gave. */
+  wereGood(): void;
   /** Whether pieces may bring more than a holder that gives so many bytes per second. */
   mayHelp(bytesPerSecond: number): boolean;
 }
@@ -42,8 +44,12 @@ const MAX_PIECES = 12;
 const MIN_PIECES = 4;
 /** Requests whose starts are closer to each other are not parts of one download, in bytes. */
 const LEAST_PART_BYTES = 512 * 1024;
-/** For how long it is remembered that pieces were in vain: the link of a node seldom becomes faster. To see that it did costs some 50 ms. */
-const IN_VAIN_MS = 600 * SECOND_MS;
+/**
+ * For how long it is remembered that pieces were in vain, the first time: it may have been a holder that was busy. Each time in a
+ * row the wait is twice as long, up to the longest: the link of a node seldom becomes faster. To see that it did costs some 50 ms.
+ */
+const IN_VAIN_MS = 20 * SECOND_MS;
+const LONGEST_IN_VAIN_MS = 600 * SECOND_MS;
 /** A holder that gives so much less than the one with which they were in vain is another case. */
 const OTHER_RATIO = 2;
 
@@ -52,6 +58,8 @@ export function createPieceHistory(clock: Clock): PieceHistory {
   /** Where the requests of each blob begin. */
   const running = new Map<Digest, Map<RunningRequest, number | undefined>>();
   let inVain: { readonly untilMs: number; readonly bytesPerSecond: number } | undefined;
+  /** How long the next wait is. */
+  let inVainMs = IN_VAIN_MS;
   let inPieces = 0;
   return {
     goOnInPieces() {
@@ -93,7 +101,12 @@ export function createPieceHistory(clock: Clock): PieceHistory {
     isAlone: (digest) => (running.get(digest)?.size ?? 0) <= 1,
     isHeld: (digest) => [...(running.get(digest)?.keys() ?? [])].some(({ isHeld }) => isHeld),
     wereInVain(bytesPerSecond) {
-      inVain = { untilMs: clock.nowMs() + IN_VAIN_MS, bytesPerSecond };
+      const untilMs = clock.nowMs() + inVainMs;
+      inVainMs = Math.min(2 * inVainMs, LONGEST_IN_VAIN_MS);
+      inVain = { untilMs, bytesPerSecond };
+    },
+    wereGood() {
+      inVainMs = IN_VAIN_MS;
     },
     mayHelp(bytesPerSecond) {
       if (inVain === undefined || clock.nowMs() >= inVain.untilMs) return true;

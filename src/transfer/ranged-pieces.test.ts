@@ -64,6 +64,9 @@ async function get(
   );
   const opened = paced.first(sizeBytes);
   const first = await paced.during(paced.move(opened, pieces.watch(opened)));
+  const places = [0, 1, 2].map(() => history.goOnInPieces());
+  const freePlaces = places.filter((place) => place !== undefined).length;
+  for (const place of places) place?.[Symbol.dispose]();
   const switchedAt = first.how === 'cancelled' ? first.movedBytes : undefined;
   const rest = { start: paced.nextByte(), end: sizeBytes - 1 };
   const end = switchedAt === undefined ? undefined : await paced.during(pieces.run(rest, paced.move));
@@ -71,7 +74,20 @@ async function get(
   await clock.advance(10);
   const { takenBytes } = paced;
   const ms = clock.nowMs();
-  return { first, switchedAt, end, takenBytes, ms, heldBytes, pieceBytes, pieces, paced, history, rest };
+  return {
+    first,
+    switchedAt,
+    end,
+    freePlaces,
+    takenBytes,
+    ms,
+    heldBytes,
+    pieceBytes,
+    pieces,
+    paced,
+    history,
+    rest,
+  };
 }
 
 const even = (count: number, holder: PacedHolder = { bytesPerMs: RATE }) =>
@@ -153,8 +169,9 @@ describe('createRangedPieces() goes on with one source', () => {
     ['when there is no memory for pieces', even(4), { memoryBytes: 0 }],
     ['for another client than its own', even(4), { isOwn: false }],
   ])('%s: never begins', async (_name, holders, options) => {
-    const { first, switchedAt } = await get(holders, options);
+    const { first, switchedAt, freePlaces } = await get(holders, options);
     expect(first.how).toBe('complete');
     expect(switchedAt).toBeUndefined();
+    expect(freePlaces).toBe(3);
   });
 });

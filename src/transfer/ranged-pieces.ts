@@ -66,6 +66,10 @@ export function createRangedPieces(
   let singleBytesPerSecond = 0;
   let replaced = 0;
   let inPieces: BodyInPieces | undefined;
+  /** Ends the move of the source that is watched. */
+  let watched: AbortController | undefined;
+  /** Memory is asked for. */
+  let isStarting = false;
   const memory = createPieceMemory(takeMemory);
   const over = new AbortController();
   /** Holders are looked for. */
@@ -102,6 +106,7 @@ export function createRangedPieces(
     },
     watch(opened) {
       const { pace, range } = opened;
+      watched = undefined;
       const held = blobs.holderOf(opened);
       running.isHeld = held !== undefined;
       const isWatched = takeMemory !== undefined && isOwn === true && holders === undefined;
@@ -109,14 +114,24 @@ export function createRangedPieces(
       if (holder === undefined) return { pace };
       sizeBytes = opened.sizeBytes;
       const stop = new AbortController();
+      watched = stop;
       /** All holders that were found, once there is another one. */
       let ready: PieceHolders | undefined;
       const start = async (bytesPerSecond: number) => {
-        if (ready === undefined || stop.signal.aborted || over.signal.aborted) return;
+        if (isStarting || ready === undefined || watched !== stop || over.signal.aborted) return;
         // What others have more than their part of is free soon.
-        inPieces ??= history.goOnInPieces();
-        if (inPieces === undefined || !(await memory.reserve()) || stop.signal.aborted) return;
-        [holders, singleBytesPerSecond] = [ready, bytesPerSecond];
+        const place = history.goOnInPieces();
+        if (place === undefined) return;
+        isStarting = true;
+        const isReserved = await memory.reserve().finally(() => {
+          isStarting = false;
+        });
+        // Another source may give the body by now.
+        if (!isReserved || watched !== stop) {
+          place[Symbol.dispose]();
+          return;
+        }
+        [inPieces, holders, singleBytesPerSecond] = [place, ready, bytesPerSecond];
         stop.abort();
       };
       const onBottleneck = (bytesPerSecond: number, movedBytes: number) => {
@@ -125,7 +140,7 @@ export function createRangedPieces(
           bytesPerSecond < ENOUGH_BYTES_PER_SECOND &&
           history.isAlone(digest) &&
           history.mayHelp(bytesPerSecond);
-        if (!isWorthIt || stop.signal.aborted) return;
+        if (!isWorthIt || watched !== stop) return;
         if (ready !== undefined) void start(bytesPerSecond);
         if (finding !== undefined || ready !== undefined || clock.nowMs() - lookedMs < LOOK_AGAIN_MS) return;
         const known = createPieceHolders({
@@ -170,7 +185,10 @@ export function createRangedPieces(
             replaced++;
             queue.replace(atByte);
           }
-          if (atByte > rest.end) return { how: 'complete' };
+          if (atByte > rest.end) {
+            if (gain.isGood()) history.wereGood();
+            return { how: 'complete' };
+          }
           if (gain.isPoor() && rest.end - atByte >= LEAST_LEFT_BYTES) {
             history.wereInVain(singleBytesPerSecond);
             break;
@@ -187,6 +205,7 @@ export function createRangedPieces(
     },
     openRest: async (rest) => openRest(rest, holders),
     [Symbol.dispose]() {
+      watched = undefined;
       over.abort();
       memory[Symbol.dispose]();
       inPieces?.[Symbol.dispose]();
@@ -199,6 +218,7 @@ function createGain(clock: Clock, bytesPerSecond: number) {
   let startedMs = clock.nowMs();
   let bytes = 0;
   let poor = 0;
+  let isGood = false;
   return {
     add(movedBytes: number) {
       bytes += movedBytes;
@@ -206,8 +226,10 @@ function createGain(clock: Clock, bytesPerSecond: number) {
       if (passedMs < GAIN_MS) return;
       const isPoor = (bytes / passedMs) * SECOND_MS < LEAST_GAIN * bytesPerSecond;
       poor = isPoor ? poor + 1 : 0;
+      isGood ||= !isPoor;
       [startedMs, bytes] = [clock.nowMs(), 0];
     },
     isPoor: () => poor >= MAX_POOR,
+    isGood: () => isGood,
   };
 }

@@ -118,8 +118,10 @@ export function createMetricsApp(
       }
       const restMs = canary.isRunning() ? 0 : canary.restMs();
       if (restMs > 0) {
-        c.header('retry-after', String(Math.ceil(restMs / 1000)));
-        return c.json({ error: 'the canary has just run; GET has its result' }, 429);
+        const seconds = Math.ceil(restMs / 1000);
+        c.header('retry-after', String(seconds));
+        const error = `the canary has just run, and containerd may ask a registry for it: again in ${seconds} s; GET has the last result`;
+        return c.json({ error }, 429);
       }
       return c.json(report(await canary.run()));
     });
