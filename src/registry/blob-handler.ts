@@ -46,8 +46,6 @@ export interface BlobHandlerDeps extends TransferFollowerDeps {
   readonly shares: Pick<RegistryShares, 'bodies'>;
   /** What goes to other machines; undefined: there is no cap. */
   readonly uploads?: Pick<Uploads, 'begin'> | undefined;
-  /** Whether an address is this node's own. Default: none is. */
-  readonly isOwn?: ((address: string) => boolean) | undefined;
   /** Told of a body that a cap on uploads has refused. */
   readonly uploadRefused: () => void;
 }
@@ -83,9 +81,13 @@ export function createBlobHandler(
   };
 
   /** The place of a body that leaves the machine; throws DistributionError, 503, if there is none. */
-  const beginUpload = async ({ client, favoured }: BlobContentRequest): Promise<Disposable | undefined> => {
-    const { uploads, isOwn, uploadRefused } = deps;
-    if (uploads === undefined || isOwn?.(client.remoteAddress) === true) return undefined;
+  const beginUpload = async ({
+    client,
+    favoured,
+    isFromSelf,
+  }: BlobContentRequest): Promise<Disposable | undefined> => {
+    const { uploads, uploadRefused } = deps;
+    if (uploads === undefined || isFromSelf) return undefined;
     const upload = await uploads.begin(client, favoured);
     if (upload !== undefined) return upload;
     uploadRefused();
@@ -192,7 +194,7 @@ export function createBlobHandler(
         local: here.value,
         mayAskPeers: !forwarded,
         isOwn: !forwarded && favoured,
-        isJudged: !forwarded && deps.isOwn?.(client.remoteAddress) === true,
+        isJudged: !forwarded && request.isFromSelf,
         takeMemory: (bytes) => enterNow(shares.bodies, bytes, request),
         onMoved: (origin, end) => followed.moved(origin, end),
         onFlight: (flight) => followed.flew(flight),

@@ -29,6 +29,8 @@ export interface ContentRequest {
   readonly client: ClientResponse;
   /** It comes from this node itself or from another node, not from a stranger. */
   readonly favoured: boolean;
+  /** It comes from this node itself. */
+  readonly isFromSelf: boolean;
   /** The pull of this node's own containerd that it is part of, if it is. */
   readonly pull?: AskedPull | undefined;
 }

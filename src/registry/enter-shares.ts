@@ -7,12 +7,13 @@ import { overloaded } from './responses.ts';
 export async function tryEnter(
   shares: FairShares,
   weight: number,
-  { client, favoured }: AdmittedRequest,
+  { client, favoured, isFromSelf }: AdmittedRequest,
 ): Promise<HeldShare | undefined> {
   return shares.enter({
     key: addressShare(client.remoteAddress),
     weight,
     favoured,
+    isFirst: isFromSelf,
     // Made for a request that waits only.
     get signal() {
       return client.gone;

@@ -105,12 +105,16 @@ export function createRegistryApp(
   const answerContent = async (
     { method, headers }: ClientRequest,
     { path, query }: Target,
-    { client, favoured }: { readonly client: ClientResponse; readonly favoured: boolean },
+    {
+      client,
+      favoured,
+      isFromSelf,
+    }: { readonly client: ClientResponse; readonly favoured: boolean; readonly isFromSelf: boolean },
   ): Promise<Answered> => {
     const asked = parseDistributionPath(path, namespaceOf(query));
     const isHead = method === 'HEAD';
     const forwarded = headers.get(MIRRORED_HEADER) === 'true';
-    const isOwn = !forwarded && deps.isOwn?.(client.remoteAddress) === true;
+    const isOwn = !forwarded && isFromSelf;
     using pull = isOwn ? pulls.asked(asked, isHead ? 'HEAD' : 'GET') : undefined;
     const request = admitRequest(admission, {
       method: isHead ? 'HEAD' : 'GET',
@@ -122,6 +126,7 @@ export function createRegistryApp(
       isDoubted: headers.has(VERIFY_HEADER),
       client,
       favoured,
+      isFromSelf,
     });
     const named = request.path;
     if (isOwn) deps.canary?.heard(named.registry ?? '');
@@ -161,11 +166,13 @@ export function createRegistryApp(
     const canaryAnswer = answerCanary(request, target, client);
     if (canaryAnswer !== undefined) return { response: canaryAnswer, handler: 'canary' };
     checkAuthorization(options.authorization, request.headers.get('authorization') ?? undefined);
-    const favoured = deps.isFavoured(client.remoteAddress);
+    const isFromSelf = deps.isOwn?.(client.remoteAddress) === true;
+    const favoured = isFromSelf || deps.isFavoured(client.remoteAddress);
     using share = await deps.shares.requests.enter({
       key: addressShare(client.remoteAddress),
       weight: REQUEST_BYTES,
       favoured,
+      isFirst: isFromSelf,
       // Made for a request that waits only.
       get signal() {
         return client.gone;
@@ -178,7 +185,7 @@ export function createRegistryApp(
     if (!favoured) await turnstile.pass();
     if (routeOf(target.path) === 'v2') return { response: API_ROOT, handler: 'v2' };
     // Awaited here, because the share is held until then.
-    return await answerContent(request, target, { client, favoured });
+    return await answerContent(request, target, { client, favoured, isFromSelf });
   };
   const answer = async (
     request: ClientRequest,

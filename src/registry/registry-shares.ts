@@ -19,6 +19,8 @@ export const SHORT_BODY_BYTES = 64 * KIB;
 export const COPIED_ANSWER_BYTES = 8 * KIB;
 /** The part of each share that only this node itself and other nodes may take. */
 const RESERVED = 0.2;
+/** The part of each share that only this node itself may take: its containerd comes before other nodes. */
+const RESERVED_FOR_SELF = 0.1;
 /** How long a request waits for its share: longer, and upstream is the better way. */
 const WAIT_MS = 4 * SECOND_MS;
 /**
@@ -46,6 +48,7 @@ export function createRegistryShares(clock: Clock, plan: MemoryPlan, room?: Memo
       clock,
       total,
       reserved: Math.floor(RESERVED * total),
+      reservedForFirst: Math.floor(RESERVED_FOR_SELF * total),
       waitMs: WAIT_MS,
       maxWaiting: Math.max(64, Math.floor(plan.clientsBytes / REQUEST_BYTES / 2)),
       stallMs: STALL_MS,

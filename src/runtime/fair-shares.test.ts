@@ -2,7 +2,12 @@ import { describe, expect, test } from 'bun:test';
 import { createFairShares, type HeldShare } from './fair-shares.ts';
 import { createVirtualClock } from './testing/virtual-clock.ts';
 
-function create(options: { total: number; reserved?: number; maxWaiting?: number }) {
+function create(options: {
+  total: number;
+  reserved?: number;
+  reservedForFirst?: number;
+  maxWaiting?: number;
+}) {
   const clock = createVirtualClock();
   const memory = { share: 1 };
   const shares = createFairShares({
@@ -48,6 +53,30 @@ describe('createFairShares()', () => {
     expect((await takeAll(shares, 'b')).length).toBe(1);
     expect((await takeAll(shares, 'c')).length).toBe(0);
     expect((await takeAll(shares, 'own', true)).length).toBe(6);
+  });
+
+  test('what is reserved for them goes to requests that come first only, and these need not wait for others', async () => {
+    const { shares } = create({ total: 12, reserved: 4, reservedForFirst: 2 });
+    const others = [
+      ...(await takeAll(shares, 'a', true)),
+      ...(await takeAll(shares, 'b', true)),
+      ...(await takeAll(shares, 'c', true)),
+    ];
+    expect(shares.held).toBe(10);
+    const first = { key: 'own', weight: 1, favoured: true, isFirst: true };
+    expect([await shares.enter(first), shares.held]).toEqual([expect.anything(), 11]);
+    const order: string[] = [];
+    const enter = async (name: string, request: typeof first | { key: string; weight: number }) => {
+      if ((await shares.enter(request)) !== undefined) order.push(name);
+    };
+    await shares.enter(first);
+    const waiting = [
+      enter('new', { key: 'd', weight: 1, favoured: true, isFirst: false }),
+      enter('own', first),
+    ];
+    for (const each of others) each[Symbol.dispose]();
+    await Promise.all(waiting);
+    expect(order).toEqual(['own', 'new']);
   });
 
   test('a request that finds nothing waits, and the key that holds the least is next', async () => {

@@ -9,6 +9,8 @@ export interface ShareRequest {
   readonly weight: number;
   /** May take what is reserved. Default false. */
   readonly favoured?: boolean | undefined;
+  /** A favoured request that comes before all others, and may take what is reserved for such. Default false. */
+  readonly isFirst?: boolean | undefined;
   /** Gives the wait up. */
   readonly signal?: AbortSignal | undefined;
   /** For how long the holder has made no progress by its own fault, in ms. Default never. */
@@ -40,6 +42,8 @@ export interface FairSharesOptions {
   readonly total: number;
   /** Part of the total that only favoured requests may take. */
   readonly reserved: number;
+  /** Part of that which only requests that come first may take. Default 0. */
+  readonly reservedForFirst?: number | undefined;
   /** How long a request waits at most. */
   readonly waitMs: number;
   /**
@@ -60,6 +64,8 @@ export interface FairSharesOptions {
 const SHARE_OF_FREE = 3;
 /** Part of those that may wait that need not be favoured: others must not fill the queue before these. */
 const WAITING_FOR_ALL = 0.75;
+/** The same for favoured requests that do not come first. */
+const WAITING_FOR_FAVOURED = 0.9;
 /** When memory is short a holder gives way after this part of the time. */
 const SHORT_STALL = 0.25;
 /** How often stalled holders are looked for while others wait, or memory is short. */
@@ -76,11 +82,15 @@ interface Waiting {
   readonly grant: (share: HeldShare) => void;
 }
 
-/** Divides `total` fairly between keys: whatever is free goes to the key that holds the least of those that wait. */
+/**
+ * Divides `total` fairly between keys: whatever is free goes to a request that comes first, else to the key that holds the least of
+ * those that wait.
+ */
 export function createFairShares({
   clock,
   total,
   reserved,
+  reservedForFirst = 0,
   waitMs,
   maxWaiting,
   stallMs,
@@ -95,11 +105,14 @@ export function createFairShares({
   const forStrangers = () => Math.floor(room.share() * (total - reserved));
   const isShort = () => room.share() < 1 && held > forStrangers();
   const heldBy = (key: string) => heldByKey.get(key) ?? 0;
-  const weightOf = ({ weight, favoured }: ShareRequest) =>
-    Math.min(weight, favoured === true ? total : total - reserved);
+  const totalFor = ({ favoured, isFirst }: ShareRequest) => {
+    if (isFirst === true) return total;
+    return total - (favoured === true ? reservedForFirst : reserved);
+  };
+  const weightOf = (request: ShareRequest) => Math.min(request.weight, totalFor(request));
   const fits = (request: ShareRequest) => {
     const weight = weightOf(request);
-    const free = request.favoured === true ? total - held : forStrangers() - held;
+    const free = (request.favoured === true ? totalFor(request) : forStrangers()) - held;
     const ofKey = heldBy(request.key);
     // When nothing is held the largest request has its turn, too, however short memory is.
     if (held === 0) return true;
@@ -125,12 +138,15 @@ export function createFairShares({
     holders.add(holder);
     return holder;
   };
+  const comesBefore = ({ request: one }: Waiting, { request: other }: Waiting) => {
+    if (one.isFirst !== other.isFirst) return one.isFirst === true;
+    return heldBy(one.key) < heldBy(other.key);
+  };
   const serveWaiting = () => {
     while (waiting.size > 0) {
       let next: Waiting | undefined;
       for (const each of waiting) {
-        if (!fits(each.request)) continue;
-        if (next === undefined || heldBy(each.request.key) < heldBy(next.request.key)) next = each;
+        if (fits(each.request) && (next === undefined || comesBefore(each, next))) next = each;
       }
       if (next === undefined) return;
       waiting.delete(next);
@@ -189,7 +205,9 @@ export function createFairShares({
       let sameKey = 0;
       for (const each of waiting) if (each.request.key === key) sameKey += 1;
       const forAll = Math.max(1, Math.floor(room.share() * WAITING_FOR_ALL * maxWaiting));
-      const most = request.favoured === true ? maxWaiting : forAll;
+      const forFavoured =
+        request.isFirst === true ? maxWaiting : Math.ceil(WAITING_FOR_FAVOURED * maxWaiting);
+      const most = request.favoured === true ? forFavoured : forAll;
       if (waiting.size >= most || sameKey >= most / 2) return undefined;
 
       const { promise, resolve } = Promise.withResolvers<HeldShare | undefined>();
