@@ -29,7 +29,7 @@ const WAIT_MS = 4 * SECOND_MS;
  */
 const STALL_MS = 3 * SECOND_MS;
 /** The part of the bodies' memory that is for the chunks of files. */
-const FILE_CHUNKS_PART = 0.3;
+const FILE_CHUNKS_PART = 0.22;
 
 /** What requests share, see docs/SECURITY.md. Weights are bytes. */
 export interface RegistryShares {
