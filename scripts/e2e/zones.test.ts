@@ -115,3 +115,20 @@ test('the other zone serves when the holder of the own zone is gone', async () =
   expect(own).toBe(0);
   expect(await upstream.requests()).toEqual([]);
 });
+
+test('a pull goes on in the other zone when the own one is cut off, and asks upstream for nothing', async () => {
+  const image = createImage({ seed: 'cut', layers });
+  await lab().node(3).mirror.launch();
+  await pullOn(image, 'cut', [3, 1, 2]);
+  const last = lab().node(4);
+  await untilFound(last, image, 'cut', 'v1');
+  const upstream = await lab().upstream.count();
+  const counted = await countZones(last);
+  await lab().node(3).endpoint.blackhole();
+  await last.pull(`${REGISTRY}/cut:v1`);
+  await last.verify(image);
+  const { own, other } = await counted();
+  expect(other).toBeGreaterThanOrEqual(bytesOf(image));
+  expect(own).toBe(0);
+  expect(await upstream.requests()).toEqual([]);
+});

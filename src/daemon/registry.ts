@@ -23,6 +23,7 @@ import { createRegistryShares, fileChunkBytes, manifestCacheBytes } from '../reg
 import { createUploads } from '../registry/uploads.ts';
 import { createAdvertiser } from '../routing/advertiser.ts';
 import { createPrefetch } from '../routing/prefetch.ts';
+import { createZoneOutages } from '../routing/zone-outages.ts';
 import { readBasicAuth } from '../runtime/basic-auth.ts';
 import { build } from '../runtime/build.ts';
 import { systemClock as clock } from '../runtime/clock.ts';
@@ -206,7 +207,11 @@ async function compose(shared: Process): Promise<void> {
   );
   running.defer(() => transport.close());
   metrics.kernelFrom(() => transport.kernelFigures());
-  const flights = createNodeFlights({ network: router.flights, store: served, clock, logger }, options);
+  const outages = createZoneOutages(clock);
+  const flights = createNodeFlights(
+    { network: router.flights, store: served, outages, clock, logger },
+    options,
+  );
   // Others are told of this node's downloads for as long as bodies are drained.
   const flightsEnd = new AbortController();
   running.defer(() => flightsEnd.abort());
@@ -216,6 +221,7 @@ async function compose(shared: Process): Promise<void> {
       transport,
       router,
       flights,
+      outages,
       refused: { store, ingests: store.ingests, hasher },
       clock,
       logger,

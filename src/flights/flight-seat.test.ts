@@ -2,6 +2,7 @@ import { describe, expect, test } from 'bun:test';
 
 import { silentLogger } from '../observe/log.ts';
 import { digestOf } from '../oci/digest.ts';
+import { createZoneOutages } from '../routing/zone-outages.ts';
 import { createVirtualClock } from '../runtime/testing/virtual-clock.ts';
 import type { FlightAnswer } from './flight-messages.ts';
 import { askForLeader, createFlightSeat } from './flight-seat.ts';
@@ -16,8 +17,9 @@ type Says = readonly [answer: FlightAnswer, ms: number] | undefined;
 const take = (from: string): FlightAnswer => ({ verdict: 'take', from, leader: undefined });
 const UPSTREAM: FlightAnswer = { verdict: 'upstream' };
 
-function setUp(towers: Readonly<Record<string, Says>>) {
+function setUp(towers: Readonly<Record<string, Says>>, zones: Readonly<Record<string, string>> = {}) {
   const clock = createVirtualClock();
+  const outages = createZoneOutages(clock);
   const asked: [tower: string, atMs: number][] = [];
   const deps = {
     network: {
@@ -30,9 +32,10 @@ function setUp(towers: Readonly<Record<string, Says>>) {
         return says?.[0] ?? UPSTREAM;
       },
       peerOf: (name: string) => ({ id: name, addresses: [name] }),
-      zoneOf: () => undefined,
+      zoneOf: (name: string) => zones[name],
     },
     tower: { ask: () => UPSTREAM },
+    outages,
     clock,
     logger: silentLogger,
   };
@@ -54,7 +57,7 @@ function setUp(towers: Readonly<Record<string, Says>>) {
     return [typeof got === 'object' ? got.name : got, ms];
   };
   const leader = async () => timed(askForLeader(deps, { digest, bad: [], towerTimeoutMs: TIMEOUT_MS }));
-  return { asked, next, leader };
+  return { asked, next, leader, outages };
 }
 
 describe('createFlightSeat()', () => {
@@ -86,6 +89,28 @@ describe('createFlightSeat()', () => {
       const { next } = setUp({ A: [take('X'), 150], B: second });
       expect(await next()).toEqual(['X', 150]);
     }
+  });
+
+  test('does not wait for towers of a zone that seems to be cut off', async () => {
+    const { next, leader, outages, asked } = setUp({ A: undefined, B: [take('Y'), 10] }, { A: 'a', B: 'b' });
+    for (const node of ['n1', 'n2']) outages.silent('a', node, 100);
+    expect(await next()).toEqual(['Y', 10]);
+    expect(await leader()).toEqual([undefined, 20]);
+    expect(asked.map(([tower]) => tower)).toEqual(['A', 'B', 'A', 'B']);
+  });
+
+  test('finds that a zone is cut off when both towers are in it and late, and gives up on it', async () => {
+    const { next, outages } = setUp({ A: undefined, B: undefined }, { A: 'a', B: 'a' });
+    expect(await next()).toEqual([undefined, 2 * LATE_MS]);
+    expect(outages.isCut('a')).toBe(true);
+    expect(await next()).toEqual([undefined, 2 * LATE_MS]);
+  });
+
+  test('believes in the zone of a tower again that answers after all', async () => {
+    const { next, outages } = setUp({ A: [take('X'), 150], B: undefined }, { A: 'a', B: 'a' });
+    expect(await next()).toEqual(['X', 150]);
+    outages.silent('a', 'n1', 0);
+    expect(outages.isCut('a')).toBe(false);
   });
 
   test('is without an answer when no tower gives one, little later than one tower may take', async () => {

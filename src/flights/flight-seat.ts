@@ -1,6 +1,7 @@
 import type { Logger } from '../observe/log.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Peer } from '../routing/router.ts';
+import type { ZoneOutages } from '../routing/zone-outages.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { createDeadline } from '../runtime/deadline.ts';
 import type { FlightAnswer, FlightQuestion } from './flight-messages.ts';
@@ -20,6 +21,7 @@ const TOWER_LATE_MS = 100;
 export interface FlightSeatDeps {
   readonly network: Pick<FlightNetwork, 'self' | 'towersOf' | 'ask' | 'peerOf' | 'zoneOf'>;
   readonly tower: Pick<Tower, 'ask'>;
+  readonly outages: Pick<ZoneOutages, 'heard' | 'isCut' | 'silent' | 'untilCut'>;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -61,7 +63,7 @@ const MAX_NAMED = 8;
 
 /** Makes the seat of a request. It holds nothing that would have to be released. */
 export function createFlightSeat(
-  { network, tower, clock, logger }: FlightSeatDeps,
+  { network, tower, outages, clock, logger }: FlightSeatDeps,
   { digest, leader, towerTimeoutMs, signal }: SeatRequest,
 ): FlightSeat {
   const bad = new Set<string>();
@@ -83,7 +85,11 @@ export function createFlightSeat(
         full: [...full],
         ...(avoidsOwnZone ? { avoidsOwnZone } : {}),
       };
-      const answer = await askInTurn({ network, tower, clock, logger }, { towerTimeoutMs, signal }, question);
+      const answer = await askInTurn(
+        { network, tower, outages, clock, logger },
+        { towerTimeoutMs, signal },
+        question,
+      );
       if (answer?.verdict === 'upstream') return 'upstream';
       if (answer?.verdict !== 'take') return undefined;
       const { from, leader: root } = answer;
@@ -150,34 +156,59 @@ async function askInTurn(
   limits: TowerLimits,
   question: FlightQuestion,
 ): Promise<FlightAnswer | undefined> {
-  const { network, clock, logger } = deps;
+  const { network, outages, clock, logger } = deps;
   const { isAboutLeader = false } = question;
   const askOne = askTower(deps, limits);
-  const ask = async (name: string | undefined) => {
-    if (name === undefined || limits.signal?.aborted === true) return undefined;
-    try {
-      const answer = await askOne(name, question);
-      const text = isAboutLeader ? 'leader of an image asked for' : 'flight assigned';
-      logger.debug(text, { ...question, tower: name, ...answer });
-      return answer;
-    } catch (error) {
-      logger.debug('tower of a flight does not answer', { digest: question.digest, tower: name, error });
-      return undefined;
-    }
+  /** Its answer, undefined for none, and whether that is late. */
+  const ask = (name: string | undefined): AskedTower => {
+    if (name === undefined || limits.signal?.aborted === true) return NOT_ASKED;
+    const zone = name === network.self ? undefined : network.zoneOf(name);
+    const outage = outages.untilCut(zone);
+    const startedMs = clock.nowMs();
+    const asked = askOne(name, question);
+    asked.then(
+      () => outages.heard(zone),
+      () => {},
+    );
+    const cut = outage.cut.then(() => Promise.reject(new Error('The zone of the node seems to be cut off')));
+    const answer = Promise.race([asked, cut]).finally(() => outage.end());
+    const late = isLate(answer, clock);
+    void late.then((isSo) => {
+      if (isSo) outages.silent(zone, network.peerOf(name)?.id ?? name, clock.nowMs() - startedMs);
+    });
+    const ends = answer.then(
+      (said) => {
+        const text = isAboutLeader ? 'leader of an image asked for' : 'flight assigned';
+        logger.debug(text, { ...question, tower: name, ...said });
+        return said;
+      },
+      (error: unknown) => {
+        logger.debug('tower of a flight does not answer', { digest: question.digest, tower: name, error });
+        return undefined;
+      },
+    );
+    return { ends, late };
   };
   const [closest, next] = network.towersOf(question.digest, TOWERS);
   const first = ask(closest);
-  if (isAboutLeader || next === undefined || !(await isLate(first, clock))) {
-    return (await first) ?? ask(next);
+  if (isAboutLeader || next === undefined || !(await first.late)) {
+    return (await first.ends) ?? ask(next).ends;
   }
   const second = ask(next);
   const named = async () => {
-    const answer = await second;
-    return answer?.verdict === 'take' ? answer : ((await first) ?? answer);
+    const answer = await second.ends;
+    return answer?.verdict === 'take' ? answer : ((await first.ends) ?? answer);
   };
-  return Promise.race([first.then((answer) => answer ?? second), named()]);
+  return Promise.race([first.ends.then((answer) => answer ?? second.ends), named()]);
 }
 
+interface AskedTower {
+  readonly ends: Promise<FlightAnswer | undefined>;
+  readonly late: Promise<boolean>;
+}
+
+/** There is no tower to ask. */
+const NOT_ASKED: AskedTower = { ends: Promise.resolve(undefined), late: Promise.resolve(false) };
 /** Why a wait ends early; nothing sees it. Without it each would make an error of its own. */
 const ANSWERED = new Error('The tower has answered');
 

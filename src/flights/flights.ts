@@ -1,5 +1,6 @@
 import type { Logger } from '../observe/log.ts';
 import type { Digest } from '../oci/digest.ts';
+import { createZoneOutages, type ZoneOutages } from '../routing/zone-outages.ts';
 import type { FlightsReport } from '../routing/flights-report.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { ContentStore } from '../store/content-store.ts';
@@ -25,6 +26,8 @@ export interface FlightsDeps {
   readonly store: Pick<ContentStore, 'downloads' | 'read' | 'stat'>;
   /** See OwnFlightsDeps. */
   readonly adoptsDownloads: boolean;
+  /** Shared with transfers. Default: of its own. */
+  readonly outages?: ZoneOutages | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -88,7 +91,8 @@ export interface Flights {
 }
 
 /** Puts the flights of a node together. */
-export function createFlights({ network, store, adoptsDownloads, clock, logger }: FlightsDeps): Flights {
+export function createFlights(deps: FlightsDeps): Flights {
+  const { network, store, adoptsDownloads, clock, logger, outages = createZoneOutages(clock) } = deps;
   const tower = createTower({
     clock,
     holdersOf: (digest) => network.holdersOf(digest),
@@ -116,7 +120,7 @@ export function createFlights({ network, store, adoptsDownloads, clock, logger }
   /** Asks the towers of the manifest who leads, after the nodes that did before: it may be this node. */
   const elect = async (image: ImageSource, { manifest, lost }: Led): Promise<string | undefined> => {
     const leader = await askForLeader(
-      { network, tower, clock, logger },
+      { network, tower, outages, clock, logger },
       { digest: manifest, bad: lost, towerTimeoutMs: TOWER_TIMEOUT_MS },
     );
     if (leader === undefined) return undefined;
@@ -140,7 +144,7 @@ export function createFlights({ network, store, adoptsDownloads, clock, logger }
           ? leaders.get({ registry, repository })?.leader
           : leaderOf({ registry, repository });
       return createFlightSeat(
-        { network, tower, clock, logger },
+        { network, tower, outages, clock, logger },
         { digest, leader, towerTimeoutMs: TOWER_TIMEOUT_MS, signal },
       );
     },

@@ -98,7 +98,7 @@ export function createBufferedClient({
     const text = formatPeerRequest(peerRequest);
     if (closed) throw new PeerRequestError('CANCELLED', 'The transport is closed');
 
-    const { connectTimeoutMs, headTimeoutMs: timeoutMs, signal, aheadBytes } = limits;
+    const { connectTimeoutMs, headTimeoutMs: timeoutMs, signal, aheadBytes, onReached } = limits;
     const peer = `${host} ${port}`;
     const ask = async (connection: PeerConnection): Promise<PeerAnswer> => {
       // What comes ahead is counted by the caller.
@@ -137,13 +137,15 @@ export function createBufferedClient({
     const idle = pool.take(peer);
     if (idle !== undefined) {
       try {
-        return await reachability.whileReachable(ask(idle), { name: peer, connection: idle });
+        return await reachability.whileReachable(ask(idle), { name: peer, connection: idle, onReached });
       } catch (error) {
         // The peer may have closed the idle connection a moment ago: that is no failure of its, a new one is tried.
         if (!(error instanceof NoAnswerError)) throw error;
       }
     }
-    return ask(await connectPeer(host, port, { timeoutMs: connectTimeoutMs, signal }));
+    const connection = await connectPeer(host, port, { timeoutMs: connectTimeoutMs, signal });
+    onReached?.();
+    return ask(connection);
   };
 
   return {

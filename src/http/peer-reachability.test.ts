@@ -6,7 +6,7 @@ const TIMEOUT = new PeerRequestError('CONNECT_TIMEOUT', 'nobody is there');
 const REFUSED = new PeerRequestError('CONNECT_FAILED', 'refused');
 
 function setUp(connect: () => Promise<{ destroy(): void }>) {
-  const seen = { connects: 0, destroyed: 0, closed: 0 };
+  const seen = { connects: 0, destroyed: 0, reached: 0 };
   let nowMs = 0;
   const reachability = createPeerReachability({
     connect: () => {
@@ -17,14 +17,16 @@ function setUp(connect: () => Promise<{ destroy(): void }>) {
   });
   const connection = { destroy: () => void seen.destroyed++ };
   const ask = (exchange: Promise<string>) =>
-    reachability.whileReachable(exchange, { name: 'p', connection }).catch((error: unknown) => error);
+    reachability
+      .whileReachable(exchange, { name: 'p', connection, onReached: () => seen.reached++ })
+      .catch((error: unknown) => error);
   return { seen, ask, pass: (ms: number) => (nowMs += ms) };
 }
 
 test('whileReachable() ends an exchange with a peer to which no connection can be made', async () => {
   const { seen, ask } = setUp(() => Promise.reject(TIMEOUT));
   expect(await ask(new Promise(() => {}))).toBe(TIMEOUT);
-  expect(seen).toMatchObject({ connects: 1, destroyed: 1 });
+  expect(seen).toMatchObject({ connects: 1, destroyed: 1, reached: 0 });
 });
 
 test('whileReachable() ends all exchanges with the peer by one connection that cannot be made', async () => {
@@ -55,7 +57,7 @@ test.each([
   };
   expect(await late()).toBe('late');
   expect(await late()).toBe('late');
-  expect(seen).toMatchObject({ connects: 1, destroyed: 0 });
+  expect(seen).toMatchObject({ connects: 1, destroyed: 0, reached: 2 });
   pass(1000);
   expect(await late()).toBe('late');
   expect(seen.connects).toBe(2);

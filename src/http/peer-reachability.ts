@@ -19,7 +19,12 @@ export interface PeerReachability {
    */
   whileReachable<T>(
     exchange: Promise<T>,
-    peer: { readonly name: string; readonly connection: Pick<PeerConnection, 'destroy'> },
+    peer: {
+      readonly name: string;
+      readonly connection: Pick<PeerConnection, 'destroy'>;
+      /** Told when the other connection could be made. */
+      readonly onReached?: (() => void) | undefined;
+    },
   ): Promise<T>;
 }
 
@@ -50,12 +55,16 @@ export function createPeerReachability({
     return error;
   };
   return {
-    async whileReachable(exchange, { name, connection }) {
+    async whileReachable(exchange, { name, connection, onReached }) {
       const gone = Promise.withResolvers<never>();
       let isOver = false;
       const timer = setTimeout(() => {
         void check(name).then((error) => {
-          if (error === undefined || isOver) return;
+          if (isOver) return;
+          if (error === undefined) {
+            onReached?.();
+            return;
+          }
           // The exchange ends by its own time limit, and nothing hears of it.
           connection.destroy();
           gone.reject(error);

@@ -43,6 +43,11 @@ export interface PeerRequestLimits {
    * The caller counts that memory. Default: as much as the transport has room for, and little until the body is moved.
    */
   readonly aheadBytes?: number | undefined;
+  /**
+   * Told when the peer, which has not answered yet, is known to be there: it has taken a connection. May be told twice; never for
+   * a peer that answers at once on a connection that was kept. Must not throw.
+   */
+  readonly onReached?: (() => void) | undefined;
 }
 
 /** How long the parts of a small peer request may take, and how much it may bring. */

@@ -122,7 +122,7 @@ export function createBlobSources(
           },
         );
   const askPeer = async (
-    at: Omit<AskedAddress, 'peer'>,
+    at: Omit<AskedAddress, 'peer' | 'onReached'> & Partial<Pick<AskedAddress, 'onReached'>>,
     part: AskedPart,
     how: {
       readonly isWhole: boolean;
@@ -130,7 +130,7 @@ export function createBlobSources(
       readonly aheadBytes?: number | undefined;
     },
   ): Promise<Answered | Refusal> => {
-    const { host, connectTimeoutMs, signal } = at;
+    const { host, connectTimeoutMs, signal, onReached } = at;
     const { range, sizeBytes } = part;
     const { isWhole, isFlight, aheadBytes } = how;
     const answer = await transport.request(
@@ -146,6 +146,7 @@ export function createBlobSources(
         headTimeoutMs: isFlight ? FLIGHT_HEAD_TIMEOUT_MS : HEAD_TIMEOUT_MS,
         signal,
         aheadBytes,
+        onReached,
       },
     );
     const { body } = answer;

@@ -11,6 +11,7 @@ const PEER = (id: string) => ({ id, addresses: ['10.0.0.1'] });
 const noScores = { scores: { isBetter: () => false, running: () => 0 }, random: () => 0 };
 const noProbes = { probes: { probe: () => {} } };
 const noZones = createPeerZones(undefined);
+const noOutages = { isCut: () => false };
 
 /** Peers that are found at the given times, in ms; the lookup then goes on until it is ended. */
 function setUp(
@@ -48,7 +49,7 @@ function setUp(
     sleep: async (ms, aborting) => clock.sleep(lasting(ms), aborting),
   };
   const candidates = createCandidates(
-    { router, health, ...noProbes, zones: noZones, ...noScores, clock: own },
+    { router, health, ...noProbes, zones: noZones, outages: noOutages, ...noScores, clock: own },
     'key',
     {
       signal,
@@ -151,6 +152,7 @@ describe('createCandidates()', () => {
       health: { skips: () => false, goesLast: () => false, isToProbe: () => false },
       ...noProbes,
       zones: noZones,
+      outages: noOutages,
       ...noScores,
       clock: createVirtualClock(),
     };
@@ -165,7 +167,11 @@ describe('createCandidates()', () => {
 /** Peers of these zones that are found at the given times, in ms; the lookup ends at `endMs`. */
 function findZoned(
   found: ReadonlyArray<readonly [id: string, zone: string | undefined, atMs: number]>,
-  { knowsOwn = true, endMs = 1_000_000 }: { readonly knowsOwn?: boolean; readonly endMs?: number } = {},
+  {
+    knowsOwn = true,
+    endMs = 1_000_000,
+    cut,
+  }: { readonly knowsOwn?: boolean; readonly endMs?: number; readonly cut?: string } = {},
 ) {
   const clock = createVirtualClock();
   const zones = createPeerZones(knowsOwn ? 'a' : undefined);
@@ -194,6 +200,7 @@ function findZoned(
       router,
       health: { skips: () => false, goesLast: () => false, isToProbe: () => false },
       ...noProbes,
+      outages: { isCut: (zone) => zone !== undefined && zone === cut },
       zones,
       ...noScores,
       clock,
@@ -228,6 +235,33 @@ describe('createCandidates() with zones', () => {
     ]);
     expect(await next()).toEqual(['near', ZONE_HOLD_MS - 1]);
     expect((await next())[0]).toBe('far');
+  });
+
+  test('gives peers of a zone that seems to be cut off last, also of its own', async () => {
+    const { next, candidates } = findZoned(
+      [
+        ['near', 'a', 0],
+        ['far', 'b', 0],
+      ],
+      { cut: 'a' },
+    );
+    expect((await next())[0]).toBe('far');
+    expect(candidates.elsewhere({ id: 'x', addresses: [], zone: 'b' })).toBeUndefined();
+    expect((await next())[0]).toBe('near');
+  });
+
+  test('finds a peer elsewhere for a peer that says where it is', async () => {
+    const peers = [
+      ['n1', 'a', 0],
+      ['n2', 'a', 0],
+      ['f1', 'b', 0],
+    ] as const;
+    const { next, candidates, state } = findZoned(peers);
+    expect((await next())[0]).toMatch(/^n/);
+    const zoned = (zone: string | undefined) => candidates.elsewhere({ id: 'x', addresses: [], zone });
+    expect(zoned(undefined)).toBeUndefined();
+    expect([zoned('a')?.id, zoned('a')]).toEqual(['f1', undefined]);
+    expect(state.asksOthers).toBe(false);
   });
 
   test('waits no longer than the lookup lasts', async () => {
@@ -288,6 +322,7 @@ describe('createCandidates() with a choice', () => {
           health: { skips: () => false, goesLast: () => false, isToProbe: () => false },
           ...noProbes,
           zones: createPeerZones('a'),
+          outages: noOutages,
           scores: { isBetter: ({ id }) => id === best, running: ({ id }) => Number(busy.includes(id)) },
           random: () => left.shift() ?? 0,
           clock,

@@ -1,4 +1,5 @@
 import type { Peer, Router } from '../routing/router.ts';
+import type { ZoneOutages } from '../routing/zone-outages.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { createDeadline } from '../runtime/deadline.ts';
 import { createWakeUp } from '../runtime/wake-up.ts';
@@ -21,6 +22,8 @@ export interface Candidates extends Disposable {
   next(timeoutMs: number): Promise<Peer | undefined>;
   /** A peer that was found and is no farther away than the given one, to be asked beside it; undefined if there is none. */
   beside(peer: Peer): Peer | undefined;
+  /** A peer that was found in another zone than that of the given one, which may be cut off; undefined if there is none. */
+  elsewhere(peer: Peer): Peer | undefined;
   /** Puts a peer that was asked behind all others: it was slow, and there may be nobody else. */
   later(peer: Peer): void;
   /** The peer could not be reached: its zone may be cut off as a whole, and other peers of it come after peers of other zones. */
@@ -43,6 +46,7 @@ export interface CandidatesDeps {
   readonly health: Pick<PeerHealth, 'skips' | 'goesLast' | 'isToProbe'>;
   readonly probes: PeerProbes;
   readonly zones: Pick<PeerZones, 'isFar' | 'zoneOf'>;
+  readonly outages: Pick<ZoneOutages, 'isCut'>;
   readonly scores: Pick<PeerScores, 'isBetter' | 'running'>;
   readonly clock: Clock;
   /** A number from 0 up to, not including, 1. Default Math.random. */
@@ -51,7 +55,7 @@ export interface CandidatesDeps {
 
 /** Starts looking the key up. Peers in `tried` are left out. Dispose it to end the lookup. */
 export function createCandidates(
-  { router, health, probes, zones, scores, clock, random = Math.random }: CandidatesDeps,
+  { router, health, probes, zones, outages, scores, clock, random = Math.random }: CandidatesDeps,
   key: string,
   options: { readonly signal: AbortSignal; readonly tried: ReadonlySet<string> },
 ): Candidates {
@@ -70,7 +74,10 @@ export function createCandidates(
   /** More peers are needed than the lookup knows without asking. */
   const wanted = createWakeUp();
 
-  const isAvoided = (peer: Peer) => avoided.size > 0 && avoided.has(zones.zoneOf(peer) ?? '');
+  const isAvoided = (peer: Peer) => {
+    const zone = zones.zoneOf(peer);
+    return zone !== undefined && (avoided.has(zone) || outages.isCut(zone));
+  };
   /** What is asked first has the least. */
   const rankOf = (peer: Peer): number => {
     if (isAvoided(peer)) return 2;
@@ -189,7 +196,16 @@ export function createCandidates(
       const zone = zones.zoneOf(peer);
       // What makes a peer of another zone late may be its whole zone.
       const isElsewhere = (other: Peer) => zones.isFar(peer) && zones.zoneOf(other) !== zone;
+      // In case that this one is late, too: the lookup may know others that it has not told.
+      wanted.wake();
+      if (!isPulling && !exhausted) void pull();
       return take(rankOf(peer), found.some(isElsewhere) ? isElsewhere : undefined);
+    },
+    elsewhere(peer) {
+      const zone = zones.zoneOf(peer);
+      return zone === undefined
+        ? undefined
+        : take(Infinity, (other) => (zones.zoneOf(other) ?? zone) !== zone && !isAvoided(other));
     },
     later: (peer) => void last.push(peer),
     avoidZoneOf(peer) {

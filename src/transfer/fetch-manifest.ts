@@ -140,10 +140,17 @@ function flightOf(
   );
 }
 
+/** A manifest that is asked for at an address. */
+interface AskedForManifest extends Omit<AskedAddress, 'peer' | 'onReached'> {
+  readonly request: ManifestRequest;
+  readonly isFlight: boolean;
+  readonly onReached?: (() => void) | undefined;
+}
+
 async function askForManifest(
   deps: SmallRequestDeps,
   options: TransferOptions,
-  asking: Omit<AskedAddress, 'peer'> & { readonly request: ManifestRequest; readonly isFlight: boolean },
+  asking: AskedForManifest,
 ): Promise<HeldManifest | Refusal> {
   const { admit } = asking.request;
   let room: Disposable | undefined;
@@ -172,13 +179,7 @@ async function askForManifest(
 async function readManifest(
   { transport, clock, health, zones, scores }: SmallRequestDeps,
   options: TransferOptions,
-  {
-    request,
-    host,
-    connectTimeoutMs,
-    isFlight,
-    signal,
-  }: Omit<AskedAddress, 'peer'> & { readonly request: ManifestRequest; readonly isFlight: boolean },
+  { request, host, connectTimeoutMs, isFlight, signal, onReached }: AskedForManifest,
   admit: ((sizeBytes: number) => Promise<boolean>) | undefined,
 ): Promise<FetchedManifest | Refusal> {
   const { repository, registry, reference } = request;
@@ -197,6 +198,7 @@ async function readManifest(
       headTimeoutMs: isFlight ? FLIGHT_HEAD_TIMEOUT_MS : HEAD_TIMEOUT_MS,
       maxBytes: MAX_MANIFEST_BYTES,
       admit,
+      onReached,
       signal: perPeer.signal,
     },
   );

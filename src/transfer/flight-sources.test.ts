@@ -4,6 +4,7 @@ import type { Assigned } from '../flights/flight-seat.ts';
 import { PeerRequestError } from '../http/transport.ts';
 import { silentLogger } from '../observe/log.ts';
 import { digestOf } from '../oci/digest.ts';
+import { createZoneOutages } from '../routing/zone-outages.ts';
 import { createVirtualClock } from '../runtime/testing/virtual-clock.ts';
 import { FLIGHT_HOLD_QUEUED_MS, FLIGHT_RESTART_BYTES, FLIGHT_WAITING_PAUSE_MS } from './budgets.ts';
 import { createFlightSources } from './flight-sources.ts';
@@ -16,6 +17,10 @@ const assigned = (name: string, leader?: string): Assigned => ({
   peer: { id: `id of ${name}`, addresses: [`address of ${name}`] },
   leader,
 });
+const zoned = (name: string, zone: string): Assigned => {
+  const { peer, ...rest } = assigned(name);
+  return { ...rest, peer: { ...peer, zone } };
+};
 /** What --flights-max-hold is by default. */
 const MAX_HOLD_MS = 25_000;
 type Said =
@@ -48,6 +53,7 @@ function start(
   } = {},
 ) {
   const clock = createVirtualClock();
+  const outages = createZoneOutages(clock);
   const client = new AbortController();
   const bad = new Set<string>();
   const full = new Set<string>();
@@ -63,6 +69,7 @@ function start(
   };
   const sources = createFlightSources(
     {
+      outages,
       flights: {
         asks: () => ({ [Symbol.dispose]() {} }),
         isUrgent: () => isUrgent,
@@ -134,7 +141,7 @@ function start(
     for (let step = 0; step < 600 && ends.length === 0; step++) await clock.advance(50);
     return ends[0];
   };
-  return { run, seen, sources, client, clock };
+  return { run, seen, sources, client, clock, outages };
 }
 
 const growing = { bytes: 'growing', isGrowing: true, origin: '10.0.0.1' };
@@ -160,6 +167,26 @@ describe('createFlightSources()', () => {
     const { run, seen } = start(towers, { A: [whole], B: [whole] }, { skipped: 'A' });
     expect((await run())?.got).toBe('whole');
     expect(seen.asked).toEqual(['B']);
+  });
+
+  test('does not ask a node of a zone that seems to be cut off', async () => {
+    const { run, seen, outages } = start([zoned('A', 'a'), zoned('B', 'b')], { A: [whole], B: [whole] });
+    for (const node of ['n1', 'n2']) outages.silent('a', node, 100);
+    expect((await run())?.got).toBe('whole');
+    expect([seen.asked, seen.gone, outages.isCut('a')]).toEqual([['B'], ['A'], true]);
+  });
+
+  test('finds that a zone is cut off when nodes of it take no connection', async () => {
+    const silent = new PeerRequestError('CONNECT_TIMEOUT', 'silent');
+    const towers = [zoned('A', 'a'), zoned('B', 'a'), zoned('C', 'a'), zoned('D', 'b')];
+    const { run, seen, outages } = start(towers, { A: [silent], B: [silent], C: [whole], D: [whole] });
+    expect((await run())?.got).toBe('whole');
+    expect([seen.asked, seen.gone]).toEqual([
+      ['A', 'B', 'D'],
+      ['A', 'B', 'C'],
+    ]);
+    outages.heard('a');
+    expect(outages.isCut('a')).toBe(false);
   });
 
   test('does not ask a node that waits as fast as it answers', async () => {

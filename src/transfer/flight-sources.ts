@@ -3,6 +3,7 @@ import type { Assigned, FlightSeat } from '../flights/flight-seat.ts';
 import type { FlightRequest, Flights } from '../flights/flights.ts';
 import type { Logger } from '../observe/log.ts';
 import type { TransferFlight } from '../observe/transfer-log.ts';
+import type { ZoneOutages } from '../routing/zone-outages.ts';
 import type { Clock } from '../runtime/clock.ts';
 import {
   MAX_FLIGHT_PEERS,
@@ -32,6 +33,7 @@ export interface FlightSourcesDeps {
   >;
   readonly health: Pick<PeerHealth, 'failed' | 'skips'>;
   readonly observer: Pick<TransferObserver, 'flightEnded'>;
+  readonly outages: Pick<ZoneOutages, 'heard' | 'isCut' | 'silent'>;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -85,7 +87,7 @@ export interface FlightSources {
 
 /** Starts the flight of one request. */
 export function createFlightSources(
-  { flights, health, observer, clock, logger }: FlightSourcesDeps,
+  { flights, health, observer, outages, clock, logger }: FlightSourcesDeps,
   { flightsMaxHoldMs, onFlight }: FlightSourcesOptions,
   request: FlightRequest,
 ): FlightSources {
@@ -119,6 +121,7 @@ export function createFlightSources(
       let answer: T | Refusal;
       try {
         answer = await atAnyAddress(peer, ask);
+        outages.heard(peer.zone);
         if (typeof answer !== 'string') return answer;
         if (answer === 'absent') absentMs ??= clock.nowMs();
         const isAboutTo = refusedMs !== undefined || (isLeader && !hadBegun);
@@ -147,7 +150,10 @@ export function createFlightSources(
           continue;
         }
         if (!signal.aborted && error.code !== 'TOO_LARGE') {
-          health.failed(peer, 'late');
+          // What does not even take a connection is left alone for a while.
+          const isSilent = error.code === 'CONNECT_TIMEOUT';
+          health.failed(peer, isSilent ? undefined : 'late');
+          if (isSilent) outages.silent(peer.zone, peer.id, clock.nowMs() - askedMs);
           // A mirror that may be restarting is not waited for because of a short rest; it may lead the image all the same.
           if (isLong || !isRestarting) flights.lost(request, name);
         }
@@ -200,6 +206,10 @@ export function createFlightSources(
         // It was slow, or failed, a moment ago: the tower does not know.
         if (again === undefined && health.skips(next.peer, digest)) {
           seat.bad(next.name);
+          continue;
+        }
+        if (again === undefined && outages.isCut(next.peer.zone)) {
+          seat.gone(next.name);
           continue;
         }
         const hadBegun = again !== undefined;

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'bun:test';
 import { PeerRequestError } from '../http/transport.ts';
 import { silentLogger } from '../observe/log.ts';
+import { createZoneOutages } from '../routing/zone-outages.ts';
 import { createVirtualClock } from '../runtime/testing/virtual-clock.ts';
 import {
   CONNECT_TIMEOUT_MS,
@@ -20,6 +21,8 @@ import { createPeerZones } from './peer-zones.ts';
 interface Behaviour {
   readonly ms: number;
   readonly says?: Refusal | PeerRequestError | undefined;
+  /** It takes no connection. Default: it takes it at once. */
+  readonly isGone?: boolean;
 }
 
 /** A node that asks peers p1, p2, …, which are found in this order and chosen by `random`. */
@@ -53,6 +56,7 @@ function setUp(
     health,
     probes: { probe: () => {} },
     zones: createPeerZones(Object.keys(zones).length > 0 ? 'a' : undefined),
+    outages: createZoneOutages(clock),
     scores: createPeerScores(clock),
     hedges: createHedgeBudget(),
     random,
@@ -66,11 +70,16 @@ function setUp(
     logger: silentLogger,
   };
   const turns = new Map<string, number>();
-  const ask = async ({ peer: { id }, signal }: AskedAddress): Promise<{ id: string } | Refusal> => {
+  const ask = async ({
+    peer: { id },
+    signal,
+    onReached,
+  }: AskedAddress): Promise<{ id: string } | Refusal> => {
     const turn = turns.get(id) ?? 0;
     turns.set(id, turn + 1);
     seen.asked.push(id);
-    const { ms, says } = behaviour(id, turn);
+    const { ms, says, isGone = false } = behaviour(id, turn);
+    if (!isGone) onReached();
     const limitMs = Math.min(ms, HEAD_TIMEOUT_MS);
     try {
       await clock.sleep(limitMs, signal);
@@ -94,7 +103,7 @@ function setUp(
     for (let ms = 0; ms < 3000 && ends.length === 0; ms += 5) await clock.advance(5);
     return ends[0];
   };
-  return { clock, seen, request, health, scores: deps.scores };
+  return { clock, seen, request, health, scores: deps.scores, hedges: deps.hedges };
 }
 
 describe('createPeerSession() with a peer that is late', () => {
@@ -143,6 +152,21 @@ describe('createPeerSession() with a peer that is late', () => {
     });
     expect(await request()).toEqual(['p1', 400]);
     expect(seen.asked).toEqual(['p1']);
+  });
+
+  test('asks a peer of another zone beside two that take no connection, and then that zone first', async () => {
+    const failed = new PeerRequestError('CONNECT_TIMEOUT', 'gone');
+    const { request, seen, clock, scores, hedges } = setUp(
+      (peer) => (peer === 'p3' ? { ms: 5 } : { ms: CONNECT_TIMEOUT_MS, says: failed, isGone: true }),
+      { peers: ['p1', 'p2', 'p3'], zones: { p1: 'a', p2: 'a', p3: 'b' } },
+    );
+    for (let n = 0; n < 1000; n++) hedges.asked();
+    for (let n = 0; n < 10; n++) scores.asked('p1').answered();
+    expect(await request()).toEqual(['p3', HEDGE_COLD_MS + 5]);
+    expect(seen).toMatchObject({ asked: ['p1', 'p2', 'p3'], cancelled: ['p1', 'p2'] });
+    expect(await request()).toEqual(['p3', 5]);
+    await clock.advance(10_000);
+    expect((await request())?.[1]).toBeGreaterThan(5);
   });
 
   test('asks a peer of yet another zone beside one of another zone, whose zone may be cut off', async () => {

@@ -8,15 +8,20 @@ export interface Attempt<T> {
   giveUp(): void;
 }
 
+/** A peer that may be asked beside those that are late. */
+export interface NextAttempt<A> {
+  /** So many ms after the peer before it, while none has answered. */
+  readonly afterMs: number;
+  /** Begins to ask it; undefined: there is none to ask. */
+  readonly start: () => A | undefined;
+}
+
 /** What hedge() is told. */
 export interface HedgeOptions<T, A extends Attempt<T>> {
   readonly clock: Pick<Clock, 'sleep'>;
-  /** After so many ms the first peer is late. */
-  readonly lateAfterMs: number;
-  /** Begins to ask a second peer; undefined: there is none to ask. */
-  readonly startSecond: () => A | undefined;
-  /** Told of the attempt that won once a second peer was asked; undefined: neither gave an answer. */
-  readonly onEnd: (winner: A | undefined) => void;
+  readonly next: readonly NextAttempt<A>[];
+  /** Told of the attempt that won once further peers were asked, and of the others; undefined: none gave an answer. */
+  readonly onEnd: (winner: A | undefined, losers: readonly A[]) => void;
   /** Gets the answer of a peer that lost in the moment in which it answered. */
   readonly discard: (answer: T) => void;
 }
@@ -25,26 +30,34 @@ export interface HedgeOptions<T, A extends Attempt<T>> {
 const ANSWERED = new Error('The peer has answered');
 
 /**
- * Waits for the answer of a peer, and when it is late asks a second one beside it: the answer that comes first counts, and the
- * other request ends before its body has come. Returns the attempt that won, or that is left; undefined where none gave an
+ * Waits for the answer of a peer, and while it is late asks further ones beside it: the answer that comes first counts, and the
+ * other requests end before their bodies have come. Returns the attempt that won, or that is left; undefined where none gave an
  * answer. Rejects when asking rejects.
  */
 export async function hedge<T, A extends Attempt<T>>(
   first: A,
-  { clock, lateAfterMs, startSecond, onEnd, discard }: HedgeOptions<T, A>,
+  { clock, next, onEnd, discard }: HedgeOptions<T, A>,
 ): Promise<A | undefined> {
-  if (!(await isLate(first.answer, lateAfterMs, clock))) return first;
-  const second = startSecond();
-  if (second === undefined) return first;
-  const winner = await firstAnswered<T, A>([first, second]);
-  onEnd(winner);
-  const loser = winner === first ? second : winner === second ? first : undefined;
-  loser?.giveUp();
-  // That it fails now is of no interest.
-  loser?.answer.then(
-    (answer) => answer !== undefined && discard(answer),
-    () => {},
-  );
+  const attempts = [first];
+  for (const { afterMs, start } of next) {
+    const any = attempts.length === 1 ? first.answer : firstAnswered<T, A>(attempts);
+    if (!(await isLate(any, afterMs, clock))) break;
+    const attempt = start();
+    if (attempt !== undefined) attempts.push(attempt);
+  }
+  if (attempts.length === 1) return first;
+  const winner = await firstAnswered<T, A>(attempts);
+  const losers = attempts.filter((attempt) => attempt !== winner);
+  onEnd(winner, losers);
+  if (winner === undefined) return undefined;
+  for (const loser of losers) {
+    loser.giveUp();
+    // That it fails now is of no interest.
+    loser.answer.then(
+      (answer) => answer !== undefined && discard(answer),
+      () => {},
+    );
+  }
   return winner;
 }
 

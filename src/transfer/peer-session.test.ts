@@ -2,6 +2,7 @@ import { describe, expect, test } from 'bun:test';
 import { PeerRequestError } from '../http/transport.ts';
 import { silentLogger } from '../observe/log.ts';
 import type { Peer } from '../routing/router.ts';
+import { createZoneOutages } from '../routing/zone-outages.ts';
 import { createVirtualClock, type VirtualClock } from '../runtime/testing/virtual-clock.ts';
 import {
   CONNECT_TIMEOUT_MS,
@@ -45,6 +46,7 @@ function setUp(
       health: createPeerHealth(clock),
       probes: { probe: () => {} },
       zones: createPeerZones(undefined),
+      outages: createZoneOutages(clock),
       scores: createPeerScores(clock),
       hedges: createHedgeBudget(),
       random: () => 0,

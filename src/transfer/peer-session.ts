@@ -1,8 +1,9 @@
 import { PeerRequestError, type PeerRequestErrorCode } from '../http/transport.ts';
 import type { Logger } from '../observe/log.ts';
 import type { Peer, Router } from '../routing/router.ts';
+import type { ZoneOutages } from '../routing/zone-outages.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { REPLACEMENT_LOOKUP_TIMEOUT_MS } from './budgets.ts';
+import { HEDGE_COLD_MS, HEDGE_FLOOR_MS, REPLACEMENT_LOOKUP_TIMEOUT_MS } from './budgets.ts';
 import { type Candidates, createCandidates } from './candidates.ts';
 import type { PeerHealth } from './peer-health.ts';
 import { hedge } from './hedge.ts';
@@ -19,6 +20,7 @@ export interface PeerSessionDeps {
   readonly health: PeerHealth;
   readonly probes: PeerProbes;
   readonly zones: PeerZones;
+  readonly outages: ZoneOutages;
   readonly scores: PeerScores;
   readonly hedges: HedgeBudget;
   readonly clock: Clock;
@@ -41,6 +43,8 @@ export interface AskedAddress {
   readonly connectTimeoutMs: number;
   /** Ends the request: the client has left, or another peer was faster. */
   readonly signal: AbortSignal;
+  /** To be told when the peer has taken a connection. */
+  readonly onReached: () => void;
 }
 
 /** Asking the peers that have one key, one after the other; twice only one that was late, when nobody else is left. */
@@ -49,8 +53,8 @@ export interface PeerSession extends Disposable {
    * Asks peers until one gives an answer, waiting at most waitMs for each to be found. Gives up after `attempts` that
    * answered otherwise; those that are gone do not count, as long as there is time: several nodes may have died
    * together, and the next one may have it.
-   * A peer that is late has a second one asked beside it, as often as the budget for that allows; the answer that comes first
-   * counts, and the signal of the other one aborts.
+   * A peer that is late has a second one asked beside it, as often as the budget for that allows, and when none of them takes a
+   * connection one of another zone; the answer that comes first counts, and the signals of the others abort.
    * `ask` returns the answer or a refusal; a PeerRequestError is a failure of that peer. Undefined if nobody gave one.
    */
   ask<T extends object>(
@@ -76,6 +80,8 @@ export interface PeerSession extends Disposable {
   readonly refusals: ReadonlySet<Refusal>;
 }
 
+/** Within this time, in ms, a peer that is there has taken a connection, or has answered. */
+const SILENT_MS = (3 / 4) * HEDGE_COLD_MS;
 /** Why the request to a peer ends; nothing sees it. Without it each would make an error of its own. */
 const LOST = new Error('Another peer was faster');
 
@@ -89,7 +95,7 @@ const GONE: ReadonlySet<PeerRequestErrorCode> = new Set([
 
 /** Starts a session: the lookup of the key begins at once. Dispose it to end that. */
 export function createPeerSession(deps: PeerSessionDeps, key: string, signal: AbortSignal): PeerSession {
-  const { router, health, scores, hedges, clock, observer, logger } = deps;
+  const { router, health, zones, outages, scores, hedges, clock, observer, logger } = deps;
   const tried = new Set<string>();
   const refusals = new Set<Refusal>();
   /** Peers that were late with their answer: each is asked once more if nobody else is left. */
@@ -145,7 +151,7 @@ export function createPeerSession(deps: PeerSessionDeps, key: string, signal: Ab
       const endMs = clock.nowMs() + withinMs;
       /** Peers asked, without those that are gone; and whether any is. */
       const made = { attempts: 0, isGone: false };
-      const failed = (peer: Peer, error: PeerRequestError) => {
+      const failed = (peer: Peer, error: PeerRequestError, startedMs: number) => {
         observer.peerAsked(error.code);
         // A manifest over the limit is the image's doing, not the peer's.
         if (error.code === 'HEAD_TIMEOUT') {
@@ -153,18 +159,23 @@ export function createPeerSession(deps: PeerSessionDeps, key: string, signal: Ab
           if (!late.has(peer.id)) candidates.later(peer);
           late.add(peer.id);
         } else if (error.code !== 'TOO_LARGE') health.failed(peer);
-        if (error.code === 'CONNECT_TIMEOUT' || error.code === 'HEAD_TIMEOUT') candidates.avoidZoneOf(peer);
+        if (error.code === 'CONNECT_TIMEOUT' || error.code === 'HEAD_TIMEOUT') {
+          candidates.avoidZoneOf(peer);
+          outages.silent(zones.zoneOf(peer), peer.id, clock.nowMs() - startedMs);
+        }
         if (GONE.has(error.code)) {
           made.attempts--;
           made.isGone = true;
         }
         logger.debug('peer failed', { key, peer: peer.id, addresses: peer.addresses, error });
       };
-      const askOne = async (peer: Peer, lost: AbortSignal) => {
+      const askOne = async (peer: Peer, lost: AbortSignal, onReached: () => void) => {
+        const startedMs = clock.nowMs();
         try {
           const answer = await atAnyAddress(peer, (host, connectTimeoutMs) =>
-            timed(host, () => ask({ host, connectTimeoutMs, peer, signal: lost })),
+            timed(host, () => ask({ host, connectTimeoutMs, peer, signal: lost, onReached })),
           );
+          outages.heard(zones.zoneOf(peer));
           if (typeof answer !== 'string') return answer;
           if (lost.aborted) return undefined;
           refusals.add(answer);
@@ -174,7 +185,7 @@ export function createPeerSession(deps: PeerSessionDeps, key: string, signal: Ab
         } catch (error) {
           if (!(error instanceof PeerRequestError)) throw error;
           // A request is also cancelled when this one peer took too long: then the next is asked.
-          if (!lost.aborted) failed(peer, error);
+          if (!lost.aborted) failed(peer, error, startedMs);
         }
         return undefined;
       };
@@ -183,8 +194,13 @@ export function createPeerSession(deps: PeerSessionDeps, key: string, signal: Ab
         attempts++;
         made.attempts++;
         const given = new AbortController();
-        const answer = askOne(peer, AbortSignal.any([signal, given.signal]));
-        return { peer, answer, giveUp: () => given.abort(LOST) };
+        const reached = { isReached: false };
+        const answer = askOne(
+          peer,
+          AbortSignal.any([signal, given.signal]),
+          () => (reached.isReached = true),
+        );
+        return { peer, startedMs: clock.nowMs(), reached, answer, giveUp: () => given.abort(LOST) };
       };
       for (;;) {
         if (made.attempts >= maxAttempts || signal.aborted || clock.nowMs() >= endMs) return undefined;
@@ -194,19 +210,37 @@ export function createPeerSession(deps: PeerSessionDeps, key: string, signal: Ab
         if (peer === undefined) return undefined;
         hedges.asked();
         const first = start(peer);
-        const startSecond = () => {
-          const other = hedges.has && made.attempts < maxAttempts ? candidates.beside(peer) : undefined;
+        const started = [first];
+        const startBeside = (find: () => Peer | undefined) => () => {
+          const other = hedges.has && made.attempts < maxAttempts ? find() : undefined;
           if (other === undefined) return undefined;
           hedges.spend();
-          logger.debug('peer is late: a second one is asked', { key, peer: peer.id, second: other.id });
-          return start(other);
+          logger.debug('peer is late: another one is asked', { key, peer: peer.id, other: other.id });
+          const attempt = start(other);
+          started.push(attempt);
+          return attempt;
         };
-        const onEnd = (won?: typeof first) =>
+        /** A peer that takes connections is only slow: no bytes are to cross to another zone because of that. */
+        const isUnreached = () => started.every(({ reached }) => !reached.isReached);
+        const lateAfterMs = scores.lateAfterMs(peer);
+        const next = [
+          { afterMs: lateAfterMs, start: startBeside(() => candidates.beside(peer)) },
+          {
+            afterMs: Math.max(HEDGE_COLD_MS - lateAfterMs, HEDGE_FLOOR_MS),
+            start: startBeside(() => (isUnreached() ? candidates.elsewhere(peer) : undefined)),
+          },
+        ];
+        const onEnd = (won: typeof first | undefined, losers: readonly (typeof first)[]) => {
           observer.hedged?.(won === undefined ? 'none' : won === first ? 'first' : 'second');
+          if (won === undefined) return;
+          for (const { peer: late, startedMs: askedMs, reached } of losers) {
+            const waitedMs = clock.nowMs() - askedMs;
+            const isSilent = !reached.isReached && waitedMs >= SILENT_MS;
+            if (isSilent) outages.silent(zones.zoneOf(late), late.id, waitedMs);
+          }
+        };
         // Without a budget there is no timer either.
-        const winner = hedges.has
-          ? await hedge(first, { clock, lateAfterMs: scores.lateAfterMs(peer), startSecond, onEnd, discard })
-          : first;
+        const winner = hedges.has ? await hedge(first, { clock, next, onEnd, discard }) : first;
         const answer = await winner?.answer;
         if (winner !== undefined && answer !== undefined) return { peer: winner.peer, answer };
       }

@@ -3,6 +3,7 @@ import type { Flights } from '../flights/flights.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Descriptor } from '../oci/manifest.ts';
 import type { Peer } from '../routing/router.ts';
+import { createZoneOutages, type ZoneOutages } from '../routing/zone-outages.ts';
 import type { PeerStanding } from '../routing/why-report.ts';
 import { createByteBudget } from '../runtime/memory/byte-budget.ts';
 import { SMALL_BLOBS_HELD_BYTES } from './budgets.ts';
@@ -74,7 +75,12 @@ export interface Transfer {
 }
 
 /** What the engine needs: contracts and a clock. */
-export type TransferDeps = Omit<PeerSessionDeps, 'health' | 'probes' | 'zones' | 'scores' | 'hedges'> & {
+export type TransferDeps = Omit<
+  PeerSessionDeps,
+  'health' | 'probes' | 'zones' | 'outages' | 'scores' | 'hedges'
+> & {
+  /** Shared with flights. Default: of its own. */
+  readonly outages?: ZoneOutages | undefined;
   readonly transport: Pick<
     TransportClient,
     'createRelay' | 'openFile' | 'openGrowingFile' | 'openBytes' | 'request' | 'readBody' | 'requestSmall'
@@ -106,6 +112,7 @@ export function createTransfer(deps: TransferDeps, options: TransferOptions): Tr
       }),
     probes: createPeerProbes({ ...deps, health }, options),
     zones: createPeerZones(options.zone),
+    outages: deps.outages ?? createZoneOutages(clock),
     scores: createPeerScores(clock),
     hedges: createHedgeBudget(),
     floor: createThroughputFloor(clock),
@@ -185,6 +192,7 @@ export function createTransfer(deps: TransferDeps, options: TransferOptions): Tr
         observer,
         health: createPeerHealth(clock),
         probes: { probe() {} },
+        outages: createZoneOutages(clock),
         scores: createPeerScores(clock),
         hedges: createHedgeBudget(),
         flights: undefined,

@@ -25,6 +25,20 @@ export function testPeerRequests({ raw, peer, ask, askBody, serveSources, bodyOf
       expect(connections.length).toBe(1);
     });
 
+    test('tells that a peer is there before it answers', async () => {
+      const answer = Promise.withResolvers<void>();
+      const { port } = await peer((socket) => void answer.promise.then(() => socket.write(okHead(0))));
+      let reached = 0;
+      const asked = transport().request(
+        { method: 'GET', host: '127.0.0.1', port, path: '/', headers: {} },
+        { ...ASK, onReached: () => reached++ },
+      );
+      await until(() => reached === 1);
+      answer.resolve();
+      (await asked).body?.close();
+      expect(reached).toBe(1);
+    });
+
     test.each([
       { what: 'said that it closes', answer: okHead(0, 'Connection: close\r\n') },
       { what: 'sent a body to a HEAD', answer: `${okHead(3)}abc` },
