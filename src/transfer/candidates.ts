@@ -196,9 +196,11 @@ export function createCandidates(
       const zone = zones.zoneOf(peer);
       // What makes a peer of another zone late may be its whole zone.
       const isElsewhere = (other: Peer) => zones.isFar(peer) && zones.zoneOf(other) !== zone;
-      // In case that this one is late, too: the lookup may know others that it has not told.
-      wanted.wake();
-      if (!isPulling && !exhausted) void pull();
+      // In case that this one is late, too: the lookup may know peers elsewhere that it has not told.
+      if (zone !== undefined) {
+        wanted.wake();
+        if (!isPulling && !exhausted) void pull();
+      }
       return take(rankOf(peer), found.some(isElsewhere) ? isElsewhere : undefined);
     },
     elsewhere(peer) {
