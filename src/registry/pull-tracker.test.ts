@@ -203,6 +203,20 @@ describe('createPullTracker()', () => {
     expect(lines).toEqual([]);
   });
 
+  test('remembers no more than 256 manifests that were got', async () => {
+    const { clock, tracker, ask, from, last } = start();
+    await ask('manifests', 'v1', { ...from('10.0.0.1', 500), digest: INDEX }, { method: 'HEAD' });
+    tracker.named(INDEX, 'index', [{ digest: MANIFEST, sizeBytes: 700, mediaType: 'manifest' }]);
+    for (let n = 0; n < 300; n++) await ask('manifests', digest(`${n}`), undefined, { tookMs: 1 });
+    await ask('manifests', MANIFEST, from('10.0.0.1', 700));
+    tracker.named(MANIFEST, 'manifest', LAYERS);
+    for (const { digest: layer } of LAYERS) await ask('blobs', layer, from('10.0.0.1'));
+    // There was no room to remember that the last manifest was got: the pull ends when it is quiet.
+    expect(last()).toEqual([]);
+    await clock.advance(12_000);
+    expect(last()).toHaveLength(1);
+  });
+
   test('follows the last 32 pulls, however many there are', async () => {
     const { ask, last } = start();
     for (let i = 0; i < 100; i++) {

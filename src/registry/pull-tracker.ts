@@ -18,7 +18,7 @@ const QUIET_BETWEEN_LAYERS_MS = 120 * SECOND_MS;
 const CHECK_MS = SECOND_MS;
 /** Pulls that are followed at once: kubelet pulls one after the other, or a few side by side. The oldest ends for another one. */
 const MAX_OPEN = 32;
-/** Pieces of content of one pull that are remembered; an image has ten layers, seldom fifty. */
+/** Pieces of content of one pull that are remembered, and manifests; an image has ten layers, seldom fifty. */
 const MAX_CONTENT = 256;
 /** Peers and misses that are told of one pull. */
 const MAX_TOLD = 16;
@@ -152,8 +152,8 @@ export function createPullTracker({ clock, logger, pulls }: PullTrackerDeps): Pu
       const isOther = 'tag' in path && pull?.manifests.has(reference) !== true;
       if (path.kind === 'manifest') {
         if (pull === undefined || isOther) pull = begin(path);
-        if (pull.manifests.size < MAX_CONTENT) pull.manifests.add(reference);
-        if (method === 'GET') pull.got.add(reference);
+        remember(pull.manifests, reference);
+        if (method === 'GET') remember(pull.got, reference);
       }
       if (pull === undefined) return undefined;
       const asked = pull;
@@ -172,14 +172,25 @@ export function createPullTracker({ clock, logger, pulls }: PullTrackerDeps): Pu
       for (const pull of open) {
         if (!pull.manifests.has(manifest)) continue;
         if (kind === 'index') {
-          for (const { digest } of references.slice(0, MAX_CONTENT)) pull.manifests.add(digest);
+          for (const { digest } of references.slice(0, MAX_CONTENT)) remember(pull.manifests, digest);
         } else {
-          const sizes = references.slice(0, MAX_CONTENT);
+          pull.wanted.delete(manifest);
+          const sizes = references.slice(0, MAX_CONTENT - wantedCount(pull));
           pull.wanted.set(manifest, new Map(sizes.map(({ digest, sizeBytes }) => [digest, sizeBytes])));
         }
       }
     },
   };
+}
+
+/** Adds it to what is known of a pull, as long as there is room: a client may ask for any number. */
+function remember(known: Set<string>, reference: string): void {
+  if (known.size < MAX_CONTENT) known.add(reference);
+}
+
+/** Pieces of content that its manifests name. */
+function wantedCount({ wanted }: Pull): number {
+  return wanted.values().reduce((count, sizes) => count + sizes.size, 0);
 }
 
 /** A manifest of an image was got, and what is missing of it is known. */
@@ -205,7 +216,7 @@ function addTransfer(pull: Pull, transfer: EndedTransfer, now: number): void {
   const { kind, tag, digest, outcome, sources, flight, durationMs } = transfer;
   if (kind === 'manifest' && digest !== undefined) {
     pull.digest ??= digest;
-    pull.manifests.add(digest);
+    remember(pull.manifests, digest);
   }
   const reference = digest ?? tag;
   if (reference !== undefined) addContent(pull, transfer, reference);
