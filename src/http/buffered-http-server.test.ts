@@ -421,6 +421,56 @@ describe('createHttpServer()', () => {
     await until(() => gone);
   });
 
+  const post = (body: string, headers = `Content-Length: ${body.length}\r\n`) =>
+    `POST / HTTP/1.1\r\nHost: node\r\n${headers}\r\n${body}`;
+  /** Answers with the body in capitals. */
+  const shout: RequestHandler = ({ body }) =>
+    new Response(body instanceof Uint8Array ? Buffer.from(body).toString().toUpperCase() : 'no body');
+
+  test('gives the handler bodies, however they come, and then the next request', async () => {
+    const server = await start(shout, { maxBodyBytes: 100 });
+    using client = await connectRaw(server.port);
+    const [first, second] = [post('hello'), post('world')];
+    client.send(first.slice(0, -3));
+    await Bun.sleep(5);
+    client.send(first.slice(-3) + second + getRequest('/', CLOSE));
+    await until(() => client.end !== 'open');
+    const bodies = client.received.toString('latin1').split('\r\n\r\n').slice(1);
+    expect(bodies.map((body) => body.replace(/HTTP.*/s, ''))).toEqual(['HELLO', 'WORLD', 'no body']);
+  });
+
+  test.each([
+    { what: 'a body that is too long', text: post('x'.repeat(101)), status: '413' },
+    { what: 'chunks', text: post('0\r\n\r\n', 'Transfer-Encoding: chunked\r\n'), status: '411' },
+    { what: 'a body that does not come', text: post('', 'Content-Length: 5\r\n'), status: '408' },
+  ])('refuses $what', async ({ text, status }) => {
+    const server = await start(shout, { maxBodyBytes: 100, headReceiveTimeoutMs: 30 });
+    const answer = await exchange(server, text);
+    expect(answer.text).toStartWith(`HTTP/1.1 ${status} `);
+    expect(answer.end).toBe('fin');
+  });
+
+  test('ends when a client leaves in the middle of a body', async () => {
+    let handled = 0;
+    const server = await start(
+      () => {
+        handled++;
+        return new Response();
+      },
+      { maxBodyBytes: 100 },
+    );
+    using client = await connectRaw(server.port);
+    client.socket.end(post('', 'Content-Length: 5\r\n'));
+    await until(() => client.end !== 'open');
+    expect(client.received.toString('latin1')).toStartWith('HTTP/1.1 400 ');
+    expect(handled).toBe(0);
+  });
+
+  test('drops bodies where none are taken', async () => {
+    const server = await start(shout);
+    expect((await exchange(server, post('hello'))).text).toEndWith('no body');
+  });
+
   test('closes an idle connection when the client half-closes', async () => {
     const server = await start(hello);
     using client = await connectRaw(server.port);

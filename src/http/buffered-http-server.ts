@@ -29,14 +29,16 @@ const CLIENT_STALL_TIMEOUT_MS = 5 * MINUTE_MS;
 const CLOSE_FLUSH_MS = 250;
 
 /** Limits that tests shorten. */
-export interface BufferedHttpServerLimits extends Pick<HttpServerOptions, 'maxConnections'> {
+export interface BufferedHttpServerLimits extends Pick<
+  HttpServerOptions,
+  'maxConnections' | 'maxBodyBytes' | 'clientStallTimeoutMs'
+> {
   /** Moves bodies; without it all are moved through this process's memory. */
   readonly kernel?: Pick<KernelMover, 'begin' | 'hasRoom' | 'memoryShare' | 'minBytes'> | undefined;
   readonly headReceiveTimeoutMs?: number | undefined;
   readonly keepAliveTimeoutMs?: number | undefined;
   readonly connectionsCheckIntervalMs?: number | undefined;
   readonly maxRequestsPerConnection?: number | undefined;
-  readonly clientStallTimeoutMs?: number | undefined;
 }
 
 /** Listens and answers; moves the sources of createBufferedClient. Rejects if the address is malformed (TypeError) or cannot be had. */
@@ -50,6 +52,7 @@ export async function createHttpServer({
   keepAliveTimeoutMs = KEEP_ALIVE_TIMEOUT_MS,
   connectionsCheckIntervalMs = CONNECTIONS_CHECK_INTERVAL_MS,
   maxConnections = roomForConnections(readDescriptorLimit()),
+  maxBodyBytes = 0,
   maxRequestsPerConnection = MAX_REQUESTS_PER_CONNECTION,
   clientStallTimeoutMs = CLIENT_STALL_TIMEOUT_MS,
 }: HttpServerOptions & BufferedHttpServerLimits): Promise<HttpServer> {
@@ -76,6 +79,8 @@ export async function createHttpServer({
       kernel,
       maxRequests: maxRequestsPerConnection,
       clientStallTimeoutMs,
+      maxBodyBytes,
+      bodyTimeoutMs: headReceiveTimeoutMs,
     });
     table.add(http);
   };

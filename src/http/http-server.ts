@@ -11,6 +11,8 @@ export interface ClientRequest {
   readonly url: string;
   /** As in a Request: a value is found by its name in any case, and several values of a name are joined by ", ". */
   readonly headers: Pick<Headers, 'get' | 'has'> & Iterable<readonly [name: string, value: string]>;
+  /** The body, whole, where the listener reads any (`maxBodyBytes`); undefined or null: there is none. */
+  readonly body?: Uint8Array | Request['body'] | undefined;
 }
 
 /** A small answer that needs no Response: it is written as it is. */
@@ -22,18 +24,32 @@ export interface PlainAnswer {
   readonly body: Uint8Array | undefined;
 }
 
+/** An answer without a length: it goes on until there is no more, and the connection ends with it. */
+export interface StreamedAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  /**
+   * The next bytes, which must not change any more; undefined: that was all. Asked for when the client has taken the bytes before.
+   * Must resolve when the signal aborts: the client is gone, or the listener closes.
+   */
+  readonly next: (signal: AbortSignal) => Promise<Uint8Array | undefined>;
+}
+
 /**
- * Answers one request. Small answers are what it returns, as a Response or plain. A handler that began the client's response
+ * Answers one request. Small answers are what it returns, as a Response or plain; what goes on for long is returned as a stream. A handler that began the client's response
  * itself moves the body before it resolves; what it returns is then ignored.
  * HEAD: the answer's headers are sent as they are (Content-Length included) and its body is not. Without a body and a
  * Content-Length the answer has no length (RFC 9110, 8.6).
- * The request has no body; that the client is gone is told by `client.gone`.
+ * That the client is gone is told by `client.gone`.
  * A handler that began a response and resolves before it is complete has broken it off.
  */
 export type RequestHandler = (
   request: ClientRequest,
   client: ClientResponse,
-) => Promise<Response | PlainAnswer> | Response | PlainAnswer;
+) => Promise<HandlerAnswer> | HandlerAnswer;
+
+/** What a handler returns. */
+export type HandlerAnswer = Response | PlainAnswer | StreamedAnswer;
 
 /** Limits of a listener. */
 export interface HttpServerOptions {
@@ -44,6 +60,13 @@ export interface HttpServerOptions {
   readonly onError: (error: unknown) => void;
   /** Most connections at once. Default what the descriptors of the process leave room for. */
   readonly maxConnections?: number | undefined;
+  /**
+   * Bodies of requests up to this size are read, and given to the handler; a larger one is answered with 413. Default: bodies are
+   * dropped, and the connection ends with the answer.
+   */
+  readonly maxBodyBytes?: number | undefined;
+  /** A client that takes no byte of an answer for this long is gone. Default 5 minutes. */
+  readonly clientStallTimeoutMs?: number | undefined;
   /** Serves over TLS, and only clients that show a certificate of the same authority. Default plain HTTP. */
   readonly tls?: ServerTls | undefined;
 }

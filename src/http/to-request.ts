@@ -12,11 +12,12 @@ export class UnusableRequestError extends Error {
  */
 export function toRequest(request: ClientRequest): Request {
   if (request instanceof Request) return request;
-  const { method, url, headers } = request;
+  const { method, url, headers, body } = request;
   try {
     const all = new Headers();
     for (const [name, value] of headers) all.append(name, value);
-    return new Request(url, { method, headers: all });
+    const hasBody = body !== undefined && body !== null && method !== 'GET' && method !== 'HEAD';
+    return new Request(url, { method, headers: all, ...(hasBody ? { body } : {}) });
   } catch (cause) {
     throw new UnusableRequestError('Unusable method or header', { cause });
   }

@@ -16,6 +16,7 @@ import type { Transport } from './transport.ts';
 import { testRelayedMoves } from './conformance/relayed-moves.ts';
 import { testSmallPeerRequests } from './conformance/small-peer-requests.ts';
 import { testStoppedMoves } from './conformance/stopped-moves.ts';
+import { testStreamedAnswers } from './conformance/streamed-answers.ts';
 
 /** Enough for two of the smallest reads of a file. */
 const LITTLE_FILE_BUFFER_BYTES = 128 * 1024;
@@ -42,6 +43,7 @@ export function testTransport(
     testLimitedMoves(rig);
     testManyMoves(rig);
     testBreakOff(rig);
+    testStreamedAnswers(rig);
     testPeerRequests(rig);
     testSmallPeerRequests(rig);
   });

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect } from 'bun:test';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { ClientRequest, HttpServer } from '../http-server.ts';
+import type { ClientRequest, HttpServer, RequestHandler } from '../http-server.ts';
 import type { BodySource, ClientResponse, MoveEnd, MoveOptions, Transport } from '../transport.ts';
 import { connectRaw, type RawClient } from '../testing/raw-client.ts';
 import { type ScriptedPeer, startScriptedPeer } from '../testing/scripted-peer.ts';
@@ -37,20 +37,19 @@ export function createRig(create: () => Transport | Promise<Transport>) {
     expect(errors).toEqual([]);
   });
 
-  const serve = async (
-    handler: (client: ClientResponse, request: ClientRequest) => Promise<unknown>,
-  ): Promise<HttpServer> => {
-    const server = await under.serve({
-      address: '127.0.0.1:0',
-      handler: async (request, client) => {
-        await handler(client, request);
-        return new Response('not begun');
-      },
-      onError: (error) => errors.push(error),
-    });
+  const serveAnswers = async (handler: RequestHandler): Promise<HttpServer> => {
+    const onError = (error: unknown) => errors.push(error);
+    const server = await under.serve({ address: '127.0.0.1:0', handler, onError });
     releases.push(() => server.close(0));
     return server;
   };
+  const serve = async (
+    handler: (client: ClientResponse, request: ClientRequest) => Promise<unknown>,
+  ): Promise<HttpServer> =>
+    serveAnswers(async (request, client) => {
+      await handler(client, request);
+      return new Response('not begun');
+    });
   const raw = async (server: HttpServer): Promise<RawClient> => {
     const client = await connectRaw(server.port);
     releases.push(() => client[Symbol.dispose]());
@@ -96,5 +95,5 @@ export function createRig(create: () => Transport | Promise<Transport>) {
   };
 
   const transport = () => under;
-  return { transport, serve, raw, peer, file, openAll, ask, askBody, serveSources, bodyOf };
+  return { transport, serve, serveAnswers, raw, peer, file, openAll, ask, askBody, serveSources, bodyOf };
 }

@@ -1,5 +1,5 @@
 import { addressShare } from '../../runtime/address-share.ts';
-import type { PlainAnswer, RequestHandler } from '../http-server.ts';
+import type { HandlerAnswer, RequestHandler, StreamedAnswer } from '../http-server.ts';
 import { requestUrl } from '../request-url.ts';
 import { UnusableRequestError } from '../to-request.ts';
 import type { ByteConnection } from './byte-connection.ts';
@@ -10,7 +10,7 @@ import { createKernelHandOver } from './kernel-hand-over.ts';
 import { createHeaderLines } from './header-lines.ts';
 import type { RequestHead } from './request-head.ts';
 import { createRequestReader } from './request-reader.ts';
-import { formatPlainAnswer, readResponse, type ResponseBytes } from './response-bytes.ts';
+import { type AnswerOptions, formatPlainAnswer, readResponse, type ResponseBytes } from './response-bytes.ts';
 import { formatResponseHead } from './response-head.ts';
 import { createResponseWriter } from './response-writer.ts';
 import type { SendBuffers } from './send-buffers.ts';
@@ -50,6 +50,16 @@ export interface HttpConnectionOptions {
   readonly maxRequests: number;
   /** A client that takes no byte of an answer for this long is gone. */
   readonly clientStallTimeoutMs: number;
+  /** Bodies of requests up to this size are read; 0: they are dropped. */
+  readonly maxBodyBytes: number;
+  /** How long such a body may take to come. */
+  readonly bodyTimeoutMs: number;
+}
+
+/** Why a body is not read. */
+interface BodyRefusal {
+  readonly status: 400 | 408 | 411 | 413;
+  readonly message: string;
 }
 
 /** Answers up to this size go out in a single write with their head, in bytes. */
@@ -60,8 +70,10 @@ const now = () => performance.now();
 /** Reads requests from a connection and answers them with the handler. */
 export function createHttpConnection(
   connection: ByteConnection,
-  { handler, onError, onClose, bodies, kernel, maxRequests, clientStallTimeoutMs }: HttpConnectionOptions,
+  options: HttpConnectionOptions,
 ): HttpConnection {
+  const { handler, onError, onClose, bodies, kernel, maxRequests, clientStallTimeoutMs, maxBodyBytes } =
+    options;
   const { remoteAddress } = connection;
   const writer = createResponseWriter(connection, { stallTimeoutMs: clientStallTimeoutMs, nowMs: now });
   let sendBufferBytes: number | undefined;
@@ -95,7 +107,11 @@ export function createHttpConnection(
   /** The handler has not given an answer yet. */
   let handling = false;
   let waitingSinceMs = now();
-  let whenIdle: (() => void)[] = [];
+  const whenIdle = new Set<() => void>();
+  /** Looks whether the body of the request is here, or the connection is gone. */
+  let onBodyBytes: (() => void) | undefined;
+  /** The size of that body. */
+  let awaitedBytes = 0;
   const closing = createConnectionEnd({
     connection,
     writer,
@@ -128,9 +144,14 @@ export function createHttpConnection(
       return;
     }
     requests += 1;
-    unread = head.hasBody;
+    unread = head.hasBody && maxBodyBytes === 0;
     if (unread) reader.clear();
-    const keepAlive = head.keepAlive && !head.hasBody && !noMore && requests < maxRequests;
+    const body = head.hasBody && !unread ? await readBody(head) : undefined;
+    if (body !== undefined && !(body instanceof Uint8Array)) {
+      refuse(body.status, body.message, { bodyless });
+      return;
+    }
+    const keepAlive = head.keepAlive && !unread && !noMore && requests < maxRequests;
     const client = createClientResponse({
       writer,
       kernel: handOver,
@@ -144,10 +165,10 @@ export function createHttpConnection(
     });
     current = client;
     handling = true;
-    let response: Response | PlainAnswer;
+    let response: HandlerAnswer;
     try {
       const headers = createHeaderLines(head.headers);
-      response = await handler({ method: head.method, url: target.url, headers }, client);
+      response = await handler({ method: head.method, url: target.url, headers, body }, client);
     } catch (error) {
       if (error instanceof UnusableRequestError) {
         refuse(400, error.message, { bodyless });
@@ -159,19 +180,65 @@ export function createHttpConnection(
       handling = false;
       client.handled();
     }
-    if (!client.begun && !isLost()) {
-      const options = { bodyless, keepAlive };
-      await sendAnswer(
-        response instanceof Response
-          ? await readResponse(response, options)
-          : formatPlainAnswer(response, options),
-      );
-    }
     // A handler that leaves a body short means to break it off.
-    else if (client.begun && !client.complete) client.breakOff();
+    if (client.begun && !client.complete) client.breakOff();
+    else if (!client.begun && !isLost()) await send(response, client, { bodyless, keepAlive });
     if (!keepAlive) end();
   };
 
+  const send = async (response: HandlerAnswer, client: HttpClientResponse, options: AnswerOptions) => {
+    if (response instanceof Response) await sendAnswer(await readResponse(response, options));
+    else if (!('next' in response)) await sendAnswer(formatPlainAnswer(response, options));
+    else {
+      // Until its end: a client that leaves is noticed as while it waits for its answer.
+      handling = true;
+      await sendStream(response, client, options.bodyless).catch(onError);
+      handling = false;
+      end();
+    }
+  };
+
+  /** The body of the request, or why it is not read. */
+  const readBody = async ({ bodyBytes }: RequestHead): Promise<Uint8Array | BodyRefusal> => {
+    if (bodyBytes === undefined) return { status: 411, message: 'A body needs a Content-Length here' };
+    if (bodyBytes > maxBodyBytes) {
+      return { status: 413, message: `The body is longer than ${maxBodyBytes} bytes` };
+    }
+    awaitedBytes = bodyBytes;
+    const { promise, resolve } = Promise.withResolvers<Uint8Array | BodyRefusal>();
+    const late = setTimeout(
+      () => resolve({ status: 408, message: 'The body did not come in time' }),
+      options.bodyTimeoutMs,
+    );
+    onBodyBytes = () => {
+      const body = reader.take(bodyBytes);
+      if (body !== undefined) resolve(body);
+      else if (isLost() || closing.isHalfClosed) resolve({ status: 400, message: 'The body is short' });
+    };
+    onBodyBytes();
+    const read = await promise;
+    clearTimeout(late);
+    onBodyBytes = undefined;
+    awaitedBytes = 0;
+    return read;
+  };
+  /** The head, and what comes then until there is no more, or the client is gone. */
+  const sendStream = async (
+    { status, headers, next }: StreamedAnswer,
+    client: HttpClientResponse,
+    bodyless: boolean,
+  ) => {
+    const { gone } = client;
+    writer.send(formatResponseHead(status, Object.entries(headers), { keepAlive: false }));
+    if (bodyless) return;
+    onBody();
+    for (;;) {
+      await sent();
+      const bytes = isLost() || gone.aborted ? undefined : await next(gone);
+      if (bytes === undefined || isLost()) return;
+      await sendLarge(bytes);
+    }
+  };
   const sendAnswer = async ({ head, body }: ResponseBytes) => {
     if (isLost()) return;
     if (body.length === 0) writer.send(head);
@@ -182,24 +249,24 @@ export function createHttpConnection(
     }
   };
   /** Not copied: what the kernel does not take waits where it is. */
-  const sendLarge = (body: Uint8Array) =>
-    new Promise<void>((resolve) => {
-      let rest = body;
-      const go = () => {
-        rest = rest.subarray(writer.offer(rest));
-        if (rest.length === 0 || isLost()) resolve();
-        else writer.whenWritable(go);
-      };
-      whenIdle.push(resolve);
-      go();
-    });
+  const sendLarge = async (body: Uint8Array) => {
+    let rest = body.subarray(writer.offer(body));
+    while (rest.length > 0 && !isLost()) {
+      await writable();
+      rest = rest.subarray(writer.offer(rest));
+    }
+  };
+  /** Settles when the client takes bytes again, or is gone. */
+  const writable = async () => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    whenIdle.add(resolve);
+    writer.whenWritable(resolve);
+    await promise;
+    whenIdle.delete(resolve);
+  };
   /** Settles when nothing waits in the writer: before that the next request is not answered, or answers would pile up there. */
   const sent = async () => {
-    if (writer.idle || closing.isOver) return;
-    await new Promise<void>((resolve) => {
-      whenIdle.push(resolve);
-      writer.whenWritable(resolve);
-    });
+    if (!writer.idle && !closing.isOver) await writable();
   };
 
   /** The next head, or undefined if it is not whole or was refused. */
@@ -223,7 +290,11 @@ export function createHttpConnection(
     }
     answering = false;
     if (noMore || closing.isHalfClosed) end();
-    for (const wake of whenIdle.splice(0)) wake();
+    wakeAll();
+  };
+  const wakeAll = () => {
+    for (const wake of whenIdle) wake();
+    whenIdle.clear();
   };
 
   connection.owner = {
@@ -231,6 +302,7 @@ export function createHttpConnection(
       if (closing.isEnding || unread) return;
       const isFirst = reader.heldBytes === 0;
       reader.add(bytes);
+      onBodyBytes?.();
       if (!answering) {
         void run().catch((error: unknown) => {
           onError(error);
@@ -240,16 +312,20 @@ export function createHttpConnection(
         if (isFirst && reader.heldBytes > 0 && !answering) waitingSinceMs = now();
       }
       // No client of a registry sends requests ahead: more than a few is a flood.
-      if (answering && reader.heldBytes > MAX_PIPELINED_BYTES) connection.close();
+      if (answering && reader.heldBytes > MAX_PIPELINED_BYTES + awaitedBytes) connection.close();
     },
     onWritable: () => writer.writable(),
-    onEnd: () => closing.halfClosed(answering),
+    onEnd() {
+      closing.halfClosed(answering);
+      onBodyBytes?.();
+    },
     onClose() {
       closing.over();
       reader.clear();
       writer.stop();
       current?.lost();
-      for (const wake of whenIdle.splice(0)) wake();
+      wakeAll();
+      onBodyBytes?.();
       onClose();
     },
   };
@@ -274,7 +350,7 @@ export function createHttpConnection(
     idle() {
       if (!answering || closing.isOver) return Promise.resolve();
       return new Promise((resolve) => {
-        whenIdle.push(resolve);
+        whenIdle.add(resolve);
       });
     },
   };

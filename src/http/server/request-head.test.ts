@@ -16,20 +16,21 @@ describe('parseRequestHead()', () => {
       ],
       keepAlive: true,
       hasBody: false,
+      bodyBytes: 0,
     });
   });
 
-  test.each<[lines: string[], keepAlive: boolean, hasBody: boolean]>([
-    [['GET / HTTP/1.1', 'Host: x', 'Connection: keep-alive, close'], false, false],
-    [['GET / HTTP/1.1', 'Host: x', 'Connection: upgrade', 'Connection: CLOSE'], false, false],
-    [['GET / HTTP/1.1', 'Host:'], true, false],
-    [['GET / HTTP/1.0'], false, false],
-    [['GET / HTTP/1.0', 'Connection: Keep-Alive'], true, false],
-    [['POST / HTTP/1.1', 'Host: x', 'Content-Length: 0'], true, false],
-    [['POST / HTTP/1.1', 'Host: x', 'Content-Length: 7'], true, true],
-    [['POST / HTTP/1.1', 'Host: x', 'Transfer-Encoding: Chunked'], true, true],
-  ])('parseRequestHead() of %p: keep-alive %p, body %p', (lines, keepAlive, hasBody) => {
-    expect(head(...lines)).toMatchObject({ keepAlive, hasBody });
+  test.each<[lines: string[], keepAlive: boolean, bodyBytes: number | undefined]>([
+    [['GET / HTTP/1.1', 'Host: x', 'Connection: keep-alive, close'], false, 0],
+    [['GET / HTTP/1.1', 'Host: x', 'Connection: upgrade', 'Connection: CLOSE'], false, 0],
+    [['GET / HTTP/1.1', 'Host:'], true, 0],
+    [['GET / HTTP/1.0'], false, 0],
+    [['GET / HTTP/1.0', 'Connection: Keep-Alive'], true, 0],
+    [['POST / HTTP/1.1', 'Host: x', 'Content-Length: 0'], true, 0],
+    [['POST / HTTP/1.1', 'Host: x', 'Content-Length: 7'], true, 7],
+    [['POST / HTTP/1.1', 'Host: x', 'Transfer-Encoding: Chunked'], true, undefined],
+  ])('parseRequestHead() of %p: keep-alive %p, body %p', (lines, keepAlive, bodyBytes) => {
+    expect(head(...lines)).toMatchObject({ keepAlive, hasBody: bodyBytes !== 0, bodyBytes });
   });
 
   test.each<[what: string, lines: string[], status: number]>([

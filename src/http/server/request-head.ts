@@ -12,6 +12,8 @@ export interface RequestHead {
   readonly keepAlive: boolean;
   /** A body follows, or may follow. */
   readonly hasBody: boolean;
+  /** How long it is, in bytes; undefined: the client does not say so before it. */
+  readonly bodyBytes: number | undefined;
 }
 
 /** Why a head is refused. */
@@ -76,5 +78,6 @@ export function parseRequestHead(text: string): RequestHead | RefusedHead {
     headers,
     keepAlive: minor === '0' ? tokens.has('keep-alive') : !tokens.has('close'),
     hasBody: coding !== undefined || (length !== undefined && Number(length) > 0),
+    bodyBytes: coding === undefined ? Number(length ?? 0) : undefined,
   };
 }

@@ -9,6 +9,8 @@ export interface RequestReader {
   add(bytes: Uint8Array): void;
   /** The next head, why it is refused, or undefined while it is not whole. After a refusal there is nothing more to read. */
   next(): RequestHead | RefusedHead | undefined;
+  /** The next bytes, as many as that; undefined while they are not all here. For the body of the request that was read last. */
+  take(sizeBytes: number): Uint8Array | undefined;
   /** Drops what is here. */
   clear(): void;
 }
@@ -67,6 +69,12 @@ export function createRequestReader(): RequestReader {
       // A small rest must not keep the large buffer that it came in.
       if (received.length === 0) received = EMPTY;
       return head;
+    },
+    take(sizeBytes) {
+      if (received.length < sizeBytes) return undefined;
+      const taken = received.subarray(0, sizeBytes);
+      received = received.length === sizeBytes ? EMPTY : received.subarray(sizeBytes);
+      return taken;
     },
     clear() {
       received = EMPTY;
