@@ -68,6 +68,7 @@ describe('runCli()', () => {
     [['doctor', '--json', 'maybe'], refusalOf('--json')],
     [['peers', '--json', 'maybe', '--addr', ':9090'], refusalOf('--json')],
     [['registry', '--bootstrap-kind', 'static', '--zone', 'a b'], 'is not a name of up to 63 letters'],
+    [['registry', '--bootstrap-kind', 'static', '--node-name', 'a_b'], 'is not a name of up to 253 letters'],
     [['registry', '--bootstrap-kind', 'magic'], 'is not dns or http or static'],
     [['registry', '--bootstrap-kind', 'static', '--router-addr', 'x'], 'Cannot use --router-addr'],
     [['registry', '--bootstrap-kind', 'static', '--static-bootstrap-peers', '10.0.0.1'], 'no multiaddr'],

@@ -55,6 +55,7 @@ const REFUSED: readonly [string[], Record<string, string>, string][] = [
   [['registry'], { ROUTER_ADDR: ':99999' }, 'ROUTER_ADDR in the environment'],
   [['registry', '--node-ip', '10.0.0'], {}, 'is no IP address'],
   [['registry', '--zone', 'rack/7'], {}, 'is not a name of up to 63 letters'],
+  [['registry', '--node-name', 'node_7'], {}, 'is not a name of up to 253 letters'],
   [['registry', '--static-bootstrap-peers', '10.0.0.1:5001'], {}, 'is no multiaddr'],
   [['registry', '--debug-web-enabled=maybe'], {}, 'is not true or false'],
   [['registry', '--debug-web-enabled', 'maybe'], {}, 'is not true or false'],

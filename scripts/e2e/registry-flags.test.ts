@@ -278,6 +278,13 @@ const ROWS: FlagRows<typeof registryFlags, Row> = {
       expect(await run.text('/debug/peers', METRICS_PORT)).toContain('"zone":"eu-central-1a"');
     },
   },
+  'node-name': {
+    settings: () => ({ 'node-name': 'node-7.example' }),
+    effect: async (run) => {
+      await waitFor('the port', async () => (await run.status('/metrics', METRICS_PORT)) === 200);
+      expect(await run.text('/debug/peers', METRICS_PORT)).toContain('"name":"node-7.example"');
+    },
+  },
   'zone-node': {
     // The lab has no API server.
     settings: () => ({ 'zone-node': 'n-1' }),

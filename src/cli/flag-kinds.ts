@@ -2,6 +2,7 @@ import { formatByteCount, parseByteCount } from '../runtime/byte-count.ts';
 import { parseDuration } from '../runtime/duration.ts';
 import { isDomainName } from '../runtime/domain-name.ts';
 import { isLabelValue, MAX_LABEL_VALUE_LENGTH } from '../runtime/label-value.ts';
+import { isNodeName, MAX_NODE_NAME_LENGTH } from '../runtime/node-name.ts';
 import { parseIp } from '../runtime/ip-address.ts';
 import { parseListenAddress } from '../runtime/listen-address.ts';
 import { DISTRIBUTION_IDS } from '../doctor/distribution.ts';
@@ -164,6 +165,16 @@ export function labelFlag(help: string): Flag<string | undefined> {
     throw new TypeError(`${JSON.stringify(text)} is not a name of ${form}`);
   };
   return valueFlag({ argument: 'name', help, absent: undefined, parse });
+}
+
+/** A flag with what a node is called; its hostname without. */
+export function nodeNameFlag(help: string): Flag<string | undefined> {
+  const parse = (text: string) => {
+    if (isNodeName(text)) return text;
+    const form = `up to ${MAX_NODE_NAME_LENGTH} letters, digits, and - . within`;
+    throw new TypeError(`${JSON.stringify(text)} is not a name of ${form}`);
+  };
+  return valueFlag({ argument: 'name', help, absent: undefined, parse, defaultText: 'the hostname' });
 }
 
 /** A flag with an IP address of either family, without brackets. */

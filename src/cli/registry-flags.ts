@@ -10,6 +10,7 @@ import {
   durationFlag,
   ipFlag,
   labelFlag,
+  nodeNameFlag,
   listFlag,
   nodeFlags,
   textFlag,
@@ -141,6 +142,7 @@ export const registryFlags = {
     'where no zone is given: the Node of Kubernetes that is asked for it; the token of the pod must allow that',
     undefined,
   ),
+  nodeName: nodeNameFlag('what this node is called, for those who look at the nodes of the cluster'),
   nodeIp: ipFlag("the machine's address, announced to peers when the host's network is used"),
 };
 

@@ -77,6 +77,8 @@ export interface RegistryOptions {
   readonly zone: string | undefined;
   /** Without a zone: the Node of Kubernetes that is asked for it; undefined: none is. */
   readonly zoneNode: string | undefined;
+  /** What this node is called, see isNodeName(); undefined: by its hostname. */
+  readonly nodeName: string | undefined;
   /** IP address of the machine, from NODE_IP in the environment; undefined: not known. */
   readonly nodeIp: string | undefined;
 }

@@ -34,6 +34,7 @@ import { type MemoryPlan, planMemory, uncountedShare } from '../runtime/memory/m
 import { createMemoryRoom, memoryReader, type MemoryRoom } from '../runtime/memory/memory-room.ts';
 import { aborted } from '../runtime/abortable.ts';
 import { parseListenAddress } from '../runtime/listen-address.ts';
+import { hostNodeName } from '../runtime/node-name.ts';
 import { createTaskGroup } from '../runtime/task-group.ts';
 import { trimMemory } from '../runtime/trim-memory.ts';
 import { parseImageFilter } from '../store/image-filter.ts';
@@ -233,6 +234,7 @@ async function compose(shared: Process): Promise<void> {
       resolveRetries: options.mirrorResolveRetries,
       flightsMaxHoldMs: options.flightsMaxHoldMs,
       zone,
+      nodeName: options.nodeName ?? hostNodeName(),
       authorization,
     },
   );
@@ -340,7 +342,7 @@ async function startRouter(
   }
   const swarmKey = await readSwarmKey(options.swarmKeyFile);
   const addresses = bootstrapDomain(options);
-  const { nodeIp } = options;
+  const { nodeIp, nodeName = hostNodeName() } = options;
   const { host: listenHost } = parseListenAddress(options.routerAddr);
   const listenIp = parseIp(listenHost ?? '');
   if (listenIp !== undefined && isLoopbackIp(listenIp)) {
@@ -373,6 +375,7 @@ async function startRouter(
         swarmKey,
         memory: plan,
         zone,
+        nodeName,
         flights: options.flightsEnabled,
       },
     ),

@@ -129,6 +129,8 @@ export interface DhtNode extends AsyncDisposable {
   describe(name: string): NamedPeer | undefined;
   /** Where the node is, or this node; undefined: it has not said so. */
   zoneOf(name: string): string | undefined;
+  /** What the node is called, or this node; undefined: it has not said so. */
+  nodeNameOf(name: string): string | undefined;
   stats(): DhtStats;
   /** How the peer is, as far as this node knows, and for how many ms that has been so. */
   lifeOf(name: string): { readonly life: PeerLife; readonly forMs: number | undefined };
@@ -142,4 +144,6 @@ export interface DhtNodeOptions {
   readonly maxConnections?: number;
   /** Where this node is, see isLabelValue(): the peers that it meets are told. Default: that is not known. */
   readonly zone?: string | undefined;
+  /** What this node is called, see isNodeName(): the peers that it meets are told. Default: nothing. */
+  readonly nodeName?: string | undefined;
 }

@@ -42,7 +42,7 @@ const PING_BYTES = 4;
 export function createDhtNode(deps: DhtNodeDeps, options: DhtNodeOptions = {}): DhtNode {
   const { self, network, gate, logger, clock, timers, random = Math.random } = deps;
   const selfName = self.toHex();
-  const { maxRecords = MAX_PROVIDER_RECORDS, maxConnections = Infinity, zone } = options;
+  const { maxRecords = MAX_PROVIDER_RECORDS, maxConnections = Infinity, zone, nodeName } = options;
   const stopped = new AbortController();
   const records = createProviderRecords(clock, { maxRecords, self: selfName });
   const peers = createPeerTable(self);
@@ -51,6 +51,7 @@ export function createDhtNode(deps: DhtNodeDeps, options: DhtNodeOptions = {}): 
     peers,
     book,
     notify: async (peer, notice) => network.notify(peer, notice),
+    own: { zone, nodeName },
     logger,
   });
   const ownPosition = keyspacePosition(self);
@@ -70,6 +71,7 @@ export function createDhtNode(deps: DhtNodeDeps, options: DhtNodeOptions = {}): 
   const takesNotices = (name: string) => book.get(name)?.capabilities.notices === true;
   const isDead = (name: string) => book.lifeOf(name) === 'dead';
   const zoneOf = (name: string) => (name === selfName ? zone : book.get(name)?.zone);
+  const nodeNameOf = (name: string) => (name === selfName ? nodeName : book.get(name)?.nodeName);
   const named = (name: string) => ({ name, id: Uint8Array.fromHex(name) });
 
   const dials = createDialLimiter({
@@ -188,7 +190,7 @@ export function createDhtNode(deps: DhtNodeDeps, options: DhtNodeOptions = {}): 
     joined({ name }, { wasListed, hasJustParted }) {
       dials.connected(name);
       crawler.heard(name);
-      if (zone !== undefined) notices.place(name, zone);
+      notices.introduce(name);
       // The peer that named a listed peer has told already what the listed peer knows.
       if (!wasListed) crawler.met(name);
       if (hasJustParted) return;
@@ -234,7 +236,7 @@ export function createDhtNode(deps: DhtNodeDeps, options: DhtNodeOptions = {}): 
     replaced(id) {
       const name = id.toHex();
       if (!isConnected(name)) return;
-      if (zone !== undefined) notices.place(name, zone);
+      notices.introduce(name);
       lookups.peerJoined(name);
       reprovider.peerJoined(name);
     },
@@ -282,6 +284,7 @@ export function createDhtNode(deps: DhtNodeDeps, options: DhtNodeOptions = {}): 
           ? undefined
           : book.describe(name),
     zoneOf,
+    nodeNameOf,
     lifeOf: (name) => ({ life: book.lifeOf(name), forMs: book.inStateMs(name) }),
     stats() {
       const { alive, suspect, dead } = book.counts();

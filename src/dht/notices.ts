@@ -3,7 +3,7 @@ import { MAX_SUSPECTS_PER_NOTICE, MAX_WITHDRAWN_PER_NOTICE } from './limits.ts';
 import type { PeerBook } from './peers/peer-book-contract.ts';
 import type { KnownPeer, PeerTable } from './peers/peer-table.ts';
 import { contentMultihash } from './wire/content-key.ts';
-import { encodeNotice } from './wire/notice-message.ts';
+import { encodeNotice, type Notice } from './wire/notice-message.ts';
 import type { NamedPeer } from './wire/dht-message.ts';
 
 /** What createNotices needs. */
@@ -12,6 +12,8 @@ export interface NoticesDeps {
   readonly book: Pick<PeerBook, 'get'>;
   /** Sends a notice with its length in front; rejects when it cannot be sent. */
   readonly notify: (peer: NamedPeer, notice: Uint8Array) => Promise<void>;
+  /** Where this node is, and what it is called; undefined: that is not known. */
+  readonly own: Pick<Notice, 'zone' | 'nodeName'>;
   readonly logger: Logger;
 }
 
@@ -21,8 +23,8 @@ export interface Notices {
   withdrawn(keys: readonly string[]): void;
   /** Peers do not answer: others may want to probe them. */
   suspects(names: readonly string[]): void;
-  /** Tells a peer where this node is. */
-  place(name: string, zone: string): void;
+  /** Tells a peer where this node is, and what it is called, as far as that is known. */
+  introduce(name: string): void;
   /** This node needs the room of the connection to the peer. Resolves when the peer was told, or cannot be. */
   parting(peer: KnownPeer): Promise<void>;
   /** This node leaves. Resolves when all peers were told that could be. */
@@ -30,7 +32,7 @@ export interface Notices {
 }
 
 /** Makes the notices of a node. */
-export function createNotices({ peers, book, notify, logger }: NoticesDeps): Notices {
+export function createNotices({ peers, book, notify, own, logger }: NoticesDeps): Notices {
   const understands = ({ name }: KnownPeer) => book.get(name)?.capabilities.notices === true;
   const tell = async (peer: KnownPeer, notice: Uint8Array) => {
     if (!understands(peer)) return;
@@ -57,9 +59,10 @@ export function createNotices({ peers, book, notify, logger }: NoticesDeps): Not
       const suspects = names.slice(0, MAX_SUSPECTS_PER_NOTICE).map((name) => Uint8Array.fromHex(name));
       void tellAll(encodeNotice({ suspects }));
     },
-    place(name, zone) {
+    introduce(name) {
       const peer = peers.get(name);
-      if (peer !== undefined) void tell(peer, encodeNotice({ zone }));
+      const hasMore = own.zone !== undefined || own.nodeName !== undefined;
+      if (peer !== undefined && hasMore) void tell(peer, encodeNotice(own));
     },
     parting: async (peer) => tell(peer, encodeNotice({ parting: true })),
     leaving: async () => tellAll(encodeNotice({ leaving: true })),

@@ -51,6 +51,8 @@ export interface P2pRouterOptions {
   readonly memory?: RouterMemory;
   /** --zone: where this node is, see isLabelValue(). Default: that is not known. */
   readonly zone?: string | undefined;
+  /** --node-name: what this node is called, see isNodeName(). Default: nothing. */
+  readonly nodeName?: string | undefined;
   /** True: this node takes part in flights, and others may ask it about them. Default false. */
   readonly flights?: boolean;
   /** What one address may have. Default ADDRESS_LIMITS; with allowLoopback no limits. */

@@ -38,10 +38,10 @@ describe('createP2pRouter()', () => {
     expect((await find(third, 'sha256:kept')).map(({ id }) => id)).toEqual([second.self().id]);
   });
 
-  test('tells its zone to the peers that it meets, and hands out what peers said of theirs', async () => {
-    const first = await routers.start(undefined, { zone: 'a' });
+  test('tells its zone and name to the peers that it meets, and hands out what peers said of theirs', async () => {
+    const first = await routers.start(undefined, { zone: 'a', nodeName: 'node-a' });
     const bootstrapper = createStaticBootstrapper([addressOf(first)]);
-    const second = await routers.start(bootstrapper, { zone: 'b' });
+    const second = await routers.start(bootstrapper, { zone: 'b', nodeName: 'node-b' });
     const third = await routers.start(bootstrapper);
     const zones = async (router: P2pRouter) =>
       Object.fromEntries((await router.peers()).map(({ id, zone }) => [id, zone]));
@@ -51,7 +51,9 @@ describe('createP2pRouter()', () => {
       return known[0]?.[b] === 'b' && known[1]?.[a] === 'a' && known[2]?.[a] === 'a' && known[2]?.[b] === 'b';
     });
     expect(await zones(first)).toEqual({ [b]: 'b', [none]: undefined });
-    expect(second.self()).toMatchObject({ zone: 'b' });
+    expect(second.self()).toMatchObject({ zone: 'b', name: 'node-b' });
+    const names = (await first.peers()).map(({ id, name }) => [id, name]);
+    expect(Object.fromEntries(names)).toEqual({ [b]: 'node-b', [none]: undefined });
     expect(second.flights.peerOf(peerIdFromString(a).toMultihash().bytes.toHex())?.zone).toBe('a');
     await second.advertise(['sha256:here']);
     expect(await find(first, 'sha256:here')).toMatchObject([{ id: b, zone: 'b' }]);

@@ -100,7 +100,7 @@ export async function createP2pRouter(deps: P2pRouterDeps, options: P2pRouterOpt
       clock,
       timers: systemTimers,
     },
-    { ...budget, zone: options.zone },
+    { ...budget, zone: options.zone, nodeName: options.nodeName },
   );
 
   const flightStreams = createKeptStreams(
@@ -151,7 +151,8 @@ export async function createP2pRouter(deps: P2pRouterDeps, options: P2pRouterOpt
     const problem = `Cannot listen on ${options.listenAddress} for other nodes: is the port taken?`;
     throw new Error(problem, { cause });
   }
-  const self = () => ({ id: ownId.toString(), multiaddrs: node.announced(), zone: options.zone });
+  const { zone, nodeName } = options;
+  const self = () => ({ id: ownId.toString(), multiaddrs: node.announced(), zone, name: nodeName });
   logger.info('Router listens', { id: self().id, addresses: node.announced() });
 
   // What looks after connections.

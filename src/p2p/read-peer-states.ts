@@ -13,7 +13,7 @@ import { nameOf } from './peer-names.ts';
 /** What readPeerStates needs. */
 export interface PeerStatesDeps {
   readonly libp2p: Pick<Libp2p, 'peerStore' | 'getConnections'>;
-  readonly dht: Pick<DhtNode, 'lifeOf' | 'zoneOf'>;
+  readonly dht: Pick<DhtNode, 'lifeOf' | 'zoneOf' | 'nodeNameOf'>;
   readonly gate: Pick<MembershipGate, 'isMember'>;
   readonly membership: Pick<Membership, 'admits'>;
   readonly peerConnections: Pick<PeerConnections, 'sinceContactMs'>;
@@ -41,6 +41,7 @@ function stateOf(
     addresses: peerIps(multiaddrs, allowLoopback).filter((ip) => membership.admits(ip)),
     multiaddrs: multiaddrs.map((address) => address.decapsulateCode(CODE_P2P).toString()),
     zone: dht.zoneOf(nameOf(peer)),
+    name: dht.nodeNameOf(nameOf(peer)),
     connected,
     state: life === 'dead' || life === 'suspect' ? life : connected ? 'connected' : 'known',
     inStateMs: life === 'alive' && !connected ? undefined : forMs,

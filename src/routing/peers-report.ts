@@ -13,6 +13,7 @@ export interface PeersReport {
     readonly id: SelfState['id'];
     readonly addresses: SelfState['multiaddrs'];
     readonly zone?: SelfState['zone'];
+    readonly name?: SelfState['name'];
   };
   readonly ready: boolean;
   /** How it looked for its first peers the last time, as BootstrapState; undefined: that is not known. */

@@ -16,6 +16,8 @@ export type PeerCondition = 'connected' | 'suspect' | 'dead' | 'known';
 
 /** A peer as the router sees it now. */
 export interface PeerState extends Peer {
+  /** What its node is called, by its own word, see isNodeName(); undefined: it has not said so. */
+  readonly name?: string | undefined;
   /** Multiaddrs as announced. */
   readonly multiaddrs: readonly string[];
   readonly connected: boolean;
@@ -34,6 +36,8 @@ export interface SelfState {
   readonly multiaddrs: readonly string[];
   /** Where it is; undefined: that is not known. */
   readonly zone?: string | undefined;
+  /** What it is called; undefined: nothing. */
+  readonly name?: string | undefined;
 }
 
 /**

@@ -48,6 +48,8 @@ export interface TransferOptions {
   readonly flightsMaxHoldMs: number;
   /** Where this node is (--zone): peers there are asked first. Default: that is not known. */
   readonly zone?: string | undefined;
+  /** What this node is called (--node-name). Default: nothing. */
+  readonly nodeName?: string | undefined;
   /** The Authorization header that peers want, if the cluster has basic auth. */
   readonly authorization?: string | undefined;
   /** Most bytes of a blob that is got whole and verified before it goes on. Default: 64 KiB, and 256 KiB of a config. */

@@ -44,6 +44,8 @@ export const LOOKUP_LIFETIME_MS = Math.max(SMALL_REQUEST_TIMEOUT_MS, FIRST_SOURC
 export const ZONE_HOLD_MS = 10;
 /** Addresses whose zone is remembered, as their answers said it. */
 export const PEER_ZONE_HOSTS = 1000;
+/** Addresses whose node's name is remembered, as their answers said it: at most 0.3 MB. */
+export const PEER_NAME_HOSTS = 1000;
 /** Peers of this node's zone that are found before the lookup rests: enough to choose from, and each costs some microseconds. */
 export const PEERS_TO_CHOOSE_FROM = 4;
 /** How long what was measured of a peer counts: links and loads change, and a peer that was bad then is tried again. */

@@ -177,7 +177,7 @@ async function askForManifest(
 }
 
 async function readManifest(
-  { transport, clock, health, zones, scores }: SmallRequestDeps,
+  { transport, clock, health, zones, names, scores }: SmallRequestDeps,
   options: TransferOptions,
   { request, host, connectTimeoutMs, isFlight, signal, onReached }: AskedForManifest,
   admit: ((sizeBytes: number) => Promise<boolean>) | undefined,
@@ -207,7 +207,7 @@ async function readManifest(
     if (perPeer.signal.aborted && !signal.aborted) health.wasSlow(host);
     throw error;
   });
-  heardFrom({ zones, scores }, host, answer);
+  heardFrom({ zones, names, scores }, host, answer);
   const refused = isFlight ? flightRefusalOf(answer) : undefined;
   if (refused !== undefined) return refused;
   const refusal = refusalOf(answer.status);

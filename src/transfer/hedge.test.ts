@@ -15,6 +15,7 @@ import { createPeerHealth } from './peer-health.ts';
 import type { Refusal } from './peer-requests.ts';
 import { createPeerScores } from './peer-scores.ts';
 import { type AskedAddress, createPeerSession } from './peer-session.ts';
+import { createPeerNames } from './peer-names.ts';
 import { createPeerZones } from './peer-zones.ts';
 
 /** What a peer does: it answers after so many ms, or fails then. */
@@ -55,6 +56,7 @@ function setUp(
     },
     health,
     probes: { probe: () => {} },
+    names: createPeerNames(),
     zones: createPeerZones(Object.keys(zones).length > 0 ? 'a' : undefined),
     outages: createZoneOutages(clock),
     scores: createPeerScores(clock),

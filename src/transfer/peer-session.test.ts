@@ -13,6 +13,7 @@ import {
 import { createPeerHealth } from './peer-health.ts';
 import { createHedgeBudget } from './hedge-budget.ts';
 import { createPeerScores } from './peer-scores.ts';
+import { createPeerNames } from './peer-names.ts';
 import { createPeerZones } from './peer-zones.ts';
 import { createPeerSession } from './peer-session.ts';
 import { atAnyAddress, type Refusal } from './peer-requests.ts';
@@ -45,6 +46,7 @@ function setUp(
       },
       health: createPeerHealth(clock),
       probes: { probe: () => {} },
+      names: createPeerNames(),
       zones: createPeerZones(undefined),
       outages: createZoneOutages(clock),
       scores: createPeerScores(clock),

@@ -8,6 +8,7 @@ import { type Candidates, createCandidates } from './candidates.ts';
 import type { PeerHealth } from './peer-health.ts';
 import { hedge } from './hedge.ts';
 import type { HedgeBudget } from './hedge-budget.ts';
+import type { PeerNames } from './peer-names.ts';
 import type { PeerProbes } from './peer-probes.ts';
 import type { PeerScores } from './peer-scores.ts';
 import type { PeerZones } from './peer-zones.ts';
@@ -21,6 +22,7 @@ export interface PeerSessionDeps {
   readonly probes: PeerProbes;
   readonly zones: PeerZones;
   readonly outages: ZoneOutages;
+  readonly names: Pick<PeerNames, 'learn'>;
   readonly scores: PeerScores;
   readonly hedges: HedgeBudget;
   readonly clock: Clock;

@@ -29,6 +29,7 @@ import { probePeer } from './probe-peer.ts';
 import { createHedgeBudget } from './hedge-budget.ts';
 import { createPeerProbes } from './peer-probes.ts';
 import { createPeerScores } from './peer-scores.ts';
+import { createPeerNames } from './peer-names.ts';
 import { createPeerZones } from './peer-zones.ts';
 import type { PeerSessionDeps } from './peer-session.ts';
 import { type BlobOutcome, serveBlob } from './serve-blob.ts';
@@ -77,7 +78,7 @@ export interface Transfer {
 /** What the engine needs: contracts and a clock. */
 export type TransferDeps = Omit<
   PeerSessionDeps,
-  'health' | 'probes' | 'zones' | 'outages' | 'scores' | 'hedges'
+  'health' | 'probes' | 'zones' | 'names' | 'outages' | 'scores' | 'hedges'
 > & {
   /** Shared with flights. Default: of its own. */
   readonly outages?: ZoneOutages | undefined;
@@ -113,6 +114,7 @@ export function createTransfer(deps: TransferDeps, options: TransferOptions): Tr
     probes: createPeerProbes({ ...deps, health }, options),
     zones: createPeerZones(options.zone),
     outages: deps.outages ?? createZoneOutages(clock),
+    names: createPeerNames(),
     scores: createPeerScores(clock),
     hedges: createHedgeBudget(),
     floor: createThroughputFloor(clock),
@@ -126,7 +128,9 @@ export function createTransfer(deps: TransferDeps, options: TransferOptions): Tr
   const misses = createMissCache(clock);
   /** Bodies that are being sent to other nodes. */
   let uploads = 0;
-  const nodeHeaders = () => ({ [NODE_HEADER]: formatNodeWord({ zone: options.zone, uploads }) });
+  const nodeHeaders = () => ({
+    [NODE_HEADER]: formatNodeWord({ zone: options.zone, uploads, name: options.nodeName }),
+  });
   const uploading = async <T>(send: (headers: Readonly<Record<string, string>>) => Promise<T>) => {
     uploads++;
     try {

@@ -69,10 +69,10 @@ export function createMetricsApp(
   if (options.debugWebEnabled) app.route('/debug', createDebugRoutes(deps, options));
 
   app.get(PEERS_PATH, async (c) => {
-    const { id, multiaddrs, zone } = router.self();
+    const { id, multiaddrs, zone, name } = router.self();
     const peers = await router.peers();
     const report: PeersReport = {
-      self: { id, addresses: multiaddrs, zone },
+      self: { id, addresses: multiaddrs, zone, name },
       ready: router.ready(),
       bootstrap: bootstrap(),
       counts: countPeers(peers),

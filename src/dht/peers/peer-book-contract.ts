@@ -69,6 +69,8 @@ export interface PeerBook {
   parting(id: Uint8Array): void;
   /** The peer says that it is in the zone. */
   placed(id: Uint8Array, zone: string): void;
+  /** The peer says what its node is called. */
+  called(id: Uint8Array, nodeName: string): void;
   /** Something is asked, or sent, on the peer's connection. */
   used(name: string): void;
   /**

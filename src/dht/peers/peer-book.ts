@@ -148,6 +148,9 @@ export function createPeerBook(
     placed(id, zone) {
       entries.touch(id).zone = zone;
     },
+    called(id, nodeName) {
+      entries.touch(id).nodeName = nodeName;
+    },
     used(name) {
       const entry = entries.get(name);
       if (entry !== undefined) entry.usedMs = clock.nowMs();

@@ -75,6 +75,7 @@ export function createPeerEntries({ peers, nowMs }: PeerEntriesDeps, maxPeers: n
         claimed: undefined,
         capabilities: NO_CAPABILITIES,
         zone: undefined,
+        nodeName: undefined,
         usedMs: 0,
         partedMs: -Infinity,
         leftMs: -Infinity,

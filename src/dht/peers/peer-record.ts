@@ -19,6 +19,8 @@ export interface PeerRecord {
   readonly capabilities: PeerCapabilities;
   /** Where it is, as it said itself, see isLabelValue(); undefined: it has not. Kept when its connection ends. */
   readonly zone: string | undefined;
+  /** What its node is called, as it said itself, see isNodeName(); undefined: it has not. Kept when its connection ends. */
+  readonly nodeName: string | undefined;
   /** When something was last asked on its connection, or sent, by either end. */
   readonly usedMs: number;
   /** When one of the two ends last said that it needs the room of the connection; -Infinity: never. */

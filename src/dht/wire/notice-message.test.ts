@@ -7,7 +7,14 @@ import { encodeNotice, parseNotice } from './notice-message.ts';
 import { bytesField, concat, numberField } from './protocol-buffers.ts';
 
 const KEY = contentMultihash('x');
-const NOTHING = { withdrawn: [], leaving: false, suspects: [], parting: false, zone: undefined };
+const NOTHING = {
+  withdrawn: [],
+  leaving: false,
+  suspects: [],
+  parting: false,
+  zone: undefined,
+  nodeName: undefined,
+};
 
 describe('parseNotice()', () => {
   test.each([
@@ -16,6 +23,7 @@ describe('parseNotice()', () => {
     ['a goodbye', { ...NOTHING, leaving: true }],
     ['that others need the room', { ...NOTHING, parting: true }],
     ['a zone', { ...NOTHING, zone: 'eu-central-1a' }],
+    ['a name', { ...NOTHING, nodeName: `node-7.${'a'.repeat(246)}` }],
     [
       'all of it',
       {
@@ -24,6 +32,7 @@ describe('parseNotice()', () => {
         suspects: [Uint8Array.of(1), Uint8Array.of(2)],
         parting: true,
         zone: 'b',
+        nodeName: 'node-7',
       },
     ],
   ])('reads what encodeNotice() wrote: %s', (_name, notice) => {
@@ -46,6 +55,8 @@ describe('parseNotice()', () => {
     ['a zone of other characters', bytesField(5, Buffer.from('a\n'))],
     ['a zone of letters with accents', bytesField(5, Buffer.from('é'))],
     ['a zone that is too long', bytesField(5, Buffer.from('a'.repeat(64)))],
+    ['a name of other characters', bytesField(6, Buffer.from('<b>'))],
+    ['a name that is too long', bytesField(6, Buffer.from('a'.repeat(254)))],
     [
       'more than its bound',
       concat(Array.from({ length: MAX_WITHDRAWN_PER_NOTICE + 1 }, () => bytesField(1, KEY))),

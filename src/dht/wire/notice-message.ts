@@ -1,11 +1,12 @@
 import { isLabelValue, MAX_LABEL_VALUE_LENGTH } from '../../runtime/label-value.ts';
+import { isNodeName, MAX_NODE_NAME_LENGTH } from '../../runtime/node-name.ts';
 import { MAX_SUSPECTS_PER_NOTICE, MAX_WITHDRAWN_PER_NOTICE } from '../limits.ts';
 import { bytesField, frame, MessageError, numberField, readFields } from './protocol-buffers.ts';
 
 /**
  * What a node tells others beside the DHT's protocol, which has no message to take a record back (docs/ROUTING.md).
  * Protocol buffers: `repeated bytes withdrawn = 1; bool leaving = 2; repeated bytes suspects = 3; bool parting = 4;
- * string zone = 5;`
+ * string zone = 5; string node_name = 6;`
  */
 export interface Notice {
   /** Multihashes of content that the sender does not provide any more. */
@@ -21,6 +22,8 @@ export interface Notice {
   readonly parting: boolean;
   /** Where the sender is, see isLabelValue(); undefined: nothing is said of it. */
   readonly zone: string | undefined;
+  /** What the sender's node is called, see isNodeName(); undefined: nothing is said of it. */
+  readonly nodeName: string | undefined;
 }
 
 const WITHDRAWN = 1;
@@ -28,6 +31,7 @@ const LEAVING = 2;
 const SUSPECTS = 3;
 const PARTING = 4;
 const ZONE = 5;
+const NODE_NAME = 6;
 
 /** One notice with its length in front, ready for the stream. */
 export function encodeNotice({
@@ -36,6 +40,7 @@ export function encodeNotice({
   suspects = [],
   parting = false,
   zone,
+  nodeName,
 }: Partial<Notice>): Uint8Array {
   return frame([
     ...withdrawn.map((multihash) => bytesField(WITHDRAWN, multihash)),
@@ -43,6 +48,7 @@ export function encodeNotice({
     ...suspects.map((id) => bytesField(SUSPECTS, id)),
     ...(parting ? [numberField(PARTING, 1)] : []),
     ...(zone === undefined ? [] : [bytesField(ZONE, Buffer.from(zone))]),
+    ...(nodeName === undefined ? [] : [bytesField(NODE_NAME, Buffer.from(nodeName))]),
   ]);
 }
 
@@ -53,12 +59,14 @@ export function parseNotice(message: Uint8Array): Notice {
   let leaving = false;
   let parting = false;
   let zone: string | undefined;
+  let nodeName: string | undefined;
   for (const { number, value, bytes } of readFields(message)) {
     if (number === WITHDRAWN && bytes !== undefined) withdrawn.push(bytes);
     else if (number === LEAVING && value !== undefined) leaving = value !== 0;
     else if (number === PARTING && value !== undefined) parting = value !== 0;
     else if (number === SUSPECTS && bytes !== undefined) suspects.push(bytes);
     else if (number === ZONE && bytes !== undefined) zone = parseZone(bytes);
+    else if (number === NODE_NAME && bytes !== undefined) nodeName = parseNodeName(bytes);
     if (withdrawn.length > MAX_WITHDRAWN_PER_NOTICE) {
       throw new MessageError('Cannot take a notice: it withdraws too much');
     }
@@ -66,11 +74,17 @@ export function parseNotice(message: Uint8Array): Notice {
       throw new MessageError('Cannot take a notice: it suspects too many');
     }
   }
-  return { withdrawn, leaving, suspects, parting, zone };
+  return { withdrawn, leaving, suspects, parting, zone, nodeName };
 }
 
 function parseZone(bytes: Uint8Array): string {
   const zone = bytes.length <= MAX_LABEL_VALUE_LENGTH ? Buffer.from(bytes).toString('latin1') : '';
   if (!isLabelValue(zone)) throw new MessageError('Cannot take a notice: no zone has such a name');
   return zone;
+}
+
+function parseNodeName(bytes: Uint8Array): string {
+  const name = bytes.length <= MAX_NODE_NAME_LENGTH ? Buffer.from(bytes).toString('latin1') : '';
+  if (!isNodeName(name)) throw new MessageError('Cannot take a notice: no node has such a name');
+  return name;
 }

@@ -32,6 +32,7 @@ export interface TestRouterOptions {
   readonly memory?: RouterMemory;
   /** Default: it is not known. */
   readonly zone?: string;
+  readonly nodeName?: string;
   readonly observer?: RouterObserver;
   readonly onPeerReturned?: (peerId: string) => void;
 }
@@ -53,6 +54,7 @@ export function createTestRouters() {
         addressLimits,
         memory,
         zone,
+        nodeName,
         ...listeners
       }: TestRouterOptions = {},
     ): Promise<P2pRouter> {
@@ -74,6 +76,7 @@ export function createTestRouters() {
           allowLoopback: true,
           swarmKey,
           zone,
+          nodeName,
           ...(addressLimits === undefined ? {} : { addressLimits }),
           ...(memory === undefined ? {} : { memory }),
         },
