@@ -23,20 +23,20 @@ export interface WhyDeps {
   readonly clock: Clock;
 }
 
-/** What answers `spegel why`. */
+/** What answers `spegel why`. The signal ends the lookups, and the requests to peers: the client has left. */
 export function createWhy(
   { transfer, ...deps }: WhyDeps,
   options: Pick<
     RegistryOptions,
     'mirroredRegistries' | 'registryFilters' | 'mirrorResolveTimeoutMs' | 'mirrorResolveRetries'
   >,
-): (question: WhyQuestion) => Promise<WhyReport> {
+): (question: WhyQuestion, signal: AbortSignal) => Promise<WhyReport> {
   const filters = options.registryFilters.map((expression) => ({
     expression,
     matches: parseImageFilter(expression),
   }));
-  return async (question) => {
-    using deadline = createDeadline(deps.clock, EXPLAIN_TIMEOUT_MS);
+  return async (question, signal) => {
+    using deadline = createDeadline(deps.clock, EXPLAIN_TIMEOUT_MS, signal);
     return await explain(
       {
         ...deps,

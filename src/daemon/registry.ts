@@ -5,10 +5,12 @@ import { type BlobVerifier, createBlobVerifier } from '../integrity/blob-verifie
 import { createFileHasher } from '../integrity/file-hasher.ts';
 import { withoutDamaged } from '../integrity/without-damaged.ts';
 import { createNodeTransport } from './create-node-transport.ts';
-import type { RequestHandler } from '../http/http-server.ts';
+import type { HttpServerOptions, RequestHandler } from '../http/http-server.ts';
 import type { Logger } from '../observe/log.ts';
 import { createMetrics, type Metrics } from '../observe/metrics.ts';
 import { createPullLog } from '../observe/pull-log.ts';
+import { createPeerTraffic } from '../observe/peer-traffic.ts';
+import { createTrafficLog } from '../observe/traffic-log.ts';
 import { createTransferLog } from '../observe/transfer-log.ts';
 import { checkNodeIp } from '../p2p/addresses/check-node-ip.ts';
 import { findAnnounceAddresses } from '../p2p/addresses/find-announce-addresses.ts';
@@ -16,6 +18,7 @@ import { followAnnounceAddresses } from '../p2p/addresses/follow-announce-addres
 import { loadIdentity } from '../p2p/identity.ts';
 import { createP2pRouter } from '../p2p/p2p-router.ts';
 import type { P2pRouter } from '../p2p/p2p-router-contract.ts';
+import type { Digest } from '../oci/digest.ts';
 import { formatName } from '../oci/reference.ts';
 import { readSwarmKey } from '../p2p/connections/swarm-key.ts';
 import { createRegistryApp } from '../registry/registry-app.ts';
@@ -44,6 +47,7 @@ import { createBootstrapApp } from '../web/bootstrap-app.ts';
 import { createMetricsApp } from '../web/metrics-app.ts';
 import { createNodeCanary } from './create-canary.ts';
 import { createBootstrapper } from './create-bootstrapper.ts';
+import { createLive, type LiveDeps } from './create-live.ts';
 import { bootstrapDomain, createMembership } from './create-membership.ts';
 import { createWhy } from './create-why.ts';
 import { createNodeFlights } from './create-node-flights.ts';
@@ -62,6 +66,10 @@ const SHUTDOWN_GRACE_MS = 5 * 1000;
 const SHORT_SHUTDOWN_GRACE_MS = 1000;
 /** An answer with the metrics has some 100 KB, a copy for each client: clients that do not read it would hold 100 MiB. */
 const MAX_METRICS_CONNECTIONS = 64;
+/** What is asked there in a body: at most 50 names of images. */
+const MAX_QUESTION_BYTES = 32 * 1024;
+/** Nobody reads there for that long: a page that is not looked at any more must not hold what it was sent. */
+const METRICS_STALL_TIMEOUT_MS = 60 * 1000;
 
 /** What the parts of the process share. */
 interface Process {
@@ -76,6 +84,8 @@ interface Process {
   readonly plan: MemoryPlan;
   /** How much of it may be handed out just now. */
   readonly room: MemoryRoom;
+  /** Of this process, in bytes. */
+  readonly readMemory: LiveDeps['readMemory'];
 }
 
 /**
@@ -100,9 +110,10 @@ export async function runRegistry(
     const plan = planMemory(limitBytes);
     const roomBytes = limitBytes ?? plan.limitBytes;
     const readUse = memoryReader(roomBytes);
-    metrics.memoryFrom(() => ({ usedBytes: readUse(), limitBytes }));
+    const readMemory = () => ({ usedBytes: readUse(), limitBytes });
+    metrics.memoryFrom(readMemory);
     const room = createMemoryRoom({ nowMs: () => clock.nowMs(), readUse }, roomBytes);
-    await compose({ options, logger, metrics, signal, isPod, running, plan, room });
+    await compose({ options, logger, metrics, signal, isPod, running, plan, room, readMemory });
   } catch (error) {
     // Stopped while it was starting.
     if (error !== signal.reason || !signal.aborted) throw error;
@@ -118,7 +129,7 @@ async function findZone({ options, logger, signal }: Process): Promise<string | 
 }
 
 async function compose(shared: Process): Promise<void> {
-  const { options, logger, metrics, signal, running, plan, room } = shared;
+  const { options, logger, metrics, signal, running, plan, room, readMemory } = shared;
   const zone = await findZone(shared);
   const authorization = await readBasicAuth(options.basicAuthDir);
   const { mirroredRegistries } = options;
@@ -240,6 +251,10 @@ async function compose(shared: Process): Promise<void> {
   );
   const transfers = createTransferLog();
   const pulls = createPullLog();
+  const traffic = { byHour: createTrafficLog(), byPeer: createPeerTraffic() };
+  const engine = transfer;
+  const nodeFlights =
+    flights && ((digest?: Digest) => ({ maxHoldMs: options.flightsMaxHoldMs, ...flights.report(digest) }));
   const metricsApp = createMetricsApp(
     {
       metrics,
@@ -248,7 +263,19 @@ async function compose(shared: Process): Promise<void> {
       transfers,
       pulls,
       router,
-      flights: flights && ((digest) => ({ maxHoldMs: options.flightsMaxHoldMs, ...flights.report(digest) })),
+      flights: nodeFlights,
+      live: createLive({
+        ...traffic,
+        router,
+        viewOf: (peer) => engine.viewOf(peer),
+        pulls,
+        flights: nodeFlights,
+        isStoreConnected: () => isStoreConnected,
+        canary: canary?.ask,
+        doctor,
+        verifier,
+        readMemory,
+      }),
       why: createWhy(
         { store, policy, router, transfer, isStoreConnected: () => isStoreConnected, clock },
         options,
@@ -260,6 +287,7 @@ async function compose(shared: Process): Promise<void> {
       logger,
     },
     { debugWebEnabled: options.debugWebEnabled, version: build.version },
+    signal,
   );
   await listen(
     shared,
@@ -268,6 +296,8 @@ async function compose(shared: Process): Promise<void> {
       address: options.metricsAddr,
       graceMs: SHORT_SHUTDOWN_GRACE_MS,
       maxConnections: MAX_METRICS_CONNECTIONS,
+      maxBodyBytes: MAX_QUESTION_BYTES,
+      clientStallTimeoutMs: METRICS_STALL_TIMEOUT_MS,
       transport,
     },
     metricsApp,
@@ -294,7 +324,16 @@ async function compose(shared: Process): Promise<void> {
       contentMissing: (key) => advertiser.contentMissing(key),
       prefetch: createPrefetch({ router, clock }, signal),
       transfers: options.debugWebEnabled ? transfers : undefined,
-      pulls: options.debugWebEnabled ? pulls : undefined,
+      traffic: options.debugWebEnabled ? traffic : undefined,
+      pulls: options.debugWebEnabled
+        ? {
+            ...pulls,
+            ended(pull, agoMs) {
+              pulls.ended(pull, agoMs);
+              traffic.byHour.add({ upstreamBytes: pull.upstreamBytes });
+            },
+          }
+        : undefined,
       shares: createRegistryShares(clock, plan, room),
       uploads,
       isOwn,
@@ -399,22 +438,22 @@ async function startRouter(
   return { router, isOwn, isFavoured };
 }
 
-interface ListenOptions {
+interface ListenOptions extends Pick<
+  HttpServerOptions,
+  'address' | 'maxConnections' | 'maxBodyBytes' | 'clientStallTimeoutMs'
+> {
   readonly name: string;
-  readonly address: string;
   readonly graceMs: number;
   readonly transport: Transport;
-  /** Default MAX_CONNECTIONS. */
-  readonly maxConnections?: number;
 }
 
 async function listen(
   { logger, running }: Process,
-  { name, address, graceMs, maxConnections, transport }: ListenOptions,
+  { name, graceMs, transport, ...limits }: ListenOptions,
   handler: RequestHandler,
 ): Promise<void> {
   const onError = (error: unknown) => logger.error('listener failed', { listener: name, error });
-  const server = await transport.serve({ address, handler, onError, maxConnections });
+  const server = await transport.serve({ ...limits, handler, onError });
   running.defer(() => server.close(graceMs));
-  logger.info('listening', { listener: name, address, port: server.port });
+  logger.info('listening', { listener: name, address: limits.address, port: server.port });
 }

@@ -24,6 +24,8 @@ export interface FilesWatchDeps {
 export interface FilesWatch {
   /** Something has changed, such as containerd's connection: looks again soon. */
   again(): void;
+  /** What the last look has found; undefined before the first, and where the files cannot be seen. */
+  last(): readonly Finding[] | undefined;
   /** Looks until the signal aborts. Never rejects for what a look finds, or for one that fails. */
   run(signal: AbortSignal): Promise<void>;
 }
@@ -47,6 +49,7 @@ const LEVELS: Readonly<Record<Severity, 'error' | 'warn' | 'info'>> = {
 export function createFilesWatch({ examine, onChecked, logger, clock }: FilesWatchDeps): FilesWatch {
   /** By what they say: the same finding about another file is another one. */
   let known = new Map<string, Finding>();
+  let last: readonly Finding[] | undefined;
   let unseen = new Set<string>();
   let hanging: Promise<unknown> | undefined;
   let wake = () => {};
@@ -57,6 +60,7 @@ export function createFilesWatch({ examine, onChecked, logger, clock }: FilesWat
       logger.info("part of this node's configuration is not looked at", { reason: text });
     }
     unseen = new Set(unknown);
+    last = isVisible ? findings : undefined;
     if (!isVisible) return;
     const now = new Map(findings.map((finding) => [JSON.stringify([finding.id, finding.seen]), finding]));
     const containerd = `${version.major}.${version.minor}${isVersionKnown ? '' : ' (guess)'}`;
@@ -110,6 +114,7 @@ export function createFilesWatch({ examine, onChecked, logger, clock }: FilesWat
       isAsked = true;
       wake();
     },
+    last: () => last,
     async run(signal) {
       await pause(FIRST_LOOK_MS, signal);
       while (!signal.aborted) {

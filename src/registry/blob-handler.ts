@@ -196,6 +196,7 @@ export function createBlobHandler(
         isOwn: !forwarded && favoured,
         isJudged: !forwarded && request.isFromSelf,
         takeMemory: (bytes) => enterNow(shares.bodies, bytes, request),
+        onSource: (origin) => followed.begins(origin),
         onMoved: (origin, end) => followed.moved(origin, end),
         onFlight: (flight) => followed.flew(flight),
       },

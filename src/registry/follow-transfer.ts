@@ -6,6 +6,8 @@ import type {
   TransferOutcome,
   TransferSource,
 } from '../observe/transfer-log.ts';
+import type { PeerTraffic } from '../observe/peer-traffic.ts';
+import type { TrafficLog } from '../observe/traffic-log.ts';
 import type { Digest } from '../oci/digest.ts';
 import { DistributionError } from '../oci/distribution-error.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -17,10 +19,22 @@ export interface TransferFollowerDeps {
   readonly clock: Clock;
   /** Told of content that went to a client, or that was nowhere to be found. */
   readonly transferEnded: (transfer: EndedTransfer) => void;
+  /** Where what is moved is added up, for those who look; undefined: nowhere. */
+  readonly traffic?: TrafficCounts | undefined;
+  /** Whether an address is this node's own. Default: none is. */
+  readonly isOwn?: ((address: string) => boolean) | undefined;
+}
+
+/** What adds up what is moved. */
+export interface TrafficCounts {
+  readonly byHour: Pick<TrafficLog, 'add'>;
+  readonly byPeer: Pick<PeerTraffic, 'add'>;
 }
 
 /** Follows one request until its end, for those who look at the node later. */
 export interface TransferFollower {
+  /** Bytes will be moved from there, an address or `local`. */
+  begins(origin: string): void;
   /** Bytes were moved from a source. */
   moved(origin: string, end: MoveEnd): void;
   /** A whole manifest came from a source. */
@@ -40,15 +54,21 @@ const MAX_SOURCES = 8;
 
 /** Starts the time of a request. */
 export function followTransfer(
-  { clock, transferEnded }: TransferFollowerDeps,
-  { path, forwarded, pull }: AdmittedRequest,
+  { clock, transferEnded, traffic, isOwn }: TransferFollowerDeps,
+  { path, forwarded, pull, client }: AdmittedRequest,
 ): TransferFollower {
   const startedMs = clock.nowMs();
   const sources: TransferSource[] = [];
+  const isOwnClient = !forwarded && isOwn?.(client.remoteAddress) === true;
   let movedBytes = 0;
   let flight: TransferFlight | undefined;
   const add = (source: TransferSource) => {
     movedBytes += source.movedBytes;
+    const isLocal = source.origin === 'local';
+    if (!isLocal) traffic?.byPeer.add(source.origin, { takenBytes: source.movedBytes });
+    if (isOwnClient) {
+      traffic?.byHour.add({ [isLocal ? 'localBytes' : 'peerBytes']: source.movedBytes });
+    }
     // Pieces of one peer are one source.
     const same = sources.findIndex(
       ({ origin, ended }) => origin === source.origin && ended === 'complete' && source.ended === ended,
@@ -68,6 +88,8 @@ export function followTransfer(
     const name = { kind, registry, repository, tag, digest, forwarded };
     const transfer = { ...name, sources, flight, movedBytes, durationMs, outcome, missing };
     transferEnded(transfer);
+    const isHit = outcome === 'served' || outcome === 'resumed';
+    if (isOwnClient && outcome !== 'client-gone') traffic?.byHour.add(isHit ? { hits: 1 } : { misses: 1 });
     pull?.ended(transfer);
   };
   return {
@@ -83,8 +105,10 @@ export function followTransfer(
         throw error;
       }
     },
+    begins: (origin) => pull?.from(origin),
     moved(origin, end) {
       const ended = end.how === 'source-broken' ? end.reason : end.how;
+      pull?.from(origin);
       add({ origin, movedBytes: end.movedBytes, ended });
     },
     movedManifest({ origin, bytes }) {

@@ -32,7 +32,7 @@ function start() {
     { method = 'GET', tookMs = 100, repository = 'lab/a' }: Asked = {},
   ) => {
     const path = parseDistributionPath(`/v2/${repository}/${kind}/${reference}`, REGISTRY);
-    using asked = tracker.asked(path, method);
+    using asked = tracker.asked(path, method, { movedBytes: 0 });
     await clock.advance(tookMs);
     if (came === undefined) return;
     const movedBytes = (came.sources ?? []).reduce((sum, source) => sum + source.movedBytes, 0);
@@ -62,7 +62,7 @@ function start() {
     await ask('manifests', MANIFEST, from('10.0.0.1', 700));
     tracker.named(MANIFEST, 'manifest', LAYERS);
   };
-  return { clock, lines, tracker, ask, from, begin, last: (): readonly LoggedPull[] => log.last() };
+  return { clock, lines, tracker, ask, from, begin, last: (): readonly LoggedPull[] => log.last(), log };
 }
 
 interface Asked {
@@ -155,7 +155,9 @@ describe('createPullTracker()', () => {
   test('does not end while a request runs', async () => {
     const { clock, tracker, begin, last } = start();
     await begin();
-    const asked = tracker.asked(parseDistributionPath(`/v2/lab/a/blobs/${A}`, REGISTRY), 'GET');
+    const asked = tracker.asked(parseDistributionPath(`/v2/lab/a/blobs/${A}`, REGISTRY), 'GET', {
+      movedBytes: 0,
+    });
     await clock.advance(600_000);
     expect(last()).toEqual([]);
     asked?.[Symbol.dispose]();
@@ -215,6 +217,86 @@ describe('createPullTracker()', () => {
     expect(last()).toEqual([]);
     await clock.advance(12_000);
     expect(last()).toHaveLength(1);
+  });
+
+  test('shows what runs, piece by piece, and keeps the pieces when it has ended', async () => {
+    const { clock, tracker, ask, from, begin, log } = start();
+    await begin();
+    await ask('blobs', A, from('10.0.0.1'));
+    await ask('blobs', B, { ...from('10.0.0.1', 10), outcome: 'broken-off' });
+    const client = { movedBytes: 0 };
+    const asked = tracker.asked(parseDistributionPath(`/v2/lab/a/blobs/${B}`, REGISTRY), 'GET', client);
+    asked?.from('10.0.0.2');
+    client.movedBytes = 500;
+    await clock.advance(50);
+    const sized = { kind: 'layer', sizeBytes: MB, reason: undefined } as const;
+    const manifest = { kind: 'manifest', sizeBytes: undefined, state: 'given', reason: undefined } as const;
+    const done = [
+      { ...manifest, reference: INDEX, movedBytes: 500, from: ['10.0.0.1'] },
+      { ...manifest, reference: MANIFEST, movedBytes: 700, from: ['10.0.0.1'] },
+      { ...sized, reference: A, movedBytes: MB, state: 'given', from: ['10.0.0.1'] },
+    ] as const;
+    expect(log.running()).toMatchObject([
+      {
+        id: 1,
+        image: `${REGISTRY}/lab/a:v1`,
+        digest: INDEX,
+        durationMs: 550,
+        startedAtMs: 0,
+        peerBytes: MB + 1210,
+        upstreamBytes: 0,
+        wantedBytes: 3 * MB,
+        blobCount: 5,
+        blobs: [
+          ...done,
+          { ...sized, reference: B, movedBytes: 510, state: 'running', from: ['10.0.0.1', '10.0.0.2'] },
+          { ...sized, reference: C, movedBytes: 0, state: 'waiting', from: [] },
+        ],
+      },
+    ]);
+    asked?.[Symbol.dispose]();
+    await ask('blobs', C, { outcome: 'missing', missing: 'peers-busy' });
+    await clock.advance(125_000);
+    expect(log.running()).toEqual([]);
+    expect(log.last()).toMatchObject([
+      {
+        id: 1,
+        upstreamBytes: 2 * MB - 10,
+        blobs: [
+          ...done,
+          { ...sized, reference: B, movedBytes: 10, state: 'broken-off', reason: 'broken-off' },
+          { ...sized, reference: C, movedBytes: 0, state: 'missing', reason: 'peers-busy' },
+        ],
+      },
+    ]);
+  });
+
+  test('does not show a look at a tag that is here as a pull', async () => {
+    const { ask, log } = start();
+    await ask('manifests', 'v1', undefined, { method: 'HEAD' });
+    expect(log.running()).toEqual([]);
+  });
+
+  test('remembers and tells no more pieces than it may, however many there are', async () => {
+    const { clock, tracker, ask, from, begin, log } = start();
+    await begin();
+    const layers = Array.from({ length: 250 }, (_, n) => ({
+      digest: digest(`${n}`),
+      sizeBytes: 1,
+      mediaType: '',
+    }));
+    tracker.named(MANIFEST, 'manifest', layers);
+    const other = digest('other manifest');
+    await ask('manifests', other, from('10.0.0.1'), { tookMs: 1 });
+    tracker.named(
+      other,
+      'manifest',
+      layers.map((layer, n) => ({ digest: digest(`other ${n}`), sizeBytes: layer.sizeBytes, mediaType: '' })),
+    );
+    expect(log.running()[0]?.blobs).toHaveLength(200);
+    expect(log.running()[0]).toMatchObject({ wantedBytes: 256, blobCount: 256 + 3 });
+    await clock.advance(125_000);
+    expect(log.last()[0]?.blobs).toHaveLength(64);
   });
 
   test('follows the last 32 pulls, however many there are', async () => {

@@ -1,10 +1,26 @@
+import type { ClientResponse } from '../http/transport.ts';
 import type { Logger } from '../observe/log.ts';
-import type { EndedPull, PullLog, PullMiss, PullOutcome } from '../observe/pull-log.ts';
+import type { PullLog } from '../observe/pull-log.ts';
 import type { EndedTransfer } from '../observe/transfer-log.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { DistributionPath } from '../oci/distribution-path.ts';
 import type { Descriptor } from '../oci/manifest.ts';
 import type { Clock } from '../runtime/clock.ts';
+import {
+  addNamed,
+  addTransfer,
+  createPullRecord,
+  endedDetailsOf,
+  isGot,
+  leftOf,
+  type PullRecord,
+  remember,
+  type RunningRequest,
+  runningOf,
+  sourceOf,
+  summaryOf,
+  withSource,
+} from './pull-record.ts';
 
 const SECOND_MS = 1000;
 /** A pull of which nothing was asked for so long is over. */
@@ -18,23 +34,20 @@ const QUIET_BETWEEN_LAYERS_MS = 120 * SECOND_MS;
 const CHECK_MS = SECOND_MS;
 /** Pulls that are followed at once: kubelet pulls one after the other, or a few side by side. The oldest ends for another one. */
 const MAX_OPEN = 32;
-/** Pieces of content of one pull that are remembered, and manifests; an image has ten layers, seldom fifty. */
-const MAX_CONTENT = 256;
-/** Peers and misses that are told of one pull. */
-const MAX_TOLD = 16;
-
 /** What createPullTracker needs. */
 export interface PullTrackerDeps {
   readonly clock: Clock;
   readonly logger: Logger;
   /** Where pulls are kept for those who look; undefined: nowhere. */
-  readonly pulls?: Pick<PullLog, 'ended'> | undefined;
+  readonly pulls?: Pick<PullLog, 'ended' | 'runningFrom'> | undefined;
 }
 
 /** A request that is part of a pull. Dispose it when the request has ended. */
 export interface AskedPull extends Disposable {
   /** It moved something, or missed. */
   ended(transfer: EndedTransfer): void;
+  /** It is given from there, an address or `local`, from now on. */
+  from(origin: string): void;
 }
 
 /**
@@ -43,59 +56,37 @@ export interface AskedPull extends Disposable {
  */
 export interface PullTracker {
   /** This node's own containerd asks, until the result is disposed. Undefined for a blob of which no pull is known. */
-  asked(path: DistributionPath, method: 'GET' | 'HEAD'): AskedPull | undefined;
+  asked(
+    path: DistributionPath,
+    method: 'GET' | 'HEAD',
+    client: Pick<ClientResponse, 'movedBytes'>,
+  ): AskedPull | undefined;
   /** What a manifest leads to: the manifests of an index, or the content of an image that is not here. */
   readonly named: (manifest: Digest, kind: 'index' | 'manifest', references: readonly Descriptor[]) => void;
 }
 
-/** What became of one piece of content so far. */
-interface Content {
-  readonly kind: 'manifest' | 'blob';
-  movedBytes: number;
-  outcome: EndedTransfer['outcome'];
-  reason: PullMiss['reason'] | undefined;
-}
-
-/** What one peer gave so far. */
-interface Given {
-  bytes: number;
-  firstMs: number;
-  lastMs: number;
-}
-
-/** A pull that is not over. */
-interface Pull {
-  readonly source: string;
-  readonly image: string;
-  readonly startedMs: number;
-  /** When its last request began or ended. */
-  lastMs: number;
-  digest: string | undefined;
-  running: number;
-  readonly manifests: Set<string>;
-  /** Manifests that were got, not only looked at. */
-  readonly got: Set<string>;
-  /** Sizes of the content of an image that was not here, by the image's manifest. */
-  readonly wanted: Map<string, ReadonlyMap<string, number>>;
-  readonly contents: Map<string, Content>;
-  readonly peers: Map<string, Given>;
-  localBytes: number;
-  flightBytes: number;
-}
-
 /** Starts without any pull. */
 export function createPullTracker({ clock, logger, pulls }: PullTrackerDeps): PullTracker {
-  const open = new Set<Pull>();
+  const open = new Set<PullRecord>();
   let isWatching = false;
+  /** Pulls so far. */
+  let count = 0;
+  pulls?.runningFrom(() =>
+    // A look at a tag that is here may be all that comes.
+    [...open]
+      .filter(({ contents, requests, wanted }) => contents.size + requests.size + wanted.size > 0)
+      .map((pull) => runningOf(pull, clock.nowMs()))
+      .toReversed(),
+  );
 
-  const tell = (pull: Pull) => {
+  const tell = (pull: PullRecord) => {
     open.delete(pull);
     // A look at a tag that is here is not a pull.
     if (pull.contents.size === 0) return;
-    const ended = summary(pull);
+    const ended = summaryOf(pull);
     const agoMs = clock.nowMs() - pull.lastMs;
     logger.info('pull ended', { ...ended });
-    pulls?.ended(ended, agoMs);
+    pulls?.ended({ ...ended, ...endedDetailsOf(pull) }, agoMs);
   };
   const watch = async () => {
     if (isWatching) return;
@@ -109,24 +100,8 @@ export function createPullTracker({ clock, logger, pulls }: PullTrackerDeps): Pu
     }
     isWatching = false;
   };
-  const begin = (path: DistributionPath): Pull => {
-    const source = sourceOf(path);
-    const now = clock.nowMs();
-    const pull: Pull = {
-      source,
-      image: 'tag' in path ? `${source}:${path.tag}` : `${source}@${path.digest}`,
-      startedMs: now,
-      lastMs: now,
-      digest: undefined,
-      running: 0,
-      manifests: new Set(),
-      got: new Set(),
-      wanted: new Map(),
-      contents: new Map(),
-      peers: new Map(),
-      localBytes: 0,
-      flightBytes: 0,
-    };
+  const begin = (path: DistributionPath): PullRecord => {
+    const pull = createPullRecord(++count, path, clock.nowMs());
     open.add(pull);
     const [oldest] = open;
     if (open.size > MAX_OPEN && oldest !== undefined) tell(oldest);
@@ -134,7 +109,7 @@ export function createPullTracker({ clock, logger, pulls }: PullTrackerDeps): Pu
     return pull;
   };
   /** The pull that the content belongs to; the newest of its repository if no manifest says so. */
-  const find = (source: string, reference: string): Pull | undefined => {
+  const find = (source: string, reference: string): PullRecord | undefined => {
     const ofSource = [...open].filter((pull) => pull.source === source).toReversed();
     return (
       ofSource.find(
@@ -145,7 +120,7 @@ export function createPullTracker({ clock, logger, pulls }: PullTrackerDeps): Pu
   };
 
   return {
-    asked(path, method) {
+    asked(path, method, client) {
       const reference = referenceOf(path);
       let pull = find(sourceOf(path), reference);
       // Another tag of the repository is another pull. A manifest by its digest belongs to the tag that was looked at before.
@@ -159,9 +134,23 @@ export function createPullTracker({ clock, logger, pulls }: PullTrackerDeps): Pu
       const asked = pull;
       asked.running++;
       asked.lastMs = clock.nowMs();
+      const request: RunningRequest = {
+        reference,
+        kind: path.kind,
+        movedBytes: () => client.movedBytes,
+        from: [],
+      };
+      if (method === 'GET') asked.requests.add(request);
       return {
-        ended: (transfer) => addTransfer(asked, transfer, clock.nowMs()),
+        ended(transfer) {
+          asked.requests.delete(request);
+          addTransfer(asked, transfer, clock.nowMs());
+        },
+        from(origin) {
+          request.from = withSource(request.from, origin);
+        },
         [Symbol.dispose]() {
+          asked.requests.delete(request);
           asked.running--;
           asked.lastMs = clock.nowMs();
           if (open.has(asked) && asked.running === 0 && leftOf(asked) === 0 && isGot(asked)) tell(asked);
@@ -170,121 +159,10 @@ export function createPullTracker({ clock, logger, pulls }: PullTrackerDeps): Pu
     },
     named(manifest, kind, references) {
       for (const pull of open) {
-        if (!pull.manifests.has(manifest)) continue;
-        if (kind === 'index') {
-          for (const { digest } of references.slice(0, MAX_CONTENT)) remember(pull.manifests, digest);
-        } else {
-          pull.wanted.delete(manifest);
-          const sizes = references.slice(0, MAX_CONTENT - wantedCount(pull));
-          pull.wanted.set(manifest, new Map(sizes.map(({ digest, sizeBytes }) => [digest, sizeBytes])));
-        }
+        if (pull.manifests.has(manifest)) addNamed(pull, manifest, kind, references);
       }
     },
   };
-}
-
-/** Adds it to what is known of a pull, as long as there is room: a client may ask for any number. */
-function remember(known: Set<string>, reference: string): void {
-  if (known.size < MAX_CONTENT) known.add(reference);
-}
-
-/** Pieces of content that its manifests name. */
-function wantedCount({ wanted }: Pull): number {
-  return wanted.values().reduce((count, sizes) => count + sizes.size, 0);
-}
-
-/** A manifest of an image was got, and what is missing of it is known. */
-function isGot({ got, wanted }: Pull): boolean {
-  return [...wanted.keys()].some((manifest) => got.has(manifest));
-}
-
-/** Pieces of content that are named, were not here, and were neither given whole nor missed. */
-function leftOf({ wanted, contents }: Pull): number {
-  let left = 0;
-  for (const sizes of wanted.values()) {
-    for (const [digest, sizeBytes] of sizes) {
-      const content = contents.get(digest);
-      const isDone =
-        content !== undefined && (content.outcome === 'missing' || content.movedBytes >= sizeBytes);
-      if (!isDone) left++;
-    }
-  }
-  return left;
-}
-
-function addTransfer(pull: Pull, transfer: EndedTransfer, now: number): void {
-  const { kind, tag, digest, outcome, sources, flight, durationMs } = transfer;
-  if (kind === 'manifest' && digest !== undefined) {
-    pull.digest ??= digest;
-    remember(pull.manifests, digest);
-  }
-  const reference = digest ?? tag;
-  if (reference !== undefined) addContent(pull, transfer, reference);
-  // A tag that was not found a moment ago.
-  if (outcome !== 'missing' && tag !== undefined) pull.contents.delete(tag);
-  for (const { origin, movedBytes } of sources) {
-    if (origin === 'local') {
-      pull.localBytes += movedBytes;
-      continue;
-    }
-    if (flight?.parent?.origin === origin) pull.flightBytes += movedBytes;
-    const given = pull.peers.get(origin) ?? { bytes: 0, firstMs: now - durationMs, lastMs: now };
-    given.bytes += movedBytes;
-    given.firstMs = Math.min(given.firstMs, now - durationMs);
-    given.lastMs = now;
-    if (pull.peers.has(origin) || pull.peers.size < MAX_CONTENT) pull.peers.set(origin, given);
-  }
-}
-
-function addContent(
-  pull: Pull,
-  { kind, outcome, movedBytes, missing }: EndedTransfer,
-  reference: string,
-): void {
-  const content = pull.contents.get(reference) ?? { kind, movedBytes: 0, outcome, reason: undefined };
-  content.movedBytes += movedBytes;
-  content.outcome = outcome;
-  content.reason =
-    outcome === 'missing' ? (missing ?? 'no-record') : outcome === 'broken-off' ? 'broken-off' : undefined;
-  if (pull.contents.has(reference) || pull.contents.size < MAX_CONTENT) pull.contents.set(reference, content);
-}
-
-function summary(pull: Pull): EndedPull {
-  const { image, digest, startedMs, lastMs, localBytes, flightBytes } = pull;
-  const contents = [...pull.contents];
-  const misses = contents.flatMap(([reference, { kind, reason }]) =>
-    reason === undefined ? [] : [{ kind, reference, reason }],
-  );
-  const peers = [...pull.peers]
-    .map(([address, { bytes, firstMs, lastMs }]) => ({
-      address,
-      bytes,
-      bytesPerSecond: Math.round((bytes / Math.max(1, lastMs - firstMs)) * SECOND_MS),
-    }))
-    .toSorted((a, b) => b.bytes - a.bytes);
-  return {
-    image,
-    digest,
-    outcome: outcomeOf(contents.map(([, content]) => content)),
-    durationMs: Math.round(lastMs - startedMs),
-    localBytes,
-    peerBytes: peers.reduce((sum, { bytes }) => sum + bytes, 0),
-    flightBytes,
-    peers: peers.slice(0, MAX_TOLD),
-    misses: misses.slice(0, MAX_TOLD),
-    missCount: misses.length,
-  };
-}
-
-function outcomeOf(contents: readonly Content[]): PullOutcome {
-  if (contents.some(({ outcome }) => outcome === 'client-gone')) return 'left';
-  const missed = contents.filter(({ reason }) => reason !== undefined).length;
-  if (missed === 0) return 'served';
-  return contents.every(({ outcome }) => outcome === 'missing') ? 'missing' : 'partly';
-}
-
-function sourceOf({ registry = '', repository }: DistributionPath): string {
-  return `${registry}/${repository}`;
 }
 
 function referenceOf(path: DistributionPath): string {

@@ -4,7 +4,9 @@ import { canaryRepository } from '../canary/canary-name.ts';
 import { createTrustingVerifier } from '../integrity/testing/trusting-verifier.ts';
 import type { ClientResponse } from '../http/transport.ts';
 import { silentLogger } from '../observe/log.ts';
+import { createPeerTraffic } from '../observe/peer-traffic.ts';
 import type { EndedPull } from '../observe/pull-log.ts';
+import { createTrafficLog } from '../observe/traffic-log.ts';
 import { createMetrics } from '../observe/metrics.ts';
 import { type Digest, digestOf } from '../oci/digest.ts';
 import { MEDIA_TYPE } from '../oci/media-type.ts';
@@ -46,6 +48,8 @@ interface SetUp {
   readonly uploads?: Pick<Uploads, 'begin'>;
   /** Default: no address is this node's own. */
   readonly isOwn?: boolean;
+  /** Default: no address is another node's. */
+  readonly isFavoured?: boolean;
   /** Gets the pulls that have ended. */
   readonly pulls?: EndedPull[];
   /** Default: the machine's. */
@@ -76,6 +80,7 @@ function setUp(given: SetUp) {
   );
   const metrics = createMetrics({ version: 'test', commit: 'test' });
   const missing: string[] = [];
+  const traffic = { byHour: createTrafficLog(() => 0), byPeer: createPeerTraffic() };
   const guard = <T>(value: T): Promise<T> =>
     away ? Promise.reject(new StoreUnavailableError('containerd does not answer')) : Promise.resolve(value);
   const holds = (digest: Digest) => has && digest === DIGEST;
@@ -106,12 +111,13 @@ function setUp(given: SetUp) {
       clock: given.clock ?? systemClock,
       policy,
       shares: given.shares ?? createRegistryShares(systemClock, planMemory()),
-      isFavoured: () => false,
+      isFavoured: () => given.isFavoured === true,
       uploads: given.uploads,
       isOwn: () => given.isOwn === true,
       canary: given.canary,
       readyNote: () => given.readyNote,
-      pulls: { ended: (pull) => void given.pulls?.push(pull) },
+      pulls: { ended: (pull) => void given.pulls?.push(pull), runningFrom() {} },
+      traffic,
     },
     { mirroredRegistries, authorization, manifestCacheBytes: 1_000_000 },
   );
@@ -123,12 +129,55 @@ function setUp(given: SetUp) {
     const response = new Response(isHead ? null : body && new Uint8Array(body), { status, headers });
     return { response, client, json: async (): Promise<unknown> => response.json() };
   };
-  return { app, request, missing, metricsText: async () => (await metrics.expose()).body, ...cluster };
+  return {
+    app,
+    request,
+    missing,
+    traffic,
+    metricsText: async () => (await metrics.expose()).body,
+    ...cluster,
+  };
 }
 
 const manifestUrl = (reference: string, ns = 'registry.lab:5000') =>
   `/v2/lab/a/manifests/${reference}?ns=${ns}`;
 const blobUrl = (digest: string) => `/v2/lab/a/blobs/${digest}?ns=registry.lab:5000`;
+
+describe('traffic', () => {
+  const NONE = { hits: 0, misses: 0, localBytes: 0, peerBytes: 0, upstreamBytes: 0, givenBytes: 0 };
+  const size = MANIFEST.length;
+
+  test.each<[what: string, given: SetUp, headers: Record<string, string>, hour: Partial<typeof NONE>]>([
+    ['what is here', { isOwn: true, has: true }, {}, { hits: 1, localBytes: size }],
+    ['what a peer has', { isOwn: true, peers: [{}] }, {}, { hits: 1, peerBytes: size }],
+    ['what no node has', { isOwn: true }, {}, { misses: 1 }],
+    ['what another node gets', { isFavoured: true, has: true }, MIRRORED, { givenBytes: size }],
+  ])('counts %s', async (_what, given, headers, hour) => {
+    const { request, traffic } = setUp(given);
+    await (await request(manifestUrl(DIGEST), { headers })).response.arrayBuffer();
+    expect(traffic.byHour.hours()).toEqual([{ startedAtMs: 0, ...NONE, ...hour }]);
+  });
+
+  test.each<[what: string, given: SetUp, headers: Record<string, string>]>([
+    ['a stranger gets', { has: true }, {}],
+    ['a stranger gets that says to be a node', { has: true }, MIRRORED],
+    ['another node does not get', { isFavoured: true }, MIRRORED],
+  ])('does not count what %s', async (_what, given, headers) => {
+    const { request, traffic } = setUp(given);
+    await request(manifestUrl(DIGEST), { headers });
+    expect(traffic.byHour.hours()).toEqual([]);
+  });
+
+  test('knows what was taken from which peer, and given to which', async () => {
+    const taking = setUp({ isOwn: true, peers: [{}] });
+    await taking.request(manifestUrl(DIGEST));
+    expect(taking.traffic.byPeer.of(['10.0.0.1'])).toEqual({ takenBytes: size, givenBytes: 0 });
+    const giving = setUp({ isFavoured: true, has: true });
+    const { client } = await giving.request(manifestUrl(DIGEST), { headers: MIRRORED });
+    const { remoteAddress } = client.client;
+    expect(giving.traffic.byPeer.of([remoteAddress])).toEqual({ takenBytes: 0, givenBytes: size });
+  });
+});
 
 describe('readiness', () => {
   test.each([

@@ -22,6 +22,7 @@ import { createContentHandlers } from './content-handlers.ts';
 import { createLayerPrefetch } from './layer-prefetch.ts';
 import { REQUEST_BYTES, type RegistryShares } from './registry-shares.ts';
 import { overloaded, problemAnswer } from './responses.ts';
+import type { TrafficCounts } from './follow-transfer.ts';
 import { createPullTracker } from './pull-tracker.ts';
 import type { Uploads } from './uploads.ts';
 
@@ -60,8 +61,10 @@ export interface RegistryDeps {
   >;
   /** Where transfers are kept for those who look; undefined: nowhere. */
   readonly transfers?: Pick<TransferLog, 'ended'> | undefined;
+  /** Where what is moved is added up, for those who look; undefined: nowhere. */
+  readonly traffic?: TrafficCounts | undefined;
   /** Where pulls of this node's own containerd are kept for those who look; undefined: nowhere. */
-  readonly pulls?: Pick<PullLog, 'ended'> | undefined;
+  readonly pulls?: Pick<PullLog, 'ended' | 'runningFrom'> | undefined;
   readonly logger: Logger;
   readonly clock: Clock;
 }
@@ -87,7 +90,7 @@ export function createRegistryApp(
   deps: RegistryDeps,
   options: RegistryOptions,
 ): (request: ClientRequest, client: ClientResponse) => Promise<PlainAnswer> {
-  const { metrics, logger, clock } = deps;
+  const { metrics, logger, clock, traffic } = deps;
   const pulls = createPullTracker(deps);
   const handlers = createContentHandlers({
     ...deps,
@@ -115,7 +118,7 @@ export function createRegistryApp(
     const isHead = method === 'HEAD';
     const forwarded = headers.get(MIRRORED_HEADER) === 'true';
     const isOwn = !forwarded && isFromSelf;
-    using pull = isOwn ? pulls.asked(asked, isHead ? 'HEAD' : 'GET') : undefined;
+    using pull = isOwn ? pulls.asked(asked, isHead ? 'HEAD' : 'GET', client) : undefined;
     const request = admitRequest(admission, {
       method: isHead ? 'HEAD' : 'GET',
       path: asked,
@@ -226,6 +229,7 @@ export function createRegistryApp(
       handler: route,
     }));
     const { method } = request;
+    const { remoteAddress } = client;
     const sample = {
       handler,
       method: method === 'GET' || method === 'HEAD' ? method : 'other',
@@ -235,6 +239,15 @@ export function createRegistryApp(
       sizeBytes: client.begun ? client.movedBytes : method === 'HEAD' ? 0 : (response.body?.length ?? 0),
     };
     metrics.httpEnded(route, sample);
+    // Not what a stranger says to be, nor this node's own client through another mirror.
+    if (traffic !== undefined && request.headers.get(MIRRORED_HEADER) === 'true') {
+      const isPeer = deps.isFavoured(remoteAddress) && deps.isOwn?.(remoteAddress) !== true;
+      const givenBytes = sample.sizeBytes;
+      if (isPeer && givenBytes > 0 && sample.code < 400) {
+        traffic.byHour.add({ givenBytes });
+        traffic.byPeer.add(remoteAddress, { givenBytes });
+      }
+    }
     if (logger.writesDebug) logger.debug('request', { path, ...sample });
     return response;
   };

@@ -163,7 +163,11 @@ export function createAdvertiser(
       }
       return { imageTags, imageDigests, contentDigests };
     },
-    tags: () => [...keys.takenItems()].flatMap((item) => (item.kind === 'tag' ? item.tag : [])),
+    tags() {
+      const tags: Tag[] = [];
+      for (const item of keys.takenItems()) if (item.kind === 'tag') tags.push(item.tag);
+      return tags;
+    },
   };
 }
 

@@ -77,6 +77,8 @@ export interface BlobRequest {
    * one peer at a time.
    */
   readonly takeMemory?: ((bytes: number) => Promise<Disposable | undefined>) | undefined;
+  /** Told of a source before its bytes are moved, unless these are a piece of several. Must not throw. */
+  readonly onSource?: ((origin: string) => void) | undefined;
   /** Told how each source ended that bytes were moved from. Must not throw. */
   readonly onMoved?: ((origin: string, end: MoveEnd) => void) | undefined;
   /** Told of the part of a flight in it, each time that it changes. Must not throw. */

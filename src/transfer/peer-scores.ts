@@ -36,6 +36,8 @@ export interface PeerScores {
   takes(host: string): (movedBytes: number) => void;
   /** The address says that it sends so many bodies to other nodes just now. */
   loaded(host: string, uploads: number): void;
+  /** What is known of the peer just now. */
+  scoreOf(peer: Pick<Peer, 'addresses'>): PeerScore;
   /** Requests and bodies of this node that the peer has under way. */
   running(peer: Peer): number;
   /** True if the peer is likely to give a blob sooner than the other. A peer of which nothing is known is tried. */
@@ -44,6 +46,17 @@ export interface PeerScores {
   lateAfterMs(peer: Peer): number;
 }
 
+/** What was measured of a peer in the last minute, and what it said; undefined: not known. */
+export interface PeerScore {
+  /** What it takes to answer, in ms. */
+  readonly answerMs: number | undefined;
+  /** How fast bytes come from it. */
+  readonly bytesPerSecond: number | undefined;
+  /** Bodies that it sends to other nodes. */
+  readonly uploads: number | undefined;
+}
+
+const SECOND_MS = 1000;
 /** Samples from which the ninth of ten is read. */
 const SAMPLES = 16;
 /** Fewer of them tell nothing of it. */
@@ -94,7 +107,7 @@ export function createPeerScores(clock: Pick<Clock, 'nowMs'>): PeerScores {
   };
   const average = (before: number | undefined, sample: number) =>
     before === undefined ? sample : before + WEIGHT * (sample - before);
-  const scoreOf = ({ addresses }: Peer): Score | undefined => {
+  const scoreOf = ({ addresses }: Pick<Peer, 'addresses'>): Score | undefined => {
     for (const host of addresses.slice(0, ADDRESSES_PER_PEER)) {
       const score = known(host);
       if (score !== undefined) return score;
@@ -119,14 +132,15 @@ export function createPeerScores(clock: Pick<Clock, 'nowMs'>): PeerScores {
     }
     return most;
   };
+  const told = (uploads: Score['uploads']) =>
+    uploads !== undefined && clock.nowMs() - uploads.atMs < UPLOADS_MEMORY_MS ? uploads.count : undefined;
   /** For how long a blob of some size would be waited for. */
   const costOf = (peer: Peer): number => {
     const score = scoreOf(peer);
     if (score === undefined) return UNKNOWN_ANSWER_MS;
     const { answerMs = UNKNOWN_ANSWER_MS, bytesPerMs, running, uploads } = score;
-    const isTold = uploads !== undefined && clock.nowMs() - uploads.atMs < UPLOADS_MEMORY_MS;
     // What the peer counts has this node's own among it.
-    const load = Math.max(running, isTold ? uploads.count : 0);
+    const load = Math.max(running, told(uploads) ?? 0);
     const bodyMs = bytesPerMs === undefined ? 0 : FLOOR_SAMPLE_BYTES / bytesPerMs;
     return (answerMs + bodyMs) * (1 + load);
   };
@@ -169,6 +183,11 @@ export function createPeerScores(clock: Pick<Clock, 'nowMs'>): PeerScores {
     },
     loaded(host, uploads) {
       touch(host).uploads = { count: uploads, atMs: clock.nowMs() };
+    },
+    scoreOf(peer) {
+      const { answerMs, bytesPerMs, uploads } = scoreOf(peer) ?? {};
+      const bytesPerSecond = bytesPerMs === undefined ? undefined : bytesPerMs * SECOND_MS;
+      return { answerMs, bytesPerSecond, uploads: told(uploads) };
     },
     running: (peer) => scoreOf(peer)?.running ?? 0,
     isBetter: (peer, other) => costOf(peer) < costOf(other),

@@ -83,6 +83,7 @@ export async function serveBlob(
   let fruitless = 0;
   for (let sources = 1; ; sources++) {
     const { peer } = opened;
+    request.onSource?.(opened.origin);
     const end = await move(opened, pieces.watch(opened));
     blobs.moved(opened, end);
     let next: OpenedBlob | undefined;

@@ -3,6 +3,7 @@ import type { Flights } from '../flights/flights.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Descriptor } from '../oci/manifest.ts';
 import type { Peer } from '../routing/router.ts';
+import type { PeerView } from '../routing/peer-view.ts';
 import { createZoneOutages, type ZoneOutages } from '../routing/zone-outages.ts';
 import type { PeerStanding } from '../routing/why-report.ts';
 import { createByteBudget } from '../runtime/memory/byte-budget.ts';
@@ -65,6 +66,8 @@ export interface Transfer {
   learnSizes(references: readonly Descriptor[]): void;
   /** How this node thinks of a peer. */
   standingOf(peer: Peer): PeerStanding;
+  /** What this node has seen of a peer, for those who look. */
+  viewOf(peer: Peer): PeerView;
   /** Asks a peer whether it would give the content now, see probePeer(). */
   probe(question: { readonly peer: Peer; readonly target: PeerTarget }, signal: AbortSignal): Promise<string>;
   /** As fetchManifest(), without flights, and without a trace: what peers do then is neither counted nor remembered. */
@@ -189,6 +192,11 @@ export function createTransfer(deps: TransferDeps, options: TransferOptions): Tr
         bytesPerSecond: rates.length > 0 ? Math.max(...rates) : undefined,
       };
     },
+    viewOf: (peer) => ({
+      ...shared.health.standing(peer),
+      ...shared.scores.scoreOf(peer),
+      name: shared.names.nameOf(peer),
+    }),
     async peekManifest(request, signal) {
       const observer = { peerAsked() {}, bytesMoved() {}, lookupEnded() {} };
       const untraced = {

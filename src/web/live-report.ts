@@ -1,6 +1,5 @@
 import type { CanaryResult } from '../canary/canary-result.ts';
-import type { MissReason } from '../observe/transfer-log.ts';
-import type { PullPeer } from '../observe/pull-log.ts';
+import type { PullBlob, PullPeer } from '../observe/pull-log.ts';
 import type { FlightsReport } from '../routing/flights-report.ts';
 import type { PeerCounts } from '../routing/peer-counts.ts';
 import type { PeerCondition } from '../routing/router.ts';
@@ -44,8 +43,8 @@ export interface LiveHealth {
   /** Blobs whose bytes on this node's disk are not those of their digests. */
   readonly damagedBlobs: number;
   readonly memory: {
-    /** Rounded to a MiB. */
-    readonly usedBytes: number;
+    /** Rounded to a MiB; undefined: that cannot be told. */
+    readonly usedBytes?: number | undefined;
     /** Undefined: there is no limit. */
     readonly limitBytes?: number | undefined;
   };
@@ -179,30 +178,10 @@ export interface LivePull {
   readonly wantedBytes?: number | undefined;
   /** Most first, at most 16. */
   readonly peers: readonly PullPeer[];
-  /** At most 200 while it runs, at most 64 when it has ended, in the order in which they were named. */
-  readonly blobs: readonly LiveBlob[];
+  /** Manifests first, then what they name in its order: at most 200 while it runs, 64 when it has ended. */
+  readonly blobs: readonly PullBlob[];
   /** How many there are in all. */
   readonly blobCount: number;
-}
-
-/** One piece of content of a pull. */
-export interface LiveBlob {
-  readonly kind: 'manifest' | 'config' | 'layer' | 'blob';
-  /** The digest, or the tag of a manifest that was not found. */
-  readonly reference: string;
-  /** Undefined: no manifest has said so. */
-  readonly sizeBytes?: number | undefined;
-  /** Given to containerd so far. */
-  readonly movedBytes: number;
-  /**
-   * `waiting`: named by a manifest, not here, not asked for yet; `running`: it is being given; `given`; `missing`: no node has it;
-   * `broken-off`: nobody could go on with it; `left`: containerd went away.
-   */
-  readonly state: 'waiting' | 'running' | 'given' | 'missing' | 'broken-off' | 'left';
-  /** Addresses that gave it, or `local`; the last is the one that gives it now. At most 4. */
-  readonly from: readonly string[];
-  /** Why it is missing or was broken off. */
-  readonly reason?: MissReason | 'broken-off' | undefined;
 }
 
 /** Which node streams from which just now, as far as this node knows. The names of nodes are in LivePeer, by peer ID. */

@@ -4,7 +4,7 @@ import { CANARY_PATH, type CanaryResult } from '../canary/canary-result.ts';
 import { silentLogger } from '../observe/log.ts';
 import { createMetrics } from '../observe/metrics.ts';
 import { WHY_PATH, whyQuery, type WhyQuestion, type WhyReport } from '../routing/why-report.ts';
-import { createPullLog, type EndedPull } from '../observe/pull-log.ts';
+import { createPullLog, type EndedPull, type PullDetails } from '../observe/pull-log.ts';
 import { createTransferLog, type EndedTransfer } from '../observe/transfer-log.ts';
 import { digestOf } from '../oci/digest.ts';
 import {
@@ -16,7 +16,10 @@ import {
 } from '../routing/peers-report.ts';
 import { FLIGHTS_PATH, flightsQuery } from '../routing/flights-report.ts';
 import type { Peer, Router } from '../routing/router.ts';
-import { systemClock } from '../runtime/clock.ts';
+import { aborted } from '../runtime/abortable.ts';
+import { createVirtualClock } from '../runtime/testing/virtual-clock.ts';
+import { HOLDERS_PATH, type HoldersQuestion, IMAGES_PATH, imagesQuery } from './images-report.ts';
+import { LIVE_PATH } from './live-report.ts';
 import { createMetricsApp, type MetricsAppDeps } from './metrics-app.ts';
 
 const DIGEST = digestOf(new TextEncoder().encode('content'));
@@ -42,6 +45,37 @@ const PULL: EndedPull = {
   peers: [{ address: '10.0.0.1', bytes: 1000, bytesPerSecond: 400 }],
   misses: [{ kind: 'blob', reference: DIGEST, reason: 'no-record' }],
   missCount: 1,
+};
+const DETAILS: PullDetails = {
+  id: 1,
+  upstreamBytes: 500,
+  wantedBytes: 1500,
+  blobs: [
+    {
+      kind: 'layer',
+      reference: DIGEST,
+      sizeBytes: 500,
+      movedBytes: 0,
+      state: 'missing',
+      from: [],
+      reason: 'no-record',
+    },
+  ],
+  blobCount: 1,
+};
+const VIEW = {
+  order: 'last',
+  why: 'slow',
+  answerMs: 1.26,
+  bytesPerSecond: 1000.4,
+  uploads: 3,
+} as const;
+const HEALTH = {
+  version: '1.2.3',
+  startedAt: '2026-01-01T00:00:00.000Z',
+  isStoreConnected: true,
+  damagedBlobs: 0,
+  memory: { usedBytes: 1_500_000 },
 };
 const WHY: WhyReport = {
   key: DIGEST,
@@ -87,6 +121,9 @@ function setUp({
   why?: MetricsAppDeps['why'];
   canary?: MetricsAppDeps['canary'];
 } = {}) {
+  const stop = new AbortController();
+  const gone = new AbortController();
+  const clock = createVirtualClock();
   const keys: string[] = [];
   const router: Router = {
     ready: () => true,
@@ -119,7 +156,7 @@ function setUp({
   });
   transfers.ended(RESUMED);
   const pulls = createPullLog(() => Date.UTC(2026, 0, 2, 3, 4, 15));
-  pulls.ended(PULL, 10_000);
+  pulls.ended({ ...PULL, ...DETAILS }, 10_000);
   const metrics = createMetrics({ version: 'test', commit: 'test' });
   const advertised = () => ({ imageTags: counts, imageDigests: counts, contentDigests: counts });
   metrics.advertisedFrom(advertised);
@@ -139,15 +176,30 @@ function setUp({
       bootstrap: () => ({ kind: 'dns', outcome: 'joined', reason: undefined }),
       hasLocally: async () => true,
       canary,
-      clock: systemClock,
+      live: {
+        router,
+        viewOf: () => ({ ...VIEW, name: 'node-2' }),
+        byPeer: { of: () => ({ takenBytes: 5, givenBytes: 7 }) },
+        byHour: { hours: () => [] },
+        pulls,
+        health: () => HEALTH,
+        wallClockMs: () => Date.UTC(2026, 0, 2),
+      },
+      clock,
       logger: silentLogger,
     },
     { debugWebEnabled, version: '1.2.3' },
+    stop.signal,
   );
-  const request = async (path: string, init?: RequestInit) =>
-    app(new Request(`http://node:9090${path}`, init));
+  const send = async (path: string, init?: RequestInit, remoteAddress = '10.0.0.9') =>
+    app(new Request(`http://node:9090${path}`, init), { remoteAddress, gone: gone.signal });
+  const request = async (path: string, init?: RequestInit, remoteAddress?: string) => {
+    const answer = await send(path, init, remoteAddress);
+    if (!(answer instanceof Response)) throw new Error('The answer is a stream');
+    return answer;
+  };
   const get = async (path: string) => request(path);
-  return { get, request, keys };
+  return { get, send, request, keys, clock, stop, gone };
 }
 
 describe('/debug/canary', () => {
@@ -311,7 +363,7 @@ describe('createMetricsApp()', () => {
 
   test('tells the pulls as JSON', async () => {
     expect(await (await setUp().get('/debug/pulls')).json()).toEqual({
-      pulls: [{ ...PULL, startedAt: '2026-01-02T03:04:02.500Z' }],
+      pulls: [{ ...PULL, ...DETAILS, startedAt: '2026-01-02T03:04:02.500Z' }],
     });
   });
 
@@ -338,6 +390,188 @@ describe('createMetricsApp()', () => {
     }
   });
 
+  test.each([
+    {
+      what: 'a form',
+      type: 'application/x-www-form-urlencoded; charset=UTF-8',
+      body: whyQuery({ key: DIGEST, name: 'registry.lab:5000/a' }),
+    },
+    {
+      what: 'a form with an empty field',
+      type: 'application/x-www-form-urlencoded',
+      body: `key=${DIGEST}&name=`,
+    },
+    { what: 'JSON', type: 'application/json', body: JSON.stringify({ key: DIGEST }) },
+  ])('explains what $what asks for', async ({ type, body }) => {
+    const asked: WhyQuestion[] = [];
+    const { request } = setUp({
+      async why(question) {
+        asked.push(question);
+        return WHY;
+      },
+    });
+    const post = { method: 'POST', headers: { 'content-type': type, host: 'node:9090' }, body };
+    expect(await (await request(WHY_PATH, post)).json()).toEqual(WHY);
+    expect(asked).toEqual([
+      { key: DIGEST, name: body.includes('registry') ? 'registry.lab:5000/a' : undefined },
+    ]);
+    const elsewhere = { ...post, headers: { ...post.headers, origin: 'http://elsewhere.test' } };
+    expect((await request(WHY_PATH, elsewhere)).status).toBe(403);
+    expect(asked).toHaveLength(1);
+  });
+
+  test.each(['', 'null', '[]', '{"key":1}', `{"key":"${DIGEST}","name":[]}`, '{"key":"nginx"}'])(
+    'refuses to explain %p',
+    async (body) => {
+      const post = { method: 'POST', headers: { 'content-type': 'application/json' }, body };
+      expect((await setUp().request(WHY_PATH, post)).status).toBe(400);
+    },
+  );
+
+  test('explains to each client in a burst, then one question in 3 seconds', async () => {
+    const { request, clock } = setUp();
+    const path = `${WHY_PATH}?${whyQuery({ key: DIGEST })}`;
+    const ask = async (address?: string) => request(path, {}, address);
+    for (let i = 0; i < 10; i++) expect((await ask()).status).toBe(200);
+    const late = await ask();
+    expect([late.status, late.headers.get('retry-after')]).toEqual([429, '3']);
+    expect((await ask('10.0.0.10')).status).toBe(200);
+    await clock.advance(3000);
+    expect([(await ask()).status, (await ask()).status]).toEqual([200, 429]);
+  });
+
+  test('stops explaining when the client leaves', async () => {
+    const ended: string[] = [];
+    const { get, gone } = setUp({
+      async why(_question, signal) {
+        await aborted(signal).catch(() => {});
+        ended.push('stopped');
+        return WHY;
+      },
+    });
+    const answer = get(`${WHY_PATH}?${whyQuery({ key: DIGEST })}`);
+    gone.abort();
+    await answer;
+    expect(ended).toEqual(['stopped']);
+  });
+
+  test('searches the images', async () => {
+    const { get } = setUp();
+    const found = await (
+      await get(`${IMAGES_PATH}?${imagesQuery({ search: 'A/B', offset: 0, limit: 9 })}`)
+    ).json();
+    expect(found).toEqual({
+      tags: [{ ...TAG, key: 'registry.lab:5000/a/b:v1' }],
+      foundCount: 1,
+      tagCount: 2,
+      offset: 0,
+    });
+    expect(await (await get('/debug/images?offset=1&limit=1')).json()).toMatchObject({
+      tags: [{ tag: EVIL }],
+      foundCount: 2,
+    });
+    expect((await get('/debug/images?limit=1000')).status).toBe(400);
+  });
+
+  const askHolders = (body: HoldersQuestion, headers: Record<string, string> = {}) => ({
+    method: 'POST',
+    headers: { 'content-type': 'application/json', host: 'node:9090', ...headers },
+    body: JSON.stringify(body),
+  });
+
+  test('says how many nodes have each key, for one question at a time', async () => {
+    const end = Promise.withResolvers<void>();
+    const { request } = setUp({
+      async *lookup() {
+        yield PEER;
+        await end.promise;
+      },
+    });
+    const question = askHolders({ keys: [DIGEST] });
+    const answer = request(HOLDERS_PATH, question);
+    const other = await request(HOLDERS_PATH, question);
+    expect([other.status, other.headers.get('retry-after')]).toEqual([429, '1']);
+    end.resolve();
+    expect(await (await answer).json()).toEqual({ holders: [{ key: DIGEST, peers: 1, isHere: true }] });
+    expect((await request(HOLDERS_PATH, question)).status).toBe(200);
+  });
+
+  test('looks nothing up for what is not a question, or for a page of another origin', async () => {
+    const { request, keys } = setUp();
+    const { status } = await request(HOLDERS_PATH, askHolders({ keys: ['no key'] }));
+    expect(status).toBe(400);
+    const elsewhere = askHolders({ keys: [DIGEST] }, { origin: 'http://elsewhere.test' });
+    expect((await request(HOLDERS_PATH, elsewhere)).status).toBe(403);
+    expect((await request(HOLDERS_PATH)).status).toBe(404);
+    expect(keys).toEqual([]);
+  });
+
+  describe('the live stream', () => {
+    /** The next events of a stream by name, and the stream's headers. */
+    const openStream = async ({ send, gone }: Pick<ReturnType<typeof setUp>, 'send' | 'gone'>) => {
+      const answer = await send(LIVE_PATH);
+      if (!('next' in answer)) throw new Error(`The answer has status ${answer.status}`);
+      const next = async () => {
+        const text = Buffer.from((await answer.next(gone.signal)) ?? '').toString();
+        const all = [...text.matchAll(/^event: (.*)\ndata: (.*)\n\n/gm)];
+        return Object.fromEntries(all.map(([, name, data]) => [name, JSON.parse(data ?? '') as unknown]));
+      };
+      return { headers: answer.headers, next };
+    };
+
+    test('tells all that the page shows', async () => {
+      const { headers, next } = await openStream(setUp());
+      expect(headers).toMatchObject({ 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
+      const { startedAtMs: _, misses, missCount, ...pull } = { ...PULL, ...DETAILS, startedAtMs: 0 };
+      expect(await next()).toEqual({
+        health: {
+          ...HEALTH,
+          self: { id: EVIL, addresses: ['/ip4/10.0.0.1/tcp/5001'] },
+          isReady: true,
+          peerCounts: { connected: 1, suspect: 0, dead: 0, known: 0, members: 1 },
+          memory: { usedBytes: 1024 * 1024 },
+        },
+        traffic: { hours: [], zones: [] },
+        peers: {
+          isWhole: true,
+          gone: [],
+          peers: [
+            {
+              ...PEER,
+              name: 'node-2',
+              state: 'connected',
+              stateSinceMs: Date.UTC(2026, 0, 2) - 61_000,
+              isMember: true,
+              answerMs: 1.3,
+              bytesPerSecond: 1000,
+              uploads: 3,
+              takenBytes: 5,
+              givenBytes: 7,
+              order: 'last',
+              why: 'slow',
+            },
+          ],
+        },
+        pulls: { running: [], ended: [{ ...pull, startedAt: '2026-01-02T03:04:02.500Z' }] },
+        streams: {},
+      });
+      expect([misses.length, missCount]).toEqual([1, 1]);
+    });
+
+    test('has room for 8, refuses pages of other origins, and is not there without the page', async () => {
+      const all = setUp();
+      for (let i = 0; i < 8; i++) await (await openStream(all)).next();
+      const { status, headers } = await all.request(LIVE_PATH);
+      expect([status, headers.get('retry-after')]).toEqual([503, '5']);
+      all.gone.abort();
+      await (await openStream(setUp())).next();
+      const elsewhere = { headers: { host: 'node:9090', origin: 'http://elsewhere.test' } };
+      expect((await setUp().request(LIVE_PATH, elsewhere)).status).toBe(403);
+      expect((await setUp({ debugWebEnabled: false }).request(LIVE_PATH)).status).toBe(404);
+      expect((await setUp().request(LIVE_PATH, { method: 'POST' })).status).toBe(404);
+    });
+  });
+
   test('has neither page nor images nor transfers when the debug page is switched off', async () => {
     const { get } = setUp({ debugWebEnabled: false });
     for (const path of [
@@ -347,6 +581,8 @@ describe('createMetricsApp()', () => {
       '/debug/transfers',
       '/debug/pulls',
       `${WHY_PATH}?${whyQuery({ key: DIGEST })}`,
+      LIVE_PATH,
+      '/debug/images?search=a',
     ]) {
       expect((await get(path)).status).toBe(404);
     }

@@ -1,6 +1,6 @@
 import { Hono } from 'hono';
 import { CANARY_PATH, type CanaryReport, type CanaryResult } from '../canary/canary-result.ts';
-import type { ClientRequest } from '../http/http-server.ts';
+import type { ClientRequest, StreamedAnswer } from '../http/http-server.ts';
 import { toRequest } from '../http/to-request.ts';
 import type { Logger } from '../observe/log.ts';
 import type { Metrics } from '../observe/metrics.ts';
@@ -8,9 +8,12 @@ import { parseRoutingKey } from '../oci/routing-key.ts';
 import { countPeers } from '../routing/peer-counts.ts';
 import { FIND_PATH, type FindReport, PEERS_PATH, type PeersReport } from '../routing/peers-report.ts';
 import type { BootstrapState, Router } from '../routing/router.ts';
-import type { Clock } from '../runtime/clock.ts';
 import { createDeadline } from '../runtime/deadline.ts';
-import { createDebugRoutes, type DebugRoutesDeps } from './debug-routes.ts';
+import { type ClientEnv, createDebugRoutes, type DebugRoutesDeps } from './debug-routes.ts';
+import { createLiveFacts, type LiveFactsDeps } from './live-facts.ts';
+import { LIVE_PATH } from './live-report.ts';
+import { createLiveStreams, type LiveStreams, MAX_LIVE_STREAMS } from './live-streams.ts';
+import { isSameOrigin } from './same-origin.ts';
 
 /** Longest lookup that a caller may ask for, in ms. */
 const MAX_FIND_TIMEOUT_MS = 10_000;
@@ -18,6 +21,8 @@ const MAX_FIND_TIMEOUT_MS = 10_000;
 const DEFAULT_FIND_TIMEOUT_MS = 1000;
 /** Most providers that a lookup reports. */
 const FIND_LIMIT = 100;
+/** When a stream may be asked for again that found no room, in seconds. */
+const LIVE_RETRY_AFTER_S = 5;
 /** Lookups at once: they cost the cluster messages, and whoever reaches this port may ask for them. */
 const MAX_CONCURRENT_FINDS = 4;
 
@@ -27,11 +32,10 @@ export interface MetricsAppDeps extends DebugRoutesDeps {
   readonly router: Router;
   /** Undefined while that is not known. */
   readonly bootstrap: () => BootstrapState | undefined;
-  /** True if this node has the key itself. */
-  readonly hasLocally: (key: string) => Promise<boolean>;
   /** The image that finds out whether containerd asks this mirror; undefined: there is none. */
   readonly canary?: AskableCanary | undefined;
-  readonly clock: Clock;
+  /** What the stream at LIVE_PATH tells of. */
+  readonly live: LiveFactsDeps;
   readonly logger: Logger;
 }
 
@@ -52,13 +56,23 @@ export interface MetricsAppOptions {
   readonly version: string;
 }
 
-/** The HTTP of --metrics-addr: Prometheus metrics, and what `spegel peers` asks for. */
+/** Answers a request, see RequestHandler. */
+type MetricsApp = (
+  request: ClientRequest,
+  client: ClientEnv['Bindings']['client'],
+) => Promise<Response | StreamedAnswer>;
+
+/**
+ * The HTTP of --metrics-addr: Prometheus metrics, what `spegel peers` asks for, and what the debug page shows. The signal ends
+ * streams.
+ */
 export function createMetricsApp(
   deps: MetricsAppDeps,
   options: MetricsAppOptions,
-): (request: ClientRequest) => Promise<Response> | Response {
+  signal: AbortSignal,
+): MetricsApp {
   const { metrics, router, bootstrap, hasLocally, clock, logger } = deps;
-  const app = new Hono();
+  const app = new Hono<ClientEnv>();
   let finds = 0;
 
   app.get('/metrics', async () => {
@@ -113,7 +127,7 @@ export function createMetricsApp(
     const report = (last: CanaryResult | undefined): CanaryReport => ({ last: last ?? null });
     app.get(CANARY_PATH, (c) => c.json(report(canary.last())));
     app.post(CANARY_PATH, async (c) => {
-      if (!isSameOrigin(c.req.header('origin'), c.req.header('host'))) {
+      if (!isSameOrigin({ origin: c.req.header('origin'), host: c.req.header('host') })) {
         return c.json({ error: 'pages of another origin may not run the canary' }, 403);
       }
       const restMs = canary.isRunning() ? 0 : canary.restMs();
@@ -131,11 +145,28 @@ export function createMetricsApp(
     logger.error('request failed', { path: c.req.path, error });
     return c.json({ error: 'internal error; see the log of this node' }, 500);
   });
-  return (request) => app.fetch(toRequest(request));
+
+  const live = options.debugWebEnabled
+    ? createLiveStreams({ createFacts: () => createLiveFacts(deps.live), clock, logger }, signal)
+    : undefined;
+  /** Hono has whole answers only. */
+  const stream = ({ headers }: ClientRequest, streams: LiveStreams): Response | StreamedAnswer => {
+    const origin = headers.get('origin') ?? undefined;
+    if (!isSameOrigin({ origin, host: headers.get('host') ?? undefined })) {
+      return Response.json({ error: 'pages of another origin may not look' }, { status: 403 });
+    }
+    const answer = streams.open();
+    if (answer !== undefined) return answer;
+    const error = `${MAX_LIVE_STREAMS} streams are open, which is the most that there may be; try again later`;
+    return Response.json({ error }, { status: 503, headers: { 'retry-after': String(LIVE_RETRY_AFTER_S) } });
+  };
+  return async (request, client) => {
+    const isLive = live !== undefined && request.method === 'GET' && pathOf(request.url) === LIVE_PATH;
+    return isLive ? stream(request, live) : app.fetch(toRequest(request), { client });
+  };
 }
 
-/** Browsers name the origin of the page in each POST (RFC 6454, 7); other clients have none. */
-function isSameOrigin(origin: string | undefined, host: string | undefined): boolean {
-  if (origin === undefined) return true;
-  return URL.canParse(origin) && new URL(origin).host === host;
+/** The path of a handler's URL. */
+function pathOf(url: string): string {
+  return URL.canParse(url) ? new URL(url).pathname : '';
 }

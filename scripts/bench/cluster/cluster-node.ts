@@ -10,7 +10,9 @@ import { createHttpServer } from '../../../src/http/buffered-http-server.ts';
 import { createBufferedClient } from '../../../src/http/buffered-client.ts';
 import { createLogger } from '../../../src/observe/log.ts';
 import { createMetrics } from '../../../src/observe/metrics.ts';
+import { createPeerTraffic } from '../../../src/observe/peer-traffic.ts';
 import { createPullLog } from '../../../src/observe/pull-log.ts';
+import { createTrafficLog } from '../../../src/observe/traffic-log.ts';
 import { createTransferLog } from '../../../src/observe/transfer-log.ts';
 import { isDigest } from '../../../src/oci/digest.ts';
 import { findAnnounceAddresses } from '../../../src/p2p/addresses/find-announce-addresses.ts';
@@ -95,6 +97,9 @@ const listen = async (port: number, handler: RequestHandler) =>
   createHttpServer({ address: `:${port}`, handler, onError: (error) => logger.error('listener', { error }) });
 const plan = planMemory();
 const transfers = createTransferLog();
+const pulls = createPullLog();
+const engine = transfer;
+const startedAt = new Date().toISOString();
 await listen(
   NODE_PORTS.metrics,
   createMetricsApp(
@@ -103,7 +108,22 @@ await listen(
       advertised: () => advertiser.counts(),
       advertisedTags: () => advertiser.tags(),
       transfers,
-      pulls: createPullLog(),
+      pulls,
+      live: {
+        router,
+        viewOf: (peer) => engine.viewOf(peer),
+        byPeer: createPeerTraffic(),
+        byHour: createTrafficLog(),
+        pulls,
+        health: () => ({
+          version: build.version,
+          startedAt,
+          isStoreConnected: true,
+          damagedBlobs: 0,
+          memory: {},
+        }),
+        wallClockMs: Date.now,
+      },
       why: async () => {
         throw new Error('This node explains nothing');
       },
@@ -114,6 +134,7 @@ await listen(
       logger,
     },
     { debugWebEnabled: true, version: build.version },
+    running.signal,
   ),
 );
 await listen(
