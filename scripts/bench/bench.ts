@@ -39,6 +39,10 @@ Routing, with processes compiled from this folder (no containerd, no binary need
   scripts/bench/run --scenario records [--records 20000,100000] [--json]
   scripts/bench/run --scenario sim [--nodes 1000] [--json]
 
+What the debug page costs a node while it is open; see --help:
+
+  scripts/bench/run --scenario page [--peers 1000] [--tags 10000] [--streams 8] [--json]
+
 What hostile and heavy loads do to a node with a memory limit, with the binary, among real containerds:
 
   scripts/bench/run --scenario hostile [--loads many-layers,...] [--seconds 60] [--limit-mib 128] [--json]`;
@@ -46,7 +50,7 @@ What hostile and heavy loads do to a node with a memory limit, with the binary, 
 const SCRIPT = 'bench';
 const SCENARIOS = ['warm', 'miss', 'serve', 'all'];
 /** Programs of their own, which scripts/bench/run starts. */
-const OTHER_SCENARIOS = ['cluster', 'cold', 'pull', 'records', 'sim', 'hostile'];
+const OTHER_SCENARIOS = ['cluster', 'cold', 'page', 'pull', 'records', 'sim', 'hostile'];
 const MB = 1e6;
 /** Upstream, the holder and the puller have it once each as content and, unpacked, once more; and some slack. */
 const COPIES = 6;

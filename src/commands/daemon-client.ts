@@ -27,13 +27,19 @@ export async function askDaemon(
   timeoutMs: number,
   { absent }: { readonly absent?: string } = {},
 ): Promise<unknown> {
-  const { status, bytes } = await askEndpoint(addr, { method: 'GET', path }, timeoutMs);
+  const answer = await askEndpoint(addr, { method: 'GET', path }, timeoutMs);
+  const { status, bytes } = answer;
   const text = new TextDecoder().decode(bytes);
   if (status === 404) {
     throw new DaemonError(
       absent ??
         `What answers at ${addr} has no ${path.split('?')[0]}: set --addr to the --metrics-addr of a running spegel`,
     );
+  }
+  const retryAfter = answer.header('retry-after') ?? '';
+  if ((status === 429 || status === 503) && /^\d{1,4}$/.test(retryAfter)) {
+    const why = status === 429 ? 'was asked this too often' : 'is busy with other such questions';
+    throw new DaemonError(`spegel at ${addr} ${why}: try again in ${retryAfter} s`);
   }
   if (status !== 200) {
     throw new DaemonError(`spegel at ${addr} answered ${status}: ${text.trim().slice(0, 300)}`);

@@ -49,7 +49,12 @@ afterEach(async () => {
 });
 
 /** Runs the command against a node that says this. */
-async function run(name: string, report: object | undefined, flights?: Partial<FlightsReport>) {
+async function run(
+  name: string,
+  report: object | undefined,
+  flights?: Partial<FlightsReport>,
+  refusal?: { readonly status: number; readonly retryAfter: string },
+) {
   const stack = new AsyncDisposableStack();
   stacks.push(stack);
   const asked: string[] = [];
@@ -58,6 +63,12 @@ async function run(name: string, report: object | undefined, flights?: Partial<F
     handler({ url }) {
       const { pathname, searchParams } = new URL(url);
       if (pathname === WHY_PATH) asked.push(`${searchParams.get('key')} ${searchParams.get('name')}`);
+      if (refusal !== undefined) {
+        return new Response('{}', {
+          status: refusal.status,
+          headers: { 'retry-after': refusal.retryAfter },
+        });
+      }
       if (pathname === WHY_PATH && report !== undefined) return Response.json(report);
       if (pathname !== FLIGHTS_PATH || flights === undefined) return new Response('', { status: 404 });
       return Response.json({ self: SELF, maxHoldMs: 1, downloads: [], flights: [], ...flights });
@@ -213,5 +224,19 @@ The mirror can serve all of it: 1 here, 1 at peers, 0 being downloaded, 0 missin
     expect(absent?.message).toContain('must not have --debug-web-enabled=false');
     const newer = await refused('nginx', { ...REPORT, contents: [{ ...layer({}), kind: 'x' }] });
     expect(newer?.message).toContain('is it another version?');
+  });
+
+  test.each([
+    [429, '3', /^spegel at 127\.0\.0\.1:\d+ was asked this too often: try again in 3 s$/],
+    [503, '1', /^spegel at 127\.0\.0\.1:\d+ is busy with other such questions: try again in 1 s$/],
+    [503, 'Wed, 21 Oct', /answered 503/],
+  ])('says when to ask again after a %d with %p', async (status, retryAfter, message) => {
+    const answer = run('nginx', REPORT, undefined, { status, retryAfter });
+    expect(
+      await answer.then(
+        () => '',
+        (error: unknown) => (error as Error).message,
+      ),
+    ).toMatch(message);
   });
 });

@@ -1,12 +1,13 @@
 import type { BlobVerifier } from '../integrity/blob-verifier.ts';
 import type { FilesWatch } from '../doctor/watch-files.ts';
 import { build } from '../runtime/build.ts';
+import { systemClock } from '../runtime/clock.ts';
 import type { AskableCanary } from '../web/metrics-app.ts';
 import type { LiveFactsDeps } from '../web/live-facts.ts';
 import { liveFindings } from './live-findings.ts';
 
 /** What createLive needs. */
-export interface LiveDeps extends Omit<LiveFactsDeps, 'health' | 'wallClockMs'> {
+export interface LiveDeps extends Omit<LiveFactsDeps, 'health' | 'wallClockMs' | 'clock'> {
   readonly isStoreConnected: () => boolean;
   readonly canary: AskableCanary | undefined;
   readonly doctor: Pick<FilesWatch, 'last'>;
@@ -42,5 +43,6 @@ export function createLive({
       };
     },
     wallClockMs: Date.now,
+    clock: systemClock,
   };
 }

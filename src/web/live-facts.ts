@@ -5,6 +5,7 @@ import type { FlightsReport } from '../routing/flights-report.ts';
 import { countPeers } from '../routing/peer-counts.ts';
 import type { PeerView } from '../routing/peer-view.ts';
 import type { Peer, PeerState, Router } from '../routing/router.ts';
+import type { Clock } from '../runtime/clock.ts';
 import { createPeersSection } from './live-peers.ts';
 import { createPullsSection } from './live-pulls.ts';
 import type { LiveEvents, LiveHealth, LivePeer, LiveStreams, LiveTraffic, LiveZone } from './live-report.ts';
@@ -26,6 +27,7 @@ export interface LiveFactsDeps {
   >;
   /** The time of day, in ms since the epoch. */
   readonly wallClockMs: () => number;
+  readonly clock: Pick<Clock, 'nowMs'>;
 }
 
 /** All that is told, as it was when it was read last. */
@@ -38,17 +40,21 @@ export interface LiveFacts {
 const MIB = 1024 * 1024;
 /** Zones that are told; a peer may say any. */
 const MAX_ZONES = 32;
-/** More peers are read at each second refresh only: to read them is what costs most. */
-const MANY_PEERS = 200;
+/** So many times as long as it took to read the peers they are left alone: 1,000 take 50 ms, so they are read every 5 s. */
+const PEERS_REST = 100;
+/** The longest time in which they are left alone. */
+const MAX_PEERS_REST_MS = 10_000;
 /** More of a flight is read at each second refresh only, in characters of JSON. */
 const LARGE_FLIGHTS = 50_000;
 
 /** Has read nothing yet. What it keeps goes with it. */
 export function createLiveFacts(deps: LiveFactsDeps): LiveFacts {
-  const { router, flights } = deps;
+  const { router, flights, clock } = deps;
   let peers: readonly PeerState[] = [];
   let told: readonly LivePeer[] = [];
   let refreshes = 0;
+  /** When the peers may be read again. */
+  let peersDueMs = -Infinity;
   const sections = {
     health: createWholeSection((): LiveHealth => healthOf(deps, peers)),
     traffic: createWholeSection((): LiveTraffic => trafficOf(deps, told)),
@@ -61,16 +67,19 @@ export function createLiveFacts(deps: LiveFactsDeps): LiveFacts {
   return {
     sections,
     async refresh() {
-      const isTurn = refreshes++ % 2 === 0;
-      if (isTurn || peers.length <= MANY_PEERS) {
+      if (clock.nowMs() >= peersDueMs) {
+        const startedMs = clock.nowMs();
         peers = await router.peers();
         told = peers.map((peer) => livePeer(deps, peer));
         sections.peers.refresh();
+        const tookMs = clock.nowMs() - startedMs;
+        peersDueMs = clock.nowMs() + Math.min(MAX_PEERS_REST_MS, tookMs * PEERS_REST);
       }
       sections.health.refresh();
       sections.traffic.refresh();
       sections.pulls.refresh();
       const flightsLength = sections.streams.since(0)?.data.length ?? 0;
+      const isTurn = refreshes++ % 2 === 0;
       if (isTurn || flightsLength <= LARGE_FLIGHTS) sections.streams.refresh();
     },
   };

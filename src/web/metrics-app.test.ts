@@ -184,6 +184,7 @@ function setUp({
         pulls,
         health: () => HEALTH,
         wallClockMs: () => Date.UTC(2026, 0, 2),
+        clock,
       },
       clock,
       logger: silentLogger,

@@ -123,6 +123,7 @@ await listen(
           memory: {},
         }),
         wallClockMs: Date.now,
+        clock,
       },
       why: async () => {
         throw new Error('This node explains nothing');
