@@ -57,7 +57,15 @@ export const LISTENERS: readonly Listener[] = [
       },
       {
         path: '/debug/images',
-        what: 'JSON: what this node announces, at most 1000 tags (`--debug-web-enabled`)',
+        what: 'JSON: what this node announces, at most 1000 tags; with `?search=<part of a name or digest>&offset=<number>&limit=<at most 200>` the tags that match, with their count (`--debug-web-enabled`)',
+      },
+      {
+        path: '/debug/images/holders',
+        what: 'JSON, by POST of `{"keys": [<at most 50 digests or registry/repository:tag>]}`: how many other nodes have each, and whether this node has it; one question at a time (429 with Retry-After), not for pages of another origin (`--debug-web-enabled`)',
+      },
+      {
+        path: '/debug/live',
+        what: 'server-sent events: what the page shows, then what has changed, at most once a second; 8 at once (503 with Retry-After), not for pages of another origin (`--debug-web-enabled`)',
       },
       {
         path: '/debug/flights',
@@ -65,11 +73,11 @@ export const LISTENERS: readonly Listener[] = [
       },
       {
         path: '/debug/pulls',
-        what: "JSON: the last 50 pulls of this node's own containerd, newest first: how long each took, how much came from this node, from which peers and how fast, and what was missing and why (`--debug-web-enabled`)",
+        what: "JSON: the last 50 pulls of this node's own containerd, newest first: how long each took, how much came from this node, from which peers and how fast, its pieces, and what was missing and why (`--debug-web-enabled`)",
       },
       {
         path: '/debug/why',
-        what: 'JSON: why this node serves `?key=<digest or registry/repository:tag>`, or does not, as `spegel why --json`; for a digest `&name=<registry/repository>` may say of which image; two at once (`--debug-web-enabled`)',
+        what: 'JSON: why this node serves `?key=<digest or registry/repository:tag>`, or does not, as `spegel why --json`; for a digest `&name=<registry/repository>` may say of which image; by POST as a form or JSON, too, not for pages of another origin; two at once, and each client 10, then one in 3 seconds (429 with Retry-After) (`--debug-web-enabled`)',
       },
       {
         path: '/debug/transfers',

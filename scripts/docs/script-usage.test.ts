@@ -96,7 +96,7 @@ test.each([
   ['scripts/bench/run --size-mb=-1', "--size-mb is a number above zero, not '-1'"],
   [
     'scripts/bench/run --scenario hot',
-    "--scenario has no 'hot', only warm, miss, serve, all, cluster, cold, pull, records, sim, hostile",
+    "--scenario has no 'hot', only warm, miss, serve, all, cluster, cold, page, pull, records, sim, hostile",
   ],
   ['scripts/bench/run --scenario hostile --loads all,x', "--loads has no 'x', only many-layers, "],
   ['scripts/bench/run --scenario cold --with x', "--with has no 'x', only on, off, none"],

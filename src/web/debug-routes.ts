@@ -24,6 +24,8 @@ const MAX_EXPLANATIONS = 2;
 /** Explanations of one client: so many at once, then one in EXPLANATION_EVERY_S seconds. */
 const EXPLANATION_BURST = 10;
 const EXPLANATION_EVERY_S = 3;
+/** For a client that left before its answer: nobody reads it. */
+const CLIENT_GONE_STATUS = 400;
 /** When a question that found no room may be asked again, in seconds. */
 const RETRY_AFTER_S = 1;
 
@@ -120,6 +122,9 @@ export function createDebugRoutes(
     explanations++;
     try {
       return c.json(await deps.why(question, client.gone));
+    } catch (error) {
+      if (!client.gone.aborted) throw error;
+      return c.json({ error: 'the client has left' }, CLIENT_GONE_STATUS);
     } finally {
       explanations--;
     }

@@ -79,6 +79,8 @@ export async function explainContent(
     return { ...found, isHere: true, peers: [], outcome: { how: 'local', status: 200 } };
   }
 
+  // Nobody waits for the answer any more: no peer is asked for it.
+  if (signal.aborted) return { ...found, isHere: false, peers: [], outcome: outcomeOf([], resolveRetries) };
   const startedMs = clock.nowMs();
   using deadline = createDeadline(clock, LOOKUP_TIMEOUT_MS, signal);
   const providers: WhyPeer[] = [];

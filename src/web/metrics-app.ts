@@ -161,8 +161,9 @@ export function createMetricsApp(
     return Response.json({ error }, { status: 503, headers: { 'retry-after': String(LIVE_RETRY_AFTER_S) } });
   };
   return async (request, client) => {
-    const isLive = live !== undefined && request.method === 'GET' && pathOf(request.url) === LIVE_PATH;
-    return isLive ? stream(request, live) : app.fetch(toRequest(request), { client });
+    const path = pathOf(request.url);
+    if (live !== undefined && request.method === 'GET' && path === LIVE_PATH) return stream(request, live);
+    return app.fetch(toRequest(request), { client });
   };
 }
 
