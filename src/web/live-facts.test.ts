@@ -52,8 +52,12 @@ function setUp(peers: readonly PeerState[], { zone, readMs = 0 }: { zone?: strin
     await clock.advance(1000);
     await refreshing;
   };
-  const read = <K extends keyof LiveEvents>(name: K) =>
-    JSON.parse(facts.sections[name].since(0)?.data ?? 'null') as LiveEvents[K];
+  /** The whole event of that name. */
+  const read = <K extends keyof LiveEvents>(name: K) => {
+    const events = facts.sources.map((source) => Buffer.from(source.since(0)?.event ?? '').toString());
+    const event = events.find((each) => each.startsWith(`event: ${name}\n`)) ?? '';
+    return JSON.parse(event.replace(/^.*\ndata: /, '')) as LiveEvents[K];
+  };
   return { clock, seen, flights, refresh, read };
 }
 

@@ -9,7 +9,7 @@ import type { Clock } from '../runtime/clock.ts';
 import { createPeersSection } from './live-peers.ts';
 import { createPullsSection } from './live-pulls.ts';
 import type { LiveEvents, LiveHealth, LivePeer, LiveStreams, LiveTraffic, LiveZone } from './live-report.ts';
-import { createWholeSection, type LiveSection, shareNews } from './live-section.ts';
+import { createLiveSource, createWholeSection, type LiveSource } from './live-section.ts';
 
 /** What the stream at LIVE_PATH tells of. */
 export interface LiveFactsDeps {
@@ -32,7 +32,7 @@ export interface LiveFactsDeps {
 
 /** All that is told, as it was when it was read last. */
 export interface LiveFacts {
-  readonly sections: Readonly<Record<keyof LiveEvents, LiveSection>>;
+  readonly sources: readonly LiveSource[];
   /** Reads everything anew. */
   refresh(): Promise<void>;
 }
@@ -44,7 +44,7 @@ const MAX_ZONES = 32;
 const PEERS_REST = 100;
 /** The longest time in which they are left alone. */
 const MAX_PEERS_REST_MS = 10_000;
-/** More of a flight is read at each second refresh only, in characters of JSON. */
+/** More of a flight is read at each second refresh only, in bytes of JSON. */
 const LARGE_FLIGHTS = 50_000;
 
 /** Has read nothing yet. What it keeps goes with it. */
@@ -55,32 +55,44 @@ export function createLiveFacts(deps: LiveFactsDeps): LiveFacts {
   let refreshes = 0;
   /** When the peers may be read again. */
   let peersDueMs = -Infinity;
-  const sections = {
-    health: createWholeSection((): LiveHealth => healthOf(deps, peers)),
-    traffic: createWholeSection((): LiveTraffic => trafficOf(deps, told)),
-    peers: shareNews(createPeersSection(() => told)),
-    pulls: shareNews(createPullsSection(deps.pulls)),
-    streams: createWholeSection((): LiveStreams => ({
-      flights: flights && { self: router.self().id, ...flights() },
-    })),
-  };
+  const sources = {
+    health: createLiveSource(
+      'health',
+      createWholeSection((): LiveHealth => healthOf(deps, peers)),
+    ),
+    traffic: createLiveSource(
+      'traffic',
+      createWholeSection((): LiveTraffic => trafficOf(deps, told)),
+    ),
+    peers: createLiveSource(
+      'peers',
+      createPeersSection(() => told),
+    ),
+    pulls: createLiveSource('pulls', createPullsSection(deps.pulls)),
+    streams: createLiveSource(
+      'streams',
+      createWholeSection((): LiveStreams => ({
+        flights: flights && { self: router.self().id, ...flights() },
+      })),
+    ),
+  } satisfies Record<keyof LiveEvents, LiveSource>;
   return {
-    sections,
+    sources: Object.values(sources),
     async refresh() {
       if (clock.nowMs() >= peersDueMs) {
         const startedMs = clock.nowMs();
         peers = await router.peers();
         told = peers.map((peer) => livePeer(deps, peer));
-        sections.peers.refresh();
+        sources.peers.refresh();
         const tookMs = clock.nowMs() - startedMs;
         peersDueMs = clock.nowMs() + Math.min(MAX_PEERS_REST_MS, tookMs * PEERS_REST);
       }
-      sections.health.refresh();
-      sections.traffic.refresh();
-      sections.pulls.refresh();
-      const flightsLength = sections.streams.since(0)?.data.length ?? 0;
+      sources.health.refresh();
+      sources.traffic.refresh();
+      sources.pulls.refresh();
+      const flightsLength = sources.streams.since(0)?.event.length ?? 0;
       const isTurn = refreshes++ % 2 === 0;
-      if (isTurn || flightsLength <= LARGE_FLIGHTS) sections.streams.refresh();
+      if (isTurn || flightsLength <= LARGE_FLIGHTS) sources.streams.refresh();
     },
   };
 }

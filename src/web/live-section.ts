@@ -27,16 +27,31 @@ export function createWholeSection(read: () => unknown): LiveSection {
   };
 }
 
-/** Has the news put together once for all streams that have seen the same. */
-export function shareNews(section: LiveSection): LiveSection {
-  let last: { readonly since: number; readonly news: LiveNews | undefined } | undefined;
+/** A section as the streams send it. */
+export interface LiveSource {
+  /** Reads what is so now. */
+  refresh(): void;
+  /** As LiveSection.since(): the whole event, made once for all streams that have seen the same. */
+  since(version: number): { readonly version: number; readonly event: Uint8Array } | undefined;
+}
+
+/** Makes the events of a section, which are named so. */
+export function createLiveSource(name: string, section: LiveSection): LiveSource {
+  let last: { readonly since: number; readonly news: ReturnType<LiveSource['since']> } | undefined;
+  const encode = ({ version, data }: LiveNews) => ({
+    version,
+    event: Buffer.from(`event: ${name}\ndata: ${data}\n\n`),
+  });
   return {
     refresh() {
       last = undefined;
       section.refresh();
     },
     since(version) {
-      if (last?.since !== version) last = { since: version, news: section.since(version) };
+      if (last?.since !== version) {
+        const news = section.since(version);
+        last = { since: version, news: news && encode(news) };
+      }
       return last.news;
     },
   };

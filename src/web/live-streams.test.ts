@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test';
 import { silentLogger } from '../observe/log.ts';
 import { createVirtualClock } from '../runtime/testing/virtual-clock.ts';
 import type { LiveFacts } from './live-facts.ts';
-import { createWholeSection } from './live-section.ts';
+import { createLiveSource, createWholeSection } from './live-section.ts';
 import { createLiveStreams, MAX_LIVE_STREAMS } from './live-streams.ts';
 
 function setUp() {
@@ -11,20 +11,26 @@ function setUp() {
   const state = { health: 'a', peers: 1, refreshes: 0, created: 0, fails: false };
   const createFacts = (): LiveFacts => {
     state.created++;
-    const constant = createWholeSection(() => ({}));
-    const sections = {
-      health: createWholeSection(() => state.health),
-      traffic: constant,
-      peers: createWholeSection(() => state.peers),
-      pulls: constant,
-      streams: constant,
-    };
+    const sources = [
+      createLiveSource(
+        'health',
+        createWholeSection(() => state.health),
+      ),
+      createLiveSource(
+        'peers',
+        createWholeSection(() => state.peers),
+      ),
+      createLiveSource(
+        'pulls',
+        createWholeSection(() => 0),
+      ),
+    ];
     return {
-      sections,
+      sources,
       async refresh() {
         state.refreshes++;
         if (state.fails) throw new Error('cannot read');
-        for (const section of Object.values(sections)) section.refresh();
+        for (const source of sources) source.refresh();
       },
     };
   };
@@ -49,24 +55,20 @@ function setUp() {
   return { clock, stop, state, streams, open };
 }
 
-const events = (text: string | undefined) =>
-  [...(text ?? '').matchAll(/^event: (.*)$/gm)].map(([, name]) => name);
-
 describe('createLiveStreams()', () => {
   test('tells everything at first, then what has changed, at most once a second', async () => {
     const { clock, state, open } = setUp();
     const stream = open();
     await clock.advance(0);
-    expect(stream?.texts).toHaveLength(1);
-    expect(stream?.texts[0]).toStartWith('retry: 3000\n\nevent: health\ndata: "a"\n\nevent: traffic\n');
-    expect(events(stream?.texts[0])).toEqual(['health', 'traffic', 'peers', 'pulls', 'streams']);
+    const first = ['event: health\ndata: "a"\n\n', 'event: peers\ndata: 1\n\n', 'event: pulls\ndata: 0\n\n'];
+    expect(stream?.texts.splice(0)).toEqual(['retry: 3000\n\n', ...first]);
     for (const health of ['b', 'c', 'd']) {
       state.health = health;
       await clock.advance(100);
     }
-    expect(stream?.texts).toHaveLength(1);
+    expect(stream?.texts).toEqual([]);
     await clock.advance(700);
-    expect(stream?.texts.slice(1)).toEqual(['event: health\ndata: "d"\n\n']);
+    expect(stream?.texts).toEqual(['event: health\ndata: "d"\n\n']);
   });
 
   test('reads nothing while no stream is open, and keeps nothing', async () => {
@@ -84,7 +86,7 @@ describe('createLiveStreams()', () => {
     const another = open();
     await clock.advance(0);
     expect(state).toMatchObject({ refreshes: refreshes + 1, created: 2 });
-    expect(events(another?.texts[0])).toHaveLength(5);
+    expect(another?.texts).toHaveLength(4);
   });
 
   test('has the newest state for a client that did not read', async () => {
@@ -92,8 +94,9 @@ describe('createLiveStreams()', () => {
     const stream = open();
     if (stream === undefined) throw new Error('no stream');
     const { client } = stream;
-    client.reads = false;
     await clock.advance(0);
+    client.texts.splice(0);
+    client.reads = false;
     for (const health of ['b', 'c', 'd']) {
       state.health = health;
       await clock.advance(1000);
@@ -101,18 +104,34 @@ describe('createLiveStreams()', () => {
     client.reads = true;
     void stream.read();
     await clock.advance(0);
-    expect(client.texts.slice(1).join('')).toBe('event: health\ndata: "d"\n\n');
+    // It was waiting for the first of them.
+    expect(client.texts).toEqual(['b', 'd'].map((health) => `event: health\ndata: "${health}"\n\n`));
+  });
+
+  test('gives a client that reads slowly every kind of event in turn', async () => {
+    const { clock, state, streams } = setUp();
+    const answer = streams.open();
+    const { signal } = new AbortController();
+    const names: string[] = [];
+    for (let i = 0; i < 8; i++) {
+      state.health += 'x';
+      state.peers++;
+      const bytes = answer?.next(signal);
+      await clock.advance(1000);
+      names.push(/^event: (\w+)/.exec(Buffer.from((await bytes) ?? '').toString())?.[1] ?? '');
+    }
+    expect(names).toEqual(['', 'health', 'peers', 'pulls', 'health', 'peers', 'health', 'peers']);
   });
 
   test('says that it is there when nothing has changed for 15 seconds', async () => {
     const { clock, open } = setUp();
     const stream = open();
     await clock.advance(14_500);
-    expect(stream?.texts).toHaveLength(1);
+    expect(stream?.texts.splice(0)).toHaveLength(4);
     await clock.advance(1000);
-    expect(stream?.texts.slice(1)).toEqual([': still here\n\n']);
+    expect(stream?.texts).toEqual([': still here\n\n']);
     await clock.advance(15_000);
-    expect(stream?.texts).toHaveLength(3);
+    expect(stream?.texts).toHaveLength(2);
   });
 
   test('opens no more than there may be, and another when one has left', async () => {
@@ -156,6 +175,6 @@ describe('createLiveStreams()', () => {
     expect(stream?.texts).toEqual(['retry: 3000\n\n']);
     state.fails = false;
     await clock.advance(1000);
-    expect(events(stream?.texts[1])).toHaveLength(5);
+    expect(stream?.texts).toHaveLength(4);
   });
 });

@@ -11,7 +11,8 @@ const REFRESH_MS = SECOND_MS;
 /** A stream of which nothing has changed says that it is there: what is in between ends connections that are silent. */
 const HEARTBEAT_MS = 15 * SECOND_MS;
 /** What browsers wait until they open a stream again that has ended, in ms. */
-const RETRY_MS = 3 * SECOND_MS;
+const RETRY = Buffer.from(`retry: ${3 * SECOND_MS}\n\n`);
+const HEARTBEAT = Buffer.from(': still here\n\n');
 
 /** What createLiveStreams needs. */
 export interface LiveStreamsDeps {
@@ -31,8 +32,10 @@ export interface LiveStreams {
 
 interface Stream {
   isBegun: boolean;
-  /** By section: the version that the client was told. */
-  readonly seen: Map<string, number>;
+  /** The version that the client was told of each source. */
+  readonly seen: number[];
+  /** The source that is looked at next: a client that reads slowly gets all of them in turn. */
+  at: number;
   sentMs: number;
   wake: () => void;
 }
@@ -74,30 +77,31 @@ export function createLiveStreams(
     return begun;
   };
 
-  /** What the stream has not told, each section as one event. */
-  const newsFor = ({ seen }: Stream, { sections }: LiveFacts): string => {
-    let text = '';
-    for (const [name, section] of Object.entries(sections)) {
-      const news = section.since(seen.get(name) ?? 0);
+  /** The next event that the stream has not told; undefined: there is none. */
+  const newsFor = (stream: Stream, { sources }: LiveFacts): Uint8Array | undefined => {
+    for (let looked = 0; looked < sources.length; looked++) {
+      const { at, seen } = stream;
+      const news = sources[at]?.since(seen[at] ?? 0);
+      stream.at = (at + 1) % sources.length;
       if (news === undefined) continue;
-      seen.set(name, news.version);
-      text += `event: ${name}\ndata: ${news.data}\n\n`;
+      seen[at] = news.version;
+      return news.event;
     }
-    return text;
+    return undefined;
   };
 
-  const next = async (stream: Stream, gone: AbortSignal): Promise<string | undefined> => {
+  const next = async (stream: Stream, gone: AbortSignal): Promise<Uint8Array | undefined> => {
     for (;;) {
       const { facts, isRead } = current ?? begin();
       await isRead;
       if (gone.aborted || signal.aborted) return undefined;
-      const news = newsFor(stream, facts);
       if (!stream.isBegun) {
         stream.isBegun = true;
-        return `retry: ${RETRY_MS}\n\n${news}`;
+        return RETRY;
       }
-      if (news !== '') return news;
-      if (clock.nowMs() - stream.sentMs >= HEARTBEAT_MS) return ': still here\n\n';
+      const news = newsFor(stream, facts);
+      if (news !== undefined) return news;
+      if (clock.nowMs() - stream.sentMs >= HEARTBEAT_MS) return HEARTBEAT;
       await new Promise<void>((resolve) => (stream.wake = resolve));
     }
   };
@@ -108,7 +112,7 @@ export function createLiveStreams(
     },
     open() {
       if (streams.size >= MAX_LIVE_STREAMS || signal.aborted) return undefined;
-      const stream: Stream = { isBegun: false, seen: new Map(), sentMs: 0, wake: () => {} };
+      const stream: Stream = { isBegun: false, seen: [], at: 0, sentMs: 0, wake: () => {} };
       let isOver = false;
       const end = () => {
         isOver = true;
@@ -129,10 +133,10 @@ export function createLiveStreams(
             streams.add(stream);
             gone.addEventListener('abort', end, { once: true });
           }
-          const text = await next(stream, gone);
+          const bytes = await next(stream, gone);
           stream.sentMs = clock.nowMs();
-          if (text === undefined) end();
-          return text === undefined ? undefined : Buffer.from(text);
+          if (bytes === undefined) end();
+          return bytes;
         },
       };
     },

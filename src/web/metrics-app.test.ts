@@ -513,8 +513,10 @@ describe('createMetricsApp()', () => {
     const openStream = async ({ send, gone }: Pick<ReturnType<typeof setUp>, 'send' | 'gone'>) => {
       const answer = await send(LIVE_PATH);
       if (!('next' in answer)) throw new Error(`The answer has status ${answer.status}`);
+      /** The beginning. */
       const next = async () => {
-        const text = Buffer.from((await answer.next(gone.signal)) ?? '').toString();
+        let text = '';
+        for (let i = 0; i < 6; i++) text += Buffer.from((await answer.next(gone.signal)) ?? '').toString();
         const all = [...text.matchAll(/^event: (.*)\ndata: (.*)\n\n/gm)];
         return Object.fromEntries(all.map(([, name, data]) => [name, JSON.parse(data ?? '') as unknown]));
       };
