@@ -97,8 +97,8 @@ PEER            STATE      FOR   MEMBER  LAST SEEN  ADDRESSES
     const [first, ...others] = report.peers;
     const zoned = {
       ...report,
-      self: { ...report.self, zone: 'eu-1a' },
-      peers: [{ ...first, zone: 'eu-1b' }, ...others],
+      self: { ...report.self, zone: 'eu-1a', name: 'node-1' },
+      peers: [{ ...first, zone: 'eu-1b', name: 'node-2' }, ...others],
     };
     const addr = await serve(() => Response.json(zoned));
     const { text } = await output((writeOut) => runPeers({ addr, json: false }, { writeOut }));

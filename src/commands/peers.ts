@@ -33,6 +33,7 @@ export function parsePeersReport(answer: unknown): PeersReport {
   const self = parseSelf(fields.object('self'));
   const peers = fields.objects('peers').map((peer) => ({
     id: peer.text('id'),
+    name: peer.optionalText('name'),
     addresses: peer.texts('addresses'),
     multiaddrs: peer.texts('multiaddrs'),
     connected: peer.flag('connected'),
@@ -58,7 +59,12 @@ function parseBootstrap(bootstrap: JsonFields | undefined): PeersReport['bootstr
 }
 
 function parseSelf(self: JsonFields): PeersReport['self'] {
-  return { id: self.text('id'), addresses: self.texts('addresses'), zone: self.optionalText('zone') };
+  return {
+    id: self.text('id'),
+    addresses: self.texts('addresses'),
+    zone: self.optionalText('zone'),
+    name: self.optionalText('name'),
+  };
 }
 
 /** Reads the state of a peer; throws DaemonError. */

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from 'bun:test';
 import { networkInterfaces } from 'node:os';
 import type { ClientResponse } from './transport.ts';
-import type { HttpServer, RequestHandler } from './http-server.ts';
+import type { HandlerAnswer, HttpServer, RequestHandler } from './http-server.ts';
 import { MAX_HEADER_COUNT, MAX_HEAD_BYTES } from './limits.ts';
 import { createHttpServer, type BufferedHttpServerLimits } from './buffered-http-server.ts';
 import { connectRaw, getRequest, type RawClient } from './testing/raw-client.ts';
@@ -370,14 +370,17 @@ describe('createHttpServer()', () => {
     for (const client of clients) client[Symbol.dispose]();
   });
 
-  test('gives up a client that takes no bytes', async () => {
+  test.each<[what: string, answer: HandlerAnswer]>([
+    ['an answer', new Response(new Uint8Array(64 * 1024 * 1024))],
+    ['a stream', { status: 200, headers: {}, next: async () => new Uint8Array(1024 * 1024) }],
+  ])('gives up a client that takes no bytes of %s', async (_what, answer) => {
     let gone = false;
     const server = await start(
       (_request, client) => {
         client.gone.addEventListener('abort', () => {
           gone = true;
         });
-        return new Response(new Uint8Array(64 * 1024 * 1024));
+        return answer;
       },
       { clientStallTimeoutMs: 50 },
     );
