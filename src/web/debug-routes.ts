@@ -14,7 +14,7 @@ import { createClientRate } from './client-rate.ts';
 import { createHoldersCounter, parseHoldersQuestion } from './count-holders.ts';
 import { parseWhyQuestion } from './explain.ts';
 import { MAX_FOUND_TAGS, MAX_HOLDER_KEYS, MAX_SEARCH_LENGTH } from './images-report.ts';
-import { isSameOrigin } from './same-origin.ts';
+import { isSameOrigin, originOf } from './same-origin.ts';
 import { parseImagesQuestion, searchImages } from './search-images.ts';
 import { DEBUG_PAGE_POLICY, debugPage } from './debug-page.ts';
 import { listSharedImages, type SharedImages } from './shared-images.ts';
@@ -129,7 +129,9 @@ export function createDebugRoutes(
       explanations--;
     }
   };
-  app.get('/why', async (c) => explain(c, { key: c.req.query('key') ?? '', name: c.req.query('name') }));
+  app.get('/why', fromSameOrigin, async (c) =>
+    explain(c, { key: c.req.query('key') ?? '', name: c.req.query('name') }),
+  );
   app.post('/why', fromSameOrigin, async (c) => {
     const question = parseWhyBody(await c.req.text(), c.req.header('content-type') ?? '');
     return question === undefined ? c.json({ error: UNREADABLE_BODY }, 400) : explain(c, question);
@@ -168,7 +170,7 @@ function parseWhyBody(text: string, contentType: string): WhyQuestion | undefine
 
 /** Refuses what a page of another origin sends: it triggers work. */
 const fromSameOrigin = createMiddleware<ClientEnv>(async (c, next) => {
-  if (isSameOrigin({ origin: c.req.header('origin'), host: c.req.header('host') })) return next();
+  if (isSameOrigin(originOf((name) => c.req.header(name)))) return next();
   return c.json({ error: 'pages of another origin may not ask this' }, 403);
 });
 

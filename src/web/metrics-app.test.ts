@@ -418,6 +418,9 @@ describe('createMetricsApp()', () => {
     ]);
     const elsewhere = { ...post, headers: { ...post.headers, origin: 'http://elsewhere.test' } };
     expect((await request(WHY_PATH, elsewhere)).status).toBe(403);
+    // As an image of a page would ask.
+    const image = { headers: { 'sec-fetch-site': 'cross-site' } };
+    expect((await request(`${WHY_PATH}?${whyQuery({ key: DIGEST })}`, image)).status).toBe(403);
     expect(asked).toHaveLength(1);
   });
 

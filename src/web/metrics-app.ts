@@ -13,7 +13,7 @@ import { type ClientEnv, createDebugRoutes, type DebugRoutesDeps } from './debug
 import { createLiveFacts, type LiveFactsDeps } from './live-facts.ts';
 import { LIVE_PATH } from './live-report.ts';
 import { createLiveStreams, type LiveStreams, MAX_LIVE_STREAMS } from './live-streams.ts';
-import { isSameOrigin } from './same-origin.ts';
+import { isSameOrigin, originOf } from './same-origin.ts';
 
 /** Longest lookup that a caller may ask for, in ms. */
 const MAX_FIND_TIMEOUT_MS = 10_000;
@@ -127,7 +127,7 @@ export function createMetricsApp(
     const report = (last: CanaryResult | undefined): CanaryReport => ({ last: last ?? null });
     app.get(CANARY_PATH, (c) => c.json(report(canary.last())));
     app.post(CANARY_PATH, async (c) => {
-      if (!isSameOrigin({ origin: c.req.header('origin'), host: c.req.header('host') })) {
+      if (!isSameOrigin(originOf((name) => c.req.header(name)))) {
         return c.json({ error: 'pages of another origin may not run the canary' }, 403);
       }
       const restMs = canary.isRunning() ? 0 : canary.restMs();
@@ -151,8 +151,7 @@ export function createMetricsApp(
     : undefined;
   /** Hono has whole answers only. */
   const stream = ({ headers }: ClientRequest, streams: LiveStreams): Response | StreamedAnswer => {
-    const origin = headers.get('origin') ?? undefined;
-    if (!isSameOrigin({ origin, host: headers.get('host') ?? undefined })) {
+    if (!isSameOrigin(originOf((name) => headers.get(name)))) {
       return Response.json({ error: 'pages of another origin may not look' }, { status: 403 });
     }
     const answer = streams.open();
