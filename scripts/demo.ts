@@ -1,4 +1,4 @@
-import { formatTable } from '../src/commands/format-table.ts';
+import { formatTable } from '../src/terminal/format-table.ts';
 import { BINARY } from './lab/binary.ts';
 import {
   type DemoPull,

@@ -16,7 +16,11 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-async function run(args: readonly string[], environment: Readonly<Record<string, string>> = {}) {
+async function run(
+  args: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
+  columns?: number,
+) {
   const out: string[] = [];
   const error: string[] = [];
   const code = await runCli({
@@ -24,6 +28,7 @@ async function run(args: readonly string[], environment: Readonly<Record<string,
     environment,
     writeOut: (text) => void out.push(text),
     writeError: (text) => void error.push(text),
+    screen: columns === undefined ? undefined : { columns: () => columns, rows: () => 24 },
   });
   return { code, out: out.join(''), error: error.join('') };
 }
@@ -151,7 +156,7 @@ describe('runCli()', () => {
     [[], {}],
     [['peers', 'find'], peersFlags],
     ...Object.values(COMMANDS)
-      .filter(({ usage }) => !usage.startsWith('find'))
+      .filter((command) => !('parent' in command))
       .map(({ usage, flags }) => [usage.split(' ').slice(0, 1), flags] as const),
   ])('runCli() shows in the help of %p each flag with its variable', async (args, flags) => {
     const help = (await run([...args, '--help'])).out.replaceAll(/\s+/g, ' ');
@@ -246,6 +251,27 @@ describe('runCli()', () => {
     expect(code).toBe(0);
     if (format === 'text') expect(out).toBe('spegel version dev unknown\n');
     else expect(JSON.parse(out)).toMatchObject({ build: { version: 'dev' }, runtime: { os: 'linux' } });
+  });
+
+  test('runCli() writes as wide as the terminal is, or without an end', async () => {
+    const zones = 'z'.repeat(150);
+    using server = Bun.serve({
+      port: 0,
+      hostname: '127.0.0.1',
+      fetch: () =>
+        Response.json({ self: { id: 'a', addresses: ['b'], zone: zones }, ready: true, peers: [] }),
+    });
+    const addr = `127.0.0.1:${server.port}`;
+    const longest = async (args: readonly string[], columns?: number) => {
+      const { out } = await run(['peers', '--addr', addr, ...args], { NO_COLOR: '1' }, columns);
+      return Math.max(...out.split('\n').map(({ length }) => length));
+    };
+    expect(await longest([])).toBe(80);
+    expect(await longest([], 60)).toBe(60);
+    expect(await longest([], 400)).toBe('this node  '.length + zones.length);
+    expect(await longest(['--wide'], 60)).toBe('this node  '.length + zones.length);
+    expect((await run(['peers', '--addr', addr], {}, 60)).out).toContain('\u001B[');
+    expect((await run(['peers', '--addr', addr])).out).not.toContain('\u001B[');
   });
 
   test('runCli() does not let --json take the word after it', async () => {

@@ -10,14 +10,16 @@ import {
 import { cleanupFlags, cleanupOptions, cleanupWaitFlags, cleanupWaitOptions } from './cli/cleanup-flags.ts';
 import { configureFlags, configureOptions } from './cli/configure-flags.ts';
 import { type CommandText, COMMANDS, globalFlags, versionFlags } from './cli/command-table.ts';
-import { DaemonError } from './commands/daemon-error.ts';
 import { isBooleanWord } from './cli/flag-kinds.ts';
+import { DaemonError } from './commands/daemon-error.ts';
 import { doctorFlags, doctorOptions } from './cli/doctor-flags.ts';
 import { peersFlags } from './cli/peers-flags.ts';
 import { registryFlags, registryOptions } from './cli/registry-flags.ts';
+import type { Output } from './commands/question.ts';
 import { UsageError } from './commands/usage-error.ts';
 import { createLogger, type Logger } from './observe/log.ts';
 import { listenForSignals } from './runtime/signals.ts';
+import { createLook, type Screen } from './terminal/look.ts';
 
 /** What a run of the command line reads and writes; injected in tests. */
 export interface CliContext {
@@ -26,6 +28,8 @@ export interface CliContext {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly writeOut: (text: string) => void;
   readonly writeError: (text: string) => void;
+  /** The terminal that writeOut writes to; undefined: it writes elsewhere. */
+  readonly screen?: Screen | undefined;
   /** What startWithEngineSettings returned, which a daemon logs. */
   readonly engineFailure?: Error | undefined;
 }
@@ -58,7 +62,7 @@ const COMMANDS_WITH_WORDS = new Set(
  * Commands are imported when they run: `configure` then starts in a tenth of the time.
  */
 export async function runCli(context: CliContext): Promise<number> {
-  const { args, environment, writeOut, writeError, engineFailure } = context;
+  const { args, environment, writeOut, writeError, screen, engineFailure } = context;
   let logger = createLogger({ level: 'info', write: writeError });
   let exitCode = 0;
   let errorCode = 1;
@@ -81,6 +85,10 @@ export async function runCli(context: CliContext): Promise<number> {
       exitCode = (await run(readFlags(flags, given, environment), logger, name)) ?? 0;
     };
 
+  const outputOf = ({ wide }: { readonly wide: boolean }): Output => ({
+    writeOut,
+    look: () => createLook({ screen, isWide: wide, environment }),
+  });
   const program = new Command('spegel')
     .description('Serves the images that this node already has to the other nodes of the cluster.')
     .exitOverride()
@@ -148,14 +156,14 @@ export async function runCli(context: CliContext): Promise<number> {
   const peers = add(program, COMMANDS.peers).action(
     action(peersFlags, async (values) => {
       const { runPeers } = await import('./commands/peers.ts');
-      await runPeers(values, { writeOut });
+      await runPeers(values, outputOf(values));
     }),
   );
   add(peers, COMMANDS.peersFind).action(
     action(peersFlags, async (values, _logger, name = '') => {
       const { runPeersFind } = await import('./commands/peers-find.ts');
       errorCode = EXIT_UNKNOWN;
-      const found = await runPeersFind({ ...values, name }, { writeOut });
+      const found = await runPeersFind({ ...values, name }, outputOf(values));
       return found ? 0 : 1;
     }),
   );
@@ -164,7 +172,7 @@ export async function runCli(context: CliContext): Promise<number> {
     action(peersFlags, async (values, _logger, name) => {
       const { runPeersFlights } = await import('./commands/peers-flights.ts');
       errorCode = EXIT_UNKNOWN;
-      const found = await runPeersFlights({ ...values, name }, { writeOut });
+      const found = await runPeersFlights({ ...values, name }, outputOf(values));
       return { found: 0, none: 1, unknown: EXIT_UNKNOWN }[found];
     }),
   );
@@ -173,7 +181,7 @@ export async function runCli(context: CliContext): Promise<number> {
     action(peersFlags, async (values, _logger, name = '') => {
       const { runWhy } = await import('./commands/why.ts');
       errorCode = EXIT_UNKNOWN;
-      return (await runWhy({ ...values, name }, { writeOut })) ? 0 : 1;
+      return (await runWhy({ ...values, name }, outputOf(values))) ? 0 : 1;
     }),
   );
 
@@ -181,7 +189,7 @@ export async function runCli(context: CliContext): Promise<number> {
     action(doctorFlags, async (values) => {
       const options = doctorOptions(values);
       const { runDoctor } = await import('./commands/doctor.ts');
-      return runDoctor(options, { writeOut });
+      return runDoctor(options, outputOf(values));
     }),
   );
 
@@ -222,11 +230,15 @@ export async function main(engineFailure?: Error): Promise<never> {
       void exit(1);
     });
   }
+  const { stdout } = process;
+  // What reads the output has seen enough, such as head(1).
+  stdout.on('error', ({ code }: NodeJS.ErrnoException) => process.exit(code === 'EPIPE' ? 0 : 1));
   const exitCode = await runCli({
     args: process.argv.slice(2),
     environment: process.env,
-    writeOut: (text) => void process.stdout.write(text),
+    writeOut: (text) => void stdout.write(text),
     writeError,
+    screen: stdout.isTTY ? { columns: () => stdout.columns, rows: () => stdout.rows } : undefined,
     engineFailure,
   });
   return exit(exitCode);

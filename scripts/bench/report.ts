@@ -1,4 +1,4 @@
-import { formatTable } from '../../src/commands/format-table.ts';
+import { formatTable } from '../../src/terminal/format-table.ts';
 import { NO_MIRROR_NAME } from './contender.ts';
 import type { MissResult } from './miss.ts';
 import { formatSpread, median } from './statistics.ts';

@@ -1,4 +1,4 @@
-import { formatTable } from '../../src/commands/format-table.ts';
+import { formatTable } from '../../src/terminal/format-table.ts';
 import type { LabNode } from '../lab/lab-node.ts';
 import { readCpuSeconds } from '../lab/process-usage.ts';
 import { runCommand } from '../lab/run-command.ts';

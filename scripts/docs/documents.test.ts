@@ -145,8 +145,8 @@ describe('the documents', () => {
 
   test('their command lines of spegel have flags that there are', () => {
     const commands = new Map(
-      Object.values(COMMANDS).map(({ usage, flags }) => [
-        /^(?:find|flights) /.test(usage) ? `peers ${usage.split(' ')[0]}` : usage,
+      Object.values(COMMANDS).map(({ usage, flags, ...rest }) => [
+        'parent' in rest ? `${rest.parent} ${usage.split(' ')[0]}` : usage,
         flags,
       ]),
     );

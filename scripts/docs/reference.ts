@@ -84,11 +84,11 @@ function commandSection({
   examples,
   ...rest
 }: (typeof COMMANDS)[keyof typeof COMMANDS]) {
-  const name = /^(?:find|flights) /.test(usage) ? `peers ${usage}` : usage;
+  const name = 'parent' in rest ? `${rest.parent} ${usage}` : usage;
   const heading = `### \`spegel ${name}\`\n`;
   const alias = 'alias' in rest ? [`\nAlso as \`spegel ${rest.alias}\`.`] : [];
   const own =
-    Object.keys(flags).length === 0 ? '\nThe flags are those of `spegel peers`.\n' : `\n${flagsTable(flags)}`;
+    'parent' in rest ? `\nThe flags are those of \`spegel ${rest.parent}\`.\n` : `\n${flagsTable(flags)}`;
   return [heading, description, ...alias, own, `\`\`\`\n${examples}\n\`\`\`\n`].join('\n');
 }
 

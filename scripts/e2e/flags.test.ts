@@ -154,8 +154,8 @@ describe('version, peers and --log-level', () => {
     expect(out).toHaveProperty('version');
   });
 
-  test.each(WAYS)('peers --addr and --json by %s', async (way) => {
-    const self = { id: '12D3KooWTest', addresses: ['/ip4/10.0.0.1/tcp/5001'] };
+  test.each(WAYS)('all flags of peers by %s', async (way) => {
+    const self = { id: '12D3KooWTest', addresses: ['/ip4/10.0.0.1/tcp/5001'], zone: 'z'.repeat(200) };
     using server = Bun.serve({
       port: 0,
       hostname: '127.0.0.1',
@@ -164,10 +164,15 @@ describe('version, peers and --log-level', () => {
     const settings: FlagRows<typeof peersFlags, string> = {
       addr: `127.0.0.1:${server.port}`,
       json: 'true',
+      wide: 'true',
     };
     const { args, env } = give(settings, way);
     const out = await runCommand([BINARY, 'peers', ...args], { env });
     expect(JSON.parse(out)).toMatchObject({ self: { id: self.id } });
+
+    const { addr, wide } = settings;
+    const text = give({ addr, wide }, way);
+    expect(await runCommand([BINARY, 'peers', ...text.args], { env: text.env })).toContain(self.zone);
   });
 
   test.each(WAYS)('--log-level by %s', async (way) => {

@@ -117,7 +117,7 @@ test('peers flights shows the tree of a layer, from any node, while it is downlo
   });
   // Whichever node is asked, the same tower's view is shown.
   expect(new Set(trees.map((tree) => tree?.tower.id)).size).toBe(1);
-  const text = await lab().node(1).mirror.run(['peers', 'flights', layer]);
+  const text = await lab().node(1).mirror.run(['peers', 'flights', layer, '--wide']);
   for (const { id } of trees[0]?.nodes ?? []) expect(text.stdout).toContain(id);
   await pulls;
   for (const node of lab().nodes) await node.verify(image);

@@ -18,7 +18,13 @@ test('peers lists this node and the others with their addresses', async () => {
   const addresses = peers.map(({ addresses }) => addresses.find((address) => address.includes('.')));
   expect(new Set(addresses)).toEqual(new Set(others));
   const text = await lab().node(1).mirror.run(['peers']);
-  for (const { id } of peers) expect(text.stdout).toContain(id);
+  expect(text.stdout).toStartWith(
+    'This node is ready and knows 2 peers: 2 connected; all of them members.\n',
+  );
+  for (const address of addresses) expect(text.stdout).toContain(`\n${address} `);
+  expect(Math.max(...text.stdout.split('\n').map(({ length }) => length))).toBeLessThanOrEqual(80);
+  const wide = await lab().node(1).mirror.run(['peers', '--wide']);
+  for (const { id } of peers) expect(wide.stdout).toContain(id);
 });
 
 test('peers find says who has an image, by name and by digest', async () => {

@@ -15,6 +15,10 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     subject: 'task groups, signals, durations, files, memory: no words of this subject',
     mayImport: [],
   },
+  terminal: {
+    subject: 'text that people read: widths, wrapping, tables, colours, ages. No words of this subject',
+    mayImport: [],
+  },
   observe: { subject: 'logs and metrics', mayImport: [] },
   oci: {
     subject: 'digests, references, paths, ranges, media types, errors of the distribution spec. Pure, no I/O',
@@ -92,7 +96,16 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   },
   doctor: {
     subject: 'why the mirror is not used on a node: facts in, findings with their fixes out',
-    mayImport: ['runtime', 'observe', 'oci', 'canary', 'containerd', 'containerd-config', 'mirror-config'],
+    mayImport: [
+      'runtime',
+      'terminal',
+      'observe',
+      'oci',
+      'canary',
+      'containerd',
+      'containerd-config',
+      'mirror-config',
+    ],
   },
   daemon: {
     subject: 'what `spegel registry` runs: the only place where all the rooms meet',
@@ -122,6 +135,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     subject: 'what each other command does, and how it asks the daemon',
     mayImport: [
       'runtime',
+      'terminal',
       'observe',
       'oci',
       'canary',
@@ -135,7 +149,16 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   cli: {
     subject:
       'with `cli.ts`, the command line: flags, environment, exit codes; imports a command when it runs',
-    mayImport: ['runtime', 'store', 'containerd-config', 'mirror-config', 'doctor', 'daemon', 'commands'],
+    mayImport: [
+      'runtime',
+      'terminal',
+      'store',
+      'containerd-config',
+      'mirror-config',
+      'doctor',
+      'daemon',
+      'commands',
+    ],
   },
 };
 

@@ -1,4 +1,4 @@
-import { formatTable } from '../../src/commands/format-table.ts';
+import { formatTable } from '../../src/terminal/format-table.ts';
 import type { Goal } from './scenario.ts';
 
 /** What one scenario gave. */

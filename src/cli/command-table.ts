@@ -8,8 +8,10 @@ import { registryFlags } from './registry-flags.ts';
 
 /** A command as its help and docs/REFERENCE.md show it. */
 export interface CommandText {
-  /** Name and arguments, below the command that it belongs to. */
+  /** Name and arguments. */
   readonly usage: string;
+  /** The command that it belongs to, whose flags it has. */
+  readonly parent?: 'peers';
   readonly alias?: string;
   readonly description: string;
   readonly flags: FlagTable;
@@ -63,12 +65,14 @@ spegel registry --bootstrap-kind http --http-bootstrap-addr :5002 --http-bootstr
     description: 'Shows the peers that the running spegel knows.',
     flags: peersFlags,
     examples: `spegel peers
+spegel peers --wide
 spegel peers --json --addr 10.0.0.1:9090`,
   },
   peersFind: {
     usage: 'find <image|digest>',
+    parent: 'peers',
     description:
-      'Says who has an image or a digest. Exit 0: somebody, 1: nobody, 3: that cannot be found out, 2: a wrong command line.',
+      'Says which nodes have an image or a digest. Exit 0: there are some, 1: there is none, 3: that cannot be found out, 2: a wrong command line.',
     flags: {},
     examples: `spegel peers find nginx
 spegel peers find registry.lab:5000/app:1.2 --json
@@ -76,6 +80,7 @@ spegel peers find sha256:2cf2…`,
   },
   peersFlights: {
     usage: 'flights [image|digest]',
+    parent: 'peers',
     description:
       'Shows who takes what from which node just now: the downloads of this node and the flights that it decides about, or those of a digest, or of an image that this node downloads. Exit 0: some are under way, 1: none, 3: that cannot be found out, 2: a wrong command line.',
     flags: {},

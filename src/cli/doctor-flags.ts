@@ -4,6 +4,7 @@ import { parseContainerdVersion } from '../containerd-config/containerd-version.
 import { formatRegistryUrl, parseRegistryUrl } from '../mirror-config/registry-url.ts';
 import { parseListenAddress } from '../runtime/listen-address.ts';
 import type { FlagValues } from './flag.ts';
+import { wideFlag } from './peers-flags.ts';
 import {
   addressFlag,
   booleanFlag,
@@ -47,6 +48,7 @@ export const doctorFlags = {
     false,
   ),
   json: booleanFlag('print JSON', false),
+  wide: wideFlag,
 };
 
 /** What the flags ask for. */

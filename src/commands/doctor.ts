@@ -8,6 +8,7 @@ import { createHostRoot } from '../runtime/host-root.ts';
 import { askTarget } from './ask-target.ts';
 import { askEndpoint } from './daemon-client.ts';
 import { parsePeersReport } from './peers.ts';
+import type { Output } from './question.ts';
 
 /** What `spegel doctor` is told. */
 export interface DoctorOptions extends ExamineOptions {
@@ -24,7 +25,7 @@ const TIMEOUT_MS = 3000;
 /** Looks at this node and prints what keeps the mirror from being used. Returns the exit code. Changes nothing that stays: the canary's image is removed again. */
 export async function runDoctor(
   { hostRoot, json, canary, ...options }: DoctorOptions,
-  { writeOut }: { readonly writeOut: (text: string) => void },
+  { writeOut, look }: Output,
 ): Promise<number> {
   const report = await examineNode(
     {
@@ -36,7 +37,7 @@ export async function runDoctor(
     },
     options,
   );
-  writeOut(json ? reportJson(report) : formatReport(report));
+  writeOut(json ? reportJson(report) : formatReport(report, look()));
   return reportExitCode(report.findings);
 }
 

@@ -28,12 +28,12 @@ describe('formatFlightTree()', () => {
       node('E', 'A'),
       node('D', 'B', { addresses: [] }),
     ];
-    expect(formatFlightTree(nodes, 'B')).toBe(`NODE   ROLE    HAS BYTES  ADDRESSES
-A      holder  yes        10.0.0.1
-  B    child   yes        10.0.0.2 (this node)
-    C  child   no         10.0.0.3
-    D  child   yes
-  E    child   yes        10.0.0.5
+    expect(formatFlightTree(nodes, 'B')).toBe(`NODE   DEPTH  ROLE    HAS BYTES  ADDRESSES
+A          0  holder  yes        10.0.0.1
+  B        1  child   yes        10.0.0.2 (this node)
+    C      2  child   no         10.0.0.3
+    D      2  child   yes
+  E        1  child   yes        10.0.0.5
 `);
   });
 
@@ -47,6 +47,9 @@ A      holder  yes        10.0.0.1
 
   test('draws a chain as long as a cluster is large', () => {
     const nodes = Array.from({ length: 5000 }, (_, n) => node(`A${n}`, n === 0 ? undefined : `A${n - 1}`));
-    expect(formatFlightTree(nodes, '').split('\n')).toHaveLength(5002);
+    const lines = formatFlightTree(nodes, '', { width: 80, hasColor: false }).split('\n');
+    expect(lines).toHaveLength(5002);
+    expect(Math.max(...lines.map(({ length }) => length))).toBeLessThanOrEqual(80);
+    expect(lines[5000]).toBe(`${' '.repeat(12)}A4999   4999  child  yes        10.0.0.1`);
   });
 });

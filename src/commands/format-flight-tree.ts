@@ -1,18 +1,26 @@
 import type { FlightNodeReport } from '../routing/flights-report.ts';
-import { formatTable } from './format-table.ts';
+import { type Cell, formatTable, NUMBER_COLUMN, type TextCell } from '../terminal/format-table.ts';
+import { type Look, PLAIN_LOOK } from '../terminal/look.ts';
+import { PEER_ID_COLUMN, peerIdCell } from './short-name.ts';
 
 const INDENT = '  ';
+/** A chain has as many steps as the cluster has nodes: deeper nodes are told by the column DEPTH alone. */
+const MAX_INDENTS = 6;
 
 /**
- * Draws the nodes of a flight as a table, each below the node from which it takes the content and two spaces further in.
- * A node whose parent is not in the list stands at the margin. `self`: the ID of the node that is marked.
+ * Draws the nodes of a flight as a table, each below the node from which it takes the content and two spaces further in, up to
+ * 12. A node whose parent is not in the list stands at the margin. `self`: the ID of the node that is marked.
  */
-export function formatFlightTree(nodes: readonly FlightNodeReport[], self: string): string {
+export function formatFlightTree(
+  nodes: readonly FlightNodeReport[],
+  self: string,
+  look: Look = PLAIN_LOOK,
+): string {
   const ids = new Set(nodes.map(({ id }) => id));
   const below = Map.groupBy(nodes, ({ parent }) =>
     parent !== undefined && ids.has(parent) ? parent : undefined,
   );
-  const rows: string[][] = [];
+  const rows: (readonly Cell[])[] = [];
   const drawn = new Set<FlightNodeReport>();
   // Not by recursion: a chain has as many steps as the cluster has nodes.
   const draw = (tops: readonly FlightNodeReport[]) => {
@@ -23,7 +31,8 @@ export function formatFlightTree(nodes: readonly FlightNodeReport[], self: strin
       drawn.add(node);
       const { id, role, hasBegun, addresses } = node;
       rows.push([
-        `${INDENT.repeat(depth)}${id}`,
+        indented(peerIdCell(id), INDENT.repeat(Math.min(depth, MAX_INDENTS))),
+        String(depth),
         role,
         hasBegun ? 'yes' : 'no',
         `${addresses.join(' ')}${id === self ? ' (this node)' : ''}`.trim(),
@@ -35,5 +44,16 @@ export function formatFlightTree(nodes: readonly FlightNodeReport[], self: strin
   draw(below.get(undefined) ?? []);
   // A ring has no top; a tower has none, but what another node says is not to be relied on.
   for (const node of nodes) draw([node]);
-  return formatTable([['NODE', 'ROLE', 'HAS BYTES', 'ADDRESSES'], ...rows]);
+  return formatTable([['NODE', 'DEPTH', 'ROLE', 'HAS BYTES', 'ADDRESSES'], ...rows], {
+    columns: [
+      { flow: 'cut', least: MAX_INDENTS * INDENT.length + (PEER_ID_COLUMN.least ?? 0) },
+      NUMBER_COLUMN,
+    ],
+    look,
+  });
+}
+
+function indented(cell: TextCell, indent: string): TextCell {
+  const { text, short = text } = cell;
+  return { ...cell, text: indent + text, short: indent + short };
 }

@@ -1,6 +1,12 @@
 import type { WhyPeer } from '../routing/why-report.ts';
 import { formatByteCount } from '../runtime/byte-count.ts';
-import { formatDuration } from '../runtime/duration.ts';
+import { formatSpan } from '../terminal/format-age.ts';
+import { type Fact, formatFacts, formatText, formatVerdict } from '../terminal/format-facts.ts';
+import { formatItems } from '../terminal/format-items.ts';
+import { type Cell, NAME_COLUMN, NUMBER_COLUMN } from '../terminal/format-table.ts';
+import type { Look } from '../terminal/look.ts';
+import { stateCell } from './peers.ts';
+import { PEER_ID_COLUMN, nameCell, peerIdCell, shortName } from './short-name.ts';
 import { isNowhere, type WhyAnswer, type WhyDownload, type WhyView } from './why-answer.ts';
 
 /** Why content is missing, as a part of a sentence. */
@@ -30,96 +36,170 @@ const WHY: Readonly<Record<string, string>> = {
   slow: 'was slow a while ago',
 };
 
-/** Writes the answer as sentences, step by step; the last line is the verdict. */
-export function formatWhy(answer: WhyAnswer, name: string): string {
-  const steps = [
-    `${name}${answer.key === name ? '' : ` (${answer.key})`}`,
-    '',
-    mirrorStep(answer),
-    storeStep(answer),
-    ...filterSteps(answer),
-    ...answer.contents.flatMap((content) => contentSteps(content, answer)),
-    ...(answer.omitted > 0 ? [`${answer.omitted} more pieces of content were not looked at.`] : []),
-    ...(answer.problem === undefined ? [] : [`${answer.problem}.`]),
-    '',
-    verdict(answer),
+/** Writes the answer: the verdict, what holds for all of it, the pieces of content, and of those that are not here each peer. */
+export function formatWhy(answer: WhyAnswer, name: string, look: Look): string {
+  const { contents, omitted, problem } = answer;
+  const shown = contents.filter(({ outcome }) => outcome.reason !== 'filter');
+  const notes = [
+    ...(omitted > 0 ? [`${omitted} more pieces of content were not looked at.`] : []),
+    ...(problem === undefined ? [] : [`${problem}.`]),
   ];
-  return `${steps.join('\n')}\n`;
+  return [
+    formatVerdict(verdict(answer), verdictTone(answer), look),
+    formatFacts(
+      [
+        ['asked for', `${name}${answer.key === name ? '' : ` (${answer.key})`}`],
+        mirrorFact(answer),
+        storeFact(answer),
+        ...filterFacts(answer),
+      ],
+      look,
+    ),
+    ...(shown.length === 0 ? [] : [contentTable(shown, look)]),
+    ...shown.filter(({ isHere }) => !isHere).map((content) => contentText(content, answer, look)),
+    ...(notes.length === 0 ? [] : [notes.map((note) => formatText(note, look)).join('')]),
+  ].join('\n');
 }
 
-function mirrorStep({ isReady }: WhyAnswer): string {
+function mirrorFact({ isReady }: WhyAnswer): Fact {
   return isReady
-    ? 'The mirror is ready.'
-    : 'The mirror is not ready: it has found no other node yet. spegel peers shows where it looks.';
+    ? ['mirror', 'ready']
+    : ['mirror', 'not ready: it has found no other node yet. spegel peers shows where it looks.', 'bad'];
 }
 
-function storeStep({ isStoreConnected }: WhyAnswer): string {
+function storeFact({ isStoreConnected }: WhyAnswer): Fact {
   return isStoreConnected
-    ? 'containerd answers the mirror.'
-    : 'containerd does not answer the mirror: only what was seen of it before is served. See its log, and --containerd-sock.';
+    ? ['containerd', 'answers the mirror']
+    : [
+        'containerd',
+        'does not answer the mirror: only what was seen of it before is served. See its log, and --containerd-sock.',
+        'bad',
+      ];
 }
 
-function filterSteps({ registry, repository, isMirrored, filters }: WhyAnswer): readonly string[] {
-  if (registry === undefined) return ['No image is named: filters of names are not looked at.'];
+function filterFacts({ registry, repository, isMirrored, filters }: WhyAnswer): readonly Fact[] {
+  if (registry === undefined) return [['filters', 'not looked at, because no image is named']];
   if (isMirrored === false) {
     return [
-      `${registry} is not one of --mirrored-registries: its images are not shared, and answered with 404.`,
+      [
+        'filters',
+        `${registry} is not one of --mirrored-registries: its images are not shared, and answered with 404.`,
+        'bad',
+      ],
     ];
   }
   if (filters.length > 0) {
-    return filters.map(
-      (filter) => `The filter ${filter} leaves it out (--registry-filters): it is answered with 404.`,
-    );
+    return filters.map((filter) => [
+      'filters',
+      `The filter ${filter} leaves it out (--registry-filters): it is answered with 404.`,
+      'bad',
+    ]);
   }
-  return [`${registry} is mirrored, and no filter leaves ${repository ?? 'it'} out.`];
+  return [['filters', `${registry} is mirrored, and no filter leaves ${repository ?? 'it'} out`]];
 }
 
-function contentSteps(content: WhyView, { resolveTimeoutMs }: WhyAnswer): readonly string[] {
-  const { kind, key, digest, sizeBytes, isHere, peers, outcome, download } = content;
-  const size = sizeBytes === undefined || sizeBytes === 0 ? '' : `, ${formatByteCount(sizeBytes)}`;
-  if (outcome.reason === 'filter') return [];
-  const head = `${kind} ${kind === 'tag' ? key.slice(key.lastIndexOf(':') + 1) : key}${size}`;
-  const is = digest === undefined ? '' : ` It is ${digest}.`;
-  if (isHere) return ['', `${head}: in the store of this node.${is} It would be served from here (200).`];
+function contentTable(contents: readonly WhyView[], look: Look): string {
+  return formatItems(
+    contents,
+    [
+      {
+        heading: 'CONTENT',
+        cell: ({ kind, key }) => (kind === 'tag' ? `tag ${key.slice(key.lastIndexOf(':') + 1)}` : kind),
+      },
+      {
+        ...NAME_COLUMN,
+        heading: 'DIGEST',
+        cell: ({ kind, key, digest }) => nameCell(kind === 'tag' ? (digest ?? '-') : key),
+      },
+      {
+        ...NUMBER_COLUMN,
+        heading: 'SIZE',
+        cell: ({ sizeBytes = 0 }) => (sizeBytes === 0 ? '-' : formatByteCount(sizeBytes)),
+      },
+      { heading: 'WOULD COME FROM', cell: sourceCell },
+    ],
+    look,
+  );
+}
+
+function sourceCell(content: WhyView): Cell {
+  const { isHere, outcome, download } = content;
+  if (isHere) return { text: 'this node', tone: 'good' };
+  if (outcome.how === 'peer') return { text: outcome.from ?? 'a peer', tone: 'good' };
+  if (isNowhere(content)) return { text: 'the registry', tone: 'bad' };
+  return { text: `a download of ${(download?.others ?? []).join(' and ')}`, tone: 'poor' };
+}
+
+/** Of a piece that is not here: which peers have a record of it, what each says, and what follows. */
+function contentText(content: WhyView, { resolveTimeoutMs }: WhyAnswer, look: Look): string {
+  const { kind, key, peers, outcome, download } = content;
   const count =
-    peers.length === 1 ? 'One peer has' : `${peers.length === 0 ? 'No' : peers.length} peers have`;
-  const lines = ['', `${head}: not in the store of this node.${is} ${count} a record of it.`];
-  for (const peer of peers) lines.push(`  ${peerText(peer)}`);
+    peers.length === 1 ? 'one peer has' : `${peers.length === 0 ? 'no' : peers.length} peers have`;
+  const what = `${kind} ${kind === 'tag' ? key.slice(key.lastIndexOf(':') + 1) : shortKey(key, look)}`;
+  const head = formatText(`${what}: not in the store of this node; ${count} a record of it.`, look);
+  const sentences: string[] = [];
   const first = peers.find(({ order }) => order !== 'skipped');
   if (first !== undefined && first.tookMs > resolveTimeoutMs) {
-    const [took, wait] = [formatDuration(Math.round(first.tookMs)), formatDuration(resolveTimeoutMs)];
-    lines.push(
-      `  The first was found after ${took}: a request waits for ${wait} (--mirror-resolve-timeout).`,
+    const [took, wait] = [formatSpan(first.tookMs), formatSpan(resolveTimeoutMs)];
+    sentences.push(
+      `The first was found after ${took}: a request waits for ${wait} (--mirror-resolve-timeout).`,
     );
   }
-  if (outcome.how === 'peer') lines.push(`  ${outcome.from ?? 'A peer'} would serve it (200).`);
-  else if (!isNowhere(content) && download !== undefined) lines.push(`  ${downloadText(download)}`);
+  if (outcome.how === 'peer') sentences.push(`${outcome.from ?? 'A peer'} would serve it (200).`);
+  else if (!isNowhere(content) && download !== undefined) sentences.push(downloadText(download));
   else {
     const reason = REASONS[outcome.reason ?? ''] ?? outcome.reason ?? 'it is not here';
     const goes =
       download?.isOwn === true
         ? 'containerd was sent to the registry for it, and downloads it, or is about to'
         : 'containerd goes to the registry';
-    lines.push(`  It would be answered with ${outcome.status}, because ${reason}: ${goes}.`);
+    sentences.push(`It would be answered with ${outcome.status}, because ${reason}: ${goes}.`);
   }
-  return lines;
+  return `${head}${peerTable(peers, look)}${sentences.map((text) => formatText(text, look)).join('')}`;
 }
 
-function peerText({ id, addresses, state, order, why, bytesPerSecond, said }: WhyPeer): string {
-  const rate = bytesPerSecond === undefined ? [] : [`gave ${formatByteCount(bytesPerSecond)}/s lately`];
-  const facts = [state ?? 'not known to the router', ...rate, id].join(', ');
-  const held = why === undefined ? '' : ` it ${WHY[why] ?? why},`;
-  const text = said === undefined ? undefined : (SAID[said] ?? `answers ${said}`);
-  const what =
-    order === 'skipped'
-      ? `is skipped:${held} and is left alone for now`
-      : `${text ?? 'was not asked'}${order === 'last' ? `;${held} and is asked after all others` : ''}`;
-  return `${addresses.join(' ') || 'no address'} (${facts}) ${what}.`;
+/** The whole of a digest where lines have no end. */
+function shortKey(key: string, { width }: Look): string {
+  return width === Infinity ? key : shortName(key);
+}
+
+function peerTable(peers: readonly WhyPeer[], look: Look): string {
+  if (peers.length === 0) return '';
+  const hasRates = peers.some(({ bytesPerSecond }) => bytesPerSecond !== undefined);
+  const rateText = ({ bytesPerSecond: rate }: WhyPeer) =>
+    rate === undefined ? '-' : `${formatByteCount(rate)}/s`;
+  return formatItems(
+    peers,
+    [
+      { heading: 'ADDRESSES', cell: ({ addresses }) => addresses.join(' ') || '-' },
+      {
+        heading: 'STATE',
+        cell: ({ state }) => (state === undefined ? { text: 'unknown', tone: 'faint' } : stateCell(state)),
+      },
+      { heading: 'SAYS', cell: saysCell },
+      hasRates ? { heading: 'GAVE LATELY', cell: rateText } : undefined,
+      { ...PEER_ID_COLUMN, heading: 'PEER', cell: ({ id }) => peerIdCell(id) },
+    ],
+    look,
+  );
+}
+
+function saysCell({ order, why, said }: WhyPeer): Cell {
+  const held = why === undefined ? [] : [WHY[why] ?? why];
+  if (order === 'skipped') return { text: ['skipped', ...held].join(': '), tone: 'bad' };
+  const text = said === undefined ? 'was not asked' : (SAID[said] ?? `answers ${said}`);
+  const last = order === 'last' ? `; asked last: ${held.join('')}` : '';
+  return { text: `${text}${last}`, tone: said === 'has-it' ? 'good' : 'poor' };
 }
 
 function downloadText({ others }: WhyDownload): string {
   const downloads = others.length === 1 ? 'downloads' : 'download';
   return `${others.join(' and ')} ${downloads} it from the registry: the request would wait for that, and follow it.`;
+}
+
+function verdictTone({ canServe, contents }: WhyAnswer): 'good' | 'poor' | 'bad' {
+  if (canServe) return 'good';
+  return contents.every(isNowhere) ? 'bad' : 'poor';
 }
 
 function verdict({ canServe, contents }: WhyAnswer): string {

@@ -1,3 +1,4 @@
+import { harmless } from '../terminal/text-width.ts';
 import { DaemonError } from './daemon-error.ts';
 
 /** Fields of a JSON object from the daemon, each read as the type it must have; throws DaemonError for another one. */
@@ -35,7 +36,8 @@ export function readJsonFields(value: unknown, where = 'the answer'): JsonFields
   const objects = (name: string) => array(name).map((item) => readJsonFields(item, place(name)));
   const text = (value: unknown, name: string): string => {
     if (typeof value !== 'string') throw wrong(place(name), 'a text');
-    return printable(value);
+    // Part of it comes from other nodes.
+    return harmless(value);
   };
   const flag = (name: string): boolean => {
     const value = members[name];
@@ -60,11 +62,6 @@ export function readJsonFields(value: unknown, where = 'the answer'): JsonFields
     objects,
     optionalObjects: (name) => (isAbsent(name) ? undefined : objects(name)),
   };
-}
-
-/** Part of it comes from other nodes: it must not send control sequences to the terminal. */
-function printable(text: string): string {
-  return text.replaceAll(/\p{C}/gu, '?');
 }
 
 function wrong(where: string, expected: string): DaemonError {

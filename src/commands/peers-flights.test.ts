@@ -5,6 +5,7 @@ import type { FlightsReport, FlightTreeReport } from '../routing/flights-report.
 import type { Peer } from '../routing/router.ts';
 import { DaemonError } from './daemon-error.ts';
 import { type FlightsView, runPeersFlights } from './peers-flights.ts';
+import { shortName } from './short-name.ts';
 import { UsageError } from './usage-error.ts';
 
 const DIGEST = digestOf(Buffer.from('layer'));
@@ -77,11 +78,14 @@ async function run(name: string | undefined, own: FlightsReport | undefined, tow
   if (tower !== undefined) await serve(`127.0.0.2:${port}`, tower);
   const addr = `127.0.0.1:${port}`;
   let text = '';
-  const writeOut = (part: string) => void (text += part);
-  const found = await runPeersFlights({ name, addr, json: false }, { writeOut });
+  const output = {
+    writeOut: (part: string) => void (text += part),
+    look: () => ({ width: 80, hasColor: false }),
+  };
+  const found = await runPeersFlights({ name, addr, json: false }, output);
   const printed = text;
   text = '';
-  await runPeersFlights({ name, addr, json: true }, { writeOut });
+  await runPeersFlights({ name, addr, json: true }, output);
   return { found, text: printed, view: JSON.parse(text) as FlightsView, asked, port };
 }
 
@@ -90,19 +94,21 @@ describe('runPeersFlights()', () => {
     const own = report({ downloads: [DOWNLOAD], flights: [treeOf(OTHER, '12D3KooWA', SELF.id), OVER] });
     const { found, text, view, asked } = await run(undefined, own);
     expect(found).toBe('found');
-    expect(text).toBe(`this node  12D3KooWSelf
+    expect(text).toBe(`Under way: 1 download of this node, and 1 flight.
+
+this node  12D3KooWSelf
 max hold   25s
-downloads  1 of this node
 flights    1 under way, 1 over, of which this node is the tower
 
-DOWNLOAD                                                                 ROLE   BYTES        READERS  FROM      IMAGE
-${DIGEST}  child  500 of 2000  1        10.0.0.9  registry.lab:5000/app
+DOWNLOAD              ROLE   BYTES          READERS  FROM      IMAGE
+${shortName(DIGEST)}  child  500 B of 2 kB        1  10.0.0.9  registry.lab:
+                                                               5000/app
 
 flight  ${OTHER}
 tower   this node
-NODE            ROLE   HAS BYTES  ADDRESSES
-12D3KooWA       root   yes
-  12D3KooWSelf  child  yes        (this node)
+NODE            DEPTH  ROLE   HAS BYTES  ADDRESSES
+12D3KooWA           0  root   yes
+  12D3KooWSelf      1  child  yes        (this node)
 `);
     const flights = own.flights.map((tree) => Object.assign({ tower: { id: SELF.id, addresses: [] } }, tree));
     const all = { self: SELF.id, maxHoldMs: 25_000, downloads: [DOWNLOAD], flights, unknown: [] };
@@ -119,7 +125,7 @@ NODE            ROLE   HAS BYTES  ADDRESSES
     );
     expect(found).toBe('found');
     expect(text).toContain(`tower   12D3KooWTower 127.0.0.2\n`);
-    expect(text).toContain('\n  12D3KooWSelf  child  yes        (this node)\n');
+    expect(text).toContain('\n  12D3KooWSelf      1  child  yes        (this node)\n');
     const query = `/debug/flights?digest=${encodeURIComponent(DIGEST)}`;
     expect(asked.slice(0, 2)).toEqual([`127.0.0.1 ${query}`, `127.0.0.2 ${query}`]);
   });
@@ -147,7 +153,7 @@ NODE            ROLE   HAS BYTES  ADDRESSES
   test('shows the end of a flight that is asked for by its digest, which is not under way any more', async () => {
     const { found, text } = await run(OVER.digest, report({ towers: [SELF], flights: [OVER] }));
     expect(found).toBe('none');
-    expect(text).toContain('12D3KooWHolder  holder  yes');
+    expect(text).toContain('12D3KooWHolder      0  holder  yes');
   });
 
   test.each([
@@ -163,6 +169,7 @@ NODE            ROLE   HAS BYTES  ADDRESSES
 
   test('says which tower cannot be asked, and why', async () => {
     const { text, port } = await run(DIGEST, report({ towers: [TOWER] }));
+    expect(text).toStartWith('It is not known what is under way: no tower could be asked.\n');
     expect(text).toContain(`tower   not known: No spegel answers at 127.0.0.2:${port}: is it running?`);
   });
 

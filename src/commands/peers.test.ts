@@ -4,9 +4,11 @@ import { createHttpServer } from '../http/buffered-http-server.ts';
 import { DaemonError } from './daemon-error.ts';
 import type { FindReport, PeersReport } from '../routing/peers-report.ts';
 import { failureOf } from '../runtime/conditions.fixture.ts';
+import { textWidth } from '../terminal/text-width.ts';
 import { askDaemon } from './daemon-client.ts';
 import { runPeers } from './peers.ts';
 import { runPeersFind } from './peers-find.ts';
+import type { Output } from './question.ts';
 
 let server: HttpServer | undefined;
 let asked: URL | undefined;
@@ -29,10 +31,11 @@ async function serve(answer: () => Response): Promise<string> {
   return `127.0.0.1:${server.port}`;
 }
 
-async function output(run: (writeOut: (text: string) => void) => Promise<unknown>) {
+async function output(run: (output: Output) => Promise<unknown>, width = 80) {
   let text = '';
   try {
-    const result = await run((part) => void (text += part));
+    const writeOut = (part: string) => void (text += part);
+    const result = await run({ writeOut, look: () => ({ width, hasColor: false }) });
     return { text, result, error: undefined };
   } catch (error) {
     return { text, result: undefined, error };
@@ -79,17 +82,18 @@ const report: PeersReport = {
 describe('runPeers()', () => {
   test('runPeers() prints a table', async () => {
     const addr = await serve(() => Response.json(report));
-    const { text } = await output((writeOut) => runPeers({ addr, json: false }, { writeOut }));
+    const { text } = await output((to) => runPeers({ addr, json: false }, to));
     expect(asked?.pathname).toBe('/debug/peers');
-    expect(text).toBe(`self       12D3KooWSelf
-addresses  /ip4/10.0.0.1/tcp/5001 /ip6/fd00::1/tcp/5001
-ready      yes
-peers      3: 1 connected, 1 suspect, 1 dead; 2 of them members
+    expect(text).toBe(`This node is ready and knows 3 peers: 1 connected, 1 suspect, 1 dead; 2 of them
+members.
 
-PEER            STATE      FOR   MEMBER  LAST SEEN  ADDRESSES
-12D3KooWOne     connected  2m5s  yes     0s ago     10.0.0.2 fd00::2
-12D3KooWTwenty  dead       -     no      never
-12D3KooWThree   suspect    1.2s  yes     1.2s ago   10.0.0.3
+this node  12D3KooWSelf
+addresses  /ip4/10.0.0.1/tcp/5001 /ip6/fd00::1/tcp/5001
+
+ADDRESSES         STATE      FOR  SEEN    MEMBER  PEER
+10.0.0.2 fd00::2  connected  2m   0s ago  yes     12D3KooWOne
+-                 dead       -    never   no      12D3KooWTwenty
+10.0.0.3          suspect    1s   1s ago  yes     12D3KooWThree
 `);
   });
 
@@ -101,34 +105,78 @@ PEER            STATE      FOR   MEMBER  LAST SEEN  ADDRESSES
       peers: [{ ...first, zone: 'eu-1b', name: 'node-2' }, ...others],
     };
     const addr = await serve(() => Response.json(zoned));
-    const { text } = await output((writeOut) => runPeers({ addr, json: false }, { writeOut }));
+    const { text } = await output((to) => runPeers({ addr, json: false }, to));
     expect(text).toContain('\nzone       eu-1a\n');
-    expect(text).toContain('LAST SEEN  ZONE   ADDRESSES\n');
-    expect(text).toContain('0s ago     eu-1b  10.0.0.2 fd00::2\n');
-    expect(text).toContain('1.2s ago   -      10.0.0.3\n');
-    const json = await output((writeOut) => runPeers({ addr, json: true }, { writeOut }));
+    expect(text).toContain('SEEN    MEMBER  ZONE   PEER\n');
+    expect(text).toContain('0s ago  yes     eu-1b  12D3KooWOne\n');
+    expect(text).toContain('1s ago  yes     -      12D3KooWThree\n');
+    const json = await output((to) => runPeers({ addr, json: true }, to));
     expect(JSON.parse(json.text)).toEqual(zoned);
+  });
+
+  test.each([20, 60, 80, 200])(
+    'runPeers() and runPeersFind() print no line longer than %d columns',
+    async (width) => {
+      const peers = Array.from({ length: 40 }, (_, n) => ({
+        ...report.peers[0],
+        id: `12D3KooW${'x'.repeat(n)}`,
+        addresses: [`10.0.0.${n}`, `fd00:10:244:17:aaaa:bbbb:cccc:${n}`, '日本'.repeat(n)],
+        zone: 'z'.repeat(n + 1),
+        isMember: n > 0,
+        tookMs: n,
+      }));
+      const addr = await serve(() =>
+        Response.json({
+          ...report,
+          key: `docker.io/${'a/'.repeat(50)}b:c`,
+          tookMs: 1,
+          local: true,
+          peers,
+          providers: peers,
+        }),
+      );
+      const texts = [
+        await output((to) => runPeers({ addr, json: false }, to), width),
+        await output((to) => runPeersFind({ name: 'nginx', addr, json: false }, to), width),
+      ];
+      for (const { text, error } of texts) {
+        expect(error).toBeUndefined();
+        expect(Math.max(...text.split('\n').map(textWidth))).toBeLessThanOrEqual(width);
+        expect(text).toContain('10.0.0.39');
+      }
+    },
+  );
+
+  test('runPeers() prints whole IDs where there is room, and without an end of the line', async () => {
+    const id = '12D3KooWGyhYLqXvFfJ8sH1zqV9wAmPbTQn2RkDcEu4oMi7tB3xZ';
+    const addr = await serve(() => Response.json({ ...report, peers: [{ ...report.peers[0], id }] }));
+    const at = async (width: number) =>
+      (await output((to) => runPeers({ addr, json: false }, to), width)).text;
+    expect(await at(80)).toContain('12D3KooW…i7tB3xZ\n');
+    expect(await at(200)).toContain(id);
+    expect(await at(Infinity)).toContain(id);
   });
 
   test('runPeers() says why there are no peers', async () => {
     const reason = 'typo.example. names no node, not even this one: there is no such name';
     const bootstrap = { kind: 'dns', outcome: 'unnamed', reason };
     const addr = await serve(() => Response.json({ ...report, bootstrap, peers: [] }));
-    const { text } = await output((writeOut) => runPeers({ addr, json: false }, { writeOut }));
-    expect(text).toContain(`\nbootstrap  ${reason}\npeers      0\n`);
-    const json = await output((writeOut) => runPeers({ addr, json: true }, { writeOut }));
+    const { text } = await output((to) => runPeers({ addr, json: false }, to));
+    expect(text).toStartWith('This node is ready and knows no peers.\n');
+    expect(text).toContain(`\nbootstrap  ${reason}\n`);
+    const json = await output((to) => runPeers({ addr, json: true }, to));
     expect(JSON.parse(json.text)).toMatchObject({ bootstrap });
   });
 
   test('runPeers() prints JSON without what it does not know', async () => {
     const addr = await serve(() => Response.json({ ...report, newer: 1 }));
-    const { text } = await output((writeOut) => runPeers({ addr, json: true }, { writeOut }));
+    const { text } = await output((to) => runPeers({ addr, json: true }, to));
     expect(JSON.parse(text)).toEqual(report);
   });
 
   test('runPeers() finds the daemon by a name that has several addresses', async () => {
     const addr = (await serve(() => Response.json(report))).replace('127.0.0.1', 'localhost');
-    const { error } = await output((writeOut) => runPeers({ addr, json: true }, { writeOut }));
+    const { error } = await output((to) => runPeers({ addr, json: true }, to));
     expect(error).toBeUndefined();
   });
 
@@ -136,8 +184,8 @@ PEER            STATE      FOR   MEMBER  LAST SEEN  ADDRESSES
     const addr = await serve(() =>
       Response.json({ ...report, self: { id: '\u001B[2J\u202E', addresses: [] }, peers: [] }),
     );
-    const { text } = await output((writeOut) => runPeers({ addr, json: false }, { writeOut }));
-    expect(text).toBe('self       ?[2J?\naddresses  none\nready      yes\npeers      0\n');
+    const { text } = await output((to) => runPeers({ addr, json: false }, to));
+    expect(text).toBe('This node is ready and knows no peers.\n\nthis node  ?[2J?\naddresses  none\n');
   });
 
   test.each<[string, () => Response, string]>([
@@ -158,7 +206,7 @@ PEER            STATE      FOR   MEMBER  LAST SEEN  ADDRESSES
     ['too much', () => new Response(' '.repeat(6_000_000)), 'gave no usable answer'],
   ])('runPeers() throws when the daemon answers with %s', async (_what, answer, message) => {
     const addr = await serve(answer);
-    const { error } = await output((writeOut) => runPeers({ addr, json: false }, { writeOut }));
+    const { error } = await output((to) => runPeers({ addr, json: false }, to));
     expect(error).toBeInstanceOf(DaemonError);
     expect((error as Error).message).toContain(message);
   });
@@ -178,7 +226,7 @@ PEER            STATE      FOR   MEMBER  LAST SEEN  ADDRESSES
   test('runPeers() says how to set the address when nobody listens', async () => {
     const addr = await serve(() => Response.json(report));
     await server?.close(0);
-    const { error } = await output((writeOut) => runPeers({ addr, json: false }, { writeOut }));
+    const { error } = await output((to) => runPeers({ addr, json: false }, to));
     expect((error as Error).message).toBe(
       `No spegel answers at ${addr}: is it running? Set --addr to its --metrics-addr`,
     );
@@ -195,48 +243,42 @@ describe('runPeersFind()', () => {
 
   test('runPeersFind() asks for the complete name and prints who has it', async () => {
     const addr = await serve(() => Response.json(found));
-    const { text, result } = await output((writeOut) =>
-      runPeersFind({ name: 'nginx', addr, json: false }, { writeOut }),
-    );
+    const { text, result } = await output((to) => runPeersFind({ name: 'nginx', addr, json: false }, to));
     expect(asked?.searchParams.get('key')).toBe('docker.io/library/nginx:latest');
     expect(Number(asked?.searchParams.get('timeout'))).toBeGreaterThan(0);
     expect(result).toBe(true);
-    expect(text).toBe(`key        docker.io/library/nginx:latest
-this node  does not have it
-peers      1, searched for 8.3ms
+    expect(text).toBe(`1 peer has docker.io/library/nginx:latest, and this node does not have it.
 
-PEER         FOUND AFTER  ADDRESSES
-12D3KooWOne  3.1ms        10.0.0.2
+key       docker.io/library/nginx:latest
+searched  for 8.3ms
+
+ADDRESSES  FOUND AFTER  PEER
+10.0.0.2   3.1ms        12D3KooWOne
 `);
   });
 
   test('runPeersFind() prints zones where there are any', async () => {
     const providers = found.providers.map((provider) => ({ ...provider, zone: 'eu-1b' }));
     const addr = await serve(() => Response.json({ ...found, providers }));
-    const { text } = await output((writeOut) =>
-      runPeersFind({ name: 'nginx', addr, json: false }, { writeOut }),
-    );
+    const { text } = await output((to) => runPeersFind({ name: 'nginx', addr, json: false }, to));
     expect(text).toContain(
-      'PEER         FOUND AFTER  ZONE   ADDRESSES\n12D3KooWOne  3.1ms        eu-1b  10.0.0.2\n',
+      'ADDRESSES  FOUND AFTER  ZONE   PEER\n10.0.0.2   3.1ms        eu-1b  12D3KooWOne\n',
     );
   });
 
-  test('runPeersFind() says that nobody has it', async () => {
+  test('runPeersFind() says that no node has it', async () => {
     const addr = await serve(() => Response.json({ ...found, providers: [] }));
-    const { text } = await output((writeOut) =>
-      runPeersFind({ name: 'nginx', addr, json: false }, { writeOut }),
-    );
-    expect(text).toContain('peers      none, searched for 8.3ms\n');
+    const { text } = await output((to) => runPeersFind({ name: 'nginx', addr, json: false }, to));
+    expect(text).toStartWith('No node is known to have docker.io/library/nginx:latest.\n');
+    expect(text).toContain('searched  for 8.3ms\n');
   });
 
   test.each([
     [{ ...found, providers: [] }, false],
     [{ ...found, providers: [], local: true }, true],
-  ])('runPeersFind() tells whether anybody has it', async (answer, has) => {
+  ])('runPeersFind() tells whether a node has it', async (answer, has) => {
     const addr = await serve(() => Response.json(answer));
-    const { text, result } = await output((writeOut) =>
-      runPeersFind({ name: 'nginx', addr, json: true }, { writeOut }),
-    );
+    const { text, result } = await output((to) => runPeersFind({ name: 'nginx', addr, json: true }, to));
     expect(result).toBe(has);
     expect(JSON.parse(text)).toEqual(answer);
   });

@@ -2,13 +2,20 @@ import { DaemonError } from './daemon-error.ts';
 import { countPeers, formatPeerCounts } from '../routing/peer-counts.ts';
 import { PEERS_PATH, type PeersReport } from '../routing/peers-report.ts';
 import type { PeerCondition } from '../routing/router.ts';
-import { formatDuration } from '../runtime/duration.ts';
+import { formatAge } from '../terminal/format-age.ts';
+import { formatFacts, formatVerdict } from '../terminal/format-facts.ts';
+import { formatItems } from '../terminal/format-items.ts';
+import type { Cell } from '../terminal/format-table.ts';
+import type { Look } from '../terminal/look.ts';
+import type { Tone } from '../terminal/paint.ts';
 import { askDaemon } from './daemon-client.ts';
-import { formatTable } from './format-table.ts';
 import { type JsonFields, readJsonFields } from './json-fields.ts';
+import { PEER_ID_COLUMN, peerIdCell } from './short-name.ts';
+import type { Output } from './question.ts';
+import { showAnswer } from './show-answer.ts';
 
-/** Options of runPeers. */
-export interface PeersOptions {
+/** Options of the commands that ask a running spegel. */
+export interface AskOptions {
   /** Metrics address of the running spegel. */
   readonly addr: string;
   /** Print the answer as JSON. */
@@ -19,12 +26,9 @@ export interface PeersOptions {
 const TIMEOUT_MS = 5000;
 
 /** Prints what the running spegel knows of itself and of its peers. Throws DaemonError when none answers. */
-export async function runPeers(
-  { addr, json }: PeersOptions,
-  { writeOut }: { readonly writeOut: (text: string) => void },
-): Promise<void> {
-  const report = parsePeersReport(await askDaemon(addr, PEERS_PATH, TIMEOUT_MS));
-  writeOut(json ? `${JSON.stringify(report, undefined, 2)}\n` : formatPeersReport(report));
+export async function runPeers({ addr, json }: AskOptions, output: Output): Promise<void> {
+  const ask = async () => parsePeersReport(await askDaemon(addr, PEERS_PATH, TIMEOUT_MS));
+  await showAnswer({ ask, format: formatPeersReport, json }, output);
 }
 
 /** Reads the answer of GET /debug/peers; throws DaemonError. */
@@ -73,33 +77,56 @@ export function parseCondition(text: string): PeerCondition {
   throw new DaemonError(`Cannot read what spegel answered: no peer is "${text}"; is it another version?`);
 }
 
-function formatPeersReport({ self, ready, bootstrap, counts, peers }: PeersReport): string {
-  const head = [
-    ['self', self.id],
-    ['addresses', self.addresses.join(' ') || 'none'],
-    ...(self.zone === undefined ? [] : [['zone', self.zone]]),
-    ['ready', ready ? 'yes' : 'no'],
-    // What is as it should be needs no line; with peers it is of no importance.
-    ...(counts.connected > 0 || bootstrap?.reason === undefined ? [] : [['bootstrap', bootstrap.reason]]),
-    ['peers', formatPeerCounts(counts)],
-  ];
-  if (peers.length === 0) return formatTable(head);
-  const hasZones = self.zone !== undefined || peers.some(({ zone }) => zone !== undefined);
-  const rows = peers.map(({ id, addresses, state, inStateMs, isMember, lastSeenMs, zone }) => [
-    id,
-    state,
-    inStateMs === undefined ? '-' : roundedDuration(inStateMs),
-    isMember ? 'yes' : 'no',
-    lastSeenMs === undefined ? 'never' : `${roundedDuration(lastSeenMs)} ago`,
-    ...(hasZones ? [zone ?? '-'] : []),
-    addresses.join(' '),
-  ]);
-  const columns = ['PEER', 'STATE', 'FOR', 'MEMBER', 'LAST SEEN', ...(hasZones ? ['ZONE'] : []), 'ADDRESSES'];
-  return `${formatTable(head)}\n${formatTable([columns, ...rows])}`;
+const STATE_TONES: Readonly<Record<PeerCondition, Tone>> = {
+  connected: 'good',
+  suspect: 'poor',
+  dead: 'bad',
+  known: 'faint',
+};
+
+/** The state of a peer for a table. */
+export function stateCell(state: PeerCondition): Cell {
+  return { text: state, tone: STATE_TONES[state] };
 }
 
-/** To a tenth of a second, and to seconds where that is little of it. */
-function roundedDuration(ms: number): string {
-  const step = ms < 10_000 ? 100 : 1000;
-  return formatDuration(Math.round(ms / step) * step);
+function formatPeersReport({ self, ready, bootstrap, counts, peers }: PeersReport, look: Look): string {
+  const tone = ready ? (counts.connected > 0 ? 'good' : 'poor') : 'bad';
+  const known =
+    peers.length === 0
+      ? 'knows no peers'
+      : `knows ${formatPeerCounts(counts).replace(':', peers.length === 1 ? ' peer:' : ' peers:')}`;
+  const verdict = formatVerdict(`This node is ${ready ? 'ready' : 'not ready'} and ${known}.`, tone, look);
+  const facts = formatFacts(
+    [
+      ['this node', self.id],
+      ['addresses', self.addresses.join(' ') || 'none'],
+      ...(self.zone === undefined ? [] : [['zone', self.zone] as const]),
+      // What is as it should be needs no line; with peers it is of no importance.
+      ...(counts.connected > 0 || bootstrap?.reason === undefined
+        ? []
+        : [['bootstrap', bootstrap.reason, 'poor'] as const]),
+    ],
+    look,
+  );
+  if (peers.length === 0) return `${verdict}\n${facts}`;
+  const hasZones = self.zone !== undefined || peers.some(({ zone }) => zone !== undefined);
+  // That all are members the verdict says.
+  const hasOthers = peers.some(({ isMember }) => !isMember);
+  const table = formatItems(
+    peers,
+    [
+      { heading: 'ADDRESSES', cell: ({ addresses }) => addresses.join(' ') || '-' },
+      { heading: 'STATE', cell: ({ state }) => stateCell(state) },
+      { heading: 'FOR', cell: ({ inStateMs }) => (inStateMs === undefined ? '-' : formatAge(inStateMs)) },
+      {
+        heading: 'SEEN',
+        cell: ({ lastSeenMs }) => (lastSeenMs === undefined ? 'never' : `${formatAge(lastSeenMs)} ago`),
+      },
+      hasOthers ? { heading: 'MEMBER', cell: ({ isMember }) => (isMember ? 'yes' : 'no') } : undefined,
+      hasZones ? { heading: 'ZONE', cell: ({ zone }) => zone ?? '-' } : undefined,
+      { ...PEER_ID_COLUMN, heading: 'PEER', cell: ({ id }) => peerIdCell(id) },
+    ],
+    look,
+  );
+  return [verdict, facts, table].join('\n');
 }

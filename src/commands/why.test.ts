@@ -4,6 +4,7 @@ import { digestOf } from '../oci/digest.ts';
 import { FLIGHTS_PATH, type FlightsReport } from '../routing/flights-report.ts';
 import { type WhyContent, type WhyPeer, type WhyReport, WHY_PATH } from '../routing/why-report.ts';
 import { DaemonError } from './daemon-error.ts';
+import { shortName } from './short-name.ts';
 import { UsageError } from './usage-error.ts';
 import { runWhy } from './why.ts';
 import type { WhyAnswer } from './why-answer.ts';
@@ -52,8 +53,15 @@ afterEach(async () => {
 async function run(
   name: string,
   report: object | undefined,
-  flights?: Partial<FlightsReport>,
-  refusal?: { readonly status: number; readonly retryAfter: string },
+  {
+    flights,
+    refusal,
+    isWide = true,
+  }: {
+    readonly flights?: Partial<FlightsReport>;
+    readonly refusal?: { readonly status: number; readonly retryAfter: string };
+    readonly isWide?: boolean;
+  } = {},
 ) {
   const stack = new AsyncDisposableStack();
   stacks.push(stack);
@@ -77,12 +85,15 @@ async function run(
   });
   stack.use(server);
   let text = '';
-  const writeOut = (part: string) => void (text += part);
+  const output = {
+    writeOut: (part: string) => void (text += part),
+    look: () => ({ width: isWide ? Infinity : 80, hasColor: false }),
+  };
   const addr = `127.0.0.1:${server.port}`;
-  const canServe = await runWhy({ name, addr, json: false }, { writeOut });
+  const canServe = await runWhy({ name, addr, json: false }, output);
   const printed = text;
   text = '';
-  await runWhy({ name, addr, json: true }, { writeOut });
+  await runWhy({ name, addr, json: true }, output);
   return { canServe, text: printed, answer: JSON.parse(text) as WhyAnswer, asked };
 }
 
@@ -104,27 +115,34 @@ describe('runWhy()', () => {
       ],
       outcome: { how: 'peer', status: 200, from: '10.0.0.2' },
     });
-    const { canServe, text, answer } = await run('registry.lab:5000/app:v1', {
-      ...REPORT,
-      contents: [tag, atPeers],
-    });
+    const { canServe, text, answer } = await run(
+      'registry.lab:5000/app:v1',
+      { ...REPORT, contents: [tag, atPeers] },
+      { isWide: false },
+    );
     expect(canServe).toBe(true);
     expect(answer).toMatchObject({ canServe: true, contents: [{ isHere: true }, { sizeBytes: 12_300_000 }] });
-    expect(text).toBe(`registry.lab:5000/app:v1
+    expect(text).toBe(`The mirror can serve all of it: 1 here, 1 at peers, 0 being downloaded, 0
+missing. A containerd that does not ask the mirror at all: see spegel doctor.
 
-The mirror is ready.
-containerd answers the mirror.
-registry.lab:5000 is mirrored, and no filter leaves app out.
+asked for   registry.lab:5000/app:v1
+mirror      ready
+containerd  answers the mirror
+filters     registry.lab:5000 is mirrored, and no filter leaves app out
 
-tag v1: in the store of this node. It is ${MANIFEST}. It would be served from here (200).
+CONTENT  DIGEST                   SIZE  WOULD COME FROM
+tag v1   ${shortName(MANIFEST)}        -  this node
+layer    ${shortName(LAYER)}  12.3 MB  10.0.0.2
 
-layer ${LAYER}, 12.3 MB: not in the store of this node. 3 peers have a record of it.
-  10.0.0.2 (connected, gave 95.4 MB/s lately, 12D3KooWPeer) has it.
-  10.0.0.3 (not known to the router, 12D3KooWPeer) gives as much as it may just now; it was late a moment ago, and is asked after all others.
-  10.0.0.4 (connected, 12D3KooWPeer) is skipped: it failed a moment ago, and is left alone for now.
-  10.0.0.2 would serve it (200).
-
-The mirror can serve all of it: 1 here, 1 at peers, 0 being downloaded, 0 missing. A containerd that does not ask the mirror at all: see spegel doctor.
+layer ${shortName(LAYER)}: not in the store of this node; 3 peers have a record
+of it.
+ADDRESSES  STATE      SAYS                             GAVE LATELY  PEER
+10.0.0.2   connected  has it                           95.4 MB/s    12D3KooWPeer
+10.0.0.3   unknown    gives as much as it may just     -            12D3KooWPeer
+                      now; asked last: was late a
+                      moment ago
+10.0.0.4   connected  skipped: failed a moment ago     -            12D3KooWPeer
+10.0.0.2 would serve it (200).
 `);
   });
 
@@ -132,7 +150,7 @@ The mirror can serve all of it: 1 here, 1 at peers, 0 being downloaded, 0 missin
     [
       'no node has it',
       {},
-      'No peers have a record of it.\n  It would be answered with 404, because no peer is known to have it',
+      'no peers have a record of it.\nIt would be answered with 404, because no peer is known to have it',
     ],
     [
       'a registry is not mirrored',
@@ -143,8 +161,8 @@ The mirror can serve all of it: 1 here, 1 at peers, 0 being downloaded, 0 missin
       'registry.lab:5000 is not one of --mirrored-registries',
     ],
     ['a filter matches', { filters: [':v1$'] }, 'The filter :v1$ leaves it out (--registry-filters)'],
-    ['containerd is away', { isStoreConnected: false }, 'containerd does not answer the mirror'],
-    ['the mirror is not ready', { isReady: false }, 'The mirror is not ready'],
+    ['containerd is away', { isStoreConnected: false }, 'containerd  does not answer the mirror'],
+    ['the mirror is not ready', { isReady: false }, 'mirror      not ready'],
     [
       'a peer was found late',
       { contents: [layer({ peers: [{ ...PEER, tookMs: 80, said: 'absent' }] })] },
@@ -188,9 +206,11 @@ The mirror can serve all of it: 1 here, 1 at peers, 0 being downloaded, 0 missin
       LAYER,
       { ...REPORT, contents: [layer({})] },
       {
-        downloads: id === SELF ? [download] : [],
-        flights: [{ digest: LAYER, nodes: [node] }],
-        towers: [{ id: SELF, addresses: [] }],
+        flights: {
+          downloads: id === SELF ? [download] : [],
+          flights: [{ digest: LAYER, nodes: [node] }],
+          towers: [{ id: SELF, addresses: [] }],
+        },
       },
     );
     expect(text).toContain(sentence);
@@ -231,7 +251,7 @@ The mirror can serve all of it: 1 here, 1 at peers, 0 being downloaded, 0 missin
     [503, '1', /^spegel at 127\.0\.0\.1:\d+ is busy with other such questions: try again in 1 s$/],
     [503, 'Wed, 21 Oct', /answered 503/],
   ])('says when to ask again after a %d with %p', async (status, retryAfter, message) => {
-    const answer = run('nginx', REPORT, undefined, { status, retryAfter });
+    const answer = run('nginx', REPORT, { refusal: { status, retryAfter } });
     expect(
       await answer.then(
         () => '',

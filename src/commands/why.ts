@@ -7,6 +7,7 @@ import {
   WHY_PATH,
   whyQuery,
 } from '../routing/why-report.ts';
+import type { Look } from '../terminal/look.ts';
 import { askForFlights, askTowers } from './ask-flights.ts';
 import { askDaemon } from './daemon-client.ts';
 import { DaemonError } from './daemon-error.ts';
@@ -14,11 +15,13 @@ import { formatWhy } from './format-why.ts';
 import { isNowhere, type WhyAnswer, type WhyDownload, type WhyView } from './why-answer.ts';
 import { type JsonFields, readJsonFields } from './json-fields.ts';
 import { lookupName } from './lookup-key.ts';
-import { parseCondition, type PeersOptions } from './peers.ts';
+import { type AskOptions, parseCondition } from './peers.ts';
+import type { Output } from './question.ts';
+import { showAnswer } from './show-answer.ts';
 import { UsageError } from './usage-error.ts';
 
 /** Options of runWhy. */
-export interface WhyOptions extends PeersOptions {
+export interface WhyOptions extends AskOptions {
   /** An image name or a digest, as a user types it. */
   readonly name: string;
 }
@@ -31,11 +34,14 @@ const FLIGHTS_TIMEOUT_MS = 5000;
 const MAX_DOWNLOADS = 16;
 
 /** Prints why the running spegel serves an image or a digest, or does not. True if it would. Throws UsageError and DaemonError. */
-export async function runWhy(
-  { name, addr, json }: WhyOptions,
-  { writeOut }: { readonly writeOut: (text: string) => void },
-): Promise<boolean> {
-  const { key, image } = parseName(name);
+export async function runWhy({ name, addr, json }: WhyOptions, output: Output): Promise<boolean> {
+  const parsed = parseName(name);
+  const ask = async () => explain(addr, parsed);
+  const format = (answer: WhyAnswer, look: Look) => formatWhy(answer, name, look);
+  return (await showAnswer({ ask, format, json }, output)).canServe;
+}
+
+async function explain(addr: string, { key, image }: ReturnType<typeof lookupName>): Promise<WhyAnswer> {
   const query = whyQuery({ key, name: isDigest(key) ? image : undefined });
   const absent = `What answers at ${addr} explains nothing: spegel there must not have --debug-web-enabled=false, and --addr has to be its --metrics-addr`;
   const report = parseWhyReport(await askDaemon(addr, `${WHY_PATH}?${query}`, ANSWER_TIMEOUT_MS, { absent }));
@@ -47,10 +53,7 @@ export async function runWhy(
       return { ...content, download: await findDownload(addr, content.key) };
     }),
   );
-  const canServe = contents.every((content) => !isNowhere(content));
-  const answer: WhyAnswer = { ...report, contents, canServe };
-  writeOut(json ? `${JSON.stringify(answer, undefined, 2)}\n` : formatWhy(answer, name));
-  return canServe;
+  return { ...report, contents, canServe: contents.every((content) => !isNowhere(content)) };
 }
 
 function parseName(name: string): ReturnType<typeof lookupName> {

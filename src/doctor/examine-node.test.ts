@@ -3,6 +3,7 @@ import type { ContainerdClient, ContentInspector } from '../containerd/container
 import { parseDigest } from '../oci/digest.ts';
 import { createHostFolder } from '../runtime/testing/host-folder.ts';
 import { type ExamineOptions, examineNode } from './examine-node.ts';
+import { PLAIN_LOOK } from '../terminal/look.ts';
 import { formatReport, reportExitCode } from './format-report.ts';
 
 const CONTENT = '/var/lib/containerd/io.containerd.content.v1.content';
@@ -66,7 +67,7 @@ test('examineNode() finds nothing on a healthy host that it sees through a mount
     expect.stringContaining("containerd's process was not looked at"),
     "http://127.0.0.1:30020 was not asked: this process does not have the host's network",
   ]);
-  expect(formatReport(report)).toContain('containerd   1.7.20\n');
+  expect(formatReport(report, PLAIN_LOOK)).toContain('containerd   1.7.20\n');
 });
 
 test('examineNode() says that the target is assumed when no hosts.toml names one, and that nothing answers there', async () => {
@@ -84,7 +85,7 @@ test('examineNode() says that the target is assumed when no hosts.toml names one
     what: 'nothing answers at http://127.0.0.1:5000, where the mirror is expected',
     seen: ['GET http://127.0.0.1:5000/readyz: connection refused'],
   });
-  expect(formatReport(report)).toContain(
+  expect(formatReport(report, PLAIN_LOOK)).toContain(
     '\nmirror       http://127.0.0.1:5000 (assumed: no hosts.toml names one)\n',
   );
 });
@@ -128,7 +129,7 @@ test.each<[what: string, Readonly<Record<string, string>>, isPlain: boolean]>([
     /chart|helm|pod\b|NetworkPolicy|spegel:/.test(JSON.stringify(fix)),
   );
   expect(advice.map(({ id }) => id)).toEqual(isPlain ? [] : report.findings.map(({ id }) => id));
-  expect(formatReport(report)).toMatch(
+  expect(formatReport(report, PLAIN_LOOK)).toMatch(
     isPlain ? /^node +plain containerd, without Kubernetes$/m : /^node +no distribution that is known here$/m,
   );
 });

@@ -1,4 +1,4 @@
-import { formatTable } from '../../../src/commands/format-table.ts';
+import { formatTable } from '../../../src/terminal/format-table.ts';
 import { formatSpread, median } from '../statistics.ts';
 import type { ColdResult } from './run-cold.ts';
 

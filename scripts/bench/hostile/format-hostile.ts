@@ -1,4 +1,4 @@
-import { formatTable } from '../../../src/commands/format-table.ts';
+import { formatTable } from '../../../src/terminal/format-table.ts';
 import type { Summary } from '../statistics.ts';
 import type { HttpFigures } from './player-commands.ts';
 import type { HostileResult, ProbeSummary } from './run-hostile.ts';

@@ -1,4 +1,4 @@
-import { formatTable } from '../../../src/commands/format-table.ts';
+import { formatTable } from '../../../src/terminal/format-table.ts';
 import { formatSpread, quantile } from '../statistics.ts';
 import type { PullBenchResult } from './run-pull.ts';
 

@@ -1,4 +1,4 @@
-import { formatTable } from '../../../src/commands/format-table.ts';
+import { formatTable } from '../../../src/terminal/format-table.ts';
 import type { QueryFigures, RecordsResult } from './run-records.ts';
 
 const MIB = 1024 * 1024;

@@ -1,0 +1,20 @@
+import { expect, test } from 'bun:test';
+import { peerIdCell, shortName } from './short-name.ts';
+
+const DIGEST = `sha256:0123456789ab${'c'.repeat(52)}`;
+
+test.each([
+  [DIGEST, 'sha256:0123456789ab…'],
+  [`registry.lab:5000/app@${DIGEST}`, 'registry.lab:5000/app@sha256:0123456789ab…'],
+  [`registry.lab:5000/app:v1@${DIGEST}`, 'registry.lab:5000/app:v1@sha256:0123456789ab…'],
+  ['registry.lab:5000/app:v1', 'registry.lab:5000/app:v1'],
+  ['-', '-'],
+])('shortName() of %s is %s', (name, expected) => {
+  expect(shortName(name)).toBe(expected);
+});
+
+test('peerIdCell() keeps what tells peers apart', () => {
+  const id = '12D3KooWGyhYLqXvFfJ8sH1zqV9wAmPbTQn2RkDcEu4oMi7tB3xZ';
+  expect(peerIdCell(id)).toEqual({ text: id, short: '12D3KooW…i7tB3xZ' });
+  expect(peerIdCell('12D3KooWSelf').short).toBe('12D3KooWSelf');
+});
