@@ -109,6 +109,13 @@ describe('runCli()', () => {
     [['peers', '--addr', '9090'], 'Cannot use --addr'],
     [['peers', 'find'], "missing required argument 'image|digest'"],
     [['peers', 'flights', 'a', 'b'], 'too many arguments'],
+    [['peers', '--watch=100ms'], 'Cannot use --watch: The interval 100ms is below 200ms'],
+    [['peers', '--watch=0'], 'Cannot use --watch: The interval 0 is below 200ms'],
+    [['peers', '--watch', '-1s'], "unknown option '-1s'"],
+    [['peers', '--watch', 'often'], 'Cannot parse duration "often"'],
+    [['peers', 'flights', '--watch', '1'], 'Cannot parse duration "1"'],
+    [['peers', 'find', 'nginx', '--watch'], 'peers find asks once: leave out --watch'],
+    [['why', 'nginx', '--watch'], "unknown option '--watch"],
     [
       ['peers', 'find', 'sha256:2cf2'],
       'error: "sha256:2cf2" is no complete digest: sha256: and 64 hex digits',
@@ -251,6 +258,19 @@ describe('runCli()', () => {
     expect(code).toBe(0);
     if (format === 'text') expect(out).toBe('spegel version dev unknown\n');
     else expect(JSON.parse(out)).toMatchObject({ build: { version: 'dev' }, runtime: { os: 'linux' } });
+  });
+
+  test.each([
+    [['peers', '--watch', 'flights', '--wide', 'true']],
+    [['peers', 'flights', '--watch', 'nginx']],
+    [['peers', 'flights', '--watch', '5s', 'nginx']],
+    [['peers', 'flights', 'nginx', '--watch', 'false']],
+    [['peers', '--watch', '500ms']],
+  ])('runCli() tells a command and a word from the value of a flag: %p', async (args) => {
+    // It has understood the command line, and asks.
+    const { code, error } = await run([...args, '--addr', '127.0.0.1:1']);
+    expect(code).not.toBe(2);
+    expect(error).toContain('No spegel answers at 127.0.0.1:1');
   });
 
   test('runCli() writes as wide as the terminal is, or without an end', async () => {

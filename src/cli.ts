@@ -10,14 +10,15 @@ import {
 import { cleanupFlags, cleanupOptions, cleanupWaitFlags, cleanupWaitOptions } from './cli/cleanup-flags.ts';
 import { configureFlags, configureOptions } from './cli/configure-flags.ts';
 import { type CommandText, COMMANDS, globalFlags, versionFlags } from './cli/command-table.ts';
-import { isBooleanWord } from './cli/flag-kinds.ts';
 import { DaemonError } from './commands/daemon-error.ts';
 import { doctorFlags, doctorOptions } from './cli/doctor-flags.ts';
-import { peersFlags } from './cli/peers-flags.ts';
+import { askFlags, peersFlags } from './cli/peers-flags.ts';
 import { registryFlags, registryOptions } from './cli/registry-flags.ts';
 import type { Output } from './commands/question.ts';
+import type { WatchOutput } from './commands/show-answer.ts';
 import { UsageError } from './commands/usage-error.ts';
 import { createLogger, type Logger } from './observe/log.ts';
+import { systemClock } from './runtime/clock.ts';
 import { listenForSignals } from './runtime/signals.ts';
 import { createLook, type Screen } from './terminal/look.ts';
 
@@ -39,13 +40,19 @@ const EXIT_USAGE = 2;
 /** It could not be found out, where 1 is the answer "nobody". */
 const EXIT_UNKNOWN = 3;
 
-/** Every flag of kind boolean, with its dashes. */
-const BOOLEAN_FLAGS = new Set(
+/** What reads the output has seen enough, as head(1) has: that of a process that SIGPIPE ends (128 + number). */
+const EXIT_PIPE = 141;
+
+/** Every flag that may stand alone, by its name with its dashes. */
+const OPTIONAL_FLAGS = new Map(
   Object.values(COMMANDS)
     .flatMap(({ flags }) => Object.entries<Flag<unknown>>(flags))
-    .filter(([, flag]) => flag.kind === 'boolean')
-    .map(([key]) => `--${flagName(key)}`),
+    .filter(([, flag]) => flag.kind === 'optional')
+    .map(([key, flag]) => [`--${flagName(key)}`, flag]),
 );
+
+/** What is never the value of a flag that may stand alone. */
+const COMMAND_NAMES = new Set(Object.values(COMMANDS).map(({ usage }) => usage.split(' ')[0] ?? ''));
 
 /** Names of the commands that take words besides flags. */
 const COMMANDS_WITH_WORDS = new Set(
@@ -89,6 +96,20 @@ export async function runCli(context: CliContext): Promise<number> {
     writeOut,
     look: () => createLook({ screen, isWide: wide, environment }),
   });
+  /** Runs a command once, or until SIGINT or SIGTERM with --watch, which is then a success. */
+  const watched = async (
+    values: FlagValues<typeof peersFlags>,
+    run: (output: WatchOutput) => Promise<number | void>,
+  ): Promise<number | void> => {
+    const output = outputOf(values);
+    if (values.watch === undefined) return run(output);
+    using termination = listenForSignals();
+    const { signal } = termination;
+    const clocks = { clock: systemClock, wallClockMs: Date.now };
+    await run({ ...output, watch: { intervalMs: values.watch, signal, screen, writeError, ...clocks } });
+    return 0;
+  };
+
   const program = new Command('spegel')
     .description('Serves the images that this node already has to the other nodes of the cluster.')
     .exitOverride()
@@ -154,13 +175,18 @@ export async function runCli(context: CliContext): Promise<number> {
   );
 
   const peers = add(program, COMMANDS.peers).action(
-    action(peersFlags, async (values) => {
-      const { runPeers } = await import('./commands/peers.ts');
-      await runPeers(values, outputOf(values));
-    }),
+    action(peersFlags, async (values) =>
+      watched(values, async (output) => {
+        const { runPeers } = await import('./commands/peers.ts');
+        await runPeers(values, output);
+      }),
+    ),
   );
   add(peers, COMMANDS.peersFind).action(
     action(peersFlags, async (values, _logger, name = '') => {
+      if (values.watch !== undefined) {
+        throw new UsageError('peers find asks once: leave out --watch, and WATCH in the environment');
+      }
       const { runPeersFind } = await import('./commands/peers-find.ts');
       errorCode = EXIT_UNKNOWN;
       const found = await runPeersFind({ ...values, name }, outputOf(values));
@@ -169,16 +195,18 @@ export async function runCli(context: CliContext): Promise<number> {
   );
 
   add(peers, COMMANDS.peersFlights).action(
-    action(peersFlags, async (values, _logger, name) => {
-      const { runPeersFlights } = await import('./commands/peers-flights.ts');
-      errorCode = EXIT_UNKNOWN;
-      const found = await runPeersFlights({ ...values, name }, outputOf(values));
-      return { found: 0, none: 1, unknown: EXIT_UNKNOWN }[found];
-    }),
+    action(peersFlags, async (values, _logger, name) =>
+      watched(values, async (output) => {
+        const { runPeersFlights } = await import('./commands/peers-flights.ts');
+        errorCode = EXIT_UNKNOWN;
+        const found = await runPeersFlights({ ...values, name }, output);
+        return { found: 0, none: 1, unknown: EXIT_UNKNOWN }[found];
+      }),
+    ),
   );
 
   add(program, COMMANDS.why).action(
-    action(peersFlags, async (values, _logger, name = '') => {
+    action(askFlags, async (values, _logger, name = '') => {
       const { runWhy } = await import('./commands/why.ts');
       errorCode = EXIT_UNKNOWN;
       return (await runWhy({ ...values, name }, outputOf(values))) ? 0 : 1;
@@ -204,7 +232,7 @@ export async function runCli(context: CliContext): Promise<number> {
   program.showHelpAfterError('(spegel --help lists the commands)');
 
   try {
-    await program.parseAsync(completeBooleans(asCommand(args)), { from: 'user' });
+    await program.parseAsync(completeOptionals(asCommand(args)), { from: 'user' });
     return exitCode;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_USAGE;
@@ -231,8 +259,7 @@ export async function main(engineFailure?: Error): Promise<never> {
     });
   }
   const { stdout } = process;
-  // What reads the output has seen enough, such as head(1).
-  stdout.on('error', ({ code }: NodeJS.ErrnoException) => process.exit(code === 'EPIPE' ? 0 : 1));
+  stdout.on('error', ({ code }: NodeJS.ErrnoException) => process.exit(code === 'EPIPE' ? EXIT_PIPE : 1));
   const exitCode = await runCli({
     args: process.argv.slice(2),
     environment: process.env,
@@ -262,12 +289,14 @@ function asCommand(args: readonly string[]): readonly string[] {
  * Writes `--json` as `--json=true` unless its value follows, so that it does not take the word after it. Where no other
  * word can follow, any word is its value: `--json maybe` is refused with the same sentence as `--json=maybe`.
  */
-function completeBooleans(args: readonly string[]): string[] {
+function completeOptionals(args: readonly string[]): string[] {
   const takesWords = args.some((arg) => COMMANDS_WITH_WORDS.has(arg));
   return args.map((arg, index) => {
-    if (!BOOLEAN_FLAGS.has(arg)) return arg;
+    const flag = OPTIONAL_FLAGS.get(arg);
+    if (flag === undefined) return arg;
     const next = args[index + 1] ?? '-';
-    const isValue = takesWords ? isBooleanWord(next) : !next.startsWith('-');
+    const isCommand = COMMAND_NAMES.has(next);
+    const isValue = takesWords ? flag.isValue?.(next) === true : !isCommand && !next.startsWith('-');
     return isValue ? arg : `${arg}=true`;
   });
 }
@@ -281,7 +310,7 @@ function createOption(key: string, flag: Flag<unknown>): Option {
   const argument = {
     value: `<${flag.argument}>`,
     list: `[${flag.argument}...]`,
-    boolean: `[${flag.argument}]`,
+    optional: `[${flag.argument}]`,
   };
   const notes = [
     ...(flag.required ? ['required'] : []),

@@ -165,14 +165,30 @@ describe('version, peers and --log-level', () => {
       addr: `127.0.0.1:${server.port}`,
       json: 'true',
       wide: 'true',
+      watch: '200ms',
     };
-    const { args, env } = give(settings, way);
+    const { watch, ...once } = settings;
+    const { args, env } = give(once, way);
     const out = await runCommand([BINARY, 'peers', ...args], { env });
     expect(JSON.parse(out)).toMatchObject({ self: { id: self.id } });
 
     const { addr, wide } = settings;
     const text = give({ addr, wide }, way);
     expect(await runCommand([BINARY, 'peers', ...text.args], { env: text.env })).toContain(self.zone);
+
+    const again = give({ ...once, watch }, way);
+    const child = Bun.spawn([BINARY, 'peers', ...again.args], {
+      env: { ...process.env, ...again.env },
+      stdout: 'pipe',
+      stderr: 'inherit',
+    });
+    let lines = '';
+    for await (const part of child.stdout) {
+      lines += new TextDecoder().decode(part);
+      if (lines.split('\n').length > 3) child.kill('SIGINT');
+    }
+    expect(await child.exited).toBe(0);
+    for (const line of lines.trimEnd().split('\n')) expect(JSON.parse(line)).toMatchObject({ self });
   });
 
   test.each(WAYS)('--log-level by %s', async (way) => {

@@ -3,7 +3,7 @@ import { configureFlags } from './configure-flags.ts';
 import { doctorFlags } from './doctor-flags.ts';
 import type { FlagTable } from './flag.ts';
 import { choiceFlag } from './flag-kinds.ts';
-import { peersFlags } from './peers-flags.ts';
+import { askFlags, peersFlags } from './peers-flags.ts';
 import { registryFlags } from './registry-flags.ts';
 
 /** A command as its help and docs/REFERENCE.md show it. */
@@ -65,6 +65,7 @@ spegel registry --bootstrap-kind http --http-bootstrap-addr :5002 --http-bootstr
     description: 'Shows the peers that the running spegel knows.',
     flags: peersFlags,
     examples: `spegel peers
+spegel peers --watch
 spegel peers --wide
 spegel peers --json --addr 10.0.0.1:9090`,
   },
@@ -85,6 +86,7 @@ spegel peers find sha256:2cf2…`,
       'Shows who takes what from which node just now: the downloads of this node and the flights that it decides about, or those of a digest, or of an image that this node downloads. Exit 0: some are under way, 1: none, 3: that cannot be found out, 2: a wrong command line.',
     flags: {},
     examples: `spegel peers flights
+spegel peers flights --watch=1s
 spegel peers flights sha256:2cf2…
 spegel peers flights registry.lab:5000/app:1.2 --json`,
   },
@@ -92,7 +94,7 @@ spegel peers flights registry.lab:5000/app:1.2 --json`,
     usage: 'why <image|digest>',
     description:
       'Says why the running spegel serves an image or a digest, or does not: its filters, its store, which peers have it and what they say, and what containerd would get now. Exit 0: the mirror can serve it, 1: it cannot, or not all of it, 3: that cannot be found out, 2: a wrong command line.',
-    flags: peersFlags,
+    flags: askFlags,
     examples: `spegel why nginx
 spegel why registry.lab:5000/app:1.2 --json
 spegel why registry.lab:5000/app@sha256:2cf2…

@@ -1,5 +1,5 @@
 import { formatByteCount, parseByteCount } from '../runtime/byte-count.ts';
-import { parseDuration } from '../runtime/duration.ts';
+import { formatDuration, parseDuration } from '../runtime/duration.ts';
 import { isDomainName } from '../runtime/domain-name.ts';
 import { isLabelValue, MAX_LABEL_VALUE_LENGTH } from '../runtime/label-value.ts';
 import { isNodeName, MAX_NODE_NAME_LENGTH } from '../runtime/node-name.ts';
@@ -187,7 +187,7 @@ export function ipFlag(help: string): Flag<string | undefined> {
 }
 
 /** True for what a boolean flag takes as its value, the words that Go's strconv.ParseBool takes. */
-export function isBooleanWord(text: string): boolean {
+function isBooleanWord(text: string): boolean {
   return /^(?:1|t|true|0|f|false)$/i.test(text);
 }
 
@@ -198,11 +198,41 @@ export function booleanFlag(help: string, absent: boolean): Flag<boolean> {
     return /^[1t]/i.test(text);
   };
   return {
-    kind: 'boolean',
+    kind: 'optional',
+    isValue: isBooleanWord,
     argument: 'bool',
     help,
     defaultText: String(absent),
     absent,
+    required: false,
+    parse,
+  };
+}
+
+/**
+ * A flag for doing something again after each interval, in ms: `--flag` for the usual one, `--flag=5s`, `--flag 5s`, `--flag=false`.
+ * Undefined without it. An interval has at least `leastMs`.
+ */
+export function intervalFlag(
+  help: string,
+  { usual, leastMs }: { readonly usual: string; readonly leastMs: number },
+): Flag<number | undefined> {
+  const parse = ([text = '']: readonly string[]) => {
+    if (/^t(?:rue)?$/i.test(text)) return parseDuration(usual);
+    if (/^f(?:alse)?$/i.test(text)) return undefined;
+    const ms = parseDuration(text);
+    if (ms < leastMs) throw new RangeError(`The interval ${text} is below ${formatDuration(leastMs)}`);
+    return ms;
+  };
+  return {
+    kind: 'optional',
+    // Also what is no duration for lack of a unit: no image is called so.
+    isValue: (word) =>
+      /^-?(?:[\d.]+(?:ns|us|µs|μs|ms|s|m|h)?)+$/.test(word) || /^(?:true|false)$/i.test(word),
+    argument: 'duration',
+    help,
+    defaultText: undefined,
+    absent: undefined,
     required: false,
     parse,
   };

@@ -5,8 +5,10 @@ import { UsageError } from '../commands/usage-error.ts';
  * the command line wins. An empty value is the same as none, as a chart writes it for a value that is not set.
  */
 export interface Flag<T> {
-  /** `list` takes several values and may be repeated; `boolean` may stand alone; of the others the last one counts. */
-  readonly kind: 'value' | 'list' | 'boolean';
+  /** `list` takes several values and may be repeated; `optional` may stand alone; of the others the last one counts. */
+  readonly kind: 'value' | 'list' | 'optional';
+  /** Of an `optional` flag: true for a word after it that is its value, and not the command's. */
+  readonly isValue?: (word: string) => boolean;
   /** What the help calls the value, e.g. `address`. */
   readonly argument: string;
   readonly help: string;

@@ -11,7 +11,7 @@ import { lookupKey } from './lookup-key.ts';
 import type { AskOptions } from './peers.ts';
 import { PEER_ID_COLUMN, peerIdCell, shortName } from './short-name.ts';
 import type { Output } from './question.ts';
-import { showAnswer } from './show-answer.ts';
+import { showOnce } from './show-answer.ts';
 
 /** Options of runPeersFind. */
 export interface PeersFindOptions extends AskOptions {
@@ -28,7 +28,7 @@ const ANSWER_TIMEOUT_MS = LOOKUP_TIMEOUT_MS + 5000;
 export async function runPeersFind({ name, addr, json }: PeersFindOptions, output: Output): Promise<boolean> {
   const query = findQuery({ key: keyOf(name), timeoutMs: LOOKUP_TIMEOUT_MS });
   const ask = async () => parseFindReport(await askDaemon(addr, `${FIND_PATH}?${query}`, ANSWER_TIMEOUT_MS));
-  const { local, providers } = await showAnswer({ ask, format: formatFindReport, json }, output);
+  const { local, providers } = await showOnce({ ask, format: formatFindReport, json }, output);
   return local || providers.length > 0;
 }
 

@@ -18,8 +18,7 @@ import { formatFlightTree } from './format-flight-tree.ts';
 import type { AskOptions } from './peers.ts';
 import { keyOf } from './peers-find.ts';
 import { nameCell, shortName } from './short-name.ts';
-import type { Output } from './question.ts';
-import { showAnswer } from './show-answer.ts';
+import { showAnswer, type WatchOutput } from './show-answer.ts';
 
 /** Options of runPeersFlights. */
 export interface PeersFlightsOptions extends AskOptions {
@@ -43,12 +42,13 @@ const TIMEOUT_MS = 5000;
  */
 export async function runPeersFlights(
   { name, addr, json }: PeersFlightsOptions,
-  output: Output,
+  output: WatchOutput,
 ): Promise<'found' | 'none' | 'unknown'> {
   const wanted = name === undefined ? undefined : parseRoutingKey(keyOf(name));
   const ask = async () => askForView(addr, wanted);
   const format = (view: FlightsView, look: Look) => formatView(view, name, look);
   const view = await showAnswer({ ask, format, json }, output);
+  if (view === undefined) return 'none';
   if (view.downloads.length > 0 || view.flights.some(isUnderWay)) return 'found';
   return view.unknown.length > 0 ? 'unknown' : 'none';
 }

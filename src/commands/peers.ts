@@ -11,8 +11,7 @@ import type { Tone } from '../terminal/paint.ts';
 import { askDaemon } from './daemon-client.ts';
 import { type JsonFields, readJsonFields } from './json-fields.ts';
 import { PEER_ID_COLUMN, peerIdCell } from './short-name.ts';
-import type { Output } from './question.ts';
-import { showAnswer } from './show-answer.ts';
+import { showAnswer, type WatchOutput } from './show-answer.ts';
 
 /** Options of the commands that ask a running spegel. */
 export interface AskOptions {
@@ -26,7 +25,7 @@ export interface AskOptions {
 const TIMEOUT_MS = 5000;
 
 /** Prints what the running spegel knows of itself and of its peers. Throws DaemonError when none answers. */
-export async function runPeers({ addr, json }: AskOptions, output: Output): Promise<void> {
+export async function runPeers({ addr, json }: AskOptions, output: WatchOutput): Promise<void> {
   const ask = async () => parsePeersReport(await askDaemon(addr, PEERS_PATH, TIMEOUT_MS));
   await showAnswer({ ask, format: formatPeersReport, json }, output);
 }

@@ -17,7 +17,7 @@ import { type JsonFields, readJsonFields } from './json-fields.ts';
 import { lookupName } from './lookup-key.ts';
 import { type AskOptions, parseCondition } from './peers.ts';
 import type { Output } from './question.ts';
-import { showAnswer } from './show-answer.ts';
+import { showOnce } from './show-answer.ts';
 import { UsageError } from './usage-error.ts';
 
 /** Options of runWhy. */
@@ -38,7 +38,7 @@ export async function runWhy({ name, addr, json }: WhyOptions, output: Output): 
   const parsed = parseName(name);
   const ask = async () => explain(addr, parsed);
   const format = (answer: WhyAnswer, look: Look) => formatWhy(answer, name, look);
-  return (await showAnswer({ ask, format, json }, output)).canServe;
+  return (await showOnce({ ask, format, json }, output)).canServe;
 }
 
 async function explain(addr: string, { key, image }: ReturnType<typeof lookupName>): Promise<WhyAnswer> {
