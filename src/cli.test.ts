@@ -109,11 +109,13 @@ describe('runCli()', () => {
     [['peers', '--addr', '9090'], 'Cannot use --addr'],
     [['peers', 'find'], "missing required argument 'image|digest'"],
     [['peers', 'flights', 'a', 'b'], 'too many arguments'],
+    [['peers', 'transfers', 'a'], 'too many arguments'],
     [['peers', '--watch=100ms'], 'Cannot use --watch: The interval 100ms is below 200ms'],
     [['peers', '--watch=0'], 'Cannot use --watch: The interval 0 is below 200ms'],
     [['peers', '--watch', '-1s'], "unknown option '-1s'"],
     [['peers', '--watch', 'often'], 'Cannot parse duration "often"'],
     [['peers', 'flights', '--watch', '1'], 'Cannot parse duration "1"'],
+    [['peers', 'transfers', '--watch=often'], 'Cannot parse duration "often"'],
     [['peers', 'find', 'nginx', '--watch'], 'peers find asks once: leave out --watch'],
     [['why', 'nginx', '--watch'], "unknown option '--watch"],
     [
@@ -134,6 +136,7 @@ describe('runCli()', () => {
     [['peers', 'find', '--help']],
     [['help', 'peers', 'find']],
     [['peers', 'flights', '--help']],
+    [['peers', 'transfers', '--help']],
     [['cleanup-wait', '--help']],
   ])('runCli() prints the help for %p', async (args) => {
     const { code, out, error } = await run(args);
@@ -145,6 +148,7 @@ describe('runCli()', () => {
   test('runCli() prints the help of a command below a command', async () => {
     expect((await run(['help', 'peers', 'find'])).out).toContain('spegel peers find nginx');
     expect((await run(['help', 'peers', 'flights'])).out).toContain('spegel peers flights sha256:');
+    expect((await run(['help', 'peers', 'transfers'])).out).toContain('spegel peers transfers --watch\n');
   });
 
   test.each([['--version'], ['-V']])('runCli() takes %s for the command', async (flag) => {
@@ -162,6 +166,7 @@ describe('runCli()', () => {
   test.each([
     [[], {}],
     [['peers', 'find'], peersFlags],
+    [['peers', 'transfers'], peersFlags],
     ...Object.values(COMMANDS)
       .filter((command) => !('parent' in command))
       .map(({ usage, flags }) => [usage.split(' ').slice(0, 1), flags] as const),
@@ -261,7 +266,8 @@ describe('runCli()', () => {
   });
 
   test.each([
-    [['peers', '--watch', 'flights', '--wide', 'true']],
+    [['peers', '--json', 'transfers']],
+    [['peers', '--watch', 'transfers', '--wide', 'true']],
     [['peers', 'flights', '--watch', 'nginx']],
     [['peers', 'flights', '--watch', '5s', 'nginx']],
     [['peers', 'flights', 'nginx', '--watch', 'false']],

@@ -205,6 +205,15 @@ export async function runCli(context: CliContext): Promise<number> {
     ),
   );
 
+  add(peers, COMMANDS.peersTransfers).action(
+    action(peersFlags, async (values) =>
+      watched(values, async (output) => {
+        const { runPeersTransfers } = await import('./commands/peers-transfers.ts');
+        await runPeersTransfers(values, output);
+      }),
+    ),
+  );
+
   add(program, COMMANDS.why).action(
     action(askFlags, async (values, _logger, name = '') => {
       const { runWhy } = await import('./commands/why.ts');

@@ -90,6 +90,16 @@ spegel peers flights --watch=1s
 spegel peers flights sha256:2cf2…
 spegel peers flights registry.lab:5000/app:1.2 --json`,
   },
+  peersTransfers: {
+    usage: 'transfers',
+    parent: 'peers',
+    description:
+      'Shows the last pulls of this node, and the last manifests and blobs that it and other nodes asked for: from where they came, how fast, and what was missing and why.',
+    flags: {},
+    examples: `spegel peers transfers
+spegel peers transfers --watch
+spegel peers transfers --watch=10s --json`,
+  },
   why: {
     usage: 'why <image|digest>',
     description:
