@@ -37,7 +37,7 @@ export interface CliContext {
 
 /** A wrong command line, as shells and Go programs have it. */
 const EXIT_USAGE = 2;
-/** It could not be found out, where 1 is the answer "nobody". */
+/** It could not be found out, where 1 is the answer "no node". */
 const EXIT_UNKNOWN = 3;
 
 /** What reads the output has seen enough, as head(1) has: that of a process that SIGPIPE ends (128 + number). */

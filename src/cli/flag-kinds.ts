@@ -210,7 +210,7 @@ export function booleanFlag(help: string, absent: boolean): Flag<boolean> {
 }
 
 /**
- * A flag for doing something again after each interval, in ms: `--flag` for the usual one, `--flag=5s`, `--flag 5s`, `--flag=false`.
+ * A flag for doing something again after each interval, in ms: `--flag` for the usual interval, `--flag=5s`, `--flag 5s`, `--flag=false`.
  * Undefined without it. An interval has at least `leastMs`.
  */
 export function intervalFlag(

@@ -3,7 +3,7 @@ import type { TransferFlight, TransferSource } from '../observe/transfer-log.ts'
 import { askDaemon } from './daemon-client.ts';
 import { type JsonFields, readJsonFields } from './json-fields.ts';
 
-/** A pull that has ended, as GET /debug/pulls tells it. Words of a newer version may be others than those of LoggedPull. */
+/** A pull that has ended, as GET /debug/pulls tells it. A newer version may have other words than LoggedPull. */
 export interface SeenPull {
   /** ISO 8601. */
   readonly startedAt: string;

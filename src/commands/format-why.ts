@@ -36,7 +36,7 @@ const WHY: Readonly<Record<string, string>> = {
   slow: 'was slow a while ago',
 };
 
-/** Writes the answer: the verdict, what holds for all of it, the pieces of content, and of those that are not here each peer. */
+/** Writes the answer: the verdict, what holds for all of it, the pieces of content, and each peer of the pieces that are not here. */
 export function formatWhy(answer: WhyAnswer, name: string, look: Look): string {
   const { contents, omitted, problem } = answer;
   const shown = contents.filter(({ outcome }) => outcome.reason !== 'filter');

@@ -19,7 +19,7 @@ export interface PeersFindOptions extends AskOptions {
   readonly name: string;
 }
 
-/** Longer than a pull waits: a person asks who has it at all, not who is fast. */
+/** Longer than a pull waits: a person asks which nodes have it at all, not which are fast. */
 const LOOKUP_TIMEOUT_MS = 3000;
 /** The daemon answers when the lookup's time is over; this is for its way here. */
 const ANSWER_TIMEOUT_MS = LOOKUP_TIMEOUT_MS + 5000;

@@ -3,6 +3,7 @@ import { createHttpServer } from '../http/buffered-http-server.ts';
 import { digestOf } from '../oci/digest.ts';
 import type { FlightsReport, FlightTreeReport } from '../routing/flights-report.ts';
 import type { Peer } from '../routing/router.ts';
+import { textWidth } from '../terminal/text-width.ts';
 import { DaemonError } from './daemon-error.ts';
 import { type FlightsView, runPeersFlights } from './peers-flights.ts';
 import { shortName } from './short-name.ts';
@@ -57,7 +58,12 @@ afterEach(async () => {
 });
 
 /** Runs the command against a node, and another one that is a tower; undefined: nothing listens there. */
-async function run(name: string | undefined, own: FlightsReport | undefined, tower?: FlightsReport) {
+async function run(
+  name: string | undefined,
+  own: FlightsReport | undefined,
+  tower?: FlightsReport,
+  width = 80,
+) {
   const stack = new AsyncDisposableStack();
   stacks.push(stack);
   const asked: string[] = [];
@@ -80,7 +86,7 @@ async function run(name: string | undefined, own: FlightsReport | undefined, tow
   let text = '';
   const output = {
     writeOut: (part: string) => void (text += part),
-    look: () => ({ width: 80, hasColor: false }),
+    look: () => ({ width, hasColor: false }),
   };
   const found = await runPeersFlights({ name, addr, json: false }, output);
   const printed = text;
@@ -165,6 +171,25 @@ NODE            DEPTH  ROLE   HAS BYTES  ADDRESSES
     const { found, view } = await run(name, own);
     expect(found).toBe(expected);
     expect([view.downloads, view.flights]).toEqual([[], []]);
+  });
+
+  test.each([20, 60, 80, 200])('prints no line longer than %d columns', async (width) => {
+    const ids = Array.from({ length: 30 }, (_, n) => `12D3KooW${'x'.repeat(40)}${n}`);
+    const { nodes } = treeOf(OTHER, ...ids);
+    const addresses = ['fd00:10:244:17:aaaa:bbbb:cccc:1', '10.244.17.200'];
+    const flights = [{ digest: OTHER, nodes: nodes.map((node) => Object.assign({}, node, { addresses })) }];
+    const downloads = [
+      { ...DOWNLOAD, repository: 'team/'.repeat(30), isStuck: true, parent: { id: ids[3] ?? '', addresses } },
+      { ...DOWNLOAD, parent: { id: ids[4] ?? '', addresses: [] }, sizeBytes: undefined },
+    ];
+    const { text } = await run(
+      undefined,
+      report({ self: ids[2] ?? '', downloads, flights }),
+      undefined,
+      width,
+    );
+    expect(Math.max(...text.split('\n').map(textWidth))).toBeLessThanOrEqual(width);
+    expect(text).toContain('(too');
   });
 
   test('says which tower cannot be asked, and why', async () => {

@@ -12,12 +12,12 @@ import { formatByteCount } from '../runtime/byte-count.ts';
 import { formatSpan } from '../terminal/format-age.ts';
 import { type Fact, formatFacts, formatVerdict } from '../terminal/format-facts.ts';
 import { formatItems } from '../terminal/format-items.ts';
-import { NAME_COLUMN, NUMBER_COLUMN } from '../terminal/format-table.ts';
+import { type Cell, NAME_COLUMN, NUMBER_COLUMN } from '../terminal/format-table.ts';
 import type { Look } from '../terminal/look.ts';
 import { formatFlightTree } from './format-flight-tree.ts';
 import type { AskOptions } from './peers.ts';
 import { keyOf } from './peers-find.ts';
-import { nameCell, shortName } from './short-name.ts';
+import { nameCell, peerIdCell, shortName } from './short-name.ts';
 import { showAnswer, type WatchOutput } from './show-answer.ts';
 
 /** Options of runPeersFlights. */
@@ -137,11 +137,7 @@ function downloadTable(downloads: readonly FlightDownloadReport[], look: Look): 
         cell: ({ writtenBytes, sizeBytes }) => `${sizeText(writtenBytes)} of ${sizeText(sizeBytes)}`,
       },
       { ...NUMBER_COLUMN, heading: 'READERS', cell: ({ readers }) => String(readers) },
-      {
-        heading: 'FROM',
-        cell: ({ role, parent }) =>
-          role === 'root' ? 'upstream' : (parent?.addresses[0] ?? parent?.id ?? '-'),
-      },
+      { heading: 'FROM', cell: fromCell },
       {
         heading: 'IMAGE',
         cell: ({ registry, repository }) =>
@@ -150,4 +146,9 @@ function downloadTable(downloads: readonly FlightDownloadReport[], look: Look): 
     ],
     look,
   );
+}
+
+function fromCell({ role, parent }: FlightDownloadReport): Cell {
+  if (role === 'root') return 'upstream';
+  return parent === undefined ? '-' : (parent.addresses[0] ?? peerIdCell(parent.id));
 }

@@ -7,7 +7,7 @@ const DIGEST_LENGTH = 'sha256:'.length + 12;
 /** Peer IDs begin with the same eight letters; after these, seven from the end tell peers apart. */
 const PEER_ID_WIDTH = 16;
 
-/** A digest, or a name that ends with one, with the first twelve hex digits; any other name as it is. */
+/** A digest, or a name that ends with a digest, with the first twelve hex digits; any other name as it is. */
 export function shortName(name: string): string {
   const start = name.lastIndexOf('@') + 1;
   return isDigest(name.slice(start)) ? `${name.slice(0, start + DIGEST_LENGTH)}…` : name;

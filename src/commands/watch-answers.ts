@@ -16,7 +16,7 @@ export interface Watch {
   readonly clock: Clock;
   /** The time of day, in ms since the epoch. */
   readonly wallClockMs: () => number;
-  /** The terminal on which the answer is drawn anew; undefined: each answer goes below the last one. */
+  /** The terminal on which the answer is drawn anew; undefined: each answer goes below the answer before it. */
   readonly screen: Screen | undefined;
   /** Takes what is said of failures where the output is for programs or a file. */
   readonly writeError: (text: string) => void;
@@ -29,7 +29,7 @@ interface Teller<A> extends Disposable {
 }
 
 /**
- * Asks at once and then after each interval, until the signal. On a terminal the answer is drawn in the place of the last one;
+ * Asks at once and then after each interval, until the signal. On a terminal the answer is drawn in the place of the answer before it;
  * otherwise each is a block of text that begins with its time, or a line of JSON. A daemon that does not answer is told of and asked
  * again. Returns the first answer, undefined if the signal came before. Throws DaemonError if the first question fails.
  */
@@ -62,7 +62,7 @@ export async function watchAnswers<A>(
   return first;
 }
 
-/** One answer below the other; a failure is said when it is another one than before. */
+/** Each answer below the answer before it; a failure is said when it is another than before. */
 function tellInTurn<A>(
   { format, json }: Question<A>,
   { writeOut, look }: Output,

@@ -3,6 +3,7 @@ import { createHttpServer } from '../http/buffered-http-server.ts';
 import { digestOf } from '../oci/digest.ts';
 import { FLIGHTS_PATH, type FlightsReport } from '../routing/flights-report.ts';
 import { type WhyContent, type WhyPeer, type WhyReport, WHY_PATH } from '../routing/why-report.ts';
+import { textWidth } from '../terminal/text-width.ts';
 import { DaemonError } from './daemon-error.ts';
 import { shortName } from './short-name.ts';
 import { UsageError } from './usage-error.ts';
@@ -56,11 +57,11 @@ async function run(
   {
     flights,
     refusal,
-    isWide = true,
+    width = Infinity,
   }: {
     readonly flights?: Partial<FlightsReport>;
     readonly refusal?: { readonly status: number; readonly retryAfter: string };
-    readonly isWide?: boolean;
+    readonly width?: number;
   } = {},
 ) {
   const stack = new AsyncDisposableStack();
@@ -87,7 +88,7 @@ async function run(
   let text = '';
   const output = {
     writeOut: (part: string) => void (text += part),
-    look: () => ({ width: isWide ? Infinity : 80, hasColor: false }),
+    look: () => ({ width, hasColor: false }),
   };
   const addr = `127.0.0.1:${server.port}`;
   const canServe = await runWhy({ name, addr, json: false }, output);
@@ -118,7 +119,7 @@ describe('runWhy()', () => {
     const { canServe, text, answer } = await run(
       'registry.lab:5000/app:v1',
       { ...REPORT, contents: [tag, atPeers] },
-      { isWide: false },
+      { width: 80 },
     );
     expect(canServe).toBe(true);
     expect(answer).toMatchObject({ canServe: true, contents: [{ isHere: true }, { sizeBytes: 12_300_000 }] });
@@ -144,6 +145,34 @@ ADDRESSES  STATE      SAYS                             GAVE LATELY  PEER
 10.0.0.4   connected  skipped: failed a moment ago     -            12D3KooWPeer
 10.0.0.2 would serve it (200).
 `);
+  });
+
+  test.each([20, 60, 80, 200])('prints no line longer than %d columns', async (width) => {
+    const peers: readonly WhyPeer[] = Array.from({ length: 8 }, (_, n) => ({
+      ...PEER,
+      id: `12D3KooW${'x'.repeat(n * 10)}`,
+      addresses: ['10.244.17.200', 'fd00:10:244:17:aaaa:bbbb:cccc:1'],
+      order: n % 2 === 0 ? 'last' : 'skipped',
+      why: 'late',
+      bytesPerSecond: n * 1e12,
+      said: 'NEW_CODE_OF_ANOTHER_VERSION',
+    }));
+    const { text } = await run(
+      `registry.lab:5000/${'team/'.repeat(30)}app:v1`,
+      {
+        ...REPORT,
+        repository: 'team/'.repeat(30),
+        contents: [
+          layer({ peers }),
+          layer({ kind: 'tag', key: `a.b/${'c/'.repeat(60)}d:${'v'.repeat(90)}` }),
+        ],
+        omitted: 3,
+        problem: `Cannot read what is at ${'/a/path'.repeat(20)}`,
+      },
+      { width },
+    );
+    expect(Math.max(...text.split('\n').map(textWidth))).toBeLessThanOrEqual(width);
+    expect(text).toContain('cannot');
   });
 
   test.each<[string, Partial<WhyReport>, string]>([

@@ -10,12 +10,12 @@ const GAP = 2;
 const LEAST_VALUE = 12;
 const INDENT = 2;
 
-/** The first line of a command: what has come of it, in a sentence. Longer ones are wrapped. */
+/** The first line of a command: what has come of it, in a sentence. It is wrapped where it is longer than a line. */
 export function formatVerdict(text: string, tone: Tone, look: Look): string {
   return lines(wrapText(harmless(text), look.width).map((line) => paint(line, tone, look)));
 }
 
-/** A text in lines as long as the look has them. `label` stands before the first, and the others begin below its end. */
+/** A text in lines as long as the look has them. `label` stands before the first line, and the other lines begin below its end. */
 export function formatText(
   text: string,
   look: Look,

@@ -31,7 +31,7 @@ export const NUMBER_COLUMN: Column = { align: 'right' };
 
 /** Options of formatTable. */
 export interface TableOptions {
-  /** By their place; those that are not given have the defaults. */
+  /** By their place; a column that is not given has the defaults. */
   readonly columns?: ReadonlyArray<Column | undefined>;
   /** Default PLAIN_LOOK. */
   readonly look?: Look;
@@ -45,11 +45,11 @@ interface Content {
 }
 
 const GAP = '  ';
-/** A column is not made narrower than so much, or than its heading. */
+/** A column is not made narrower than this, or than its heading. */
 const LEAST_WIDTH = 10;
 
 /**
- * Aligns columns with spaces; the last one is not padded. The first row is the heading. No line is longer than the look has it: first
+ * Aligns columns with spaces; the last column is not padded. The first row is the heading. No line is longer than the look has it: first
  * short forms stand for the texts, from the last column on; then the widest columns are made narrower; and where that is not enough,
  * each row is a list of its columns.
  */
@@ -97,11 +97,10 @@ function contentOf(cell: Cell): Content {
 
 type Table = ReadonlyArray<readonly Content[]>;
 
-/** Puts short forms into as many columns as need it, from the last one on. */
+/** Puts short forms into as many columns as need it, from the last column on. */
 function shorten(table: Table, width: number): Table {
   let shortened = table;
-  const columns = Math.max(0, ...table.map((row) => row.length));
-  for (let at = columns - 1; at >= 0 && lineWidth(naturalWidths(shortened)) > width; at--) {
+  for (let at = (table[0]?.length ?? 0) - 1; at >= 0 && lineWidth(naturalWidths(shortened)) > width; at--) {
     shortened = shortened.map((row) =>
       row.map((content, column) => (column === at ? { ...content, text: content.short } : content)),
     );

@@ -20,7 +20,7 @@ const [DEFAULT_COLUMNS, DEFAULT_ROWS] = [80, 24];
 const OTHER_ROWS = 3;
 
 /**
- * Creates a frame where the cursor is. Each text is written over the one before in one go, line by line, so that nothing flickers.
+ * Creates a frame where the cursor is. Each text is written over the text before it in one go, line by line, so that nothing flickers.
  * After a change of the terminal's size the screen is cleared first, because the terminal has then broken lines anew.
  */
 export function createFrame(screen: Screen, write: (text: string) => void): Frame {

@@ -48,16 +48,17 @@ export function wrapText(text: string, width: number): readonly string[] {
 }
 
 function splitWord(word: string, width: number): readonly string[] {
+  const parts = graphemes(word);
+  const isSeam = (part: string, at: number) => SEAM.test(part) && !SEAM.test(parts[at + 1] ?? '');
   const pieces: string[] = [];
-  let rest = graphemes(word);
-  while (rest.length > 0) {
+  for (let start = 0; start < parts.length;) {
     // What is wider than a line by itself goes alone.
-    const fitting = Math.max(1, takeWidth(rest, width).length);
-    const isSeam = (part: string, at: number) => SEAM.test(part) && !SEAM.test(rest[at + 1] ?? '');
-    const seam = rest.slice(0, fitting).findLastIndex(isSeam) + 1;
-    const taken = fitting < rest.length && seam > fitting / 2 ? seam : fitting;
-    pieces.push(rest.slice(0, taken).join(''));
-    rest = rest.slice(taken);
+    const fitting = Math.max(1, takeWidth(parts.slice(start, start + width), width).length);
+    const end = start + fitting;
+    const seam = parts.slice(start, end).findLastIndex((part, at) => isSeam(part, start + at)) + 1;
+    const taken = end < parts.length && seam > fitting / 2 ? seam : fitting;
+    pieces.push(parts.slice(start, start + taken).join(''));
+    start += taken;
   }
   return pieces;
 }
@@ -68,7 +69,7 @@ function graphemes(text: string): readonly string[] {
     : Array.from(segmenter.segment(text), ({ segment }) => segment);
 }
 
-/** As many of the first ones as take at most `width` columns. */
+/** As many of the first parts as take at most `width` columns. */
 function takeWidth(parts: readonly string[], width: number): readonly string[] {
   let used = 0;
   const end = parts.findIndex((part) => {
