@@ -1,9 +1,9 @@
 import type { Assigned } from '../flights/flight-seat.ts';
 import { type BodySource, type ClientResponse, PeerRequestError } from '../http/transport.ts';
-import { parseUnsatisfiedRange, type RangeSpec, rangeLength, resolveRange } from '../oci/byte-range.ts';
+import { type RangeSpec, resolveRange } from '../oci/byte-range.ts';
 import type { Peer } from '../routing/router.ts';
-import type { TakenBytes } from '../runtime/memory/byte-budget.ts';
 import type { Blob } from '../store/content-store.ts';
+import { type AnsweredBlob, type AskedPart, createBlobAsker } from './blob-asker.ts';
 import type {
   BlobRequest,
   BlobSources,
@@ -15,10 +15,8 @@ import {
   CONGESTED_WINDOW_MS,
   CONNECT_TIMEOUT_MS,
   FIRST_SOURCE_TIMEOUT_MS,
-  FLIGHT_HEAD_TIMEOUT_MS,
   FLIGHT_STALL_TIMEOUT_MS,
   FLOOR_SAMPLE_BYTES,
-  HEAD_TIMEOUT_MS,
   LOCAL_STALL_TIMEOUT_MS,
   MAX_SLOW_SOURCES,
   REPLACEMENT_LOOKUP_TIMEOUT_MS,
@@ -26,32 +24,9 @@ import {
 } from './budgets.ts';
 import { createGrowingPace } from './growing-pace.ts';
 import { createFlightSources, type FlightSources } from './flight-sources.ts';
-import {
-  checkBlobAnswer,
-  FLIGHT_HEADER,
-  flightRefusalOf,
-  peerHeaders,
-  peerPath,
-  type Refusal,
-} from './peer-requests.ts';
-import { heardFrom } from './node-word.ts';
 import { createLagWatch } from './lag-watch.ts';
 import { type AskedAddress, createPeerSession, type PeerSession } from './peer-session.ts';
-import { readVerified } from './small-blob.ts';
 import { statAtPeer } from './stat-at-peer.ts';
-
-/** What a peer answered. */
-type Answered = Pick<OpenedBlob, 'source' | 'range' | 'sizeBytes' | 'origin'> & {
-  /** The peer is downloading it itself. */
-  readonly isGrowing: boolean;
-};
-
-/** What of the blob is asked for. */
-interface AskedPart {
-  readonly range: RangeSpec | undefined;
-  /** The size of the blob, if a body of it is under way. */
-  readonly sizeBytes: number | undefined;
-}
 
 /** Creates the sources of one request. Dispose it to end the lookup. */
 export function createBlobSources(
@@ -63,13 +38,11 @@ export function createBlobSources(
 ): BlobSources {
   const { transport, health, zones, scores, floor, slowBlobs, flownBlobs, sizes, observer, logger } = deps;
   const { digest, repository, registry } = request;
-  const wholeBytes = options.wholeBytes ?? sizes.wholeBytes(digest);
   let local = request.local;
   let localVanished = false;
   let session: PeerSession | undefined;
   /** Looks for further holders while a body is under way, beside the session that finds the sources. */
   let finder: PeerSession | undefined;
-  let sizeSaid: number | undefined;
 
   const openLocal = async (blob: Blob, spec: RangeSpec | undefined): Promise<OpenedBlob | undefined> => {
     const range =
@@ -87,9 +60,6 @@ export function createBlobSources(
     }
   };
 
-  /** Memory of a small blob that is being moved, by its source. */
-  const held = new Map<BodySource, TakenBytes>();
-  let contradicted = false;
   /** Bodies of what other nodes are downloading. */
   const growing = new WeakSet<BodySource>();
   const growingPace = createGrowingPace(deps.clock);
@@ -99,7 +69,6 @@ export function createBlobSources(
     isSuspect: ({ peer }) => health.skips(peer, digest),
   });
 
-  const path = peerPath({ kind: 'blob', repository, reference: digest, registry });
   /** Asked for once more, from the first byte on. */
   const isAgain = flownBlobs.has(digest) && startOf(request.range) === 0;
   /** Made when other nodes are asked for the first time. */
@@ -121,82 +90,9 @@ export function createBlobSources(
             signal: client.gone,
           },
         );
-  const askPeer = async (
-    at: Omit<AskedAddress, 'peer' | 'onReached'> & Partial<Pick<AskedAddress, 'onReached'>>,
-    part: AskedPart,
-    how: {
-      readonly isWhole: boolean;
-      readonly isFlight: boolean;
-      readonly aheadBytes?: number | undefined;
-    },
-  ): Promise<Answered | Refusal> => {
-    const { host, connectTimeoutMs, signal, onReached } = at;
-    const { range, sizeBytes } = part;
-    const { isWhole, isFlight, aheadBytes } = how;
-    const answer = await transport.request(
-      {
-        method: 'GET',
-        host,
-        port: options.registryPort,
-        path,
-        headers: peerHeaders(options, isWhole ? undefined : range, isFlight),
-      },
-      {
-        connectTimeoutMs,
-        headTimeoutMs: isFlight ? FLIGHT_HEAD_TIMEOUT_MS : HEAD_TIMEOUT_MS,
-        signal,
-        aheadBytes,
-        onReached,
-      },
-    );
-    const { body } = answer;
-    heardFrom(deps, host, answer);
-    const isGrowing = answer.header(FLIGHT_HEADER) === 'growing';
-    const refused = isFlight ? flightRefusalOf(answer) : undefined;
-    if (refused !== undefined) {
-      body?.close();
-      return refused;
-    }
-    const knownSizes = sizes.sizesOf(digest);
-    const expected = { digest, range: isWhole ? undefined : range, sizeBytes, knownSizes };
-    const accepted = checkBlobAnswer(answer, body?.sizeBytes, expected);
-    if (typeof accepted === 'string' || body === undefined) {
-      body?.close();
-      if (accepted === 'unsatisfiable') sizeSaid = parseUnsatisfiedRange(answer.header('content-range'));
-      const refusal = typeof accepted === 'string' ? accepted : 'wrong';
-      contradicted ||= refusal === 'wrong' && knownSizes !== undefined;
-      return refusal;
-    }
-    if (accepted.sizeBytes > wholeBytes) return { ...accepted, source: body, origin: host, isGrowing };
-    if (rangeLength(accepted.range) < accepted.sizeBytes) {
-      // A part cannot be verified.
-      body.close();
-      return askPeer(at, part, { isWhole: true, isFlight });
-    }
-    const blob = await readVerified(deps, { body, digest, host }, signal);
-    if (typeof blob === 'string') return blob;
-    const wanted = range === undefined ? accepted.range : resolveRange(range, accepted.sizeBytes);
-    if (wanted === undefined) {
-      blob.release();
-      sizeSaid = accepted.sizeBytes;
-      return 'unsatisfiable';
-    }
-    const source = transport.openBytes(blob.bytes.subarray(wanted.start, wanted.end + 1));
-    held.set(source, blob);
-    return { source, range: wanted, sizeBytes: accepted.sizeBytes, origin: host, isGrowing: false };
-  };
-
-  const release = (source: BodySource) => {
-    held.get(source)?.release();
-    held.delete(source);
-  };
+  const asker = createBlobAsker(deps, options, { digest, repository, registry });
   /** A body from a peer that is judged has begun. */
   let begun: Disposable | undefined;
-  /** For an answer that came when another was taken. */
-  const discard = ({ source }: Answered) => {
-    source.close();
-    release(source);
-  };
   /** Bodies that are being moved, and what is called when one has ended. */
   const taken = new WeakMap<BodySource, (movedBytes: number) => void>();
   /**
@@ -206,19 +102,19 @@ export function createBlobSources(
   const askBeside = async (part: AskedPart, isWhole: boolean) => {
     if (!deps.pieces.isHeld(digest)) return undefined;
     session ??= startSession();
-    return session.ask((at) => askPeer(at, part, { isWhole, isFlight: false }), {
+    return session.ask((at) => asker.ask(at, part, { isWhole, isFlight: false }), {
       attempts: options.resolveRetries,
       waitMs: options.resolveTimeoutMs,
       withinMs: FIRST_SOURCE_TIMEOUT_MS,
-      discard,
+      discard: (answer) => asker.discard(answer),
     });
   };
 
   const startSession = () => createPeerSession(deps, digest, client.gone);
 
-  const toOpened = ({ isGrowing, ...rest }: Answered, peer: Peer, assigned?: Assigned): OpenedBlob => {
+  const toOpened = ({ isGrowing, ...rest }: AnsweredBlob, peer: Peer, assigned?: Assigned): OpenedBlob => {
     const { source, origin, range } = rest;
-    if (held.has(source)) {
+    if (asker.isHeld(source)) {
       return { ...rest, peer, assigned, stallTimeoutMs: CONGESTED_WINDOW_MS, pace: undefined };
     }
     if (request.isJudged === true) begun ??= deps.delivered?.begins(digest);
@@ -243,7 +139,7 @@ export function createBlobSources(
       return session;
     },
     get sizeSaid() {
-      return sizeSaid;
+      return asker.sizeSaid;
     },
     get slowSources() {
       return slowBlobs.isGivenUp(digest) ? MAX_SLOW_SOURCES : 0;
@@ -254,14 +150,17 @@ export function createBlobSources(
       const opened = own === undefined ? undefined : await openLocal(own, range);
       if (opened !== undefined || !request.mayAskPeers) return opened;
       flight ??= makeFlight();
-      const isSmall = sizes.sizesOf(digest)?.every((size) => size <= wholeBytes) === true;
+      const isSmall = sizes.sizesOf(digest)?.every((size) => size <= asker.wholeBytes) === true;
       const part = { range, sizeBytes };
       if (growingPace.isDripping) slowBlobs.sourceWasSlow(digest);
       const isSlow = growingPace.isDripping || slowBlobs.isGivenUp(digest);
       const mayFollow = !isAgain && !isSlow;
       if (!mayFollow) flight?.stepsAside(isAgain ? 'again' : 'slow');
       const askFlown = async (host: string, connectTimeoutMs: number) =>
-        askPeer({ host, connectTimeoutMs, signal: client.gone }, part, { isWhole: isSmall, isFlight: true });
+        asker.ask({ host, connectTimeoutMs, signal: client.gone }, part, {
+          isWhole: isSmall,
+          isFlight: true,
+        });
       const shared = mayFollow && !replacing ? await askBeside(part, isSmall) : undefined;
       if (shared !== undefined) return toOpened(shared.answer, shared.peer);
       const flown = mayFollow
@@ -283,28 +182,28 @@ export function createBlobSources(
       const waitMs = replacing
         ? Math.max(REPLACEMENT_LOOKUP_TIMEOUT_MS, options.resolveTimeoutMs)
         : options.resolveTimeoutMs;
-      const accepted = await session.ask((at) => askPeer(at, part, { isWhole: isSmall, isFlight: false }), {
+      const accepted = await session.ask((at) => asker.ask(at, part, { isWhole: isSmall, isFlight: false }), {
         attempts: options.resolveRetries,
         waitMs,
         withinMs: FIRST_SOURCE_TIMEOUT_MS,
-        discard,
+        discard: (answer) => asker.discard(answer),
       });
       if (accepted === undefined) {
         flight?.goesUpstream();
         // Nobody has what a manifest said: the next request is not measured by it.
-        if (contradicted && !replacing) sizes.forget(digest);
+        if (asker.isContradicted && !replacing) sizes.forget(digest);
         return undefined;
       }
       return toOpened(accepted.answer, accepted.peer);
     },
     holderOf({ source, peer, origin, assigned }) {
-      const isWhole = peer !== undefined && !growing.has(source) && !held.has(source);
+      const isWhole = peer !== undefined && !growing.has(source) && !asker.isHeld(source);
       return isWhole ? { peer, host: origin, assigned } : undefined;
     },
     async findHolder(sizeBytes) {
       finder ??= startSession();
       const ask = ({ host, connectTimeoutMs, signal }: AskedAddress) =>
-        statAtPeer(deps, options, { host, path, digest, sizeBytes, connectTimeoutMs }, signal);
+        statAtPeer(deps, options, { host, path: asker.path, digest, sizeBytes, connectTimeoutMs }, signal);
       const found = await finder.ask(ask, {
         attempts: options.resolveRetries,
         waitMs: REPLACEMENT_LOOKUP_TIMEOUT_MS,
@@ -314,7 +213,7 @@ export function createBlobSources(
     },
     async openAt({ peer, host, assigned }, { range, sizeBytes, aheadBytes }) {
       try {
-        const answer = await askPeer(
+        const answer = await asker.ask(
           { host, connectTimeoutMs: CONNECT_TIMEOUT_MS, signal: client.gone },
           { range, sizeBytes },
           { isWhole: false, isFlight: false, aheadBytes },
@@ -337,8 +236,8 @@ export function createBlobSources(
     },
     moved({ source, peer, origin, range, sizeBytes, pace, assigned }, end) {
       pace?.ended(end.movedBytes);
-      const isVerified = held.has(source);
-      release(source);
+      const isVerified = asker.isHeld(source);
+      asker.release(source);
       taken.get(source)?.(end.movedBytes);
       observer.bytesMoved(peer === undefined ? 'local' : 'peer', end.movedBytes);
       if (peer !== undefined) observer.zoneBytesMoved?.(zones.standing(peer), end.movedBytes);
@@ -383,7 +282,7 @@ export function createBlobSources(
       }
     },
     [Symbol.dispose]() {
-      for (const taken of held.values()) taken.release();
+      asker[Symbol.dispose]();
       begun?.[Symbol.dispose]();
       session?.[Symbol.dispose]();
       finder?.[Symbol.dispose]();

@@ -18,7 +18,7 @@ export const TRANSFER_MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'the memory of small blobs is not given back',
-    file: 'transfer/blob-sources.ts',
+    file: 'transfer/blob-asker.ts',
     find: '    held.get(source)?.release();\n',
     replace: '',
     scenario: 'many small blobs',
@@ -81,7 +81,7 @@ export const TRANSFER_MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'the body of an answer that is refused stays open',
-    file: 'transfer/blob-sources.ts',
+    file: 'transfer/blob-asker.ts',
     find: "      body?.close();\n      if (accepted === 'unsatisfiable')",
     replace: "      if (accepted === 'unsatisfiable')",
     scenario: 'wrong sizes and heads',
