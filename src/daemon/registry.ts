@@ -1,26 +1,17 @@
 import { hideCanaries } from '../canary/hide-canaries.ts';
 import { createContainerdStore } from '../containerd/containerd-store.ts';
-import type { Transport } from '../http/transport.ts';
 import { type BlobVerifier, createBlobVerifier } from '../integrity/blob-verifier.ts';
 import { createFileHasher } from '../integrity/file-hasher.ts';
 import { withoutDamaged } from '../integrity/without-damaged.ts';
 import { createNodeTransport } from './create-node-transport.ts';
-import type { HttpServerOptions, RequestHandler } from '../http/http-server.ts';
 import type { Logger } from '../observe/log.ts';
-import { createMetrics, type Metrics } from '../observe/metrics.ts';
+import { createMetrics } from '../observe/metrics.ts';
 import { createPullLog } from '../observe/pull-log.ts';
 import { createPeerTraffic } from '../observe/peer-traffic.ts';
 import { createTrafficLog } from '../observe/traffic-log.ts';
 import { createTransferLog } from '../observe/transfer-log.ts';
-import { checkNodeIp } from '../p2p/addresses/check-node-ip.ts';
-import { findAnnounceAddresses } from '../p2p/addresses/find-announce-addresses.ts';
-import { followAnnounceAddresses } from '../p2p/addresses/follow-announce-addresses.ts';
-import { loadIdentity } from '../p2p/identity.ts';
-import { createP2pRouter } from '../p2p/p2p-router.ts';
-import type { P2pRouter } from '../p2p/p2p-router-contract.ts';
 import type { Digest } from '../oci/digest.ts';
 import { formatName } from '../oci/reference.ts';
-import { readSwarmKey } from '../p2p/connections/swarm-key.ts';
 import { createRegistryApp } from '../registry/registry-app.ts';
 import { createRegistryShares, fileChunkBytes, manifestCacheBytes } from '../registry/registry-shares.ts';
 import { createUploads } from '../registry/uploads.ts';
@@ -30,11 +21,9 @@ import { createZoneOutages } from '../routing/zone-outages.ts';
 import { readBasicAuth } from '../runtime/basic-auth.ts';
 import { build } from '../runtime/build.ts';
 import { systemClock as clock } from '../runtime/clock.ts';
-import { canonicalIp, parseIp } from '../runtime/ip-address.ts';
-import { isLoopbackIp } from '../runtime/ip-scope.ts';
 import { readMemoryLimit } from '../runtime/memory/memory-limit.ts';
-import { type MemoryPlan, planMemory, uncountedShare } from '../runtime/memory/memory-plan.ts';
-import { createMemoryRoom, memoryReader, type MemoryRoom } from '../runtime/memory/memory-room.ts';
+import { planMemory, uncountedShare } from '../runtime/memory/memory-plan.ts';
+import { createMemoryRoom, memoryReader } from '../runtime/memory/memory-room.ts';
 import { aborted } from '../runtime/abortable.ts';
 import { parseListenAddress } from '../runtime/listen-address.ts';
 import { hostNodeName } from '../runtime/node-name.ts';
@@ -43,19 +32,19 @@ import { trimMemory } from '../runtime/trim-memory.ts';
 import { parseImageFilter } from '../store/image-filter.ts';
 import { createSharingPolicy } from '../store/sharing-policy.ts';
 import { createTransfer, type Transfer } from '../transfer/transfer.ts';
-import { createBootstrapApp } from '../web/bootstrap-app.ts';
 import { createMetricsApp } from '../web/metrics-app.ts';
 import { createNodeCanary } from './create-canary.ts';
-import { createBootstrapper } from './create-bootstrapper.ts';
-import { createLive, type LiveDeps } from './create-live.ts';
-import { bootstrapDomain, createMembership } from './create-membership.ts';
+import { createLive } from './create-live.ts';
 import { createWhy } from './create-why.ts';
 import { createNodeFlights } from './create-node-flights.ts';
 import { createDoctorWatch } from './doctor-watch.ts';
+import { findZone } from './find-zone.ts';
 import { hasContent } from './has-content.ts';
-import { readNodeZone } from './read-node-zone.ts';
+import { listen } from './listen.ts';
+import type { NodeProcess } from './node-process.ts';
+import { startRouter } from './start-router.ts';
+
 import type { RegistryOptions } from './registry-options.ts';
-import { serveBootstrap } from './serve-bootstrap.ts';
 
 /**
  * How long running responses may take to finish after SIGTERM. Short, since the next pod waits for this one's
@@ -70,23 +59,6 @@ const MAX_METRICS_CONNECTIONS = 64;
 const MAX_QUESTION_BYTES = 32 * 1024;
 /** Nobody reads there for that long: a page that is not looked at any more must not hold what it was sent. */
 const METRICS_STALL_TIMEOUT_MS = 60 * 1000;
-
-/** What the parts of the process share. */
-interface Process {
-  readonly options: RegistryOptions;
-  readonly logger: Logger;
-  readonly metrics: Metrics;
-  readonly signal: AbortSignal;
-  readonly isPod: boolean;
-  /** Released in reverse order at the end: listeners first. */
-  readonly running: AsyncDisposableStack;
-  /** What the parts may hold. */
-  readonly plan: MemoryPlan;
-  /** How much of it may be handed out just now. */
-  readonly room: MemoryRoom;
-  /** Of this process, in bytes. */
-  readonly readMemory: LiveDeps['readMemory'];
-}
 
 /**
  * Runs the mirror until the signal aborts: the composition root, which alone knows containerd, p2p and registry.
@@ -121,16 +93,9 @@ export async function runRegistry(
   logger.info('stopping');
 }
 
-/** Where this node is; undefined: that is not known. */
-async function findZone({ options, logger, signal }: Process): Promise<string | undefined> {
-  const { zone, zoneNode } = options;
-  if (zone !== undefined || zoneNode === undefined) return zone;
-  return readNodeZone(zoneNode, { logger, signal });
-}
-
-async function compose(shared: Process): Promise<void> {
+async function compose(shared: NodeProcess): Promise<void> {
   const { options, logger, metrics, signal, running, plan, room, readMemory } = shared;
-  const zone = await findZone(shared);
+  const zone = await findZone(options, { logger, signal });
   const authorization = await readBasicAuth(options.basicAuthDir);
   const { mirroredRegistries } = options;
   // Transfers need the router; what failed before them is not held against anybody.
@@ -362,98 +327,4 @@ async function compose(shared: Process): Promise<void> {
   tasks.run((stop) => trimMemory({ clock, isIdle: () => !metrics.isServing() }, stop));
   tasks.run((stop) => aborted(stop));
   await tasks.wait();
-}
-
-async function startRouter(
-  shared: Process,
-  {
-    zone,
-    onPeerReturned,
-  }: { readonly zone: string | undefined; readonly onPeerReturned: (peerId: string) => void },
-) {
-  const { options, logger, metrics, signal, isPod, running, plan, room } = shared;
-  // The bootstrap listener comes first: nodes that start together ask each other there while they start.
-  let router: P2pRouter | undefined;
-  if (options.httpBootstrapAddr !== undefined) {
-    const handler = createBootstrapApp(async () => router?.bootstrapDocuments(), logger);
-    const where = { address: options.httpBootstrapAddr, certDir: options.httpBootstrapCertDir };
-    running.use(await serveBootstrap({ logger, clock, handler }, where));
-  }
-  const swarmKey = await readSwarmKey(options.swarmKeyFile);
-  const addresses = bootstrapDomain(options);
-  const { nodeIp, nodeName = hostNodeName() } = options;
-  const { host: listenHost } = parseListenAddress(options.routerAddr);
-  const listenIp = parseIp(listenHost ?? '');
-  if (listenIp !== undefined && isLoopbackIp(listenIp)) {
-    logger.warn(
-      'No other node can connect to this one: set --router-addr to an address that is not loopback',
-      {
-        address: options.routerAddr,
-      },
-    );
-  }
-  let announceAddresses = await findAnnounceAddresses({ clock, logger }, { nodeIp, listenHost, signal });
-  const membership = running.use(
-    createMembership({ logger, clock, addresses, own: () => announceAddresses }, options),
-  );
-  router = running.use(
-    await createP2pRouter(
-      {
-        logger,
-        clock,
-        bootstrapper: createBootstrapper(options, addresses),
-        privateKey: await loadIdentity(options.dataDir, { logger }),
-        membership,
-        observer: metrics.routing,
-        onPeerReturned,
-        room,
-      },
-      {
-        listenAddress: options.routerAddr,
-        announceAddresses,
-        swarmKey,
-        memory: plan,
-        zone,
-        nodeName,
-        flights: options.flightsEnabled,
-      },
-    ),
-  );
-  const onChange = (next: readonly string[]) => {
-    announceAddresses = next;
-    router?.announce(next);
-  };
-  const first = announceAddresses;
-  void followAnnounceAddresses({ clock, logger }, { nodeIp, listenHost, first, onChange, signal });
-  // The chart gives a pod with a network of its own the address of its host.
-  if (nodeIp !== undefined && !isPod) void checkNodeIp({ clock, logger }, { nodeIp, signal });
-  const isOwn = (address: string): boolean => {
-    const ip = canonicalIp(address) ?? address;
-    const bytes = parseIp(ip);
-    return (bytes !== undefined && isLoopbackIp(bytes)) || ip === nodeIp || announceAddresses.includes(ip);
-  };
-  const isMember = (address: string) => membership.standing(canonicalIp(address) ?? address) === 'member';
-  /** This node itself, or another node: strangers do not get what is kept for these. */
-  const isFavoured = (address: string): boolean => isOwn(address) || isMember(address);
-  return { router, isOwn, isFavoured };
-}
-
-interface ListenOptions extends Pick<
-  HttpServerOptions,
-  'address' | 'maxConnections' | 'maxBodyBytes' | 'clientStallTimeoutMs'
-> {
-  readonly name: string;
-  readonly graceMs: number;
-  readonly transport: Transport;
-}
-
-async function listen(
-  { logger, running }: Process,
-  { name, graceMs, transport, ...limits }: ListenOptions,
-  handler: RequestHandler,
-): Promise<void> {
-  const onError = (error: unknown) => logger.error('listener failed', { listener: name, error });
-  const server = await transport.serve({ ...limits, handler, onError });
-  running.defer(() => server.close(graceMs));
-  logger.info('listening', { listener: name, address: limits.address, port: server.port });
 }
