@@ -82,6 +82,8 @@ export function testBreakOff({ peer, askBody, serve, raw, openAll, bodyOf }: Rig
       client.send(getRequest());
       expect((await bodyOf(client, 1000)).equals(pattern(400))).toBe(true);
       expect(client.end).toBe('fin');
+      // The kernel's thread says so a moment later.
+      await until(() => ends.length > 0);
       expect(ends).toEqual([{ how: 'client-gone', movedBytes: 400 }]);
     });
 

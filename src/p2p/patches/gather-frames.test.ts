@@ -54,9 +54,12 @@ test('gatherFrames() does not wait for long while others keep the process busy',
 });
 
 test('gatherFrames() survives a connection that has ended', async () => {
-  const send = gatherFrames(() => {
-    throw new Error('It has ended');
-  });
+  const send = gatherFrames(
+    () => {
+      throw new Error('It has ended');
+    },
+    { nowMs: () => 0 },
+  );
   send(frame('a'));
   await new Promise(setImmediate);
   expect(() => send(frame('', 3))).toThrow('It has ended');
