@@ -55,7 +55,7 @@ A command on node 2, and likewise on the others (logs: mirror/mirror.log and con
   images    dist/lab/n2 ctr images ls
   peers     dist/lab/n2 spegel peers
   holders   dist/lab/n2 spegel peers find ${REGISTRY}/hello:v1
-  from whom dist/lab/n2 curl -s http://127.0.0.1:${MIRROR_PORTS.metrics}/debug/transfers
+  from whom dist/lab/n2 spegel peers transfers
   metrics   dist/lab/n2 curl -s http://127.0.0.1:${MIRROR_PORTS.metrics}/metrics
 
 Ctrl-C removes everything.`);

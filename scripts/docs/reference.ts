@@ -25,6 +25,13 @@ is the same as none. Lists: \`--flag a b c\`, the flag repeated, or with commas 
 
 Exit codes: 0; 1 for an error, which is the last log line (\`peers\`, \`why\`: a plain line); 2 for a wrong command line; \`peers find\`, \`peers flights\`, \`why\` and \`doctor\` have more.
 Logs are JSON lines on stderr.
+
+What people read begins with the verdict. Its tables fit the terminal, and 80 columns in a pipe or a file: long names are shortened in the
+middle, digests to twelve digits, and what is longer still goes on in the next line. \`--wide\` writes all of each name, in lines as long
+as that needs; \`--json\` is for programs. Colours are on terminals only, and never with \`NO_COLOR\`. Ages are in their largest unit (\`12s\`,
+\`3m\`, \`2h\`), bytes in powers of 1000. \`--watch\` asks again after an interval of at least 200 ms: on a terminal the answer is drawn in the
+place of the answer before it. Elsewhere it stands below that with its time, and with \`--json\` each answer is a line. A daemon that does
+not answer any more is told of and asked again; Ctrl-C ends it with exit code 0.
 `;
 
 const METRICS_TEXT = `## Metrics

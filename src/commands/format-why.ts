@@ -56,7 +56,10 @@ export function formatWhy(answer: WhyAnswer, name: string, look: Look): string {
       look,
     ),
     ...(shown.length === 0 ? [] : [contentTable(shown, look)]),
-    ...shown.filter(({ isHere }) => !isHere).map((content) => contentText(content, answer, look)),
+    ...alike(
+      shown.filter(({ isHere }) => !isHere),
+      answer,
+    ).map((contents) => contentText(contents, answer, look)),
     ...(notes.length === 0 ? [] : [notes.map((note) => formatText(note, look)).join('')]),
   ].join('\n');
 }
@@ -130,13 +133,35 @@ function sourceCell(content: WhyView): Cell {
   return { text: `a download of ${(download?.others ?? []).join(' and ')}`, tone: 'poor' };
 }
 
-/** Of a piece that is not here: which peers have a record of it, what each says, and what follows. */
-function contentText(content: WhyView, { resolveTimeoutMs }: WhyAnswer, look: Look): string {
-  const { kind, key, peers, outcome, download } = content;
+/** Pieces of which the same is to be told, together: those of an image are often on the same peers. */
+function alike(
+  contents: readonly WhyView[],
+  { resolveTimeoutMs }: WhyAnswer,
+): ReadonlyArray<readonly [WhyView, ...WhyView[]]> {
+  const groups = Map.groupBy(contents, ({ peers, outcome, download }) =>
+    JSON.stringify([
+      peers.map(({ tookMs, ...peer }) => ({ ...peer, isLate: tookMs > resolveTimeoutMs })),
+      outcome,
+      download,
+    ]),
+  );
+  return Array.from(groups.values(), (group) => group as [WhyView, ...WhyView[]]);
+}
+
+/** Of pieces that are not here: which peers have a record of them, what each says, and what follows. */
+function contentText(
+  contents: readonly [WhyView, ...WhyView[]],
+  { resolveTimeoutMs }: WhyAnswer,
+  look: Look,
+): string {
+  const [content] = contents;
+  const { peers, outcome, download } = content;
+  const isSingle = contents.length === 1;
+  const [it, records] = isSingle ? ['it', 'a record of it'] : ['them', 'records of them'];
   const count =
     peers.length === 1 ? 'one peer has' : `${peers.length === 0 ? 'no' : peers.length} peers have`;
-  const what = `${kind} ${kind === 'tag' ? key.slice(key.lastIndexOf(':') + 1) : shortKey(key, look)}`;
-  const head = formatText(`${what}: not in the store of this node; ${count} a record of it.`, look);
+  const what = isSingle ? pieceName(content, look) : piecesName(contents);
+  const head = formatText(`${what}: not in the store of this node; ${count} ${records}.`, look);
   const sentences: string[] = [];
   const first = peers.find(({ order }) => order !== 'skipped');
   if (first !== undefined && first.tookMs > resolveTimeoutMs) {
@@ -145,17 +170,30 @@ function contentText(content: WhyView, { resolveTimeoutMs }: WhyAnswer, look: Lo
       `The first was found after ${took}: a request waits for ${wait} (--mirror-resolve-timeout).`,
     );
   }
-  if (outcome.how === 'peer') sentences.push(`${outcome.from ?? 'A peer'} would serve it (200).`);
-  else if (!isNowhere(content) && download !== undefined) sentences.push(downloadText(download));
+  if (outcome.how === 'peer') sentences.push(`${outcome.from ?? 'A peer'} would serve ${it} (200).`);
+  else if (!isNowhere(content) && download !== undefined) sentences.push(downloadText(download, it));
   else {
     const reason = REASONS[outcome.reason ?? ''] ?? outcome.reason ?? 'it is not here';
     const goes =
       download?.isOwn === true
-        ? 'containerd was sent to the registry for it, and downloads it, or is about to'
+        ? `containerd was sent to the registry for ${it}, and downloads ${it}, or is about to`
         : 'containerd goes to the registry';
-    sentences.push(`It would be answered with ${outcome.status}, because ${reason}: ${goes}.`);
+    const be = isSingle ? 'It would be' : 'Each would be';
+    sentences.push(`${be} answered with ${outcome.status}, because ${reason}: ${goes}.`);
   }
   return `${head}${peerTable(peers, look)}${sentences.map((text) => formatText(text, look)).join('')}`;
+}
+
+/** Such as `layer sha256:2cf2…`. */
+function pieceName({ kind, key }: WhyView, look: Look): string {
+  return `${kind} ${kind === 'tag' ? key.slice(key.lastIndexOf(':') + 1) : shortKey(key, look)}`;
+}
+
+/** Such as `tag, manifest, config and 2 layers`. */
+function piecesName(contents: readonly WhyView[]): string {
+  const kinds = Map.groupBy(contents, ({ kind }) => kind);
+  const names = Array.from(kinds, ([kind, { length }]) => (length === 1 ? kind : `${length} ${kind}s`));
+  return names.length === 1 ? (names[0] ?? '') : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;
 }
 
 /** The whole of a digest where lines have no end. */
@@ -192,9 +230,9 @@ function saysCell({ order, why, said }: WhyPeer): Cell {
   return { text: `${text}${last}`, tone: said === 'has-it' ? 'good' : 'poor' };
 }
 
-function downloadText({ others }: WhyDownload): string {
+function downloadText({ others }: WhyDownload, it: string): string {
   const downloads = others.length === 1 ? 'downloads' : 'download';
-  return `${others.join(' and ')} ${downloads} it from the registry: the request would wait for that, and follow it.`;
+  return `${others.join(' and ')} ${downloads} ${it} from the registry: the request would wait for that, and follow it.`;
 }
 
 function verdictTone({ canServe, contents }: WhyAnswer): 'good' | 'poor' | 'bad' {

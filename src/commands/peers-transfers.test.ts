@@ -141,7 +141,7 @@ AGE  CONTENT                    BYTES   TOOK  FROM   OUTCOME
   });
 
   test('says that there was nothing', async () => {
-    expect(await run({ pulls: [], transfers: [] })).toBe('No pulls of this node.\n');
+    expect(await run({ pulls: [], transfers: [] })).toBe('No pull of this node has ended so far.\n');
   });
 
   test.each([20, 60, 80, 200])('prints no line longer than %d columns', async (width) => {

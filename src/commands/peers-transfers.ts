@@ -45,7 +45,7 @@ function formatTransfers({ pulls, transfers }: TransfersView, nowMs: number, loo
   const own = transfers.filter(({ forwarded }) => !forwarded);
   const others = transfers.filter(({ forwarded }) => forwarded);
   const verdict = [
-    `${counts(pulls, 'pull')} of this node.`,
+    pulls.length === 0 ? 'No pull of this node has ended so far.' : `${counts(pulls, 'pull')} of this node.`,
     ...(own.length === 0 ? [] : [`It asked for ${counts(own, 'piece')}.`]),
     ...(others.length === 0 ? [] : [`Other nodes asked it for ${counts(others, 'piece')}.`]),
   ].join(' ');
@@ -60,7 +60,6 @@ function formatTransfers({ pulls, transfers }: TransfersView, nowMs: number, loo
 
 /** Such as `3 pulls (2 served, 1 missing)`. */
 function counts(ended: ReadonlyArray<{ readonly outcome: string }>, what: string): string {
-  if (ended.length === 0) return `No ${what}s`;
   const each = Array.from(
     Map.groupBy(ended, ({ outcome }) => outcome),
     ([outcome, same]) => `${same.length} ${outcome}`,

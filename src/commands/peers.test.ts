@@ -97,7 +97,7 @@ ADDRESSES         STATE      FOR  SEEN    MEMBER  PEER
 `);
   });
 
-  test('runPeers() prints zones where there are any', async () => {
+  test('runPeers() prints zones and names of nodes where there are any', async () => {
     const [first, ...others] = report.peers;
     const zoned = {
       ...report,
@@ -106,10 +106,17 @@ ADDRESSES         STATE      FOR  SEEN    MEMBER  PEER
     };
     const addr = await serve(() => Response.json(zoned));
     const { text } = await output((to) => runPeers({ addr, json: false }, to));
-    expect(text).toContain('\nzone       eu-1a\n');
-    expect(text).toContain('SEEN    MEMBER  ZONE   PEER\n');
-    expect(text).toContain('0s ago  yes     eu-1b  12D3KooWOne\n');
-    expect(text).toContain('1s ago  yes     -      12D3KooWThree\n');
+    expect(text).toContain(`
+this node  node-1
+peer ID    12D3KooWSelf
+addresses  /ip4/10.0.0.1/tcp/5001 /ip6/fd00::1/tcp/5001
+zone       eu-1a
+
+NODE    ADDRESSES         STATE      FOR  SEEN    MEMBER  ZONE   PEER
+node-2  10.0.0.2 fd00::2  connected  2m   0s ago  yes     eu-1b  12D3KooWOne
+-       -                 dead       -    never   no      -      12D3KooWTwenty
+-       10.0.0.3          suspect    1s   1s ago  yes     -      12D3KooWThree
+`);
     const json = await output((to) => runPeers({ addr, json: true }, to));
     expect(JSON.parse(json.text)).toEqual(zoned);
   });
@@ -155,6 +162,22 @@ ADDRESSES         STATE      FOR  SEEN    MEMBER  PEER
     expect(await at(80)).toContain('12D3KooW…i7tB3xZ\n');
     expect(await at(200)).toContain(id);
     expect(await at(Infinity)).toContain(id);
+  });
+
+  test('runPeers() prints names in the place of IDs where there is not room for both', async () => {
+    const name = 'ip-10-0-17-203.eu-central-1.compute.internal';
+    const id = '12D3KooWGyhYLqXvFfJ8sH1zqV9wAmPbTQn2RkDcEu4oMi7tB3xZ';
+    const peer = { ...report.peers[0], name, id, zone: 'eu-central-1a', addresses: ['10.244.17.203'] };
+    const addr = await serve(() => Response.json({ ...report, peers: [peer] }));
+    const at = async (width: number) =>
+      (await output((to) => runPeers({ addr, json: false }, to), width)).text;
+    expect(await at(80)).toContain(`
+NODE             ADDRESSES      STATE      FOR  SEEN    ZONE
+ip-10-0-17-203…  10.244.17.203  connected  2m   0s ago  eu-central-1a
+`);
+    const all = new RegExp(`\n${name}  10\\.244\\.17\\.203 .*  ${id}\n`);
+    expect(await at(200)).toMatch(all);
+    expect(await at(Infinity)).toMatch(all);
   });
 
   test('runPeers() says why there are no peers', async () => {

@@ -5,12 +5,12 @@ import type { PeerCondition } from '../routing/router.ts';
 import { formatAge } from '../terminal/format-age.ts';
 import { formatFacts, formatVerdict } from '../terminal/format-facts.ts';
 import { formatItems } from '../terminal/format-items.ts';
-import type { Cell } from '../terminal/format-table.ts';
+import { type Cell, NAME_COLUMN } from '../terminal/format-table.ts';
 import type { Look } from '../terminal/look.ts';
 import type { Tone } from '../terminal/paint.ts';
 import { askDaemon } from './daemon-client.ts';
 import { type JsonFields, readJsonFields } from './json-fields.ts';
-import { PEER_ID_COLUMN, peerIdCell } from './short-name.ts';
+import { nodeNameCell, PEER_ID_COLUMN, peerIdCell } from './short-name.ts';
 import { showAnswer, type WatchOutput } from './show-answer.ts';
 
 /** Options of the commands that ask a running spegel. */
@@ -97,7 +97,8 @@ function formatPeersReport({ self, ready, bootstrap, counts, peers }: PeersRepor
   const verdict = formatVerdict(`This node is ${ready ? 'ready' : 'not ready'} and ${known}.`, tone, look);
   const facts = formatFacts(
     [
-      ['this node', self.id],
+      ...(self.name === undefined ? [] : [['this node', self.name] as const]),
+      [self.name === undefined ? 'this node' : 'peer ID', self.id],
       ['addresses', self.addresses.join(' ') || 'none'],
       ...(self.zone === undefined ? [] : [['zone', self.zone] as const]),
       // What is as it should be needs no line; with peers it is of no importance.
@@ -109,11 +110,21 @@ function formatPeersReport({ self, ready, bootstrap, counts, peers }: PeersRepor
   );
   if (peers.length === 0) return `${verdict}\n${facts}`;
   const hasZones = self.zone !== undefined || peers.some(({ zone }) => zone !== undefined);
+  // A peer that has a name is known by it.
+  const isNamed = peers.every(({ name }) => name !== undefined);
   // That all are members the verdict says.
   const hasOthers = peers.some(({ isMember }) => !isMember);
+  const hasNames = peers.some(({ name }) => name !== undefined);
   const table = formatItems(
     peers,
     [
+      hasNames
+        ? {
+            ...NAME_COLUMN,
+            heading: 'NODE',
+            cell: ({ name }) => (name === undefined ? '-' : nodeNameCell(name)),
+          }
+        : undefined,
       { heading: 'ADDRESSES', cell: ({ addresses }) => addresses.join(' ') || '-' },
       { heading: 'STATE', cell: ({ state }) => stateCell(state) },
       { heading: 'FOR', cell: ({ inStateMs }) => (inStateMs === undefined ? '-' : formatAge(inStateMs)) },
@@ -123,7 +134,7 @@ function formatPeersReport({ self, ready, bootstrap, counts, peers }: PeersRepor
       },
       hasOthers ? { heading: 'MEMBER', cell: ({ isMember }) => (isMember ? 'yes' : 'no') } : undefined,
       hasZones ? { heading: 'ZONE', cell: ({ zone }) => zone ?? '-' } : undefined,
-      { ...PEER_ID_COLUMN, heading: 'PEER', cell: ({ id }) => peerIdCell(id) },
+      { ...PEER_ID_COLUMN, isOptional: isNamed, heading: 'PEER', cell: ({ id }) => peerIdCell(id) },
     ],
     look,
   );

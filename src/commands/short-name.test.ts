@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test';
-import { peerIdCell, shortName } from './short-name.ts';
+import { nodeNameCell, peerIdCell, shortName } from './short-name.ts';
 
 const DIGEST = `sha256:0123456789ab${'c'.repeat(52)}`;
 
@@ -11,6 +11,13 @@ test.each([
   ['-', '-'],
 ])('shortName() of %s is %s', (name, expected) => {
   expect(shortName(name)).toBe(expected);
+});
+
+test.each([
+  ['ip-10-0-17-203.eu-central-1.compute.internal', 'ip-10-0-17-203…'],
+  ['node-2', 'node-2'],
+])('nodeNameCell() of %s has in short %s', (name, short) => {
+  expect(nodeNameCell(name)).toEqual({ text: name, short });
 });
 
 test('peerIdCell() keeps what tells peers apart', () => {

@@ -18,6 +18,12 @@ export function nameCell(name: string): TextCell {
   return { text: name, short: shortName(name) };
 }
 
+/** The name of a node for a table: the whole where there is room, else the first label of a domain name. */
+export function nodeNameCell(name: string): TextCell {
+  const [label = '', ...domain] = name.split('.');
+  return { text: name, short: domain.length === 0 ? name : `${label}…` };
+}
+
 /** The ID of a peer for a table: the whole where there is room, else its beginning and its end. */
 export function peerIdCell(id: string): TextCell {
   return { text: id, short: cutMiddle(id, PEER_ID_WIDTH) };

@@ -147,6 +147,36 @@ ADDRESSES  STATE      SAYS                             GAVE LATELY  PEER
 `);
   });
 
+  test('tells the same of several pieces once', async () => {
+    const peers = [PEER];
+    const outcome = { how: 'peer', status: 200, from: '10.0.0.2' } as const;
+    const { text } = await run('registry.lab:5000/app:v1', {
+      ...REPORT,
+      contents: [
+        layer({ kind: 'tag', key: REPORT.key, digest: MANIFEST, peers, outcome }),
+        layer({ kind: 'config', peers: [{ ...PEER, tookMs: 7 }], outcome }),
+        layer({ peers, outcome }),
+        layer({ peers, outcome }),
+        // Found too late for a request.
+        layer({ peers: [{ ...PEER, tookMs: 80 }], outcome }),
+        layer({}),
+      ],
+    });
+    expect(text.split('\n\n').slice(3).join('\n'))
+      .toBe(`tag, config and 2 layers: not in the store of this node; one peer has records of them.
+ADDRESSES  STATE      SAYS    PEER
+10.0.0.2   connected  has it  12D3KooWPeer
+10.0.0.2 would serve them (200).
+layer ${LAYER}: not in the store of this node; one peer has a record of it.
+ADDRESSES  STATE      SAYS    PEER
+10.0.0.2   connected  has it  12D3KooWPeer
+The first was found after 80ms: a request waits for 20ms (--mirror-resolve-timeout).
+10.0.0.2 would serve it (200).
+layer ${LAYER}: not in the store of this node; no peers have a record of it.
+It would be answered with 404, because no peer is known to have it: containerd goes to the registry.
+`);
+  });
+
   test.each([20, 60, 80, 200])('prints no line longer than %d columns', async (width) => {
     const peers: readonly WhyPeer[] = Array.from({ length: 8 }, (_, n) => ({
       ...PEER,

@@ -43,6 +43,16 @@ fd00::2
     );
   });
 
+  test('leaves out a column that may be, where there is no room', () => {
+    const rows = [
+      ['A', 'B', 'C'],
+      ['first', 'second', 'third'],
+    ];
+    const columns = [undefined, { isOptional: true }];
+    expect(formatTable(rows, { columns, look: look(20) })).toBe('A      B       C\nfirst  second  third\n');
+    expect(formatTable(rows, { columns, look: look(19) })).toBe('A      C\nfirst  third\n');
+  });
+
   test('narrows a column of names last', () => {
     const rows = [
       ['NAME', 'TEXT'],
@@ -91,6 +101,7 @@ PEER   12D3KooWb
       const columns = Array.from({ length: count }, (): Column => ({
         align: random() < 0.3 ? 'right' : 'left',
         flow: random() < 0.3 ? 'cut' : 'wrap',
+        isOptional: random() < 0.1,
         ...(random() < 0.3 ? { least: Math.floor(random() * 40) } : {}),
       }));
       const rows = Array.from({ length: 4 }, () => Array.from({ length: count }, cell));

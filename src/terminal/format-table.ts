@@ -22,6 +22,8 @@ export interface Column {
   readonly flow?: 'wrap' | 'cut';
   /** The width below which it is not made narrower while others can be. Default 10. */
   readonly least?: number;
+  /** The column is left out where short forms are not enough to make the table fit. Default false. */
+  readonly isOptional?: boolean;
 }
 
 /** The column of a digest, or of another name that is to be copied: its short form is not broken while there is room elsewhere. */
@@ -50,8 +52,8 @@ const LEAST_WIDTH = 10;
 
 /**
  * Aligns columns with spaces; the last column is not padded. The first row is the heading. No line is longer than the look has it: first
- * short forms stand for the texts, from the last column on; then the widest columns are made narrower; and where that is not enough,
- * each row is a list of its columns.
+ * short forms stand for the texts, from the last column on; then columns are left out that may be; then the widest columns are made
+ * narrower; and where that is not enough, each row is a list of its columns.
  */
 export function formatTable(
   rows: ReadonlyArray<readonly Cell[]>,
@@ -61,6 +63,11 @@ export function formatTable(
     rows.map((row) => row.map(contentOf)),
     look.width,
   );
+  const optional = columns.findLastIndex((column) => column?.isOptional === true);
+  if (optional !== -1 && lineWidth(naturalWidths(table)) > look.width) {
+    const others = rows.map((row) => row.toSpliced(optional, 1));
+    return formatTable(others, { columns: columns.toSpliced(optional, 1), look });
+  }
   const least = (column: number) => columns[column]?.least ?? LEAST_WIDTH;
   const widths = narrow(table, look.width, least) ?? narrow(table, look.width, () => LEAST_WIDTH);
   if (widths === undefined) return formatStacked(table, look);
