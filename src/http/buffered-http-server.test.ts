@@ -444,6 +444,7 @@ describe('createHttpServer()', () => {
 
   test.each([
     { what: 'a body that is too long', text: post('x'.repeat(101)), status: '413' },
+    { what: 'a body that is much too long', text: post('x'.repeat(100_000)), status: '413' },
     { what: 'chunks', text: post('0\r\n\r\n', 'Transfer-Encoding: chunked\r\n'), status: '411' },
     { what: 'a body that does not come', text: post('', 'Content-Length: 5\r\n'), status: '408' },
   ])('refuses $what', async ({ text, status }) => {

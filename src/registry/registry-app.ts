@@ -11,6 +11,7 @@ import { DistributionError } from '../oci/distribution-error.ts';
 import { parseDistributionPath } from '../oci/distribution-path.ts';
 import { addressShare } from '../runtime/address-share.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { canonicalIp } from '../runtime/ip-address.ts';
 import { createTurnstile } from '../runtime/turnstile.ts';
 import type { ContentStore } from '../store/content-store.ts';
 import type { SharingPolicy } from '../store/sharing-policy.ts';
@@ -245,7 +246,8 @@ export function createRegistryApp(
       const givenBytes = sample.sizeBytes;
       if (isPeer && givenBytes > 0 && sample.code < 400) {
         traffic.byHour.add({ givenBytes });
-        traffic.byPeer.add(remoteAddress, { givenBytes });
+        // Peers are known by their IPv4 addresses as such.
+        traffic.byPeer.add(canonicalIp(remoteAddress) ?? remoteAddress, { givenBytes });
       }
     }
     if (logger.writesDebug) logger.debug('request', { path, ...sample });

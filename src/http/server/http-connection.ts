@@ -146,7 +146,9 @@ export function createHttpConnection(
     requests += 1;
     unread = head.hasBody && maxBodyBytes === 0;
     if (unread) reader.clear();
-    const body = head.hasBody && !unread ? await readBody(head) : undefined;
+    // At once: what is not read must not count as sent ahead.
+    const refusal = unread ? undefined : bodyRefusal(head);
+    const body = refusal ?? (head.hasBody && !unread ? await readBody(head.bodyBytes ?? 0) : undefined);
     if (body !== undefined && !(body instanceof Uint8Array)) {
       refuse(body.status, body.message, { bodyless });
       return;
@@ -198,12 +200,13 @@ export function createHttpConnection(
     }
   };
 
-  /** The body of the request, or why it is not read. */
-  const readBody = async ({ bodyBytes }: RequestHead): Promise<Uint8Array | BodyRefusal> => {
+  const bodyRefusal = ({ bodyBytes }: RequestHead): BodyRefusal | undefined => {
     if (bodyBytes === undefined) return { status: 411, message: 'A body needs a Content-Length here' };
-    if (bodyBytes > maxBodyBytes) {
-      return { status: 413, message: `The body is longer than ${maxBodyBytes} bytes` };
-    }
+    if (bodyBytes <= maxBodyBytes) return undefined;
+    return { status: 413, message: `The body is longer than ${maxBodyBytes} bytes` };
+  };
+  /** The body of the request when it is here, or why it does not come. */
+  const readBody = async (bodyBytes: number): Promise<Uint8Array | BodyRefusal> => {
     awaitedBytes = bodyBytes;
     const { promise, resolve } = Promise.withResolvers<Uint8Array | BodyRefusal>();
     const late = setTimeout(
