@@ -7,7 +7,7 @@ import { formatItems } from '../terminal/format-items.ts';
 import type { Look } from '../terminal/look.ts';
 import { askDaemon } from './daemon-client.ts';
 import { readJsonFields } from './json-fields.ts';
-import { lookupKey } from './lookup-key.ts';
+import { lookupKey } from '../oci/lookup-key.ts';
 import type { AskOptions } from './peers.ts';
 import { PEER_ID_COLUMN, peerIdCell, shortName } from './short-name.ts';
 import type { Output } from './question.ts';

@@ -14,7 +14,7 @@ import { DaemonError } from './daemon-error.ts';
 import { formatWhy } from './format-why.ts';
 import { isNowhere, type WhyAnswer, type WhyDownload, type WhyView } from './why-answer.ts';
 import { type JsonFields, readJsonFields } from './json-fields.ts';
-import { lookupName } from './lookup-key.ts';
+import { lookupName } from '../oci/lookup-key.ts';
 import { type AskOptions, parseCondition } from './peers.ts';
 import type { Output } from './question.ts';
 import { showOnce } from './show-answer.ts';

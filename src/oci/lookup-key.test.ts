@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test';
-import { InvalidReferenceError } from '../oci/reference.ts';
+import { InvalidReferenceError } from './reference.ts';
 import { lookupKey } from './lookup-key.ts';
 
 const digest = `sha256:${'a'.repeat(64)}`;

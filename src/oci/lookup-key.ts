@@ -1,6 +1,6 @@
-import { type Digest, isDigest } from '../oci/digest.ts';
-import { InvalidReferenceError, parseReference } from '../oci/reference.ts';
-import { routingKey } from '../oci/routing-key.ts';
+import { type Digest, isDigest } from './digest.ts';
+import { InvalidReferenceError, parseReference } from './reference.ts';
+import { routingKey } from './routing-key.ts';
 
 /**
  * The routing key for what a user types: a digest, or an image name the way docker reads it (`nginx` is
