@@ -23,6 +23,7 @@ const SCRIPTS: readonly { readonly argv: readonly string[]; readonly needsRoot?:
   { argv: ['scripts/release'] },
   { argv: ['scripts/chart-helm'] },
   { argv: ['bun', 'scripts/chart-render.ts'] },
+  { argv: ['scripts/screenshots'], needsRoot: true },
   { argv: ['scripts/soak-transport'] },
   { argv: ['scripts/fuzz-heads'] },
   { argv: ['bun', 'scripts/reference.ts'] },

@@ -1,0 +1,152 @@
+import { existsSync, mkdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Browser, Page } from 'playwright-core';
+import type { FlightsReport } from '../src/routing/flights-report.ts';
+import { BINARY } from './lab/binary.ts';
+import { startBrowser } from './lab/browser.ts';
+import { createCleanup } from './lab/cleanup.ts';
+import { discardLayers } from './lab/discard-layers.ts';
+import { createLab, type Lab } from './lab/lab.ts';
+import type { LabNode } from './lab/lab-node.ts';
+import { MIRROR_PORTS } from './lab/mirror.ts';
+import { readScriptOptions, requireRoot } from './lab/script-options.ts';
+import { createImage } from './lab/test-image.ts';
+import { REGISTRY } from './lab/upstream.ts';
+import { waitFor } from './lab/wait-for.ts';
+
+const SCRIPT = 'screenshots';
+const FOLDER = 'docs/screenshots';
+const USAGE = `Usage: scripts/screenshots
+
+Takes the pictures of the live page that docs/ shows, and writes them into ${FOLDER}/. A lab of five nodes starts, pulls
+some images, and then one image on all nodes at once, over a slow link: the pictures are of that roll-out, and then of a node
+whose containerd discards its layers. Takes about two minutes.
+
+Needs root, what scripts/setup installs, and dist/spegel, which scripts/build makes.`;
+
+const MB = 1e6;
+const NODES = 5;
+const UPSTREAM_MBIT = 60;
+const WIDE = { width: 1440, height: 1180 };
+const NARROW = { width: 390, height: 1100 };
+/** A picture that is larger has no place in a repository. */
+const MAX_BYTES = 150_000;
+
+readScriptOptions({ script: SCRIPT, usage: USAGE });
+requireRoot(SCRIPT, 'it makes network namespaces');
+if (!existsSync(BINARY)) {
+  console.error(`${SCRIPT}: there is no ${BINARY}: run scripts/build first`);
+  process.exit(1);
+}
+const folder = join(import.meta.dir, '..', FOLDER);
+mkdirSync(folder, { recursive: true });
+const cleanup = createCleanup();
+try {
+  await using lab = await createLab({
+    binary: BINARY,
+    upstreamMbit: UPSTREAM_MBIT,
+    nodes: Array.from({ length: NODES }, (_, n) => ({
+      mirrorEnv: { CANARY_ENABLED: 'true', NODE_NAME: `worker-${n + 1}` },
+      mirrorArgs: ['--zone', n < 3 ? 'zone-a' : 'zone-b'],
+    })),
+  });
+  const browser = await startBrowser({ cleanup }, { enter: lab.hub.enter });
+  await pullSome(lab);
+  await takeRollOut(lab, browser);
+  await takeIllNode(lab, browser);
+  await browser.close();
+} finally {
+  cleanup.run();
+}
+
+/** Gives the nodes something to show. */
+async function pullSome(lab: Lab): Promise<void> {
+  for (const [n, name] of ['shop/cart', 'shop/checkout', 'shop/search', 'platform/proxy'].entries()) {
+    const image = createImage({ seed: name, layers: [{ sizeBytes: (n + 1) * MB }, { sizeBytes: 3 * MB }] });
+    await lab.upstream.push(image, name, `v1.${n}`);
+    const reference = `${REGISTRY}/${name}:v1.${n}`;
+    await lab.node(1 + (n % NODES)).pull(reference);
+    await Promise.all(lab.nodes.map(async (node) => node.pull(reference)));
+  }
+}
+
+async function takeRollOut(lab: Lab, browser: Browser): Promise<void> {
+  const image = createImage({ seed: 'web', layers: [90, 8, 4, 2].map((size) => ({ sizeBytes: size * MB })) });
+  const largest = image.blobs.toSorted((a, b) => b.sizeBytes - a.sizeBytes)[0];
+  await lab.upstream.push(image, 'shop/web', 'v42');
+  await Promise.all(
+    lab.nodes.map(async (node) =>
+      waitFor('the canary', async () => (await node.mirror.metrics()).sum('spegel_mirror_in_use') === 1, {
+        timeoutMs: 120_000,
+      }),
+    ),
+  );
+  const pulls = Promise.all(lab.nodes.map(async (node) => node.pull(`${REGISTRY}/shop/web:v42`)));
+  // The node that knows the whole tree of the largest layer, once all nodes are in it and have bytes.
+  const tower = await waitFor('the tree of the roll-out', async () => {
+    const reports = await Promise.all(lab.nodes.map(async (node) => flightsOf(lab, node)));
+    const at = reports.findIndex(({ flights }) =>
+      flights.some(
+        ({ digest, nodes }) =>
+          digest === largest?.digest && nodes.length === NODES && nodes.every(({ hasBegun }) => hasBegun),
+      ),
+    );
+    return lab.nodes[at];
+  });
+  const pages = await Promise.all([
+    openPage(browser, tower, { viewport: WIDE, colorScheme: 'light' }),
+    openPage(browser, tower, { viewport: WIDE, colorScheme: 'dark' }),
+    openPage(browser, tower, { viewport: NARROW, colorScheme: 'light' }),
+    openPage(browser, tower, { viewport: NARROW, colorScheme: 'dark' }),
+  ]);
+  const [light, dark, phone, darkPhone] = pages;
+  for (const page of pages) await page.locator('#streams article.tree').first().waitFor();
+  await light.locator('details.pull.is-running summary').click();
+  await save(light, 'page-light.png');
+  await save(dark, 'page-dark.png');
+  await save(phone, 'phone-light.png');
+  await darkPhone.evaluate("document.querySelector('#streams').scrollIntoView()");
+  await save(darkPhone, 'phone-dark.png');
+  await pulls;
+  for (const page of pages) await page.context().close();
+}
+
+async function takeIllNode(lab: Lab, browser: Browser): Promise<void> {
+  const node = lab.node(2);
+  await discardLayers(node);
+  await lab.node(5).mirror.stop();
+  const page = await openPage(browser, node, { viewport: { ...WIDE, height: 900 }, colorScheme: 'light' });
+  await page.getByText('worker-5 is gone').first().waitFor();
+  await page.locator('.problem', { hasText: 'config.toml' }).first().waitFor();
+  await save(page, 'ill-node.png', '#health');
+}
+
+interface View {
+  readonly viewport: { readonly width: number; readonly height: number };
+  readonly colorScheme: 'light' | 'dark';
+}
+
+async function openPage(browser: Browser, node: LabNode, view: View): Promise<Page> {
+  const context = await browser.newContext({ ...view, reducedMotion: 'reduce' });
+  const page = await context.newPage();
+  page.setDefaultTimeout(60_000);
+  await page.goto(urlOf(node, 'web/'));
+  await page.getByText('Live', { exact: true }).waitFor();
+  return page;
+}
+
+async function flightsOf(lab: Lab, node: LabNode): Promise<FlightsReport> {
+  return (await (await lab.http.fetch(urlOf(node, 'flights'))).json()) as FlightsReport;
+}
+
+function urlOf({ endpoint }: LabNode, path: string): string {
+  return `http://${endpoint.ipv4}:${MIRROR_PORTS.metrics}/debug/${path}`;
+}
+
+async function save(page: Page, name: string, selector?: string): Promise<void> {
+  const path = join(folder, name);
+  await (selector === undefined ? page.screenshot({ path }) : page.locator(selector).screenshot({ path }));
+  const { size } = statSync(path);
+  console.log(`${FOLDER}/${name}: ${Math.round(size / 1000)} kB`);
+  if (size > MAX_BYTES) throw new Error(`${name} is larger than ${MAX_BYTES / 1000} kB`);
+}

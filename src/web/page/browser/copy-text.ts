@@ -1,0 +1,54 @@
+/** How long the button says so, in ms. */
+const SHOWN_MS = 1500;
+
+/**
+ * Copies the text of a button to the clipboard. Browsers allow that only to pages that came over TLS or from this machine; elsewhere
+ * the older way is tried. Where both fail, the text is shown whole and selected, so that it can be copied by hand.
+ */
+export async function copyText(button: HTMLElement): Promise<void> {
+  const text = button.dataset['copy'] ?? '';
+  const isDone = (await writeClipboard(text)) || copySelected(text);
+  if (!isDone) showWhole(button, text);
+  button.classList.add(isDone ? 'is-done' : 'is-shown');
+  const label = button.getAttribute('aria-label') ?? '';
+  button.setAttribute('aria-label', isDone ? 'Copied' : 'Selected: copy it with the keyboard');
+  setTimeout(() => {
+    button.classList.remove('is-done', 'is-shown');
+    button.setAttribute('aria-label', label);
+  }, SHOWN_MS);
+}
+
+async function writeClipboard(text: string): Promise<boolean> {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    // No permission, or no clipboard at all on a page without TLS.
+    return false;
+  }
+}
+
+function copySelected(text: string): boolean {
+  const area = document.createElement('textarea');
+  area.value = text;
+  area.className = 'off-screen';
+  const before = document.activeElement;
+  document.body.append(area);
+  area.select();
+  let isDone = false;
+  try {
+    isDone = document.execCommand('copy');
+  } catch {
+    // It is not there any more in this browser.
+  }
+  area.remove();
+  if (before instanceof HTMLElement) before.focus();
+  return isDone;
+}
+
+function showWhole(button: HTMLElement, text: string): void {
+  const code = button.parentElement?.querySelector('code, pre');
+  if (code === null || code === undefined) return;
+  code.textContent = text;
+  getSelection()?.selectAllChildren(code);
+}

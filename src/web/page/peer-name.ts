@@ -1,0 +1,20 @@
+import type { LivePeer } from '../live-report.ts';
+
+/** Letters of an ID at its end: what peer IDs begin with is the same for most of them. */
+const ID_LETTERS = 8;
+
+/** What a peer is called: the name of its node, else its first address, else the end of its ID. */
+export function formatPeerName({ id, name, addresses }: Pick<LivePeer, 'id' | 'name' | 'addresses'>): string {
+  return name ?? addresses[0] ?? `…${id.slice(-ID_LETTERS)}`;
+}
+
+/**
+ * The page of the node at an address, which is taken to be at the same port; undefined for what is not an IP address: peers say of
+ * themselves what their addresses are.
+ */
+export function peerPageUrl(address: string | undefined, port: number): string | undefined {
+  if (address === undefined || !/^[0-9a-f.:]{2,45}$/i.test(address)) return undefined;
+  const host = address.includes(':') ? `[${address}]` : address;
+  const url = `http://${host}:${port}/debug/web/`;
+  return URL.canParse(url) ? url : undefined;
+}

@@ -1,0 +1,280 @@
+import type { LiveBlob, LivePull } from '../live-report.ts';
+import { digestText, shortDigest } from './digest-text.ts';
+import { formatAge, formatSpan } from './format-age.ts';
+import { formatRate, formatSize } from './format-size.ts';
+import { icon, type IconName } from './icon.ts';
+import { imageName } from './image-name.ts';
+import { h, type Child, type Markup } from './markup.ts';
+import { missWords } from './miss-words.ts';
+import { createNames, type Names } from './names.ts';
+import type { PageFacts } from './page-facts.ts';
+import { type PullFigures, pullFigures } from './pull-figures.ts';
+import { since } from './since.ts';
+import { shareBar } from './tiles-view.ts';
+
+/** What the reader has chosen to see of the pulls. */
+export interface PullsChoice {
+  /** Whether the row of a pull is open. */
+  readonly isOpen: (pull: LivePull) => boolean;
+  /** Whether its blobs are written. */
+  readonly hasBlobs: (pull: LivePull) => boolean;
+  readonly showsAll: boolean;
+}
+
+/** Ended pulls that are shown at first. */
+const FIRST_PULLS = 8;
+
+/** How each outcome is shown. */
+const OUTCOMES: Readonly<
+  Record<LivePull['outcome'], { readonly mark: IconName; readonly word: string; readonly title: string }>
+> = {
+  running: { mark: 'running', word: 'running', title: 'Under way' },
+  served: { mark: 'check', word: 'served', title: 'The mirror gave all that it was asked for' },
+  partly: { mark: 'half', word: 'partly', title: 'The mirror gave some of it, the registry the rest' },
+  missing: { mark: 'ring', word: 'registry', title: 'The mirror had none of it: all came from the registry' },
+  left: { mark: 'left', word: 'left', title: 'containerd went away' },
+};
+const BLOB_STATES: Readonly<Record<LiveBlob['state'], { readonly mark: IconName; readonly word: string }>> = {
+  waiting: { mark: 'ring', word: 'waiting' },
+  running: { mark: 'running', word: 'running' },
+  given: { mark: 'check', word: 'given' },
+  missing: { mark: 'cross', word: 'missing' },
+  'broken-off': { mark: 'cross', word: 'broken off' },
+  left: { mark: 'left', word: 'left' },
+};
+
+/** The pulls of this node's containerd: those that run first. */
+export function pullsView(facts: PageFacts, { isOpen, hasBlobs, showsAll }: PullsChoice): readonly Markup[] {
+  const { running, ended } = facts;
+  if (running.length + ended.length === 0) {
+    return [
+      h(
+        'p',
+        { class: 'empty' },
+        'No pull has asked this mirror since it started. If this node pulls images, its containerd does not use the mirror: what stands on top of this page says why.',
+      ),
+    ];
+  }
+  const names = createNames(facts);
+  const shown = showsAll ? ended : ended.slice(0, FIRST_PULLS);
+  const row = (pull: LivePull) =>
+    pullRow(pull, { facts, names, isOpen: isOpen(pull), hasBlobs: hasBlobs(pull) });
+  return [
+    h(
+      'div',
+      { class: 'pull-grid pull-head', 'aria-hidden': 'true' },
+      ['Image', 'From', 'Bytes', 'Rate', 'Time', 'Missing'].map((title) => h('span', {}, title)),
+    ),
+    h('ul', { class: 'pulls' }, [...running, ...shown].map(row)),
+    ended.length > FIRST_PULLS
+      ? h(
+          'button',
+          {
+            type: 'button',
+            class: 'more js-only',
+            'data-action': 'all-pulls',
+            'aria-expanded': showsAll ? 'true' : 'false',
+          },
+          showsAll ? 'Show fewer' : `Show all ${ended.length} ended pulls`,
+        )
+      : '',
+  ];
+}
+
+interface RowDeps {
+  readonly facts: PageFacts;
+  readonly names: Names;
+  readonly isOpen: boolean;
+  readonly hasBlobs: boolean;
+}
+
+function pullRow(pull: LivePull, { facts, names, isOpen, hasBlobs }: RowDeps): Markup {
+  const figures = pullFigures(pull, facts.streams);
+  const { mark, word, title } = OUTCOMES[pull.outcome];
+  const isRunning = pull.outcome === 'running';
+  const endMs = Date.parse(pull.startedAt) + pull.durationMs;
+  return h(
+    'li',
+    { 'data-key': pull.id },
+    h(
+      'details',
+      { class: `pull is-${pull.outcome}`, 'data-pull': pull.id, open: isOpen },
+      h(
+        'summary',
+        { class: 'pull-grid' },
+        h(
+          'span',
+          { class: 'pull-image' },
+          h(
+            'span',
+            { class: `mark outcome-${pull.outcome}`, title },
+            icon(mark),
+            h('span', { class: 'hidden' }, `${word}: `),
+          ),
+          imageName(pull.image),
+        ),
+        cell('From', fromText(pull, figures, names)),
+        cell('Bytes', bytesText(figures, isRunning), isRunning ? progress(figures) : undefined),
+        cell('Rate', figures.bytesPerSecond === undefined ? '–' : formatRate(figures.bytesPerSecond)),
+        cell(
+          'Time',
+          isRunning ? formatSpan(pull.durationMs) : formatAge(pull.durationMs),
+          ' ',
+          agoText(endMs, isRunning, facts.nowMs),
+        ),
+        cell('Missing', missingText(pull, figures)),
+      ),
+      hasBlobs ? pullBody(pull, names) : h('div', { class: 'pull-body' }),
+    ),
+  );
+}
+
+function agoText(endMs: number, isRunning: boolean, nowMs: number): Child {
+  if (isRunning) return h('span', { class: 'badge' }, 'running');
+  return h('span', { class: 'muted ago' }, since(endMs, nowMs), ' ago');
+}
+
+/** A cell of a row; its name is shown where rows are cards, and read out everywhere. */
+function cell(name: string, ...content: readonly Child[]): Markup {
+  return h(
+    'span',
+    { class: `cell cell-${name.toLowerCase()}` },
+    h('span', { class: 'cell-name' }, `${name}: `),
+    h('span', { class: 'cell-value' }, ...content),
+  );
+}
+
+function fromText(
+  { localBytes, peers }: LivePull,
+  { upstreamBytes, missing }: PullFigures,
+  names: Names,
+): string {
+  const sources = peers.map(({ address }) => names.ofAddress(address));
+  if (localBytes > 0 && peers.length === 0) sources.push('this node');
+  if (upstreamBytes > 0 || (missing.length > 0 && sources.length === 0)) sources.push('registry');
+  const [first = '–', second, ...others] = sources;
+  if (second === undefined) return first;
+  return others.length === 0 ? `${first}, ${second}` : `${first} and ${others.length + 1} more`;
+}
+
+function bytesText({ savedBytes, upstreamBytes, wantedBytes }: PullFigures, isRunning: boolean): string {
+  const moved = formatSize(savedBytes + upstreamBytes);
+  return isRunning && wantedBytes !== undefined ? `${moved} of ${formatSize(wantedBytes)}` : moved;
+}
+
+function progress({ savedBytes, upstreamBytes, wantedBytes }: PullFigures): Markup | undefined {
+  if (wantedBytes === undefined || wantedBytes === 0) return undefined;
+  const rest = Math.max(0, wantedBytes - savedBytes - upstreamBytes);
+  return shareBar([
+    ['bar-saved', savedBytes],
+    ['bar-upstream', upstreamBytes],
+    ['bar-none', rest],
+  ]);
+}
+
+function missingText({ outcome, upstreamBytes: bytes }: LivePull, { missing }: PullFigures): string {
+  const [first] = missing;
+  if (first === undefined) return outcome === 'running' ? '–' : 'nothing';
+  const count = `${missing.length} ${missing.length === 1 ? 'blob' : 'blobs'}`;
+  return `${count}${bytes > 0 ? `, ${formatSize(bytes)}` : ''}: ${missWords(first.reason)}`;
+}
+
+function pullBody({ digest, blobs, blobCount, peers, image }: LivePull, names: Names): Markup {
+  return h(
+    'div',
+    { class: 'pull-body' },
+    h(
+      'p',
+      { class: 'pull-meta' },
+      digest === undefined ? h('span', {}, 'No manifest was found.') : digestText(digest),
+      peers.map(({ address, bytes, bytesPerSecond }) =>
+        h(
+          'span',
+          { class: 'nowrap' },
+          `${names.ofAddress(address)}: ${formatSize(bytes)}, ${formatRate(bytesPerSecond)}`,
+        ),
+      ),
+      h(
+        'button',
+        {
+          type: 'button',
+          class: 'link js-only',
+          'data-why': digest === undefined ? image : nameWithDigest(image, digest),
+        },
+        'Who has it now?',
+      ),
+    ),
+    blobs.length === 0
+      ? h('p', { class: 'muted' }, 'Nothing of it is known.')
+      : h(
+          'table',
+          { class: 'cards' },
+          h(
+            'thead',
+            {},
+            h(
+              'tr',
+              {},
+              ['Content', 'Size', 'From', 'State'].map((title) => h('th', { scope: 'col' }, title)),
+            ),
+          ),
+          h(
+            'tbody',
+            {},
+            blobs.map((blob) => blobRow(blob, names)),
+          ),
+        ),
+    blobCount > blobs.length ? h('p', { class: 'muted' }, `and ${blobCount - blobs.length} more`) : undefined,
+  );
+}
+
+/** An image by its digest, with its name but without its tag. */
+function nameWithDigest(image: string, digest: string): string {
+  const [name = ''] = image.split('@');
+  return `${name.replace(/:[^/:]+$/, '')}@${digest}`;
+}
+
+function blobRow(
+  { kind, reference, sizeBytes, movedBytes, state, from, reason }: LiveBlob,
+  names: Names,
+): Markup {
+  const { mark, word } = BLOB_STATES[state];
+  const isPart = state === 'running' && sizeBytes !== undefined;
+  return h(
+    'tr',
+    { 'data-key': `${kind} ${reference}` },
+    h(
+      'td',
+      { 'data-name': 'Content' },
+      h('span', { class: 'kind' }, kind),
+      ' ',
+      /^sha\d+:/.test(reference) ? digestText(reference) : h('code', {}, shortDigest(reference)),
+    ),
+    h(
+      'td',
+      { 'data-name': 'Size', class: 'num' },
+      isPart ? `${formatSize(movedBytes)} of ${formatSize(sizeBytes)}` : formatSize(sizeBytes ?? movedBytes),
+    ),
+    h(
+      'td',
+      { 'data-name': 'From' },
+      from.length === 0
+        ? state === 'missing'
+          ? 'registry'
+          : '–'
+        : from.map((each) => names.ofAddress(each)).join(', then '),
+    ),
+    h(
+      'td',
+      { 'data-name': 'State' },
+      h('span', { class: `mark blob-${state}` }, icon(mark), h('span', {}, word)),
+      reason === undefined ? undefined : h('span', { class: 'muted' }, ` ${missWords(reason)}`),
+      isPart
+        ? shareBar([
+            ['bar-saved', movedBytes],
+            ['bar-none', Math.max(0, sizeBytes - movedBytes)],
+          ])
+        : undefined,
+    ),
+  );
+}
