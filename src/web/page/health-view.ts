@@ -90,16 +90,17 @@ function nodeFacts({ health, nowMs }: PageFacts): readonly Markup[] {
       isStoreConnected ? 'answers' : 'does not answer',
     ),
     fact('Peers', connected === 0 ? 'triangle' : 'check', [`${connected} connected`, ...others].join(', ')),
-    fact(
-      'Memory',
-      undefined,
-      memory.limitBytes === undefined
-        ? formatSize(memory.usedBytes)
-        : `${formatSize(memory.usedBytes)} of ${formatSize(memory.limitBytes)}`,
-    ),
+    fact('Memory', undefined, memoryText(memory)),
     fact('Zone', undefined, self.zone ?? 'none'),
     fact('Up for', undefined, since(Date.parse(health.startedAt), nowMs)),
   ];
+}
+
+function memoryText({ usedBytes, limitBytes }: PageFacts['health']['memory']): string {
+  if (usedBytes === undefined) return 'not known';
+  return limitBytes === undefined
+    ? formatSize(usedBytes)
+    : `${formatSize(usedBytes)} of ${formatSize(limitBytes)}`;
 }
 
 function mirrorFact(

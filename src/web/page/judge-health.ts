@@ -196,7 +196,7 @@ function ownProblems({ health }: Pick<PageFacts, 'health'>): readonly Problem[] 
     });
   }
   const { usedBytes, limitBytes } = memory;
-  if (limitBytes !== undefined && usedBytes >= MEMORY_NEAR_LIMIT * limitBytes) {
+  if (usedBytes !== undefined && limitBytes !== undefined && usedBytes >= MEMORY_NEAR_LIMIT * limitBytes) {
     problems.push({
       id: 'memory',
       level: 'attention',

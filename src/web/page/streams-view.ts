@@ -64,7 +64,7 @@ function leadText(active: readonly Stream[]): string {
       ? 'nothing of that comes from the registry'
       : roots === active.length
         ? 'each comes from the registry once'
-        : `${roots} of them come from the registry, once each`;
+        : `${roots} of them ${roots === 1 ? 'comes' : 'come'} from the registry, once each`;
   return `${pieces} on the way among ${nodes.size} ${nodes.size === 1 ? 'node' : 'nodes'}; ${registry}.`;
 }
 
