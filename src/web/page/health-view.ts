@@ -1,3 +1,4 @@
+import type { LiveCanary } from '../live-report.ts';
 import { formatAge } from './format-age.ts';
 import { formatSize } from './format-size.ts';
 import { icon, type IconName } from './icon.ts';
@@ -83,7 +84,11 @@ function nodeFacts({ health, nowMs }: PageFacts): readonly Markup[] {
     (text) => text !== '',
   );
   return [
-    fact('Mirror', ...mirrorFact(canary, isReady, nowMs)),
+    fact(
+      'Mirror',
+      ...mirrorFact(canary, isReady, nowMs),
+      canary === undefined ? undefined : testButton(canary),
+    ),
     fact(
       'containerd',
       isStoreConnected ? 'check' : 'cross',
@@ -96,6 +101,15 @@ function nodeFacts({ health, nowMs }: PageFacts): readonly Markup[] {
   ];
 }
 
+/** Has containerd pull the canary now, such as after a fix. */
+function testButton({ isRunning }: LiveCanary): Markup {
+  return h(
+    'button',
+    { type: 'button', class: 'link js-only', 'data-action': 'canary', disabled: isRunning },
+    isRunning ? 'Testing…' : 'Test now',
+  );
+}
+
 function memoryText({ usedBytes, limitBytes }: PageFacts['health']['memory']): string {
   if (usedBytes === undefined) return 'not known';
   return limitBytes === undefined
@@ -104,7 +118,7 @@ function memoryText({ usedBytes, limitBytes }: PageFacts['health']['memory']): s
 }
 
 function mirrorFact(
-  canary: PageFacts['health']['canary'],
+  canary: LiveCanary | undefined,
   isReady: boolean,
   nowMs: number,
 ): [IconName | undefined, ...Child[]] {

@@ -1,21 +1,18 @@
-/** How long the button says so, in ms. */
+/** How long the button shows it, in ms. */
 const SHOWN_MS = 1500;
 
 /**
  * Copies the text of a button to the clipboard. Browsers allow that only to pages that came over TLS or from this machine; elsewhere
  * the older way is tried. Where both fail, the text is shown whole and selected, so that it can be copied by hand.
+ * Returns what came of it, in words.
  */
-export async function copyText(button: HTMLElement): Promise<void> {
+export async function copyText(button: HTMLElement): Promise<string> {
   const text = button.dataset['copy'] ?? '';
   const isDone = (await writeClipboard(text)) || copySelected(text);
   if (!isDone) showWhole(button, text);
   button.classList.add(isDone ? 'is-done' : 'is-shown');
-  const label = button.getAttribute('aria-label') ?? '';
-  button.setAttribute('aria-label', isDone ? 'Copied' : 'Selected: copy it with the keyboard');
-  setTimeout(() => {
-    button.classList.remove('is-done', 'is-shown');
-    button.setAttribute('aria-label', label);
-  }, SHOWN_MS);
+  setTimeout(() => button.classList.remove('is-done', 'is-shown'), SHOWN_MS);
+  return isDone ? 'Copied' : 'The whole text is selected: copy it with the keyboard';
 }
 
 async function writeClipboard(text: string): Promise<boolean> {

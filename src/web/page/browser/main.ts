@@ -14,6 +14,8 @@ import { createImagesPart } from './images-part.ts';
 import { createLiveFacts } from './live-facts.ts';
 import { openLive } from './open-live.ts';
 import { patchChildren } from './patch-markup.ts';
+import { say } from './say.ts';
+import { testMirror } from './test-mirror.ts';
 import { createWhyPart } from './why-part.ts';
 
 /** What is drawn again when something was told. */
@@ -128,10 +130,12 @@ document.addEventListener('click', (event) => {
   if (button.dataset['copy'] !== undefined) {
     // A button in a summary does not open the row.
     event.preventDefault();
-    void copyText(button);
+    void copyText(button).then(say);
   } else if (button.dataset['why'] !== undefined) {
     event.preventDefault();
     why.ask(button.dataset['why']);
+  } else if (button.dataset['action'] === 'canary') {
+    void testMirror().then(say);
   } else if (button.dataset['action'] === 'all-pulls') {
     showsAllPulls = !showsAllPulls;
     draw('pulls');

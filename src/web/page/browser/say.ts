@@ -1,0 +1,13 @@
+import { elementOf } from './element-of.ts';
+
+/** Long enough to be read, in ms. */
+const SHOWN_MS = 5000;
+let timer: ReturnType<typeof setTimeout> | undefined;
+
+/** Shows a short text for a while, and tells it to those who listen. */
+export function say(text: string): void {
+  const note = elementOf('note');
+  note.textContent = text;
+  clearTimeout(timer);
+  timer = setTimeout(() => (note.textContent = ''), SHOWN_MS);
+}
