@@ -251,7 +251,7 @@ async function compose(shared: NodeProcess): Promise<void> {
       clock,
       logger,
     },
-    { debugWebEnabled: options.debugWebEnabled, version: build.version },
+    { debugWebEnabled: options.debugWebEnabled },
     signal,
   );
   await listen(

@@ -16,9 +16,15 @@ import { parseWhyQuestion } from './explain.ts';
 import { MAX_FOUND_TAGS, MAX_HOLDER_KEYS, MAX_SEARCH_LENGTH } from './images-report.ts';
 import { isSameOrigin, originOf } from './same-origin.ts';
 import { parseImagesQuestion, searchImages } from './search-images.ts';
-import { DEBUG_PAGE_POLICY, debugPage } from './debug-page.ts';
+import { debugPage } from './debug-page.ts';
+import type { LiveFactsDeps } from './live-facts.ts';
+import { IMAGES_PER_PAGE } from './page/images-view.ts';
+import { PAGE_POLICY } from './page/page-assets.ts';
+import { readLive } from './read-live.ts';
 import { listSharedImages, type SharedImages } from './shared-images.ts';
 
+/** The port of an address that names none. */
+const HTTP_PORT = 80;
 /** Explanations at once: each looks up an image's layers, and asks peers. */
 const MAX_EXPLANATIONS = 2;
 /** Explanations of one client: so many at once, then one in EXPLANATION_EVERY_S seconds. */
@@ -45,6 +51,8 @@ export interface DebugRoutesDeps {
   readonly advertisedTags: () => readonly Tag[];
   readonly transfers: Pick<TransferLog, 'last'>;
   readonly pulls: Pick<PullLog, 'last'>;
+  /** What the page and the stream at LIVE_PATH tell of. */
+  readonly live: LiveFactsDeps;
   /** Says why this node serves what is asked for, or does not. */
   readonly why: (question: WhyQuestion, signal: AbortSignal) => Promise<WhyReport>;
   /** What this node knows of flights, of one digest if that is given; undefined: it takes no part in flights. */
@@ -52,26 +60,21 @@ export interface DebugRoutesDeps {
 }
 
 /** The part below /debug that --debug-web-enabled=false leaves out: the page, and as JSON the images, transfers and pulls. */
-export function createDebugRoutes(
-  deps: DebugRoutesDeps,
-  { version }: { readonly version: string },
-): Hono<ClientEnv> {
+export function createDebugRoutes(deps: DebugRoutesDeps): Hono<ClientEnv> {
   const { router, transfers, pulls, clock } = deps;
   const images = (): SharedImages => listSharedImages(deps.advertised(), deps.advertisedTags());
   const app = new Hono<ClientEnv>();
   app.get('/web', (c) => c.redirect('/debug/web/', 308));
   app.get('/web/', async (c) => {
-    c.header('content-security-policy', DEBUG_PAGE_POLICY);
+    c.header('content-security-policy', PAGE_POLICY);
     c.header('x-content-type-options', 'nosniff');
     c.header('cache-control', 'no-store');
     return c.html(
       debugPage({
-        version,
-        self: router.self(),
-        ready: router.ready(),
-        peers: await router.peers(),
-        images: images(),
-        transfers: transfers.last(),
+        live: await readLive(deps.live),
+        images: searchImages(deps.advertisedTags(), { search: '', offset: 0, limit: IMAGES_PER_PAGE }),
+        nowMs: deps.live.wallClockMs(),
+        port: portOf(c.req.header('host')),
       }),
     );
   });
@@ -173,6 +176,12 @@ const fromSameOrigin = createMiddleware<ClientEnv>(async (c, next) => {
   if (isSameOrigin(originOf((name) => c.req.header(name)))) return next();
   return c.json({ error: 'pages of another origin may not ask this' }, 403);
 });
+
+/** The port that a request was sent to. */
+function portOf(host: string | undefined): number {
+  const url = `http://${host}/`;
+  return URL.canParse(url) ? Number(new URL(url).port || HTTP_PORT) : HTTP_PORT;
+}
 
 function pullJson({ startedAtMs, ...pull }: LoggedPull) {
   return { startedAt: new Date(startedAtMs).toISOString(), ...pull };

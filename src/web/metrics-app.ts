@@ -10,7 +10,7 @@ import { FIND_PATH, type FindReport, PEERS_PATH, type PeersReport } from '../rou
 import type { BootstrapState, Router } from '../routing/router.ts';
 import { createDeadline } from '../runtime/deadline.ts';
 import { type ClientEnv, createDebugRoutes, type DebugRoutesDeps } from './debug-routes.ts';
-import { createLiveFacts, type LiveFactsDeps } from './live-facts.ts';
+import { createLiveFacts } from './live-facts.ts';
 import { LIVE_PATH } from './live-report.ts';
 import { createLiveStreams, type LiveStreams, MAX_LIVE_STREAMS } from './live-streams.ts';
 import { isSameOrigin, originOf } from './same-origin.ts';
@@ -34,8 +34,6 @@ export interface MetricsAppDeps extends DebugRoutesDeps {
   readonly bootstrap: () => BootstrapState | undefined;
   /** The image that finds out whether containerd asks this mirror; undefined: there is none. */
   readonly canary?: AskableCanary | undefined;
-  /** What the stream at LIVE_PATH tells of. */
-  readonly live: LiveFactsDeps;
   readonly logger: Logger;
 }
 
@@ -53,7 +51,6 @@ export interface AskableCanary {
 export interface MetricsAppOptions {
   /** --debug-web-enabled: serve the page at /debug/web/, /debug/images and /debug/transfers. */
   readonly debugWebEnabled: boolean;
-  readonly version: string;
 }
 
 /** Answers a request, see RequestHandler. */
@@ -80,7 +77,7 @@ export function createMetricsApp(
     return new Response(body, { headers: { 'content-type': contentType } });
   });
 
-  if (options.debugWebEnabled) app.route('/debug', createDebugRoutes(deps, options));
+  if (options.debugWebEnabled) app.route('/debug', createDebugRoutes(deps));
 
   app.get(PEERS_PATH, async (c) => {
     const { id, multiaddrs, zone, name } = router.self();

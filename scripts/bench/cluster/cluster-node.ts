@@ -134,7 +134,7 @@ await listen(
       clock,
       logger,
     },
-    { debugWebEnabled: true, version: build.version },
+    { debugWebEnabled: true },
     running.signal,
   ),
 );

@@ -135,7 +135,7 @@ const server = await transport.serve({
         pulls,
         health: () => ({
           version: 'bench',
-          startedAt: '',
+          startedAt: new Date().toISOString(),
           isStoreConnected: true,
           damagedBlobs: 0,
           memory: {},
@@ -148,7 +148,7 @@ const server = await transport.serve({
       clock,
       logger: silentLogger,
     },
-    { debugWebEnabled: true, version: 'bench' },
+    { debugWebEnabled: true },
     signal,
   ),
   onError: (error) => console.error(error),

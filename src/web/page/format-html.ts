@@ -1,4 +1,4 @@
-import { escapeHtml } from '../html.ts';
+import { escapeHtml } from '../escape-html.ts';
 import type { Markup } from './markup.ts';
 
 /** Elements that have no end tag. */

@@ -1,4 +1,5 @@
-import type { LiveBlob, LiveHealth, LivePeer, LivePull } from '../live-report.ts';
+import type { PullBlob } from '../../observe/pull-log.ts';
+import type { LiveHealth, LivePeer, LivePull } from '../live-report.ts';
 import type { PageFacts } from './page-facts.ts';
 
 const NOW_MS = Date.UTC(2026, 0, 2, 15, 4, 5);
@@ -37,13 +38,14 @@ export function peerOf(n: number, different: Partial<LivePeer> = {}): LivePeer {
 
 /** A pull that has ended, all of it from one peer. For tests. */
 export function pullOf(id: number, different: Partial<LivePull> = {}): LivePull {
-  const layer = (n: number): LiveBlob => ({
+  const layer = (n: number): PullBlob => ({
     kind: n === 0 ? 'config' : 'layer',
     reference: digestOfNumber(id * 10 + n),
     sizeBytes: n === 0 ? 4_200 : 12_400_000,
     movedBytes: n === 0 ? 4_200 : 12_400_000,
     state: 'given',
     from: ['10.0.0.2'],
+    reason: undefined,
   });
   return {
     id,
@@ -110,6 +112,7 @@ export function factsOf(different: Partial<PageFacts> = {}): PageFacts {
         movedBytes: 4_200,
         state: 'given',
         from: ['10.0.0.2'],
+        reason: undefined,
       },
       {
         kind: 'layer',
@@ -118,6 +121,7 @@ export function factsOf(different: Partial<PageFacts> = {}): PageFacts {
         movedBytes: 12_400_000,
         state: 'given',
         from: ['10.0.0.2'],
+        reason: undefined,
       },
       {
         kind: 'layer',
@@ -126,6 +130,7 @@ export function factsOf(different: Partial<PageFacts> = {}): PageFacts {
         movedBytes: 8_400_000,
         state: 'running',
         from: ['10.0.0.3', '10.0.0.2'],
+        reason: undefined,
       },
       {
         kind: 'layer',
@@ -185,6 +190,7 @@ export function factsOf(different: Partial<PageFacts> = {}): PageFacts {
             movedBytes: 12_400_000,
             state: 'given',
             from: ['10.0.0.3', '10.0.0.4'],
+            reason: undefined,
           },
           {
             kind: 'layer',
@@ -215,6 +221,7 @@ export function factsOf(different: Partial<PageFacts> = {}): PageFacts {
             reference: 'v1.48',
             movedBytes: 0,
             state: 'missing',
+            sizeBytes: undefined,
             from: [],
             reason: 'no-record',
           },

@@ -6,7 +6,7 @@ import { factsOf, HEALTH, peerOf, pullOf } from './page-facts.fixture.ts';
 import { pageShell } from './page-shell.ts';
 
 const EVIL = `"'><script>alert(1)</script><img src=x onerror=alert(1)>&`;
-const NO_IMAGES: FoundImages = { registries: [], tags: [], tagCount: 0, foundCount: 0, offset: 0 };
+const NO_IMAGES: FoundImages = { tags: [], tagCount: 0, foundCount: 0, offset: 0 };
 const PARTS = { style: 'p{}', script: 'let a' };
 
 test('pageShell() shows the facts without a script', () => {
@@ -29,6 +29,7 @@ test('pageShell() has what nodes and registries say as text, everywhere', () => 
   const blob = {
     kind: 'layer',
     reference: EVIL,
+    sizeBytes: undefined,
     movedBytes: 0,
     state: 'missing',
     from: [EVIL],

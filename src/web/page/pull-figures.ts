@@ -1,4 +1,5 @@
-import type { LiveBlob, LivePull, LiveStreams } from '../live-report.ts';
+import type { PullBlob } from '../../observe/pull-log.ts';
+import type { LivePull, LiveStreams } from '../live-report.ts';
 
 /** What a row of a pull shows, put together from the pull and from what this node downloads just now. */
 export interface PullFigures {
@@ -11,7 +12,7 @@ export interface PullFigures {
   /** On the average of the whole pull, in bytes per second; undefined: nothing has come. */
   readonly bytesPerSecond: number | undefined;
   /** Content that no peer gave. */
-  readonly missing: readonly LiveBlob[];
+  readonly missing: readonly PullBlob[];
 }
 
 /** Adds up a pull. */

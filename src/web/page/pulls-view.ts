@@ -1,4 +1,5 @@
-import type { LiveBlob, LivePull } from '../live-report.ts';
+import type { PullBlob } from '../../observe/pull-log.ts';
+import type { LivePull } from '../live-report.ts';
 import { digestText, shortDigest } from './digest-text.ts';
 import { formatAge, formatSpan } from './format-age.ts';
 import { formatRate, formatSize } from './format-size.ts';
@@ -34,7 +35,7 @@ const OUTCOMES: Readonly<
   missing: { mark: 'ring', word: 'registry', title: 'The mirror had none of it: all came from the registry' },
   left: { mark: 'left', word: 'left', title: 'containerd went away' },
 };
-const BLOB_STATES: Readonly<Record<LiveBlob['state'], { readonly mark: IconName; readonly word: string }>> = {
+const BLOB_STATES: Readonly<Record<PullBlob['state'], { readonly mark: IconName; readonly word: string }>> = {
   waiting: { mark: 'ring', word: 'waiting' },
   running: { mark: 'running', word: 'running' },
   given: { mark: 'check', word: 'given' },
@@ -235,7 +236,7 @@ function nameWithDigest(image: string, digest: string): string {
 }
 
 function blobRow(
-  { kind, reference, sizeBytes, movedBytes, state, from, reason }: LiveBlob,
+  { kind, reference, sizeBytes, movedBytes, state, from, reason }: PullBlob,
   names: Names,
 ): Markup {
   const { mark, word } = BLOB_STATES[state];

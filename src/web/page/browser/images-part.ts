@@ -1,4 +1,10 @@
-import { type FoundImages, HOLDERS_PATH, type HoldersReport, IMAGES_PATH } from '../../images-report.ts';
+import {
+  type FoundImages,
+  HOLDERS_PATH,
+  type HoldersReport,
+  IMAGES_PATH,
+  imagesQuery,
+} from '../../images-report.ts';
 import { type HolderCount, IMAGES_PER_PAGE, imagesView } from '../images-view.ts';
 import { h } from '../markup.ts';
 import { ask } from './ask.ts';
@@ -37,12 +43,8 @@ export function createImagesPart(): ImagesPart {
     running = new AbortController();
     const { signal } = running;
     const search = fieldText(form, 'search').trim();
-    const query = new URLSearchParams({
-      search,
-      offset: String(page * IMAGES_PER_PAGE),
-      limit: String(IMAGES_PER_PAGE),
-    });
-    const answer = await ask<FoundImages>(`${IMAGES_PATH}?${query.toString()}`, { signal });
+    const query = imagesQuery({ search, offset: page * IMAGES_PER_PAGE, limit: IMAGES_PER_PAGE });
+    const answer = await ask<FoundImages>(`${IMAGES_PATH}?${query}`, { signal });
     if ('problem' in answer) {
       patchChildren(body, [
         h('p', { class: 'empty', role: 'alert' }, `The images cannot be shown: ${answer.problem}.`),
