@@ -1,6 +1,7 @@
 import type { LiveFinding, LivePeer } from '../live-report.ts';
 import { formatSpan } from './format-age.ts';
 import { formatSize } from './format-size.ts';
+import { createNames, type Names } from './names.ts';
 import type { PageFacts } from './page-facts.ts';
 import { formatPeerName } from './peer-name.ts';
 
@@ -127,6 +128,7 @@ function peerProblems({
   nowMs,
 }: Pick<PageFacts, 'health' | 'peers' | 'nowMs'>): readonly Problem[] {
   const all = [...peers.values()];
+  const names = createNames({ health, peers });
   const problems: Problem[] = [];
   const { connected, suspect, known } = health.peerCounts;
   if (connected + suspect + known === 0) {
@@ -146,7 +148,7 @@ function peerProblems({
     problems.push({
       id: 'peers-dead',
       level: 'attention',
-      what: `${listNames(dead)} ${dead.length === 1 ? 'is' : 'are'} gone: nothing is pulled from there`,
+      what: `${listNames(dead, names)} ${dead.length === 1 ? 'is' : 'are'} gone: nothing is pulled from there`,
       seen: listed(
         dead,
         (peer) => `${formatPeerName(peer)}${addressOf(peer)}: no answer${sinceOf(peer, nowMs)}`,
@@ -167,7 +169,7 @@ function peerProblems({
     problems.push({
       id: 'peers-failing',
       level: 'attention',
-      what: `${listNames(failing)} ${failing.length === 1 ? 'does' : 'do'} not give content, and ${failing.length === 1 ? 'is' : 'are'} left alone for a while`,
+      what: `${listNames(failing, names)} ${failing.length === 1 ? 'does' : 'do'} not give content, and ${failing.length === 1 ? 'is' : 'are'} left alone for a while`,
       seen: listed(failing, (peer) => `${formatPeerName(peer)}${addressOf(peer)}: failed a moment ago`),
       fix: [
         {
@@ -211,8 +213,8 @@ function ownProblems({ health }: Pick<PageFacts, 'health'>): readonly Problem[] 
   return problems;
 }
 
-function listNames(peers: readonly LivePeer[]): string {
-  const names = peers.slice(0, 3).map(formatPeerName);
+function listNames(peers: readonly LivePeer[], { ofPeer }: Names): string {
+  const names = peers.slice(0, 3).map(({ id }) => ofPeer(id));
   const others = peers.length - names.length;
   if (others > 0) return `${names.join(', ')} and ${others} other ${others === 1 ? 'node' : 'nodes'}`;
   return names.length < 2 ? (names[0] ?? '') : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;
