@@ -213,8 +213,8 @@ function ownProblems({ health }: Pick<PageFacts, 'health'>): readonly Problem[] 
   return problems;
 }
 
-function listNames(peers: readonly LivePeer[], { ofPeer }: Names): string {
-  const names = peers.slice(0, 3).map(({ id }) => ofPeer(id));
+function listNames(peers: readonly LivePeer[], known: Names): string {
+  const names = peers.slice(0, 3).map(({ id }) => known.ofPeer(id));
   const others = peers.length - names.length;
   if (others > 0) return `${names.join(', ')} and ${others} other ${others === 1 ? 'node' : 'nodes'}`;
   return names.length < 2 ? (names[0] ?? '') : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;
