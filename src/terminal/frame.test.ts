@@ -31,7 +31,8 @@ function createTerminal(size: { columns: number; rows: number }) {
     else if (code === '\u001B[2J') cells = [[]];
     else if (name === 'H') [row, column] = [0, 0];
     else if (name === 'A') row = Math.max(0, row - Number(count));
-    else if (name === 'K') cells[row]?.splice(column);
+    // After the last letter of a full line the cursor stands on that letter.
+    else if (name === 'K') cells[row]?.splice(Math.min(column, size.columns - 1));
     else if (name === 'J') {
       cells[row]?.splice(column);
       cells.splice(row + 1);
