@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'bun:tes
 import type { Browser, Page } from 'playwright-core';
 import { startBrowser } from '../lab/browser.ts';
 import { createCleanup } from '../lab/cleanup.ts';
+import { discardLayers } from '../lab/discard-layers.ts';
 import type { LabNode } from '../lab/lab-node.ts';
 import { MIRROR_PORTS } from '../lab/mirror.ts';
 import { findBarriers, findMisfits } from '../lab/page-checks.ts';
@@ -43,7 +44,7 @@ beforeEach(async () => {
     reducedMotion: 'reduce',
   });
   page = await context.newPage();
-  page.setDefaultTimeout(60_000);
+  page.setDefaultTimeout(30_000);
   page.on('console', (message) => {
     if (['error', 'warning'].includes(message.type())) complaints.push(message.text());
   });
@@ -59,7 +60,7 @@ async function open(node: LabNode): Promise<void> {
 
 describe('the live page', () => {
   test('shows a roll-out while it runs, and its end, without being loaded again', async () => {
-    const layers = [{ sizeBytes: 8_000_000 }, { sizeBytes: 6_000_000 }];
+    const layers = [{ sizeBytes: 12_000_000 }, { sizeBytes: 8_000_000 }];
     const image = createImage({ seed: `page-${lab().id}`, layers });
     await lab().upstream.push(image, 'rollout', 'v1');
     await open(lab().node(1));
@@ -71,7 +72,8 @@ describe('the live page', () => {
     await running.getByText('rollout:v1').waitFor();
     // It opens to its blobs, and stays open while it moves on.
     await running.locator('summary').click();
-    await running.locator('tbody tr', { hasText: 'layer' }).first().waitFor();
+    const row = page.locator('details.pull').filter({ hasText: 'rollout:v1' });
+    await row.locator('tbody tr', { hasText: 'layer' }).first().waitFor();
     // The tree has this node and the one from which it takes it, or which takes it from there.
     const tree = page.locator('#streams article.tree').filter({ hasText: 'rollout' }).first();
     await tree.locator('li.tree-row', { hasText: 'this node' }).waitFor();
@@ -141,6 +143,16 @@ describe('the live page', () => {
     await page.getByText('No pull has asked this mirror').waitFor();
   });
 
+  test('says what is wrong with its own node, and what to do', async () => {
+    await open(lab().node(2));
+    await discardLayers(lab().node(2));
+    const problem = page.locator('details.problem.is-ill').filter({ hasText: 'config.toml' });
+    await problem.waitFor();
+    await problem.getByText('systemctl restart containerd').waitFor();
+    await page.locator('#verdict').getByText('Needs fixing').waitFor();
+    expect(complaints).toEqual([]);
+  });
+
   test('copies the whole digest, and filters peers, with the keyboard', async () => {
     await open(lab().node(2));
     const text = page.locator('#peers').getByPlaceholder('name, address or zone');
@@ -151,7 +163,11 @@ describe('the live page', () => {
     const copy = page.locator('#images .digest button').first();
     await copy.focus();
     await page.keyboard.press('Enter');
-    await page.locator('button.copy.is-done, button.copy.is-shown').waitFor();
+    await page.getByText('Copied').waitFor();
+    await text.fill('');
+    await text.focus();
+    await page.keyboard.press('Control+V');
+    expect(await text.inputValue()).toBe((await copy.getAttribute('data-copy')) ?? 'no digest');
     expect(complaints).toEqual([]);
   });
 
@@ -177,8 +193,11 @@ describe('the live page', () => {
   ] as const)('has no barriers and fits at %d px, %s', async (width, colorScheme) => {
     await page.setViewportSize({ width, height: 900 });
     await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+    // The node that needs fixing, which has most to show.
     await open(lab().node(2));
-    for (const row of await page.locator('details:not([open]) > summary').all()) await row.click();
+    await page.getByText('What to do').first().waitFor();
+    await page.evaluate("document.querySelectorAll('details').forEach((details) => (details.open = true))");
+    await page.locator('details.pull tbody tr').first().waitFor();
     await page.locator('#why-form input').fill(`${REGISTRY}/rollout:v1`);
     await page.locator('#why-form button').click();
     await page.locator('#why-body .verdict').waitFor();

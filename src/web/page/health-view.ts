@@ -9,7 +9,7 @@ import type { PageFacts } from './page-facts.ts';
 import { since } from './since.ts';
 
 /** The words beside the icon of each level. */
-const LEVELS = { well: 'Well', attention: 'Look at this', ill: 'Ill', note: 'Note' } as const;
+const LEVELS = { well: 'Well', attention: 'Look at this', ill: 'Needs fixing', note: 'Note' } as const;
 
 /** What stands on top: whether this node is well in one sentence, what is wrong with its fix, and what is known of the node. */
 export function healthView(facts: PageFacts): readonly Markup[] {
@@ -94,7 +94,11 @@ function nodeFacts({ health, nowMs }: PageFacts): readonly Markup[] {
       isStoreConnected ? 'check' : 'cross',
       isStoreConnected ? 'answers' : 'does not answer',
     ),
-    fact('Peers', connected === 0 ? 'triangle' : 'check', [`${connected} connected`, ...others].join(', ')),
+    fact(
+      'Peers',
+      connected === 0 || dead > 0 ? 'triangle' : 'check',
+      [`${connected} connected`, ...others].join(', '),
+    ),
     fact('Memory', undefined, memoryText(memory)),
     fact('Zone', undefined, self.zone ?? 'none'),
     fact('Up for', undefined, since(Date.parse(health.startedAt), nowMs)),

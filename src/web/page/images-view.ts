@@ -42,14 +42,14 @@ export function imagesView(found: FoundImages, holders: ReadonlyMap<string, Hold
             'tr',
             { 'data-key': key },
             h('td', { 'data-name': 'Image' }, imageName(key)),
-            h('td', { 'data-name': 'Digest' }, digestText(digest)),
+            h('td', {}, digestText(digest)),
             h('td', { 'data-name': 'On nodes', class: 'num' }, holdersText(holders.get(key))),
             h(
               'td',
               { class: 'js-only' },
               h(
                 'button',
-                { type: 'button', class: 'link', 'data-why': key, 'aria-label': `Who has ${key}?` },
+                { type: 'button', class: 'link', 'data-why': key, 'aria-label': `Who has it? ${key}` },
                 'Who has it?',
               ),
             ),

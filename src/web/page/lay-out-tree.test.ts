@@ -8,38 +8,38 @@ function drawn(text: string): readonly string[] {
     return { id, parent };
   });
   return layOutTree(nodes).map(
-    ({ node, column, from, hasNext, passing, depth }) =>
-      `${node.id} ${column}${from === undefined ? '' : `<${from}`}${hasNext ? ' next' : ''}${passing.length > 0 ? ` |${passing.join('|')}` : ''} ${depth}`,
+    ({ node, column, from, next, passing }) =>
+      `${node.id} ${column}${from === undefined ? '' : `<${from}`}${next === undefined ? '' : ` ${next.id}`}${passing.map(({ column, to }) => ` |${column} ${to.id}`).join('')}`,
   );
 }
 
 test.each<[string, string, readonly string[]]>([
-  ['a chain is one line', 'a b<a c<b', ['a 0 next 0', 'b 0<0 next 1', 'c 0<0 2']],
+  ['a chain is one line', 'a b<a c<b', ['a 0 b', 'b 0<0 c', 'c 0<0']],
   [
     'the child with most below goes on in the column, after the others',
     'a b<a c<b d<a',
-    ['a 0 next 0', 'd 1<0 |0 1', 'b 0<0 next 1', 'c 0<0 2'],
+    ['a 0 b', 'd 1<0 |0 b', 'b 0<0 c', 'c 0<0'],
   ],
   [
     'lines pass by what is below another child',
     'a b<a c<a d<a e<b f<b g<e h<c i<h j<i k<j',
     [
-      'a 0 next 0',
-      'd 1<0 |0 1',
-      'b 1<0 next |0 1',
-      'f 2<1 |0|1 2',
-      'e 1<1 next |0 2',
-      'g 1<1 |0 3',
-      'c 0<0 next 1',
-      'h 0<0 next 2',
-      'i 0<0 next 3',
-      'j 0<0 next 4',
-      'k 0<0 5',
+      'a 0 c',
+      'd 1<0 |0 c',
+      'b 1<0 e |0 c',
+      'f 2<1 |0 c |1 e',
+      'e 1<1 g |0 c',
+      'g 1<1 |0 c',
+      'c 0<0 h',
+      'h 0<0 i',
+      'i 0<0 j',
+      'j 0<0 k',
+      'k 0<0',
     ],
   ],
-  ['a node whose parent is not there stands at the top', 'a<x b', ['a 0 0', 'b 0 0']],
-  ['a ring is opened', 'a<b b<a', ['a 0 next 0', 'b 0<0 1']],
-  ['a node that is its own parent', 'a<a', ['a 0 0']],
+  ['a node whose parent is not there stands at the top', 'a<x b', ['a 0', 'b 0']],
+  ['a ring is opened', 'a<b b<a', ['a 0 b', 'b 0<0']],
+  ['a node that is its own parent', 'a<a', ['a 0']],
 ])('layOutTree(): %s', (_, nodes, rows) => {
   expect(drawn(nodes)).toEqual(rows);
 });

@@ -12,12 +12,10 @@ export interface TreeRow<N extends TreeNode> {
   readonly column: number;
   /** The column of the node above; undefined: it stands at the top. */
   readonly from: number | undefined;
-  /** True if a node below goes on in the same column. */
-  readonly hasNext: boolean;
-  /** Columns of lines that pass by on their way to rows below. */
-  readonly passing: readonly number[];
-  /** Steps to the top. */
-  readonly depth: number;
+  /** The node below that goes on in the same column. */
+  readonly next: N | undefined;
+  /** Lines that pass by on their way to nodes further below. */
+  readonly passing: ReadonlyArray<{ readonly column: number; readonly to: N }>;
 }
 
 /**
@@ -36,30 +34,25 @@ export function layOutTree<N extends TreeNode>(nodes: readonly N[]): readonly Tr
 
   // Not by recursion: a chain has as many steps as the cluster has nodes.
   const draw = (top: N) => {
-    const open: TreeRow<N>[] = [
-      { node: top, column: 0, from: undefined, hasNext: false, passing: [], depth: 0 },
-    ];
+    const open: TreeRow<N>[] = [{ node: top, column: 0, from: undefined, next: undefined, passing: [] }];
     for (let row = open.pop(); row !== undefined; row = open.pop()) {
-      const { node, column, passing, depth } = row;
+      const { node, column, passing } = row;
       if (drawn.has(node.id)) continue;
       drawn.add(node.id);
       const children = (below.get(node.id) ?? [])
         .filter(({ id }) => !drawn.has(id))
         .toSorted((a, b) => (weights.get(a.id) ?? 0) - (weights.get(b.id) ?? 0));
-      const last = children.length - 1;
-      rows.push({ ...row, hasNext: last >= 0 });
-      // The last is taken first from the stack's end, so they go on it in reverse.
-      for (let n = last; n >= 0; n--) {
-        const child = children[n];
-        if (child === undefined) continue;
-        const isMain = n === last;
+      const next = children.at(-1);
+      rows.push({ ...row, next });
+      if (next === undefined) continue;
+      // What is put on the stack last is drawn first.
+      for (const child of children.toReversed()) {
         open.push({
           node: child,
-          column: isMain ? column : column + 1,
+          column: child === next ? column : column + 1,
           from: column,
-          hasNext: false,
-          passing: isMain ? passing : [...passing, column],
-          depth: depth + 1,
+          next: undefined,
+          passing: child === next ? passing : [...passing, { column, to: next }],
         });
       }
     }

@@ -86,7 +86,7 @@ function peerRow(peer: LivePeer, { nowMs, port }: PageFacts): Markup {
     ],
     [bytesPerSecond === undefined ? '–' : formatRate(bytesPerSecond)],
     [answerMs === undefined ? '–' : formatAge(answerMs)],
-    [uploads === undefined ? '–' : `${uploads} ${uploads === 1 ? 'body' : 'bodies'}`],
+    [uploads === undefined ? '–' : uploadsText(uploads)],
     [formatSize(peer.takenBytes)],
     [formatSize(peer.givenBytes)],
   ];
@@ -97,6 +97,12 @@ function peerRow(peer: LivePeer, { nowMs, port }: PageFacts): Markup {
       h('td', { 'data-name': COLUMNS[n], class: n > 2 ? 'num' : undefined }, ...content),
     ),
   );
+}
+
+/** How many bodies a node sends to others. */
+function uploadsText(uploads: number): string {
+  if (uploads === 0) return 'idle';
+  return `${uploads} ${uploads === 1 ? 'upload' : 'uploads'}`;
 }
 
 function standing({ order, why, state }: LivePeer): Markup | undefined {

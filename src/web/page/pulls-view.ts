@@ -209,7 +209,7 @@ function pullBody({ digest, blobs, blobCount, peers, image }: LivePull, names: N
       ? h('p', { class: 'muted' }, 'Nothing of it is known.')
       : h(
           'table',
-          { class: 'cards' },
+          { class: 'cards blobs' },
           h(
             'thead',
             {},
@@ -253,7 +253,7 @@ function blobRow(
     ),
     h(
       'td',
-      { 'data-name': 'Size', class: 'num' },
+      { 'data-name': 'Size', class: 'nowrap' },
       isPart ? `${formatSize(movedBytes)} of ${formatSize(sizeBytes)}` : formatSize(sizeBytes ?? movedBytes),
     ),
     h(

@@ -20,8 +20,8 @@ const NOTHING =
 /** What each node does, in words. */
 const WORDS: Readonly<Record<StreamPart, string>> = {
   registry: '',
-  root: 'downloads it from the registry',
-  child: 'has bytes, and more are coming',
+  root: 'downloads it',
+  child: 'receives it',
   waiting: 'waits for its first byte',
   holder: 'has all of it',
 };
@@ -124,8 +124,9 @@ function rowView(
       'span',
       { class: 'tree-node' },
       h('b', {}, name),
-      isSelf ? h('span', { class: 'badge' }, 'this node') : undefined,
-      share === undefined ? undefined : h('span', { class: 'badge num' }, share),
+      isSelf
+        ? h('span', { class: 'badge' }, share === undefined ? 'this node' : `this node, ${share}`)
+        : undefined,
       h('span', { class: 'muted tree-words' }, wordsOf(part, readers)),
       from === undefined || part === 'holder' ? undefined : h('span', { class: 'hidden' }, `, from ${from}`),
     ),
@@ -137,10 +138,11 @@ function wordsOf(part: StreamPart, readers: number): string {
   return `${WORDS[part]}${given}`;
 }
 
-/** The lines beside a node, and its mark, whose shape says what it does. */
-function rail({ node, column, from, hasNext, passing }: TreeRow<StreamNode>, columns: number): Markup {
+/** The lines beside a node, and its mark, whose shape says what it does. A line moves where its lower end receives bytes. */
+function rail({ node, column, from, next, passing }: TreeRow<StreamNode>, columns: number): Markup {
   const x = (at: number) => at * STEP + STEP / 2;
-  const flows = node.part === 'child' || node.part === 'root' ? ' flows' : '';
+  const line = (to: StreamNode, d: string) =>
+    h('path', { class: to.part === 'child' || to.part === 'root' ? 'rail-line flows' : 'rail-line', d });
   return h(
     'svg',
     {
@@ -151,17 +153,16 @@ function rail({ node, column, from, hasNext, passing }: TreeRow<StreamNode>, col
       'aria-hidden': 'true',
       focusable: 'false',
     },
-    passing.map((at) => h('path', { class: 'rail-line', d: `M${x(at)} 0V${ROW}` })),
+    passing.map((each) => line(each.to, `M${x(each.column)} 0V${ROW}`)),
     from === undefined
       ? undefined
-      : h('path', {
-          class: `rail-line${flows}`,
-          d:
-            from === column
-              ? `M${x(column)} 0V${MIDDLE}`
-              : `M${x(from)} 0C${x(from)} ${MIDDLE} ${x(from)} ${MIDDLE} ${x(column)} ${MIDDLE}`,
-        }),
-    hasNext ? h('path', { class: 'rail-line', d: `M${x(column)} ${MIDDLE}V${ROW}` }) : undefined,
+      : line(
+          node,
+          from === column
+            ? `M${x(column)} 0V${MIDDLE}`
+            : `M${x(from)} 0C${x(from)} ${MIDDLE} ${x(from)} ${MIDDLE} ${x(column)} ${MIDDLE}`,
+        ),
+    next === undefined ? undefined : line(next, `M${x(column)} ${MIDDLE}V${ROW}`),
     markOf(node.part, x(column)),
   );
 }

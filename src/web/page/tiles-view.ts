@@ -31,17 +31,18 @@ export function tilesView(facts: PageFacts): readonly Markup[] {
     ]),
     tile('bytes', 'Where bytes came from', span, [
       shareBar([
-        ['bar-saved', saved],
+        ['bar-saved', sums.peerBytes],
+        ['bar-local', sums.localBytes],
         ['bar-upstream', sums.upstreamBytes],
       ]),
       h(
         'ul',
         { class: 'legend' },
         legend('bar-saved', 'peers', formatSize(sums.peerBytes)),
-        sums.localBytes === 0 ? undefined : legend('bar-saved', 'this node', formatSize(sums.localBytes)),
+        sums.localBytes === 0 ? undefined : legend('bar-local', 'this node', formatSize(sums.localBytes)),
         legend('bar-upstream', 'registries', formatSize(sums.upstreamBytes)),
-        legend('bar-given', 'given to other nodes', formatSize(sums.givenBytes)),
       ),
+      h('p', { class: 'muted' }, `Given to other nodes: ${formatSize(sums.givenBytes)}.`),
     ]),
     tile('saved', 'Saved', span, [
       h('p', { class: 'figure' }, formatSize(saved)),

@@ -1,18 +1,15 @@
-/** How long the button shows it, in ms. */
-const SHOWN_MS = 1500;
+import { say } from './say.ts';
 
 /**
- * Copies the text of a button to the clipboard. Browsers allow that only to pages that came over TLS or from this machine; elsewhere
- * the older way is tried. Where both fail, the text is shown whole and selected, so that it can be copied by hand.
- * Returns what came of it, in words.
+ * Copies a text to the clipboard. Browsers allow that only to pages that came over TLS or from this machine; elsewhere the older way is
+ * tried. Where both fail, the text is shown whole and selected, so that it can be copied by hand.
  */
-export async function copyText(button: HTMLElement): Promise<string> {
-  const text = button.dataset['copy'] ?? '';
-  const isDone = (await writeClipboard(text)) || copySelected(text);
-  if (!isDone) showWhole(button, text);
-  button.classList.add(isDone ? 'is-done' : 'is-shown');
-  setTimeout(() => button.classList.remove('is-done', 'is-shown'), SHOWN_MS);
-  return isDone ? 'Copied' : 'The whole text is selected: copy it with the keyboard';
+export async function copyText(text: string): Promise<void> {
+  if ((await writeClipboard(text)) || copySelected(text)) {
+    say('Copied');
+    return;
+  }
+  getSelection()?.selectAllChildren(say(text));
 }
 
 async function writeClipboard(text: string): Promise<boolean> {
@@ -41,11 +38,4 @@ function copySelected(text: string): boolean {
   area.remove();
   if (before instanceof HTMLElement) before.focus();
   return isDone;
-}
-
-function showWhole(button: HTMLElement, text: string): void {
-  const code = button.parentElement?.querySelector('code, pre');
-  if (code === null || code === undefined) return;
-  code.textContent = text;
-  getSelection()?.selectAllChildren(code);
 }

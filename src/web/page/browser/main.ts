@@ -130,7 +130,7 @@ document.addEventListener('click', (event) => {
   if (button.dataset['copy'] !== undefined) {
     // A button in a summary does not open the row.
     event.preventDefault();
-    void copyText(button).then(say);
+    void copyText(button.dataset['copy']);
   } else if (button.dataset['why'] !== undefined) {
     event.preventDefault();
     why.ask(button.dataset['why']);
