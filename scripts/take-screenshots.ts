@@ -7,7 +7,7 @@ import { startBrowser } from './lab/browser.ts';
 import { createCleanup } from './lab/cleanup.ts';
 import { discardLayers } from './lab/discard-layers.ts';
 import { createLab, type Lab } from './lab/lab.ts';
-import type { LabNode } from './lab/lab-node.ts';
+import { HTTP_REGISTRIES, type LabNode } from './lab/lab-node.ts';
 import { MIRROR_PORTS } from './lab/mirror.ts';
 import { readScriptOptions, requireRoot } from './lab/script-options.ts';
 import { createImage } from './lab/test-image.ts';
@@ -27,8 +27,12 @@ Needs root, what scripts/setup installs, and dist/spegel, which scripts/build ma
 const MB = 1e6;
 const NODES = 5;
 const UPSTREAM_MBIT = 60;
-const WIDE = { width: 1440, height: 1180 };
+const WIDE = { width: 1440, height: 900 };
 const NARROW = { width: 390, height: 1100 };
+/** Of roll-outs, until one is as it should be. */
+const MAX_ROLL_OUTS = 5;
+/** It runs after the start, and again when containerd was busy. */
+const CANARY_TIMEOUT_MS = 120_000;
 /** A picture that is larger has no place in a repository. */
 const MAX_BYTES = 150_000;
 
@@ -46,8 +50,12 @@ try {
     binary: BINARY,
     upstreamMbit: UPSTREAM_MBIT,
     nodes: Array.from({ length: NODES }, (_, n) => ({
-      mirrorEnv: { CANARY_ENABLED: 'true', NODE_NAME: `worker-${n + 1}` },
-      mirrorArgs: ['--zone', n < 3 ? 'zone-a' : 'zone-b'],
+      mirrorEnv: {
+        CANARY_ENABLED: 'true',
+        MIRRORED_REGISTRIES: HTTP_REGISTRIES.join(','),
+        NODE_NAME: `worker-${n + 1}`,
+        ZONE: n < 3 ? 'zone-a' : 'zone-b',
+      },
     })),
   });
   const browser = await startBrowser({ cleanup }, { enter: lab.hub.enter });
@@ -70,29 +78,46 @@ async function pullSome(lab: Lab): Promise<void> {
   }
 }
 
+/** Pulls an image on all nodes, again with other ones until the node that knows the whole tree is not the one at its top. */
 async function takeRollOut(lab: Lab, browser: Browser): Promise<void> {
-  const image = createImage({ seed: 'web', layers: [90, 8, 4, 2].map((size) => ({ sizeBytes: size * MB })) });
-  const largest = image.blobs.toSorted((a, b) => b.sizeBytes - a.sizeBytes)[0];
-  await lab.upstream.push(image, 'shop/web', 'v42');
   await Promise.all(
-    lab.nodes.map(async (node) =>
-      waitFor('the canary', async () => (await node.mirror.metrics()).sum('spegel_mirror_in_use') === 1, {
-        timeoutMs: 120_000,
+    lab.nodes.map(async ({ mirror }) =>
+      waitFor('the canary', async () => (await mirror.metrics()).sum('spegel_mirror_in_use') === 1, {
+        timeoutMs: CANARY_TIMEOUT_MS,
       }),
     ),
   );
-  const pulls = Promise.all(lab.nodes.map(async (node) => node.pull(`${REGISTRY}/shop/web:v42`)));
-  // The node that knows the whole tree of the largest layer, once all nodes are in it and have bytes.
-  const tower = await waitFor('the tree of the roll-out', async () => {
-    const reports = await Promise.all(lab.nodes.map(async (node) => flightsOf(lab, node)));
-    const at = reports.findIndex(({ flights }) =>
-      flights.some(
-        ({ digest, nodes }) =>
-          digest === largest?.digest && nodes.length === NODES && nodes.every(({ hasBegun }) => hasBegun),
-      ),
-    );
-    return lab.nodes[at];
-  });
+  for (let version = 42; version < 42 + MAX_ROLL_OUTS; version++) {
+    const layers = [90, 8, 4, 2].map((size) => ({ sizeBytes: size * MB }));
+    const image = createImage({ seed: `web${version}`, layers });
+    const largest = image.blobs.toSorted((a, b) => b.sizeBytes - a.sizeBytes)[0];
+    await lab.upstream.push(image, 'shop/web', `v${version}`);
+    const pulls = Promise.all(lab.nodes.map(async (node) => node.pull(`${REGISTRY}/shop/web:v${version}`)));
+    // Once all nodes are in the tree of the largest layer, and have bytes.
+    const { tower, root } = await waitFor('the tree of the roll-out', async () => {
+      const reports = await Promise.all(lab.nodes.map(async (node) => flightsOf(lab, node)));
+      for (const [at, { self, flights }] of reports.entries()) {
+        const nodes = flights.find(({ digest }) => digest === largest?.digest)?.nodes ?? [];
+        // The second tower is told who takes part, and not from whom.
+        const isKnown = nodes.every(
+          ({ hasBegun, role, parent }) => hasBegun && (role !== 'child' || parent !== undefined),
+        );
+        if (nodes.length < NODES || !isKnown) continue;
+        return { tower: { node: lab.nodes[at], id: self }, root: nodes.find(({ role }) => role === 'root') };
+      }
+      return undefined;
+    });
+    const isLast = version === 41 + MAX_ROLL_OUTS;
+    if (tower.node !== undefined && (tower.id !== root?.id || isLast)) {
+      await takePages(browser, tower.node);
+      await pulls;
+      return;
+    }
+    await pulls;
+  }
+}
+
+async function takePages(browser: Browser, tower: LabNode): Promise<void> {
   const pages = await Promise.all([
     openPage(browser, tower, { viewport: WIDE, colorScheme: 'light' }),
     openPage(browser, tower, { viewport: WIDE, colorScheme: 'dark' }),
@@ -101,13 +126,11 @@ async function takeRollOut(lab: Lab, browser: Browser): Promise<void> {
   ]);
   const [light, dark, phone, darkPhone] = pages;
   for (const page of pages) await page.locator('#streams article.tree').first().waitFor();
-  await light.locator('details.pull.is-running summary').click();
   await save(light, 'page-light.png');
   await save(dark, 'page-dark.png');
   await save(phone, 'phone-light.png');
   await darkPhone.evaluate("document.querySelector('#streams').scrollIntoView()");
   await save(darkPhone, 'phone-dark.png');
-  await pulls;
   for (const page of pages) await page.context().close();
 }
 

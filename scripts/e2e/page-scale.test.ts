@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test';
 import { fileURLToPath } from 'node:url';
-import type { Browser, Page } from 'playwright-core';
+import type { Browser, CDPSession } from 'playwright-core';
 import { ENGINE_SETTINGS } from '../../src/runtime/engine-settings.ts';
 import { startBrowser } from '../lab/browser.ts';
 import { createCleanup } from '../lab/cleanup.ts';
@@ -38,12 +38,9 @@ afterAll(async () => {
 }, TIMEOUT_MS);
 
 /** What Chromium counts of the page. */
-async function measure(page: Page): Promise<Readonly<Record<string, number>>> {
-  const session = await page.context().newCDPSession(page);
-  await session.send('Performance.enable');
+async function measure(session: CDPSession): Promise<Readonly<Record<string, number>>> {
   await session.send('HeapProfiler.collectGarbage');
   const { metrics } = await session.send('Performance.getMetrics');
-  await session.detach();
   return Object.fromEntries(metrics.map(({ name, value }) => [name, value]));
 }
 
@@ -60,14 +57,17 @@ test(
 
     await page.evaluate(`window.longTasks = [];
       new PerformanceObserver((list) => longTasks.push(...list.getEntries().map(({ duration }) => duration))).observe({ type: 'longtask' })`);
-    const before = await measure(page);
+    const session = await page.context().newCDPSession(page);
+    await session.send('Performance.enable');
+    const before = await measure(session);
     const scrolledMs = performance.now();
     for (let n = 0; n < 100; n++) {
       await page.mouse.wheel(0, n < 50 ? 300 : -300);
       await page.waitForTimeout(50);
     }
     const seconds = (performance.now() - scrolledMs) / 1000;
-    const after = await measure(page);
+    const after = await measure(session);
+    const elements = await page.evaluate<number>("document.querySelectorAll('*').length");
     const longTasks = await page.evaluate<number[]>('longTasks');
 
     const search = page.locator('#images').getByPlaceholder('a part of the name');
@@ -80,7 +80,6 @@ test(
     await page.locator('#peers').getByPlaceholder('name, address or zone').fill('10.0.0.7');
     await waitFor('the peers at 10.0.0.7, .70 to .79', async () => (await peers.count()) === 11);
 
-    const elements = await page.evaluate<number>("document.querySelectorAll('*').length");
     const heapBytes = after['JSHeapUsedSize'] ?? Number.NaN;
     const cpu = (((after['TaskDuration'] ?? 0) - (before['TaskDuration'] ?? 0)) / seconds) * 100;
     console.log(

@@ -15,6 +15,9 @@ test('pullFigures() counts what is under way, from peers and from the registry',
     missing: [{ reason: 'no-record' }],
   });
   expect(pullFigures(pull, {}).upstreamBytes).toBe(12_000_000);
+  // No manifest has said how large it is.
+  const blobs = pull.blobs.map((blob) => ({ ...blob, sizeBytes: undefined }));
+  expect(pullFigures({ ...pull, upstreamBytes: 0, blobs }, streams).upstreamBytes).toBe(3_000_000);
 });
 
 test('pullFigures() takes an ended pull as it is told', () => {

@@ -29,9 +29,9 @@ test('pullsView() says from whom a pull came, how much and how fast, and what wa
     '|served: |registry.example/|team/app-50:v1.50|From: |node-1|Bytes: |24.8 MB|Rate: |18.5 MB/s|Time: |1.3 s |9 min| ago|Missing: |nothing|',
   );
   expect(partly).toContain('|From: |node-2 and 3 more|');
-  expect(partly).toContain('|1 blob, 12.4 MB: a node that has it gave as much as it may|');
+  expect(partly).toContain('|1 blob, 12.4 MB: a node gave as much as it may|');
   expect(missing).toContain('|registry: |');
-  expect(missing).toContain('|From: |registry|Bytes: |0 B|Rate: |–|');
+  expect(missing).toContain('|From: |registry|Bytes: |–|Rate: |–|');
   expect(local).toContain('|From: |this node|');
   expect(left).toContain('|left: |');
 });

@@ -1,6 +1,5 @@
-import type { PullBlob } from '../../observe/pull-log.ts';
 import type { LivePull } from '../live-report.ts';
-import { digestText, shortDigest } from './digest-text.ts';
+import { digestText } from './digest-text.ts';
 import { formatAge, formatSpan } from './format-age.ts';
 import { formatRate, formatSize } from './format-size.ts';
 import { icon, type IconName } from './icon.ts';
@@ -9,6 +8,7 @@ import { h, type Child, type Markup } from './markup.ts';
 import { missWords } from './miss-words.ts';
 import { createNames, type Names } from './names.ts';
 import type { PageFacts } from './page-facts.ts';
+import { pullBlobs, type PullBlobsDeps } from './pull-blobs.ts';
 import { type PullFigures, pullFigures } from './pull-figures.ts';
 import { since } from './since.ts';
 import { shareBar } from './tiles-view.ts';
@@ -35,15 +35,6 @@ const OUTCOMES: Readonly<
   missing: { mark: 'ring', word: 'registry', title: 'The mirror had none of it: all came from the registry' },
   left: { mark: 'left', word: 'left', title: 'containerd went away' },
 };
-const BLOB_STATES: Readonly<Record<PullBlob['state'], { readonly mark: IconName; readonly word: string }>> = {
-  waiting: { mark: 'ring', word: 'waiting' },
-  running: { mark: 'running', word: 'running' },
-  given: { mark: 'check', word: 'given' },
-  missing: { mark: 'cross', word: 'missing' },
-  'broken-off': { mark: 'cross', word: 'broken off' },
-  left: { mark: 'left', word: 'left' },
-};
-
 /** The pulls of this node's containerd: those that run first. */
 export function pullsView(facts: PageFacts, { isOpen, hasBlobs, showsAll }: PullsChoice): readonly Markup[] {
   const { running, ended } = facts;
@@ -125,7 +116,7 @@ function pullRow(pull: LivePull, { facts, names, isOpen, hasBlobs }: RowDeps): M
         ),
         cell('Missing', missingText(pull, figures)),
       ),
-      hasBlobs ? pullBody(pull, names) : h('div', { class: 'pull-body' }),
+      hasBlobs ? pullBody(pull, { names, downloads: figures.downloads }) : h('div', { class: 'pull-body' }),
     ),
   );
 }
@@ -159,6 +150,7 @@ function fromText(
 }
 
 function bytesText({ savedBytes, upstreamBytes, wantedBytes }: PullFigures, isRunning: boolean): string {
+  if (savedBytes + upstreamBytes === 0) return '–';
   const moved = formatSize(savedBytes + upstreamBytes);
   return isRunning && wantedBytes !== undefined ? `${moved} of ${formatSize(wantedBytes)}` : moved;
 }
@@ -177,10 +169,11 @@ function missingText({ outcome, upstreamBytes: bytes }: LivePull, { missing }: P
   const [first] = missing;
   if (first === undefined) return outcome === 'running' ? '–' : 'nothing';
   const count = `${missing.length} ${missing.length === 1 ? 'blob' : 'blobs'}`;
-  return `${count}${bytes > 0 ? `, ${formatSize(bytes)}` : ''}: ${missWords(first.reason)}`;
+  return `${count}${bytes > 0 ? `, ${formatSize(bytes)}` : ''}: ${missWords(first.reason, missing.length)}`;
 }
 
-function pullBody({ digest, blobs, blobCount, peers, image }: LivePull, names: Names): Markup {
+function pullBody({ digest, blobs, blobCount, peers, image }: LivePull, deps: PullBlobsDeps): Markup {
+  const { names } = deps;
   return h(
     'div',
     { class: 'pull-body' },
@@ -205,26 +198,7 @@ function pullBody({ digest, blobs, blobCount, peers, image }: LivePull, names: N
         'Who has it now?',
       ),
     ),
-    blobs.length === 0
-      ? h('p', { class: 'muted' }, 'Nothing of it is known.')
-      : h(
-          'table',
-          { class: 'cards blobs' },
-          h(
-            'thead',
-            {},
-            h(
-              'tr',
-              {},
-              ['Content', 'Size', 'From', 'State'].map((title) => h('th', { scope: 'col' }, title)),
-            ),
-          ),
-          h(
-            'tbody',
-            {},
-            blobs.map((blob) => blobRow(blob, names)),
-          ),
-        ),
+    blobs.length === 0 ? h('p', { class: 'muted' }, 'Nothing of it is known.') : pullBlobs(blobs, deps),
     blobCount > blobs.length ? h('p', { class: 'muted' }, `and ${blobCount - blobs.length} more`) : undefined,
   );
 }
@@ -233,49 +207,4 @@ function pullBody({ digest, blobs, blobCount, peers, image }: LivePull, names: N
 function nameWithDigest(image: string, digest: string): string {
   const [name = ''] = image.split('@');
   return `${name.replace(/:[^/:]+$/, '')}@${digest}`;
-}
-
-function blobRow(
-  { kind, reference, sizeBytes, movedBytes, state, from, reason }: PullBlob,
-  names: Names,
-): Markup {
-  const { mark, word } = BLOB_STATES[state];
-  const isPart = state === 'running' && sizeBytes !== undefined;
-  return h(
-    'tr',
-    { 'data-key': `${kind} ${reference}` },
-    h(
-      'td',
-      { 'data-name': 'Content' },
-      h('span', { class: 'kind' }, kind),
-      ' ',
-      /^sha\d+:/.test(reference) ? digestText(reference) : h('code', {}, shortDigest(reference)),
-    ),
-    h(
-      'td',
-      { 'data-name': 'Size', class: 'nowrap' },
-      isPart ? `${formatSize(movedBytes)} of ${formatSize(sizeBytes)}` : formatSize(sizeBytes ?? movedBytes),
-    ),
-    h(
-      'td',
-      { 'data-name': 'From' },
-      from.length === 0
-        ? state === 'missing'
-          ? 'registry'
-          : '–'
-        : from.map((each) => names.ofAddress(each)).join(', then '),
-    ),
-    h(
-      'td',
-      { 'data-name': 'State' },
-      h('span', { class: `mark blob-${state}` }, icon(mark), h('span', {}, word)),
-      reason === undefined ? undefined : h('span', { class: 'muted' }, ` ${missWords(reason)}`),
-      isPart
-        ? shareBar([
-            ['bar-saved', movedBytes],
-            ['bar-none', Math.max(0, sizeBytes - movedBytes)],
-          ])
-        : undefined,
-    ),
-  );
 }

@@ -50,3 +50,25 @@ test('readStreams() reads nothing where flights are off, and links to no page at
     readStreams(factsOf({ streams: { flights: { ...flights, downloads, flights: [] } } }))[0]?.whole,
   ).toBeUndefined();
 });
+
+test('readStreams() knows of itself whose child it is where it is the second tower, and that it does not know the rest', () => {
+  const facts = factsOf();
+  const { flights } = facts.streams;
+  if (flights === undefined) throw new Error('There are no flights');
+  const [download] = flights.downloads;
+  const { self } = flights;
+  const [known] = [...facts.peers.keys()].slice(1);
+  const node = (id: string, role: string) => ({
+    id,
+    addresses: [],
+    role,
+    hasBegun: true,
+    depth: 0,
+    children: 0,
+  });
+  const nodes = [node(self, 'child'), node(known ?? '', 'child'), node('x', 'root')];
+  const tree = { digest: download?.digest ?? '', nodes };
+  const [stream] = readStreams(factsOf({ streams: { flights: { ...flights, flights: [tree] } } }));
+  expect(stream).toMatchObject({ isPart: true, whole: { name: 'node-4' } });
+  expect(stream?.nodes.map(({ parent }) => parent)).toEqual([undefined, known, undefined, 'registry']);
+});

@@ -1,4 +1,4 @@
-import type { FlightsReport } from '../../routing/flights-report.ts';
+import type { FlightDownloadReport, FlightNodeReport, FlightsReport } from '../../routing/flights-report.ts';
 import type { PageFacts } from './page-facts.ts';
 import { createNames } from './names.ts';
 import { peerPageUrl } from './peer-name.ts';
@@ -32,7 +32,9 @@ export interface Stream {
   readonly nodes: readonly StreamNode[];
   /** All of it has arrived everywhere. */
   readonly isOver: boolean;
-  /** The page where the whole tree is, if this node knows only its own part of it. */
+  /** This node does not know from which node each takes it. */
+  readonly isPart: boolean;
+  /** The page of the node that knows the whole tree. */
   readonly whole: { readonly name: string; readonly url: string } | undefined;
 }
 
@@ -40,64 +42,83 @@ export interface Stream {
 export function readStreams(facts: PageFacts): readonly Stream[] {
   const { flights } = facts.streams;
   if (flights === undefined) return [];
-  const blobs = new Map(
-    [...facts.ended, ...facts.running].flatMap(({ image, blobs }) =>
-      blobs.map((blob) => [blob.reference, { image, ...blob }] as const),
-    ),
-  );
+  const trees = new Map(flights.flights.map(({ digest, nodes }) => [digest, nodes]));
   const own = new Map(flights.downloads.map((download) => [download.digest, download]));
-  const trees = flights.flights.map(({ digest, nodes }) => ({ digest, nodes, isWhole: true }));
-  const known = new Set(trees.map(({ digest }) => digest));
-  const parts = flights.downloads
-    .filter(({ digest }) => !known.has(digest))
-    .map((download) => ({ digest: download.digest, nodes: ownPart(download, flights), isWhole: false }));
-  const names = createNames(facts);
-  const self = facts.health.self.id;
-  const streams = [...trees, ...parts].map(({ digest, nodes, isWhole }): Stream => {
-    const blob = blobs.get(digest);
+  const read = createReader(facts);
+  const streams = [...new Set([...trees.keys(), ...own.keys()])].map((digest) => {
     const download = own.get(digest);
-    const isOver = nodes.every(({ role }) => role === 'holder');
-    const shown = nodes.map((node): StreamNode => ({
-      id: node.id,
-      parent: node.parent ?? (node.role === 'root' ? REGISTRY_ID : undefined),
-      part: partOf(node),
-      name:
-        node.id === self || facts.peers.has(node.id)
-          ? names.ofPeer(node.id)
-          : names.ofAddress(node.addresses[0] ?? `…${node.id.slice(-8)}`),
-      isSelf: node.id === self,
-      readers: node.id === self && !isWhole ? (download?.readers ?? 0) : 0,
-      writtenBytes: node.id === self ? download?.writtenBytes : undefined,
-    }));
-    const tower = isWhole ? undefined : download?.towers.find(({ id }) => id !== self);
-    const url = peerPageUrl(tower?.addresses[0], facts.port);
-    return {
-      digest,
-      image:
-        download?.registry !== undefined && download.repository !== undefined && blob === undefined
-          ? `${download.registry}/${download.repository}`
-          : blob?.image,
-      kind: blob?.kind ?? 'content',
-      sizeBytes: download?.sizeBytes ?? blob?.sizeBytes,
-      nodes: shown.some(({ parent }) => parent === REGISTRY_ID) ? [registryNode(), ...shown] : shown,
-      isOver,
-      whole:
-        tower === undefined || url === undefined
-          ? undefined
-          : { name: names.ofPeer(tower.id), url: `${url}#streams` },
-    };
+    return read(digest, trees.get(digest) ?? ownPart(download, flights), download);
   });
   return streams.sort(
     (a, b) => Number(a.isOver) - Number(b.isOver) || (b.sizeBytes ?? 0) - (a.sizeBytes ?? 0),
   );
 }
 
-type ReportNode = FlightsReport['flights'][number]['nodes'][number];
+function createReader(facts: PageFacts) {
+  const names = createNames(facts);
+  const self = facts.health.self.id;
+  const blobs = new Map(
+    [...facts.ended, ...facts.running].flatMap(({ image, blobs }) =>
+      blobs.map((blob) => [blob.reference, { image, ...blob }] as const),
+    ),
+  );
+  const nodeOf = (
+    node: FlightNodeReport,
+    reported: readonly FlightNodeReport[],
+    download: FlightDownloadReport | undefined,
+  ): StreamNode => {
+    const isSelf = node.id === self;
+    const isKnown = isSelf || facts.peers.has(node.id);
+    return {
+      id: node.id,
+      // The second of two towers is told who takes part, and not from whom; of itself each node knows it.
+      parent: node.parent ?? (node.role === 'root' ? REGISTRY_ID : isSelf ? download?.parent?.id : undefined),
+      part: partOf(node),
+      name: isKnown ? names.ofPeer(node.id) : names.ofAddress(node.addresses[0] ?? `…${node.id.slice(-8)}`),
+      isSelf,
+      // Else they stand below it.
+      readers: isSelf && !reported.some(({ parent }) => parent === self) ? (download?.readers ?? 0) : 0,
+      writtenBytes: isSelf ? download?.writtenBytes : undefined,
+    };
+  };
+  return (
+    digest: string,
+    reported: readonly FlightNodeReport[],
+    download: FlightDownloadReport | undefined,
+  ): Stream => {
+    const blob = blobs.get(digest);
+    const nodes = reported.map((node) => nodeOf(node, reported, download));
+    const ids = new Set(nodes.map(({ parent }) => parent));
+    const isPart =
+      nodes.some(({ part, parent }) => (part === 'child' || part === 'waiting') && parent === undefined) ||
+      nodes.some(({ readers }) => readers > 0);
+    const tower = isPart ? download?.towers.find(({ id }) => id !== self) : undefined;
+    const url = peerPageUrl(tower?.addresses[0], facts.port);
+    const { registry, repository } = download ?? {};
+    const name = registry === undefined || repository === undefined ? undefined : `${registry}/${repository}`;
+    return {
+      digest,
+      image: blob?.image ?? name,
+      kind: blob?.kind ?? 'content',
+      sizeBytes: download?.sizeBytes ?? blob?.sizeBytes,
+      nodes: ids.has(REGISTRY_ID) ? [registryNode(), ...nodes] : nodes,
+      isOver: reported.every(({ role }) => role === 'holder'),
+      isPart,
+      whole:
+        tower === undefined || url === undefined
+          ? undefined
+          : { name: names.ofPeer(tower.id), url: `${url}#streams` },
+    };
+  };
+}
 
+/** What a node knows of a download of its own. */
 function ownPart(
-  { role, parent, writtenBytes }: FlightsReport['downloads'][number],
+  download: FlightDownloadReport | undefined,
   { self }: FlightsReport,
-): readonly ReportNode[] {
+): readonly FlightNodeReport[] {
+  if (download === undefined) return [];
+  const { role, parent, writtenBytes } = download;
   const node = {
     id: self,
     addresses: [],
@@ -114,7 +135,7 @@ function ownPart(
   ];
 }
 
-function partOf({ role, hasBegun }: ReportNode): StreamPart {
+function partOf({ role, hasBegun }: FlightNodeReport): StreamPart {
   if (role === 'holder') return 'holder';
   if (!hasBegun) return 'waiting';
   return role === 'root' ? 'root' : 'child';

@@ -21,7 +21,7 @@ test('streamsView() draws who takes what from which node, and says it in words',
   );
   expect(text).toContain('|node-0|this node, 25 %|downloads it|, from registry|');
   expect(text).toContain('|node-4|waits for its first byte|, from node-3|');
-  expect(text).toContain('|Only the part of this node. The whole tree: |the page of node-4|');
+  expect(text).toContain('|This node knows a part of the tree only. The whole: |the page of node-4|');
   expect(text).toContain('|Over in the last minute: 1 piece of content|');
   expect(html.match(/<article/g)).toHaveLength(2);
 });

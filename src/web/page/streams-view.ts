@@ -59,17 +59,18 @@ function leadText(active: readonly Stream[]): string {
   );
   const pieces = active.length === 1 ? 'One piece of content is' : `${active.length} pieces of content are`;
   const roots = active.filter((stream) => stream.nodes.some(({ part }) => part === 'registry')).length;
-  const registry =
-    roots === 0
-      ? 'nothing of that comes from the registry'
-      : roots === active.length
-        ? 'each comes from the registry once'
-        : `${roots} of them ${roots === 1 ? 'comes' : 'come'} from the registry, once each`;
-  return `${pieces} on the way among ${nodes.size} ${nodes.size === 1 ? 'node' : 'nodes'}; ${registry}.`;
+  return `${pieces} on the way among ${nodes.size} ${nodes.size === 1 ? 'node' : 'nodes'}${registryText(roots, active.length)}.`;
+}
+
+function registryText(roots: number, count: number): string {
+  if (roots === 0) return '';
+  if (roots === count)
+    return count === 1 ? '; it comes from the registry once' : '; each comes from the registry once';
+  return `; ${roots} of them ${roots === 1 ? 'comes' : 'come'} from the registry, once each`;
 }
 
 function treeView(stream: Stream): Markup {
-  const { digest, image, kind, sizeBytes, nodes, whole } = stream;
+  const { digest, image, kind, sizeBytes, nodes, isPart } = stream;
   const rows = layOutTree(nodes);
   const shown = rows.slice(0, MAX_ROWS);
   const columns = Math.max(0, ...shown.map(({ column }) => column)) + 1;
@@ -94,15 +95,15 @@ function treeView(stream: Stream): Markup {
     rows.length > shown.length
       ? h('p', { class: 'muted' }, `and ${rows.length - shown.length} more nodes`)
       : undefined,
-    whole === undefined
-      ? undefined
-      : h(
-          'p',
-          { class: 'muted' },
-          'Only the part of this node. The whole tree: ',
-          h('a', { href: whole.url, rel: 'noreferrer' }, `the page of ${whole.name}`),
-        ),
+    isPart ? partText(stream) : undefined,
   );
+}
+
+function partText({ whole }: Stream): Markup {
+  const text = 'This node knows a part of the tree only.';
+  if (whole === undefined) return h('p', { class: 'muted' }, text);
+  const link = h('a', { href: whole.url, rel: 'noreferrer' }, `the page of ${whole.name}`);
+  return h('p', { class: 'muted' }, text, ' The whole: ', link);
 }
 
 function rowView(

@@ -40,7 +40,11 @@ export function tilesView(facts: PageFacts): readonly Markup[] {
         { class: 'legend' },
         legend('bar-saved', 'peers', formatSize(sums.peerBytes)),
         sums.localBytes === 0 ? undefined : legend('bar-local', 'this node', formatSize(sums.localBytes)),
-        legend('bar-upstream', 'registries', formatSize(sums.upstreamBytes)),
+        legend(
+          'bar-upstream',
+          'registries',
+          sums.upstreamBytes === 0 && sums.misses > 0 ? 'not known' : formatSize(sums.upstreamBytes),
+        ),
       ),
       h('p', { class: 'muted' }, `Given to other nodes: ${formatSize(sums.givenBytes)}.`),
     ]),
