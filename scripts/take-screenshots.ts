@@ -27,7 +27,7 @@ Needs root, what scripts/setup installs, and dist/spegel, which scripts/build ma
 const MB = 1e6;
 const NODES = 5;
 const UPSTREAM_MBIT = 60;
-const WIDE = { width: 1440, height: 900 };
+const WIDE = { width: 1440, height: 1000 };
 const NARROW = { width: 390, height: 1100 };
 /** Of roll-outs, until one is as it should be. */
 const MAX_ROLL_OUTS = 5;
@@ -69,7 +69,7 @@ try {
 
 /** Gives the nodes something to show. */
 async function pullSome(lab: Lab): Promise<void> {
-  for (const [n, name] of ['shop/cart', 'shop/checkout', 'shop/search', 'platform/proxy'].entries()) {
+  for (const [n, name] of ['shop/cart', 'platform/proxy'].entries()) {
     const image = createImage({ seed: name, layers: [{ sizeBytes: (n + 1) * MB }, { sizeBytes: 3 * MB }] });
     await lab.upstream.push(image, name, `v1.${n}`);
     const reference = `${REGISTRY}/${name}:v1.${n}`;
@@ -138,7 +138,7 @@ async function takeIllNode(lab: Lab, browser: Browser): Promise<void> {
   const node = lab.node(2);
   await discardLayers(node);
   await lab.node(5).mirror.stop();
-  const page = await openPage(browser, node, { viewport: { ...WIDE, height: 900 }, colorScheme: 'light' });
+  const page = await openPage(browser, node, { viewport: WIDE, colorScheme: 'light' });
   await page.getByText('worker-5 is gone').first().waitFor();
   await page.locator('.problem', { hasText: 'config.toml' }).first().waitFor();
   await save(page, 'ill-node.png', '#health');

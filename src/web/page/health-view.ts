@@ -3,48 +3,69 @@ import { formatAge } from './format-age.ts';
 import { formatSize } from './format-size.ts';
 import { icon, type IconName } from './icon.ts';
 import { copyButton } from './digest-text.ts';
-import { judgeHealth, type Problem } from './judge-health.ts';
+import { type HealthVerdict, judgeHealth, type Problem } from './judge-health.ts';
 import { h, type Child, type Markup } from './markup.ts';
 import type { PageFacts } from './page-facts.ts';
 import { since } from './since.ts';
 
 /** The words beside the icon of each level. */
 const LEVELS = { well: 'Well', attention: 'Look at this', ill: 'Needs fixing', note: 'Note' } as const;
+/** Problems that are open from the start. */
+const OPEN_PROBLEMS = 3;
 
-/** What stands on top: whether this node is well in one sentence, what is wrong with its fix, and what is known of the node. */
+/**
+ * What stands on top: in one line whether this node is well, or the worst that is not, which opens to how it was seen and what to do;
+ * then other problems, and what is known of the node.
+ */
 export function healthView(facts: PageFacts): readonly Markup[] {
-  const { level, text, problems } = judgeHealth(facts);
+  const verdict = judgeHealth(facts);
+  const { level, text, problems } = verdict;
   return [
-    h(
-      'p',
-      { class: `verdict is-${level}`, id: 'verdict', 'data-key': 'verdict' },
-      icon(level),
-      h('span', { class: 'verdict-level' }, LEVELS[level]),
-      h('span', { class: 'verdict-text' }, text),
-    ),
+    // For those who listen: the line itself is told only when they come to it.
+    h('p', { class: 'hidden', role: 'status', 'data-key': 'told' }, `${LEVELS[level]}: ${text}`),
+    level === 'well'
+      ? h('p', { class: 'verdict is-well', id: 'verdict', 'data-key': 'verdict' }, verdictLine(verdict))
+      : '',
     problems.length === 0
       ? ''
       : h(
           'div',
           { class: 'problems', 'data-key': 'problems' },
-          problems.map((problem) => problemView(problem, problems.length)),
+          problems.map((problem, n) => problemView(problem, n, verdict)),
         ),
     h('dl', { class: 'node-facts', 'data-key': 'facts' }, nodeFacts(facts)),
   ];
 }
 
-/** The few words of a problem are a summary that opens to how it was seen and what to do; the worst is open from the start. */
-function problemView({ id, level, what, seen, fix }: Problem, count: number): Markup {
+function verdictLine({ level, text, others }: HealthVerdict): readonly Child[] {
+  const more = `And ${others} more ${others === 1 ? 'problem' : 'problems'}.`;
+  return [
+    icon(level),
+    h('span', { class: 'verdict-level' }, LEVELS[level]),
+    h('span', { class: 'verdict-text' }, text),
+    others === 0 ? undefined : h('span', { class: 'verdict-more' }, more),
+  ];
+}
+
+/** The few words of a problem are a summary that opens to how it was seen and what to do; the worst is the verdict. */
+function problemView({ id, level, what, seen, fix }: Problem, n: number, verdict: HealthVerdict): Markup {
+  const isVerdict = n === 0 && verdict.level !== 'well';
   return h(
     'details',
-    { class: `problem is-${level}`, 'data-key': id, open: level !== 'note' && count <= 4 },
-    h(
-      'summary',
-      {},
-      icon(level),
-      h('span', { class: 'hidden' }, `${LEVELS[level]}: `),
-      h('span', { class: 'problem-what' }, `${what}.`),
-    ),
+    {
+      class: `problem is-${level}${isVerdict ? ' is-worst' : ''}`,
+      'data-key': id,
+      open: level !== 'note' && n < OPEN_PROBLEMS,
+    },
+    isVerdict
+      ? h('summary', { class: `verdict is-${level}`, id: 'verdict' }, verdictLine(verdict))
+      : h(
+          'summary',
+          {},
+          icon(level),
+          h('span', { class: 'hidden' }, `${LEVELS[level]}: `),
+          h('span', { class: 'problem-what' }, `${what}.`),
+        ),
     h(
       'div',
       { class: 'problem-body' },
@@ -127,7 +148,7 @@ function mirrorFact(
   nowMs: number,
 ): [IconName | undefined, ...Child[]] {
   if (!isReady) return ['triangle', 'not ready'];
-  if (canary === undefined) return [undefined, 'ready; use not tested'];
+  if (canary === undefined) return [undefined, 'ready; not tested'];
   const { last, isRunning } = canary;
   if (last === null) return [undefined, isRunning ? 'being tested' : 'ready; not tested yet'];
   const ago = [' ', h('span', { class: 'muted' }, since(Date.parse(last.startedAt), nowMs), ' ago')];

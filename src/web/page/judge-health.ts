@@ -26,8 +26,10 @@ export type FixText = { readonly text: string } | { readonly code: string };
 /** What the facts say of a node. */
 export interface HealthVerdict {
   readonly level: HealthLevel;
-  /** One sentence. */
+  /** One sentence: that it is well, or the worst problem. */
   readonly text: string;
+  /** How many problems there are beside the worst. */
+  readonly others: number;
   /** Worst first. */
   readonly problems: readonly Problem[];
 }
@@ -49,11 +51,10 @@ export function judgeHealth(facts: Pick<PageFacts, 'health' | 'peers' | 'nowMs'>
   ].sort((a, b) => ORDER.indexOf(a.level) - ORDER.indexOf(b.level));
   const [worst] = problems;
   if (worst === undefined || worst.level === 'note') {
-    return { level: 'well', text: wellText(facts), problems };
+    return { level: 'well', text: wellText(facts), others: 0, problems };
   }
   const others = problems.filter(({ level }) => level !== 'note').length - 1;
-  const more = others === 0 ? '' : ` And ${others} more ${others === 1 ? 'problem' : 'problems'}.`;
-  return { level: worst.level, text: `${worst.what}.${more}`, problems };
+  return { level: worst.level, text: `${worst.what}.`, others, problems };
 }
 
 function wellText({ health }: Pick<PageFacts, 'health'>): string {
@@ -113,13 +114,13 @@ function findingProblem({ id, severity, what, seen, fix }: LiveFinding): Problem
 function fixText(step: string): FixText {
   return /\n|^(systemctl|spegel|kubectl|rc-service|snap|microk8s|k3s|mkdir|helm) /.test(step)
     ? { code: step }
-    : { text: step };
+    : { text: capital(step) };
 }
 
 function capital(text: string): string {
-  return /^(containerd|spegel|config_path|hosts\.toml|kubelet)\b/.test(text)
-    ? text
-    : text.charAt(0).toUpperCase() + text.slice(1);
+  const [word = ''] = text.split(' ');
+  const isName = /^(containerd|spegel|kubelet)$/.test(word) || !/^[a-z]+$/.test(word);
+  return isName ? text : text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 function peerProblems({

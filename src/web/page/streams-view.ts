@@ -64,8 +64,7 @@ function leadText(active: readonly Stream[]): string {
 
 function registryText(roots: number, count: number): string {
   if (roots === 0) return '';
-  if (roots === count)
-    return count === 1 ? '; it comes from the registry once' : '; each comes from the registry once';
+  if (roots === count) return `; ${count === 1 ? 'it' : 'each'} comes from the registry once`;
   return `; ${roots} of them ${roots === 1 ? 'comes' : 'come'} from the registry, once each`;
 }
 
