@@ -38,7 +38,7 @@ const STEPS: readonly Step[] = [
   {
     name: 'end-to-end tests',
     // With the leading ./ because bunfig.toml's test root is src: without it nothing in scripts would be found.
-    argv: ['bun', 'test', './scripts/e2e', `--timeout=${E2E_TIMEOUT_MS}`],
+    argv: ['bun', 'test', './scripts/e2e', '--parallel=2', `--timeout=${E2E_TIMEOUT_MS}`],
     reports: true,
   },
 ];

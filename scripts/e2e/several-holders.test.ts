@@ -15,11 +15,15 @@ const LAYER_BYTES = 60 * MB;
 /** What each holder gives at least, where all give the same. */
 const LEAST_BYTES = LAYER_BYTES / HOLDERS / 3;
 
-/** The last node gets layers in ranges, where its containerd can do that. */
-const lab = useLab({ nodes: [{}, {}, {}, {}, { fetchBufferBytes: 4 * MB }] });
+/**
+ * A node for each test: a node on which pieces were in vain, because the machine was busy, remembers that. The last one gets
+ * layers in ranges, where its containerd can do that.
+ */
+const lab = useLab({ nodes: [{}, {}, {}, {}, {}, { fetchBufferBytes: 4 * MB }] });
 const holders = (): readonly LabNode[] => lab().nodes.slice(0, HOLDERS);
 const puller = (): LabNode => lab().node(HOLDERS + 1);
-const rangePuller = (): LabNode => lab().node(HOLDERS + 2);
+const otherPuller = (): LabNode => lab().node(HOLDERS + 2);
+const rangePuller = (): LabNode => lab().node(HOLDERS + 3);
 
 /** Bytes that each holder has given from its own disk. */
 const given = async (): Promise<number[]> =>
@@ -64,13 +68,13 @@ describe('one large layer that several nodes have', () => {
   });
 
   test('comes from the others when one of them is killed in its middle', async () => {
-    const { image, reference } = await share('killed', puller());
-    const [before, upstream] = [await inPieces(puller()), await lab().upstream.count()];
-    const pulled = puller().pull(reference);
-    await waitFor('pieces', async () => (await inPieces(puller())) > before + 5 * MB);
+    const { image, reference } = await share('killed', otherPuller());
+    const [before, upstream] = [await inPieces(otherPuller()), await lab().upstream.count()];
+    const pulled = otherPuller().pull(reference);
+    await waitFor('pieces', async () => (await inPieces(otherPuller())) > before + 5 * MB);
     await lab().node(2).mirror.kill();
     await pulled;
-    await puller().verify(image);
+    await otherPuller().verify(image);
     expect(await upstream.requests()).toEqual([]);
   });
 
