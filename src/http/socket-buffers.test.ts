@@ -2,6 +2,7 @@ import { describe, expect, test } from 'bun:test';
 import { readFileSync } from 'node:fs';
 import { boundReceiveBuffer, boundSendBuffer, stretchReceiveBuffer } from './socket-buffers.ts';
 import { unreadBytes } from './socket-option.ts';
+import { openLibc } from '../runtime/libc.ts';
 import { until } from '../runtime/conditions.fixture.ts';
 
 describe.each([
@@ -42,6 +43,24 @@ async function withConnection(
     server.stop(true);
   }
 }
+
+/** The largest window that TCP offers to the peer, in bytes (tcp(7)). */
+function windowClamp(fd: number): number {
+  const libc = openLibc({ getsockopt: { args: ['i32', 'i32', 'i32', 'ptr', 'ptr'], returns: 'i32' } });
+  const value = new Int32Array(1);
+  expect(libc?.getsockopt(fd, 6, 10, value, new Uint32Array([4]))).toBe(0);
+  return value[0] ?? 0;
+}
+
+test('boundReceiveBuffer() lets TCP offer all of a buffer that is larger than that which the connection was made with', async () => {
+  await withConnection((fd) => {
+    const before = windowClamp(fd);
+    boundReceiveBuffer(fd, 4 * before);
+    expect(windowClamp(fd)).toBeGreaterThanOrEqual(4 * before);
+    boundReceiveBuffer(fd, before / 4);
+    expect(windowClamp(fd)).toBeLessThan(before);
+  });
+});
 
 describe('stretchReceiveBuffer()', () => {
   const WANTED = 512 * 1024;

@@ -13,6 +13,8 @@ type Libc = NonNullable<ReturnType<typeof openLibc<typeof SYMBOLS>>>;
 
 /** Linux, asm-generic/socket.h: the value of x86-64 and arm64. */
 const SOL_SOCKET = 1;
+/** Linux, in.h. */
+const IPPROTO_TCP = 6;
 /** Linux, asm-generic/ioctls.h. */
 const FIONREAD = 0x541b;
 
@@ -21,6 +23,11 @@ let libc: Libc | undefined | 'unavailable';
 /** Sets an option of the level SOL_SOCKET on a descriptor; tells whether it could. */
 export function setSocketOption(fd: number, option: number, value: Int32Array | BigUint64Array): boolean {
   return libcOrUndefined()?.setsockopt(fd, SOL_SOCKET, option, value, value.byteLength) === 0;
+}
+
+/** The same of the level IPPROTO_TCP. */
+export function setTcpOption(fd: number, option: number, value: Int32Array): boolean {
+  return libcOrUndefined()?.setsockopt(fd, IPPROTO_TCP, option, value, value.byteLength) === 0;
 }
 
 /** The number that is an option of the level SOL_SOCKET; 0 if it cannot be read. */
