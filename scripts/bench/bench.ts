@@ -29,6 +29,10 @@ Many nodes that want an image at the same moment; see --help:
 
   scripts/bench/run --scenario cold [--nodes 3] [--upstream-mbit 200] [--layers 4] [--size-mb 100] [--json]
 
+What a fault costs a pull, such as a node that is killed in the middle; see --help:
+
+  scripts/bench/run --scenario faults [--faults kill,reset,...] [--rounds 3] [--size-mb 60] [--json]
+
 What a pull of many small layers costs the mirror, and when other nodes find them; see --help:
 
   scripts/bench/run --scenario pull [--nodes 6] [--images 20] [--layers 100] [--other BINARY] [--json]
@@ -50,7 +54,7 @@ What hostile and heavy loads do to a node with a memory limit, with the binary, 
 const SCRIPT = 'bench';
 const SCENARIOS = ['warm', 'miss', 'serve', 'all'];
 /** Programs of their own, which scripts/bench/run starts. */
-const OTHER_SCENARIOS = ['cluster', 'cold', 'page', 'pull', 'records', 'sim', 'hostile'];
+const OTHER_SCENARIOS = ['cluster', 'cold', 'faults', 'page', 'pull', 'records', 'sim', 'hostile'];
 const MB = 1e6;
 /** Upstream, the holder and the puller have it once each as content and, unpacked, once more; and some slack. */
 const COPIES = 6;

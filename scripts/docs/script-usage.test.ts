@@ -15,6 +15,7 @@ const SCRIPTS: readonly { readonly argv: readonly string[]; readonly needsRoot?:
   { argv: ['scripts/bench/run'], needsRoot: true },
   { argv: ['scripts/bench/run', '--scenario', 'cluster'], needsRoot: true },
   { argv: ['scripts/bench/run', '--scenario', 'cold'], needsRoot: true },
+  { argv: ['scripts/bench/run', '--scenario', 'faults'], needsRoot: true },
   { argv: ['scripts/bench/run', '--scenario', 'hostile'], needsRoot: true },
   { argv: ['scripts/bench/run', '--scenario', 'records'] },
   { argv: ['scripts/bench/run', '--scenario', 'sim'] },
@@ -97,7 +98,7 @@ test.each([
   ['scripts/bench/run --size-mb=-1', "--size-mb is a number above zero, not '-1'"],
   [
     'scripts/bench/run --scenario hot',
-    "--scenario has no 'hot', only warm, miss, serve, all, cluster, cold, page, pull, records, sim, hostile",
+    "--scenario has no 'hot', only warm, miss, serve, all, cluster, cold, faults, page, pull, records, sim, hostile",
   ],
   ['scripts/bench/run --scenario hostile --loads all,x', "--loads has no 'x', only many-layers, "],
   ['scripts/bench/run --scenario cold --with x', "--with has no 'x', only on, off, none"],
@@ -116,6 +117,8 @@ test.each([
   ['scripts/bench/run --scenario cold --private --with none', '--private takes no --with none'],
   ['scripts/bench/run --scenario cold --private --holders 1', '--private takes no --holders'],
   ['scripts/bench/run --scenario cold --parallel-ranges', '--parallel-ranges takes --containerd-bin-dir'],
+  ['scripts/bench/run --scenario faults --faults kill,x', "--faults has no 'x', only kill, kill-only, "],
+  ['scripts/bench/run --scenario faults --at-share 0', '--at-share is a number above zero'],
   ['scripts/bench/run --scenario cluster --measure idle,x', "--measure has no 'x', only idle, "],
 ])('%s is refused with its reason', async (command, reason) => {
   const { exitCode, stderr } = await runAsAUser(command.split(' '));

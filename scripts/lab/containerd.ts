@@ -47,6 +47,8 @@ export interface ContainerdOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Size of the Range requests that layers come in, in bytes; from 2.1 on. Default: one request a layer. */
   readonly fetchBufferBytes?: number | undefined;
+  /** Size of a file system of its own, in memory, that the content store gets. Default: it shares that of the lab. */
+  readonly contentBytes?: number | undefined;
 }
 
 /** First start of the CRI plugin on a loaded machine, in ms. */
@@ -57,7 +59,7 @@ const KUBERNETES_NAMESPACE = 'k8s.io';
 /** Starts a containerd that shares nothing with any other. */
 export async function startContainerd(
   deps: { readonly cleanup: Cleanup; readonly namespace: NetworkNamespace },
-  { directory, name, binDir, env = {}, fetchBufferBytes }: ContainerdOptions,
+  { directory, name, binDir, env = {}, fetchBufferBytes, contentBytes }: ContainerdOptions,
 ): Promise<Containerd> {
   const binary = (command: string) => (binDir === undefined ? command : join(binDir, command));
   const paths: ContainerdPaths = {
@@ -71,6 +73,11 @@ export async function startContainerd(
   await writeFile(configPath, formatContainerdConfig(major, paths, { fetchBufferBytes }));
   mkdirSync(paths.certsDir, { recursive: true });
   deps.cleanup.defer(`shims and mounts of ${name}`, () => removeLeftovers(directory));
+  const contentPath = join(paths.root, 'io.containerd.content.v1.content');
+  if (contentBytes !== undefined) {
+    mkdirSync(contentPath, { recursive: true });
+    await runCommand(['mount', '-t', 'tmpfs', '-o', `size=${contentBytes}`, 'tmpfs', contentPath]);
+  }
 
   const cri = createCriClient(paths.socket);
   deps.cleanup.defer(`connection to ${name}`, () => cri[Symbol.dispose]());
@@ -90,7 +97,7 @@ export async function startContainerd(
   const containerd: Containerd = {
     version,
     paths,
-    contentPath: join(paths.root, 'io.containerd.content.v1.content'),
+    contentPath,
     cri,
     get daemon() {
       return daemon;

@@ -38,6 +38,8 @@ export interface NodeOptions {
   readonly containerdEnv?: Readonly<Record<string, string>>;
   /** Size of the Range requests that containerd gets layers in, in bytes; from 2.1 on. Default: one request a layer. */
   readonly fetchBufferBytes?: number | undefined;
+  /** Size of a file system of its own that containerd's content gets, see fillContent. Default: it shares that of the lab. */
+  readonly contentBytes?: number;
   /** Registries whose pulls go through the mirror; empty is all. Default: upstream's two http names. */
   readonly mirroredRegistries?: readonly string[];
   readonly link?: LinkShape;
@@ -109,6 +111,7 @@ export async function startLabNode(
       binDir: options.containerdBinDir,
       env: { ...env, ...options.containerdEnv },
       fetchBufferBytes: options.fetchBufferBytes,
+      contentBytes: options.contentBytes,
     },
   );
   let mirror: Mirror | undefined;
