@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import type { FlightsReport } from '../src/routing/flights-report.ts';
@@ -11,6 +11,7 @@ import { HTTP_REGISTRIES, type LabNode } from './lab/lab-node.ts';
 import { MIRROR_PORTS } from './lab/mirror.ts';
 import { readScriptOptions, requireRoot } from './lab/script-options.ts';
 import { createImage } from './lab/test-image.ts';
+import { shrinkPng } from './lab/shrink-png.ts';
 import { REGISTRY } from './lab/upstream.ts';
 import { waitFor } from './lab/wait-for.ts';
 
@@ -27,7 +28,7 @@ Needs root, what scripts/setup installs, and dist/spegel, which scripts/build ma
 const MB = 1e6;
 const NODES = 5;
 const UPSTREAM_MBIT = 60;
-const WIDE = { width: 1440, height: 1000 };
+const WIDE = { width: 1440, height: 1140 };
 const NARROW = { width: 390, height: 1100 };
 /** Of roll-outs, until one is as it should be. */
 const MAX_ROLL_OUTS = 5;
@@ -167,9 +168,10 @@ function urlOf({ endpoint }: LabNode, path: string): string {
 }
 
 async function save(page: Page, name: string, selector?: string): Promise<void> {
-  const path = join(folder, name);
-  await (selector === undefined ? page.screenshot({ path }) : page.locator(selector).screenshot({ path }));
-  const { size } = statSync(path);
-  console.log(`${FOLDER}/${name}: ${Math.round(size / 1000)} kB`);
-  if (size > MAX_BYTES) throw new Error(`${name} is larger than ${MAX_BYTES / 1000} kB`);
+  const png = shrinkPng(
+    await (selector === undefined ? page.screenshot() : page.locator(selector).screenshot()),
+  );
+  console.log(`${FOLDER}/${name}: ${Math.round(png.length / 1000)} kB`);
+  if (png.length > MAX_BYTES) throw new Error(`${name} is larger than ${MAX_BYTES / 1000} kB`);
+  writeFileSync(join(folder, name), png);
 }

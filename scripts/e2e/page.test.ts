@@ -73,7 +73,8 @@ describe('the live page', () => {
     // It opens to its blobs, and stays open while it moves on.
     await running.locator('summary').click();
     const row = page.locator('details.pull').filter({ hasText: 'rollout:v1' });
-    await row.locator('tbody tr', { hasText: 'layer' }).first().waitFor();
+    const layer = image.blobs.find(({ kind }) => kind === 'layer')?.digest ?? '';
+    await row.locator(`tbody code[title="${layer}"]`).waitFor();
     // The tree has this node and the one from which it takes it, or which takes it from there.
     const tree = page.locator('#streams article.tree').filter({ hasText: 'rollout' }).first();
     await tree.locator('li.tree-row', { hasText: 'this node' }).waitFor();

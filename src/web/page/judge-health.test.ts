@@ -115,6 +115,14 @@ test.each<[string, Partial<LiveHealth>, readonly LivePeer[], string, string, str
   expect(verdict.problems[0]?.fix).toContainEqual({ code: command });
 });
 
+test('judgeHealth() has the doctor called for lines that the page does not say', () => {
+  const fix = ['in /etc/containerd/config.toml replace line 7 by (spegel doctor prints the lines)'];
+  expect(judge({ findings: [{ ...FINDING, fix }] }).problems[0]?.fix).toEqual([
+    { text: 'In /etc/containerd/config.toml replace line 7 by (spegel doctor prints the lines)' },
+    { code: 'spegel doctor' },
+  ]);
+});
+
 test('judgeHealth() puts the worst first and counts the others, but not what is only good to know', () => {
   const info = { ...FINDING, id: 'note', severity: 'info' } as const;
   const verdict = judge({ damagedBlobs: 1, canary: NOT_USED, findings: [info, FINDING] });
@@ -133,6 +141,6 @@ test('judgeHealth() says of a dead peer where it is and since when, and lists on
     'node-1, node-2, node-3 and 6 other nodes are gone: nothing is pulled from there',
   );
   expect(problem?.seen).toHaveLength(7);
-  expect(problem?.seen[0]).toBe('node-1 (10.0.0.2): no answer for 2\u00A0min');
+  expect(problem?.seen[0]).toBe('node-1 (10.0.0.2): gone for 2\u00A0min');
   expect(problem?.seen.at(-1)).toBe('and 3 more, see Peers');
 });

@@ -107,14 +107,22 @@ function canaryProblems({ health }: Pick<PageFacts, 'health'>): readonly Problem
 
 function findingProblem({ id, severity, what, seen, fix }: LiveFinding): Problem {
   const level = ({ error: 'ill', warning: 'attention', info: 'note' } as const)[severity];
-  return { id: `finding ${id} ${seen.join(' ')}`, level, what: capital(what), seen, fix: fix.map(fixText) };
+  return { id: `finding ${id} ${seen.join(' ')}`, level, what: capital(what), seen, fix: fixTexts(fix) };
 }
 
-/** Steps with lines to write, and commands, stand as they are: words begin with a letter and have no line of their own. */
-function fixText(step: string): FixText {
-  return /\n|^(systemctl|spegel|kubectl|rc-service|snap|microk8s|k3s|mkdir|helm) /.test(step)
-    ? { code: step }
-    : { text: capital(step) };
+/** Words, and what is a command or has lines as it can be pasted. What the page does not say is had with the doctor. */
+function fixTexts(steps: readonly string[]): readonly FixText[] {
+  const first = steps.findIndex((step) => step.includes('spegel doctor prints'));
+  return steps.flatMap((step, n): readonly FixText[] => [
+    isCommand(step) ? { code: step } : { text: capital(step) },
+    ...(n === first ? [{ code: 'spegel doctor' }] : []),
+  ]);
+}
+
+function isCommand(step: string): boolean {
+  return /\n|^(systemctl|spegel|kubectl|rc-service|snap|microk8s|k3s|k0s|rke2|talosctl|apiclient|mkdir|helm|ctr) /.test(
+    step,
+  );
 }
 
 function capital(text: string): string {
@@ -150,10 +158,7 @@ function peerProblems({
       id: 'peers-dead',
       level: 'attention',
       what: `${listNames(dead, names)} ${dead.length === 1 ? 'is' : 'are'} gone: nothing is pulled from there`,
-      seen: listed(
-        dead,
-        (peer) => `${formatPeerName(peer)}${addressOf(peer)}: no answer${sinceOf(peer, nowMs)}`,
-      ),
+      seen: listed(dead, (peer) => `${formatPeerName(peer)}${addressOf(peer)}: gone${sinceOf(peer, nowMs)}`),
       fix: [
         { text: 'Look whether spegel runs there. In Kubernetes:' },
         { code: 'kubectl --namespace spegel get pods -o wide' },

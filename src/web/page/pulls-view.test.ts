@@ -31,6 +31,7 @@ test('pullsView() says from whom a pull came, how much and how fast, and what wa
   expect(partly).toContain('|From: |node-2 and 3 more|');
   expect(partly).toContain('|1 blob, 12.4 MB: a node gave as much as it may|');
   expect(missing).toContain('|registry: |');
+  expect(missing).toContain('|1 manifest: no node had it|');
   expect(missing).toContain('|From: |registry|Bytes: |–|Rate: |–|');
   expect(local).toContain('|From: |this node|');
   expect(left).toContain('|left: |');

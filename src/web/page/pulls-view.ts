@@ -168,7 +168,8 @@ function progress({ savedBytes, upstreamBytes, wantedBytes }: PullFigures): Mark
 function missingText({ outcome, upstreamBytes: bytes }: LivePull, { missing }: PullFigures): string {
   const [first] = missing;
   if (first === undefined) return outcome === 'running' ? '–' : 'nothing';
-  const count = `${missing.length} ${missing.length === 1 ? 'blob' : 'blobs'}`;
+  const noun = missing.every(({ kind }) => kind === 'manifest') ? 'manifest' : 'blob';
+  const count = `${missing.length} ${noun}${missing.length === 1 ? '' : 's'}`;
   return `${count}${bytes > 0 ? `, ${formatSize(bytes)}` : ''}: ${missWords(first.reason, missing.length)}`;
 }
 
