@@ -27,6 +27,7 @@ import { createMemoryRoom, memoryReader } from '../runtime/memory/memory-room.ts
 import { aborted } from '../runtime/abortable.ts';
 import { parseListenAddress } from '../runtime/listen-address.ts';
 import { hostNodeName } from '../runtime/node-name.ts';
+import { shareResult } from '../runtime/share-result.ts';
 import { createTaskGroup } from '../runtime/task-group.ts';
 import { trimMemory } from '../runtime/trim-memory.ts';
 import { parseImageFilter } from '../store/image-filter.ts';
@@ -105,7 +106,10 @@ async function compose(shared: NodeProcess): Promise<void> {
     onPeerReturned: (peerId) => transfer?.peerReturned(peerId),
   });
   metrics.routing.figuresFrom(() => router.stats());
-  metrics.peersFrom(async () => (await router.peers()).length);
+  // 1,000 peers take 50 ms, and whoever reaches the metrics address may ask.
+  const peers = shareResult(clock, () => router.peers());
+  const seenRouter = { ...router, peers };
+  metrics.peersFrom(async () => (await peers()).length);
   const doctor = createDoctorWatch({ logger, metrics, clock }, options);
   const canary = createNodeCanary({ metrics, clock, logger }, options, signal);
   if (canary !== undefined) running.use(canary);
@@ -227,11 +231,12 @@ async function compose(shared: NodeProcess): Promise<void> {
       advertisedTags: () => advertiser.tags(),
       transfers,
       pulls,
-      router,
+      router: seenRouter,
+      metricsPort: parseListenAddress(options.metricsAddr).port,
       flights: nodeFlights,
       live: createLive({
         ...traffic,
-        router,
+        router: seenRouter,
         viewOf: (peer) => engine.viewOf(peer),
         pulls,
         flights: nodeFlights,
@@ -242,7 +247,7 @@ async function compose(shared: NodeProcess): Promise<void> {
         readMemory,
       }),
       why: createWhy(
-        { store, policy, router, transfer, isStoreConnected: () => isStoreConnected, clock },
+        { store, policy, router: seenRouter, transfer, isStoreConnected: () => isStoreConnected, clock },
         options,
       ),
       bootstrap: () => router.bootstrapState(),

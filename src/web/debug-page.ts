@@ -11,7 +11,7 @@ export interface DebugFacts {
   readonly images: FoundImages;
   /** The time of day, in ms since the epoch. */
   readonly nowMs: number;
-  /** The port that the page was asked for at. */
+  /** The port of other nodes' pages. */
   readonly port: number;
 }
 

@@ -7,7 +7,6 @@ import type { LoggedTransfer, TransferLog } from '../observe/transfer-log.ts';
 import { isDigest, type Digest } from '../oci/digest.ts';
 import type { FlightsReport } from '../routing/flights-report.ts';
 import type { Router } from '../routing/router.ts';
-import type { Tag } from '../store/content-store.ts';
 import type { WhyQuestion, WhyReport } from '../routing/why-report.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { createClientRate } from './client-rate.ts';
@@ -16,15 +15,9 @@ import { parseWhyQuestion } from './explain.ts';
 import { MAX_FOUND_TAGS, MAX_HOLDER_KEYS, MAX_SEARCH_LENGTH } from './images-report.ts';
 import { isSameOrigin, originOf } from './same-origin.ts';
 import { parseImagesQuestion, searchImages } from './search-images.ts';
-import { debugPage } from './debug-page.ts';
-import type { LiveFactsDeps } from './live-facts.ts';
-import { IMAGES_PER_PAGE } from './page/images-view.ts';
-import { PAGE_POLICY } from './page/page-assets.ts';
-import { readLive } from './read-live.ts';
+import { PAGE_PATH, type PageAnswerDeps } from './page-answer.ts';
 import { listSharedImages, type SharedImages } from './shared-images.ts';
 
-/** The port of an address that names none. */
-const HTTP_PORT = 80;
 /** Explanations at once: each looks up an image's layers, and asks peers. */
 const MAX_EXPLANATIONS = 2;
 /** Explanations of one client: so many at once, then one in EXPLANATION_EVERY_S seconds. */
@@ -41,43 +34,27 @@ export interface ClientEnv {
 }
 
 /** What the debug page and its JSON show. */
-export interface DebugRoutesDeps {
+export interface DebugRoutesDeps extends PageAnswerDeps {
   readonly router: Pick<Router, 'self' | 'ready' | 'peers' | 'lookup'>;
   /** True if this node has the key itself. */
   readonly hasLocally: (key: string) => Promise<boolean>;
   readonly clock: Clock;
   /** What is announced now. */
   readonly advertised: () => AdvertisedCounts;
-  readonly advertisedTags: () => readonly Tag[];
   readonly transfers: Pick<TransferLog, 'last'>;
   readonly pulls: Pick<PullLog, 'last'>;
-  /** What the page and the stream at LIVE_PATH tell of. */
-  readonly live: LiveFactsDeps;
   /** Says why this node serves what is asked for, or does not. */
   readonly why: (question: WhyQuestion, signal: AbortSignal) => Promise<WhyReport>;
   /** What this node knows of flights, of one digest if that is given; undefined: it takes no part in flights. */
   readonly flights?: ((digest: Digest | undefined) => Omit<FlightsReport, 'self'>) | undefined;
 }
 
-/** The part below /debug that --debug-web-enabled=false leaves out: the page, and as JSON the images, transfers and pulls. */
+/** The part below /debug that --debug-web-enabled=false leaves out, but for the page itself and its stream: as JSON the images, transfers and pulls. */
 export function createDebugRoutes(deps: DebugRoutesDeps): Hono<ClientEnv> {
   const { router, transfers, pulls, clock } = deps;
   const images = (): SharedImages => listSharedImages(deps.advertised(), deps.advertisedTags());
   const app = new Hono<ClientEnv>();
-  app.get('/web', (c) => c.redirect('/debug/web/', 308));
-  app.get('/web/', async (c) => {
-    c.header('content-security-policy', PAGE_POLICY);
-    c.header('x-content-type-options', 'nosniff');
-    c.header('cache-control', 'no-store');
-    return c.html(
-      debugPage({
-        live: await readLive(deps.live),
-        images: searchImages(deps.advertisedTags(), { search: '', offset: 0, limit: IMAGES_PER_PAGE }),
-        nowMs: deps.live.wallClockMs(),
-        port: portOf(c.req.header('host')),
-      }),
-    );
-  });
+  app.get('/web', (c) => c.redirect(PAGE_PATH, 308));
   app.get('/images', (c) => {
     const query = new URL(c.req.url).searchParams;
     if (!['search', 'offset', 'limit'].some((name) => query.has(name))) return c.json(images());
@@ -176,12 +153,6 @@ const fromSameOrigin = createMiddleware<ClientEnv>(async (c, next) => {
   if (isSameOrigin(originOf((name) => c.req.header(name)))) return next();
   return c.json({ error: 'pages of another origin may not ask this' }, 403);
 });
-
-/** The port that a request was sent to. */
-function portOf(host: string | undefined): number {
-  const url = `http://${host}/`;
-  return URL.canParse(url) ? Number(new URL(url).port || HTTP_PORT) : HTTP_PORT;
-}
 
 function pullJson({ startedAtMs, ...pull }: LoggedPull) {
   return { startedAt: new Date(startedAtMs).toISOString(), ...pull };

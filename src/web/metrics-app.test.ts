@@ -32,7 +32,7 @@ const STATE = {
   inStateMs: 61_000,
   isMember: true,
 } as const;
-const EVIL = '"><script>alert(1)</script>\'&';
+const EVIL = '"><script>alert(1)</script>\'&\u2028\u2029';
 const TAG = { registry: 'registry.lab:5000', repository: 'a/b', tag: 'v1', digest: DIGEST };
 const PULL: EndedPull = {
   image: 'registry.lab:5000/a:v1',
@@ -125,6 +125,7 @@ function setUp({
   const gone = new AbortController();
   const clock = createVirtualClock();
   const keys: string[] = [];
+  let peersReads = 0;
   const router: Router = {
     ready: () => true,
     lookup:
@@ -136,7 +137,10 @@ function setUp({
     isUnsettled: () => false,
     advertise: async () => {},
     withdraw: async () => {},
-    peers: async () => [STATE],
+    async peers() {
+      peersReads++;
+      return [STATE];
+    },
     self: () => ({ id: EVIL, multiaddrs: ['/ip4/10.0.0.1/tcp/5001'] }),
   };
   const counts = new Map([[EVIL, 3]]);
@@ -168,6 +172,7 @@ function setUp({
         { registry: 'registry.lab:5000', repository: 'b', tag: EVIL, digest: DIGEST },
         TAG,
       ],
+      metricsPort: 9091,
       transfers,
       pulls,
       why,
@@ -196,11 +201,13 @@ function setUp({
     app(new Request(`http://node:9090${path}`, init), { remoteAddress, gone: gone.signal });
   const request = async (path: string, init?: RequestInit, remoteAddress?: string) => {
     const answer = await send(path, init, remoteAddress);
-    if (!(answer instanceof Response)) throw new Error('The answer is a stream');
-    return answer;
+    if (answer instanceof Response) return answer;
+    if ('next' in answer) throw new Error('The answer is a stream');
+    const { body = null, ...head } = answer;
+    return new Response(body, head);
   };
   const get = async (path: string) => request(path);
-  return { get, send, request, keys, clock, stop, gone };
+  return { get, send, request, keys, clock, stop, gone, peersReads: () => peersReads };
 }
 
 describe('/debug/canary', () => {
@@ -314,13 +321,15 @@ describe('createMetricsApp()', () => {
     expect(await find()).toBe(200);
   });
 
-  test('has a page that shows what the stream tells, and leads to the pages of peers at its own port', async () => {
+  test('has a page that shows what the stream tells, and leads to the pages of peers at their own port', async () => {
     const { request } = setUp({ flights: () => ({ maxHoldMs: 1, downloads: [], flights: [] }) });
-    const response = await request('/debug/web/', { headers: { host: 'node:30090' } });
+    // Through a forwarded port.
+    const response = await request('/debug/web/', { headers: { host: '127.0.0.1:30090' } });
     const page = await response.text();
     for (const text of [
       'spegel 1.2.3',
-      'href="http://10.0.0.2:30090/debug/web/"',
+      'href="http://10.0.0.2:9091/debug/web/"',
+      'data-port="9091"',
       'asked last: was slow a moment ago',
       '<b>a/b:v1</b>',
       '<b>a:v1</b>',
@@ -332,11 +341,25 @@ describe('createMetricsApp()', () => {
     expect(response.headers.get('cache-control')).toBe('no-store');
   });
 
+  test('writes one page for all that ask for it at the same time', async () => {
+    const { send, peersReads } = setUp();
+    const asks = ['127.0.0.1:9090', '127.0.0.1:1', '[::1]:9090'].map(async (host) =>
+      send('/debug/web/', { headers: { host } }),
+    );
+    const bodies = (await Promise.all(asks)).map((answer) => ('body' in answer ? answer.body : undefined));
+    expect(bodies[0]?.constructor.name).toBe('Buffer');
+    expect(new Set(bodies).size).toBe(1);
+    expect(peersReads()).toBe(1);
+    await send('/debug/web/');
+    expect(peersReads()).toBe(2);
+  });
+
   test('escapes everything on the page, and lets a browser load nothing and run its own script only', async () => {
     const response = await setUp().get('/debug/web/');
     const page = await response.text();
     expect(page).not.toContain(EVIL);
-    expect(page.split('&quot;&gt;&lt;script&gt;alert(1)&lt;/script&gt;&#39;&amp;').length).toBeGreaterThan(3);
+    const escaped = '&quot;&gt;&lt;script&gt;alert(1)&lt;/script&gt;&#39;&amp;\u2028\u2029';
+    expect(page.split(escaped).length).toBeGreaterThan(3);
     expect(page.match(/<script/g)).toHaveLength(1);
     expect(page).not.toMatch(/\s(?:src|style|on\w+)=/);
     expect(response.headers.get('content-security-policy')).toStartWith(
@@ -519,7 +542,7 @@ describe('createMetricsApp()', () => {
       const next = async () => {
         let text = '';
         for (let i = 0; i < 6; i++) text += Buffer.from((await answer.next(gone.signal)) ?? '').toString();
-        const all = [...text.matchAll(/^event: (.*)\ndata: (.*)\n\n/gm)];
+        const all = [...text.matchAll(/^event: (.*?)\ndata: (.*?)\n\n/gms)];
         return Object.fromEntries(all.map(([, name, data]) => [name, JSON.parse(data ?? '') as unknown]));
       };
       return { headers: answer.headers, next };

@@ -1,6 +1,6 @@
 import { Hono } from 'hono';
 import { CANARY_PATH, type CanaryReport, type CanaryResult } from '../canary/canary-result.ts';
-import type { ClientRequest, StreamedAnswer } from '../http/http-server.ts';
+import type { ClientRequest, HandlerAnswer, StreamedAnswer } from '../http/http-server.ts';
 import { toRequest } from '../http/to-request.ts';
 import type { Logger } from '../observe/log.ts';
 import type { Metrics } from '../observe/metrics.ts';
@@ -13,6 +13,7 @@ import { type ClientEnv, createDebugRoutes, type DebugRoutesDeps } from './debug
 import { createLiveFacts } from './live-facts.ts';
 import { LIVE_PATH } from './live-report.ts';
 import { createLiveStreams, type LiveStreams, MAX_LIVE_STREAMS } from './live-streams.ts';
+import { createPageAnswer, PAGE_PATH } from './page-answer.ts';
 import { isSameOrigin, originOf } from './same-origin.ts';
 
 /** Longest lookup that a caller may ask for, in ms. */
@@ -54,10 +55,7 @@ export interface MetricsAppOptions {
 }
 
 /** Answers a request, see RequestHandler. */
-type MetricsApp = (
-  request: ClientRequest,
-  client: ClientEnv['Bindings']['client'],
-) => Promise<Response | StreamedAnswer>;
+type MetricsApp = (request: ClientRequest, client: ClientEnv['Bindings']['client']) => Promise<HandlerAnswer>;
 
 /**
  * The HTTP of --metrics-addr: Prometheus metrics, what `spegel peers` asks for, and what the debug page shows. The signal ends
@@ -156,9 +154,12 @@ export function createMetricsApp(
     const error = `${MAX_LIVE_STREAMS} streams are open, which is the most that there may be; try again later`;
     return Response.json({ error }, { status: 503, headers: { 'retry-after': String(LIVE_RETRY_AFTER_S) } });
   };
+  const page = options.debugWebEnabled ? createPageAnswer(deps) : undefined;
   return async (request, client) => {
     const path = pathOf(request.url);
-    if (live !== undefined && request.method === 'GET' && path === LIVE_PATH) return stream(request, live);
+    const { method } = request;
+    if (live !== undefined && method === 'GET' && path === LIVE_PATH) return stream(request, live);
+    if (page !== undefined && (method === 'GET' || method === 'HEAD') && path === PAGE_PATH) return page();
     return app.fetch(toRequest(request), { client });
   };
 }

@@ -7,7 +7,7 @@ export async function readLive(deps: LiveFactsDeps): Promise<LiveEvents> {
   await facts.refresh();
   const events = facts.sources.map((source) => {
     const text = Buffer.from(source.since(0)?.event ?? []).toString();
-    const [, name = '', data = 'null'] = /^event: (.*)\ndata: (.*)\n\n$/.exec(text) ?? [];
+    const [, name = '', data = 'null'] = /^event: (.*)\ndata: (.*)\n\n$/s.exec(text) ?? [];
     return [name, JSON.parse(data)] as const;
   });
   return Object.fromEntries(events) as unknown as LiveEvents;

@@ -107,6 +107,7 @@ await listen(
       metrics,
       advertised: () => advertiser.counts(),
       advertisedTags: () => advertiser.tags(),
+      metricsPort: NODE_PORTS.metrics,
       transfers,
       pulls,
       live: {

@@ -15,6 +15,7 @@ import { KAD_PROTOCOL } from '../../../src/p2p/limits.ts';
 import { readPeerStates } from '../../../src/p2p/read-peer-states.ts';
 import type { Router } from '../../../src/routing/router.ts';
 import { systemClock as clock } from '../../../src/runtime/clock.ts';
+import { shareResult } from '../../../src/runtime/share-result.ts';
 import { trimMemory } from '../../../src/runtime/trim-memory.ts';
 import { createMetricsApp } from '../../../src/web/metrics-app.ts';
 
@@ -53,7 +54,7 @@ const router: Router = {
   isUnsettled: () => false,
   advertise: async () => {},
   withdraw: async () => {},
-  peers: async () => readPeerStates(states),
+  peers: shareResult(clock, async () => readPeerStates(states)),
   self: () => ({ id: 'self', multiaddrs: [], zone: 'zone-0', name: 'self' }),
 };
 
@@ -115,6 +116,7 @@ const server = await transport.serve({
       router,
       advertised: () => ({ imageTags: new Map(), imageDigests: new Map(), contentDigests: new Map() }),
       advertisedTags: () => tags,
+      metricsPort: 9090,
       transfers: createTransferLog(),
       pulls,
       why: async () => {

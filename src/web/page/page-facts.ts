@@ -4,7 +4,7 @@ import type { LiveHealth, LivePeer, LivePull, LiveStreams, LiveTraffic } from '.
 export interface PageFacts {
   /** By the node's clock, in ms since the epoch. */
   readonly nowMs: number;
-  /** The port of the page: other nodes are taken to have theirs at the same one. */
+  /** The port at which other nodes have their page. */
   readonly port: number;
   readonly health: LiveHealth;
   readonly traffic: LiveTraffic;

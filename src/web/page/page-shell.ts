@@ -68,7 +68,7 @@ export function pageShell(facts: PageFacts, images: FoundImages, { style, script
     h('p', { id: 'note', class: 'note', role: 'status' }),
   );
   // Style and script are not data: their policy allows these bytes and no others.
-  return `<!doctype html><html lang="en" data-now="${Math.round(facts.nowMs)}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light dark"><meta name="referrer" content="no-referrer">${formatHtml(h('title', {}, `${name} · spegel`))}<style>${style}</style></head>${formatHtml(body).replace(/<\/body>$/, '')}<script type="module">${script}</script></body></html>
+  return `<!doctype html><html lang="en" data-now="${Math.round(facts.nowMs)}" data-port="${facts.port}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light dark"><meta name="referrer" content="no-referrer">${formatHtml(h('title', {}, `${name} · spegel`))}<style>${style}</style></head>${formatHtml(body).replace(/<\/body>$/, '')}<script type="module">${script}</script></body></html>
 `;
 }
 

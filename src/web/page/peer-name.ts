@@ -8,12 +8,12 @@ export function formatPeerName({ id, name, addresses }: Pick<LivePeer, 'id' | 'n
   return name ?? addresses[0] ?? `…${id.slice(-ID_LETTERS)}`;
 }
 
-/**
- * The page of the node at an address, which is taken to be at the same port; undefined for what is not an IP address: peers say of
- * themselves what their addresses are.
- */
+/** Digits and dots, or what has a colon: a name such as `bad.cafe` has neither. */
+const IP_ADDRESS = /^(?:[\d.]{7,15}|(?=.*:)[\da-f.:]{2,45})$/i;
+
+/** The page of the node at an address; undefined for what is not an IP address: peers say of themselves what their addresses are. */
 export function peerPageUrl(address: string | undefined, port: number): string | undefined {
-  if (address === undefined || !/^[0-9a-f.:]{2,45}$/i.test(address)) return undefined;
+  if (address === undefined || !IP_ADDRESS.test(address)) return undefined;
   const host = address.includes(':') ? `[${address}]` : address;
   const url = `http://${host}:${port}/debug/web/`;
   return URL.canParse(url) ? url : undefined;

@@ -27,12 +27,11 @@ const DRAWN_AFTER: Readonly<Record<keyof LiveEvents, readonly Part[]>> = {
   streams: ['streams', 'pulls'],
 };
 type Part = 'health' | 'tiles' | 'pulls' | 'streams' | 'peers';
-const DEFAULT_PORT = 80;
 
 const root = document.documentElement;
 /** The node's clock less this one's, in ms. */
 const offsetMs = Number(root.dataset['now'] ?? Date.now()) - Date.now();
-const port = location.port === '' ? DEFAULT_PORT : Number(location.port);
+const port = Number(root.dataset['port']);
 const nowMs = () => Date.now() + offsetMs;
 
 const facts = createLiveFacts();
