@@ -5,6 +5,7 @@ import { REPOSITORY } from '../chart/render-chart.ts';
 import { LISTENERS } from './endpoints.ts';
 import { CANARY_PATH } from '../../src/canary/canary-result.ts';
 import { FIND_PATH, PEERS_PATH } from '../../src/routing/peers-report.ts';
+import { PAGE_PATH } from '../../src/web/page-answer.ts';
 import { LIVE_PATH } from '../../src/web/live-report.ts';
 import { REFERENCE_FILE, renderReference } from './reference.ts';
 
@@ -14,7 +15,7 @@ const ROUTES =
 /** What routes to all that is below a path. */
 const FOLDERS = /\bpath\.startsWith\('(\/\w[^']*\/)'\)/g;
 /** Paths that both sides of a request name. */
-const NAMED: Readonly<Record<string, string>> = { PEERS_PATH, FIND_PATH, CANARY_PATH, LIVE_PATH };
+const NAMED: Readonly<Record<string, string>> = { PEERS_PATH, FIND_PATH, CANARY_PATH, LIVE_PATH, PAGE_PATH };
 
 describe('docs/REFERENCE.md', () => {
   test('is what bun run reference writes', async () => {
