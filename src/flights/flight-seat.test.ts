@@ -93,7 +93,7 @@ describe('createFlightSeat()', () => {
 
   test('does not wait for towers of a zone that seems to be cut off', async () => {
     const { next, leader, outages, asked } = setUp({ A: undefined, B: [take('Y'), 10] }, { A: 'a', B: 'b' });
-    for (const node of ['n1', 'n2']) outages.silent('a', node, 100);
+    for (const node of ['n1', 'n2']) outages.silent('a', node, { waitedMs: 100 });
     expect(await next()).toEqual(['Y', 10]);
     expect(await leader()).toEqual([undefined, 20]);
     expect(asked.map(([tower]) => tower)).toEqual(['A', 'B', 'A', 'B']);
@@ -106,10 +106,17 @@ describe('createFlightSeat()', () => {
     expect(await next()).toEqual([undefined, 2 * LATE_MS]);
   });
 
+  test('does not give up on a zone because its towers are busy when several layers are asked for at once', async () => {
+    const { next, outages } = setUp({ A: [take('X'), 190], B: [take('X'), 190] }, { A: 'a', B: 'a' });
+    outages.silent('a', 'n1', { waitedMs: 100, mayBeBusy: true });
+    expect(await next()).toEqual(['X', 190]);
+    expect(outages.isCut('a')).toBe(false);
+  });
+
   test('believes in the zone of a tower again that answers after all', async () => {
     const { next, outages } = setUp({ A: [take('X'), 150], B: undefined }, { A: 'a', B: 'a' });
     expect(await next()).toEqual(['X', 150]);
-    outages.silent('a', 'n1', 0);
+    outages.silent('a', 'n1', { waitedMs: 0 });
     expect(outages.isCut('a')).toBe(false);
   });
 

@@ -173,8 +173,15 @@ async function askInTurn(
     const cut = outage.cut.then(() => Promise.reject(new Error('The zone of the node seems to be cut off')));
     const answer = Promise.race([asked, cut]).finally(() => outage.end());
     const late = isLate(answer, clock);
-    void late.then((isSo) => {
-      if (isSo) outages.silent(zone, network.peerOf(name)?.id ?? name, clock.nowMs() - startedMs);
+    const silent = (mayBeBusy: boolean) => {
+      const node = network.peerOf(name)?.addresses[0] ?? name;
+      outages.silent(zone, node, { waitedMs: clock.nowMs() - startedMs, mayBeBusy });
+    };
+    void late.then(async (isSo) => {
+      if (!isSo) return;
+      silent(true);
+      // When this process did not get to run for a while, what has come meanwhile is read before this is over, too.
+      if (await isLate(answer, clock)) silent(false);
     });
     const ends = answer.then(
       (said) => {

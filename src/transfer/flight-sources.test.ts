@@ -171,7 +171,7 @@ describe('createFlightSources()', () => {
 
   test('does not ask a node of a zone that seems to be cut off', async () => {
     const { run, seen, outages } = start([zoned('A', 'a'), zoned('B', 'b')], { A: [whole], B: [whole] });
-    for (const node of ['n1', 'n2']) outages.silent('a', node, 100);
+    for (const node of ['n1', 'n2']) outages.silent('a', node, { waitedMs: 100 });
     expect((await run())?.got).toBe('whole');
     expect([seen.asked, seen.gone, outages.isCut('a')]).toEqual([['B'], ['A'], true]);
   });

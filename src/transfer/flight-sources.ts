@@ -153,7 +153,9 @@ export function createFlightSources(
           // What does not even take a connection is left alone for a while.
           const isSilent = error.code === 'CONNECT_TIMEOUT';
           health.failed(peer, isSilent ? undefined : 'late');
-          if (isSilent) outages.silent(peer.zone, peer.id, clock.nowMs() - askedMs);
+          if (isSilent) {
+            outages.silent(peer.zone, peer.addresses[0] ?? peer.id, { waitedMs: clock.nowMs() - askedMs });
+          }
           // A mirror that may be restarting is not waited for because of a short rest; it may lead the image all the same.
           if (isLong || !isRestarting) flights.lost(request, name);
         }

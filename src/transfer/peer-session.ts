@@ -163,7 +163,10 @@ export function createPeerSession(deps: PeerSessionDeps, key: string, signal: Ab
         } else if (error.code !== 'TOO_LARGE') health.failed(peer);
         if (error.code === 'CONNECT_TIMEOUT' || error.code === 'HEAD_TIMEOUT') {
           candidates.avoidZoneOf(peer);
-          outages.silent(zones.zoneOf(peer), peer.id, clock.nowMs() - startedMs);
+          outages.silent(zones.zoneOf(peer), peer.addresses[0] ?? peer.id, {
+            waitedMs: clock.nowMs() - startedMs,
+            mayBeBusy: error.code === 'HEAD_TIMEOUT',
+          });
         }
         if (GONE.has(error.code)) {
           made.attempts--;
@@ -238,7 +241,7 @@ export function createPeerSession(deps: PeerSessionDeps, key: string, signal: Ab
           for (const { peer: late, startedMs: askedMs, reached } of losers) {
             const waitedMs = clock.nowMs() - askedMs;
             const isSilent = !reached.isReached && waitedMs >= SILENT_MS;
-            if (isSilent) outages.silent(zones.zoneOf(late), late.id, waitedMs);
+            if (isSilent) outages.silent(zones.zoneOf(late), late.addresses[0] ?? late.id, { waitedMs });
           }
         };
         // Without a budget there is no timer either.
