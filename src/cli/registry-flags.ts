@@ -91,7 +91,7 @@ export const registryFlags = {
     true,
   ),
   debugWebEnabled: booleanFlag(
-    'serve the debug page, with the images and the last transfers of this node, on the metrics address',
+    'serve the live page of this node, with its pulls, peers and images, on the metrics address',
     true,
   ),
   bootstrapKind: {
