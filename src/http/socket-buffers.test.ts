@@ -1,8 +1,7 @@
 import { describe, expect, test } from 'bun:test';
 import { readFileSync } from 'node:fs';
 import { boundReceiveBuffer, boundSendBuffer, stretchReceiveBuffer } from './socket-buffers.ts';
-import { unreadBytes } from './socket-option.ts';
-import { openLibc } from '../runtime/libc.ts';
+import { getSocketOption, IPPROTO_TCP, unreadBytes } from './socket-option.ts';
 import { until } from '../runtime/conditions.fixture.ts';
 
 describe.each([
@@ -45,12 +44,7 @@ async function withConnection(
 }
 
 /** The largest window that TCP offers to the peer, in bytes (tcp(7)). */
-function windowClamp(fd: number): number {
-  const libc = openLibc({ getsockopt: { args: ['i32', 'i32', 'i32', 'ptr', 'ptr'], returns: 'i32' } });
-  const value = new Int32Array(1);
-  expect(libc?.getsockopt(fd, 6, 10, value, new Uint32Array([4]))).toBe(0);
-  return value[0] ?? 0;
-}
+const windowClamp = (fd: number): number => getSocketOption(fd, 10, IPPROTO_TCP);
 
 test('boundReceiveBuffer() lets TCP offer all of a buffer that is larger than that which the connection was made with', async () => {
   await withConnection((fd) => {

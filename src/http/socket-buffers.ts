@@ -1,4 +1,4 @@
-import { getSocketOption, setSocketOption, setTcpOption } from './socket-option.ts';
+import { getSocketOption, IPPROTO_TCP, setSocketOption } from './socket-option.ts';
 
 /*
  * Left to itself the kernel grows the buffers of each socket to several MiB when one end is slow. With 50 slow
@@ -26,7 +26,7 @@ const KERNEL_FACTOR = 2;
 export function boundReceiveBuffer(fd: number, sizeBytes: number): boolean {
   if (!setOption(fd, SO_RCVBUF, sizeBytes)) return false;
   // The buffer is the bound. What is no TCP socket has no window.
-  setTcpOption(fd, TCP_WINDOW_CLAMP, new Int32Array([KERNEL_FACTOR * sizeBytes]));
+  setSocketOption(fd, TCP_WINDOW_CLAMP, new Int32Array([KERNEL_FACTOR * sizeBytes]), IPPROTO_TCP);
   return true;
 }
 

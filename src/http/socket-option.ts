@@ -14,27 +14,27 @@ type Libc = NonNullable<ReturnType<typeof openLibc<typeof SYMBOLS>>>;
 /** Linux, asm-generic/socket.h: the value of x86-64 and arm64. */
 const SOL_SOCKET = 1;
 /** Linux, in.h. */
-const IPPROTO_TCP = 6;
+export const IPPROTO_TCP = 6;
 /** Linux, asm-generic/ioctls.h. */
 const FIONREAD = 0x541b;
 
 let libc: Libc | undefined | 'unavailable';
 
-/** Sets an option of the level SOL_SOCKET on a descriptor; tells whether it could. */
-export function setSocketOption(fd: number, option: number, value: Int32Array | BigUint64Array): boolean {
-  return libcOrUndefined()?.setsockopt(fd, SOL_SOCKET, option, value, value.byteLength) === 0;
+/** Sets an option of a level on a descriptor; tells whether it could. */
+export function setSocketOption(
+  fd: number,
+  option: number,
+  value: Int32Array | BigUint64Array,
+  level = SOL_SOCKET,
+): boolean {
+  return libcOrUndefined()?.setsockopt(fd, level, option, value, value.byteLength) === 0;
 }
 
-/** The same of the level IPPROTO_TCP. */
-export function setTcpOption(fd: number, option: number, value: Int32Array): boolean {
-  return libcOrUndefined()?.setsockopt(fd, IPPROTO_TCP, option, value, value.byteLength) === 0;
-}
-
-/** The number that is an option of the level SOL_SOCKET; 0 if it cannot be read. */
-export function getSocketOption(fd: number, option: number): number {
+/** The number that is an option of a level; 0 if it cannot be read. */
+export function getSocketOption(fd: number, option: number, level = SOL_SOCKET): number {
   const value = new Int32Array(1);
   const length = new Uint32Array([value.byteLength]);
-  return libcOrUndefined()?.getsockopt(fd, SOL_SOCKET, option, value, length) === 0 ? (value[0] ?? 0) : 0;
+  return libcOrUndefined()?.getsockopt(fd, level, option, value, length) === 0 ? (value[0] ?? 0) : 0;
 }
 
 /** How many bytes of a socket have come and were not read; undefined if that cannot be known. */

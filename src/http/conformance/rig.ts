@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect } from 'bun:test';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { ClientRequest, HttpServer, RequestHandler } from '../http-server.ts';
+import type { ClientRequest, HttpServer, HttpServerOptions, RequestHandler } from '../http-server.ts';
 import type { BodySource, ClientResponse, MoveEnd, MoveOptions, Transport } from '../transport.ts';
 import { connectRaw, type RawClient } from '../testing/raw-client.ts';
 import { type ScriptedPeer, startScriptedPeer } from '../testing/scripted-peer.ts';
@@ -37,9 +37,12 @@ export function createRig(create: () => Transport | Promise<Transport>) {
     expect(errors).toEqual([]);
   });
 
-  const serveAnswers = async (handler: RequestHandler): Promise<HttpServer> => {
+  const serveAnswers = async (
+    handler: RequestHandler,
+    limits: Pick<HttpServerOptions, 'clientStallTimeoutMs'> = {},
+  ): Promise<HttpServer> => {
     const onError = (error: unknown) => errors.push(error);
-    const server = await under.serve({ address: '127.0.0.1:0', handler, onError });
+    const server = await under.serve({ address: '127.0.0.1:0', handler, onError, ...limits });
     releases.push(() => server.close(0));
     return server;
   };

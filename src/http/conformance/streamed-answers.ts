@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'bun:test';
+import { readdir } from 'node:fs/promises';
 import { until } from '../../runtime/conditions.fixture.ts';
+import { readUnacknowledgedLimit } from '../socket-patience.ts';
 import { getRequest } from '../testing/raw-client.ts';
 import { MIB, type Rig } from './rig.ts';
 
@@ -94,6 +96,31 @@ export function testStreamedAnswers({ serveAnswers, raw }: Rig): void {
       await until(() => isAsked);
       leave(client);
       await until(() => isGone);
+    });
+
+    test('has the kernel end the connection of a client that has gone without a word', async () => {
+      const clientStallTimeoutMs = 61_234;
+      let isAsked = false;
+      const server = await serveAnswers(
+        () => ({
+          ...STREAM,
+          async next(signal) {
+            isAsked = true;
+            await new Promise((resolve) => signal.addEventListener('abort', resolve));
+            return undefined;
+          },
+        }),
+        { clientStallTimeoutMs },
+      );
+      const isLimited = async () =>
+        (await readdir('/proc/self/fd')).some(
+          (fd) => readUnacknowledgedLimit(Number(fd)) === clientStallTimeoutMs,
+        );
+      expect(await isLimited()).toBe(false);
+      const client = await raw(server);
+      client.send(getRequest());
+      await until(() => isAsked);
+      expect(await isLimited()).toBe(true);
     });
 
     test('ends when the listener closes', async () => {

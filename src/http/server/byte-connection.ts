@@ -38,6 +38,8 @@ export interface ByteConnection {
   boundSendBuffer(sizeBytes: number): void;
   /** Sets the most that the kernel sends, in bytes per second, where that can be done. */
   limitRate(bytesPerSecond: number | undefined): void;
+  /** Ends the connection when the client has not acknowledged what was sent for so many ms, where that can be done. */
+  limitUnacknowledged(ms: number): void;
 }
 
 /** A listening socket. */

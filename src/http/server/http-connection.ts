@@ -235,6 +235,8 @@ export function createHttpConnection(
     writer.send(formatResponseHead(status, Object.entries(headers), { keepAlive: false }));
     if (bodyless) return;
     onBody();
+    // The kernel takes the few bytes of a quiet stream for long after the client has gone without a word.
+    connection.limitUnacknowledged(clientStallTimeoutMs);
     for (;;) {
       await sent();
       const bytes = isLost() || gone.aborted ? undefined : await next(gone);

@@ -2,6 +2,7 @@ import type { Socket } from 'bun';
 import type { ListenAddress } from '../../runtime/listen-address.ts';
 import { boundSendBuffer } from '../socket-buffers.ts';
 import { paceSocket } from '../socket-pace.ts';
+import { limitUnacknowledged } from '../socket-patience.ts';
 import { type ByteConnection, type ByteListener, NO_OWNER } from './byte-connection.ts';
 import { listenAt } from './listen-at.ts';
 
@@ -71,6 +72,9 @@ function createConnection(socket: Accepted): TcpConnection {
     },
     limitRate(bytesPerSecond) {
       if (!isClosed) paceSocket(socket.fd, bytesPerSecond);
+    },
+    limitUnacknowledged(ms) {
+      if (!isClosed) limitUnacknowledged(socket.fd, ms);
     },
     closed() {
       if (isClosed) return;

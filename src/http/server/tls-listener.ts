@@ -91,6 +91,7 @@ function createConnection(socket: TLSSocket): ByteConnection {
     descriptor: undefined,
     boundSendBuffer() {},
     limitRate() {},
+    limitUnacknowledged() {},
   };
   socket.on('error', () => {});
   socket.on('data', (bytes: Buffer) => connection.owner.onData(bytes));
