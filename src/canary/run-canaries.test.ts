@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'bun:test';
 import { createVirtualClock } from '../runtime/testing/virtual-clock.ts';
+import { createWakeUp } from '../runtime/wake-up.ts';
 import { NO_REGISTRY } from './canary-name.ts';
 import type { CanaryOutcome, CanaryResult } from './canary-result.ts';
 import { CANARY_INTERVAL_MS, runCanaries } from './run-canaries.ts';
@@ -8,7 +9,10 @@ const SECOND_MS = 1000;
 const MINUTE_MS = 60 * SECOND_MS;
 
 /** Runs with these outcomes; the last one stays. */
-function setUp(outcomes: readonly CanaryOutcome[], { registry = 'registry.lab', isUp = true } = {}) {
+function setUp(
+  outcomes: readonly CanaryOutcome[],
+  { registry = 'registry.lab', isUp = true, restMs = 0 } = {},
+) {
   const clock = createVirtualClock();
   const startsMs: number[] = [];
   let last: CanaryResult | undefined;
@@ -30,13 +34,19 @@ function setUp(outcomes: readonly CanaryOutcome[], { registry = 'registry.lab', 
     return last;
   };
   const stop = new AbortController();
-  const up = Promise.withResolvers<void>();
-  if (isUp) up.resolve();
-  const canary = { run, last: () => last, isHeard: false };
-  const ended = runCanaries({ canary, containerdUp: up.promise, clock }, { registry }, stop.signal).catch(
-    (error: unknown) => error,
-  );
-  return { clock, startsMs, stop, ended, up, canary };
+  let starts = isUp ? 1 : 0;
+  const started = createWakeUp();
+  const startContainerd = () => {
+    starts++;
+    started.wake();
+  };
+  const canary = { run, last: () => last, isHeard: false, restMs: () => restMs };
+  const ended = runCanaries(
+    { canary, starts: () => starts, started, clock },
+    { registry },
+    stop.signal,
+  ).catch((error: unknown) => error);
+  return { clock, startsMs, stop, ended, startContainerd, canary };
 }
 
 describe('runCanaries()', () => {
@@ -52,12 +62,32 @@ describe('runCanaries()', () => {
     const late = setUp(['used'], { isUp: false });
     await late.clock.advance(20 * SECOND_MS);
     expect(late.startsMs).toEqual([]);
-    late.up.resolve();
+    late.startContainerd();
     await late.clock.advance(10 * SECOND_MS);
     expect(late.startsMs).toEqual([25 * SECOND_MS]);
     const never = setUp(['unknown'], { isUp: false });
     await never.clock.advance(70 * SECOND_MS);
     expect(never.startsMs).toEqual([65 * SECOND_MS]);
+  });
+
+  test('runs again when containerd was restarted, because it may have another configuration', async () => {
+    const { clock, startsMs, startContainerd } = setUp(['used', 'not-used', 'used']);
+    await clock.advance(20 * SECOND_MS);
+    startContainerd();
+    await clock.advance(20 * SECOND_MS);
+    startContainerd();
+    await clock.advance(20 * SECOND_MS);
+    expect(startsMs).toEqual([5, 25, 45].map((seconds) => seconds * SECOND_MS));
+    await clock.advance(CANARY_INTERVAL_MS);
+    expect(startsMs).toHaveLength(4);
+  });
+
+  test('runs again after a restart no sooner than may be asked for', async () => {
+    const { clock, startsMs, startContainerd } = setUp(['not-used'], { restMs: 2 * MINUTE_MS });
+    await clock.advance(20 * SECOND_MS);
+    startContainerd();
+    await clock.advance(CANARY_INTERVAL_MS);
+    expect(startsMs).toEqual([5, 140].map((seconds) => seconds * SECOND_MS));
   });
 
   test('has a registry asked once only, until a run that was asked for has found the mirror in use', async () => {

@@ -8,6 +8,7 @@ import { createCriImages } from '../containerd/cri-images.ts';
 import type { Logger } from '../observe/log.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { createWakeUp } from '../runtime/wake-up.ts';
 import type { AskableCanary } from '../web/metrics-app.ts';
 import { imageArchitecture } from './image-architecture.ts';
 import type { RegistryOptions } from './registry-options.ts';
@@ -36,9 +37,9 @@ export interface NodeCanary
   readonly ask: AskableCanary;
   /** One line for `/readyz`. */
   readonly note: () => string;
-  /** containerd answers. */
+  /** containerd has begun to answer. */
   readonly containerdUp: () => void;
-  /** Runs it after the start and each hour, until the signal aborts. */
+  /** Runs it after the start, after each restart of containerd, and each hour, until the signal aborts. */
   readonly watch: (signal: AbortSignal) => Promise<void>;
 }
 
@@ -53,7 +54,8 @@ export function createNodeCanary(
   const registry = canaryRegistry(options.mirroredRegistries);
   const images = createCriImages(socketPath);
   const client = createContainerdClient({ socketPath, namespace: CRI_NAMESPACE });
-  const up = Promise.withResolvers<void>();
+  let starts = 0;
+  const started = createWakeUp();
   const canary = createCanary(
     {
       runtime: {
@@ -85,8 +87,12 @@ export function createNodeCanary(
       restMs: () => canary.restMs(),
     },
     note: () => NOTES[canary.last()?.outcome ?? 'unknown'],
-    containerdUp: () => up.resolve(),
-    watch: async (signal) => runCanaries({ canary, containerdUp: up.promise, clock }, { registry }, signal),
+    containerdUp() {
+      starts++;
+      started.wake();
+    },
+    watch: async (signal) =>
+      runCanaries({ canary, starts: () => starts, started, clock }, { registry }, signal),
     [Symbol.dispose]() {
       images.close();
       client.close();
