@@ -115,6 +115,17 @@ describe('createCanary()', () => {
     expect(canary.isCanaryContent(OTHER)).toBe(false);
   });
 
+  test('does not repeat the long name of the image that containerd says again and again', async () => {
+    const { canary } = setUp({
+      pull: async (reference) => {
+        throw new Error(`failed to pull "${reference}": failed to resolve "${reference}": not found`);
+      },
+    });
+    const { text, image } = await canary.run(NEVER);
+    expect(text.split(image)).toHaveLength(2);
+    expect(text).toEndWith('containerd says: failed to pull "…": failed to resolve "…": not found');
+  });
+
   test.each([
     ['containerd asked elsewhere', REGISTRY, 'pulls go to the registries. containerd says: not found'],
     ['all registries are mirrored', NO_REGISTRY, 'has to be the same list'],

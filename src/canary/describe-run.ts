@@ -1,4 +1,5 @@
 import { DeadlineExceededError } from '../runtime/deadline.ts';
+import { canonicalIp } from '../runtime/ip-address.ts';
 import type { CanaryImage } from './canary-image.ts';
 import type { CanaryOutcome } from './canary-result.ts';
 
@@ -32,13 +33,13 @@ export function describeRun(run: CanaryRun, { outcome, error, durationMs, isForA
   const name = image.reference;
   switch (outcome) {
     case 'used': {
-      const asked = `containerd asked this mirror for ${name} after ${askedAfterMs} ms, from ${askedFrom}`;
+      const asked = `containerd asked this mirror for ${name} after ${askedAfterMs} ms, from ${canonicalIp(askedFrom) ?? askedFrom}`;
       return error === undefined
         ? `${asked}, and had pulled it after ${durationMs} ms`
-        : `${asked}, and could not pull it: ${reasonOf(error)}`;
+        : `${asked}, and could not pull it: ${reasonOf(error, name)}`;
     }
     case 'unknown':
-      return `Whether containerd asks this mirror could not be found out: ${reasonOf(error)}`;
+      return `Whether containerd asks this mirror could not be found out: ${reasonOf(error, name)}`;
     case 'not-used':
       break;
   }
@@ -48,14 +49,16 @@ export function describeRun(run: CanaryRun, { outcome, error, durationMs, isForA
   const said =
     error === undefined
       ? 'containerd says that it has pulled it from elsewhere'
-      : `containerd says: ${reasonOf(error)}`;
+      : `containerd says: ${reasonOf(error, name)}`;
   const hint = isForAll
     ? '. Only hosts.toml files for all registries (_default) cover that name: where configure was given a list, --mirrored-registries of the daemon has to be the same list'
     : '';
   return `containerd did not ask this mirror for ${name}, which only it could answer for: pulls go to the registries. ${said}${hint}`;
 }
 
-function reasonOf(error: unknown): string {
+/** containerd repeats the long name of the image, which has been said. */
+function reasonOf(error: unknown, name: string): string {
   if (error instanceof DeadlineExceededError) return 'the pull had not ended in time';
-  return (error instanceof Error ? error.message : String(error)).slice(0, MAX_REASON);
+  const message = error instanceof Error ? error.message : String(error);
+  return message.replaceAll(name, '…').slice(0, MAX_REASON);
 }

@@ -49,6 +49,16 @@ describe('checkDaemon()', () => {
   });
 
   test.each([
+    ['with Kubernetes', true, 'kubectl --namespace spegel get pods -o wide'],
+    ['without', false, 'systemctl status spegel'],
+  ])('says %s how to look whether it runs, and its address once', async (_where, isKubernetes, command) => {
+    const error = new Error(`No spegel answers at ${EXPECTED.metricsAddr}`);
+    const { findings } = await checkDaemon({ error }, { ...EXPECTED, isKubernetes }, ok);
+    expect(findings[0]?.seen).toEqual([error.message]);
+    expect(findings[0]?.fix).toMatchObject([{ lines: expect.arrayContaining([command]) }]);
+  });
+
+  test.each([
     ['with Kubernetes', true, 'the headless service'],
     ['without', false, 'at the name server'],
   ])('names the bootstrap domain that names no node, %s', async (_what, isKubernetes, advice) => {

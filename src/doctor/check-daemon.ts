@@ -41,7 +41,7 @@ export async function checkDaemon(
   const { metricsAddr } = expectations;
   if ('error' in daemon) {
     return {
-      findings: [daemonUnreachable(daemon.error, metricsAddr)],
+      findings: [daemonUnreachable(daemon.error, expectations)],
       unknown: ['peers and counters were not looked at: no spegel answers'],
     };
   }
@@ -57,18 +57,26 @@ export async function checkDaemon(
   return { findings: findings.filter((finding) => finding !== undefined), unknown: [] };
 }
 
-function daemonUnreachable(error: unknown, metricsAddr: string): Finding {
+function daemonUnreachable(
+  error: unknown,
+  { metricsAddr, isKubernetes }: Pick<DaemonExpectations, 'metricsAddr' | 'isKubernetes'>,
+): Finding {
   const reason = error instanceof Error ? error.message : String(error);
   return {
     id: 'daemon-unreachable',
     severity: 'error',
     what: 'no spegel answers on this node: it does not run, or has its metrics elsewhere',
-    seen: [`${metricsAddr}: ${reason}`],
+    seen: [reason.includes(metricsAddr) ? reason : `${metricsAddr}: ${reason}`],
     fix: [
       {
         do: 'note',
-        text: 'start it, look at its log, or name its --metrics-addr with --addr',
-        lines: ['spegel registry --bootstrap-kind …'],
+        text: 'look whether it runs, and at its log; if it does, name its --metrics-addr with --addr',
+        lines: isKubernetes
+          ? [
+              'kubectl --namespace spegel get pods -o wide',
+              'kubectl --namespace spegel logs POD --all-containers --previous',
+            ]
+          : ['systemctl status spegel', 'journalctl -u spegel'],
       },
     ],
   };

@@ -89,6 +89,7 @@ export async function examineNode(deps: ExamineDeps, options: ExamineOptions): P
     );
     const daemon = await deps.askDaemon(metricsAddr);
     const canary = await deps.runCanary?.(metricsAddr);
+    const ofDaemon = await checkDaemon(daemon, { metricsAddr, registryPort, isKubernetes }, ask);
     const results = joinFindings(
       { findings: [], unknown },
       checkContainerd(containerd, { socket, namespace, isKubernetes }),
@@ -102,8 +103,8 @@ export async function examineNode(deps: ExamineDeps, options: ExamineOptions): P
         digests: async () => images.map(({ target }) => target),
       }),
       files,
-      targets,
-      await checkDaemon(daemon, { metricsAddr, registryPort, isKubernetes }, ask),
+      // A daemon that does not run is why nothing answers at the targets.
+      ...('error' in daemon ? [ofDaemon, targets] : [targets, ofDaemon]),
       await checkUse(
         {
           images,

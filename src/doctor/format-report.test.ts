@@ -1,4 +1,6 @@
 import { expect, test } from 'bun:test';
+import { USED_CANARY } from '../canary/canary-result.fixture.ts';
+import { checkCanary } from './check-canary.ts';
 import type { NodeReport } from './examine-node.ts';
 import { formatReport } from './format-report.ts';
 
@@ -68,6 +70,17 @@ Not looked at:
   containerd's process was not looked at, as none is seen
   from here: run spegel doctor on the node
 `);
+});
+
+test('formatReport() says what the canary has shown once', () => {
+  const text = 'containerd did not ask this mirror';
+  const canary = { ...USED_CANARY, outcome: 'not-used', text } as const;
+  const look = { width: 80, hasColor: false };
+  const { findings } = checkCanary(canary);
+  const report = formatReport({ ...REPORT, canary, findings, unknown: [] }, look);
+  expect(report).toContain('\ncanary       not-used: see below\n');
+  expect(report.split(text)).toHaveLength(2);
+  expect(formatReport({ ...REPORT, canary: USED_CANARY }, look)).toContain(`used: ${USED_CANARY.text}`);
 });
 
 test('formatReport() colours the verdict by the worst finding, and severities', () => {

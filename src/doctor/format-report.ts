@@ -12,6 +12,8 @@ const TONES: Readonly<Record<Severity, Tone>> = { error: 'bad', warning: 'poor',
 export function formatReport(report: NodeReport, look: Look): string {
   const { distribution, containerd, configFiles, configPath, targets, isTargetAssumed, canary } = report;
   const { findings, unknown } = report;
+  const isCanaryTold =
+    canary !== undefined && [...findings.flatMap(({ seen }) => seen), ...unknown].includes(canary.text);
   const source = containerd.source === 'socket' ? '' : ` (${containerd.source})`;
   const facts = formatFacts(
     [
@@ -20,7 +22,9 @@ export function formatReport(report: NodeReport, look: Look): string {
       ['its files', configFiles.join(' ') || 'none'],
       ['config_path', configPath || 'not set'],
       ['mirror', `${targets.join(' ')}${isTargetAssumed ? ' (assumed: no hosts.toml names one)' : ''}`],
-      ...(canary === undefined ? [] : [['canary', `${canary.outcome}: ${canary.text}`] as const]),
+      ...(canary === undefined
+        ? []
+        : [['canary', `${canary.outcome}: ${isCanaryTold ? 'see below' : canary.text}`] as const]),
     ],
     look,
   );
