@@ -145,6 +145,19 @@ describe('runCli()', () => {
     expect(out).not.toContain('preset');
   });
 
+  test.each([
+    ['a pipe', undefined, 80],
+    ['a terminal of 72 columns', 72, 72],
+    ['a wide terminal', 200, 110],
+  ])('runCli() prints help that fits %s', async (_where, columns, width) => {
+    for (const args of [['--help'], ['doctor', '--help'], ['peers', '--help'], ['registry', '--help']]) {
+      const lines = (await run(args, {}, columns)).out.split('\nExamples:')[0]?.split('\n') ?? [];
+      // A path is not broken.
+      expect(lines.filter((line) => line.length > width && line.trim().includes(' '))).toEqual([]);
+      expect(lines.length).toBeGreaterThan(5);
+    }
+  });
+
   test('runCli() prints the help of a command below a command', async () => {
     expect((await run(['help', 'peers', 'find'])).out).toContain('spegel peers find nginx');
     expect((await run(['help', 'peers', 'flights'])).out).toContain('spegel peers flights sha256:');

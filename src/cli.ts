@@ -62,6 +62,9 @@ const COMMANDS_WITH_WORDS = new Set(
   }),
 );
 
+/** Longer lines are hard to read. */
+const MAX_HELP_WIDTH = 110;
+
 /**
  * Runs one command and returns the exit code: 0; 1 for an error, which is then the last log line, or one sentence on
  * stderr when a running spegel cannot be asked; 2 for a wrong command line, with one sentence on stderr and nothing
@@ -116,7 +119,8 @@ export async function runCli(context: CliContext): Promise<number> {
     .configureOutput({ writeOut, writeErr: writeError })
     .configureHelp({
       showGlobalOptions: true,
-      helpWidth: 110,
+      helpWidth: Math.min(MAX_HELP_WIDTH, createLook({ screen, isWide: false, environment }).width),
+      minWidthToWrap: 20,
       optionDescription: (option) => option.description,
     })
     .showHelpAfterError('(--help after the command shows its flags)');
