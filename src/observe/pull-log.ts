@@ -94,7 +94,7 @@ export interface PullLog {
   /** Says which pulls run, newest first. Without it, none do. */
   runningFrom(read: () => readonly RunningPull[]): void;
   running(): ReadonlyArray<RunningPull & Pick<LoggedPull, 'startedAtMs'>>;
-  /** The last ones, newest first. */
+  /** The last ones, the one whose last request ended last first: some are told of long after that. */
   last(): readonly LoggedPull[];
 }
 
@@ -117,6 +117,10 @@ export function createPullLog(wallClockMs: () => number = Date.now): PullLog {
       readRunning().map((pull) =>
         Object.assign({}, pull, { startedAtMs: Math.round(wallClockMs() - pull.durationMs) }),
       ),
-    last: () => pulls.toReversed(),
+    last: () => pulls.toReversed().sort((a, b) => endOf(b) - endOf(a)),
   };
+}
+
+function endOf({ startedAtMs, durationMs }: LoggedPull): number {
+  return startedAtMs + durationMs;
 }

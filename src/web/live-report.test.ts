@@ -28,3 +28,10 @@ test('mergePulls() puts the newest first, has none twice, and forgets the oldest
   const then = mergePulls(first, { running: [], ended: [pull(51), pull(50)] });
   expect(then.map(({ id }) => id)).toEqual(Array.from({ length: MAX_ENDED_PULLS }, (_, n) => 51 - n));
 });
+
+test('mergePulls() puts the pull first that ended last, also when it is told of another one later', () => {
+  const late = { ...pull(1), startedAt: '2026-01-01T00:00:09.000Z' };
+  const early = { ...pull(2), startedAt: '2026-01-01T00:00:01.000Z', durationMs: 1500 };
+  const all = mergePulls([late], { running: [], ended: [early] });
+  expect(all.map(({ id }) => id)).toEqual([1, 2]);
+});

@@ -204,8 +204,14 @@ export function mergePeers(
   return after;
 }
 
-/** The ended pulls after the event, newest first. `before`: those of the same process. */
+/** The ended pulls after the event: first the one whose last request ended last. `before`: those of the same process. */
 export function mergePulls(before: readonly LivePull[], { ended }: LivePulls): readonly LivePull[] {
   const fresh = new Set(ended.map(({ id }) => id));
-  return [...ended, ...before.filter(({ id }) => !fresh.has(id))].slice(0, MAX_ENDED_PULLS);
+  return [...ended, ...before.filter(({ id }) => !fresh.has(id))]
+    .sort((a, b) => endOf(b) - endOf(a))
+    .slice(0, MAX_ENDED_PULLS);
+}
+
+function endOf({ startedAt, durationMs }: LivePull): number {
+  return Date.parse(startedAt) + durationMs;
 }
