@@ -36,11 +36,11 @@ test('liveFindings() says where to look and what to do, and shows no line of a f
       '--containerd-sock /run/containerd.sock',
     ],
     fix: [
-      'in /etc/containerd/config.toml replace lines 7 to 8 by (spegel doctor prints the lines)',
+      'in /etc/containerd/config.toml replace lines 7 to 8 by the line that spegel doctor prints',
       'in /etc/containerd/config.toml remove line 9',
-      'in /etc/containerd/config.toml after line 2 add (spegel doctor prints the lines)',
-      'write /etc/containerd/certs.d/a/hosts.toml (spegel doctor prints the lines)',
-      'in the configuration of the machine add (spegel doctor prints the lines)',
+      'in /etc/containerd/config.toml after line 2 add the line that spegel doctor prints',
+      'write /etc/containerd/certs.d/a/hosts.toml: the line that spegel doctor prints',
+      'in the configuration of the machine add: the line that spegel doctor prints',
       'systemctl restart containerd',
     ],
   });

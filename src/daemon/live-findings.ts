@@ -21,5 +21,11 @@ export function liveFindings(findings: readonly Finding[]): readonly LiveFinding
 
 function stepInWords(step: FixStep): string {
   const [first = '', ...lines] = formatStep(step);
-  return lines.length === 0 ? first : `${first.replace(/:$/, '')} (spegel doctor prints the lines)`;
+  if (lines.length === 0) return first;
+  const what =
+    lines.length === 1 ? 'the line that spegel doctor prints' : 'the lines that spegel doctor prints';
+  // As in "replace line 7 by" and "after line 2 add"; other steps are whole sentences without them.
+  return step.do === 'replace' || step.do === 'insert'
+    ? `${first.replace(/:$/, '')} ${what}`
+    : `${first.replace(/:$/, '')}: ${what}`;
 }

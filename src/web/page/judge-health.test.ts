@@ -116,9 +116,9 @@ test.each<[string, Partial<LiveHealth>, readonly LivePeer[], string, string, str
 });
 
 test('judgeHealth() has the doctor called for lines that the page does not say', () => {
-  const fix = ['in /etc/containerd/config.toml replace line 7 by (spegel doctor prints the lines)'];
+  const fix = ['in /etc/containerd/config.toml replace line 7 by the line that spegel doctor prints'];
   expect(judge({ findings: [{ ...FINDING, fix }] }).problems[0]?.fix).toEqual([
-    { text: 'In /etc/containerd/config.toml replace line 7 by (spegel doctor prints the lines)' },
+    { text: 'In /etc/containerd/config.toml replace line 7 by the line that spegel doctor prints' },
     { code: 'spegel doctor' },
   ]);
 });
