@@ -2,6 +2,7 @@ import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { BINARY } from './lab/binary.ts';
 import { createLab } from './lab/lab.ts';
+import { HTTP_REGISTRIES } from './lab/lab-node.ts';
 import { MIRROR_PORTS } from './lab/mirror.ts';
 import { writeNodeCommands } from './lab/node-commands.ts';
 import { readScriptOptions, readWholeNumber, requireRoot } from './lab/script-options.ts';
@@ -30,7 +31,14 @@ if (!existsSync(BINARY)) {
 }
 const containerdBinDir = process.env['CONTAINERD_BIN_DIR'];
 const lab = await createLab({
-  nodes,
+  nodes: Array.from({ length: nodes }, (_, n) => ({
+    // All nodes have the machine's hostname.
+    mirrorEnv: {
+      NODE_NAME: `n${n + 1}`,
+      CANARY_ENABLED: 'true',
+      MIRRORED_REGISTRIES: HTTP_REGISTRIES.join(','),
+    },
+  })),
   binary: BINARY,
   ...(containerdBinDir === undefined ? {} : { containerdBinDir }),
 }).catch((error: unknown) => {
@@ -56,7 +64,11 @@ A command on node 2, and likewise on the others (logs: mirror/mirror.log and con
   peers     dist/lab/n2 spegel peers
   holders   dist/lab/n2 spegel peers find ${REGISTRY}/hello:v1
   from whom dist/lab/n2 spegel peers transfers
+  why       dist/lab/n2 spegel why ${REGISTRY}/hello:v1
+  doctor    dist/lab/n2 spegel doctor --canary
   metrics   dist/lab/n2 curl -s http://127.0.0.1:${MIRROR_PORTS.metrics}/metrics
+  page      dist/lab/n2 chromium --headless --no-sandbox --timeout=5000 --window-size=1440,1600 \\
+              --screenshot=page.png http://127.0.0.1:${MIRROR_PORTS.metrics}/debug/web/
 
 Ctrl-C removes everything.`);
 setInterval(() => {}, 60_000);
