@@ -1,4 +1,5 @@
 import type { WhyPeer } from '../routing/why-report.ts';
+import { missingWords, PEER_SAID, STANDING_WORDS } from '../routing/why-words.ts';
 import { formatByteCount } from '../runtime/byte-count.ts';
 import { formatSpan } from '../terminal/format-age.ts';
 import { type Fact, formatFacts, formatText, formatVerdict } from '../terminal/format-facts.ts';
@@ -9,32 +10,8 @@ import { stateCell } from './peers.ts';
 import { PEER_ID_COLUMN, nameCell, peerIdCell, shortName } from './short-name.ts';
 import { isNowhere, type WhyAnswer, type WhyDownload, type WhyView } from './why-answer.ts';
 
-/** Why content is missing, as a part of a sentence. */
-const REASONS: Readonly<Record<string, string>> = {
-  'no-record': 'no peer is known to have it',
-  'peers-skipped': 'the peers that have it are left alone for now',
-  'peers-busy': 'a peer that has it gives as much as it may just now',
-  'peers-refused': 'the peers that were said to have it do not give it',
-  'peers-failed': 'the peers that have it do not answer',
-  filter: 'it is not shared',
-};
-
-/** What a peer says, as a part of a sentence. */
-const SAID: Readonly<Record<string, string>> = {
-  'has-it': 'has it',
-  absent: 'does not have it',
-  busy: 'gives as much as it may just now',
-  wrong: 'gives an answer that is not usable',
-  CONNECT_FAILED: 'does not take connections',
-  CONNECT_TIMEOUT: 'cannot be reached',
-  HEAD_TIMEOUT: 'does not answer',
-  CONNECTION_LOST: 'closes the connection',
-};
-const WHY: Readonly<Record<string, string>> = {
-  failed: 'failed a moment ago',
-  late: 'was late a moment ago',
-  slow: 'was slow a while ago',
-};
+/** Why content is missing. */
+const REASONS = missingWords('peer');
 
 /** Writes the answer: the verdict, what holds for all of it, the pieces of content, and each peer of the pieces that are not here. */
 export function formatWhy(answer: WhyAnswer, name: string, look: Look): string {
@@ -223,9 +200,9 @@ function peerTable(peers: readonly WhyPeer[], look: Look): string {
 }
 
 function saysCell({ order, why, said }: WhyPeer): Cell {
-  const held = why === undefined ? [] : [WHY[why] ?? why];
+  const held = why === undefined ? [] : [STANDING_WORDS[why] ?? why];
   if (order === 'skipped') return { text: ['skipped', ...held].join(': '), tone: 'bad' };
-  const text = said === undefined ? 'was not asked' : (SAID[said] ?? `answers ${said}`);
+  const text = said === undefined ? 'was not asked' : (PEER_SAID[said] ?? `answers ${said}`);
   const last = order === 'last' ? `; asked last: ${held.join('')}` : '';
   return { text: `${text}${last}`, tone: said === 'has-it' ? 'good' : 'poor' };
 }

@@ -1,5 +1,6 @@
 import type { CanaryResult } from '../canary/canary-result.ts';
 import type { PullBlob, PullPeer } from '../observe/pull-log.ts';
+import type { TrafficHour as LoggedHour } from '../observe/traffic-log.ts';
 import type { FlightsReport } from '../routing/flights-report.ts';
 import type { PeerCounts } from '../routing/peer-counts.ts';
 import type { PeerCondition } from '../routing/router.ts';
@@ -79,21 +80,9 @@ export interface LiveTraffic {
 }
 
 /** One hour of traffic, which begins when the clock shows a full hour (UTC). */
-export interface TrafficHour {
+export interface TrafficHour extends Omit<LoggedHour, 'startedAtMs'> {
   /** ISO 8601. */
   readonly startedAt: string;
-  /** Requests of this node's own containerd that were answered, from this node or from peers. */
-  readonly hits: number;
-  /** Those that were not: containerd had to ask the registry. */
-  readonly misses: number;
-  /** To this node's own containerd, from this node. */
-  readonly localBytes: number;
-  /** To this node's own containerd, from peers. */
-  readonly peerBytes: number;
-  /** What containerd had to get from registries, as far as a manifest said its size. */
-  readonly upstreamBytes: number;
-  /** To other nodes. */
-  readonly givenBytes: number;
 }
 
 /** The peers of one zone. */

@@ -13,14 +13,7 @@ export interface ChartHour {
 }
 
 /** The sums of the last 24 hours. */
-export interface TrafficSums {
-  readonly hits: number;
-  readonly misses: number;
-  readonly localBytes: number;
-  readonly peerBytes: number;
-  readonly upstreamBytes: number;
-  readonly givenBytes: number;
-}
+export type TrafficSums = Omit<TrafficHour, 'startedAt'>;
 
 /** The last 24 hours, oldest first, also those without traffic. */
 export function chartHours({ hours }: LiveTraffic, nowMs: number): readonly ChartHour[] {

@@ -1,4 +1,5 @@
 import type { WhyContent, WhyPeer, WhyReport } from '../../routing/why-report.ts';
+import { missingWords, PEER_SAID, STANDING_WORDS } from '../../routing/why-words.ts';
 import { digestText } from './digest-text.ts';
 import { formatAge } from './format-age.ts';
 import { formatRate, formatSize } from './format-size.ts';
@@ -11,31 +12,8 @@ export type Downloads = (
   digest: string,
 ) => { readonly isOwn: boolean; readonly others: readonly string[] } | undefined;
 
-/** Why content is missing, as a part of a sentence. */
-const REASONS: Readonly<Record<string, string>> = {
-  'no-record': 'no node is known to have it',
-  'peers-skipped': 'the nodes that have it are left alone for now',
-  'peers-busy': 'a node that has it gives as much as it may just now',
-  'peers-refused': 'the nodes that were said to have it do not give it',
-  'peers-failed': 'the nodes that have it do not answer',
-  filter: 'it is not shared',
-};
-/** What a peer says, as a part of a sentence. */
-const SAID: Readonly<Record<string, string>> = {
-  'has-it': 'has it',
-  absent: 'does not have it',
-  busy: 'gives as much as it may just now',
-  wrong: 'gives an answer that is not usable',
-  CONNECT_FAILED: 'does not take connections',
-  CONNECT_TIMEOUT: 'cannot be reached',
-  HEAD_TIMEOUT: 'does not answer',
-  CONNECTION_LOST: 'closes the connection',
-};
-const WHY: Readonly<Record<string, string>> = {
-  failed: 'failed a moment ago',
-  late: 'was late a moment ago',
-  slow: 'was slow a while ago',
-};
+/** Why content is missing. */
+const REASONS = missingWords('node');
 
 /** The answer in words: the verdict first, then what holds for all of it, then each piece of content and which nodes have it. */
 export function whyView(
@@ -191,8 +169,8 @@ function peerText({ id, addresses, state, order, why, bytesPerSecond, said }: Wh
     state ?? 'not known to the router',
     ...(bytesPerSecond === undefined ? [] : [`gave ${formatRate(bytesPerSecond)} lately`]),
   ];
-  const held = why === undefined ? '' : ` it ${WHY[why] ?? why},`;
-  const text = said === undefined ? 'was not asked' : (SAID[said] ?? `answers ${said}`);
+  const held = why === undefined ? '' : ` it ${STANDING_WORDS[why] ?? why},`;
+  const text = said === undefined ? 'was not asked' : (PEER_SAID[said] ?? `answers ${said}`);
   const what =
     order === 'skipped'
       ? `is skipped:${held} and is left alone for now`
