@@ -146,8 +146,10 @@ describe('the live page', () => {
     expect(complaints).toEqual([]);
     await lab().node(1).mirror.stop();
     await page.getByText('Connection lost, trying again.').waitFor();
+    await page.locator('#verdict').getByText('This node does not answer this page any more').waitFor();
     await lab().node(1).mirror.launch();
     await page.getByText('Live', { exact: true }).waitFor();
+    await page.getByText('This node does not answer').first().waitFor({ state: 'detached' });
     await page.getByText('No pull has asked this mirror').waitFor();
   });
 

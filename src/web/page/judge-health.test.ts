@@ -115,6 +115,12 @@ test.each<[string, Partial<LiveHealth>, readonly LivePeer[], string, string, str
   expect(verdict.problems[0]?.fix).toContainEqual({ code: command });
 });
 
+test('judgeHealth() does not say that a node is well which does not answer the page any more', () => {
+  const verdict = judgeHealth({ health: HEALTH, peers: factsOf().peers, nowMs, isLost: true });
+  expect(verdict).toMatchObject({ level: 'attention', others: 0 });
+  expect(verdict.text).toStartWith('This node does not answer this page any more');
+});
+
 test('judgeHealth() has the doctor called for lines that the page does not say', () => {
   const fix = ['in /etc/containerd/config.toml replace line 7 by the line that spegel doctor prints'];
   expect(judge({ findings: [{ ...FINDING, fix }] }).problems[0]?.fix).toEqual([

@@ -40,9 +40,25 @@ const MEMORY_NEAR_LIMIT = 0.9;
 const MAX_LISTED = 6;
 const ORDER = ['ill', 'attention', 'note'] as const;
 
+/** Not worse: it may be the page's way to the node that has ended. */
+const LOST: Problem = {
+  id: 'lost',
+  level: 'attention',
+  what: 'This node does not answer this page any more: what is shown is how it was',
+  seen: [],
+  fix: [
+    { text: 'Look whether spegel runs on this node. In Kubernetes:' },
+    { code: 'kubectl --namespace spegel get pods -o wide' },
+    { text: 'With systemd, on the node:' },
+    { code: 'systemctl status spegel' },
+    { text: 'If it runs, start the kubectl port-forward again by which this page was opened.' },
+  ],
+};
+
 /** Judges a node by what it knows of itself and its peers. */
-export function judgeHealth(facts: Pick<PageFacts, 'health' | 'peers' | 'nowMs'>): HealthVerdict {
+export function judgeHealth(facts: Pick<PageFacts, 'health' | 'peers' | 'nowMs' | 'isLost'>): HealthVerdict {
   const problems = [
+    ...(facts.isLost === true ? [LOST] : []),
     ...storeProblems(facts),
     ...canaryProblems(facts),
     ...(facts.health.findings ?? []).map(findingProblem),

@@ -15,4 +15,6 @@ export interface PageFacts {
   /** Newest first. */
   readonly ended: readonly LivePull[];
   readonly streams: LiveStreams;
+  /** True: the node does not answer the page any more. */
+  readonly isLost?: boolean;
 }

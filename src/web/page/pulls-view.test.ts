@@ -1,4 +1,5 @@
 import { expect, test } from 'bun:test';
+import { USED_CANARY } from '../../canary/canary-result.fixture.ts';
 import { formatHtml } from './format-html.ts';
 import { h } from './markup.ts';
 import { factsOf, pullOf } from './page-facts.fixture.ts';
@@ -48,6 +49,17 @@ test('pullsView() shows a few ended pulls first, and all when asked to', () => {
       ),
     ),
   ).toContain('No pull has asked this mirror since it started.');
+});
+
+test('pullsView() does not say that containerd passes the mirror by when the canary has shown the opposite', () => {
+  const none = factsOf({ running: [], ended: [] });
+  const textFor = (canary: PageFacts['health']['canary']) => {
+    const facts = { ...none, health: { ...none.health, canary } };
+    const choice = { isOpen: () => false, hasBlobs: () => true, showsAll: true };
+    return textOf(formatHtml(h('div', {}, pullsView(facts, choice))));
+  };
+  expect(textFor(undefined)).toContain('its containerd does not use the mirror');
+  expect(textFor({ last: USED_CANARY, isRunning: false })).not.toContain('does not use the mirror');
 });
 
 test('pullsView() says how many blobs a row leaves out', () => {

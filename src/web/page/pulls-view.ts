@@ -43,7 +43,11 @@ export function pullsView(facts: PageFacts, { isOpen, hasBlobs, showsAll }: Pull
       h(
         'p',
         { class: 'empty' },
-        'No pull has asked this mirror since it started. If this node pulls images, its containerd does not use the mirror: what stands on top of this page says why.',
+        'No pull has asked this mirror since it started.',
+        // The canary has shown that containerd does.
+        facts.health.canary?.last?.outcome === 'used'
+          ? ''
+          : ' If this node pulls images, its containerd does not use the mirror: what stands on top of this page says why.',
       ),
     ];
   }

@@ -41,12 +41,21 @@ let peersChoice: PeersChoice = { text: '', state: '', order: 'state', page: 0 };
 let lostMs: number | undefined;
 let lastMs = Date.now();
 
+/** A stream that is opened again sooner has ended as streams do. */
+const LOST_MS = 5000;
+
 root.classList.add('has-js');
 
 const views: Readonly<
   Record<Part, { readonly target: string; readonly draw: (facts: PageFacts) => readonly Markup[] }>
 > = {
-  health: { target: 'health', draw: healthView },
+  health: {
+    target: 'health',
+    draw: (now) => {
+      const isLost = lostMs !== undefined && Date.now() - lostMs >= LOST_MS;
+      return healthView({ ...now, isLost });
+    },
+  },
   tiles: { target: 'tiles', draw: tilesView },
   pulls: {
     target: 'pulls-body',
@@ -86,6 +95,7 @@ openLive({
     lostMs = undefined;
     facts.opened();
     showState();
+    draw('health');
   },
   onEvent(name, event) {
     lastMs = Date.now();
@@ -119,7 +129,9 @@ setInterval(() => {
     const text = formatSpan(now - Number(time.dataset['since']));
     if (time.textContent !== text) time.textContent = text;
   }
-  if (lostMs !== undefined) showState();
+  if (lostMs === undefined) return;
+  showState();
+  draw('health');
 }, 1000);
 
 document.addEventListener('click', (event) => {
