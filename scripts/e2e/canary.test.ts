@@ -266,7 +266,7 @@ describe('spegel doctor --canary', () => {
       expect(broken.ids).toEqual(expect.arrayContaining(['mirror-not-used', 'target-unreachable']));
       const { stdout } = await doctor(node, ...mirrored);
       expect(stdout).toContain('ERROR mirror-not-used');
-      expect(stdout).toContain('canary       not-used: containerd did not ask this mirror');
+      expect(stdout).toContain('canary       not-used: see below');
     });
     // What configure wrote counts again.
     expect(await readFile(join(node.containerd.paths.certsDir, REGISTRY, 'hosts.toml'), 'utf8')).toContain(
