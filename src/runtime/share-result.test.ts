@@ -1,16 +1,20 @@
 import { expect, test } from 'bun:test';
-import { shareResult } from './share-result.ts';
+import { shareResult, type ShareResultOptions } from './share-result.ts';
 import { createVirtualClock } from './testing/virtual-clock.ts';
 
-function setUp(tookMs: number) {
+function setUp(tookMs: number, options?: ShareResultOptions) {
   const clock = createVirtualClock();
   let made = 0;
-  const ask = shareResult(clock, async () => {
-    const number = ++made;
-    await clock.sleep(tookMs);
-    if (number === 1 && tookMs === 7) throw new Error('It failed');
-    return number;
-  });
+  const ask = shareResult(
+    clock,
+    async () => {
+      const number = ++made;
+      await clock.sleep(tookMs);
+      if (number === 1 && tookMs === 7) throw new Error('It failed');
+      return number;
+    },
+    options,
+  );
   return { ask, clock };
 }
 
@@ -45,6 +49,16 @@ test('shareResult() keeps no result for more than a second, and none that took n
   const two = quick.ask();
   await quick.clock.advance(0);
   expect(await two).toBe(2);
+});
+
+test('shareResult() keeps nothing where it is told so', async () => {
+  const { ask, clock } = setUp(20, { isKept: false });
+  const asked = [ask(), ask()];
+  await clock.advance(20);
+  expect(await Promise.all(asked)).toEqual([1, 1]);
+  const next = ask();
+  await clock.advance(20);
+  expect(await next).toBe(2);
 });
 
 test('shareResult() tells those who have asked that it failed, and tries again for the next', async () => {

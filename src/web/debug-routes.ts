@@ -2,7 +2,6 @@ import { type Context, Hono } from 'hono';
 import { createMiddleware } from 'hono/factory';
 import type { ClientResponse } from '../http/transport.ts';
 import type { AdvertisedCounts } from '../observe/metrics.ts';
-import type { LoggedPull, PullLog } from '../observe/pull-log.ts';
 import type { LoggedTransfer, TransferLog } from '../observe/transfer-log.ts';
 import { isDigest, type Digest } from '../oci/digest.ts';
 import type { FlightsReport } from '../routing/flights-report.ts';
@@ -16,6 +15,7 @@ import { MAX_FOUND_TAGS, MAX_HOLDER_KEYS, MAX_SEARCH_LENGTH } from './images-rep
 import { isSameOrigin, originOf } from './same-origin.ts';
 import { parseImagesQuestion, searchImages } from './search-images.ts';
 import { PAGE_PATH, type PageAnswerDeps } from './page-answer.ts';
+import type { PullsAnswerDeps } from './pulls-answer.ts';
 import { listSharedImages, type SharedImages } from './shared-images.ts';
 
 /** Explanations at once: each looks up an image's layers, and asks peers. */
@@ -34,7 +34,7 @@ export interface ClientEnv {
 }
 
 /** What the debug page and its JSON show. */
-export interface DebugRoutesDeps extends PageAnswerDeps {
+export interface DebugRoutesDeps extends PageAnswerDeps, PullsAnswerDeps {
   readonly router: Pick<Router, 'self' | 'ready' | 'peers' | 'lookup'>;
   /** True if this node has the key itself. */
   readonly hasLocally: (key: string) => Promise<boolean>;
@@ -42,16 +42,15 @@ export interface DebugRoutesDeps extends PageAnswerDeps {
   /** What is announced now. */
   readonly advertised: () => AdvertisedCounts;
   readonly transfers: Pick<TransferLog, 'last'>;
-  readonly pulls: Pick<PullLog, 'last'>;
   /** Says why this node serves what is asked for, or does not. */
   readonly why: (question: WhyQuestion, signal: AbortSignal) => Promise<WhyReport>;
   /** What this node knows of flights, of one digest if that is given; undefined: it takes no part in flights. */
   readonly flights?: ((digest: Digest | undefined) => Omit<FlightsReport, 'self'>) | undefined;
 }
 
-/** The part below /debug that --debug-web-enabled=false leaves out, but for the page itself and its stream: as JSON the images, transfers and pulls. */
+/** The part below /debug that --debug-web-enabled=false leaves out, but for the page itself, its stream and the pulls: as JSON the images, transfers and pulls. */
 export function createDebugRoutes(deps: DebugRoutesDeps): Hono<ClientEnv> {
-  const { router, transfers, pulls, clock } = deps;
+  const { router, transfers, clock } = deps;
   const images = (): SharedImages => listSharedImages(deps.advertised(), deps.advertisedTags());
   const app = new Hono<ClientEnv>();
   app.get('/web', (c) => c.redirect(PAGE_PATH, 308));
@@ -78,7 +77,6 @@ export function createDebugRoutes(deps: DebugRoutesDeps): Hono<ClientEnv> {
     return c.json(await holders.count(keys, c.env.client.gone));
   });
   app.get('/transfers', (c) => c.json({ transfers: transfers.last().map(transferJson) }));
-  app.get('/pulls', (c) => c.json({ pulls: pulls.last().map(pullJson) }));
   const rate = createClientRate(() => clock.nowMs(), {
     burst: EXPLANATION_BURST,
     perSecond: 1 / EXPLANATION_EVERY_S,
@@ -153,10 +151,6 @@ const fromSameOrigin = createMiddleware<ClientEnv>(async (c, next) => {
   if (isSameOrigin(originOf((name) => c.req.header(name)))) return next();
   return c.json({ error: 'pages of another origin may not ask this' }, 403);
 });
-
-function pullJson({ startedAtMs, ...pull }: LoggedPull) {
-  return { startedAt: new Date(startedAtMs).toISOString(), ...pull };
-}
 
 function transferJson({ startedAtMs, durationMs, ...transfer }: LoggedTransfer) {
   return { startedAt: new Date(startedAtMs).toISOString(), durationMs: Math.round(durationMs), ...transfer };

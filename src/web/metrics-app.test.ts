@@ -354,6 +354,14 @@ describe('createMetricsApp()', () => {
     expect(peersReads()).toBe(2);
   });
 
+  test('writes the pulls once for all that ask for them at the same time', async () => {
+    const { send } = setUp();
+    const answers = await Promise.all([send('/debug/pulls'), send('/debug/pulls')]);
+    const [one, two] = answers.map((answer) => ('body' in answer ? answer.body : undefined));
+    expect(one).toBeInstanceOf(Uint8Array);
+    expect(two).toBe(one);
+  });
+
   test('escapes everything on the page, and lets a browser load nothing and run its own script only', async () => {
     const response = await setUp().get('/debug/web/');
     const page = await response.text();

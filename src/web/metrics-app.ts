@@ -9,11 +9,13 @@ import { countPeers } from '../routing/peer-counts.ts';
 import { FIND_PATH, type FindReport, PEERS_PATH, type PeersReport } from '../routing/peers-report.ts';
 import type { BootstrapState, Router } from '../routing/router.ts';
 import { createDeadline } from '../runtime/deadline.ts';
+import { shareResult } from '../runtime/share-result.ts';
 import { type ClientEnv, createDebugRoutes, type DebugRoutesDeps } from './debug-routes.ts';
 import { createLiveFacts } from './live-facts.ts';
 import { LIVE_PATH } from './live-report.ts';
 import { createLiveStreams, type LiveStreams, MAX_LIVE_STREAMS } from './live-streams.ts';
 import { createPageAnswer, PAGE_PATH } from './page-answer.ts';
+import { createPullsAnswer, PULLS_PATH } from './pulls-answer.ts';
 import { isSameOrigin, originOf } from './same-origin.ts';
 
 /** Longest lookup that a caller may ask for, in ms. */
@@ -70,8 +72,9 @@ export function createMetricsApp(
   const app = new Hono<ClientEnv>();
   let finds = 0;
 
+  const expose = shareResult(clock, () => metrics.expose(), { isKept: false });
   app.get('/metrics', async () => {
-    const { contentType, body } = await metrics.expose();
+    const { contentType, body } = await expose();
     return new Response(body, { headers: { 'content-type': contentType } });
   });
 
@@ -154,12 +157,19 @@ export function createMetricsApp(
     const error = `${MAX_LIVE_STREAMS} streams are open, which is the most that there may be; try again later`;
     return Response.json({ error }, { status: 503, headers: { 'retry-after': String(LIVE_RETRY_AFTER_S) } });
   };
-  const page = options.debugWebEnabled ? createPageAnswer(deps) : undefined;
+  /** What is large is the same bytes for many. */
+  const shared = options.debugWebEnabled
+    ? new Map([
+        [PAGE_PATH, createPageAnswer(deps)],
+        [PULLS_PATH, createPullsAnswer(deps)],
+      ])
+    : undefined;
   return async (request, client) => {
     const path = pathOf(request.url);
     const { method } = request;
     if (live !== undefined && method === 'GET' && path === LIVE_PATH) return stream(request, live);
-    if (page !== undefined && (method === 'GET' || method === 'HEAD') && path === PAGE_PATH) return page();
+    const answer = method === 'GET' || method === 'HEAD' ? shared?.get(path) : undefined;
+    if (answer !== undefined) return answer();
     return app.fetch(toRequest(request), { client });
   };
 }
