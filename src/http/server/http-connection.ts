@@ -23,9 +23,9 @@ const MAX_PIPELINED_BYTES = 32 * KIB;
 export interface HttpConnection {
   /** What the client is counted as, see addressShare(). */
   readonly addressShare: string;
-  /** A request is being answered, or a connection that ends is flushed. */
+  /** A request that has come whole is being answered, or a connection that ends is flushed. */
   readonly busy: boolean;
-  /** Since when nothing was asked, or a head has not come whole, in ms of performance.now(). */
+  /** Since when nothing was asked, or a request has not come whole, in ms of performance.now(). */
   readonly waitingSinceMs: number;
   /** A part of a head is there, or nothing ever came: it has to come soon. */
   readonly headDue: boolean;
@@ -208,6 +208,7 @@ export function createHttpConnection(
   /** The body of the request when it is here, or why it does not come. */
   const readBody = async (bodyBytes: number): Promise<Uint8Array | BodyRefusal> => {
     awaitedBytes = bodyBytes;
+    waitingSinceMs = now();
     const { promise, resolve } = Promise.withResolvers<Uint8Array | BodyRefusal>();
     const late = setTimeout(
       () => resolve({ status: 408, message: 'The body did not come in time' }),
@@ -338,7 +339,8 @@ export function createHttpConnection(
   return {
     addressShare: addressShare(remoteAddress),
     get busy() {
-      return answering || closing.isEnding;
+      const isBodyDue = onBodyBytes !== undefined;
+      return (answering && !isBodyDue) || closing.isEnding;
     },
     get waitingSinceMs() {
       return waitingSinceMs;
