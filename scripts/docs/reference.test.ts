@@ -6,16 +6,24 @@ import { LISTENERS } from './endpoints.ts';
 import { CANARY_PATH } from '../../src/canary/canary-result.ts';
 import { FIND_PATH, PEERS_PATH } from '../../src/routing/peers-report.ts';
 import { PAGE_PATH } from '../../src/web/page-answer.ts';
+import { PULLS_PATH } from '../../src/web/pulls-answer.ts';
 import { LIVE_PATH } from '../../src/web/live-report.ts';
 import { REFERENCE_FILE, renderReference } from './reference.ts';
 
 /** Calls and comparisons that make a route; a list of routes in one call is taken apart. */
 const ROUTES =
-  /(?:app\.(?:get|post)\(|pathname === |\bpath === |for \(const name of )(\[[^\]]*\]|'[^']*'|[A-Z_]+_PATH)/g;
+  /(?:app\.(?:get|post)\(|pathname === |\bpath === |for \(const name of |\[(?=[A-Z_]+_PATH,))(\[[^\]]*\]|'[^']*'|[A-Z_]+_PATH)/g;
 /** What routes to all that is below a path. */
 const FOLDERS = /\bpath\.startsWith\('(\/\w[^']*\/)'\)/g;
 /** Paths that both sides of a request name. */
-const NAMED: Readonly<Record<string, string>> = { PEERS_PATH, FIND_PATH, CANARY_PATH, LIVE_PATH, PAGE_PATH };
+const NAMED: Readonly<Record<string, string>> = {
+  PEERS_PATH,
+  FIND_PATH,
+  CANARY_PATH,
+  LIVE_PATH,
+  PAGE_PATH,
+  PULLS_PATH,
+};
 
 describe('docs/REFERENCE.md', () => {
   test('is what bun run reference writes', async () => {
