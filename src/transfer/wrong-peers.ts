@@ -8,6 +8,11 @@ const HOUR_MS = 3600 * 1000;
 const BLOB_BAN_MS = HOUR_MS;
 /** How long a peer that gave wrong bytes of several blobs is asked for nothing. */
 const PEER_BAN_MS = HOUR_MS;
+/**
+ * How long a peer that alone gave wrong bytes of one blob is asked for nothing: it hashes its file meanwhile, and the next try of the
+ * pull, whose other layers came from it, too, does not meet it again.
+ */
+const PEER_REST_MS = 60 * 1000;
 /** So many blobs of which a peer alone gave wrong bytes, within the time of a ban, are no accident. */
 const WRONG_BLOBS_PER_PEER = 2;
 /** Bans that are remembered: of blobs, and of peers. */
@@ -36,7 +41,8 @@ export function createWrongPeers(clock: Pick<Clock, 'nowMs'>): WrongPeers {
 
   const isBanned = (host: string, nowMs: number) => {
     const untilMs = [...(wrongBlobs.get(host)?.values() ?? [])].filter((until) => nowMs < until);
-    return untilMs.length >= WRONG_BLOBS_PER_PEER;
+    const isResting = untilMs.some((until) => nowMs < until - PEER_BAN_MS + PEER_REST_MS);
+    return isResting || untilMs.length >= WRONG_BLOBS_PER_PEER;
   };
 
   return {

@@ -40,7 +40,7 @@ export const TRANSFER_MUTATIONS: readonly Mutation[] = [
   {
     name: 'a peer that gives wrong bytes of many blobs is asked for others',
     file: 'transfer/wrong-peers.ts',
-    find: 'return untilMs.length >= WRONG_BLOBS_PER_PEER;',
+    find: 'return isResting || untilMs.length >= WRONG_BLOBS_PER_PEER;',
     replace: 'return untilMs.length >= 1000;',
     scenario: 'a liar among good peers',
   },
