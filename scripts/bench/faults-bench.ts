@@ -76,5 +76,13 @@ const options = {
 requireRoot(SCRIPT, 'it makes network namespaces');
 
 const results: FaultResult[] = [];
-for (const fault of faults) results.push(await runFault(fault, options));
+for (const fault of faults) {
+  try {
+    results.push(await runFault(fault, options));
+  } catch (error) {
+    // The others are of use without it.
+    console.error(`${SCRIPT}: ${fault} could not be measured:`, error);
+    process.exitCode = 1;
+  }
+}
 console.log(values.json ? JSON.stringify(results, undefined, 2) : `\n${formatFaults(results)}`);

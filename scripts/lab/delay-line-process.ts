@@ -1,7 +1,6 @@
 /**
  * Runs inside the hub's namespace and carries Ethernet frames between two tap devices that it makes, each frame so many ms
- * later than it came: `<device> <device> <ms>`. A line on standard output says that the devices are there. It blocks in
- * poll(2), so that only a signal ends it.
+ * later than it came: `<device> <device> <ms>`. It blocks in poll(2), so that only a signal ends it.
  */
 import { FFIType, type Pointer } from 'bun:ffi';
 import { constants, openSync } from 'node:fs';
@@ -66,7 +65,6 @@ ways.forEach(({ from }, at) => {
 });
 const buffer = new Uint8Array(MAX_FRAME_BYTES);
 const take = (file: number) => Number(read(file, buffer, buffer.length));
-console.log('open');
 
 for (;;) {
   const nextMs = Math.min(...ways.map(({ queue }) => queue[0]?.dueMs ?? Infinity));

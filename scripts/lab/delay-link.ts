@@ -3,11 +3,19 @@ import { fileURLToPath } from 'node:url';
 import { createCleanup } from './cleanup.ts';
 import { startDaemon, waitUntilReady } from './daemon.ts';
 import type { Lab } from './lab.ts';
+import type { NetworkNamespace } from './network-namespace.ts';
 import type { Endpoint } from './network.ts';
+import { runCommand } from './run-command.ts';
 
 const SCRIPT = fileURLToPath(import.meta.resolve('./delay-line-process.ts'));
 /** The bridge of the lab's network, in the hub's namespace. */
 const BRIDGE = 'br0';
+
+/** The names of the links of a namespace. */
+async function readLinks({ enter }: NetworkNamespace): Promise<readonly string[]> {
+  const links = JSON.parse(await runCommand([...enter, 'ip', '-j', 'link'])) as { readonly ifname: string }[];
+  return links.map(({ ifname }) => ifname);
+}
 
 /**
  * Lets everything that crosses the endpoint's link, in either direction, come so many ms later, until the result is
@@ -28,7 +36,7 @@ export async function delayLink(
       argv: [process.execPath, SCRIPT, outer, inner, String(delayMs)],
     },
   );
-  await waitUntilReady(line, async () => (await line.log()).endsWith('open\n'));
+  await waitUntilReady(line, async () => (await readLinks(hub)).includes(inner));
   await hub.ip([
     `link add ${bridge} type bridge`,
     `link set ${bridge} up`,

@@ -237,6 +237,7 @@ function formatRound({
   healthyMs,
   faulty,
   upstreamBytes,
+  wrongBlobs,
   busyShare,
 }: FaultRound): string {
   const seconds = (ms: number) => `${(ms / 1000).toFixed(2)} s`;
@@ -248,6 +249,7 @@ function formatRound({
     `healthy ${seconds(healthyMs)}`,
     `with the fault ${withFault(faulty)}`,
     `${(upstreamBytes / 1e6).toFixed(1)} MB from upstream`,
+    `${wrongBlobs} wrong blobs`,
     `${(busyShare * 100).toFixed(0)} % busy`,
   ].join('; ');
 }
