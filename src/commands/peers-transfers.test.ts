@@ -117,7 +117,7 @@ AGE  CONTENT                     BYTES   TOOK  FROM             OUTCOME
  4s  blob ${shortName(DIGEST)}   20 MB  800ms  10.0.0.2         resumed
                                                (stalled), then
                                                10.0.0.3
- 4s  blob ${shortName(DIGEST)}     0 B   21ms  root             missing:
+ 4s  blob ${shortName(DIGEST)}     0 B   21ms  registry, root   missing:
                                                                 no-record
  4s  manifest app:v1            1.5 kB  3.4ms  10.0.0.2         served
 

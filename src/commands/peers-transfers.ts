@@ -145,6 +145,8 @@ function sourcesText({ sources, flight }: SeenTransfer): string {
   const from = sources.map(({ origin, ended }) => (ended === 'complete' ? origin : `${origin} (${ended})`));
   const parts = [
     ...(from.length === 0 ? [] : [from.join(', then ')]),
+    // It was told to download it.
+    ...(from.length === 0 && flight?.role === 'root' ? ['registry'] : []),
     ...(flight?.role === undefined ? [] : [flight.role]),
     ...(flight?.aside === undefined ? [] : [`flight aside (${flight.aside})`]),
   ];
