@@ -115,6 +115,18 @@ test.each<[string, Partial<LiveHealth>, readonly LivePeer[], string, string, str
   expect(verdict.problems[0]?.fix).toContainEqual({ code: command });
 });
 
+test('judgeHealth() names the node in the command only where that cannot be anything else than a name', () => {
+  const commandFor = (...names: readonly string[]) => {
+    const dead = names.map((name, n) => peerOf(n, { name, state: 'dead' }));
+    const { problems } = judge({ peerCounts: { ...HEALTH.peerCounts, connected: 1 } }, ...dead);
+    return problems[0]?.fix.flatMap((step) => ('code' in step ? [step.code] : []))[0];
+  };
+  const all = 'kubectl --namespace spegel get pods -o wide';
+  expect(commandFor('node-1.internal')).toBe(`${all} --field-selector spec.nodeName=node-1.internal`);
+  for (const name of ['a; reboot', 'a\nb', '-a', '']) expect(commandFor(name)).toBe(all);
+  expect(commandFor('a', 'b')).toBe(all);
+});
+
 test('judgeHealth() does not say that a node is well which does not answer the page any more', () => {
   const verdict = judgeHealth({ health: HEALTH, peers: factsOf().peers, nowMs, isLost: true });
   expect(verdict).toMatchObject({ level: 'attention', others: 0 });

@@ -177,9 +177,10 @@ function peerProblems({
       seen: listed(dead, (peer) => `${formatPeerName(peer)}${addressOf(peer)}: gone${sinceOf(peer, nowMs)}`),
       fix: [
         { text: 'Look whether spegel runs there. In Kubernetes:' },
-        { code: 'kubectl --namespace spegel get pods -o wide' },
+        { code: `kubectl --namespace spegel get pods -o wide${onNode(dead)}` },
         { text: 'With systemd, on that node:' },
         { code: 'systemctl status spegel' },
+        { text: 'Is it said to run? Then it hangs, or the network between is cut: restart it.' },
         { text: 'A node that was taken out of the cluster is forgotten after 19 minutes.' },
       ],
     });
@@ -248,6 +249,13 @@ function listed(peers: readonly LivePeer[], format: (peer: LivePeer) => string):
     ...peers.slice(0, MAX_LISTED).map(format),
     ...(others > 0 ? [`and ${others} more, see Peers`] : []),
   ];
+}
+
+/** What selects the pods of the node, if it is a single one. Only what a Kubernetes node may be called is put into a command. */
+function onNode([peer, ...others]: readonly LivePeer[]): string {
+  const name = peer?.name ?? '';
+  if (others.length > 0 || !/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/.test(name)) return '';
+  return ` --field-selector spec.nodeName=${name}`;
 }
 
 function addressOf({ name, addresses: [address] }: LivePeer): string {
