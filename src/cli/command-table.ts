@@ -62,7 +62,7 @@ spegel registry --bootstrap-kind http --http-bootstrap-addr :5002 --http-bootstr
   },
   peers: {
     usage: 'peers',
-    description: 'Shows the peers that the running spegel knows.',
+    description: 'Shows the peers that the running spegel knows. Below it: find, flights, transfers.',
     flags: peersFlags,
     examples: `spegel peers
 spegel peers --watch
