@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test';
 import { readFileSync } from 'node:fs';
-import { boundReceiveBuffer, boundSendBuffer, stretchReceiveBuffer } from './socket-buffers.ts';
-import { getSocketOption, IPPROTO_TCP, unreadBytes } from './socket-option.ts';
+import { boundReceiveBuffer, boundSendBuffer, boundWindow, stretchReceiveBuffer } from './socket-buffers.ts';
+import { getSocketOption, IPPROTO_TCP, shortestRoundTripMs, unreadBytes } from './socket-option.ts';
 import { until } from '../runtime/conditions.fixture.ts';
 
 describe.each([
@@ -46,13 +46,24 @@ async function withConnection(
 /** The largest window that TCP offers to the peer, in bytes (tcp(7)). */
 const windowClamp = (fd: number): number => getSocketOption(fd, 10, IPPROTO_TCP);
 
-test('boundReceiveBuffer() lets TCP offer all of a buffer that is larger than that which the connection was made with', async () => {
+test('boundWindow() lets TCP offer all of a buffer that is larger than that which the connection was made with', async () => {
   await withConnection((fd) => {
     const before = windowClamp(fd);
-    boundReceiveBuffer(fd, 4 * before);
+    boundWindow(fd, 4 * before);
     expect(windowClamp(fd)).toBeGreaterThanOrEqual(4 * before);
-    boundReceiveBuffer(fd, before / 4);
+    boundWindow(fd, before / 4);
     expect(windowClamp(fd)).toBeLessThan(before);
+  });
+});
+
+test('boundReceiveBuffer() leaves the window of a near peer as it is', async () => {
+  await withConnection((fd) => {
+    const before = windowClamp(fd);
+    expect(shortestRoundTripMs(fd)).toBeGreaterThan(0);
+    // On a busy machine a peer on the loopback may be far.
+    if ((shortestRoundTripMs(fd) ?? 0) >= 0.5) return;
+    boundReceiveBuffer(fd, 4 * before);
+    expect(windowClamp(fd)).toBe(before);
   });
 });
 

@@ -15,6 +15,9 @@ type Libc = NonNullable<ReturnType<typeof openLibc<typeof SYMBOLS>>>;
 const SOL_SOCKET = 1;
 /** Linux, in.h. */
 export const IPPROTO_TCP = 6;
+/** Linux, tcp.h: a struct tcp_info, and where in it `tcpi_min_rtt` is, in bytes (since 4.6). */
+const TCP_INFO = 11;
+const MIN_RTT_AT = 148;
 /** Linux, asm-generic/ioctls.h. */
 const FIONREAD = 0x541b;
 
@@ -35,6 +38,18 @@ export function getSocketOption(fd: number, option: number, level = SOL_SOCKET):
   const value = new Int32Array(1);
   const length = new Uint32Array([value.byteLength]);
   return libcOrUndefined()?.getsockopt(fd, level, option, value, length) === 0 ? (value[0] ?? 0) : 0;
+}
+
+/**
+ * The shortest round trip of a TCP connection that the kernel has measured, in ms; undefined if that cannot be known. The mean is of
+ * no use: an acknowledgement that comes with the answer has waited for it.
+ */
+export function shortestRoundTripMs(fd: number): number | undefined {
+  const info = new Uint32Array(MIN_RTT_AT / 4 + 1);
+  const length = new Uint32Array([info.byteLength]);
+  if (libcOrUndefined()?.getsockopt(fd, IPPROTO_TCP, TCP_INFO, info, length) !== 0) return undefined;
+  const us = info[MIN_RTT_AT / 4];
+  return length[0] === info.byteLength && us !== undefined && us > 0 ? us / 1000 : undefined;
 }
 
 /** How many bytes of a socket have come and were not read; undefined if that cannot be known. */
