@@ -28,7 +28,7 @@ const FILE_BUFFER_KEEP_MS = 5 * SECOND_MS;
  * Memory for the kernel's buffers of what peers send, shared by all bodies, in bytes (the kernel counts about
  * twice as much). It bounds what slow readers cost, and how far ahead of its client a body is fetched.
  */
-const PEER_RECEIVE_BUDGET_BYTES = 7 * MIB;
+const PEER_RECEIVE_BUDGET_BYTES = 6 * MIB;
 /** Largest such buffer: 512 MB/s at 1 ms round trip. */
 const MAX_PEER_RECEIVE_BUFFER_BYTES = 512 * KIB;
 /**
