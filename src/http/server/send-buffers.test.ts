@@ -18,7 +18,9 @@ test('createSendBuffers() gives the next bodies smaller buffers, and the first l
     [128, 256],
     [128, 128],
   ]);
-  expect([sizes[32], sizes[96]]).toEqual([
+  expect([sizes[15], sizes[16], sizes[95], sizes[96]]).toEqual([
+    [128, 128],
+    [32, 32],
     [32, 32],
     [8, 8],
   ]);

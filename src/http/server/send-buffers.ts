@@ -5,11 +5,11 @@ type Sizes = readonly { readonly bodies: number; readonly bytes: number }[];
 
 /**
  * Kernel buffers for what a client has not taken yet, per connection with a body; the kernel counts twice as much. Up to
- * `bodies` at once get `bytes`, the next ones less, so that 400 clients that do not read hold 20 MiB together. 128 KiB are
+ * `bodies` at once get `bytes`, the next ones less, so that 400 clients that do not read hold 14 MiB together. 128 KiB are
  * 128 MB/s at 1 ms round trip, and 256 KiB are no faster to a client on the same machine.
  */
 const CLIENT_SEND_BUFFERS: Sizes = [
-  { bodies: 32, bytes: 128 * KIB },
+  { bodies: 16, bytes: 128 * KIB },
   { bodies: 96, bytes: 32 * KIB },
   { bodies: Number.POSITIVE_INFINITY, bytes: 8 * KIB },
 ];
