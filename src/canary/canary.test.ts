@@ -258,6 +258,13 @@ describe('createCanary()', () => {
     // The first run is that of the start.
     expect(runs).toBe(6);
     expect(canary.restMs()).toBeGreaterThan(250_000);
+    canary.containerdStarted();
+    expect(canary.restMs()).toBe(0);
+    for (; canary.restMs() <= 3000; runs++) {
+      await canary.run(NEVER);
+      await clock.advance(3000);
+    }
+    expect(runs).toBe(11);
     canary.heard(REGISTRY);
     expect(canary.restMs()).toBe(0);
     await canary.run(NEVER);

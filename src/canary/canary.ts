@@ -96,6 +96,8 @@ export interface Canary {
   heard(registry: string): void;
   /** True if that was the canary's registry, since the last run began: containerd seems to use the mirror for it. */
   readonly isHeard: boolean;
+  /** containerd was started, perhaps with another configuration: whoever may do that on this node may try again. */
+  containerdStarted(): void;
   /** True for the content of the last runs. */
   isCanaryContent(digest: Digest): boolean;
   /** Runs now, or takes part in the run that is under way. Rejects with the signal's reason, for nothing else. */
@@ -121,7 +123,8 @@ export function createCanary(deps: CanaryDeps, { registry, architecture }: Canar
   /** An earlier process may have ended in the middle of a run. */
   let mayHaveLeftovers = true;
   const remembered: CanaryImage[] = [];
-  const doubtfulRuns = createTokenBucket(() => clock.nowMs(), DOUBTFUL_RUNS);
+  const createDoubtfulRuns = () => createTokenBucket(() => clock.nowMs(), DOUBTFUL_RUNS);
+  let doubtfulRuns = createDoubtfulRuns();
   const isDoubtful = () => last?.outcome === 'not-used' && !isHeard && registry !== NO_REGISTRY;
 
   const remove = async (reference: string): Promise<boolean> => {
@@ -216,6 +219,9 @@ export function createCanary(deps: CanaryDeps, { registry, architecture }: Canar
     },
     get isHeard() {
       return isHeard;
+    },
+    containerdStarted() {
+      doubtfulRuns = createDoubtfulRuns();
     },
     isCanaryContent: (digest) => remembered.some(({ contents }) => contents.has(digest)),
     async run(signal) {

@@ -89,6 +89,7 @@ export function createNodeCanary(
     note: () => NOTES[canary.last()?.outcome ?? 'unknown'],
     containerdUp() {
       starts++;
+      canary.containerdStarted();
       started.wake();
     },
     watch: async (signal) =>
