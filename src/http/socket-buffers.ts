@@ -61,7 +61,7 @@ export function stretchReceiveBuffer(fd: number, sizeBytes: number): number {
     return receiveBuffer(fd) / KERNEL_FACTOR;
   }
   // How much room the kernel gives for a byte depends on the connection: the first step shows it.
-  boundReceiveBuffer(fd, SMALL_BYTES);
+  setOption(fd, SO_RCVBUF, SMALL_BYTES);
   setOption(fd, SO_BUF_LOCK, NO_LOCK);
   const firstBytes = Math.floor(wanted / 8);
   setOption(fd, SO_RCVLOWAT, firstBytes);
