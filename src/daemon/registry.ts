@@ -44,7 +44,6 @@ import { hasContent } from './has-content.ts';
 import { listen } from './listen.ts';
 import type { NodeProcess } from './node-process.ts';
 import { startRouter } from './start-router.ts';
-
 import type { RegistryOptions } from './registry-options.ts';
 
 /**
@@ -97,12 +96,14 @@ export async function runRegistry(
 async function compose(shared: NodeProcess): Promise<void> {
   const { options, logger, metrics, signal, running, plan, room, readMemory } = shared;
   const zone = await findZone(options, { logger, signal });
+  const nodeName = options.nodeName ?? hostNodeName();
   const authorization = await readBasicAuth(options.basicAuthDir);
   const { mirroredRegistries } = options;
   // Transfers need the router; what failed before them is not held against anybody.
   let transfer: Transfer | undefined;
   const { router, isOwn, isFavoured } = await startRouter(shared, {
     zone,
+    nodeName,
     onPeerReturned: (peerId) => transfer?.peerReturned(peerId),
   });
   metrics.routing.figuresFrom(() => router.stats());
@@ -214,7 +215,7 @@ async function compose(shared: NodeProcess): Promise<void> {
       resolveRetries: options.mirrorResolveRetries,
       flightsMaxHoldMs: options.flightsMaxHoldMs,
       zone,
-      nodeName: options.nodeName ?? hostNodeName(),
+      nodeName,
       authorization,
     },
   );

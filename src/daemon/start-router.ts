@@ -9,7 +9,6 @@ import { systemClock as clock } from '../runtime/clock.ts';
 import { canonicalIp, parseIp } from '../runtime/ip-address.ts';
 import { isLoopbackIp } from '../runtime/ip-scope.ts';
 import { parseListenAddress } from '../runtime/listen-address.ts';
-import { hostNodeName } from '../runtime/node-name.ts';
 import { createBootstrapApp } from '../web/bootstrap-app.ts';
 import { createBootstrapper } from './create-bootstrapper.ts';
 import { bootstrapDomain, createMembership } from './create-membership.ts';
@@ -30,8 +29,13 @@ export async function startRouter(
   shared: NodeProcess,
   {
     zone,
+    nodeName,
     onPeerReturned,
-  }: { readonly zone: string | undefined; readonly onPeerReturned: (peerId: string) => void },
+  }: {
+    readonly zone: string | undefined;
+    readonly nodeName: string | undefined;
+    readonly onPeerReturned: (peerId: string) => void;
+  },
 ): Promise<StartedRouter> {
   const { options, logger, metrics, signal, isPod, running, plan, room } = shared;
   // The bootstrap listener comes first: nodes that start together ask each other there while they start.
@@ -43,7 +47,7 @@ export async function startRouter(
   }
   const swarmKey = await readSwarmKey(options.swarmKeyFile);
   const addresses = bootstrapDomain(options);
-  const { nodeIp, nodeName = hostNodeName() } = options;
+  const { nodeIp } = options;
   const { host: listenHost } = parseListenAddress(options.routerAddr);
   const listenIp = parseIp(listenHost ?? '');
   if (listenIp !== undefined && isLoopbackIp(listenIp)) {

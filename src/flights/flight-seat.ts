@@ -21,7 +21,7 @@ const TOWER_LATE_MS = 100;
 export interface FlightSeatDeps {
   readonly network: Pick<FlightNetwork, 'self' | 'towersOf' | 'ask' | 'peerOf' | 'zoneOf'>;
   readonly tower: Pick<Tower, 'ask'>;
-  readonly outages: Pick<ZoneOutages, 'heard' | 'isCut' | 'silent' | 'untilCut'>;
+  readonly outages: Pick<ZoneOutages, 'heard' | 'silent' | 'untilCut'>;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -216,6 +216,7 @@ interface AskedTower {
 
 /** There is no tower to ask. */
 const NOT_ASKED: AskedTower = { ends: Promise.resolve(undefined), late: Promise.resolve(false) };
+
 /** Why a wait ends early; nothing sees it. Without it each would make an error of its own. */
 const ANSWERED = new Error('The tower has answered');
 
