@@ -166,8 +166,7 @@ async function exchange(parts: readonly string[]): Promise<unknown> {
     descriptor: undefined,
     unreadBytes: undefined,
     send() {},
-    boundReceiveBuffer() {},
-    stretchReceiveBuffer() {},
+    receiveBuffer: { sizeBytes: 0, bound() {}, stretch() {}, took() {} },
     pause() {},
     resume() {},
     destroy() {

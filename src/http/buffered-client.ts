@@ -68,7 +68,10 @@ export function createBufferedClient({
   lateMs,
   room,
 }: BufferedClientOptions = {}): TransportClient {
-  const pool = createPeerConnectionPool({ idleTimeoutMs });
+  const pool = createPeerConnectionPool({
+    idleTimeoutMs,
+    narrowBytes: MIN_PEER_RECEIVE_BUFFER_BYTES,
+  });
   const chunks = createChunkPool({
     totalBytes: fileBufferBudgetBytes,
     minChunkBytes: MIN_FILE_CHUNK_BYTES,
@@ -109,8 +112,8 @@ export function createBufferedClient({
           ? MIN_PEER_RECEIVE_BUFFER_BYTES
           : share.chunkBytes();
       };
-      if (aheadBytes === undefined) connection.boundReceiveBuffer(receiveBytes(0));
-      else connection.stretchReceiveBuffer(aheadBytes);
+      if (aheadBytes === undefined) connection.receiveBuffer.bound(receiveBytes(0));
+      else connection.receiveBuffer.stretch(aheadBytes);
       let body: BodySource | undefined;
       try {
         return await exchangeWithPeer(connection, text, {

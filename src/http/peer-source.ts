@@ -48,8 +48,6 @@ export function createPeerSource({
   /** The kernel moves what comes. */
   let isLent = false;
   let isOutOfOrder = false;
-  /** As large as it was made for the head. */
-  let boundBytes = receiveBytes(0);
 
   const onData = (chunk: Uint8Array) => {
     if (isLent) {
@@ -109,9 +107,7 @@ export function createPeerSource({
       else if (broken !== undefined) onRead(broken);
       else {
         reader = onRead;
-        const share = receiveBytes(receivedBytes);
-        if (share !== boundBytes) connection.boundReceiveBuffer(share);
-        boundBytes = share;
+        connection.receiveBuffer.bound(receiveBytes(receivedBytes));
         connection.resume();
       }
     },
@@ -128,9 +124,7 @@ export function createPeerSource({
       if (receivedBytes < lendsFromBytes) return undefined;
       if (lent !== undefined) freeChunk(lent);
       lent = undefined;
-      const share = receiveBytes(receivedBytes);
-      if (share !== boundBytes) connection.boundReceiveBuffer(share);
-      boundBytes = share;
+      connection.receiveBuffer.bound(receiveBytes(receivedBytes));
       isLent = true;
       return {
         kind: 'socket',
@@ -142,6 +136,7 @@ export function createPeerSource({
         giveBack(movedBytes, isInStep) {
           isLent = false;
           receivedBytes += movedBytes;
+          connection.receiveBuffer.took(movedBytes);
           if (isOutOfOrder || !isInStep) {
             connection.destroy();
             broken ??= { reason: 'connection-lost', cause: new Error('Bytes of the answer were lost') };

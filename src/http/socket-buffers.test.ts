@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'bun:test';
 import { readFileSync } from 'node:fs';
 import { boundReceiveBuffer, boundSendBuffer, boundWindow, stretchReceiveBuffer } from './socket-buffers.ts';
-import { getSocketOption, IPPROTO_TCP, shortestRoundTripMs, unreadBytes } from './socket-option.ts';
+import { unreadBytes } from './socket-option.ts';
 import { until } from '../runtime/conditions.fixture.ts';
+import { windowClamp, withConnection } from './testing/unread-connection.ts';
 
 describe.each([
   ['boundReceiveBuffer()', boundReceiveBuffer],
@@ -23,29 +24,6 @@ describe.each([
   });
 });
 
-/** A connection on the loopback that does not read, and its other end. */
-async function withConnection(
-  work: (fd: number, other: { write(data: Uint8Array): number }) => Promise<void> | void,
-): Promise<void> {
-  const accepted = Promise.withResolvers<{ write(data: Uint8Array): number }>();
-  const server = Bun.listen({
-    hostname: '127.0.0.1',
-    port: 0,
-    socket: { data() {}, open: (socket) => accepted.resolve(socket) },
-  });
-  const client = await Bun.connect({ hostname: '127.0.0.1', port: server.port, socket: { data() {} } });
-  try {
-    client.pause();
-    await work((client as unknown as { readonly fd: number }).fd, await accepted.promise);
-  } finally {
-    client.terminate();
-    server.stop(true);
-  }
-}
-
-/** The largest window that TCP offers to the peer, in bytes (tcp(7)). */
-const windowClamp = (fd: number): number => getSocketOption(fd, 10, IPPROTO_TCP);
-
 test('boundWindow() lets TCP offer all of a buffer that is larger than that which the connection was made with', async () => {
   await withConnection((fd) => {
     const before = windowClamp(fd);
@@ -53,17 +31,6 @@ test('boundWindow() lets TCP offer all of a buffer that is larger than that whic
     expect(windowClamp(fd)).toBeGreaterThanOrEqual(4 * before);
     boundWindow(fd, before / 4);
     expect(windowClamp(fd)).toBeLessThan(before);
-  });
-});
-
-test('boundReceiveBuffer() leaves the window of a near peer as it is', async () => {
-  await withConnection((fd) => {
-    const before = windowClamp(fd);
-    expect(shortestRoundTripMs(fd)).toBeGreaterThan(0);
-    // On a busy machine a peer on the loopback may be far.
-    if ((shortestRoundTripMs(fd) ?? 0) >= 0.5) return;
-    boundReceiveBuffer(fd, 4 * before);
-    expect(windowClamp(fd)).toBe(before);
   });
 });
 

@@ -1,4 +1,4 @@
-import { getSocketOption, IPPROTO_TCP, shortestRoundTripMs, setSocketOption } from './socket-option.ts';
+import { getSocketOption, IPPROTO_TCP, setSocketOption } from './socket-option.ts';
 
 /*
  * Left to itself the kernel grows the buffers of each socket to several MiB when one end is slow. With 50 slow
@@ -18,22 +18,20 @@ const RECEIVE_LOCK = 2;
 /** The kernel doubles a size to make room for its own bookkeeping (socket(7)), and says the double. */
 const KERNEL_FACTOR = 2;
 
-/** With a shorter round trip, in ms, the window that a connection begins with is enough for more than 100 MB/s. */
-const FAR_MS = 0.5;
-
 /**
  * Sets the receive buffer of a socket, in bytes of payload; tells whether it could. The kernel gives at most net.core.rmem_max.
- * TCP offers its peer no larger window than the buffer had room for when the connection was made, some 64 KiB, unless it is
- * told to: at a round trip of 1 ms that is 64 MB/s, however large the buffer is. Near peers keep that window: with a larger one
- * more waits in the kernel than a processor's caches hold, and a GB costs more.
+ * What comes of a window that was offered before, and does not fit any more, is dropped by the kernel, and the peer sends it
+ * again after 200 ms: see createReceiveBuffer().
  */
 export function boundReceiveBuffer(fd: number, sizeBytes: number): boolean {
-  if (!setOption(fd, SO_RCVBUF, sizeBytes)) return false;
-  if ((shortestRoundTripMs(fd) ?? 0) >= FAR_MS) boundWindow(fd, sizeBytes);
-  return true;
+  return setOption(fd, SO_RCVBUF, sizeBytes);
 }
 
-/** Lets TCP offer all of a buffer of so many bytes of payload, and no more. The buffer is the bound. */
+/**
+ * Lets TCP offer all of a buffer of so many bytes of payload, and no more. Unless it is told to, it offers no larger window than
+ * the buffer had room for when the connection was made, some 64 KiB, however large the buffer is. What was offered before
+ * stays offered.
+ */
 export function boundWindow(fd: number, sizeBytes: number): void {
   setSocketOption(fd, TCP_WINDOW_CLAMP, new Int32Array([KERNEL_FACTOR * sizeBytes]), IPPROTO_TCP);
 }

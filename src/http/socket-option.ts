@@ -21,16 +21,27 @@ const MIN_RTT_AT = 148;
 /** Linux, asm-generic/ioctls.h. */
 const FIONREAD = 0x541b;
 
+/** Longer than any text that is an option here, with its end. */
+const MAX_TEXT_BYTES = 64;
+
 let libc: Libc | undefined | 'unavailable';
 
 /** Sets an option of a level on a descriptor; tells whether it could. */
 export function setSocketOption(
   fd: number,
   option: number,
-  value: Int32Array | BigUint64Array,
+  value: Int32Array | BigUint64Array | Uint8Array,
   level = SOL_SOCKET,
 ): boolean {
   return libcOrUndefined()?.setsockopt(fd, level, option, value, value.byteLength) === 0;
+}
+
+/** The text that is an option of a level; empty if it cannot be read. */
+export function getSocketText(fd: number, option: number, level = SOL_SOCKET): string {
+  const value = new Uint8Array(MAX_TEXT_BYTES);
+  const length = new Uint32Array([value.byteLength]);
+  if (libcOrUndefined()?.getsockopt(fd, level, option, value, length) !== 0) return '';
+  return Buffer.from(value).toString('latin1', 0, value.indexOf(0));
 }
 
 /** The number that is an option of a level; 0 if it cannot be read. */

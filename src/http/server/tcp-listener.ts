@@ -1,5 +1,6 @@
 import type { Socket } from 'bun';
 import type { ListenAddress } from '../../runtime/listen-address.ts';
+import { createCongestionControl, readSystemCongestion } from '../congestion-control.ts';
 import { boundSendBuffer } from '../socket-buffers.ts';
 import { paceSocket } from '../socket-pace.ts';
 import { limitUnacknowledged } from '../socket-patience.ts';
@@ -7,7 +8,10 @@ import { type ByteConnection, type ByteListener, NO_OWNER } from './byte-connect
 import { listenAt } from './listen-at.ts';
 
 /** The runtime's types do not say that a socket has its descriptor. */
-type Accepted = Socket<{ connection: TcpConnection | undefined }> & { readonly fd: number };
+interface WithDescriptor {
+  readonly fd: number;
+}
+type Accepted = Socket<{ connection: TcpConnection | undefined }> & WithDescriptor;
 
 /** A connection with what its socket's events need. */
 interface TcpConnection extends ByteConnection {
@@ -22,6 +26,7 @@ export async function listenTcp(
   address: ListenAddress,
   onConnection: (connection: ByteConnection) => void,
 ): Promise<ByteListener> {
+  const congestion = createCongestionControl(readSystemCongestion());
   const server = await listenAt(address, async (host) =>
     Bun.listen<{ connection: TcpConnection | undefined }>({
       hostname: host,
@@ -34,6 +39,7 @@ export async function listenTcp(
           const connection = createConnection(socket as Accepted);
           socket.data = { connection };
           socket.setNoDelay(true);
+          congestion?.accepted((socket as Accepted).fd);
           onConnection(connection);
         },
         data: (socket, bytes) => socket.data.connection?.owner.onData(bytes),
@@ -45,6 +51,7 @@ export async function listenTcp(
       },
     }),
   );
+  congestion?.listening((server as unknown as WithDescriptor).fd);
   return { port: server.port, stop: () => server.stop() };
 }
 
