@@ -39,6 +39,8 @@ export async function startContenders(
       await createLab({
         nodes: 2,
         binary: each,
+        // As users run it: the lab's own level writes lines for each request.
+        mirrorArgs: ['--log-level', 'INFO'],
         roomBytes,
         ...(containerdBinDir === undefined ? {} : { containerdBinDir }),
       }),

@@ -1,7 +1,7 @@
 import { lstatSync } from 'node:fs';
 import { lstat, open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { cachedFileState, openCachedFile } from '../runtime/cached-file.ts';
+import { type CachedFileState, cachedFileState, openCachedFile } from '../runtime/cached-file.ts';
 import { type FileState, fileState } from '../runtime/file-stamp.ts';
 import { type Digest, type DigestAlgorithm, isDigest, parseDigest, splitDigest } from '../oci/digest.ts';
 
@@ -18,8 +18,11 @@ export interface ContentFiles {
   folder(algorithm: DigestAlgorithm): string;
   /** The blob's file, there or not. Throws InvalidDigestError for what is no digest. */
   path(digest: Digest): string;
-  /** The blob's file, or that there is none, if the kernel has that in memory; undefined if it has to be asked for. */
-  cachedState(digest: Digest): FileState | 'absent' | undefined;
+  /**
+   * The blob's file, or that there is none, if the kernel has that in memory; undefined if it has to be asked for. Of a file of at
+   * most `bytesUpTo` bytes with its bytes, if these are in memory, too.
+   */
+  cachedState(digest: Digest, bytesUpTo?: number): CachedFileState | 'absent' | undefined;
   /** The blob's file, undefined if there is no regular file that can be looked at. */
   state(digest: Digest): Promise<FileState | undefined>;
   /** The same at once, for a file that containerd has just written or removed: what it says of it is in memory. */
@@ -43,7 +46,7 @@ export function createContentFiles(contentPath: string): ContentFiles {
     ingestFolder: join(contentPath, 'ingest'),
     folder,
     path,
-    cachedState: (digest) => cachedFileState(path(digest)),
+    cachedState: (digest, bytesUpTo) => cachedFileState(path(digest), bytesUpTo),
     state: async (digest) => fileState(await unlessFails(lstat(path(digest)))),
     stateNow(digest) {
       try {

@@ -2,8 +2,14 @@ import type { LogFields, Logger } from '../observe/log.ts';
 import { type Digest, isDigest } from '../oci/digest.ts';
 import { MAX_MANIFEST_BYTES } from '../oci/media-type.ts';
 import type { Clock } from '../runtime/clock.ts';
+import type { CachedFileState } from '../runtime/cached-file.ts';
 import type { FileState } from '../runtime/file-stamp.ts';
-import { signalToWait, type StoreCallOptions, StoreUnavailableError } from '../store/content-store.ts';
+import {
+  signalToWait,
+  type StatOptions,
+  type StoreCallOptions,
+  StoreUnavailableError,
+} from '../store/content-store.ts';
 import { createBlobChecks } from './blob-checks.ts';
 import { createConnection } from './connection.ts';
 import { CONTENT_CREATED, type ContainerdClient, type ContainerdEvent } from './containerd-client.ts';
@@ -46,7 +52,7 @@ export interface NamespaceFollower extends AsyncDisposable {
   /** Calls containerd; a failure has the connection tried. Rejects at once while containerd is away. */
   call<T>(work: (client: ContainerdClient) => Promise<T>): Promise<T>;
   /** The file of a blob that is here, checked on disk; a blob that is not known yet is asked for. */
-  confirm(digest: Digest, options?: StoreCallOptions): Promise<FileState | undefined>;
+  confirm(digest: Digest, options?: StatOptions): Promise<CachedFileState | undefined>;
   /** Lists everything anew, beginning after the call. */
   list(): Promise<void>;
 }
@@ -84,8 +90,8 @@ export function createNamespaceFollower(deps: NamespaceFollowerDeps): NamespaceF
     }
   }
 
-  async function confirm(digest: Digest, options: StoreCallOptions = {}): Promise<FileState | undefined> {
-    const atOnce = files.cachedState(digest);
+  async function confirm(digest: Digest, options: StatOptions = {}): Promise<CachedFileState | undefined> {
+    const atOnce = files.cachedState(digest, options.bytesUpTo);
     const known = state.blobs.get(digest);
     options.signal?.throwIfAborted();
     if (atOnce === 'absent') {

@@ -95,8 +95,7 @@ export async function startRouter(
   if (nodeIp !== undefined && !isPod) void checkNodeIp({ clock, logger }, { nodeIp, signal });
   const isOwn = (address: string): boolean => {
     const ip = canonicalIp(address) ?? address;
-    const bytes = parseIp(ip);
-    return (bytes !== undefined && isLoopbackIp(bytes)) || ip === nodeIp || announceAddresses.includes(ip);
+    return ip === nodeIp || announceAddresses.includes(ip) || ip.startsWith('127.') || ip === '::1';
   };
   const isMember = (address: string) => membership.standing(canonicalIp(address) ?? address) === 'member';
   const isFavoured = (address: string): boolean => isOwn(address) || isMember(address);

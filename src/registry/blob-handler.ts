@@ -1,6 +1,7 @@
 import type { BlobVerifier } from '../integrity/blob-verifier.ts';
 import type { Logger } from '../observe/log.ts';
 import { parseRange } from '../oci/byte-range.ts';
+import type { Digest } from '../oci/digest.ts';
 import { blobHeaders } from '../oci/content-headers.ts';
 import type { Blob } from '../store/content-store.ts';
 import type { BlobOutcome } from '../transfer/serve-blob.ts';
@@ -16,6 +17,7 @@ import { enter, enterNow } from './enter-shares.ts';
 import { followTransfer, type TransferFollower, type TransferFollowerDeps } from './follow-transfer.ts';
 import type { LocalLookups } from './local-lookups.ts';
 import {
+  COPIED_ANSWER_BYTES,
   FILE_BODY_BYTES,
   PEER_BODY_BYTES,
   type RegistryShares,
@@ -25,6 +27,7 @@ import {
   givenUpDownload,
   problemAnswer,
   overloaded,
+  shortBlobAnswer,
   unknownContent,
   unsatisfiableAnswer,
   waitingForDownload,
@@ -34,7 +37,10 @@ import type { Uploads } from './uploads.ts';
 /** What createBlobHandler needs. */
 export interface BlobHandlerDeps extends TransferFollowerDeps {
   readonly lookups: LocalLookups;
-  readonly transfer: Pick<Transfer, 'nodeHeaders' | 'serveBlob' | 'serveDownload' | 'statBlob'>;
+  readonly transfer: Pick<
+    Transfer,
+    'answeredHere' | 'nodeHeaders' | 'serveBlob' | 'serveDownload' | 'statBlob'
+  >;
   readonly logger: Logger;
   readonly verifier: Pick<BlobVerifier, 'doubt' | 'mayServe'>;
   /** Told of a digest whose file has vanished from the store. */
@@ -78,6 +84,23 @@ export function createBlobHandler(
       response: { status: 200, headers, body: undefined },
       handler: local === undefined ? 'mirror' : 'registry',
     };
+  };
+
+  /** The usual small blob, an image's configuration: the bytes are the answer itself, as those of a manifest are. */
+  const answerShort = (
+    request: BlobContentRequest,
+    blob: { readonly digest: Digest; readonly bytes: Uint8Array },
+    followed: TransferFollower,
+  ): ContentAnswer => {
+    const response = shortBlobAnswer(blob, request, request.forwarded ? transfer.nodeHeaders() : undefined);
+    if (response.status === 416) return { response, handler: 'registry' };
+    const movedBytes = response.body?.length ?? 0;
+    transfer.answeredHere(movedBytes);
+    followed.begins('local');
+    followed.moved('local', { how: 'complete', movedBytes });
+    followed.ended(blob.digest, 'served');
+    logger.debug('blob answered', { digest: blob.digest, how: 'served', movedBytes });
+    return { response, handler: 'registry' };
   };
 
   /** The place of a body that leaves the machine; throws DistributionError, 503, if there is none. */
@@ -156,7 +179,9 @@ export function createBlobHandler(
   const answer = async (request: BlobContentRequest, followed: TransferFollower): Promise<ContentAnswer> => {
     const { method, path, rangeHeader, forwarded, client, isFlight, isDoubted, favoured } = request;
     const { digest, repository, registry } = path;
-    const look = async () => lookups.orAway(client, (options) => lookups.blob(digest, options));
+    const bytesUpTo = method === 'GET' ? COPIED_ANSWER_BYTES : undefined;
+    const look = async () =>
+      lookups.orAway(client, ({ waitSignal }) => lookups.blob(digest, { waitSignal, bytesUpTo }));
     let here = await look();
     if (here.value === undefined && forwarded && isFlight && method === 'GET' && lookups.isShared(digest)) {
       const given = await answerFlight(request);
@@ -179,6 +204,9 @@ export function createBlobHandler(
       if (problem !== undefined) return { response: problemAnswer(problem), handler: 'registry' };
     }
     if (method === 'HEAD') return answerHead(request, here.value);
+    if (here.value?.bytes !== undefined) {
+      return answerShort(request, { digest, bytes: here.value.bytes }, followed);
+    }
     const range = parseRange(rangeHeader);
     // Short answers from the disk are not behind long ones.
     const isShort = here.value !== undefined && here.value.sizeBytes <= SHORT_BODY_BYTES;

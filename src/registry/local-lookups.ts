@@ -8,6 +8,7 @@ import { createDeadline, type Deadline } from '../runtime/deadline.ts';
 import {
   type Blob,
   type ContentStore,
+  type StatOptions,
   type StoreCallOptions,
   StoreUnavailableError,
 } from '../store/content-store.ts';
@@ -48,7 +49,7 @@ export interface LocalLookups {
   /** The digest that the path names, if it is shared. */
   digest(path: RoutablePath, options: StoreCallOptions): Promise<Digest | undefined>;
   /** The blob, if it is here and shared. */
-  blob(digest: Digest, options: StoreCallOptions): Promise<Blob | undefined>;
+  blob(digest: Digest, options: StatOptions): Promise<Blob | undefined>;
   /** True for content that is shared with other nodes, whether it is here or not. */
   isShared(digest: Digest): boolean;
   /** What is not here is not announced; for another node, that is the answer. */

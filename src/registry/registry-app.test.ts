@@ -58,6 +58,8 @@ interface SetUp {
   readonly images?: readonly string[];
   readonly canary?: Canary;
   readonly readyNote?: string;
+  /** The bytes of what the store has are in memory. */
+  readonly isAtHand?: boolean;
 }
 
 function setUp(given: SetUp) {
@@ -98,8 +100,18 @@ function setUp(given: SetUp) {
           guard(
             has && `${registry}/${repository}:${tag}` === 'registry.lab:5000/lab/a:v1' ? DIGEST : undefined,
           ),
-        stat: (digest) =>
-          guard(holds(digest) ? { digest, sizeBytes: MANIFEST.length, path: 'file', stamp: 0 } : undefined),
+        stat: (digest, { bytesUpTo = 0 } = {}) =>
+          guard(
+            holds(digest)
+              ? {
+                  digest,
+                  sizeBytes: MANIFEST.length,
+                  path: 'file',
+                  stamp: 0,
+                  bytes: given.isAtHand === true && MANIFEST.length <= bytesUpTo ? MANIFEST : undefined,
+                }
+              : undefined,
+          ),
         read: (digest) => guard(holds(digest) ? (corrupt ? encode({ layers: [] }) : MANIFEST) : undefined),
       },
       transfer: cluster.transfer,
@@ -400,6 +412,52 @@ describe('blobs', () => {
       expect(client.head()).toMatchObject({ status: 200, contentLength: MANIFEST.length });
     },
   );
+
+  describe('whose bytes are in memory', () => {
+    test.each([
+      [undefined, 200, [0, MANIFEST.length], null],
+      ['bytes=2-5', 206, [2, 6], `bytes 2-5/${MANIFEST.length}`],
+      [
+        'bytes=-3',
+        206,
+        [MANIFEST.length - 3, MANIFEST.length],
+        `bytes ${MANIFEST.length - 3}-${MANIFEST.length - 1}/${MANIFEST.length}`,
+      ],
+      ['bytes=5-2', 200, [0, MANIFEST.length], null],
+    ] as const)(
+      'are the answer itself: range %s is %d',
+      async (range, status, [start, end], contentRange) => {
+        const { request, traffic } = setUp({ has: true, isAtHand: true, isOwn: true });
+        const { response, client } = await request(
+          blobUrl(DIGEST),
+          range === undefined ? {} : { headers: { range } },
+        );
+        expect(client.client.begun).toBe(false);
+        expect(response.status).toBe(status);
+        expect(response.headers.get('content-range')).toBe(contentRange);
+        expect(response.headers.get('content-length')).toBe(String(end - start));
+        expect(response.headers.get('docker-content-digest')).toBe(DIGEST);
+        expect(new Uint8Array(await response.arrayBuffer())).toEqual(MANIFEST.subarray(start, end));
+        expect(traffic.byHour.hours()).toMatchObject([{ hits: 1, localBytes: end - start }]);
+      },
+    );
+
+    test('are asked for by no HEAD, and not sent for a range that is unsatisfiable', async () => {
+      const { request, traffic } = setUp({ has: true, isAtHand: true, isOwn: true });
+      const head = await request(blobUrl(DIGEST), { method: 'HEAD' });
+      expect(head.response.headers.get('content-length')).toBe(String(MANIFEST.length));
+      const beyond = await request(blobUrl(DIGEST), { headers: { range: 'bytes=9999-' } });
+      expect(beyond.response.status).toBe(416);
+      expect(beyond.response.headers.get('content-range')).toBe(`bytes */${MANIFEST.length}`);
+      expect(traffic.byHour.hours()).toEqual([]);
+    });
+
+    test('are sent to another node with what this node says of itself', async () => {
+      const { request } = setUp({ has: true, isAtHand: true });
+      const { response } = await request(blobUrl(DIGEST), { headers: MIRRORED });
+      expect(response.headers.get('x-spegel-node')).toBe('uploads=0');
+    });
+  });
 
   test('is 404 with the error of the spec when nobody has it', async () => {
     const { request, missing } = setUp({});

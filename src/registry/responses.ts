@@ -1,6 +1,7 @@
 import type { MissReason } from '../observe/transfer-log.ts';
-import { formatUnsatisfiedRange } from '../oci/byte-range.ts';
-import { manifestHeaders, namespaceHeader } from '../oci/content-headers.ts';
+import { formatContentRange, formatUnsatisfiedRange, parseRange, resolveRange } from '../oci/byte-range.ts';
+import { blobHeaders, manifestHeaders, namespaceHeader } from '../oci/content-headers.ts';
+import type { Digest } from '../oci/digest.ts';
 import {
   DistributionError,
   type DistributionProblem,
@@ -11,6 +12,7 @@ import { routingKey } from '../oci/routing-key.ts';
 import type { PlainAnswer } from '../http/http-server.ts';
 import type { FetchedManifest } from '../transfer/fetch-manifest.ts';
 import { FLIGHT_HEADER } from '../transfer/peer-requests.ts';
+import type { BlobContentRequest } from './content-request.ts';
 
 /** The answer with a manifest, and `more` headers; HEAD has the same headers and no body. */
 export function manifestAnswer(
@@ -26,6 +28,28 @@ export function manifestAnswer(
     'content-length': `${bytes.length}`,
   };
   return { status: 200, headers, body: method === 'HEAD' ? undefined : bytes };
+}
+
+/** A range of a short blob whose bytes are at hand, or all of it; 416 where there are no such bytes. */
+export function shortBlobAnswer(
+  blob: { readonly digest: Digest; readonly bytes: Uint8Array },
+  { path, rangeHeader }: Pick<BlobContentRequest, 'path' | 'rangeHeader'>,
+  more: Readonly<Record<string, string>> | undefined,
+): PlainAnswer {
+  const { digest, bytes } = blob;
+  const spec = parseRange(rangeHeader);
+  const headers = { ...blobHeaders({ digest, registry: path.registry, origin: 'local' }), ...more };
+  if (spec === undefined) {
+    return { status: 200, headers: { ...headers, 'content-length': `${bytes.length}` }, body: bytes };
+  }
+  const range = resolveRange(spec, bytes.length);
+  if (range === undefined) return unsatisfiableAnswer(bytes.length, path);
+  const body = bytes.subarray(range.start, range.end + 1);
+  const partly = {
+    'content-range': formatContentRange(range, bytes.length),
+    'content-length': `${body.length}`,
+  };
+  return { status: 206, headers: { ...headers, ...partly }, body };
 }
 
 /** 416, with the blob's size if that is known. */

@@ -89,11 +89,22 @@ export function openCachedFile(path: string): CachedFile | undefined {
   };
 }
 
-/** The state of a regular file, without waiting for the disk; undefined if that cannot be told, as for what is no such file. */
-export function cachedFileState(path: string): FileState | 'absent' | undefined {
+/** The state of a regular file, and its bytes if they were wanted and are in memory. */
+export interface CachedFileState extends FileState {
+  readonly bytes?: Uint8Array | undefined;
+}
+
+/**
+ * The state of a regular file, without waiting for the disk; undefined if that cannot be told, as for what is no such file. Of a
+ * file of at most `bytesUpTo` bytes with its bytes.
+ */
+export function cachedFileState(path: string, bytesUpTo = 0): CachedFileState | 'absent' | undefined {
   using file = openCachedFile(path);
-  if (file !== undefined) return { sizeBytes: file.sizeBytes, stamp: file.stamp };
-  return isKnownAbsent(path) ? 'absent' : undefined;
+  if (file === undefined) return isKnownAbsent(path) ? 'absent' : undefined;
+  const { sizeBytes, stamp } = file;
+  if (bytesUpTo === 0 || sizeBytes > bytesUpTo) return { sizeBytes, stamp };
+  const bytes = new Uint8Array(sizeBytes);
+  return { sizeBytes, stamp, bytes: file.readInto(bytes, 0) ? bytes : undefined };
 }
 
 /** After a file could not be opened: whether the kernel knows that there is none. */

@@ -1,3 +1,5 @@
+import { lruSet } from './lru-set.ts';
+
 /** Four numbers without leading zeros, which some read as octal. */
 const IPV4 = /^(?:0|[1-9]\d{0,2})(?:\.(?:0|[1-9]\d{0,2})){3}$/;
 /** What an IPv6 address is made of; a zone (`%eth0`) is no part of it. */
@@ -40,7 +42,19 @@ export function formatIp(bytes: Uint8Array): string {
  * families shows it) as IPv4. undefined if the text is none.
  */
 export function canonicalIp(text: string): string | undefined {
-  // The usual case first: it is asked for each request.
+  // It is asked several times for each request.
+  const known = spellings.get(text);
+  if (known !== undefined) return known;
+  const spelling = spell(text);
+  if (spelling !== undefined) lruSet(spellings, text, spelling, MAX_SPELLINGS);
+  return spelling;
+}
+
+/** Spellings that are kept: of the nodes of a cluster, and some clients. */
+const MAX_SPELLINGS = 1024;
+const spellings = new Map<string, string>();
+
+function spell(text: string): string | undefined {
   const mapped = text.startsWith(MAPPED_PREFIX) ? text.slice(MAPPED_PREFIX.length) : text;
   if (IPV4.test(mapped)) return parseIp(mapped) === undefined ? undefined : mapped;
   const bytes = parseIp(text);

@@ -72,6 +72,18 @@ export function testContentStore(name: string, create: () => Promise<StoreUnderT
       expect(await subject.store.stat(parseDigest(`sha512:${'0'.repeat(128)}`))).toBeUndefined();
     });
 
+    test('stat() gives the bytes of a blob that is small enough, where they were asked for', async () => {
+      const bytes = encode('blob with bytes');
+      await subject.putBlob(bytes);
+      const bytesOf = async (bytesUpTo?: number) =>
+        (await subject.store.stat(digestOf(bytes), { bytesUpTo }))?.bytes;
+      expect(await bytesOf()).toBeUndefined();
+      expect(await bytesOf(bytes.byteLength - 1)).toBeUndefined();
+      // They may not be at hand at first.
+      await until(async () => (await bytesOf(bytes.byteLength)) !== undefined, EVENT_DEADLINE_MS);
+      expect(await bytesOf(bytes.byteLength)).toEqual(bytes);
+    });
+
     test('stat() forgets a blob that was removed', async () => {
       const bytes = encode('blob to remove');
       await subject.putBlob(bytes);

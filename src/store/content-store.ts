@@ -10,6 +10,8 @@ export interface Blob {
   readonly path: string;
   /** A number for the state of that file: another one after its bytes may have changed. */
   readonly stamp: number;
+  /** All of it, as it is in the file now; only if that was asked for, and was at hand. */
+  readonly bytes?: Uint8Array | undefined;
 }
 
 /** A tag that names a manifest on this node. */
@@ -46,6 +48,12 @@ export interface StoreCallOptions {
   readonly waitSignal?: (() => AbortSignal) | undefined;
 }
 
+/** Options of stat(). */
+export interface StatOptions extends StoreCallOptions {
+  /** Of a blob of at most so many bytes its bytes are wanted, too, if they are at hand. Default: of none. */
+  readonly bytesUpTo?: number | undefined;
+}
+
 /** The signal of a call that has to wait. */
 export function signalToWait({ signal, waitSignal }: StoreCallOptions): AbortSignal | undefined {
   return signal ?? waitSignal?.();
@@ -70,7 +78,7 @@ export interface ContentStore {
     options?: StoreCallOptions,
   ): Promise<Digest | undefined>;
   /** The blob, or undefined if this node does not have it. */
-  stat(digest: Digest, options?: StoreCallOptions): Promise<Blob | undefined>;
+  stat(digest: Digest, options?: StatOptions): Promise<Blob | undefined>;
   /** The bytes of a small blob (a manifest), which are the caller's; undefined if absent, RangeError if larger than maxBytes. */
   read(digest: Digest, maxBytes: number, options?: StoreCallOptions): Promise<Uint8Array | undefined>;
   /** The names of the images that lead to the digest, from memory: empty for content that no image names (yet). */

@@ -1,4 +1,4 @@
-import { lstatSync } from 'node:fs';
+import { lstatSync, readFileSync } from 'node:fs';
 import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -99,12 +99,13 @@ export async function createMemoryStore(): Promise<MemoryStore> {
       }
       return target !== undefined && contents.has(target) ? target : undefined;
     },
-    async stat(digest, { signal } = {}) {
+    async stat(digest, { signal, bytesUpTo = 0 } = {}) {
       signal?.throwIfAborted();
       const sizeBytes = state.blobs.get(digest);
       const file = fileState(lstatSync(path(digest), { throwIfNoEntry: false }));
       if (sizeBytes === undefined || file?.sizeBytes !== sizeBytes) return undefined;
-      return { digest, ...file, path: path(digest) };
+      const bytes = sizeBytes <= bytesUpTo ? new Uint8Array(readFileSync(path(digest))) : undefined;
+      return { digest, ...file, path: path(digest), bytes };
     },
     async read(digest, maxBytes, { signal } = {}) {
       signal?.throwIfAborted();

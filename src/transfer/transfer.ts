@@ -51,6 +51,8 @@ export type AskingClient = Pick<ClientResponse, 'gone'>;
 export interface Transfer {
   /** Serves a blob to the client, from the store or from peers; never rejects for what a peer does. */
   serveBlob(request: BlobRequest, client: ClientResponse): Promise<BlobOutcome>;
+  /** Counts bytes of a blob of the store that were answered without serveBlob(). */
+  answeredHere(bytes: number): void;
   /** Gets a manifest from peers, verified. */
   fetchManifest(request: ManifestRequest, client: AskingClient): Promise<HeldManifest | NotFetched>;
   /** Asks peers for a blob's size. */
@@ -172,6 +174,7 @@ export function createTransfer(deps: TransferDeps, options: TransferOptions): Tr
       if (isUpstreams && request.isJudged === true) shared.delivered?.restIsElsewhere(digest);
       return 'how' in outcome ? outcome : { how: 'missing', localVanished: false, ...outcome };
     },
+    answeredHere: (bytes) => deps.observer.bytesMoved('local', bytes),
     fetchManifest: (request, client) =>
       remembering(request.key, client, () => fetchManifest(shared, options, request, client.gone)),
     statBlob: (request, client) =>
