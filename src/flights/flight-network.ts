@@ -19,8 +19,11 @@ export interface FlightNetwork {
   towersOf(digest: Digest, count: number): readonly string[];
   /** Asks another node. Rejects when it does not answer in time, or its answer makes no sense. */
   ask(tower: string, question: FlightQuestion, signal: AbortSignal): Promise<FlightAnswer>;
-  /** Tells another node. That it may not arrive is the caller's to live with. */
-  report(tower: string, report: FlightReport): void;
+  /**
+   * Tells another node. That it may not arrive is the caller's to live with. `isInRecords`: that this node has the content is in
+   * the records of the DHT in a moment, so an end that is all there is to tell is not told.
+   */
+  report(tower: string, report: FlightReport, isInRecords: boolean): void;
   /** True for a member that does not count as dead. */
   isThere(name: string): boolean;
   /** Where a node is, this node among them; undefined: it has not said so. */

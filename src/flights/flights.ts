@@ -148,9 +148,9 @@ export function createFlights(deps: FlightsDeps): Flights {
         { digest, leader, towerTimeoutMs: TOWER_TIMEOUT_MS, signal },
       );
     },
-    taken({ kind, digest, registry, repository, isInRanges }, from) {
+    taken({ kind, digest, registry, repository, isInRanges = false }, from) {
       const image = { registry, repository };
-      own.take(digest, from === 'upstream', isInRanges);
+      own.take(digest, from === 'upstream', { isInRanges, isManifest: kind === 'manifest' });
       led.asked(digest);
       seen.taken(digest, { ...image, parent: from === 'upstream' ? undefined : from.name });
       // A layer of another image says nothing of who downloads this image.

@@ -29,9 +29,14 @@ export interface OwnDownload {
 export interface OwnFlights {
   /**
    * This node's client downloads the digest, from upstream (`isRoot`) or from a peer: the towers are told how it goes on.
-   * `isInRanges`: in several requests, which wait for their turn among those of other downloads.
+   * `isInRanges`: in several requests, which wait for their turn among those of other downloads. `isManifest`: the towers are
+   * told its end in any case, because it leads an image.
    */
-  take(digest: Digest, isRoot: boolean, isInRanges?: boolean): void;
+  take(
+    digest: Digest,
+    isRoot: boolean,
+    how?: { readonly isInRanges?: boolean; readonly isManifest?: boolean },
+  ): void;
   /** All of them, for those who look. */
   list(): readonly OwnDownload[];
   /**

@@ -182,9 +182,9 @@ describe('createOwnFlights()', () => {
     const other = digestOf(Buffer.from('other'));
     for (const isRoot of [true, false]) {
       node.write(MIB);
-      node.own.take(digest, isRoot, true);
+      node.own.take(digest, isRoot, { isInRanges: true });
       node.own.left(digest);
-      node.own.take(other, isRoot, true);
+      node.own.take(other, isRoot, { isInRanges: true });
       for (let step = 1; step <= 20; step++) {
         node.write(step * MIB, true, other);
         await node.clock.advance(1000);

@@ -59,6 +59,7 @@ interface OwnFlight {
   isLeft: boolean;
   /** This process was not asked for it. */
   isAdopted: boolean;
+  readonly isManifest: boolean;
   readonly progress: Progress;
 }
 
@@ -90,12 +91,12 @@ export function createOwnFlights({
   let grownMs = -Infinity;
 
   const tell = (flight: OwnFlight, state: FlightReport['state']) => {
-    const { digest, isRoot, hasBegun, writtenBytes } = flight;
+    const { digest, isRoot, isManifest, hasBegun, writtenBytes } = flight;
     flight.toldMs = clock.nowMs();
     for (const name of network.towersOf(digest, TOWERS)) {
       const report = { digest, state, isRoot, hasBegun, writtenBytes };
       if (name === network.self) tower.report(name, report);
-      else network.report(name, report);
+      else network.report(name, report, !isManifest);
     }
   };
   const end = (flight: OwnFlight, state: 'done' | 'aborted') => {
@@ -179,7 +180,10 @@ export function createOwnFlights({
     if (!flight.isStuck && (isNews || nowMs - flight.toldMs >= everyMs)) tell(flight, 'running');
   };
 
-  const add = (digest: Digest, how: Pick<OwnFlight, 'isRoot' | 'isAdopted' | 'isInRanges'>) => {
+  const add = (
+    digest: Digest,
+    how: Pick<OwnFlight, 'isRoot' | 'isAdopted' | 'isInRanges' | 'isManifest'>,
+  ) => {
     if (flights.size >= MAX_OWN_FLIGHTS) return;
     flights.set(digest, {
       digest,
@@ -200,10 +204,10 @@ export function createOwnFlights({
   };
 
   return {
-    take(digest, isRoot, isInRanges = false) {
+    take(digest, isRoot, { isInRanges = false, isManifest = false } = {}) {
       const nowMs = clock.nowMs();
       const known = flights.get(digest);
-      if (known === undefined) add(digest, { isRoot, isAdopted: false, isInRanges });
+      if (known === undefined) add(digest, { isRoot, isAdopted: false, isInRanges, isManifest });
       else {
         // From another source from now on: that the source before stood still says nothing.
         known.progress.restart(nowMs);
@@ -257,7 +261,7 @@ export function createOwnFlights({
       const adopt = ({ digest, writtenBytes }: Download) => {
         if (!adoptsDownloads || flights.has(digest)) return;
         // What has no byte may wait for its turn to go upstream, or to ask this mirror: the towers know which.
-        add(digest, { isRoot: writtenBytes > 0, isAdopted: true, isInRanges: false });
+        add(digest, { isRoot: writtenBytes > 0, isAdopted: true, isInRanges: false, isManifest: false });
         due.add(digest);
         changed.wake();
       };

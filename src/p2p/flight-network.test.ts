@@ -97,10 +97,10 @@ test.each<[string, FlightAnswer, Partial<FlightQuestion>]>([
   expect(absent).toEqual([]);
 });
 
-test('a download that is over at once is told of once, another one as it goes on', async () => {
+test('a manifest that is there at once is told of once, another download as it goes on', async () => {
   const { network, sent, clock } = start();
   const report = (state: FlightReport['state'], writtenBytes: number, digest = DIGEST) =>
-    network.report('01', { digest, state, isRoot: true, hasBegun: true, writtenBytes });
+    network.report('01', { digest, state, isRoot: true, hasBegun: true, writtenBytes }, false);
   const other = digestOf(Buffer.from('other'));
   report('running', 1);
   report('running', 1, other);

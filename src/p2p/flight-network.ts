@@ -4,6 +4,7 @@ import type { NamedPeer } from '../dht/wire/dht-message.ts';
 import { MessageError } from '../dht/wire/protocol-buffers.ts';
 import type { FlightQuestion, FlightReport } from '../flights/flight-messages.ts';
 import type { FlightHandler, FlightNetwork } from '../flights/flight-network.ts';
+import { createReportQueue } from '../flights/report-queue.ts';
 import type { Logger } from '../observe/log.ts';
 import type { Peer } from '../routing/router.ts';
 import { abortable } from '../runtime/abortable.ts';
@@ -39,11 +40,6 @@ const SECOND_MS = 1000;
 const RESTART_MS = 5 * SECOND_MS;
 /** The same for a mirror that has said goodbye: bodies under way are given 5 s. */
 const PAUSE_MS = 15 * SECOND_MS;
-/**
- * That a download goes on is told so much later: by then a small one is over, which is then all that there is to tell. A
- * root has a lease of 2 s, which begins when it asks.
- */
-const RUNNING_DELAY_MS = 0.3 * SECOND_MS;
 /** Nodes whose addresses are remembered for that. */
 const MAX_SEEN = 1000;
 
@@ -65,17 +61,10 @@ export function createFlightNetwork({
   let handler: FlightHandler | undefined;
   /** Nodes of flights as they were when they were there last. */
   const seen = new Map<string, { readonly peer: Peer; readonly atMs: number }>();
-  /** Reports of downloads that go on, by tower and digest, which have not been sent yet. */
-  const waiting = new Map<string, { readonly tower: string; readonly report: FlightReport }>();
   const send = (tower: string, report: FlightReport) => {
     const asked = async () =>
       streams.ask(named(tower), { message: encodeFlightReport(report), parse: () => {} });
     asked().catch((error: unknown) => logger.debug('Cannot report a flight', { peer: tower, error }));
-  };
-  const sendWaiting = () => {
-    const due = [...waiting.values()];
-    waiting.clear();
-    for (const { tower, report } of due) send(tower, report);
   };
   const isPausing = (name: string) => dht.hasLeft(name, PAUSE_MS);
   const named = (name: string): NamedPeer => {
@@ -97,16 +86,7 @@ export function createFlightNetwork({
       if (answer.verdict === 'upstream' && isAboutAll(question)) dht.absent(question.digest, tower);
       return answer;
     },
-    report(tower, report) {
-      const key = `${tower} ${report.digest}`;
-      if (report.state !== 'running') {
-        waiting.delete(key);
-        send(tower, report);
-        return;
-      }
-      if (waiting.size === 0) clock.sleep(RUNNING_DELAY_MS).then(sendWaiting, () => {});
-      waiting.set(key, { tower, report });
-    },
+    ...createReportQueue({ clock, send }),
     zoneOf: (name) => dht.zoneOf(name),
     isPausing,
     isThere: (name) => dht.describe(name) !== undefined,

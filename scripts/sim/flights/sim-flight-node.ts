@@ -1,4 +1,5 @@
 import { createFlights, type Flights } from '../../../src/flights/flights.ts';
+import { createReportQueue } from '../../../src/flights/report-queue.ts';
 import type { FlightHandler, FlightNetwork } from '../../../src/flights/flight-network.ts';
 import { PeerRequestError, type ResponseHead } from '../../../src/http/transport.ts';
 import type { Logger } from '../../../src/observe/log.ts';
@@ -85,7 +86,11 @@ export function createSimMirror(deps: SimMirrorDeps): SimMirror {
   const lifetime = new AbortController();
   const flights = deps.isOn
     ? createFlights({
-        network: { ...network, serve: (served) => void (handler = served) },
+        network: {
+          ...network,
+          ...createReportQueue({ clock, send: (tower, report) => network.report(tower, report, true) }),
+          serve: (served) => void (handler = served),
+        },
         store,
         adoptsDownloads: true,
         clock,
