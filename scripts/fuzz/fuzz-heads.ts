@@ -166,7 +166,8 @@ async function exchange(parts: readonly string[]): Promise<unknown> {
     descriptor: undefined,
     unreadBytes: undefined,
     send() {},
-    receiveBuffer: { sizeBytes: 0, bound() {}, stretch() {}, took() {} },
+    boundReceiveBuffer() {},
+    stretchReceiveBuffer() {},
     pause() {},
     resume() {},
     destroy() {

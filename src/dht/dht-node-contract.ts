@@ -125,6 +125,8 @@ export interface DhtNode extends AsyncDisposable {
    * that are connected and answer, and this node itself.
    */
   nearest(key: string, count: number, capability: keyof PeerCapabilities): readonly string[];
+  /** True for another node that is told at once when this node provides the key: it is one of the closest. */
+  isToldFirst(name: string, key: string): boolean;
   /** A member that others can be sent to, or this node; undefined for a node that counts as dead or is not known. */
   describe(name: string): NamedPeer | undefined;
   /** Where the node is, or this node; undefined: it has not said so. */

@@ -13,7 +13,7 @@ import { createPeerProbing } from './peers/peer-probing.ts';
 import { createPeerTable, type KnownPeer } from './peers/peer-table.ts';
 import { createProviderRecords } from './provide/provider-records.ts';
 import { createReproviderNetwork } from './provide/reprovider-network.ts';
-import { createReprovider } from './provide/reprovider.ts';
+import { EARLY_REPLICAS, createReprovider } from './provide/reprovider.ts';
 import { sweepRecords } from './provide/sweep-records.ts';
 import { createRpcHandler } from './rpc-handler.ts';
 import { createNoticeTaker } from './take-notice.ts';
@@ -277,6 +277,7 @@ export function createDhtNode(deps: DhtNodeDeps, options: DhtNodeOptions = {}): 
       names.splice(farther < 0 ? names.length : farther, 0, selfName);
       return names.slice(0, count);
     },
+    isToldFirst: (name, key) => peers.isAmongClosest(name, positionOf(key), EARLY_REPLICAS),
     describe: (name) =>
       name === selfName
         ? { id: self, addresses: deps.addresses() }

@@ -20,8 +20,8 @@ export interface FlightNetwork {
   /** Asks another node. Rejects when it does not answer in time, or its answer makes no sense. */
   ask(tower: string, question: FlightQuestion, signal: AbortSignal): Promise<FlightAnswer>;
   /**
-   * Tells another node. That it may not arrive is the caller's to live with. `isInRecords`: that this node has the content is in
-   * the records of the DHT in a moment, so an end that is all there is to tell is not told.
+   * Tells another node. That it may not arrive is the caller's to live with. `isInRecords`: that this node has the content is all
+   * there is to tell, and is in the records of the DHT in a moment. A tower that gets the record at once is not told then.
    */
   report(tower: string, report: FlightReport, isInRecords: boolean): void;
   /** True for a member that does not count as dead. */

@@ -8,6 +8,7 @@ import { TOWERS } from './flight-seat.ts';
 import type { OwnFlights, OwnFlightsDeps } from './own-flights-contract.ts';
 import { createIntake } from './intake.ts';
 import { createProgress, type Progress } from './progress.ts';
+import { RUNNING_DELAY_MS } from './report-queue.ts';
 
 const SECOND_MS = 1000;
 /** A root tells the towers so often that it goes on: five times within the lease. */
@@ -90,18 +91,21 @@ export function createOwnFlights({
   /** When any download grew last. */
   let grownMs = -Infinity;
 
-  const tell = (flight: OwnFlight, state: FlightReport['state']) => {
-    const { digest, isRoot, isManifest, hasBegun, writtenBytes } = flight;
+  const tell = (flight: OwnFlight, state: FlightReport['state'], isInRecords = false) => {
+    const { digest, isRoot, hasBegun, writtenBytes } = flight;
     flight.toldMs = clock.nowMs();
     for (const name of network.towersOf(digest, TOWERS)) {
       const report = { digest, state, isRoot, hasBegun, writtenBytes };
       if (name === network.self) tower.report(name, report);
-      else network.report(name, report, !isManifest);
+      else network.report(name, report, isInRecords);
     }
   };
   const end = (flight: OwnFlight, state: 'done' | 'aborted') => {
     flights.delete(flight.digest);
-    tell(flight, state);
+    const { isManifest, isStuck, isAdopted, takenMs } = flight;
+    // Of a small blob nobody needs to know how it went on. A manifest leads an image, for as long as its root is known.
+    const isShort = clock.nowMs() - takenMs < RUNNING_DELAY_MS && !isManifest && !isStuck && !isAdopted;
+    tell(flight, state, isShort);
     logger.debug('flight ended', { digest: flight.digest, state, isRoot: flight.isRoot });
     for (const listener of endListeners) listener(flight.digest, state === 'done');
   };

@@ -12,6 +12,7 @@ function start() {
   const { report } = createReportQueue({
     clock,
     send: (tower, { state, writtenBytes }) => void sent.push([tower, state, writtenBytes]),
+    isToldFirst: (tower) => tower !== 'far',
   });
   const told = (
     state: FlightReport['state'],
@@ -32,7 +33,7 @@ test('createReportQueue() tells of a download that goes on later, with what it i
   expect(sent).toEqual([]);
   await clock.advance(1);
   expect(sent).toEqual([['01', 'running', 2]]);
-  report('done', 3);
+  report('done', 3, { isInRecords: false });
   expect(sent.at(-1)).toEqual(['01', 'done', 3]);
   await clock.advance(1000);
   expect(sent).toHaveLength(2);
@@ -58,15 +59,10 @@ test.each([
   expect(sent).toEqual([['01', state, 2]]);
 });
 
-test('createReportQueue() knows what was told by tower and digest, until its end', async () => {
+test('createReportQueue() tells the end to a tower that gets no record at once', async () => {
   const { report, sent, clock } = start();
-  report('running', 1);
-  report('running', 1, { digest: OTHER, tower: '02' });
-  await clock.advance(300);
-  report('done', 2, { tower: '02' });
-  report('done', 2, { digest: OTHER });
-  expect(sent).toHaveLength(2);
-  report('done', 2);
-  report('done', 2);
-  expect(sent.slice(2)).toEqual([['01', 'done', 2]]);
+  report('done', 1);
+  report('done', 1, { tower: 'far' });
+  await clock.advance(1000);
+  expect(sent).toEqual([['far', 'done', 1]]);
 });

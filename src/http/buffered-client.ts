@@ -2,7 +2,6 @@ import { isIP } from 'node:net';
 import type { TransportClient, BodySource, PeerAnswer, PeerRequest, PeerRequestLimits } from './transport.ts';
 import { PeerRequestError } from './transport.ts';
 import { createBytesSource } from './bytes-source.ts';
-import { createChunkBudget } from './chunk-budget.ts';
 import { createChunkPool } from './chunk-pool.ts';
 import { openFileSource, openGrowingFileSource } from './file-source.ts';
 import { MIN_FILE_CHUNK_BYTES } from './limits.ts';
@@ -14,6 +13,7 @@ import { exchangeWithPeer, formatPeerRequest, NoAnswerError } from './peer-excha
 import { takeBody } from './take-body.ts';
 import type { MemoryRoom } from '../runtime/memory/memory-room.ts';
 import { readSmallBody, readWholeBody } from './read-small-body.ts';
+import { createReceiveBudget } from './receive-budget.ts';
 
 const SECOND_MS = 1000;
 const KIB = 1024;
@@ -25,10 +25,10 @@ const MAX_FILE_CHUNK_BYTES = 1 * MIB;
 /** How long buffers are kept that no body uses. */
 const FILE_BUFFER_KEEP_MS = 5 * SECOND_MS;
 /**
- * Memory for the kernel's buffers of what peers send, shared by all bodies, in bytes (the kernel counts about
- * twice as much). It bounds what slow readers cost, and how far ahead of its client a body is fetched.
+ * Memory for the kernel's buffers of what peers send that are larger than the smallest, shared by all bodies, in bytes of payload (the
+ * kernel counts twice as much). It bounds what slow readers cost, and how far ahead of its client a body is fetched.
  */
-const PEER_RECEIVE_BUDGET_BYTES = 6 * MIB;
+const PEER_RECEIVE_BUDGET_BYTES = 3 * MIB;
 /** Largest such buffer: 512 MB/s at 1 ms round trip. */
 const MAX_PEER_RECEIVE_BUFFER_BYTES = 512 * KIB;
 /**
@@ -68,10 +68,7 @@ export function createBufferedClient({
   lateMs,
   room,
 }: BufferedClientOptions = {}): TransportClient {
-  const pool = createPeerConnectionPool({
-    idleTimeoutMs,
-    narrowBytes: MIN_PEER_RECEIVE_BUFFER_BYTES,
-  });
+  const pool = createPeerConnectionPool({ idleTimeoutMs });
   const chunks = createChunkPool({
     totalBytes: fileBufferBudgetBytes,
     minChunkBytes: MIN_FILE_CHUNK_BYTES,
@@ -79,10 +76,10 @@ export function createBufferedClient({
     keepMs: FILE_BUFFER_KEEP_MS,
     room,
   });
-  const receiveBudget = createChunkBudget({
+  const receiveBudget = createReceiveBudget({
     totalBytes: PEER_RECEIVE_BUDGET_BYTES,
-    minChunkBytes: MIN_PEER_RECEIVE_BUFFER_BYTES,
-    maxChunkBytes: MAX_PEER_RECEIVE_BUFFER_BYTES,
+    minBytes: MIN_PEER_RECEIVE_BUFFER_BYTES,
+    maxBytes: MAX_PEER_RECEIVE_BUFFER_BYTES,
   });
   const reachability = createPeerReachability({
     lateMs,
@@ -103,17 +100,22 @@ export function createBufferedClient({
 
     const { connectTimeoutMs, headTimeoutMs: timeoutMs, signal, aheadBytes, onReached } = limits;
     const peer = `${host} ${port}`;
+    // Those with room for what comes ahead are kept apart.
+    const kept = aheadBytes === undefined ? peer : `${peer} ahead`;
     const ask = async (connection: PeerConnection): Promise<PeerAnswer> => {
       // What comes ahead is counted by the caller.
       const share = aheadBytes === undefined ? receiveBudget.take() : undefined;
       const receiveBytes = (receivedBytes: number) => {
-        if (share === undefined) return aheadBytes ?? 0;
-        return receivedBytes < PEER_RECEIVE_GROWS_AFTER_BYTES
-          ? MIN_PEER_RECEIVE_BUFFER_BYTES
-          : share.chunkBytes();
+        if (receivedBytes >= PEER_RECEIVE_GROWS_AFTER_BYTES) share?.grow();
+        return share?.bytes ?? aheadBytes ?? 0;
       };
-      if (aheadBytes === undefined) connection.receiveBuffer.bound(receiveBytes(0));
-      else connection.receiveBuffer.stretch(aheadBytes);
+      if (aheadBytes === undefined) connection.boundReceiveBuffer(receiveBytes(0));
+      else connection.stretchReceiveBuffer(aheadBytes);
+      const onReusable = (done: PeerConnection) => {
+        // Its peer may fill the room that it was offered, whatever the next body is to have.
+        if (share !== undefined && share.bytes > MIN_PEER_RECEIVE_BUFFER_BYTES) done.destroy();
+        else pool.put(kept, done);
+      };
       let body: BodySource | undefined;
       try {
         return await exchangeWithPeer(connection, text, {
@@ -125,7 +127,7 @@ export function createBufferedClient({
               first,
               connection,
               bodyless: method === 'HEAD',
-              onReusable: (done) => pool.put(peer, done),
+              onReusable,
               receiveBytes,
               onClosed: () => share?.release(),
               lendsFromBytes: aheadBytes === undefined ? lendsFromBytes : 0,
@@ -137,7 +139,7 @@ export function createBufferedClient({
         if (body === undefined) share?.release();
       }
     };
-    const idle = pool.take(peer);
+    const idle = pool.take(kept);
     if (idle !== undefined) {
       try {
         return await reachability.whileReachable(ask(idle), { name: peer, connection: idle, onReached });

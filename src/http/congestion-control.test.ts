@@ -14,6 +14,8 @@ interface WithDescriptor {
   readonly fd: number;
 }
 
+const setCongestionOf = (fd: number, name: string) => setSocketOption(fd, 13, Buffer.from(name), IPPROTO_TCP);
+
 /** The congestion control of a connection that was accepted on the loopback. */
 async function ofAccepted(control: CongestionControl | undefined): Promise<string> {
   const accepted = Promise.withResolvers<string>();
@@ -56,13 +58,11 @@ describe('createCongestionControl()', () => {
 
   test('takes what the system has for peers that are far', async () => {
     // Whether this machine has BBR or not: what asking for it gives.
-    const asked: CongestionControl = {
-      listening() {},
-      accepted: (fd) => void setSocketOption(fd, 13, Buffer.from('bbr'), IPPROTO_TCP),
-    };
+    const listening = (fd: number) => void setCongestionOf(fd, 'reno');
+    const asked = { listening, accepted: (fd: number) => void setCongestionOf(fd, 'bbr') };
     const control = createCongestionControl({ configured: 'bbr', allowed: ['reno'] }, 0);
-    const far = await ofAccepted({ listening() {}, accepted: (fd) => control?.accepted(fd) });
-    expect(far).toBe(await ofAccepted(asked));
+    expect(await ofAccepted(control)).toBe(await ofAccepted(asked));
+    expect(await ofAccepted({ listening, accepted() {} })).toBe('reno');
   });
 });
 

@@ -53,7 +53,7 @@ export function createCongestionControl(
   return {
     listening: (fd) => void setCongestion(fd, near),
     accepted(fd) {
-      if ((shortestRoundTripMs(fd) ?? 0) >= farMs) setCongestion(fd, configured);
+      if ((shortestRoundTripMs(fd) ?? Infinity) >= farMs) setCongestion(fd, configured);
     },
   };
 }

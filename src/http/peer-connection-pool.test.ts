@@ -1,26 +1,16 @@
 import { afterEach, describe, expect, test } from 'bun:test';
 import { connectPeer, type PeerConnection } from './peer-connection.ts';
-import {
-  MAX_BUSY_PER_PEER,
-  MAX_IDLE_PER_PEER,
-  MAX_IDLE_WIDE,
-  createPeerConnectionPool,
-} from './peer-connection-pool.ts';
+import { MAX_BUSY_PER_PEER, MAX_IDLE_PER_PEER, createPeerConnectionPool } from './peer-connection-pool.ts';
 import { type ScriptedPeer, startScriptedPeer } from './testing/scripted-peer.ts';
 import { until } from '../runtime/conditions.fixture.ts';
 
-const NARROW_BYTES = 64 * 1024;
 const peers: ScriptedPeer[] = [];
 const setUp = async (idleTimeoutMs?: number, busyTimeoutMs?: number) => {
   const peer = await startScriptedPeer(() => {});
   peers.push(peer);
   const signal = new AbortController().signal;
   const connect = () => connectPeer('127.0.0.1', peer.port, { timeoutMs: 2000, signal });
-  return {
-    peer,
-    connect,
-    pool: createPeerConnectionPool({ idleTimeoutMs, busyTimeoutMs, narrowBytes: NARROW_BYTES }),
-  };
+  return { peer, connect, pool: createPeerConnectionPool({ idleTimeoutMs, busyTimeoutMs }) };
 };
 
 afterEach(async () => {
@@ -52,24 +42,6 @@ describe('createPeerConnectionPool()', () => {
     expect(open()).toEqual(connections.slice(0, MAX_IDLE_PER_PEER));
     pool.close();
     expect(connections.every(({ closed }) => closed)).toBe(true);
-  });
-
-  test('keeps a few that have a large receive buffer', async () => {
-    const { connect, pool } = await setUp();
-    const connections: PeerConnection[] = [];
-    for (let i = 0; i <= MAX_IDLE_WIDE + 1; i++) connections.push(await connect());
-    const [narrow, ...wide] = connections;
-    narrow?.receiveBuffer.bound(NARROW_BYTES);
-    for (const connection of wide) connection.receiveBuffer.bound(2 * NARROW_BYTES);
-    for (const [i, connection] of wide.entries()) pool.put(`peer ${i}`, connection);
-    expect(wide.filter(({ closed }) => !closed)).toEqual(wide.slice(0, MAX_IDLE_WIDE));
-    if (narrow !== undefined) pool.put('x', narrow);
-    expect(narrow?.closed).toBe(false);
-    // That which was taken has left its place.
-    const again = pool.take('peer 0');
-    if (again !== undefined) pool.put('peer 0', again);
-    expect(again?.closed).toBe(false);
-    pool.close();
   });
 
   test.each([

@@ -12,12 +12,6 @@ const BUSY_TIMEOUT_MS = 1 * SECOND_MS;
 /** Most idle connections to all peers. */
 const MAX_IDLE_CONNECTIONS = 64;
 
-/**
- * Most idle connections whose receive buffer is larger than that of a connection's first bodies, to all peers: TCP has offered
- * their peers that room, so the next bodies may fill it whether they are read or not. As many as a layer in pieces uses.
- */
-export const MAX_IDLE_WIDE = 8;
-
 /** Idle connections to peers, to be used again. */
 export interface PeerConnectionPool {
   /** The connection that was idle for the shortest time, or undefined. It may be dead without our knowing. */
@@ -33,18 +27,15 @@ export interface PeerConnectionPoolOptions {
   readonly idleTimeoutMs?: number | undefined;
   /** How long those above MAX_IDLE_PER_PEER are kept. */
   readonly busyTimeoutMs?: number | undefined;
-  /** A larger receive buffer, in bytes of payload, makes a connection wide. */
-  readonly narrowBytes: number;
 }
 
 /** Creates an empty pool. */
 export function createPeerConnectionPool({
   idleTimeoutMs = PEER_IDLE_TIMEOUT_MS,
   busyTimeoutMs = BUSY_TIMEOUT_MS,
-  narrowBytes,
-}: PeerConnectionPoolOptions): PeerConnectionPool {
-  const idle = new Map<string, { connection: PeerConnection; isWide: boolean; timer: Timer }[]>();
-  let [total, wide] = [0, 0];
+}: PeerConnectionPoolOptions = {}): PeerConnectionPool {
+  const idle = new Map<string, { connection: PeerConnection; timer: Timer }[]>();
+  let total = 0;
   let closed = false;
 
   const remove = (peer: string, connection: PeerConnection) => {
@@ -53,7 +44,6 @@ export function createPeerConnectionPool({
     const [entry] = index === -1 ? [] : entries.splice(index, 1);
     if (entry === undefined) return;
     total -= 1;
-    if (entry.isWide) wide -= 1;
     clearTimeout(entry.timer);
     if (entries.length === 0) idle.delete(peer);
   };
@@ -71,18 +61,16 @@ export function createPeerConnectionPool({
     put(peer, connection) {
       const entries = idle.get(peer) ?? [];
       const full = closed || total >= MAX_IDLE_CONNECTIONS || entries.length >= MAX_BUSY_PER_PEER;
-      const isWide = connection.receiveBuffer.sizeBytes > narrowBytes;
-      if (full || connection.closed || (isWide && wide >= MAX_IDLE_WIDE)) {
+      if (full || connection.closed) {
         connection.destroy();
         return;
       }
       const keepMs = entries.length < MAX_IDLE_PER_PEER ? idleTimeoutMs : busyTimeoutMs;
       const timer = setTimeout(() => drop(peer, connection), keepMs);
       timer.unref();
-      entries.push({ connection, isWide, timer });
+      entries.push({ connection, timer });
       idle.set(peer, entries);
       total += 1;
-      if (isWide) wide += 1;
       connection.owner = {
         // Nothing was asked: whatever this is, it must not become the start of the next answer.
         onData: () => drop(peer, connection),

@@ -1,6 +1,6 @@
 import type { Socket } from 'bun';
 import { PeerRequestError } from './transport.ts';
-import { createReceiveBuffer, type ReceiveBuffer } from './receive-buffer.ts';
+import { boundReceiveBuffer, stretchReceiveBuffer } from './socket-buffers.ts';
 import { unreadBytes } from './socket-option.ts';
 
 /** Who is told what a connection does. It changes hands: an exchange, then its body, then the pool. */
@@ -19,8 +19,10 @@ export interface PeerConnection {
   /** Bytes that have come and were not read; undefined where the kernel does not tell. */
   readonly unreadBytes: number | undefined;
   send(text: string): void;
-  /** What was read here was taken out of it; what the kernel moves has to be told. */
-  readonly receiveBuffer: ReceiveBuffer;
+  /** Sets the kernel's receive buffer, in bytes of payload, where that can be done. */
+  boundReceiveBuffer(sizeBytes: number): void;
+  /** The same for what is to come before it is read, also above what the system gives without being asked. */
+  stretchReceiveBuffer(sizeBytes: number): void;
   /** No more data until resume(); what is on its way already may still come. */
   pause(): void;
   resume(): void;
@@ -89,10 +91,7 @@ export function connectPeer(
           connection = opened;
           settle(() => resolve(opened));
         },
-        data(_socket, chunk) {
-          connection?.receiveBuffer.took(chunk.length);
-          connection?.owner.onData(chunk);
-        },
+        data: (_socket, chunk) => connection?.owner.onData(chunk),
         drain: () => connection?.flush(),
         error: (_socket, error) => connection?.ended(error),
         close: (_socket, error) => connection?.ended(error),
@@ -130,7 +129,12 @@ function createConnection(
     get unreadBytes() {
       return closed ? undefined : unreadBytes(socket.fd);
     },
-    receiveBuffer: createReceiveBuffer(() => (closed ? undefined : socket.fd)),
+    boundReceiveBuffer: (sizeBytes) => {
+      if (!closed) boundReceiveBuffer(socket.fd, sizeBytes);
+    },
+    stretchReceiveBuffer: (sizeBytes) => {
+      if (!closed) stretchReceiveBuffer(socket.fd, sizeBytes);
+    },
     pause: () => {
       if (!closed) socket.pause();
     },

@@ -17,7 +17,7 @@ export interface PeerBody {
   readonly first: Uint8Array;
   /** Takes the connection once the whole body has come and nothing more. */
   readonly onReusable: (connection: PeerConnection) => void;
-  /** This body's share of the memory for receiving, in bytes, when so many bytes have come: it shrinks while others come. */
+  /** This body's share of the memory for receiving, in bytes, when so many bytes have come: it never gets smaller. */
   readonly receiveBytes: (receivedBytes: number) => number;
   /** Called once, when the source is closed. */
   readonly onClosed: () => void;
@@ -48,6 +48,8 @@ export function createPeerSource({
   /** The kernel moves what comes. */
   let isLent = false;
   let isOutOfOrder = false;
+  /** As large as it was made for the head. */
+  let boundBytes = receiveBytes(0);
 
   const onData = (chunk: Uint8Array) => {
     if (isLent) {
@@ -107,7 +109,9 @@ export function createPeerSource({
       else if (broken !== undefined) onRead(broken);
       else {
         reader = onRead;
-        connection.receiveBuffer.bound(receiveBytes(receivedBytes));
+        const share = receiveBytes(receivedBytes);
+        if (share !== boundBytes) connection.boundReceiveBuffer(share);
+        boundBytes = share;
         connection.resume();
       }
     },
@@ -124,7 +128,9 @@ export function createPeerSource({
       if (receivedBytes < lendsFromBytes) return undefined;
       if (lent !== undefined) freeChunk(lent);
       lent = undefined;
-      connection.receiveBuffer.bound(receiveBytes(receivedBytes));
+      const share = receiveBytes(receivedBytes);
+      if (share !== boundBytes) connection.boundReceiveBuffer(share);
+      boundBytes = share;
       isLent = true;
       return {
         kind: 'socket',
@@ -136,7 +142,6 @@ export function createPeerSource({
         giveBack(movedBytes, isInStep) {
           isLent = false;
           receivedBytes += movedBytes;
-          connection.receiveBuffer.took(movedBytes);
           if (isOutOfOrder || !isInStep) {
             connection.destroy();
             broken ??= { reason: 'connection-lost', cause: new Error('Bytes of the answer were lost') };

@@ -19,21 +19,16 @@ const RECEIVE_LOCK = 2;
 const KERNEL_FACTOR = 2;
 
 /**
- * Sets the receive buffer of a socket, in bytes of payload; tells whether it could. The kernel gives at most net.core.rmem_max.
- * What comes of a window that was offered before, and does not fit any more, is dropped by the kernel, and the peer sends it
- * again after 200 ms: see createReceiveBuffer().
+ * Sets the receive buffer of a socket, in bytes of payload, and lets TCP offer its peer all of it; tells whether it could. The
+ * kernel gives at most net.core.rmem_max. Unless it is told to, TCP offers no larger window than the buffer had room for when the
+ * connection was made, some 64 KiB, however large the buffer is. It cannot take back what it has offered: what comes and does not
+ * fit into a buffer that was made smaller is dropped, and the peer stands still for 200 ms.
  */
 export function boundReceiveBuffer(fd: number, sizeBytes: number): boolean {
-  return setOption(fd, SO_RCVBUF, sizeBytes);
-}
-
-/**
- * Lets TCP offer all of a buffer of so many bytes of payload, and no more. Unless it is told to, it offers no larger window than
- * the buffer had room for when the connection was made, some 64 KiB, however large the buffer is. What was offered before
- * stays offered.
- */
-export function boundWindow(fd: number, sizeBytes: number): void {
-  setSocketOption(fd, TCP_WINDOW_CLAMP, new Int32Array([KERNEL_FACTOR * sizeBytes]), IPPROTO_TCP);
+  if (!setOption(fd, SO_RCVBUF, sizeBytes)) return false;
+  const windowBytes = KERNEL_FACTOR * sizeBytes;
+  setSocketOption(fd, TCP_WINDOW_CLAMP, new Int32Array([windowBytes]), IPPROTO_TCP);
+  return true;
 }
 
 /** Sets the send buffer of a socket, in bytes of payload; tells whether it could. */

@@ -25,6 +25,7 @@ function start({ saysGoodbye = false }: { readonly saysGoodbye?: boolean } = {})
       isMemberConnected: () => isThere,
       hasLeft: (_name, withinMs) => saysGoodbye && !isThere && clock.nowMs() - goneMs < withinMs,
       nearest: () => [],
+      isToldFirst: () => true,
       recorded: () => [],
       zoneOf: () => 'here',
     },

@@ -25,7 +25,14 @@ export interface FlightNetworkDeps {
   readonly self: string;
   readonly dht: Pick<
     DhtNode,
-    'absent' | 'describe' | 'hasLeft' | 'isMemberConnected' | 'nearest' | 'recorded' | 'zoneOf'
+    | 'absent'
+    | 'describe'
+    | 'hasLeft'
+    | 'isMemberConnected'
+    | 'isToldFirst'
+    | 'nearest'
+    | 'recorded'
+    | 'zoneOf'
   >;
   /** Streams of FLIGHT_PROTOCOL. */
   readonly streams: Pick<KeptStreams, 'ask' | 'isSilent'>;
@@ -86,7 +93,7 @@ export function createFlightNetwork({
       if (answer.verdict === 'upstream' && isAboutAll(question)) dht.absent(question.digest, tower);
       return answer;
     },
-    ...createReportQueue({ clock, send }),
+    ...createReportQueue({ clock, send, isToldFirst: (tower, digest) => dht.isToldFirst(tower, digest) }),
     zoneOf: (name) => dht.zoneOf(name),
     isPausing,
     isThere: (name) => dht.describe(name) !== undefined,

@@ -99,7 +99,9 @@ export function createBlobHandler(
     followed.begins('local');
     followed.moved('local', { how: 'complete', movedBytes });
     followed.ended(blob.digest, 'served');
-    logger.debug('blob answered', { digest: blob.digest, how: 'served', movedBytes });
+    if (logger.writesDebug) {
+      logger.debug('blob answered', { digest: blob.digest, how: 'served', source: 'local', movedBytes });
+    }
     return { response, handler: 'registry' };
   };
 

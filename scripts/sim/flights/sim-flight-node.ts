@@ -88,7 +88,11 @@ export function createSimMirror(deps: SimMirrorDeps): SimMirror {
     ? createFlights({
         network: {
           ...network,
-          ...createReportQueue({ clock, send: (tower, report) => network.report(tower, report, true) }),
+          ...createReportQueue({
+            clock,
+            send: (tower, report) => network.report(tower, report, true),
+            isToldFirst: () => true,
+          }),
           serve: (served) => void (handler = served),
         },
         store,

@@ -55,24 +55,25 @@ export function testAheadBodies({ transport, serve, raw, peer, bodyOf }: Rig): v
       body.close();
     });
 
-    test('uses the connection again for a body that is not asked for ahead', async () => {
+    test('uses the connection again for bodies ahead alone: its peer was offered room for them', async () => {
       const bytes = pattern(3 * MIB);
       const { port, connections } = await peer((socket) => {
         socket.write(okHead(bytes.length));
         socket.write(bytes);
       });
       const server = await serve(async (client) => {
-        client.begin({ status: 200, headers: {}, contentLength: 2 * bytes.length });
+        client.begin({ status: 200, headers: {}, contentLength: 3 * bytes.length });
         await client.move(await askAhead(port), PATIENT);
         const request = { method: 'GET', host: '127.0.0.1', port, path: '/', headers: {} } as const;
         const { body } = await transport().request(request, ASK);
         if (body !== undefined) await client.move(body, PATIENT);
+        await client.move(await askAhead(port), PATIENT);
       });
       const client = await raw(server);
       client.send(getRequest());
-      const body = await bodyOf(client, 2 * bytes.length);
-      expect(body.equals(Buffer.concat([bytes, bytes]))).toBe(true);
-      expect(connections.length).toBe(1);
+      const body = await bodyOf(client, 3 * bytes.length);
+      expect(body.equals(Buffer.concat([bytes, bytes, bytes]))).toBe(true);
+      expect(connections.length).toBe(2);
     });
   });
 }
