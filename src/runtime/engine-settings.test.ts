@@ -34,6 +34,7 @@ const SETTINGS = {
   BUN_JSC_forceRAMSize: '134217728',
   BUN_JSC_minEdenToOldGenerationRatio: '0.05',
   BUN_JSC_smallHeapGrowthFactor: '1.2',
+  BUN_JSC_mediumHeapGrowthFactor: '1.2',
   MIMALLOC_PURGE_HOLES_MIN_INTERVAL: '5000',
 };
 
@@ -59,6 +60,7 @@ describe('startWithEngineSettings()', () => {
       BUN_JSC_forceRAMSize: '268435456',
       BUN_JSC_minEdenToOldGenerationRatio: '0.3',
       BUN_JSC_smallHeapGrowthFactor: '2',
+      BUN_JSC_mediumHeapGrowthFactor: '1.5',
       MIMALLOC_PURGE_HOLES_MIN_INTERVAL: '',
     };
     expect(start({ environment })).toEqual(NOTHING);

@@ -30,6 +30,8 @@ export const ENGINE_SETTINGS: Readonly<Record<string, string>> = {
   // count. A collection of what is new costs next to nothing, and what it frees is used again while the processor has it at
   // hand: with 20 % of growth a blob from another node costs a tenth less.
   BUN_JSC_smallHeapGrowthFactor: '1.2',
+  // The same for a heap of more than a quarter of forceRAMSize.
+  BUN_JSC_mediumHeapGrowthFactor: '1.2',
   // In ms. Else a thread of the allocator looks ten times a second for memory to give back.
   MIMALLOC_PURGE_HOLES_MIN_INTERVAL: '5000',
 };
