@@ -1,7 +1,7 @@
 import { lstatSync } from 'node:fs';
 import { lstat, open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type CachedFileState, cachedFileState, openCachedFile } from '../runtime/cached-file.ts';
+import { type CachedFileState, cachedFileState } from '../runtime/cached-file.ts';
 import { type FileState, fileState } from '../runtime/file-stamp.ts';
 import { type Digest, type DigestAlgorithm, isDigest, parseDigest, splitDigest } from '../oci/digest.ts';
 
@@ -89,10 +89,8 @@ export function createContentFiles(contentPath: string): ContentFiles {
 
 /** The whole file if it is in the kernel's memory and has that size. */
 function readCached(path: string, sizeBytes: number): Uint8Array | undefined {
-  using file = openCachedFile(path);
-  if (file?.sizeBytes !== sizeBytes) return undefined;
-  const bytes = new Uint8Array(sizeBytes);
-  return file.readInto(bytes, 0) ? bytes : undefined;
+  const file = cachedFileState(path, sizeBytes);
+  return file !== undefined && file !== 'absent' && file.sizeBytes === sizeBytes ? file.bytes : undefined;
 }
 
 /** What cannot be read, for whatever reason, cannot be served: that is as good as absent. */

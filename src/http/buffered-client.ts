@@ -109,8 +109,7 @@ export function createBufferedClient({
         if (receivedBytes >= PEER_RECEIVE_GROWS_AFTER_BYTES) share?.grow();
         return share?.bytes ?? aheadBytes ?? 0;
       };
-      if (aheadBytes === undefined) connection.boundReceiveBuffer(receiveBytes(0));
-      else connection.stretchReceiveBuffer(aheadBytes);
+      if (aheadBytes !== undefined) connection.stretchReceiveBuffer(aheadBytes);
       const onReusable = (done: PeerConnection) => {
         // Its peer may fill the room that it was offered, whatever the next body is to have.
         if (share !== undefined && share.bytes > MIN_PEER_RECEIVE_BUFFER_BYTES) done.destroy();
@@ -150,6 +149,8 @@ export function createBufferedClient({
     }
     const connection = await connectPeer(host, port, { timeoutMs: connectTimeoutMs, signal });
     onReached?.();
+    // One that is used again has this size: see onReusable.
+    if (aheadBytes === undefined) connection.boundReceiveBuffer(MIN_PEER_RECEIVE_BUFFER_BYTES);
     return ask(connection);
   };
 

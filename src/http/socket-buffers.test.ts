@@ -1,9 +1,8 @@
 import { describe, expect, test } from 'bun:test';
 import { readFileSync } from 'node:fs';
 import { boundReceiveBuffer, boundSendBuffer, stretchReceiveBuffer } from './socket-buffers.ts';
-import { unreadBytes } from './socket-option.ts';
+import { getSocketOption, IPPROTO_TCP, unreadBytes } from './socket-option.ts';
 import { until } from '../runtime/conditions.fixture.ts';
-import { windowClamp, withConnection } from './testing/unread-connection.ts';
 
 describe.each([
   ['boundReceiveBuffer()', boundReceiveBuffer],
@@ -23,6 +22,29 @@ describe.each([
     expect(bound(fd, 65_536)).toBe(false);
   });
 });
+
+/** A connection on the loopback that does not read, and its other end. */
+async function withConnection(
+  work: (fd: number, other: { write(data: Uint8Array): number }) => Promise<void> | void,
+): Promise<void> {
+  const accepted = Promise.withResolvers<{ write(data: Uint8Array): number }>();
+  const server = Bun.listen({
+    hostname: '127.0.0.1',
+    port: 0,
+    socket: { data() {}, open: (socket) => accepted.resolve(socket) },
+  });
+  const client = await Bun.connect({ hostname: '127.0.0.1', port: server.port, socket: { data() {} } });
+  try {
+    client.pause();
+    await work((client as unknown as { readonly fd: number }).fd, await accepted.promise);
+  } finally {
+    client.terminate();
+    server.stop(true);
+  }
+}
+
+/** The largest window that TCP offers to the peer, in bytes (tcp(7)). */
+const windowClamp = (fd: number): number => getSocketOption(fd, 10, IPPROTO_TCP);
 
 test('boundReceiveBuffer() lets TCP offer all of a buffer that is larger than that which the connection was made with', async () => {
   await withConnection((fd) => {

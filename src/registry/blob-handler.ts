@@ -1,7 +1,6 @@
 import type { BlobVerifier } from '../integrity/blob-verifier.ts';
 import type { Logger } from '../observe/log.ts';
 import { parseRange } from '../oci/byte-range.ts';
-import type { Digest } from '../oci/digest.ts';
 import { blobHeaders } from '../oci/content-headers.ts';
 import type { Blob } from '../store/content-store.ts';
 import type { BlobOutcome } from '../transfer/serve-blob.ts';
@@ -89,18 +88,23 @@ export function createBlobHandler(
   /** The usual small blob, an image's configuration: the bytes are the answer itself, as those of a manifest are. */
   const answerShort = (
     request: BlobContentRequest,
-    blob: { readonly digest: Digest; readonly bytes: Uint8Array },
+    bytes: Uint8Array,
     followed: TransferFollower,
   ): ContentAnswer => {
-    const response = shortBlobAnswer(blob, request, request.forwarded ? transfer.nodeHeaders() : undefined);
+    const response = shortBlobAnswer(bytes, request, request.forwarded ? transfer.nodeHeaders() : undefined);
     if (response.status === 416) return { response, handler: 'registry' };
     const movedBytes = response.body?.length ?? 0;
     transfer.answeredHere(movedBytes);
     followed.begins('local');
     followed.moved('local', { how: 'complete', movedBytes });
-    followed.ended(blob.digest, 'served');
+    followed.ended(request.path.digest, 'served');
     if (logger.writesDebug) {
-      logger.debug('blob answered', { digest: blob.digest, how: 'served', source: 'local', movedBytes });
+      logger.debug('blob answered', {
+        digest: request.path.digest,
+        how: 'served',
+        source: 'local',
+        movedBytes,
+      });
     }
     return { response, handler: 'registry' };
   };
@@ -183,7 +187,7 @@ export function createBlobHandler(
     const { digest, repository, registry } = path;
     const bytesUpTo = method === 'GET' ? COPIED_ANSWER_BYTES : undefined;
     const look = async () =>
-      lookups.orAway(client, ({ waitSignal }) => lookups.blob(digest, { waitSignal, bytesUpTo }));
+      lookups.orAway(client, (options) => lookups.blob(digest, { ...options, bytesUpTo }));
     let here = await look();
     if (here.value === undefined && forwarded && isFlight && method === 'GET' && lookups.isShared(digest)) {
       const given = await answerFlight(request);
@@ -206,9 +210,7 @@ export function createBlobHandler(
       if (problem !== undefined) return { response: problemAnswer(problem), handler: 'registry' };
     }
     if (method === 'HEAD') return answerHead(request, here.value);
-    if (here.value?.bytes !== undefined) {
-      return answerShort(request, { digest, bytes: here.value.bytes }, followed);
-    }
+    if (here.value?.bytes !== undefined) return answerShort(request, here.value.bytes, followed);
     const range = parseRange(rangeHeader);
     // Short answers from the disk are not behind long ones.
     const isShort = here.value !== undefined && here.value.sizeBytes <= SHORT_BODY_BYTES;

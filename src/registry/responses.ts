@@ -1,7 +1,6 @@
 import type { MissReason } from '../observe/transfer-log.ts';
 import { formatContentRange, formatUnsatisfiedRange, parseRange, resolveRange } from '../oci/byte-range.ts';
 import { blobHeaders, manifestHeaders, namespaceHeader } from '../oci/content-headers.ts';
-import type { Digest } from '../oci/digest.ts';
 import {
   DistributionError,
   type DistributionProblem,
@@ -32,13 +31,13 @@ export function manifestAnswer(
 
 /** A range of a short blob whose bytes are at hand, or all of it; 416 where there are no such bytes. */
 export function shortBlobAnswer(
-  blob: { readonly digest: Digest; readonly bytes: Uint8Array },
+  bytes: Uint8Array,
   { path, rangeHeader }: Pick<BlobContentRequest, 'path' | 'rangeHeader'>,
   more: Readonly<Record<string, string>> | undefined,
 ): PlainAnswer {
-  const { digest, bytes } = blob;
+  const { digest, registry } = path;
   const spec = parseRange(rangeHeader);
-  const headers = { ...blobHeaders({ digest, registry: path.registry, origin: 'local' }), ...more };
+  const headers = { ...blobHeaders({ digest, registry, origin: 'local' }), ...more };
   if (spec === undefined) {
     return { status: 200, headers: { ...headers, 'content-length': `${bytes.length}` }, body: bytes };
   }
