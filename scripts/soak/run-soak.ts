@@ -88,14 +88,20 @@ export async function runSoak({
   };
   let [asked, receivedBytes] = [0, 0];
   const growths = new Set<ReturnType<typeof createScriptedGrowth>>();
-  let openSubscriptions = 0;
-  const resources = async (): Promise<SoakResources> => {
+  /** Subscriptions that have not ended yet. A growth whose subscriptions have is forgotten. */
+  const openSubscriptions = () => {
+    let open = 0;
     for (const growth of growths) {
-      openSubscriptions += growth.subscriptions.begun - growth.subscriptions.ended;
+      const { begun, ended } = growth.subscriptions;
+      open += begun - ended;
+      if (begun > 0 && begun === ended) growths.delete(growth);
     }
-    growths.clear();
-    return { ...(await readResources(folder)), subscriptions: openSubscriptions };
+    return open;
   };
+  const resources = async (): Promise<SoakResources> => ({
+    ...(await readResources(folder)),
+    subscriptions: openSubscriptions(),
+  });
 
   const before = await resources();
   const peer = await startSoakPeer((n) => plans.get(n), whole);
@@ -111,10 +117,7 @@ export async function runSoak({
   const openGrowing = async (plan: RequestPlan): Promise<BodySource> => {
     const last = plan.sourceEnds === 'whole' ? plan.sizeBytes : plan.sourceEndsAt;
     const growth = createScriptedGrowth(plan.start);
-    for (const each of growths) {
-      const { begun, ended } = each.subscriptions;
-      if (begun > 0 && begun === ended) growths.delete(each);
-    }
+    openSubscriptions();
     growths.add(growth);
     const range = { start: plan.start, end: plan.start + plan.sizeBytes - 1 };
     const source = await transport.openGrowingFile(path, range, growth);
@@ -253,11 +256,12 @@ export async function runSoak({
   /** Asks up to that request, and waits until nothing runs. */
   const runTo = async (untilRequest: number): Promise<SoakResources> => {
     await Promise.all(Array.from({ length: clients }, () => runClient(untilRequest)));
-    const sockets = async () => (await resources()).descriptors['socket'] ?? 0;
     // What listens: the server and the peer.
     const idle = (before.descriptors['socket'] ?? 0) + 2;
-    await until(async () => (await sockets()) <= idle).catch(() => {
-      wrong.push('There are sockets that nothing uses');
+    const isIdle = ({ descriptors, subscriptions }: SoakResources) =>
+      (descriptors['socket'] ?? 0) <= idle && subscriptions === 0;
+    await until(async () => isIdle(await resources())).catch(() => {
+      wrong.push('There are sockets or subscriptions that nothing uses');
     });
     Bun.gc(true);
     return resources();
@@ -287,10 +291,14 @@ function isStopped({ source, handler }: RequestPlan): boolean {
 
 async function readResources(folder: string): Promise<Omit<SoakResources, 'subscriptions'>> {
   const descriptors: Record<string, number> = {};
+  // The runtime opens a pipe of standard output once more when it first writes there.
+  const standard = await Promise.all(
+    [0, 1, 2].map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => undefined)),
+  );
   for (const name of await readdir('/proc/self/fd')) {
     // The descriptor that reads the folder is gone.
     const target = await readlink(`/proc/self/fd/${name}`).catch(() => undefined);
-    if (target === undefined) continue;
+    if (target === undefined || standard.includes(target)) continue;
     // The runtime opens some files of its own.
     if (target.startsWith('/') && !target.startsWith(folder)) continue;
     const what = target.startsWith('/') ? 'file' : (target.split(':[')[0] ?? '');
