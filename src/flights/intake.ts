@@ -25,6 +25,8 @@ const MOST_UNSEEN_PERIODS = (1 * SECOND_MS) / PERIOD_MS;
 export interface Intake {
   /** So many bytes, or none, have come since the last call. */
   note(bytes: number, nowMs: number): void;
+  /** True when skip() would change something: time has passed since the last call of it or of note(). */
+  isBehind(nowMs: number): boolean;
   /** Nothing was to come until now: that nothing has come meanwhile says nothing. */
   skip(nowMs: number): void;
   /** No download is under way: what comes next is not compared with what was. */
@@ -102,6 +104,7 @@ export function createIntake(): Intake {
       // Judging may have forgotten all.
       periods.push((periods.pop() ?? 0) + bytes);
     },
+    isBehind: (nowMs) => Math.floor(nowMs / PERIOD_MS) > lastPeriod,
     skip(nowMs) {
       lastPeriod = Math.max(lastPeriod, Math.floor(nowMs / PERIOD_MS));
     },

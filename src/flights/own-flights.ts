@@ -24,7 +24,7 @@ const QUEUE_STALL_BEHIND_MS = 4 * SECOND_MS;
 /** The store knows of a blob within so long after its download is gone, if it was committed. */
 const COMMIT_WITHIN_MS = 1 * SECOND_MS;
 /** How often it is looked for. */
-const LOOK_FOR_COMMIT_MS = 50;
+const LOOK_FOR_COMMIT_MS = 20;
 /** The store answers within so long, or is asked again: the leases of other flights must not run out meanwhile. */
 const STORE_TIMEOUT_MS = 0.3 * SECOND_MS;
 /** Downloads that were there when this process was started are all seen after so long, in ms. */
@@ -84,6 +84,9 @@ export function createOwnFlights({
   const endListeners = new Set<(digest: Digest, isThere: boolean) => void>();
   /** Flights that something has happened to. */
   const due = new Set<Digest>();
+  /** Flights whose download is not there any more: of their commit nothing tells. */
+  const gone = new Set<Digest>();
+  let goneLookedMs = -Infinity;
   const changed = createWakeUp();
   const intake = createIntake();
   /** When anything came from upstream last, for a download that neither stands still nor crawls. */
@@ -102,6 +105,7 @@ export function createOwnFlights({
   };
   const end = (flight: OwnFlight, state: 'done' | 'aborted') => {
     flights.delete(flight.digest);
+    gone.delete(flight.digest);
     const { isManifest, isStuck, isAdopted, takenMs } = flight;
     // Of a small blob nobody needs to know how it went on. A manifest leads an image, for as long as its root is known.
     const isShort = clock.nowMs() - takenMs < RUNNING_DELAY_MS && !isManifest && !isStuck && !isAdopted;
@@ -140,12 +144,18 @@ export function createOwnFlights({
       if (await isStored(digest, signal)) end(flight, 'done');
       else {
         flight.goneMs ??= nowMs;
+        // Of what has not appeared the store's downloads tell.
+        if (flight.hasAppeared) {
+          if (gone.size === 0) goneLookedMs = nowMs;
+          gone.add(digest);
+        }
         const waitMs = flight.hasBegun ? COMMIT_WITHIN_MS : APPEAR_WITHIN_MS;
         if (nowMs - Math.max(flight.goneMs, flight.takenMs) > waitMs) end(flight, 'aborted');
       }
       return;
     }
     flight.goneMs = undefined;
+    gone.delete(digest);
     flight.hasAppeared = true;
     if (!download.isRunning) {
       end(flight, 'aborted');
@@ -296,25 +306,25 @@ export function createOwnFlights({
       };
       try {
         while (!signal.aborted) {
-          // Of what has not appeared the store's downloads tell.
-          const gone = [...flights.values()].filter(
-            ({ hasAppeared, goneMs }) => hasAppeared && goneMs !== undefined,
-          );
-          const everyMs = gone.length > 0 ? LOOK_FOR_COMMIT_MS : RENEW_EVERY_MS;
-          const leftMs = lookedMs + RENEW_EVERY_MS - clock.nowMs();
+          const nextMs =
+            gone.size > 0
+              ? Math.min(goneLookedMs + LOOK_FOR_COMMIT_MS, lookedMs + RENEW_EVERY_MS)
+              : lookedMs + RENEW_EVERY_MS;
+          const leftMs = nextMs - clock.nowMs();
           if (flights.size === 0) {
             intake.reset();
             await changed.next(signal);
-          } else if (due.size === 0 && leftMs > 0) {
-            await changed.sleep(clock, Math.min(leftMs, everyMs), signal);
-          }
-          if (isIdle()) intake.skip(clock.nowMs());
+          } else if (due.size === 0 && leftMs > 0) await changed.sleep(clock, leftMs, signal);
+          const nowMs = clock.nowMs();
+          if (intake.isBehind(nowMs) && isIdle()) intake.skip(nowMs);
           // What happens goes at once; that nothing happens is looked at now and then.
           // Asked as above: rounded differently, it would turn around and around until the clock goes on.
-          const isTick = lookedMs + RENEW_EVERY_MS - clock.nowMs() <= 0;
-          if (isTick) lookedMs = clock.nowMs();
-          const digests = isTick ? flights.keys() : [...due, ...gone.map(({ digest }) => digest)];
-          const looked = Array.from(new Set(digests), (digest) => flights.get(digest));
+          const isTick = lookedMs + RENEW_EVERY_MS - nowMs <= 0;
+          const isGoneTick = goneLookedMs + LOOK_FOR_COMMIT_MS - nowMs <= 0;
+          if (isTick) lookedMs = nowMs;
+          if (isGoneTick) goneLookedMs = nowMs;
+          const digests = isTick ? flights.keys() : isGoneTick ? new Set([...due, ...gone]) : due;
+          const looked = Array.from(digests, (digest) => flights.get(digest));
           due.clear();
           await Promise.all(looked.map(async (flight) => flight && look(flight, signal)));
         }
