@@ -51,6 +51,7 @@ export function createVirtualTime(): VirtualTime {
         clock: {
           nowMs,
           sleep: async (ms, signal) => unlessAborted(signal, (resolve) => afterWhile(ms, resolve)),
+          after: afterWhile,
         },
       };
     },

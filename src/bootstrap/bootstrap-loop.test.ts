@@ -1,7 +1,6 @@
 import { afterEach, describe, expect, test } from 'bun:test';
 
 import { createLogger } from '../observe/log.ts';
-import type { Clock } from '../runtime/clock.ts';
 import { BootstrapError, type BootstrapPeer, NoNodeNamedError } from './bootstrapper.ts';
 import { until } from '../runtime/conditions.fixture.ts';
 import { abortable } from '../runtime/abortable.ts';
@@ -12,6 +11,7 @@ import {
   REBOOTSTRAP_INTERVAL_MS,
   runBootstrapLoop,
 } from './bootstrap-loop.ts';
+import { createSleepingClock } from '../runtime/testing/sleeping-clock.ts';
 
 const SELF: BootstrapPeer = { id: 'self', multiaddrs: ['/ip4/10.0.0.1/tcp/5001'] };
 const OTHER: BootstrapPeer = { id: 'other', multiaddrs: ['/ip4/10.0.0.2/tcp/5001'] };
@@ -38,7 +38,7 @@ function start(peers: () => BootstrapPeer[], reachable = new Set<string>()) {
   const hanging = new Set<string>();
   const stop = new AbortController();
   const startedMs = performance.now();
-  const clock: Clock = {
+  const clock = createSleepingClock({
     nowMs: () => (performance.now() - startedMs) * 1000,
     sleep: async (ms, signal) => {
       const { promise, resolve, reject } = Promise.withResolvers<void>();
@@ -49,7 +49,7 @@ function start(peers: () => BootstrapPeer[], reachable = new Set<string>()) {
       });
       await promise;
     },
-  };
+  });
   const running = runBootstrapLoop(
     {
       logger: createLogger({ level: 'info', write: (line) => state.lines.push(line) }),

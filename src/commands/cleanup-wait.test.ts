@@ -4,6 +4,7 @@ import type { HttpServer } from '../http/http-server.ts';
 import { createLogger } from '../observe/log.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { type CleanupWaitContext, CleanupWaitStoppedError, runCleanupWait } from './cleanup-wait.ts';
+import { createSleepingClock } from '../runtime/testing/sleeping-clock.ts';
 
 const servers: HttpServer[] = [];
 
@@ -30,14 +31,14 @@ async function startNode(statuses: readonly number[], address = '127.0.0.1:0') {
 /** A clock that does not wait, and remembers for how long it should have. */
 function fastClock(): Clock & { readonly slept: number[] } {
   const slept: number[] = [];
-  return {
-    slept,
+  const clock = createSleepingClock({
     nowMs: () => 0,
     sleep: async (ms, signal) => {
       signal?.throwIfAborted();
       slept.push(ms);
     },
-  };
+  });
+  return { slept, ...clock };
 }
 
 const run = async (

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test';
 import { type Digest, digestOf } from '../oci/digest.ts';
-import { type Clock, unlessAborted } from '../runtime/clock.ts';
+import { unlessAborted } from '../runtime/clock.ts';
 import { until } from '../runtime/conditions.fixture.ts';
 import { StoreUnavailableError } from '../store/content-store.ts';
 import {
@@ -10,6 +10,7 @@ import {
   MAX_PENDING_CHECKS,
   createBlobChecks,
 } from './blob-checks.ts';
+import { createSleepingClock } from '../runtime/testing/sleeping-clock.ts';
 
 const digest = (name: string): Digest => digestOf(new TextEncoder().encode(name));
 const A = digest('a');
@@ -17,14 +18,14 @@ const A = digest('a');
 /** A node whose disk and metadata the test sets, under a clock that jumps over every sleep. */
 function start() {
   let nowMs = 0;
-  const clock: Clock = {
+  const clock = createSleepingClock({
     nowMs: () => nowMs,
     sleep: async (ms, signal) => {
       signal?.throwIfAborted();
       if (node.holdsTime) await unlessAborted(signal, () => () => {});
       nowMs += ms;
     },
-  };
+  });
   const disk = new Map<Digest, number>();
   const stateOnDisk = (digest: Digest) => {
     const sizeBytes = disk.get(digest);

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createLogger, silentLogger } from '../observe/log.ts';
 import { type Digest, digestOf, splitDigest } from '../oci/digest.ts';
-import { type Clock, systemClock } from '../runtime/clock.ts';
+import { systemClock } from '../runtime/clock.ts';
 import { until } from '../runtime/conditions.fixture.ts';
 import { createTestImage, rejection, startWatch } from '../store/content-store.conformance.ts';
 import { StoreUnavailableError } from '../store/content-store.ts';
@@ -14,6 +14,7 @@ import { type ContainerdStore, createContainerdStore } from './containerd-store.
 import { beginTestIngest } from './ingest.fixture.ts';
 import { PROBE_INTERVAL_MS } from './connection.ts';
 import { RECONCILE_INTERVAL_MS } from './namespace-follower.ts';
+import { createSleepingClock } from '../runtime/testing/sleeping-clock.ts';
 
 const encode = (text: string) => new TextEncoder().encode(text);
 
@@ -70,13 +71,13 @@ function createFakeContainerd() {
 function createHurriedClock() {
   let skippedMs = 0;
   let hurry = Promise.withResolvers<void>();
-  const clock: Clock = {
+  const clock = createSleepingClock({
     nowMs: () => systemClock.nowMs() + skippedMs,
     sleep: (ms, signal) =>
       ms < PROBE_INTERVAL_MS
         ? systemClock.sleep(ms, signal)
         : Promise.race([systemClock.sleep(ms, signal), hurry.promise]),
-  };
+  });
   return {
     clock,
     skip: (ms: number) => {

@@ -20,6 +20,7 @@ import { until } from '../runtime/conditions.fixture.ts';
 import { createVirtualClock } from '../runtime/testing/virtual-clock.ts';
 import { createIngestWatch, type IngestWatch, type IngestWatchOptions } from './ingest-watch.ts';
 import { beginTestIngest } from './ingest.fixture.ts';
+import { createSleepingClock } from '../runtime/testing/sleeping-clock.ts';
 
 const encode = (text: string) => new TextEncoder().encode(text);
 const digest = digestOf(encode('blob'));
@@ -39,6 +40,7 @@ function createCountingClock() {
       clock.waiting++;
       return virtual.sleep(ms, signal).finally(() => clock.waiting--);
     },
+    after: (ms: number, work: () => void) => virtual.after(ms, work),
   };
   return clock;
 }
@@ -255,10 +257,12 @@ describe('createIngestWatch()', () => {
 
   test('sees a download grow and end without the poll', async () => {
     const never = new Promise<void>(() => {});
-    const watch = start({
-      nowMs: () => systemClock.nowMs(),
-      sleep: (ms, signal) => (ms < 100 ? systemClock.sleep(ms, signal) : never),
-    });
+    const watch = start(
+      createSleepingClock({
+        nowMs: () => systemClock.nowMs(),
+        sleep: (ms, signal) => (ms < 100 ? systemClock.sleep(ms, signal) : never),
+      }),
+    );
     const ingest = await begin(refOf(digest), LARGE_BYTES);
     watch.look(ingest.id);
     for (const writtenBytes of [1, 2]) {
@@ -284,10 +288,12 @@ describe('createIngestWatch()', () => {
   test('watches no small download, and sees its end at once', async () => {
     const before = await countInotifyWatches();
     const never = new Promise<void>(() => {});
-    const watch = start({
-      nowMs: () => systemClock.nowMs(),
-      sleep: (ms, signal) => (ms < 100 ? systemClock.sleep(ms, signal) : never),
-    });
+    const watch = start(
+      createSleepingClock({
+        nowMs: () => systemClock.nowMs(),
+        sleep: (ms, signal) => (ms < 100 ? systemClock.sleep(ms, signal) : never),
+      }),
+    );
     const ingest = await begin();
     watch.look(ingest.id);
     expect(known(watch)).toEqual([digest]);

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createSelfSignedCertificate } from '../../scripts/lab/self-signed-certificate.ts';
 import { createLogger } from '../observe/log.ts';
-import type { Clock } from '../runtime/clock.ts';
 import { serveBootstrap } from './serve-bootstrap.ts';
+import { createSleepingClock } from '../runtime/testing/sleeping-clock.ts';
 
 const first = createSelfSignedCertificate('localhost');
 const second = createSelfSignedCertificate('localhost');
@@ -27,7 +27,7 @@ async function write({ certificate, privateKey }: typeof first): Promise<void> {
 function steppedClock() {
   let wake = Promise.withResolvers<void>();
   let sleeping = Promise.withResolvers<void>();
-  const clock: Clock = {
+  const clock = createSleepingClock({
     nowMs: () => 0,
     async sleep(_ms, signal) {
       const aborted = Promise.withResolvers<never>();
@@ -35,7 +35,7 @@ function steppedClock() {
       sleeping.resolve();
       await Promise.race([wake.promise, aborted.promise]);
     },
-  };
+  });
   /** Wakes it, and returns when it sleeps again. */
   const step = async () => {
     await sleeping.promise;

@@ -1,7 +1,7 @@
-import { timerMs } from './timers.ts';
+import { systemTimers, type Timers } from './timers.ts';
 
 /** Time as the deciding code sees it, so that tests and the simulation can hold it. */
-export interface Clock {
+export interface Clock extends Timers {
   /** Milliseconds since an arbitrary start, never going back. */
   nowMs(): number;
   /** Resolves after the time; rejects with the signal's reason if that aborts first. */
@@ -11,11 +11,8 @@ export interface Clock {
 /** The machine's clock. */
 export const systemClock: Clock = {
   nowMs: () => performance.now(),
-  sleep: (ms, signal) =>
-    unlessAborted(signal, (resolve) => {
-      const timer = setTimeout(resolve, timerMs(ms));
-      return () => clearTimeout(timer);
-    }),
+  sleep: (ms, signal) => unlessAborted(signal, (resolve) => systemTimers.after(ms, resolve)),
+  after: (ms, work) => systemTimers.after(ms, work),
 };
 
 /** A promise that `start` resolves, or that rejects with the signal's reason if that comes first; `start` returns what undoes it then. */

@@ -11,7 +11,7 @@ const LONGEST_MS = 2 ** 31 - 1;
  * A time that a timer can have, in ms. A deadline that is over while its timer is made gives a negative time; of that, and
  * of one that is too long, the runtime complains on stderr, in the middle of the log.
  */
-export function timerMs(ms: number): number {
+function timerMs(ms: number): number {
   return Math.min(LONGEST_MS, Math.max(0, ms));
 }
 

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'bun:test';
 
 import { createVirtualClock } from './testing/virtual-clock.ts';
 import { trimMemory } from './trim-memory.ts';
+import { createSleepingClock } from './testing/sleeping-clock.ts';
 
 const [SECOND_MS, MINUTE_MS] = [1000, 60_000];
 const MIB = 1024 * 1024;
@@ -13,10 +14,10 @@ function start(bytes: number | undefined, limitBytes?: number) {
   const running = trimMemory(
     {
       // A collection takes 60 ms.
-      clock: {
+      clock: createSleepingClock({
         nowMs: () => clock.nowMs() + 60 * state.collections,
         sleep: async (ms, signal) => clock.sleep(ms, signal),
-      },
+      }),
       isIdle: () => state.isIdle,
       cpuMs: () => state.cpuMs,
       readMemory: async () =>

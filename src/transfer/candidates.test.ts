@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'bun:test';
 import type { Peer, Router } from '../routing/router.ts';
-import type { Clock } from '../runtime/clock.ts';
 import { createVirtualClock } from '../runtime/testing/virtual-clock.ts';
 import { LOOKUP_LIFETIME_MS, ZONE_HOLD_MS } from './budgets.ts';
 import { createCandidates } from './candidates.ts';
 import { createPeerZones } from './peer-zones.ts';
+import { createSleepingClock } from '../runtime/testing/sleeping-clock.ts';
 
 const PEER = (id: string) => ({ id, addresses: ['10.0.0.1'] });
 /** All peers are as good, and the first of them is chosen. */
@@ -44,10 +44,10 @@ function setUp(
     isToProbe: () => false,
   };
   const signal = new AbortController().signal;
-  const own: Clock = {
+  const own = createSleepingClock({
     nowMs: () => clock.nowMs(),
     sleep: async (ms, aborting) => clock.sleep(lasting(ms), aborting),
-  };
+  });
   const candidates = createCandidates(
     { router, health, ...noProbes, zones: noZones, outages: noOutages, ...noScores, clock: own },
     'key',

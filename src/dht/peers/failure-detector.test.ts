@@ -4,6 +4,7 @@ import { createVirtualClock, type VirtualClock } from '../../runtime/testing/vir
 import { PING_TIMEOUT_MS, SUSPECT_AFTER_MS, createFailureDetector } from './failure-detector.ts';
 import { PING_AFTER_MS, QUIET_AFTER_MS } from '../limits.ts';
 import { PING_NEXT_AFTER_MS } from './probe-assignment.ts';
+import { createSleepingClock } from '../../runtime/testing/sleeping-clock.ts';
 
 /** A node that is connected to `peers`. Peers in `mute` do not answer; other nodes probe the peers in `others`. */
 function start(
@@ -332,7 +333,7 @@ describe('createFailureDetector()', () => {
     const { state, stop } = start(['A']);
     let nowMs = 0;
     let resume = Promise.withResolvers<void>();
-    const clock = { nowMs: () => nowMs, sleep: async () => resume.promise };
+    const clock = createSleepingClock({ nowMs: () => nowMs, sleep: async () => resume.promise });
     const slow = createFailureDetector({
       clock,
       connected: () => ['A'],

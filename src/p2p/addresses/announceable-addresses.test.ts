@@ -4,6 +4,7 @@ import type { NetworkInterfaceInfo } from 'node:os';
 import { type AnnounceFacts, announceableAddresses } from './announceable-addresses.ts';
 import { failureOf } from '../../runtime/conditions.fixture.ts';
 import { findAnnounceAddresses } from './find-announce-addresses.ts';
+import { createSleepingClock } from '../../runtime/testing/sleeping-clock.ts';
 
 function address(text: string): NetworkInterfaceInfo {
   const base = { address: text, netmask: '', mac: '', internal: text === '127.0.0.1' || text === '::1' };
@@ -86,7 +87,7 @@ describe('findAnnounceAddresses()', () => {
   /** Time that passes only by sleeping. */
   function jumpingClock() {
     let nowMs = 0;
-    return { nowMs: () => nowMs, sleep: async (ms: number) => void (nowMs += ms) };
+    return createSleepingClock({ nowMs: () => nowMs, sleep: async (ms) => void (nowMs += ms) });
   }
 
   test('waits for a network that is being set up', async () => {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'bun:test';
 import { createLogger } from '../../observe/log.ts';
 import { findAnnounceAddresses } from './find-announce-addresses.ts';
+import { createSleepingClock } from '../../runtime/testing/sleeping-clock.ts';
 
 const UP = {
   address: '10.1.2.3',
@@ -14,7 +15,7 @@ const UP = {
 /** Looks for addresses on a machine that has one once `upAfterMs` are over. Time passes only by sleeping. */
 async function find(upAfterMs: number) {
   let nowMs = 0;
-  const clock = { nowMs: () => nowMs, sleep: async (ms: number) => void (nowMs += ms) };
+  const clock = createSleepingClock({ nowMs: () => nowMs, sleep: async (ms) => void (nowMs += ms) });
   const lines: string[] = [];
   const logger = createLogger({ level: 'info', write: (line) => lines.push(line) });
   const readFacts = async () => ({

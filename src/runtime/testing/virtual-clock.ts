@@ -10,20 +10,21 @@ export interface VirtualClock extends Clock {
 export function createVirtualClock(): VirtualClock {
   let nowMs = 0;
   const sleepers = new Set<{ readonly untilMs: number; readonly wake: () => void }>();
+  const after = (ms: number, work: () => void) => {
+    const sleeper = {
+      untilMs: nowMs + ms,
+      wake: () => {
+        sleepers.delete(sleeper);
+        work();
+      },
+    };
+    sleepers.add(sleeper);
+    return () => void sleepers.delete(sleeper);
+  };
   return {
     nowMs: () => nowMs,
-    sleep: (ms, signal) =>
-      unlessAborted(signal, (resolve) => {
-        const sleeper = {
-          untilMs: nowMs + ms,
-          wake: () => {
-            sleepers.delete(sleeper);
-            resolve();
-          },
-        };
-        sleepers.add(sleeper);
-        return () => sleepers.delete(sleeper);
-      }),
+    sleep: (ms, signal) => unlessAborted(signal, (resolve) => after(ms, resolve)),
+    after,
     async advance(ms) {
       const untilMs = nowMs + ms;
       for (;;) {
