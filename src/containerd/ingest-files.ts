@@ -1,5 +1,4 @@
 import { closeSync, constants, fstatSync, lstatSync, openSync, readSync } from 'node:fs';
-import { join } from 'node:path';
 import { type Digest, isDigest } from '../oci/digest.ts';
 
 /** The longest `ref` that is read; containerd's own have some 100 bytes. */
@@ -44,23 +43,27 @@ export function isIngestFolder(folder: string): boolean {
   }
 }
 
-/** Looks at an ingest folder. Undefined if containerd is about to make or to remove it, or if it cannot be looked at. */
-export function lookAtIngest(folder: string): IngestFiles | undefined {
+/**
+ * Looks at an ingest folder. Undefined if containerd is about to make or to remove it, or if it cannot be looked at. With what was
+ * seen there before, it looks at less.
+ */
+export function lookAtIngest(folder: string, before?: IngestFiles): IngestFiles | undefined {
   try {
     // containerd makes `data` last, so the others are complete when it is there.
-    const data = lstatSync(join(folder, 'data'), { throwIfNoEntry: false });
+    const data = lstatSync(`${folder}/data`, { throwIfNoEntry: false });
     if (data?.isFile() !== true) return undefined;
-    const startedAt = lstatSync(join(folder, 'startedat'), { throwIfNoEntry: false });
-    const updatedAt = lstatSync(join(folder, 'updatedat'), { throwIfNoEntry: false });
-    if (startedAt === undefined || updatedAt === undefined) return undefined;
-    return {
-      writtenBytes: data.size,
-      writtenAtMs: data.mtimeMs,
-      startedAtMs: startedAt.mtimeMs,
-      startedAtId: `${startedAt.ino}:${startedAt.mtimeMs}`,
-      updatedAtMs: updatedAt.mtimeMs,
-      updatedAtId: `${updatedAt.ino}:${updatedAt.mtimeMs}`,
-    };
+    const { size: writtenBytes, mtimeMs: writtenAtMs } = data;
+    const updatedAt = lstatSync(`${folder}/updatedat`, { throwIfNoEntry: false });
+    if (updatedAt === undefined) return undefined;
+    const updatedAtMs = updatedAt.mtimeMs;
+    const updatedAtId = `${updatedAt.ino}:${updatedAtMs}`;
+    // Another ingest has another `updatedat`, too.
+    if (before?.updatedAtId === updatedAtId) return { ...before, writtenBytes, writtenAtMs };
+    const startedAt = lstatSync(`${folder}/startedat`, { throwIfNoEntry: false });
+    if (startedAt === undefined) return undefined;
+    const startedAtMs = startedAt.mtimeMs;
+    const startedAtId = `${startedAt.ino}:${startedAtMs}`;
+    return { writtenBytes, writtenAtMs, startedAtMs, startedAtId, updatedAtMs, updatedAtId };
   } catch {
     return undefined;
   }
@@ -68,9 +71,9 @@ export function lookAtIngest(folder: string): IngestFiles | undefined {
 
 /** What the ingest in a folder that could be looked at is for; undefined if it is not a blob of the namespace. */
 export function readIngestSubject(folder: string, namespace: string): IngestSubject | undefined {
-  const named = parseRef(readStart(join(folder, 'ref'), MAX_REF_BYTES) ?? '', namespace);
+  const named = parseRef(readStart(`${folder}/ref`, MAX_REF_BYTES) ?? '', namespace);
   if (named === undefined) return undefined;
-  const total = readStart(join(folder, 'total'), MAX_TOTAL_BYTES) ?? '';
+  const total = readStart(`${folder}/total`, MAX_TOTAL_BYTES) ?? '';
   const sizeBytes = /^[0-9]+$/.test(total) ? Number(total) : 0;
   return { ...named, sizeBytes: sizeBytes > 0 && Number.isSafeInteger(sizeBytes) ? sizeBytes : undefined };
 }
@@ -82,6 +85,9 @@ function parseRef(text: string, namespace: string): Pick<IngestSubject, 'digest'
   return isDigest(digest) ? { digest, ref } : undefined;
 }
 
+/** What was read last. */
+const start = Buffer.alloc(MAX_REF_BYTES);
+
 /** The whole of a regular file of up to `maxBytes`, undefined for anything else. */
 function readStart(path: string, maxBytes: number): string | undefined {
   let file: number | undefined;
@@ -90,8 +96,7 @@ function readStart(path: string, maxBytes: number): string | undefined {
     file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
     const stats = fstatSync(file);
     if (!stats.isFile() || stats.size > maxBytes) return undefined;
-    const bytes = Buffer.alloc(maxBytes);
-    return bytes.toString('utf8', 0, readSync(file, bytes, 0, maxBytes, 0));
+    return start.toString('utf8', 0, readSync(file, start, 0, maxBytes, 0));
   } catch {
     return undefined;
   } finally {

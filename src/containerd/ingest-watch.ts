@@ -144,7 +144,7 @@ export function createIngestWatch(
     if (closing.signal.aborted || ingests.get(ingest.id) !== ingest) return;
     const nowMs = clock.nowMs();
     ingest.lookedMs = nowMs;
-    const files = lookAtIngest(ingest.folder);
+    const files = lookAtIngest(ingest.folder, ingest.seen?.files);
     if (files !== undefined) take(ingest, files, nowMs);
     // Without its data it was committed, and is about to be removed.
     else if (ingest.seen !== undefined || !isIngestFolder(ingest.folder)) forget(ingest);

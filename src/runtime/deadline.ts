@@ -3,6 +3,8 @@ import type { Clock } from './clock.ts';
 /** A signal that aborts when the time is over or the parent aborts, whichever is first. */
 export interface Deadline extends Disposable {
   readonly signal: AbortSignal;
+  /** Ends it before its time: the signal aborts with the reason. */
+  abort(reason: Error): void;
 }
 
 /** Thrown as the abort reason of a deadline that has passed. */
@@ -20,11 +22,16 @@ export function createDeadline(clock: Pick<Clock, 'after'>, ms: number, parent?:
   const cancel = clock.after(ms, () =>
     outcome.abort(new DeadlineExceededError(`Deadline of ${ms} ms passed`)),
   );
+  const dispose = () => {
+    cancel();
+    parent?.removeEventListener('abort', onParent);
+  };
   return {
     signal: outcome.signal,
-    [Symbol.dispose]() {
-      cancel();
-      parent?.removeEventListener('abort', onParent);
+    abort(reason) {
+      dispose();
+      outcome.abort(reason);
     },
+    [Symbol.dispose]: dispose,
   };
 }

@@ -40,6 +40,9 @@ const MAX_LATE_WAITS = 3;
 /** A peer that the lookup knows takes some of them to come. */
 const GATHERING_TURNS = 50;
 
+/** Why a lookup ends; nothing sees it. Without it each would make an error of its own. */
+const ENOUGH = new Error('No more peers are needed');
+
 /** What createCandidates needs. */
 export interface CandidatesDeps {
   readonly router: Pick<Router, 'lookup'>;
@@ -60,8 +63,7 @@ export function createCandidates(
   options: { readonly signal: AbortSignal; readonly tried: ReadonlySet<string> },
 ): Candidates {
   const lifetime = createDeadline(clock, LOOKUP_LIFETIME_MS, options.signal);
-  const stop = new AbortController();
-  const signal = AbortSignal.any([lifetime.signal, stop.signal]);
+  const { signal } = lifetime;
   const heldUntilMs = clock.nowMs() + ZONE_HOLD_MS;
   const found: Peer[] = [];
   /** Everybody may ask the last holder at once: that it is late then does not make it useless. */
@@ -215,8 +217,7 @@ export function createCandidates(
       if (zone !== undefined) avoided.add(zone);
     },
     [Symbol.dispose]() {
-      stop.abort();
-      lifetime[Symbol.dispose]();
+      lifetime.abort(ENOUGH);
       // A lookup that nobody waits on would not see the signal.
       if (!isPulling) void peers.return?.().then(undefined, () => {});
     },
