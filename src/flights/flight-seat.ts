@@ -217,18 +217,16 @@ interface AskedTower {
 /** There is no tower to ask. */
 const NOT_ASKED: AskedTower = { ends: Promise.resolve(undefined), late: Promise.resolve(false) };
 
-/** Why a wait ends early; nothing sees it. Without it each would make an error of its own. */
-const ANSWERED = new Error('The tower has answered');
-
 /** True if the tower, which may be gone together with its zone, has not answered in TOWER_LATE_MS. */
-async function isLate(answer: Promise<unknown>, clock: Pick<Clock, 'sleep'>): Promise<boolean> {
-  const answered = new AbortController();
-  const end = () => answered.abort(ANSWERED);
-  answer.then(end, end);
-  return clock.sleep(TOWER_LATE_MS, answered.signal).then(
-    () => true,
-    () => false,
-  );
+async function isLate(answer: Promise<unknown>, clock: Pick<Clock, 'after'>): Promise<boolean> {
+  return new Promise((resolve) => {
+    const cancel = clock.after(TOWER_LATE_MS, () => resolve(true));
+    const end = () => {
+      cancel();
+      resolve(false);
+    };
+    answer.then(end, end);
+  });
 }
 
 function askTower(

@@ -60,14 +60,21 @@ export function createBlobSources(
     }
   };
 
-  /** Bodies of what other nodes are downloading. */
-  const growing = new WeakSet<BodySource>();
-  const growingPace = createGrowingPace(deps.clock);
-  const lagWatch = createLagWatch<Assigned>({
-    clock: deps.clock,
-    lags: async (node, atByte) => (await flight?.lags(node, atByte)) === true,
-    isSuspect: ({ peer }) => health.skips(peer, digest),
+  const createBodies = () => ({
+    /** Those of what other nodes are downloading. */
+    growing: new WeakSet<BodySource>(),
+    growingPace: createGrowingPace(deps.clock),
+    lagWatch: createLagWatch<Assigned>({
+      clock: deps.clock,
+      lags: async (node, atByte) => (await flight?.lags(node, atByte)) === true,
+      isSuspect: ({ peer }) => health.skips(peer, digest),
+    }),
+    /** Those that are being moved, and what is called when one has ended. */
+    taken: new WeakMap<BodySource, (movedBytes: number) => void>(),
   });
+  /** What is known of the bodies of peers. Most requests see none: the content is here, or nowhere. */
+  let bodies: ReturnType<typeof createBodies> | undefined;
+  const isGrowingBody = (source: BodySource) => bodies?.growing.has(source) === true;
 
   /** Asked for once more, from the first byte on. */
   const isAgain = flownBlobs.has(digest) && startOf(request.range) === 0;
@@ -93,8 +100,6 @@ export function createBlobSources(
   const asker = createBlobAsker(deps, options, { digest, repository, registry });
   /** A body from a peer that is judged has begun. */
   let begun: Disposable | undefined;
-  /** Bodies that are being moved, and what is called when one has ended. */
-  const taken = new WeakMap<BodySource, (movedBytes: number) => void>();
   /**
    * While a holder gives the blob to another request of this node, the tower would name that holder again: ranges that are
    * asked for side by side come from the holder that is least busy.
@@ -118,6 +123,8 @@ export function createBlobSources(
       return { ...rest, peer, assigned, stallTimeoutMs: CONGESTED_WINDOW_MS, pace: undefined };
     }
     if (request.isJudged === true) begun ??= deps.delivered?.begins(digest);
+    bodies ??= createBodies();
+    const { growing, growingPace, lagWatch, taken } = bodies;
     if (!isGrowing) taken.set(source, scores.takes(origin));
     if (assigned === undefined || flight === undefined) {
       return { ...rest, peer, stallTimeoutMs: CONGESTED_WINDOW_MS, pace: floor.watch(origin) };
@@ -152,8 +159,9 @@ export function createBlobSources(
       flight ??= makeFlight();
       const isSmall = sizes.sizesOf(digest)?.every((size) => size <= asker.wholeBytes) === true;
       const part = { range, sizeBytes };
-      if (growingPace.isDripping) slowBlobs.sourceWasSlow(digest);
-      const isSlow = growingPace.isDripping || slowBlobs.isGivenUp(digest);
+      const isDripping = bodies?.growingPace.isDripping === true;
+      if (isDripping) slowBlobs.sourceWasSlow(digest);
+      const isSlow = isDripping || slowBlobs.isGivenUp(digest);
       const mayFollow = !isAgain && !isSlow;
       if (!mayFollow) flight?.stepsAside(isAgain ? 'again' : 'slow');
       const askFlown = async (host: string, connectTimeoutMs: number) =>
@@ -167,7 +175,10 @@ export function createBlobSources(
         ? await flight?.ask(askFlown, {
             replacing,
             leftBytes: replacing ? lengthOf(range) : Math.max(...(sizes.sizesOf(digest) ?? [0])),
-            isBehind: async (node) => lagWatch.waits(node, startOf(range) ?? 0),
+            isBehind: async (node) => {
+              bodies ??= createBodies();
+              return bodies.lagWatch.waits(node, startOf(range) ?? 0);
+            },
           })
         : undefined;
       if (flown !== undefined && flown !== 'upstream') {
@@ -197,7 +208,7 @@ export function createBlobSources(
       return toOpened(accepted.answer, accepted.peer);
     },
     holderOf({ source, peer, origin, assigned }) {
-      const isWhole = peer !== undefined && !growing.has(source) && !asker.isHeld(source);
+      const isWhole = peer !== undefined && !isGrowingBody(source) && !asker.isHeld(source);
       return isWhole ? { peer, host: origin, assigned } : undefined;
     },
     async findHolder(sizeBytes) {
@@ -238,11 +249,11 @@ export function createBlobSources(
       pace?.ended(end.movedBytes);
       const isVerified = asker.isHeld(source);
       asker.release(source);
-      taken.get(source)?.(end.movedBytes);
+      bodies?.taken.get(source)?.(end.movedBytes);
       observer.bytesMoved(peer === undefined ? 'local' : 'peer', end.movedBytes);
       if (peer !== undefined) observer.zoneBytesMoved?.(zones.standing(peer), end.movedBytes);
       if (assigned !== undefined) {
-        observer.flightBytesMoved?.(growing.has(source) ? 'growing' : 'holder', end.movedBytes);
+        observer.flightBytesMoved?.(isGrowingBody(source) ? 'growing' : 'holder', end.movedBytes);
       }
       request.onMoved?.(origin, end);
       if (end.how === 'source-broken') {
@@ -257,7 +268,7 @@ export function createBlobSources(
       }
       if (peer === undefined) return;
       if (request.isJudged === true && !isVerified) {
-        const part = { start: range.start, sizeBytes: end.movedBytes, isUnverified: growing.has(source) };
+        const part = { start: range.start, sizeBytes: end.movedBytes, isUnverified: isGrowingBody(source) };
         deps.delivered?.given(digest, { peer, host: origin, ...part }, sizeBytes);
       }
       if (end.how === 'client-gone' && assigned !== undefined) flight?.left();
@@ -271,7 +282,7 @@ export function createBlobSources(
         observer.peerAsked(end.reason);
         // A node whose download stands still, was given up, or whose mirror is being restarted, has done nothing wrong.
         // What it says when it is asked again tells which.
-        if (assigned !== undefined && growing.has(source) && end.reason !== 'slow') return;
+        if (assigned !== undefined && isGrowingBody(source) && end.reason !== 'slow') return;
         if (assigned !== undefined) flight?.broke(assigned);
         if (end.reason !== 'slow') {
           health.failed(peer);
