@@ -1,5 +1,6 @@
 import type { Logger } from '../observe/log.ts';
-import { type Digest, isDigest } from '../oci/digest.ts';
+import type { Digest } from '../oci/digest.ts';
+import { recentDigest } from '../oci/recent-digests.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { BLOB_ALGORITHMS, type ContentFiles } from './content-files.ts';
 import { watchFolder } from './watch-folder.ts';
@@ -70,8 +71,8 @@ export function createContentWatch(deps: ContentWatchDeps): ContentWatch {
     watchFolder({
       path: files.folder(algorithm),
       onEntry: (name) => {
-        const digest = `${algorithm}:${name}`;
-        if (isDigest(digest)) onBlob(digest);
+        const digest = recentDigest(`${algorithm}:${name}`);
+        if (digest !== undefined) onBlob(digest);
       },
       onAttached: () => {
         scanNow().catch((error: unknown) => logger.debug('blob folders cannot be read', { error }));

@@ -1,5 +1,6 @@
 import { closeSync, constants, fstatSync, lstatSync, openSync, readSync } from 'node:fs';
-import { type Digest, isDigest } from '../oci/digest.ts';
+import type { Digest } from '../oci/digest.ts';
+import { recentDigest } from '../oci/recent-digests.ts';
 
 /** The longest `ref` that is read; containerd's own have some 100 bytes. */
 const MAX_REF_BYTES = 4096;
@@ -81,8 +82,9 @@ export function readIngestSubject(folder: string, namespace: string): IngestSubj
 /** Reads `<namespace>/<number>/<kind>-<digest>`, as containerd names what it downloads for a namespace. */
 function parseRef(text: string, namespace: string): Pick<IngestSubject, 'digest' | 'ref'> | undefined {
   if (!text.startsWith(`${namespace}/`)) return undefined;
-  const [, ref = '', digest = ''] = /^[0-9]+\/([^/]*-([^-/]+))$/.exec(text.slice(namespace.length + 1)) ?? [];
-  return isDigest(digest) ? { digest, ref } : undefined;
+  const [, ref = '', name = ''] = /^[0-9]+\/([^/]*-([^-/]+))$/.exec(text.slice(namespace.length + 1)) ?? [];
+  const digest = recentDigest(name);
+  return digest && { digest, ref };
 }
 
 /** What was read last. */

@@ -1,5 +1,6 @@
 import type { LogFields, Logger } from '../observe/log.ts';
-import { type Digest, isDigest } from '../oci/digest.ts';
+import type { Digest } from '../oci/digest.ts';
+import { recentDigest } from '../oci/recent-digests.ts';
 import { MAX_MANIFEST_BYTES } from '../oci/media-type.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { CachedFileState } from '../runtime/cached-file.ts';
@@ -204,10 +205,11 @@ export function createNamespaceFollower(deps: NamespaceFollowerDeps): NamespaceF
 
   function onEvent({ topic, subject, sizeBytes }: ContainerdEvent): void {
     if (topic.startsWith('/content/')) {
-      if (!isDigest(subject)) return;
-      if (sizeBytes !== undefined) checks.committed(subject, sizeBytes);
+      const digest = recentDigest(subject);
+      if (digest === undefined) return;
+      if (sizeBytes !== undefined) checks.committed(digest, sizeBytes);
       // inotify mostly was there first.
-      else if (topic !== CONTENT_CREATED || !state.blobs.has(subject)) checks.check(subject);
+      else if (topic !== CONTENT_CREATED || !state.blobs.has(digest)) checks.check(digest);
     } else if (dirtyImages.size >= MAX_PENDING_IMAGES) {
       relist();
     } else {

@@ -1,4 +1,5 @@
-import { type Digest, isDigest } from './digest.ts';
+import type { Digest } from './digest.ts';
+import { recentDigest } from './recent-digests.ts';
 import { DistributionError } from './distribution-error.ts';
 import { isRegistry, isRegistryHost, isRepository, isTag } from './reference.ts';
 
@@ -35,8 +36,9 @@ export function parseDistributionPath(pathname: string, ns: string | undefined):
   if (registry !== undefined && !isRegistry(registry)) {
     throw invalid('NAME_INVALID', 'registry in ns', registry);
   }
-  if (isDigest(reference)) {
-    return { kind: collection === 'blobs' ? 'blob' : 'manifest', repository, registry, digest: reference };
+  const digest = recentDigest(reference);
+  if (digest !== undefined) {
+    return { kind: collection === 'blobs' ? 'blob' : 'manifest', repository, registry, digest };
   }
   if (collection === 'blobs' || reference.includes(':')) throw invalid('DIGEST_INVALID', 'digest', reference);
   if (!isTag(reference)) {

@@ -1,4 +1,5 @@
-import { type Digest, isDigest } from './digest.ts';
+import type { Digest } from './digest.ts';
+import { recentDigest } from './recent-digests.ts';
 import { isMediaType, MAX_MANIFEST_BYTES, MEDIA_TYPE } from './media-type.ts';
 
 /** What a manifest says of another piece of content (image spec, descriptor.md). */
@@ -72,8 +73,9 @@ export function parseManifest(bytes: Uint8Array): Manifest {
 function descriptors(values: readonly unknown[]): Descriptor[] {
   return values.flatMap((value) => {
     if (!isRecord(value)) return [];
-    const { digest, size, mediaType } = value;
-    if (typeof digest !== 'string' || !isDigest(digest)) return [];
+    const { size, mediaType } = value;
+    const digest = typeof value['digest'] === 'string' ? recentDigest(value['digest']) : undefined;
+    if (digest === undefined) return [];
     return [
       {
         digest,

@@ -1,6 +1,7 @@
 import { bytesField, frame, MessageError, numberField, readFields } from '../../dht/wire/protocol-buffers.ts';
 import type { FlightAnswer, FlightQuestion, FlightReport } from '../../flights/flight-messages.ts';
-import { type Digest, isDigest } from '../../oci/digest.ts';
+import type { Digest } from '../../oci/digest.ts';
+import { recentDigest } from '../../oci/recent-digests.ts';
 
 /*
  * Protocol buffers (docs/FLIGHTS.md). To a tower:
@@ -138,6 +139,9 @@ function nameOf(id: Uint8Array): string {
 
 function parseDigestBytes(bytes: Uint8Array): Digest {
   const text = bytes.length <= MAX_DIGEST_BYTES ? Buffer.from(bytes).toString('latin1') : '';
-  if (!isDigest(text)) throw new MessageError('Cannot take a message about a flight: no such digest');
-  return text;
+  const digest = recentDigest(text);
+  if (digest === undefined) {
+    throw new MessageError('Cannot take a message about a flight: no such digest');
+  }
+  return digest;
 }
