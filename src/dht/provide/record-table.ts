@@ -4,12 +4,17 @@ const HASH_BYTES = 32;
 const HASH_START = 2;
 /** The last record or content of a list. */
 const NONE = 0;
+/**
+ * Contents in a list when the table is full, on average. The lists begin anywhere in memory, and each of their pages counts once it
+ * is used: with one list for each content some thousands of records need 1 MiB for where these begin.
+ */
+const CONTENTS_PER_LIST = 4;
 
 /**
- * Memory of one record in bytes, with a content of its own: hash 32, list of the content 8, bucket 4 to 8, record 12.
+ * Memory of one record in bytes, with a content of its own: hash 32, list of the content 8, bucket 1 to 2, record 12.
  * See createRecordTable.
  */
-export const RECORD_TABLE_BYTES = 60;
+export const RECORD_TABLE_BYTES = 54;
 
 /** Records of content: a provider's number and a time each. A fixed amount of memory, outside of the engine's heap. */
 export interface RecordTable {
@@ -36,7 +41,7 @@ export interface RecordTable {
  * memory only once they are used, and what is free is used again first.
  */
 export function createRecordTable(capacity: number): RecordTable {
-  const bucketCount = 2 ** Math.ceil(Math.log2(Math.max(2, capacity)));
+  const bucketCount = 2 ** Math.ceil(Math.log2(Math.max(2, capacity / CONTENTS_PER_LIST)));
   // Numbers of contents and records begin with 1: what was never written is NONE.
   const buckets = new Int32Array(bucketCount);
   const hashes = new Int32Array(((capacity + 1) * HASH_BYTES) / 4);
