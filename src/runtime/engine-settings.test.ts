@@ -32,9 +32,10 @@ const SETTINGS = {
   BUN_JSC_jitMemoryReservationSize: '8388608',
   BUN_JSC_thresholdForJITAfterWarmUp: '4000',
   BUN_JSC_forceRAMSize: '134217728',
-  BUN_JSC_minEdenToOldGenerationRatio: '0.05',
-  BUN_JSC_smallHeapGrowthFactor: '1.2',
-  BUN_JSC_mediumHeapGrowthFactor: '1.2',
+  BUN_JSC_minEdenToOldGenerationRatio: '0.1',
+  BUN_JSC_smallHeapGrowthFactor: '1.14',
+  BUN_JSC_mediumHeapGrowthFactor: '1.14',
+  BUN_JSC_largeHeapGrowthFactor: '1.14',
   MIMALLOC_PURGE_HOLES_MIN_INTERVAL: '5000',
 };
 
@@ -61,6 +62,7 @@ describe('startWithEngineSettings()', () => {
       BUN_JSC_minEdenToOldGenerationRatio: '0.3',
       BUN_JSC_smallHeapGrowthFactor: '2',
       BUN_JSC_mediumHeapGrowthFactor: '1.5',
+      BUN_JSC_largeHeapGrowthFactor: '1.3',
       MIMALLOC_PURGE_HOLES_MIN_INTERVAL: '',
     };
     expect(start({ environment })).toEqual(NOTHING);

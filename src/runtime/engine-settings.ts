@@ -22,16 +22,18 @@ export const ENGINE_SETTINGS: Readonly<Record<string, string>> = {
   // machine's, and a daemon that answers 1,000 requests a second grows by 50 MiB before it collects. In bytes. With half of
   // this every second collection is a full one while layers pass through, which doubles what a GB costs.
   BUN_JSC_forceRAMSize: '134217728',
-  // Else a collection is a full one when what may be allocated until the next is below a third of the heap, which it is
-  // always when what layers come in counts as heap. A full one finds nothing more then, and takes ten times as long; close
-  // to the limit trimMemory makes them.
-  BUN_JSC_minEdenToOldGenerationRatio: '0.05',
+  // A collection of what is new leaves what lives just then, such as the state of a hundred requests, and no other such collection
+  // looks at it again. After one that has left more than what the next may take less a tenth of the heap, a full one follows: in a
+  // pull of 2,000 layers every third is. With half of this none is, and 8 MB of that garbage are there in the end, and as much
+  // memory between it that nothing else fits into. The engine's own third makes all of them full.
+  BUN_JSC_minEdenToOldGenerationRatio: '0.1',
   // The engine would let garbage grow to as much as there is else, which it takes to be 35 MiB: source text and room for records
   // count. A collection of what is new costs next to nothing, and what it frees is used again while the processor has it at
-  // hand: with 20 % of growth a blob from another node costs a tenth less.
-  BUN_JSC_smallHeapGrowthFactor: '1.2',
-  // The same for a heap of more than a quarter of forceRAMSize.
-  BUN_JSC_mediumHeapGrowthFactor: '1.2',
+  // hand: with 20 % of growth a blob from another node costs a tenth less, and with 14 % as much as with 20.
+  BUN_JSC_smallHeapGrowthFactor: '1.14',
+  // The same for a heap of more than a quarter of forceRAMSize, and of more than some 40 MB.
+  BUN_JSC_mediumHeapGrowthFactor: '1.14',
+  BUN_JSC_largeHeapGrowthFactor: '1.14',
   // In ms. Else a thread of the allocator looks ten times a second for memory to give back.
   MIMALLOC_PURGE_HOLES_MIN_INTERVAL: '5000',
 };
