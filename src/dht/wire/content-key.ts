@@ -1,5 +1,3 @@
-import { createHash } from 'node:crypto';
-
 /**
  * A multihash of sha2-256 begins with its code and the length of the hash (multihash specification, multicodec table).
  */
@@ -14,7 +12,7 @@ export const CONTENT_MULTIHASH_BYTES = SHA2_256.length + 32;
 export function contentMultihash(key: string): Uint8Array {
   const multihash = new Uint8Array(CONTENT_MULTIHASH_BYTES);
   multihash.set(SHA2_256);
-  multihash.set(createHash('sha256').update(key).digest(), SHA2_256.length);
+  Bun.SHA256.hash(key, multihash.subarray(SHA2_256.length));
   return multihash;
 }
 
@@ -25,6 +23,7 @@ export function isContentMultihash(bytes: Uint8Array): boolean {
 
 /** The position in the Kademlia keyspace of a multihash or a peer ID's bytes: their sha2-256. */
 export function keyspacePosition(bytes: Uint8Array): Uint8Array {
-  // A plain copy: a Buffer may be a view into a shared pool.
-  return Uint8Array.from(createHash('sha256').update(bytes).digest());
+  const position = new Uint8Array(SHA2_256[1]);
+  Bun.SHA256.hash(bytes, position);
+  return position;
 }
