@@ -93,7 +93,8 @@ export async function runSoak({
     let open = 0;
     for (const growth of growths) {
       const { begun, ended } = growth.subscriptions;
-      open += begun - ended;
+      // A subscription that was ended twice must not hide another one.
+      open += Math.abs(begun - ended);
       if (begun > 0 && begun === ended) growths.delete(growth);
     }
     return open;

@@ -58,8 +58,10 @@ export function lookAtIngest(folder: string, before?: IngestFiles): IngestFiles 
     if (updatedAt === undefined) return undefined;
     const updatedAtMs = updatedAt.mtimeMs;
     const updatedAtId = `${updatedAt.ino}:${updatedAtMs}`;
-    // Another ingest has another `updatedat`, too.
-    if (before?.updatedAtId === updatedAtId) return { ...before, writtenBytes, writtenAtMs };
+    // Another ingest has another `updatedat`, too, and begins with fewer bytes.
+    if (before?.updatedAtId === updatedAtId && writtenBytes >= before.writtenBytes) {
+      return { ...before, writtenBytes, writtenAtMs };
+    }
     const startedAt = lstatSync(`${folder}/startedat`, { throwIfNoEntry: false });
     if (startedAt === undefined) return undefined;
     const startedAtMs = startedAt.mtimeMs;

@@ -31,7 +31,7 @@ export const ENGINE_SETTINGS: Readonly<Record<string, string>> = {
   // count. A collection of what is new costs next to nothing, and what it frees is used again while the processor has it at
   // hand: with 20 % of growth a blob from another node costs a tenth less, and with 14 % as much as with 20.
   BUN_JSC_smallHeapGrowthFactor: '1.14',
-  // The same for a heap of more than a quarter of forceRAMSize, and of more than some 40 MB.
+  // The same for larger heaps: the third counts from some 40 MB on.
   BUN_JSC_mediumHeapGrowthFactor: '1.14',
   BUN_JSC_largeHeapGrowthFactor: '1.14',
   // In ms. Else a thread of the allocator looks ten times a second for memory to give back.
