@@ -99,6 +99,8 @@ export interface CachedFileState extends FileState {
  * file of at most `bytesUpTo` bytes with its bytes.
  */
 export function cachedFileState(path: string, bytesUpTo = 0): CachedFileState | 'absent' | undefined {
+  // Such a look is in memory there, and costs less than a file that cannot be opened.
+  if (isTmpfsFolder.get(dirname(path)) === true && statOrUndefined(path) === undefined) return 'absent';
   using file = openCachedFile(path);
   if (file === undefined) return isKnownAbsent(path) ? 'absent' : undefined;
   const { sizeBytes, stamp } = file;
