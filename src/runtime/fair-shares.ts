@@ -216,15 +216,14 @@ export function createFairShares({
       const giveUp = () => {
         if (waiting.delete(entry)) resolve(undefined);
       };
-      const over = new AbortController();
       signal?.addEventListener('abort', giveUp, { once: true });
-      clock.sleep(waitMs, over.signal).then(giveUp, () => {});
+      const cancel = clock.after(waitMs, giveUp);
       void evictStalled();
       try {
         return await promise;
       } finally {
         signal?.removeEventListener('abort', giveUp);
-        over.abort();
+        cancel();
       }
     },
   };
