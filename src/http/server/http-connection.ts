@@ -65,6 +65,17 @@ interface BodyRefusal {
 /** Answers up to this size go out in a single write with their head, in bytes. */
 const JOINED_BYTES = 64 * KIB;
 
+/** Where they are joined: writes are done when they return, so all connections share it. */
+let joined: Buffer | undefined;
+
+/** A head, as Latin-1 text, and a body. The bytes change with the next call. */
+function join(head: string, body: Uint8Array): Uint8Array {
+  joined ??= Buffer.allocUnsafeSlow(JOINED_BYTES);
+  joined.write(head, 'latin1');
+  joined.set(body, head.length);
+  return joined.subarray(0, head.length + body.length);
+}
+
 const now = () => performance.now();
 
 /** Reads requests from a connection and answers them with the handler. */
@@ -124,7 +135,7 @@ export function createHttpConnection(
   const isLost = () => closing.isEnding || closing.isOver;
   const refuse = (status: number, message: string, { bodyless = false } = {}) => {
     const body = Buffer.from(message);
-    const headers = [['Content-Length', String(body.length)]] as const;
+    const headers = { 'Content-Length': String(body.length) };
     const head = formatResponseHead(status, headers, { keepAlive: false });
     writer.send(bodyless ? head : Buffer.concat([head, body]));
     end();
@@ -134,6 +145,16 @@ export function createHttpConnection(
     hasBody = true;
     bodyBufferBytes = bodies.begin();
     boundSendBuffer(bodyBufferBytes);
+  };
+
+  const channel = {
+    writer,
+    kernel: handOver,
+    remoteAddress,
+    limitRate,
+    nowMs: now,
+    onBody,
+    onBreakOff: end,
   };
 
   const answer = async (head: RequestHead) => {
@@ -154,17 +175,7 @@ export function createHttpConnection(
       return;
     }
     const keepAlive = head.keepAlive && !unread && !noMore && requests < maxRequests;
-    const client = createClientResponse({
-      writer,
-      kernel: handOver,
-      remoteAddress,
-      limitRate,
-      bodyless,
-      keepAlive,
-      nowMs: now,
-      onBody,
-      onBreakOff: end,
-    });
+    const client = createClientResponse(channel, { bodyless, keepAlive });
     current = client;
     handling = true;
     let response: HandlerAnswer;
@@ -184,20 +195,33 @@ export function createHttpConnection(
     }
     // A handler that leaves a body short means to break it off.
     if (client.begun && !client.complete) client.breakOff();
-    else if (!client.begun && !isLost()) await send(response, client, { bodyless, keepAlive });
+    else if (!client.begun && !isLost()) {
+      const sending = send(response, client, { bodyless, keepAlive });
+      if (sending !== undefined) await sending;
+    }
     if (!keepAlive) end();
   };
 
-  const send = async (response: HandlerAnswer, client: HttpClientResponse, options: AnswerOptions) => {
-    if (response instanceof Response) await sendAnswer(await readResponse(response, options));
-    else if (!('next' in response)) await sendAnswer(formatPlainAnswer(response, options));
-    else {
-      // Until its end: a client that leaves is noticed as while it waits for its answer.
-      handling = true;
-      await sendStream(response, client, options.bodyless).catch(onError);
-      handling = false;
-      end();
-    }
+  /** Undefined if it is sent, or waits in the writer. */
+  const send = (
+    response: HandlerAnswer,
+    client: HttpClientResponse,
+    options: AnswerOptions,
+  ): Promise<void> | undefined => {
+    if (response instanceof Response) return readResponse(response, options).then(sendAnswer);
+    if ('next' in response) return sendUntilEnd(response, client, options);
+    return sendAnswer(formatPlainAnswer(response, options));
+  };
+  const sendUntilEnd = async (
+    response: StreamedAnswer,
+    client: HttpClientResponse,
+    { bodyless }: AnswerOptions,
+  ) => {
+    // Until its end: a client that leaves is noticed as while it waits for its answer.
+    handling = true;
+    await sendStream(response, client, bodyless).catch(onError);
+    handling = false;
+    end();
   };
 
   const bodyRefusal = ({ bodyBytes }: RequestHead): BodyRefusal | undefined => {
@@ -233,7 +257,7 @@ export function createHttpConnection(
     bodyless: boolean,
   ) => {
     const { gone } = client;
-    writer.send(formatResponseHead(status, Object.entries(headers), { keepAlive: false }));
+    writer.send(formatResponseHead(status, headers, { keepAlive: false }));
     if (bodyless) return;
     onBody();
     // The kernel takes the few bytes of a quiet stream for long after the client has gone without a word.
@@ -245,14 +269,14 @@ export function createHttpConnection(
       await sendLarge(bytes);
     }
   };
-  const sendAnswer = async ({ head, body }: ResponseBytes) => {
-    if (isLost()) return;
-    if (body.length === 0) writer.send(head);
-    else if (head.length + body.length <= JOINED_BYTES) writer.send(Buffer.concat([head, body]));
-    else {
-      writer.send(head);
-      await sendLarge(body);
+  const sendAnswer = ({ head, body }: ResponseBytes): Promise<void> | undefined => {
+    if (isLost()) return undefined;
+    if (head.length + body.length <= JOINED_BYTES) {
+      writer.send(join(head, body));
+      return undefined;
     }
+    writer.send(Buffer.from(head, 'latin1'));
+    return sendLarge(body);
   };
   /** Not copied: what the kernel does not take waits where it is. */
   const sendLarge = async (body: Uint8Array) => {
@@ -272,8 +296,9 @@ export function createHttpConnection(
   };
   /** Settles when nothing waits in the writer: before that the next request is not answered, or answers would pile up there. */
   const sent = async () => {
-    if (!writer.idle && !closing.isOver) await writable();
+    if (isUnsent()) await writable();
   };
+  const isUnsent = () => !writer.idle && !closing.isOver;
 
   /** The next head, or undefined if it is not whole or was refused. */
   const takeHead = (): RequestHead | undefined => {
@@ -288,7 +313,7 @@ export function createHttpConnection(
       const head = isLost() ? undefined : takeHead();
       if (head === undefined) break;
       await answer(head);
-      await sent();
+      if (isUnsent()) await writable();
       waitingSinceMs = now();
       current = undefined;
       if (hasBody) bodies.end();

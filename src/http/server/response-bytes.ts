@@ -1,14 +1,13 @@
 import type { PlainAnswer } from '../http-server.ts';
-import { formatResponseHead, type ResponseHeadOptions } from './response-head.ts';
+import { formatHeader, formatHeadEnd, formatStatusLine, type ResponseHeadOptions } from './response-head.ts';
 
 /** A Response as it goes over the wire. */
 export interface ResponseBytes {
-  readonly head: Uint8Array;
+  /** As Latin-1 text. */
+  readonly head: string;
   /** Empty where none is owed. */
   readonly body: Uint8Array;
 }
-
-const EMPTY = new Uint8Array(0);
 
 /** How an answer goes out. */
 export interface AnswerOptions extends ResponseHeadOptions {
@@ -16,40 +15,50 @@ export interface AnswerOptions extends ResponseHeadOptions {
   readonly bodyless: boolean;
 }
 
-/** Reads a response whole. Throws what formatResponseHead throws. */
+const EMPTY = new Uint8Array(0);
+/** The headers that the connection sets itself. */
+const OWN_HEADERS = new Set(['content-length', 'transfer-encoding', 'connection']);
+
+/** Reads a response whole. Throws what formatHeader throws. */
 export async function readResponse(response: Response, options: AnswerOptions): Promise<ResponseBytes> {
+  const { status, headers } = response;
   const body = response.body === null ? undefined : new Uint8Array(await response.arrayBuffer());
-  return format(response.status, [...response.headers], body, options);
+  let lines = '';
+  for (const [name, value] of headers) if (!OWN_HEADERS.has(name)) lines += formatHeader(name, value);
+  return format({ status, lines, lengthGiven: headers.get('content-length') ?? undefined, body }, options);
 }
 
-/** A plain answer as it goes over the wire. Throws what formatResponseHead throws. */
+/** A plain answer as it goes over the wire. Throws what formatHeader throws. */
 export function formatPlainAnswer(
   { status, headers, body }: PlainAnswer,
   options: AnswerOptions,
 ): ResponseBytes {
-  return format(status, Object.entries(headers), body, options);
+  let lines = '';
+  for (const name of Object.keys(headers)) {
+    if (!OWN_HEADERS.has(name)) lines += formatHeader(name, headers[name] ?? '');
+  }
+  return format({ status, lines, lengthGiven: headers['content-length'], body }, options);
 }
 
-function format(
-  status: number,
-  given: readonly (readonly [name: string, value: string])[],
-  body: Uint8Array | undefined,
-  { bodyless, keepAlive }: AnswerOptions,
-): ResponseBytes {
+/** The parts of an answer. */
+interface AnswerParts {
+  readonly status: number;
+  /** Those of its headers, without Content-Length. */
+  readonly lines: string;
+  /** Its Content-Length, if it has that. */
+  readonly lengthGiven: string | undefined;
+  readonly body: Uint8Array | undefined;
+}
+
+function format({ status, lines, lengthGiven, body }: AnswerParts, options: AnswerOptions): ResponseBytes {
+  const { bodyless } = options;
   const hasNoBody = status === 204 || status === 304;
-  const headers: (readonly [string, string])[] = [];
-  let lengthGiven: string | undefined;
-  for (const header of given) {
-    const [name, value] = header;
-    if (name === 'content-length') lengthGiven = value;
-    else if (name !== 'transfer-encoding' && name !== 'connection') headers.push(header);
-  }
   // A HEAD's is that of the GET, or none where nothing says what that would be (RFC 9110, 8.6).
   const ownLength = bodyless && body === undefined ? undefined : `${body?.length ?? 0}`;
-  const length = bodyless ? (lengthGiven ?? ownLength) : ownLength;
-  if (!hasNoBody && length !== undefined) headers.push(['Content-Length', length]);
+  const length = hasNoBody ? undefined : bodyless ? (lengthGiven ?? ownLength) : ownLength;
+  const lengthLine = length === undefined ? '' : formatHeader('Content-Length', length);
   return {
-    head: formatResponseHead(status, headers, { keepAlive }),
+    head: formatStatusLine(status) + lines + lengthLine + formatHeadEnd(options),
     body: bodyless || hasNoBody ? EMPTY : (body ?? EMPTY),
   };
 }
