@@ -3,8 +3,9 @@ import type { Digest } from '../oci/digest.ts';
 import { tagKey } from '../oci/reference.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { abortable } from '../runtime/abortable.ts';
+import type { CachedFileState } from '../runtime/cached-file.ts';
 import type { FileState } from '../runtime/file-stamp.ts';
-import { type ContentStore, signalToWait, StoreUnavailableError } from '../store/content-store.ts';
+import { type Blob, type ContentStore, signalToWait, StoreUnavailableError } from '../store/content-store.ts';
 import type { Ingests } from '../store/ingests.ts';
 import { createStoreEventQueue, type StoreEventQueue } from '../store/store-event-queue.ts';
 import { type ContainerdClient, createContainerdClient } from './containerd-client.ts';
@@ -103,9 +104,11 @@ export function createContainerdStore(
       if (target === undefined) return undefined;
       return (await follower.confirm(target, options)) === undefined ? undefined : target;
     },
-    async stat(digest, options = {}) {
-      const file = await follower.confirm(digest, options);
-      return file === undefined ? undefined : { digest, ...file, path: files.path(digest) };
+    stat(digest, options = {}) {
+      const blobOf = (file: CachedFileState | undefined): Blob | undefined =>
+        file && { digest, ...file, path: files.path(digest) };
+      const file = follower.confirm(digest, options);
+      return file instanceof Promise ? file.then(blobOf) : blobOf(file);
     },
     async read(digest, maxBytes, options = {}) {
       const sizeBytes = (await follower.confirm(digest, options))?.sizeBytes;

@@ -52,8 +52,14 @@ export interface NamespaceFollower extends AsyncDisposable {
   readonly listed: boolean;
   /** Calls containerd; a failure has the connection tried. Rejects at once while containerd is away. */
   call<T>(work: (client: ContainerdClient) => Promise<T>): Promise<T>;
-  /** The file of a blob that is here, checked on disk; a blob that is not known yet is asked for. */
-  confirm(digest: Digest, options?: StatOptions): Promise<CachedFileState | undefined>;
+  /**
+   * The file of a blob that is here, checked on disk, at once where the kernel has that in memory; a blob that is not known yet is
+   * asked for.
+   */
+  confirm(
+    digest: Digest,
+    options?: StatOptions,
+  ): CachedFileState | undefined | Promise<CachedFileState | undefined>;
   /** Lists everything anew, beginning after the call. */
   list(): Promise<void>;
 }
@@ -91,10 +97,13 @@ export function createNamespaceFollower(deps: NamespaceFollowerDeps): NamespaceF
     }
   }
 
-  async function confirm(digest: Digest, options: StatOptions = {}): Promise<CachedFileState | undefined> {
+  function confirm(
+    digest: Digest,
+    options: StatOptions = {},
+  ): CachedFileState | undefined | Promise<CachedFileState | undefined> {
     const atOnce = files.cachedState(digest, options.bytesUpTo);
     const known = state.blobs.get(digest);
-    options.signal?.throwIfAborted();
+    if (options.signal?.aborted === true) return Promise.reject(options.signal.reason as Error);
     if (atOnce === 'absent') {
       if (known !== undefined) state.removeBlob(digest);
       return undefined;

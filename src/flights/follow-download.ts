@@ -44,6 +44,13 @@ export function followDownload(
   let { writtenBytes } = first;
   let isOver = false;
 
+  const isStored = async (): Promise<boolean> => {
+    try {
+      return (await store.stat(digest)) !== undefined;
+    } catch {
+      return false;
+    }
+  };
   const look = async (): Promise<void> => {
     const now = downloads.get(digest);
     if (own.isStuck(digest)) isOver = true;
@@ -53,7 +60,7 @@ export function followDownload(
       else ({ writtenBytes } = now);
     } else if (!own.isPromised(digest)) {
       // Until then its own flight looks whether the store has it: onEnd() comes after that.
-      if ((await store.stat(digest).catch(() => undefined)) !== undefined) writtenBytes = sizeBytes;
+      if (await isStored()) writtenBytes = sizeBytes;
       else isOver = true;
     }
   };

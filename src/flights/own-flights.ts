@@ -134,7 +134,11 @@ export function createOwnFlights({
   };
   const isStored = async (digest: Digest, signal: AbortSignal): Promise<boolean> => {
     using deadline = createDeadline(clock, STORE_TIMEOUT_MS, signal);
-    return (await store.stat(digest, { signal: deadline.signal }).catch(() => undefined)) !== undefined;
+    try {
+      return (await store.stat(digest, { signal: deadline.signal })) !== undefined;
+    } catch {
+      return false;
+    }
   };
   const look = async (flight: OwnFlight, signal: AbortSignal) => {
     const { digest } = flight;

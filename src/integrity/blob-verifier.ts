@@ -172,6 +172,13 @@ export function createBlobVerifier(
     for (const digest of verified.keys()) if (!here.has(digest)) verified.delete(digest);
     for (const digest of damaged.keys()) if (!here.has(digest)) repair(digest);
   };
+  const statOrUnknown = async (digest: Digest, signal: AbortSignal) => {
+    try {
+      return await store.stat(digest, { signal });
+    } catch {
+      return 'unknown';
+    }
+  };
   const scrubBlob = async (digest: Digest, signal: AbortSignal) => {
     const blob = await store.stat(digest, { signal });
     if (blob === undefined) return;
@@ -242,7 +249,7 @@ export function createBlobVerifier(
       await anyDamaged.sleep(clock, damaged.size === 0 ? NO_LOOK_MS : DAMAGED_LOOK_MS, signal);
       // What is repaired meanwhile is passed over by the iteration.
       for (const [digest, { stamp }] of damaged) {
-        const blob = await store.stat(digest, { signal }).catch(() => 'unknown' as const);
+        const blob = await statOrUnknown(digest, signal);
         if (blob === undefined) repair(digest);
         else if (blob !== 'unknown' && blob.stamp !== stamp) await verify(blob).catch(() => {});
       }

@@ -1,4 +1,4 @@
-import type { ContentStore } from '../store/content-store.ts';
+import type { Blob, ContentStore } from '../store/content-store.ts';
 import type { BlobVerifier } from './blob-verifier.ts';
 
 /** The store as other nodes are to see it: a blob whose file is damaged is not there. */
@@ -8,9 +8,11 @@ export function withoutDamaged<S extends Pick<ContentStore, 'stat'>>(
 ): S {
   return {
     ...store,
-    async stat(digest, options) {
-      const blob = await store.stat(digest, options);
-      return blob !== undefined && verifier.isDamaged(digest, blob.stamp) ? undefined : blob;
+    stat(digest, options) {
+      const unlessDamaged = (blob: Blob | undefined) =>
+        blob !== undefined && verifier.isDamaged(digest, blob.stamp) ? undefined : blob;
+      const blob = store.stat(digest, options);
+      return blob instanceof Promise ? blob.then(unlessDamaged) : unlessDamaged(blob);
     },
   };
 }

@@ -38,7 +38,7 @@ export interface BlobHandlerDeps extends TransferFollowerDeps {
   readonly lookups: LocalLookups;
   readonly transfer: Pick<
     Transfer,
-    'answeredHere' | 'nodeHeaders' | 'serveBlob' | 'serveDownload' | 'statBlob'
+    'answeredHere' | 'knownMiss' | 'nodeHeaders' | 'serveBlob' | 'serveDownload' | 'statBlob'
   >;
   readonly logger: Logger;
   readonly verifier: Pick<BlobVerifier, 'doubt' | 'mayServe'>;
@@ -186,14 +186,12 @@ export function createBlobHandler(
     const { method, path, rangeHeader, forwarded, client, isFlight, isDoubted, favoured } = request;
     const { digest, repository, registry } = path;
     const bytesUpTo = method === 'GET' ? COPIED_ANSWER_BYTES : undefined;
-    const look = async () =>
-      lookups.orAway(client, (options) => lookups.blob(digest, { ...options, bytesUpTo }));
-    let here = await look();
+    let here = await lookups.blob(digest, client, bytesUpTo);
     if (here.value === undefined && forwarded && isFlight && method === 'GET' && lookups.isShared(digest)) {
       const given = await answerFlight(request);
       if (typeof given !== 'string') return given;
       // It may have been committed meanwhile.
-      here = await look();
+      here = await lookups.blob(digest, client, bytesUpTo);
       if (given === 'given-up' && here.value === undefined) {
         return { response: givenUpDownload(path), handler: 'registry' };
       }
@@ -211,6 +209,8 @@ export function createBlobHandler(
     }
     if (method === 'HEAD') return answerHead(request, here.value);
     if (here.value?.bytes !== undefined) return answerShort(request, here.value.bytes, followed);
+    const missed = here.value === undefined ? transfer.knownMiss(digest, request.isFromSelf) : undefined;
+    if (missed !== undefined) return conclude(request, missed, { handler: 'registry', followed });
     const range = parseRange(rangeHeader);
     // Short answers from the disk are not behind long ones.
     const isShort = here.value !== undefined && here.value.sizeBytes <= SHORT_BODY_BYTES;
@@ -242,6 +242,11 @@ export function createBlobHandler(
 
   return async (request) => {
     const followed = followTransfer(deps, request);
-    return followed.orOverloaded(async () => answer(request, followed));
+    try {
+      return await answer(request, followed);
+    } catch (error) {
+      followed.failed(error);
+      throw error;
+    }
   };
 }

@@ -45,80 +45,112 @@ export interface TransferFollower {
   readonly flight: TransferFlight | undefined;
   /** The request has ended; the digest is undefined for a tag that was not found. `missing`: why it was. */
   ended(digest: Digest | undefined, outcome: TransferOutcome, missing?: MissReason): void;
-  /** Runs the request, and tells of it if this node gives as much as it may: one that it refuses with 503. */
-  orOverloaded<T>(run: () => Promise<T>): Promise<T>;
+  /** The request was refused with an error: tells of it if this node gives as much as it may (503). */
+  failed(error: unknown): void;
 }
 
 /** Sources that are kept of one request: however many peers break, the last ones tell how it ended. */
 const MAX_SOURCES = 8;
 
 /** Starts the time of a request. */
-export function followTransfer(
-  { clock, transferEnded, traffic, isOwn }: TransferFollowerDeps,
-  { path, forwarded, pull, client }: AdmittedRequest,
-): TransferFollower {
-  const startedMs = clock.nowMs();
-  const sources: TransferSource[] = [];
-  const isOwnClient = !forwarded && isOwn?.(client.remoteAddress) === true;
-  let movedBytes = 0;
-  let flight: TransferFlight | undefined;
-  const add = (source: TransferSource) => {
-    movedBytes += source.movedBytes;
-    const isLocal = source.origin === 'local';
-    if (!isLocal) traffic?.byPeer.add(source.origin, { takenBytes: source.movedBytes });
-    if (isOwnClient) {
-      traffic?.byHour.add({ [isLocal ? 'localBytes' : 'peerBytes']: source.movedBytes });
+export function followTransfer(deps: TransferFollowerDeps, request: AdmittedRequest): TransferFollower {
+  return new RequestFollower(deps, request);
+}
+
+/** A class, because each request makes such an object. */
+class RequestFollower implements TransferFollower {
+  readonly #deps: TransferFollowerDeps;
+  readonly #request: AdmittedRequest;
+  readonly #startedMs: number;
+  readonly #sources: TransferSource[] = [];
+  readonly #isOwnClient: boolean;
+  #movedBytes = 0;
+  #flight: TransferFlight | undefined;
+
+  constructor(deps: TransferFollowerDeps, request: AdmittedRequest) {
+    this.#deps = deps;
+    this.#request = request;
+    this.#startedMs = deps.clock.nowMs();
+    this.#isOwnClient = !request.forwarded && deps.isOwn?.(request.client.remoteAddress) === true;
+  }
+
+  get flight(): TransferFlight | undefined {
+    return this.#flight;
+  }
+
+  begins(origin: string): void {
+    this.#request.pull?.from(origin);
+  }
+
+  moved(origin: string, end: MoveEnd): void {
+    this.#request.pull?.from(origin);
+    const ended = end.how === 'source-broken' ? end.reason : end.how;
+    this.#add({ origin, movedBytes: end.movedBytes, ended });
+  }
+
+  movedManifest({ origin, bytes }: FetchedManifest): void {
+    this.#add({ origin, movedBytes: bytes.byteLength, ended: 'complete' });
+  }
+
+  flew(now: TransferFlight): void {
+    this.#flight = now;
+  }
+
+  ended(digest: Digest | undefined, outcome: TransferOutcome, missing?: MissReason): void {
+    const { clock, traffic, transferEnded } = this.#deps;
+    const { path, forwarded, pull } = this.#request;
+    const { kind, registry, repository } = path;
+    const transfer: EndedTransfer = {
+      kind,
+      registry,
+      repository,
+      tag: 'tag' in path ? path.tag : undefined,
+      digest,
+      forwarded,
+      sources: this.#sources,
+      flight: this.#flight,
+      movedBytes: this.#movedBytes,
+      durationMs: clock.nowMs() - this.#startedMs,
+      outcome,
+      missing,
+    };
+    transferEnded(transfer);
+    if (this.#isOwnClient && outcome !== 'client-gone') {
+      traffic?.byHour.add(outcome === 'served' || outcome === 'resumed' ? HIT : MISS);
+    }
+    pull?.ended(transfer);
+  }
+
+  failed(error: unknown): void {
+    const { path, forwarded } = this.#request;
+    if (forwarded || !(error instanceof DistributionError) || error.status !== 503) return;
+    this.ended('digest' in path ? path.digest : undefined, 'missing', 'overloaded');
+  }
+
+  #add(source: TransferSource): void {
+    const { traffic } = this.#deps;
+    const { origin, movedBytes } = source;
+    const sources = this.#sources;
+    this.#movedBytes += movedBytes;
+    const isLocal = origin === 'local';
+    if (!isLocal) traffic?.byPeer.add(origin, { takenBytes: movedBytes });
+    if (this.#isOwnClient) {
+      traffic?.byHour.add({ [isLocal ? 'localBytes' : 'peerBytes']: movedBytes });
     }
     // Pieces of one peer are one source.
     const same = sources.findIndex(
-      ({ origin, ended }) => origin === source.origin && ended === 'complete' && source.ended === ended,
+      ({ origin: known, ended }) => known === origin && ended === 'complete' && source.ended === ended,
     );
     const before = sources[same];
     if (before !== undefined) {
-      sources[same] = { ...before, movedBytes: before.movedBytes + source.movedBytes };
+      sources[same] = { ...before, movedBytes: before.movedBytes + movedBytes };
       return;
     }
     sources.push(source);
     if (sources.length > MAX_SOURCES) sources.shift();
-  };
-  const ended: TransferFollower['ended'] = (digest, outcome, missing) => {
-    const { kind, registry, repository } = path;
-    const tag = 'tag' in path ? path.tag : undefined;
-    const durationMs = clock.nowMs() - startedMs;
-    const name = { kind, registry, repository, tag, digest, forwarded };
-    const transfer = { ...name, sources, flight, movedBytes, durationMs, outcome, missing };
-    transferEnded(transfer);
-    const isHit = outcome === 'served' || outcome === 'resumed';
-    if (isOwnClient && outcome !== 'client-gone') traffic?.byHour.add(isHit ? { hits: 1 } : { misses: 1 });
-    pull?.ended(transfer);
-  };
-  return {
-    ended,
-    async orOverloaded(run) {
-      try {
-        return await run();
-      } catch (error) {
-        const isRefused = error instanceof DistributionError && error.status === 503;
-        if (isRefused && !forwarded) {
-          ended('digest' in path ? path.digest : undefined, 'missing', 'overloaded');
-        }
-        throw error;
-      }
-    },
-    begins: (origin) => pull?.from(origin),
-    moved(origin, end) {
-      const ended = end.how === 'source-broken' ? end.reason : end.how;
-      pull?.from(origin);
-      add({ origin, movedBytes: end.movedBytes, ended });
-    },
-    movedManifest({ origin, bytes }) {
-      add({ origin, movedBytes: bytes.byteLength, ended: 'complete' });
-    },
-    flew(now) {
-      flight = now;
-    },
-    get flight() {
-      return flight;
-    },
-  };
+  }
 }
+
+/** What a request adds to its hour. */
+const HIT = { hits: 1 } as const;
+const MISS = { misses: 1 } as const;

@@ -8,7 +8,6 @@ import { createDeadline, type Deadline } from '../runtime/deadline.ts';
 import {
   type Blob,
   type ContentStore,
-  type StatOptions,
   type StoreCallOptions,
   StoreUnavailableError,
 } from '../store/content-store.ts';
@@ -41,15 +40,21 @@ export interface LocalAnswer<T> {
 
 /** Looks content up in the store of this node, for requests. */
 export interface LocalLookups {
-  /** What the lookup finds; nothing while containerd is away, too: peers may have it, and upstream does. */
+  /**
+   * What the lookup finds, at once if it does; nothing while containerd is away, too: peers may have it, and upstream does.
+   */
   orAway<T>(
     client: ClientResponse,
-    lookup: (options: StoreCallOptions) => Promise<T | undefined>,
-  ): Promise<LocalAnswer<T>>;
+    lookup: (options: StoreCallOptions) => T | undefined | Promise<T | undefined>,
+  ): LocalAnswer<T> | Promise<LocalAnswer<T>>;
   /** The digest that the path names, if it is shared. */
   digest(path: RoutablePath, options: StoreCallOptions): Promise<Digest | undefined>;
-  /** The blob, if it is here and shared. */
-  blob(digest: Digest, options: StatOptions): Promise<Blob | undefined>;
+  /** The blob, if it is here and shared, with its bytes if it has at most so many and they are at hand; as of orAway(). */
+  blob(
+    digest: Digest,
+    client: ClientResponse,
+    bytesUpTo: number | undefined,
+  ): LocalAnswer<Blob> | Promise<LocalAnswer<Blob>>;
   /** True for content that is shared with other nodes, whether it is here or not. */
   isShared(digest: Digest): boolean;
   /** What is not here is not announced; for another node, that is the answer. */
@@ -64,27 +69,36 @@ export function createLocalLookups({
   logger,
   contentMissing,
 }: LocalLookupsDeps): LocalLookups {
+  const wait = async <T>(
+    lookup: Promise<T | undefined>,
+    deadlineOf: () => Deadline | undefined,
+  ): Promise<LocalAnswer<T>> => {
+    try {
+      return { value: await lookup, away: false };
+    } catch (error) {
+      const signal = deadlineOf()?.signal;
+      const late = signal?.aborted === true && error === signal.reason;
+      if (!late && !(error instanceof StoreUnavailableError)) throw error;
+      logger.debug('store unavailable for a request', { error });
+      return { value: undefined, away: true };
+    } finally {
+      deadlineOf()?.[Symbol.dispose]();
+    }
+  };
+  const orAway: LocalLookups['orAway'] = (client, lookup) => {
+    // Begins when something has to be waited for: what is known, and here, is not.
+    let deadline: Deadline | undefined;
+    const found = lookup({
+      waitSignal() {
+        deadline ??= createDeadline(clock, STORE_TIMEOUT_MS, client.gone);
+        return deadline.signal;
+      },
+    });
+    return found instanceof Promise ? wait(found, () => deadline) : { value: found, away: false };
+  };
+
   return {
-    async orAway(client, lookup) {
-      // Begins when something has to be waited for: what is known, and here, is not.
-      let deadline: Deadline | undefined;
-      const options: StoreCallOptions = {
-        waitSignal() {
-          deadline ??= createDeadline(clock, STORE_TIMEOUT_MS, client.gone);
-          return deadline.signal;
-        },
-      };
-      try {
-        return { value: await lookup(options), away: false };
-      } catch (error) {
-        const late = deadline?.signal.aborted === true && error === deadline.signal.reason;
-        if (!late && !(error instanceof StoreUnavailableError)) throw error;
-        logger.debug('store unavailable for a request', { error });
-        return { value: undefined, away: true };
-      } finally {
-        deadline?.[Symbol.dispose]();
-      }
-    },
+    orAway,
     async digest(path, options) {
       const digest =
         'digest' in path
@@ -92,7 +106,10 @@ export function createLocalLookups({
           : await store.resolve(path.registry, path.repository, path.tag, options);
       return digest !== undefined && policy.sharesDigest(digest) ? digest : undefined;
     },
-    blob: async (digest, options) => (policy.sharesDigest(digest) ? store.stat(digest, options) : undefined),
+    blob: (digest, client, bytesUpTo) =>
+      policy.sharesDigest(digest)
+        ? orAway(client, ({ waitSignal }) => store.stat(digest, { waitSignal, bytesUpTo }))
+        : { value: undefined, away: false },
     isShared: (digest) => policy.sharesDigest(digest),
     notHere(key, away, { forwarded, path }) {
       // What a filter hides is not missing: an image that is shared may lead to it later.

@@ -183,7 +183,12 @@ export function createManifestHandler(
 
   return async (request) => {
     const followed = followTransfer(deps, request);
-    return followed.orOverloaded(async () => answer(request, followed));
+    try {
+      return await answer(request, followed);
+    } catch (error) {
+      followed.failed(error);
+      throw error;
+    }
   };
 }
 

@@ -43,8 +43,9 @@ export interface RunningRequest {
   readonly reference: string;
   readonly kind: 'manifest' | 'blob';
   /** Bytes that it has given so far. */
-  readonly movedBytes: () => number;
-  from: readonly string[];
+  readonly movedBytes: number;
+  /** Where they are from, an address or `local`, the last source last. */
+  readonly sources: readonly string[];
 }
 
 /** What one peer gave so far. */
@@ -124,6 +125,13 @@ export function addNamed(
 /** Adds it to what is known of a pull, as long as there is room: a client may ask for any number. */
 export function remember(known: Set<string>, reference: string): void {
   if (known.size < MAX_CONTENT) known.add(reference);
+}
+
+/** The content is a manifest of the pull, or one of its manifests names it. */
+export function leadsTo({ manifests, wanted }: PullRecord, reference: string): boolean {
+  if (manifests.has(reference)) return true;
+  for (const sizes of wanted.values()) if (sizes.has(reference)) return true;
+  return false;
 }
 
 /** Pieces of content that its manifests name. */
@@ -288,10 +296,10 @@ function blobOf(
     readonly requests: readonly RunningRequest[];
   },
 ): PullBlob {
-  const running = requests.reduce((sum, { movedBytes }) => sum + movedBytes(), 0);
+  const running = requests.reduce((sum, { movedBytes }) => sum + movedBytes, 0);
   const movedBytes = (content?.movedBytes ?? 0) + running;
   const from = requests.reduce(
-    (sources, request) => request.from.reduce(withSource, sources),
+    (sources, request) => request.sources.reduce(withSource, sources),
     content?.from ?? [],
   );
   const isRunning = requests.length > 0;

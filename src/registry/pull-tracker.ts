@@ -12,6 +12,7 @@ import {
   createPullRecord,
   endedDetailsOf,
   isGot,
+  leadsTo,
   leftOf,
   type PullRecord,
   remember,
@@ -110,13 +111,18 @@ export function createPullTracker({ clock, logger, pulls }: PullTrackerDeps): Pu
   };
   /** The pull that the content belongs to; the newest of its repository if no manifest says so. */
   const find = (source: string, reference: string): PullRecord | undefined => {
-    const ofSource = [...open].filter((pull) => pull.source === source).toReversed();
-    return (
-      ofSource.find(
-        (pull) =>
-          pull.manifests.has(reference) || [...pull.wanted.values()].some((sizes) => sizes.has(reference)),
-      ) ?? ofSource[0]
-    );
+    let newest: PullRecord | undefined;
+    let belongs: PullRecord | undefined;
+    for (const pull of open) {
+      if (pull.source !== source) continue;
+      newest = pull;
+      if (leadsTo(pull, reference)) belongs = pull;
+    }
+    return belongs ?? newest;
+  };
+
+  const tellIfOver = (pull: PullRecord) => {
+    if (open.has(pull) && pull.running === 0 && leftOf(pull) === 0 && isGot(pull)) tell(pull);
   };
 
   return {
@@ -131,31 +137,11 @@ export function createPullTracker({ clock, logger, pulls }: PullTrackerDeps): Pu
         if (method === 'GET') remember(pull.got, reference);
       }
       if (pull === undefined) return undefined;
-      const asked = pull;
-      asked.running++;
-      asked.lastMs = clock.nowMs();
-      const request: RunningRequest = {
-        reference,
-        kind: path.kind,
-        movedBytes: () => client.movedBytes,
-        from: [],
-      };
-      if (method === 'GET') asked.requests.add(request);
-      return {
-        ended(transfer) {
-          asked.requests.delete(request);
-          addTransfer(asked, transfer, clock.nowMs());
-        },
-        from(origin) {
-          request.from = withSource(request.from, origin);
-        },
-        [Symbol.dispose]() {
-          asked.requests.delete(request);
-          asked.running--;
-          asked.lastMs = clock.nowMs();
-          if (open.has(asked) && asked.running === 0 && leftOf(asked) === 0 && isGot(asked)) tell(asked);
-        },
-      };
+      pull.running++;
+      pull.lastMs = clock.nowMs();
+      const request = new TrackedRequest({ clock, tellIfOver }, pull, { reference, kind: path.kind, client });
+      if (method === 'GET') pull.requests.add(request);
+      return request;
     },
     named(manifest, kind, references) {
       for (const pull of open) {
@@ -163,6 +149,59 @@ export function createPullTracker({ clock, logger, pulls }: PullTrackerDeps): Pu
       }
     },
   };
+}
+
+/** What a request of a pull needs. */
+interface TrackedRequestDeps {
+  readonly clock: Clock;
+  /** Called when a request of the pull has ended. */
+  readonly tellIfOver: (pull: PullRecord) => void;
+}
+
+/** What is asked for, and by which client. */
+interface TrackedContent {
+  readonly reference: string;
+  readonly kind: 'manifest' | 'blob';
+  readonly client: Pick<ClientResponse, 'movedBytes'>;
+}
+
+/** A request that is part of a pull. A class, because each request makes such an object. */
+class TrackedRequest implements AskedPull, RunningRequest {
+  readonly reference: string;
+  readonly kind: 'manifest' | 'blob';
+  sources: readonly string[] = [];
+  readonly #deps: TrackedRequestDeps;
+  readonly #pull: PullRecord;
+  readonly #client: Pick<ClientResponse, 'movedBytes'>;
+
+  constructor(deps: TrackedRequestDeps, pull: PullRecord, { reference, kind, client }: TrackedContent) {
+    this.#deps = deps;
+    this.#pull = pull;
+    this.#client = client;
+    this.reference = reference;
+    this.kind = kind;
+  }
+
+  get movedBytes(): number {
+    return this.#client.movedBytes;
+  }
+
+  ended(transfer: EndedTransfer): void {
+    this.#pull.requests.delete(this);
+    addTransfer(this.#pull, transfer, this.#deps.clock.nowMs());
+  }
+
+  from(origin: string): void {
+    this.sources = withSource(this.sources, origin);
+  }
+
+  [Symbol.dispose](): void {
+    const pull = this.#pull;
+    pull.requests.delete(this);
+    pull.running--;
+    pull.lastMs = this.#deps.clock.nowMs();
+    this.#deps.tellIfOver(pull);
+  }
 }
 
 function referenceOf(path: DistributionPath): string {

@@ -177,13 +177,8 @@ export function createRegistryApp(
       weight: REQUEST_BYTES,
       favoured,
       isFirst: isFromSelf,
-      // Made for a request that waits only.
-      get signal() {
-        return client.gone;
-      },
-      // Short bodies have no other share.
-      stalledMs: () => client.stalledMs,
-      evict: () => client.breakOff(),
+      // Its short bodies have no other share.
+      owner: client,
     });
     if (share === undefined) throw overloaded();
     if (!favoured) await turnstile.pass();
@@ -191,11 +186,11 @@ export function createRegistryApp(
     // Awaited here, because the share is held until then.
     return await answerContent(request, target, { client, favoured, isFromSelf });
   };
-  const answer = async (
+  const answer = (
     request: ClientRequest,
     target: Target,
     client: ClientResponse,
-  ): Promise<Answered> => {
+  ): Answered | Promise<Answered> => {
     const { method } = request;
     const { path } = target;
     const handler = routeOf(path);
@@ -225,10 +220,13 @@ export function createRegistryApp(
     const { path } = target;
     const route = routeOf(path);
     metrics.httpStarted(route);
-    const { response, handler } = await answer(request, target, client).catch((error: unknown) => ({
-      response: refuse(error, path),
-      handler: route,
-    }));
+    let answered: Answered;
+    try {
+      answered = await answer(request, target, client);
+    } catch (error) {
+      answered = { response: refuse(error, path), handler: route };
+    }
+    const { response, handler } = answered;
     const { method } = request;
     const { remoteAddress } = client;
     const sample = {

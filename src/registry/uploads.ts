@@ -100,17 +100,8 @@ export function createUploads(clock: Clock, { maxUploads, bytesPerSecond }: Uplo
       return running;
     },
     async begin(client, favoured) {
-      const share = await shares?.enter({
-        key: addressShare(client.remoteAddress),
-        weight: 1,
-        favoured,
-        // Made for an upload that waits only.
-        get signal() {
-          return client.gone;
-        },
-        stalledMs: () => client.stalledMs,
-        evict: () => client.breakOff(),
-      });
+      const key = addressShare(client.remoteAddress);
+      const share = await shares?.enter({ key, weight: 1, favoured, owner: client });
       if (shares !== undefined && share === undefined) return undefined;
       running++;
       const upload = { client, rate: 0, allowedBytes: 0, sinceMs: clock.nowMs() };

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test';
-import { createFairShares, type HeldShare } from './fair-shares.ts';
+import { createFairShares, type HeldShare, type ShareOwner } from './fair-shares.ts';
 import { createVirtualClock } from './testing/virtual-clock.ts';
 
 function create(options: {
@@ -26,14 +26,20 @@ function create(options: {
 async function takeAll(shares: ReturnType<typeof create>['shares'], key: string, favoured = false) {
   const held: HeldShare[] = [];
   for (let n = 0; n < 100; n++) {
-    const over = new AbortController();
-    const entering = shares.enter({ key, weight: 1, favoured, signal: over.signal });
-    over.abort();
-    const share = await entering;
+    const share = await shares.enter({ key, weight: 1, favoured, mayWait: false });
     if (share === undefined) break;
     held.push(share);
   }
   return held;
+}
+
+/** What a share is for: it stalls for so long, gives its share back when it has to, or goes when the signal aborts. */
+function createOwner({
+  stalledMs = 0,
+  breakOff = () => {},
+  gone = new AbortController().signal,
+}: Partial<ShareOwner>) {
+  return { gone, stalledMs, breakOff };
 }
 
 describe('createFairShares()', () => {
@@ -101,12 +107,12 @@ describe('createFairShares()', () => {
     expect(shares.waiting).toBe(0);
   });
 
-  test('a wait ends after its time, at the signal, and at once when too many wait', async () => {
+  test('a wait ends after its time, when its owner is gone, and at once when too many wait', async () => {
     const { clock, shares } = create({ total: 1, maxWaiting: 4 });
     using _held = await shares.enter({ key: 'a', weight: 1 });
     const late = shares.enter({ key: 'b', weight: 1 });
     const over = new AbortController();
-    const aborted = shares.enter({ key: 'b', weight: 1, signal: over.signal });
+    const aborted = shares.enter({ key: 'b', weight: 1, owner: createOwner({ gone: over.signal }) });
     expect(await shares.enter({ key: 'b', weight: 1 })).toBeUndefined();
     over.abort();
     expect(await aborted).toBeUndefined();
@@ -121,11 +127,11 @@ describe('createFairShares()', () => {
     const evicted: string[] = [];
     const enter = async (key: string, stalledMs: number) => {
       let share: HeldShare | undefined;
-      const evict = () => {
+      const breakOff = () => {
         evicted.push(key);
         share?.[Symbol.dispose]();
       };
-      share = await shares.enter({ key, weight: 1, stalledMs: () => stalledMs, evict });
+      share = await shares.enter({ key, weight: 1, owner: createOwner({ stalledMs, breakOff }) });
       return share;
     };
     await enter('stalled', 3000);
@@ -135,6 +141,14 @@ describe('createFairShares()', () => {
     const share = await shares.enter({ key: 'new', weight: 1 });
     expect(share).toBeDefined();
     expect(evicted).toEqual(['stalled']);
+  });
+
+  test('what is free is had at once, and what is not free is not waited for by a request that may not wait', async () => {
+    const { shares } = create({ total: 1 });
+    const held = shares.enter({ key: 'a', weight: 1 });
+    expect(held).not.toBeInstanceOf(Promise);
+    expect(await shares.enter({ key: 'b', weight: 1, mayWait: false })).toBeUndefined();
+    expect(shares.waiting).toBe(0);
   });
 
   test('a request that fits does not wait behind a heavier request of its key', async () => {
@@ -198,11 +212,11 @@ describe('createFairShares()', () => {
     const evicted: string[] = [];
     const enter = async (key: string, favoured: boolean, stalledMs: number) => {
       let share: HeldShare | undefined;
-      const evict = () => {
+      const breakOff = () => {
         evicted.push(key);
         share?.[Symbol.dispose]();
       };
-      share = await shares.enter({ key, weight: 1, favoured, stalledMs: () => stalledMs, evict });
+      share = await shares.enter({ key, weight: 1, favoured, owner: createOwner({ stalledMs, breakOff }) });
       return share;
     };
     await enter('stalled', false, 800);
@@ -221,11 +235,11 @@ describe('createFairShares()', () => {
     const evicted: string[] = [];
     const enter = async (key: string, favoured: boolean, stalledMs = 60_000) => {
       let share: HeldShare | undefined;
-      const evict = () => {
+      const breakOff = () => {
         evicted.push(key);
         share?.[Symbol.dispose]();
       };
-      share = await shares.enter({ key, weight: 1, favoured, stalledMs: () => stalledMs, evict });
+      share = await shares.enter({ key, weight: 1, favoured, owner: createOwner({ stalledMs, breakOff }) });
     };
     for (const key of ['a', 'b', 'c', 'd']) await enter(key, false);
     await enter('own', true);
@@ -246,7 +260,7 @@ describe('createFairShares()', () => {
     const over = new AbortController();
     const first = shares.enter({ key: 'b', weight: 1 });
     memory.share = 1;
-    const second = shares.enter({ key: 'c', weight: 1, signal: over.signal });
+    const second = shares.enter({ key: 'c', weight: 1, owner: createOwner({ gone: over.signal }) });
     using served = await first;
     expect(served).toBeDefined();
     expect(shares.waiting).toBe(1);

@@ -11,12 +11,20 @@ export interface ShareRequest {
   readonly favoured?: boolean | undefined;
   /** A favoured request that comes before all others, and may take what is reserved for such. Default false. */
   readonly isFirst?: boolean | undefined;
-  /** Gives the wait up. */
-  readonly signal?: AbortSignal | undefined;
-  /** For how long the holder has made no progress by its own fault, in ms. Default never. */
-  readonly stalledMs?: (() => number) | undefined;
-  /** Makes a holder that is stalled give its share back, soon. Called when others wait for it. */
-  readonly evict?: (() => void) | undefined;
+  /** False: what is not free is not waited for. Default true. */
+  readonly mayWait?: boolean | undefined;
+  /** What the share is for. Default: something that does not end before its time, and never stalls. */
+  readonly owner?: ShareOwner | undefined;
+}
+
+/** What a share is for, such as the response to a client. */
+export interface ShareOwner {
+  /** It needs no share any more. Read only when one has to be waited for. */
+  readonly gone: AbortSignal;
+  /** For how long it has made no progress by its own fault, in ms. */
+  readonly stalledMs: number;
+  /** Has it give its share back, soon. Called when it is stalled and others wait. */
+  breakOff(): void;
 }
 
 /** A share that is held. Disposing it gives it back; harmless twice. */
@@ -25,10 +33,10 @@ export type HeldShare = Disposable;
 /** Something limited that many share, and of which none may take everything. */
 export interface FairShares {
   /**
-   * A share, waiting for it if there is none; undefined if there was none in time, if too many wait, or if the signal aborts.
-   * The signal is read only by a request that waits: what is free is given to a request that was aborted before, too.
+   * A share, at once if one is free, else waiting for it; undefined if there was none in time, if too many wait, or if the owner
+   * goes. What is free is given to an owner that was gone before, too.
    */
-  enter(request: ShareRequest): Promise<HeldShare | undefined>;
+  enter(request: ShareRequest): HeldShare | Promise<HeldShare | undefined>;
   /** How much is held. */
   readonly held: number;
   /** How many wait. */
@@ -71,9 +79,21 @@ const SHORT_STALL = 0.25;
 /** How often stalled holders are looked for while others wait, or memory is short. */
 const EVICT_INTERVAL_MS = 250;
 
-/** A holder. */
-interface Holder extends Disposable {
+/** A holder. A class, because each request to the registry makes such objects. */
+class Holder implements Disposable {
   readonly request: ShareRequest;
+  readonly weight: number;
+  readonly #giveBack: (holder: Holder) => void;
+
+  constructor(request: ShareRequest, weight: number, giveBack: (holder: Holder) => void) {
+    this.request = request;
+    this.weight = weight;
+    this.#giveBack = giveBack;
+  }
+
+  [Symbol.dispose](): void {
+    this.#giveBack(this);
+  }
 }
 
 /** A request that waits. */
@@ -124,19 +144,19 @@ export function createFairShares({
     const weight = weightOf(request);
     held += weight;
     heldByKey.set(key, heldBy(key) + weight);
-    const holder: Holder = {
-      request,
-      [Symbol.dispose]() {
-        if (!holders.delete(holder)) return;
-        held -= weight;
-        const left = heldBy(key) - weight;
-        if (left > 0) heldByKey.set(key, left);
-        else heldByKey.delete(key);
-        serveWaiting();
-      },
-    };
+    const holder = new Holder(request, weight, giveBack);
     holders.add(holder);
     return holder;
+  };
+  const giveBack = (holder: Holder) => {
+    if (!holders.delete(holder)) return;
+    const { request, weight } = holder;
+    const { key } = request;
+    held -= weight;
+    const left = heldBy(key) - weight;
+    if (left > 0) heldByKey.set(key, left);
+    else heldByKey.delete(key);
+    serveWaiting();
   };
   const comesBefore = ({ request: one }: Waiting, { request: other }: Waiting) => {
     if (one.isFirst !== other.isFirst) return one.isFirst === true;
@@ -163,7 +183,7 @@ export function createFairShares({
     while (waiting.size > 0 || isShort()) {
       const mustShrink = isShort();
       const hasStalled = ({ request }: Holder) => {
-        const stalledMs = request.stalledMs?.() ?? 0;
+        const stalledMs = request.owner?.stalledMs ?? 0;
         // Favoured holders give way to requests that wait only.
         if (request.favoured === true) return waiting.size > 0 && stalledMs >= stallMs;
         return stalledMs >= (mustShrink ? SHORT_STALL * stallMs : stallMs);
@@ -177,12 +197,41 @@ export function createFairShares({
         if (count >= waiting.size && !isInExcess) continue;
         count += 1;
         excess -= weightOf(request);
-        request.evict?.();
+        request.owner?.breakOff();
       }
       await clock.sleep(EVICT_INTERVAL_MS);
       serveWaiting();
     }
     isEvicting = false;
+  };
+
+  /** Waits for a share, if it may. */
+  const waitFor = async (request: ShareRequest): Promise<HeldShare | undefined> => {
+    const { key, owner, mayWait = true } = request;
+    const signal = mayWait ? owner?.gone : undefined;
+    if (!mayWait || signal?.aborted === true) return undefined;
+    let sameKey = 0;
+    for (const each of waiting) if (each.request.key === key) sameKey += 1;
+    const forAll = Math.max(1, Math.floor(room.share() * WAITING_FOR_ALL * maxWaiting));
+    const forFavoured = request.isFirst === true ? maxWaiting : Math.ceil(WAITING_FOR_FAVOURED * maxWaiting);
+    const most = request.favoured === true ? forFavoured : forAll;
+    if (waiting.size >= most || sameKey >= most / 2) return undefined;
+
+    const { promise, resolve } = Promise.withResolvers<HeldShare | undefined>();
+    const entry: Waiting = { request, grant: resolve };
+    waiting.add(entry);
+    const giveUp = () => {
+      if (waiting.delete(entry)) resolve(undefined);
+    };
+    signal?.addEventListener('abort', giveUp, { once: true });
+    const cancel = clock.after(waitMs, giveUp);
+    void evictStalled();
+    try {
+      return await promise;
+    } finally {
+      signal?.removeEventListener('abort', giveUp);
+      cancel();
+    }
   };
 
   return {
@@ -192,39 +241,13 @@ export function createFairShares({
     get waiting() {
       return waiting.size;
     },
-    async enter(request) {
+    enter(request) {
       // What is free was offered to those that wait: they need more than that. There may be more room than a moment ago.
       serveWaiting();
-      if (fits(request)) {
-        const share = hold(request);
-        if (isShort()) void evictStalled();
-        return share;
-      }
-      const { key, signal } = request;
-      if (signal?.aborted === true) return undefined;
-      let sameKey = 0;
-      for (const each of waiting) if (each.request.key === key) sameKey += 1;
-      const forAll = Math.max(1, Math.floor(room.share() * WAITING_FOR_ALL * maxWaiting));
-      const forFavoured =
-        request.isFirst === true ? maxWaiting : Math.ceil(WAITING_FOR_FAVOURED * maxWaiting);
-      const most = request.favoured === true ? forFavoured : forAll;
-      if (waiting.size >= most || sameKey >= most / 2) return undefined;
-
-      const { promise, resolve } = Promise.withResolvers<HeldShare | undefined>();
-      const entry: Waiting = { request, grant: resolve };
-      waiting.add(entry);
-      const giveUp = () => {
-        if (waiting.delete(entry)) resolve(undefined);
-      };
-      signal?.addEventListener('abort', giveUp, { once: true });
-      const cancel = clock.after(waitMs, giveUp);
-      void evictStalled();
-      try {
-        return await promise;
-      } finally {
-        signal?.removeEventListener('abort', giveUp);
-        cancel();
-      }
+      if (!fits(request)) return waitFor(request);
+      const share = hold(request);
+      if (isShort()) void evictStalled();
+      return share;
     },
   };
 }

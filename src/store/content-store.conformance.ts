@@ -199,11 +199,13 @@ export function testContentStore(name: string, create: () => Promise<StoreUnderT
 }
 
 /** What the work rejected with, undefined if it did not. */
-export function rejection(work: Promise<unknown>): Promise<unknown> {
-  return work.then(
-    () => undefined,
-    (error: unknown) => error,
-  );
+export async function rejection(work: unknown): Promise<unknown> {
+  try {
+    await work;
+    return undefined;
+  } catch (error) {
+    return error;
+  }
 }
 
 /** A watch under way. */

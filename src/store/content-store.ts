@@ -77,8 +77,8 @@ export interface ContentStore {
     tag: string,
     options?: StoreCallOptions,
   ): Promise<Digest | undefined>;
-  /** The blob, or undefined if this node does not have it. */
-  stat(digest: Digest, options?: StatOptions): Promise<Blob | undefined>;
+  /** The blob, or undefined if this node does not have it: at once where nothing has to be waited for to know. */
+  stat(digest: Digest, options?: StatOptions): Blob | undefined | Promise<Blob | undefined>;
   /** The bytes of a small blob (a manifest), which are the caller's; undefined if absent, RangeError if larger than maxBytes. */
   read(digest: Digest, maxBytes: number, options?: StoreCallOptions): Promise<Uint8Array | undefined>;
   /** The names of the images that lead to the digest, from memory: empty for content that no image names (yet). */

@@ -99,8 +99,8 @@ export async function createMemoryStore(): Promise<MemoryStore> {
       }
       return target !== undefined && contents.has(target) ? target : undefined;
     },
-    async stat(digest, { signal, bytesUpTo = 0 } = {}) {
-      signal?.throwIfAborted();
+    stat(digest, { signal, bytesUpTo = 0 } = {}) {
+      if (signal?.aborted === true) return Promise.reject(signal.reason as Error);
       const sizeBytes = state.blobs.get(digest);
       const file = fileState(lstatSync(path(digest), { throwIfNoEntry: false }));
       if (sizeBytes === undefined || file?.sizeBytes !== sizeBytes) return undefined;

@@ -51,6 +51,11 @@ export type AskingClient = Pick<ClientResponse, 'gone'>;
 export interface Transfer {
   /** Serves a blob to the client, from the store or from peers; never rejects for what a peer does. */
   serveBlob(request: BlobRequest, client: ClientResponse): Promise<BlobOutcome>;
+  /**
+   * How serveBlob() would end for a request of this node's client for what no node had a moment ago; undefined: it has to be looked
+   * for. `isJudged` as in BlobRequest.
+   */
+  knownMiss(digest: Digest, isJudged: boolean): (BlobOutcome & { readonly how: 'missing' }) | undefined;
   /** Counts bytes of a blob of the store that were answered without serveBlob(). */
   answeredHere(bytes: number): void;
   /** Gets a manifest from peers, verified. */
@@ -173,6 +178,12 @@ export function createTransfer(deps: TransferDeps, options: TransferOptions): Tr
       const isUpstreams = !('how' in outcome) || outcome.how === 'missing' || outcome.how === 'unsatisfiable';
       if (isUpstreams && request.isJudged === true) shared.delivered?.restIsElsewhere(digest);
       return 'how' in outcome ? outcome : { how: 'missing', localVanished: false, ...outcome };
+    },
+    knownMiss(digest, isJudged) {
+      const known = misses.get(digest);
+      if (known === undefined) return undefined;
+      if (isJudged) shared.delivered?.restIsElsewhere(digest);
+      return { how: 'missing', localVanished: false, ...known };
     },
     answeredHere: (bytes) => deps.observer.bytesMoved('local', bytes),
     fetchManifest: (request, client) =>

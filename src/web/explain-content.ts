@@ -72,8 +72,8 @@ export async function explainContent(
     asked ??
     (registry === undefined
       ? undefined
-      : await unlessAway(store.resolve(registry, repository, reference, { signal })));
-  const blob = digest === undefined ? undefined : await unlessAway(store.stat(digest, { signal }));
+      : await unlessAway(() => store.resolve(registry, repository, reference, { signal })));
+  const blob = digest === undefined ? undefined : await unlessAway(() => store.stat(digest, { signal }));
   const found = { digest, sizeBytes: blob?.sizeBytes };
   if (blob !== undefined && policy.sharesDigest(blob.digest)) {
     return { ...found, isHere: true, peers: [], outcome: { how: 'local', status: 200 } };
@@ -100,11 +100,13 @@ export async function explainContent(
 }
 
 /** While containerd is away, what needs its word is not here, as for a request. */
-async function unlessAway<T>(answer: Promise<T | undefined>): Promise<T | undefined> {
-  return answer.catch((error: unknown) => {
+async function unlessAway<T>(ask: () => T | Promise<T>): Promise<T | undefined> {
+  try {
+    return await ask();
+  } catch (error) {
     if (error instanceof StoreUnavailableError) return undefined;
     throw error;
-  });
+  }
 }
 
 /** The errors of peers that are gone: these do not count among those that a request may ask. */
