@@ -1,4 +1,5 @@
-import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, Gauge, Histogram, type Metric, Registry } from 'prom-client';
+import { createSeriesHistogram } from './series-histogram.ts';
 
 /** What a metric is, for docs/REFERENCE.md. */
 export interface MetricDefinition {
@@ -31,6 +32,13 @@ export function createMetricFactory() {
     histogram: (name: string, help: string, labelNames: string[], buckets: number[]) => {
       definitions.push({ name, type: 'histogram', help, labels: labelNames });
       return new Histogram({ name, help, labelNames, buckets, registers });
+    },
+    /** A histogram that takes a sample for each request. */
+    seriesHistogram: (name: string, help: string, labelNames: string[], buckets: number[]) => {
+      definitions.push({ name, type: 'histogram', help, labels: labelNames });
+      const histogram = createSeriesHistogram({ name, help, labelNames, buckets });
+      registry.registerMetric(histogram as unknown as Metric);
+      return histogram;
     },
     /** Has this called before each exposure: it brings samples up to date of what is read, not told. */
     beforeExposing: (refresh: () => void | Promise<void>): void => void refreshes.push(refresh),

@@ -1,4 +1,5 @@
 import { createCanaryMetrics } from './canary-metrics.ts';
+import { createHttpMetrics } from './http-metrics.ts';
 import { createIntegrityMetrics } from './integrity-metrics.ts';
 import { createKernelMetrics } from './kernel-metrics.ts';
 import { createFlightMetrics } from './flight-metrics.ts';
@@ -10,23 +11,8 @@ import { createRoutingMetrics } from './routing-metrics.ts';
 
 /** Distinct `registry` label values: a node pulls from a handful of registries; the name comes from a request. */
 const MAX_REGISTRY_LABELS = 100;
-/** From a HEAD answered locally to a layer of many GB on a slow link, in seconds. */
-const DURATION_BUCKETS = [
-  0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300,
-];
-/** From an empty body to a layer of 10 GB, in bytes. */
-const SIZE_BUCKETS = [100, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10];
 /** Lookups: the default budget is 20 ms, in seconds. */
 const RESOLVE_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.015, 0.02, 0.03, 0.05, 0.1, 0.25, 0.5, 1];
-
-/** What one HTTP request to the registry was, for its metrics. */
-export interface HttpRequestSample {
-  readonly handler: string;
-  readonly method: string;
-  readonly code: number;
-  readonly durationMs: number;
-  readonly sizeBytes: number;
-}
 
 /** How much this node announces, by registry. The registry is empty for content that no image names. */
 export interface AdvertisedCounts {
@@ -73,22 +59,7 @@ export function createMetrics(build: { readonly version: string; readonly commit
     'Blobs and manifests announced to peers.',
     ['registry'],
   );
-  const httpDuration = histogram(
-    'http_request_duration_seconds',
-    'Duration of requests to the registry; handler registry is content of this node, mirror of another one.',
-    ['handler', 'method', 'code'],
-    DURATION_BUCKETS,
-  );
-  const httpSize = histogram(
-    'http_response_size_bytes',
-    'Body size of answers of the registry.',
-    ['handler', 'method', 'code'],
-    SIZE_BUCKETS,
-  );
-  let running = 0;
-  const httpInflight = gauge('http_requests_inflight', 'Requests being answered by the registry.', [
-    'handler',
-  ]);
+  const http = createHttpMetrics(factory);
   const servedBytes = counter(
     'spegel_served_bytes_total',
     'Body bytes sent to clients, by source: local is this node, peer another one.',
@@ -238,18 +209,6 @@ export function createMetrics(build: { readonly version: string; readonly commit
       for (const { id, severity } of findings) doctorFindings.inc({ code: id, severity });
       doctorCheck.set(Date.now() / 1000);
     },
-    httpStarted(handler: string): void {
-      running++;
-      httpInflight.inc({ handler });
-    },
-    /** True while the registry answers a request. */
-    isServing: () => running > 0,
-    httpEnded(route: string, { handler, method, code, durationMs, sizeBytes }: HttpRequestSample): void {
-      const labels = { handler, method, code: String(code) };
-      running--;
-      httpInflight.dec({ handler: route });
-      httpDuration.observe(labels, durationMs / 1000);
-      httpSize.observe(labels, sizeBytes);
-    },
+    ...http,
   };
 }

@@ -115,20 +115,24 @@ function isKnownAbsent(path: string): boolean {
   if (lastErrno === ENOENT) return true;
   if (lastErrno !== EAGAIN) return false;
   const folder = dirname(path);
-  // A containerd that has never had a blob has no folder for blobs either.
-  if (!isTmpfsFolder.has(folder) && statOrUndefined(folder) === undefined) return true;
   // A tmpfs does not keep in mind what is not there: it looks, in memory.
-  return isInTmpfs(folder) === true && statOrUndefined(path) === undefined;
+  if (isInTmpfs(folder)) return statOrUndefined(path) === undefined;
+  // A containerd that has never had a blob has no folder for blobs either.
+  return !isTmpfsFolder.has(folder) && statOrUndefined(folder) === undefined;
 }
 
-/** Undefined if there is no such folder, or if that cannot be told. */
-function isInTmpfs(folder: string): boolean | undefined {
+/** Whether what is in the folder is in memory. A folder that is not there yet will be where the folders above it are. */
+function isInTmpfs(folder: string): boolean {
   const known = isTmpfsFolder.get(folder);
   if (known !== undefined) return known;
-  const found = isOnTmpfs(folder);
-  // What is not there yet may come.
-  if (found !== undefined) lruSet(isTmpfsFolder, folder, found, MAX_FOLDERS);
-  return found;
+  let found = isOnTmpfs(folder);
+  const isThere = found !== undefined;
+  for (let above = dirname(folder); found === undefined && above !== dirname(above); above = dirname(above)) {
+    found = isOnTmpfs(above);
+  }
+  // Below a folder on a disk one of a tmpfs may come yet.
+  if (isThere || found === true) lruSet(isTmpfsFolder, folder, found === true, MAX_FOLDERS);
+  return found === true;
 }
 
 /** Undefined if there is no such file. */

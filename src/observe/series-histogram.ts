@@ -1,0 +1,107 @@
+/** What a histogram is called, and how it is divided. */
+export interface SeriesHistogramOptions {
+  readonly name: string;
+  readonly help: string;
+  readonly labelNames: readonly string[];
+  /** Upper bounds in ascending order, without infinity. */
+  readonly buckets: readonly number[];
+}
+
+/** A line of what is exposed. */
+export interface ExposedValue {
+  readonly metricName: string;
+  readonly labels: Readonly<Record<string, string | number>>;
+  readonly value: number;
+}
+
+/** The samples that have the same labels. */
+export interface HistogramSeries {
+  observe(value: number): void;
+}
+
+/**
+ * A histogram whose series are got once, and then take a sample in some nanoseconds: prom-client's looks the series up by text that
+ * it makes of the labels, for each sample. A registry of prom-client exposes it as its own.
+ */
+export interface SeriesHistogram {
+  readonly name: string;
+  readonly type: 'histogram';
+  /** The series with these values of the labels, in the order of their names. It is exposed from its first sample on. */
+  series(...labelValues: readonly string[]): HistogramSeries;
+  /** What a registry exposes. */
+  get(): Promise<{
+    readonly name: string;
+    readonly help: string;
+    readonly type: 'histogram';
+    readonly values: readonly ExposedValue[];
+  }>;
+}
+
+/** Has no series yet. */
+export function createSeriesHistogram({
+  name,
+  help,
+  labelNames,
+  buckets,
+}: SeriesHistogramOptions): SeriesHistogram {
+  const all = new Map<string, Series>();
+  return {
+    name,
+    type: 'histogram',
+    series(...labelValues) {
+      const key = JSON.stringify(labelValues);
+      const known = all.get(key);
+      if (known !== undefined) return known;
+      const labels = Object.fromEntries(labelNames.map((label, at) => [label, labelValues[at] ?? '']));
+      const series = new Series(labels, buckets);
+      all.set(key, series);
+      return series;
+    },
+    get: async () => {
+      const observed = [...all.values()].filter(({ count }) => count > 0);
+      return { name, help, type: 'histogram', values: observed.flatMap((series) => series.valuesOf(name)) };
+    },
+  };
+}
+
+class Series implements HistogramSeries {
+  readonly #labels: Readonly<Record<string, string>>;
+  readonly #buckets: readonly number[];
+  /** Of each bucket, without the samples of those below it. */
+  readonly #counts: number[];
+  #sum = 0;
+  count = 0;
+
+  constructor(labels: Readonly<Record<string, string>>, buckets: readonly number[]) {
+    this.#labels = labels;
+    this.#buckets = buckets;
+    this.#counts = buckets.map(() => 0);
+  }
+
+  observe(value: number): void {
+    this.count++;
+    this.#sum += value;
+    const buckets = this.#buckets;
+    for (let at = 0; at < buckets.length; at++) {
+      if (value > (buckets[at] ?? Infinity)) continue;
+      this.#counts[at] = (this.#counts[at] ?? 0) + 1;
+      return;
+    }
+  }
+
+  /** What is exposed, below the histogram's name. */
+  valuesOf(name: string): ExposedValue[] {
+    const labels = this.#labels;
+    let below = 0;
+    const bounded = this.#buckets.map((le, at) => {
+      below += this.#counts[at] ?? 0;
+      return { metricName: `${name}_bucket`, labels: { le, ...labels }, value: below };
+    });
+    return [
+      ...bounded,
+      { metricName: `${name}_bucket`, labels: { le: '+Inf', ...labels }, value: this.count },
+      { metricName: `${name}_sum`, labels, value: this.#sum },
+      { metricName: `${name}_count`, labels, value: this.count },
+    ];
+  }
+}
