@@ -49,7 +49,8 @@ export function admitRequest(deps: AdmitDeps, request: ContentRequest): Admitted
       throw new DistributionError(404, code, message, { reason: FILTERED });
     }
   }
-  return { ...request, path };
+  // It is the path that was given, if that named its registry.
+  return path === request.path ? (request as AdmittedRequest) : { ...request, path };
 }
 
 function withRegistry(

@@ -19,6 +19,7 @@ import { FLIGHT_HEADER, MIRRORED_HEADER, VERIFY_HEADER } from '../transfer/peer-
 import type { Transfer } from '../transfer/transfer.ts';
 import { admitRequest } from './admit-request.ts';
 import { checkAuthorization } from './check-authorization.ts';
+import type { AdmittedRequest, BlobContentRequest } from './content-request.ts';
 import { createContentHandlers } from './content-handlers.ts';
 import { createLayerPrefetch } from './layer-prefetch.ts';
 import { REQUEST_BYTES, type RegistryShares } from './registry-shares.ts';
@@ -132,12 +133,9 @@ export function createRegistryApp(
       favoured,
       isFromSelf,
     });
-    const named = request.path;
-    if (isOwn) deps.canary?.heard(named.registry ?? '');
+    if (isOwn) deps.canary?.heard(request.path.registry ?? '');
     // Awaited here, because the pull counts the request until then.
-    return named.kind === 'blob'
-      ? await handlers.blob({ ...request, path: named })
-      : await handlers.manifest(request);
+    return isForBlob(request) ? await handlers.blob(request) : await handlers.manifest(request);
   };
   /** The answer to a request for a canary, which is no pull: it takes no share, and is counted nowhere else. */
   const answerCanary = (
@@ -251,6 +249,10 @@ export function createRegistryApp(
     if (logger.writesDebug) logger.debug('request', { path, ...sample });
     return response;
   };
+}
+
+function isForBlob(request: AdmittedRequest): request is BlobContentRequest {
+  return request.path.kind === 'blob';
 }
 
 const EMPTY: PlainAnswer = { status: 200, headers: {}, body: undefined };

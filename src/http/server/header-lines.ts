@@ -18,9 +18,12 @@ class HeaderLines implements Iterable<Line> {
   get(name: string): string | null {
     const wanted = name.toLowerCase();
     let found: string | null = null;
-    for (const [each, value] of this.#lines) {
-      if (each.length !== wanted.length || each.toLowerCase() !== wanted) continue;
-      found = found === null ? value : `${found}, ${value}`;
+    const lines = this.#lines;
+    // By index: it is done several times for each request.
+    for (let at = 0; at < lines.length; at++) {
+      const line = lines[at];
+      if (line?.[0].length !== wanted.length || line[0].toLowerCase() !== wanted) continue;
+      found = found === null ? line[1] : `${found}, ${line[1]}`;
     }
     return found;
   }

@@ -1,3 +1,4 @@
+import { lruSet } from '../../runtime/lru-set.ts';
 import { parseHeaderLine } from '../header-line.ts';
 import { MAX_HEADER_COUNT } from '../limits.ts';
 
@@ -26,6 +27,25 @@ const REQUEST_LINE = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([\x21-\x7e\x80-\xff]+) HT
 
 const NO_TOKENS: ReadonlySet<string> = new Set();
 
+/** Heads whose headers are kept: of some clients. */
+const MAX_KEPT = 64;
+/** Longer heads are not kept, in characters: containerd's and other nodes' have a few hundred. */
+const MAX_KEPT_LENGTH = 2048;
+
+/** What the headers of a head say. */
+interface HeaderFields {
+  readonly headers: RequestHead['headers'];
+  /** How many Host headers there are. */
+  readonly hosts: number;
+  readonly length: string | undefined;
+  readonly coding: string | undefined;
+  /** Of the Connection headers. */
+  readonly tokens: ReadonlySet<string>;
+}
+
+/** A client sends the same headers with each request: they are parsed once. */
+const known = new Map<string, HeaderFields | RefusedHead>();
+
 const refuse = (status: RefusedHead['status'], message: string): RefusedHead => ({ status, message });
 
 /**
@@ -34,19 +54,51 @@ const refuse = (status: RefusedHead['status'], message: string): RefusedHead => 
  * several or malformed lengths, a length beside a transfer coding.
  */
 export function parseRequestHead(text: string): RequestHead | RefusedHead {
-  const lines = text.split('\r\n');
-  const [, method, target, major, minor] = REQUEST_LINE.exec(lines[0] ?? '') ?? [];
+  const end = text.indexOf('\r\n');
+  const match = REQUEST_LINE.exec(end === -1 ? text : text.slice(0, end));
+  const [, method, target, major, minor] = match ?? [];
   if (method === undefined || target === undefined) return refuse(400, 'Malformed request line');
   if (major !== '1') return refuse(major === '2' ? 400 : 505, 'Only HTTP/1.1 is spoken here');
-  if (lines.length - 1 > MAX_HEADER_COUNT) return refuse(431, 'Too many headers');
+  const fields = end === -1 ? NO_HEADERS : fieldsOf(text.slice(end + 2), text.length);
+  if ('status' in fields) return fields;
+  const { headers, hosts, length, coding, tokens } = fields;
+  // Several Host headers: what looked at the first and what looked at the second may not agree (RFC 9112, 3.2).
+  if (hosts > 1 || (hosts === 0 && minor !== '0')) return refuse(400, 'Not exactly one Host header');
+  return {
+    method,
+    target,
+    headers,
+    keepAlive: minor === '0' ? tokens.has('keep-alive') : !tokens.has('close'),
+    hasBody: coding !== undefined || (length !== undefined && Number(length) > 0),
+    bodyBytes: coding === undefined ? Number(length ?? 0) : undefined,
+  };
+}
 
+const NO_HEADERS: HeaderFields = {
+  headers: [],
+  hosts: 0,
+  length: undefined,
+  coding: undefined,
+  tokens: NO_TOKENS,
+};
+
+function fieldsOf(lines: string, headLength: number): HeaderFields | RefusedHead {
+  const kept = known.get(lines);
+  if (kept !== undefined) return kept;
+  const fields = parseFields(lines.split('\r\n'));
+  if (headLength <= MAX_KEPT_LENGTH) lruSet(known, lines, fields, MAX_KEPT);
+  return fields;
+}
+
+function parseFields(lines: readonly string[]): HeaderFields | RefusedHead {
+  if (lines.length > MAX_HEADER_COUNT) return refuse(431, 'Too many headers');
   const headers: (readonly [name: string, value: string])[] = [];
   let hosts = 0;
   let length: string | undefined;
   let coding: string | undefined;
   let connection = '';
-  for (let i = 1; i < lines.length; i++) {
-    const line = parseHeaderLine(lines[i] ?? '');
+  for (const text of lines) {
+    const line = parseHeaderLine(text);
     if (line === undefined) return refuse(400, 'Malformed header');
     const [name, value] = line;
     headers.push(line);
@@ -69,15 +121,6 @@ export function parseRequestHead(text: string): RequestHead | RefusedHead {
   if (coding !== undefined && (length !== undefined || coding.toLowerCase() !== 'chunked')) {
     return refuse(400, 'Unusable Transfer-Encoding');
   }
-  // Several Host headers: what looked at the first and what looked at the second may not agree (RFC 9112, 3.2).
-  if (hosts > 1 || (hosts === 0 && minor !== '0')) return refuse(400, 'Not exactly one Host header');
   const tokens = connection === '' ? NO_TOKENS : new Set(connection.split(',').map((token) => token.trim()));
-  return {
-    method,
-    target,
-    headers,
-    keepAlive: minor === '0' ? tokens.has('keep-alive') : !tokens.has('close'),
-    hasBody: coding !== undefined || (length !== undefined && Number(length) > 0),
-    bodyBytes: coding === undefined ? Number(length ?? 0) : undefined,
-  };
+  return { headers, hosts, length, coding, tokens };
 }

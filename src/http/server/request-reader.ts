@@ -49,10 +49,7 @@ export function createRequestReader(): RequestReader {
       return received.length;
     },
     add(bytes) {
-      received =
-        received.length === 0
-          ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
-          : Buffer.concat([received, bytes]);
+      received = received.length === 0 ? asBuffer(bytes) : Buffer.concat([received, bytes]);
     },
     next() {
       if (!skipEmptyLines()) return MALFORMED;
@@ -80,6 +77,11 @@ export function createRequestReader(): RequestReader {
       received = EMPTY;
     },
   };
+}
+
+/** The same bytes. */
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
 }
 
 /** False for what cannot become a head any more: TLS, a bare line feed, a NUL. */

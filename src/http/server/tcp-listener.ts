@@ -34,7 +34,7 @@ export async function listenTcp(
       exclusive: true,
       allowHalfOpen: true,
       socket: {
-        binaryType: 'uint8array',
+        binaryType: 'buffer',
         open(socket) {
           const connection = createConnection(socket as Accepted);
           socket.data = { connection };
