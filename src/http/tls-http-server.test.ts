@@ -47,6 +47,42 @@ async function ask(
 }
 
 describe('createHttpServer() with certificates', () => {
+  test('what a client has not taken yet is not touched by answers to others', async () => {
+    const [bytes, answers] = [60_000, 300];
+    let asked = 0;
+    let askedMs = Infinity;
+    const handler: RequestHandler = ({ url }) => {
+      if (url.endsWith('/a')) {
+        asked++;
+        askedMs = performance.now();
+      }
+      return { status: 200, headers: {}, body: Buffer.alloc(bytes, url.at(-1)) };
+    };
+    const server = await start({ handler });
+    const slow = connect({ port: server.port, host: 'localhost', ...tls });
+    try {
+      const chunks: Buffer[] = [];
+      slow.pause();
+      slow.write('GET /a HTTP/1.1\r\nHost: node\r\n\r\n'.repeat(answers));
+      await until(() => performance.now() - askedMs > 100);
+      expect(asked).toBeLessThan(answers);
+      for (let n = 0; n < 20; n++) {
+        const other = await fetch(`https://localhost:${server.port}/b`, { tls, keepalive: false });
+        expect((await other.arrayBuffer()).byteLength).toBe(bytes);
+      }
+      slow.on('data', (chunk: Buffer) => chunks.push(chunk));
+      slow.resume();
+      const lengthOf = () => chunks.reduce((sum, { length }) => sum + length, 0);
+      await until(() => lengthOf() > answers * bytes);
+      const heads = /HTTP\/1\.1 200 OK\r\n(?:[^\r\n]+\r\n)+\r\n/;
+      await until(() => Buffer.concat(chunks).toString('latin1').split(heads).at(-1)?.length === bytes);
+      const bodies = Buffer.concat(chunks).toString('latin1').split(heads);
+      expect(bodies.filter((body) => body !== 'a'.repeat(bytes))).toEqual(['']);
+    } finally {
+      slow.destroy();
+    }
+  });
+
   test('serves clients with a certificate of the same authority', async () => {
     const response = await ask(await start(), tls);
     expect([response.status, await response.text()]).toEqual([200, 'hello /id']);

@@ -14,6 +14,7 @@ import { testPeerRequests } from './conformance/peer-requests.ts';
 import { createRig } from './conformance/rig.ts';
 import type { Transport } from './transport.ts';
 import { testRelayedMoves } from './conformance/relayed-moves.ts';
+import { testSmallAnswers } from './conformance/small-answers.ts';
 import { testSmallPeerRequests } from './conformance/small-peer-requests.ts';
 import { testStoppedMoves } from './conformance/stopped-moves.ts';
 import { testStreamedAnswers } from './conformance/streamed-answers.ts';
@@ -44,6 +45,7 @@ export function testTransport(
     testManyMoves(rig);
     testBreakOff(rig);
     testStreamedAnswers(rig);
+    testSmallAnswers(rig);
     testPeerRequests(rig);
     testSmallPeerRequests(rig);
   });

@@ -58,7 +58,7 @@ export function createHttpMetrics({ gauge, seriesHistogram, beforeExposing }: Me
     let series = byCode.get(code);
     if (series === undefined) {
       const values = [handler, method, String(code)];
-      series = { duration: durations.series(...values), size: sizes.series(...values) };
+      series = { duration: durations.createSeries(...values), size: sizes.createSeries(...values) };
       byCode.set(code, series);
     }
     return series;

@@ -16,6 +16,8 @@ describe('createMetrics()', () => {
     metrics.peersFrom(async () => 3);
     metrics.httpStarted('registry');
     const sample = { handler: 'mirror', method: 'GET', code: 200, durationMs: 3, sizeBytes: 500 };
+    expect((await metrics.expose()).body).toContain('http_requests_inflight{handler="registry"} 1');
+    expect(metrics.isServing()).toBe(true);
     metrics.httpEnded('registry', sample);
     const body = await text(metrics);
     for (const line of [

@@ -20,14 +20,17 @@ export interface HistogramSeries {
 }
 
 /**
- * A histogram whose series are got once, and then take a sample in some nanoseconds: prom-client's looks the series up by text that
+ * A histogram whose series are made once, and then take a sample in some nanoseconds: prom-client's looks the series up by text that
  * it makes of the labels, for each sample. A registry of prom-client exposes it as its own.
  */
 export interface SeriesHistogram {
   readonly name: string;
   readonly type: 'histogram';
-  /** The series with these values of the labels, in the order of their names. It is exposed from its first sample on. */
-  series(...labelValues: readonly string[]): HistogramSeries;
+  /**
+   * Makes the series with these values of the labels, in the order of their names: once for each. It is exposed from its first
+   * sample on.
+   */
+  createSeries(...labelValues: readonly string[]): HistogramSeries;
   /** What a registry exposes. */
   get(): Promise<{
     readonly name: string;
@@ -44,21 +47,18 @@ export function createSeriesHistogram({
   labelNames,
   buckets,
 }: SeriesHistogramOptions): SeriesHistogram {
-  const all = new Map<string, Series>();
+  const all: Series[] = [];
   return {
     name,
     type: 'histogram',
-    series(...labelValues) {
-      const key = JSON.stringify(labelValues);
-      const known = all.get(key);
-      if (known !== undefined) return known;
+    createSeries(...labelValues) {
       const labels = Object.fromEntries(labelNames.map((label, at) => [label, labelValues[at] ?? '']));
       const series = new Series(labels, buckets);
-      all.set(key, series);
+      all.push(series);
       return series;
     },
     get: async () => {
-      const observed = [...all.values()].filter(({ count }) => count > 0);
+      const observed = all.filter(({ count }) => count > 0);
       return { name, help, type: 'histogram', values: observed.flatMap((series) => series.valuesOf(name)) };
     },
   };

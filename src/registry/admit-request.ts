@@ -49,7 +49,7 @@ export function admitRequest(deps: AdmitDeps, request: ContentRequest): Admitted
       throw new DistributionError(404, code, message, { reason: FILTERED });
     }
   }
-  // It is the path that was given, if that named its registry.
+  // What names a digest needs no registry, and is as it was.
   return path === request.path ? (request as AdmittedRequest) : { ...request, path };
 }
 

@@ -680,6 +680,32 @@ describe('shares', () => {
     expect((await request(blobUrl(DIGEST))).response.status).toBe(200);
   });
 
+  test('what no node had a moment ago needs no share of the bodies, and is counted as before', async () => {
+    let left = 1;
+    const bodies: FairShares = {
+      enter: () => (left-- > 0 ? { [Symbol.dispose]() {} } : undefined),
+      held: 0,
+      waiting: 0,
+    } as unknown as FairShares;
+    const begun: unknown[] = [];
+    const uploads = {
+      begin: async () => {
+        begun.push(undefined);
+        return { [Symbol.dispose]() {} };
+      },
+    };
+    const { request, metricsText } = setUp({ shares: { ...all, bodies }, uploads });
+    for (let n = 0; n < 3; n++) {
+      const { response, json } = await request(blobUrl(DIGEST));
+      expect([response.status, response.headers.get('x-spegel-miss')]).toEqual([404, 'no-record']);
+      expect(await json()).toMatchObject({ errors: [{ code: 'BLOB_UNKNOWN' }] });
+    }
+    expect(begun).toHaveLength(1);
+    expect(await metricsText()).toContain(
+      'spegel_mirror_requests_total{registry="registry.lab:5000",cache="miss"} 3',
+    );
+  });
+
   test('a client that does not read a short blob gives way to a request that waits', async () => {
     const requests = createFairShares({
       clock: systemClock,

@@ -52,6 +52,10 @@ describe.skipIf(!canOpen)('openCachedFile()', () => {
       try {
         expect(cachedFileState(join(shm, 'absent'))).toBe('absent');
         expect(cachedFileState(join(shm, 'folder/absent'))).toBe('absent');
+        // Another file system may come to where the folder was awaited.
+        expect(cachedFileState(join(shm, 'other/file'))).toBe('absent');
+        await symlink(folder, join(shm, 'other'));
+        expect(cachedFileState(join(shm, 'other/file'))).toMatchObject({ sizeBytes: 8 });
         await mkdir(join(shm, 'folder'));
         await writeFile(join(shm, 'folder/file'), 'abc');
         expect(cachedFileState(join(shm, 'folder/file'))).toMatchObject({ sizeBytes: 3 });

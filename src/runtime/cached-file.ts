@@ -46,6 +46,8 @@ const EAGAIN = 11;
 /** Folders of blobs: one for each algorithm. */
 const MAX_FOLDERS = 8;
 const isTmpfsFolder = new Map<string, boolean>();
+/** Folders that are not there, and whether they would be in a tmpfs as things are: something else may be mounted there later. */
+const wouldBeInTmpfs = new Map<string, boolean>();
 /** Of the last file that could not be opened. */
 let lastErrno = 0;
 
@@ -99,8 +101,10 @@ export interface CachedFileState extends FileState {
  * file of at most `bytesUpTo` bytes with its bytes.
  */
 export function cachedFileState(path: string, bytesUpTo = 0): CachedFileState | 'absent' | undefined {
+  const folder = dirname(path);
+  const isTmpfs = isTmpfsFolder.get(folder) ?? wouldBeInTmpfs.get(folder);
   // Such a look is in memory there, and costs less than a file that cannot be opened.
-  if (isTmpfsFolder.get(dirname(path)) === true && statOrUndefined(path) === undefined) return 'absent';
+  if (isTmpfs === true && statOrUndefined(path) === undefined) return 'absent';
   using file = openCachedFile(path);
   if (file === undefined) return isKnownAbsent(path) ? 'absent' : undefined;
   const { sizeBytes, stamp } = file;
@@ -115,24 +119,29 @@ function isKnownAbsent(path: string): boolean {
   if (lastErrno === ENOENT) return true;
   if (lastErrno !== EAGAIN) return false;
   const folder = dirname(path);
-  // A tmpfs does not keep in mind what is not there: it looks, in memory.
-  if (isInTmpfs(folder)) return statOrUndefined(path) === undefined;
   // A containerd that has never had a blob has no folder for blobs either.
-  return !isTmpfsFolder.has(folder) && statOrUndefined(folder) === undefined;
+  if (!isTmpfsFolder.has(folder) && statOrUndefined(folder) === undefined) {
+    if (!wouldBeInTmpfs.has(folder)) lruSet(wouldBeInTmpfs, folder, isBelowTmpfs(folder), MAX_FOLDERS);
+    return true;
+  }
+  // A tmpfs does not keep in mind what is not there: it looks, in memory.
+  return isInTmpfs(folder) === true && statOrUndefined(path) === undefined;
 }
 
-/** Whether what is in the folder is in memory. A folder that is not there yet will be where the folders above it are. */
-function isInTmpfs(folder: string): boolean {
+/** Undefined if there is no such folder, or if that cannot be told. */
+function isInTmpfs(folder: string): boolean | undefined {
   const known = isTmpfsFolder.get(folder);
   if (known !== undefined) return known;
-  let found = isOnTmpfs(folder);
-  const isThere = found !== undefined;
-  for (let above = dirname(folder); found === undefined && above !== dirname(above); above = dirname(above)) {
-    found = isOnTmpfs(above);
-  }
-  // Below a folder on a disk one of a tmpfs may come yet.
-  if (isThere || found === true) lruSet(isTmpfsFolder, folder, found === true, MAX_FOLDERS);
-  return found === true;
+  const found = isOnTmpfs(folder);
+  // What is not there yet may come.
+  if (found !== undefined) lruSet(isTmpfsFolder, folder, found, MAX_FOLDERS);
+  return found;
+}
+
+/** Whether the first of the folders above that is there is in a tmpfs. */
+function isBelowTmpfs(folder: string): boolean {
+  const above = dirname(folder);
+  return isOnTmpfs(above) ?? (above !== folder && isBelowTmpfs(above));
 }
 
 /** Undefined if there is no such file. */

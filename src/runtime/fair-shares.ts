@@ -33,8 +33,8 @@ export type HeldShare = Disposable;
 /** Something limited that many share, and of which none may take everything. */
 export interface FairShares {
   /**
-   * A share, at once if one is free, else waiting for it; undefined if there was none in time, if too many wait, or if the owner
-   * goes. What is free is given to an owner that was gone before, too.
+   * A share, at once if one is free, else waiting for it; undefined if there was none in time, if too many wait, if the owner
+   * goes, or if the request may not wait. What is free is given to an owner that was gone before, too.
    */
   enter(request: ShareRequest): HeldShare | Promise<HeldShare | undefined>;
   /** How much is held. */

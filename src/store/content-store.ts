@@ -77,7 +77,10 @@ export interface ContentStore {
     tag: string,
     options?: StoreCallOptions,
   ): Promise<Digest | undefined>;
-  /** The blob, or undefined if this node does not have it: at once where nothing has to be waited for to know. */
+  /**
+   * The blob, or undefined if this node does not have it: at once where nothing has to be waited for to know. Rejects, and never
+   * throws.
+   */
   stat(digest: Digest, options?: StatOptions): Blob | undefined | Promise<Blob | undefined>;
   /** The bytes of a small blob (a manifest), which are the caller's; undefined if absent, RangeError if larger than maxBytes. */
   read(digest: Digest, maxBytes: number, options?: StoreCallOptions): Promise<Uint8Array | undefined>;

@@ -2,6 +2,7 @@ import type { BodySource, ClientResponse, MoveEnd, MoveOptions, ResponseHead } f
 import { createBytesSource } from '../bytes-source.ts';
 import { asBufferedSource, type BufferedSource, type LentSource } from '../buffered-source.ts';
 import type { KernelMove, KernelMoveEnd } from '../kernel/kernel-mover.ts';
+import { JOINED_BYTES, joinBytes } from './join-bytes.ts';
 import type { KernelHandOver } from './kernel-hand-over.ts';
 import { moveSource } from './move-source.ts';
 import { formatResponseHead } from './response-head.ts';
@@ -38,11 +39,6 @@ export interface ClientResponseOptions {
   /** Another request may follow on the connection. */
   readonly keepAlive: boolean;
 }
-
-/** A head and the first chunk go out in a single write up to this size together, in bytes. */
-const JOINED_BYTES = 80 * 1024;
-/** Where they are joined: writes are done when they return, so all responses share it. */
-let joined: Uint8Array | undefined;
 
 /** The response to one request. */
 export function createClientResponse(
@@ -175,10 +171,7 @@ class ConnectionResponse implements HttpClientResponse {
       this.#sendHead();
       written = writer.offer(chunk);
     } else {
-      joined ??= new Uint8Array(JOINED_BYTES);
-      joined.set(head);
-      joined.set(chunk, head.length);
-      const taken = writer.offer(joined.subarray(0, head.length + chunk.length));
+      const taken = writer.offer(joinBytes(head, chunk));
       written = Math.max(0, taken - head.length);
       if (taken < head.length) writer.send(head.subarray(taken));
       this.#head = undefined;

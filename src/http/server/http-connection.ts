@@ -7,6 +7,7 @@ import { createClientResponse, type HttpClientResponse } from './client-response
 import { createConnectionEnd } from './connection-end.ts';
 import type { KernelMover } from '../kernel/kernel-mover.ts';
 import { createKernelHandOver } from './kernel-hand-over.ts';
+import { JOINED_BYTES, joinBytes } from './join-bytes.ts';
 import { createHeaderLines } from './header-lines.ts';
 import type { RequestHead } from './request-head.ts';
 import { createRequestReader } from './request-reader.ts';
@@ -60,20 +61,6 @@ export interface HttpConnectionOptions {
 interface BodyRefusal {
   readonly status: 400 | 408 | 411 | 413;
   readonly message: string;
-}
-
-/** Answers up to this size go out in a single write with their head, in bytes. */
-const JOINED_BYTES = 64 * KIB;
-
-/** Where they are joined: writes are done when they return, so all connections share it. */
-let joined: Buffer | undefined;
-
-/** A head, as Latin-1 text, and a body. The bytes change with the next call. */
-function join(head: string, body: Uint8Array): Uint8Array {
-  joined ??= Buffer.allocUnsafeSlow(JOINED_BYTES);
-  joined.write(head, 'latin1');
-  joined.set(body, head.length);
-  return joined.subarray(0, head.length + body.length);
 }
 
 const now = () => performance.now();
@@ -263,7 +250,7 @@ export function createHttpConnection(
     // The kernel takes the few bytes of a quiet stream for long after the client has gone without a word.
     connection.limitUnacknowledged(clientStallTimeoutMs);
     for (;;) {
-      await sent();
+      if (isUnsent()) await writable();
       const bytes = isLost() || gone.aborted ? undefined : await next(gone);
       if (bytes === undefined || isLost()) return;
       await sendLarge(bytes);
@@ -272,7 +259,7 @@ export function createHttpConnection(
   const sendAnswer = ({ head, body }: ResponseBytes): Promise<void> | undefined => {
     if (isLost()) return undefined;
     if (head.length + body.length <= JOINED_BYTES) {
-      writer.send(join(head, body));
+      writer.send(joinBytes(head, body));
       return undefined;
     }
     writer.send(Buffer.from(head, 'latin1'));
@@ -295,9 +282,6 @@ export function createHttpConnection(
     whenIdle.delete(resolve);
   };
   /** Settles when nothing waits in the writer: before that the next request is not answered, or answers would pile up there. */
-  const sent = async () => {
-    if (isUnsent()) await writable();
-  };
   const isUnsent = () => !writer.idle && !closing.isOver;
 
   /** The next head, or undefined if it is not whole or was refused. */

@@ -20,6 +20,38 @@ describe('parseRequestHead()', () => {
     });
   });
 
+  test('parseRequestHead() judges headers that it has seen before as it did before, by each request line', () => {
+    const lines = ['Seen: before', 'Connection: keep-alive'];
+    const withHost = ['Seen: before', 'Host: x'];
+    for (const line of ['GET /a HTTP/1.1', 'GET /b HTTP/1.1']) {
+      expect(head(line, ...lines)).toMatchObject({ status: 400 });
+      expect(head(line, ...withHost)).toMatchObject({ target: line.slice(4, 6), keepAlive: true });
+      expect(head(line, 'Host: x', 'A : b')).toMatchObject({ status: 400 });
+      expect(head(line.replace('1.1', '1.0'), ...lines)).toMatchObject({ keepAlive: true });
+      expect(head(line.replace('1.1', '1.0'), ...withHost)).toMatchObject({ keepAlive: false });
+    }
+  });
+
+  test('parseRequestHead() gives the headers of each of many heads, short and long', () => {
+    for (let n = 0; n < 300; n++) {
+      const value = 'x'.repeat(n % 2 === 0 ? n : 10 * n);
+      const parsed = head('GET / HTTP/1.1', 'Host: x', `Value: ${n}${value}`, `Range: bytes=${n}-`);
+      expect(parsed).toMatchObject({
+        headers: [
+          ['Host', 'x'],
+          ['Value', `${n}${value}`],
+          ['Range', `bytes=${n}-`],
+        ],
+      });
+      expect(head('GET / HTTP/1.1', 'Host: x', `Value: ${n % 70}`)).toMatchObject({
+        headers: [
+          ['Host', 'x'],
+          ['Value', `${n % 70}`],
+        ],
+      });
+    }
+  });
+
   test.each<[lines: string[], keepAlive: boolean, bodyBytes: number | undefined]>([
     [['GET / HTTP/1.1', 'Host: x', 'Connection: keep-alive, close'], false, 0],
     [['GET / HTTP/1.1', 'Host: x', 'Connection: upgrade', 'Connection: CLOSE'], false, 0],

@@ -25,12 +25,12 @@ export interface RefusedHead {
 
 const REQUEST_LINE = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([\x21-\x7e\x80-\xff]+) HTTP\/(\d)\.(\d)$/;
 
-const NO_TOKENS: ReadonlySet<string> = new Set();
-
 /** Heads whose headers are kept: of some clients. */
 const MAX_KEPT = 64;
 /** Longer heads are not kept, in characters: containerd's and other nodes' have a few hundred. */
-const MAX_KEPT_LENGTH = 2048;
+const MAX_KEPT_LENGTH = 1024;
+/** Heads with this header are not kept: most are for a piece of a layer, and are not sent again. */
+const RANGE = /^range:/im;
 
 /** What the headers of a head say. */
 interface HeaderFields {
@@ -39,8 +39,9 @@ interface HeaderFields {
   readonly hosts: number;
   readonly length: string | undefined;
   readonly coding: string | undefined;
-  /** Of the Connection headers. */
-  readonly tokens: ReadonlySet<string>;
+  /** What the Connection headers say. */
+  readonly close: boolean;
+  readonly keepAlive: boolean;
 }
 
 /** A client sends the same headers with each request: they are parsed once. */
@@ -61,14 +62,14 @@ export function parseRequestHead(text: string): RequestHead | RefusedHead {
   if (major !== '1') return refuse(major === '2' ? 400 : 505, 'Only HTTP/1.1 is spoken here');
   const fields = end === -1 ? NO_HEADERS : fieldsOf(text.slice(end + 2), text.length);
   if ('status' in fields) return fields;
-  const { headers, hosts, length, coding, tokens } = fields;
+  const { headers, hosts, length, coding, close, keepAlive } = fields;
   // Several Host headers: what looked at the first and what looked at the second may not agree (RFC 9112, 3.2).
   if (hosts > 1 || (hosts === 0 && minor !== '0')) return refuse(400, 'Not exactly one Host header');
   return {
     method,
     target,
     headers,
-    keepAlive: minor === '0' ? tokens.has('keep-alive') : !tokens.has('close'),
+    keepAlive: minor === '0' ? keepAlive : !close,
     hasBody: coding !== undefined || (length !== undefined && Number(length) > 0),
     bodyBytes: coding === undefined ? Number(length ?? 0) : undefined,
   };
@@ -79,14 +80,15 @@ const NO_HEADERS: HeaderFields = {
   hosts: 0,
   length: undefined,
   coding: undefined,
-  tokens: NO_TOKENS,
+  close: false,
+  keepAlive: false,
 };
 
 function fieldsOf(lines: string, headLength: number): HeaderFields | RefusedHead {
   const kept = known.get(lines);
   if (kept !== undefined) return kept;
   const fields = parseFields(lines.split('\r\n'));
-  if (headLength <= MAX_KEPT_LENGTH) lruSet(known, lines, fields, MAX_KEPT);
+  if (headLength <= MAX_KEPT_LENGTH && !RANGE.test(lines)) lruSet(known, lines, fields, MAX_KEPT);
   return fields;
 }
 
@@ -121,6 +123,7 @@ function parseFields(lines: readonly string[]): HeaderFields | RefusedHead {
   if (coding !== undefined && (length !== undefined || coding.toLowerCase() !== 'chunked')) {
     return refuse(400, 'Unusable Transfer-Encoding');
   }
-  const tokens = connection === '' ? NO_TOKENS : new Set(connection.split(',').map((token) => token.trim()));
-  return { headers, hosts, length, coding, tokens };
+  const tokens = connection === '' ? [] : connection.split(',').map((token) => token.trim());
+  const [close, keepAlive] = [tokens.includes('close'), tokens.includes('keep-alive')];
+  return { headers, hosts, length, coding, close, keepAlive };
 }

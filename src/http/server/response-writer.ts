@@ -86,7 +86,8 @@ export function createResponseWriter(
         return;
       }
       const written = write(bytes);
-      if (written < bytes.length) unsent = bytes.slice(written);
+      // Not slice(): a Buffer's is no copy.
+      if (written < bytes.length) unsent = new Uint8Array(bytes.subarray(written));
     },
     offer: (bytes) => (unsent === undefined ? write(bytes) : 0),
     whenWritable(onWritable) {

@@ -83,7 +83,8 @@ function createConnection(socket: TLSSocket): ByteConnection {
     scheme: 'https',
     write(bytes) {
       if (socket.destroyed || socket.writableNeedDrain) return 0;
-      socket.write(bytes.slice());
+      // Not slice(): a Buffer's is no copy, and the socket may send it later.
+      socket.write(new Uint8Array(bytes));
       return bytes.length;
     },
     finish: () => void socket.end(),
