@@ -163,16 +163,11 @@ async function askInTurn(
   const ask = (name: string | undefined): AskedTower => {
     if (name === undefined || limits.signal?.aborted === true) return NOT_ASKED;
     const zone = name === network.self ? undefined : network.zoneOf(name);
-    const outage = outages.untilCut(zone);
     const startedMs = clock.nowMs();
     const asked = askOne(name, question);
-    asked.then(
-      () => outages.heard(zone),
-      () => {},
-    );
-    const cut = outage.cut.then(() => Promise.reject(new Error('The zone of the node seems to be cut off')));
-    const answer = Promise.race([asked, cut]).finally(() => outage.end());
-    const late = isLate(answer, clock);
+    const answer = zone === undefined ? asked : unlessCut(asked, outages, zone);
+    // This node answers itself at once.
+    const late = name === network.self ? IN_TIME : isLate(answer, clock);
     const silent = (mayBeBusy: boolean) => {
       const node = network.peerOf(name)?.addresses[0] ?? name;
       outages.silent(zone, node, { waitedMs: clock.nowMs() - startedMs, mayBeBusy });
@@ -209,13 +204,33 @@ async function askInTurn(
   return Promise.race([first.ends.then((answer) => answer ?? second.ends), named()]);
 }
 
+/** The answer of a node, or a failure when its zone seems to be cut off before. */
+async function unlessCut<T>(
+  asked: Promise<T>,
+  outages: Pick<ZoneOutages, 'heard' | 'untilCut'>,
+  zone: string,
+): Promise<T> {
+  const outage = outages.untilCut(zone);
+  asked.then(
+    () => outages.heard(zone),
+    () => {},
+  );
+  const cut = outage.cut.then(() => Promise.reject(new Error('The zone of the node seems to be cut off')));
+  try {
+    return await Promise.race([asked, cut]);
+  } finally {
+    outage.end();
+  }
+}
+
 interface AskedTower {
   readonly ends: Promise<FlightAnswer | undefined>;
   readonly late: Promise<boolean>;
 }
 
+const IN_TIME = Promise.resolve(false);
 /** There is no tower to ask. */
-const NOT_ASKED: AskedTower = { ends: Promise.resolve(undefined), late: Promise.resolve(false) };
+const NOT_ASKED: AskedTower = { ends: Promise.resolve(undefined), late: IN_TIME };
 
 /** True if the tower, which may be gone together with its zone, has not answered in TOWER_LATE_MS. */
 async function isLate(answer: Promise<unknown>, clock: Pick<Clock, 'after'>): Promise<boolean> {

@@ -4,6 +4,7 @@ import { silentLogger } from '../observe/log.ts';
 import { type Digest, digestOf } from '../oci/digest.ts';
 import { aborted } from '../runtime/abortable.ts';
 import { createVirtualClock } from '../runtime/testing/virtual-clock.ts';
+import { signalToWait } from '../store/content-store.ts';
 import type { Download } from '../store/downloads.ts';
 import type { FlightReport } from './flight-messages.ts';
 import { createOwnFlights } from './own-flights.ts';
@@ -44,9 +45,8 @@ function start({
           return () => void listeners.delete(listener);
         },
       },
-      async stat(asked, options) {
-        if (hangs) await aborted(options?.signal ?? new AbortController().signal);
-        options?.signal?.throwIfAborted();
+      async stat(asked, options = {}) {
+        if (hangs) await aborted(signalToWait(options) ?? new AbortController().signal);
         return stored.has(asked) ? { digest: asked, sizeBytes: 1, path: '/blob', stamp: 0 } : undefined;
       },
     },

@@ -1,6 +1,6 @@
 import type { Digest } from '../oci/digest.ts';
 import { countDown, countUp } from '../runtime/key-counts.ts';
-import { createDeadline } from '../runtime/deadline.ts';
+import { createDeadline, type Deadline } from '../runtime/deadline.ts';
 import { createWakeUp } from '../runtime/wake-up.ts';
 import type { Download } from '../store/downloads.ts';
 import type { FlightReport } from './flight-messages.ts';
@@ -133,11 +133,15 @@ export function createOwnFlights({
     return nowMs - Math.max(intakeMs, takenMs) > stallMs;
   };
   const isStored = async (digest: Digest, signal: AbortSignal): Promise<boolean> => {
-    using deadline = createDeadline(clock, STORE_TIMEOUT_MS, signal);
+    let deadline: Deadline | undefined;
+    // What is known at once needs none.
+    const waitSignal = () => (deadline ??= createDeadline(clock, STORE_TIMEOUT_MS, signal)).signal;
     try {
-      return (await store.stat(digest, { signal: deadline.signal })) !== undefined;
+      return (await store.stat(digest, { waitSignal })) !== undefined;
     } catch {
       return false;
+    } finally {
+      deadline?.[Symbol.dispose]();
     }
   };
   const look = async (flight: OwnFlight, signal: AbortSignal) => {

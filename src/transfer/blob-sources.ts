@@ -3,7 +3,7 @@ import { type BodySource, type ClientResponse, PeerRequestError } from '../http/
 import { type RangeSpec, resolveRange } from '../oci/byte-range.ts';
 import type { Peer } from '../routing/router.ts';
 import type { Blob } from '../store/content-store.ts';
-import { type AnsweredBlob, type AskedPart, createBlobAsker } from './blob-asker.ts';
+import { type AnsweredBlob, type AskedPart, type BlobAsker, createBlobAsker } from './blob-asker.ts';
 import type {
   BlobRequest,
   BlobSources,
@@ -97,7 +97,10 @@ export function createBlobSources(
             signal: client.gone,
           },
         );
-  const asker = createBlobAsker(deps, options, { digest, repository, registry });
+  /** Made when the first peer is asked. */
+  let madeAsker: BlobAsker | undefined;
+  const asker = () => (madeAsker ??= createBlobAsker(deps, options, { digest, repository, registry }));
+  const isHeldInMemory = (source: BodySource) => madeAsker?.isHeld(source) === true;
   /** A body from a peer that is judged has begun. */
   let begun: Disposable | undefined;
   /**
@@ -107,11 +110,11 @@ export function createBlobSources(
   const askBeside = async (part: AskedPart, isWhole: boolean) => {
     if (!deps.pieces.isHeld(digest)) return undefined;
     session ??= startSession();
-    return session.ask((at) => asker.ask(at, part, { isWhole, isFlight: false }), {
+    return session.ask((at) => asker().ask(at, part, { isWhole, isFlight: false }), {
       attempts: options.resolveRetries,
       waitMs: options.resolveTimeoutMs,
       withinMs: FIRST_SOURCE_TIMEOUT_MS,
-      discard: (answer) => asker.discard(answer),
+      discard: (answer) => asker().discard(answer),
     });
   };
 
@@ -119,7 +122,7 @@ export function createBlobSources(
 
   const toOpened = ({ isGrowing, ...rest }: AnsweredBlob, peer: Peer, assigned?: Assigned): OpenedBlob => {
     const { source, origin, range } = rest;
-    if (asker.isHeld(source)) {
+    if (isHeldInMemory(source)) {
       return { ...rest, peer, assigned, stallTimeoutMs: CONGESTED_WINDOW_MS, pace: undefined };
     }
     if (request.isJudged === true) begun ??= deps.delivered?.begins(digest);
@@ -146,7 +149,7 @@ export function createBlobSources(
       return session;
     },
     get sizeSaid() {
-      return asker.sizeSaid;
+      return madeAsker?.sizeSaid;
     },
     get slowSources() {
       return slowBlobs.isGivenUp(digest) ? MAX_SLOW_SOURCES : 0;
@@ -157,7 +160,7 @@ export function createBlobSources(
       const opened = own === undefined ? undefined : await openLocal(own, range);
       if (opened !== undefined || !request.mayAskPeers) return opened;
       flight ??= makeFlight();
-      const isSmall = sizes.sizesOf(digest)?.every((size) => size <= asker.wholeBytes) === true;
+      const isSmall = sizes.sizesOf(digest)?.every((size) => size <= asker().wholeBytes) === true;
       const part = { range, sizeBytes };
       const isDripping = bodies?.growingPace.isDripping === true;
       if (isDripping) slowBlobs.sourceWasSlow(digest);
@@ -165,7 +168,7 @@ export function createBlobSources(
       const mayFollow = !isAgain && !isSlow;
       if (!mayFollow) flight?.stepsAside(isAgain ? 'again' : 'slow');
       const askFlown = async (host: string, connectTimeoutMs: number) =>
-        asker.ask({ host, connectTimeoutMs, signal: client.gone }, part, {
+        asker().ask({ host, connectTimeoutMs, signal: client.gone }, part, {
           isWhole: isSmall,
           isFlight: true,
         });
@@ -193,28 +196,31 @@ export function createBlobSources(
       const waitMs = replacing
         ? Math.max(REPLACEMENT_LOOKUP_TIMEOUT_MS, options.resolveTimeoutMs)
         : options.resolveTimeoutMs;
-      const accepted = await session.ask((at) => asker.ask(at, part, { isWhole: isSmall, isFlight: false }), {
-        attempts: options.resolveRetries,
-        waitMs,
-        withinMs: FIRST_SOURCE_TIMEOUT_MS,
-        discard: (answer) => asker.discard(answer),
-      });
+      const accepted = await session.ask(
+        (at) => asker().ask(at, part, { isWhole: isSmall, isFlight: false }),
+        {
+          attempts: options.resolveRetries,
+          waitMs,
+          withinMs: FIRST_SOURCE_TIMEOUT_MS,
+          discard: (answer) => asker().discard(answer),
+        },
+      );
       if (accepted === undefined) {
         flight?.goesUpstream();
         // Nobody has what a manifest said: the next request is not measured by it.
-        if (asker.isContradicted && !replacing) sizes.forget(digest);
+        if (madeAsker?.isContradicted === true && !replacing) sizes.forget(digest);
         return undefined;
       }
       return toOpened(accepted.answer, accepted.peer);
     },
     holderOf({ source, peer, origin, assigned }) {
-      const isWhole = peer !== undefined && !isGrowingBody(source) && !asker.isHeld(source);
+      const isWhole = peer !== undefined && !isGrowingBody(source) && !isHeldInMemory(source);
       return isWhole ? { peer, host: origin, assigned } : undefined;
     },
     async findHolder(sizeBytes) {
       finder ??= startSession();
       const ask = ({ host, connectTimeoutMs, signal }: AskedAddress) =>
-        statAtPeer(deps, options, { host, path: asker.path, digest, sizeBytes, connectTimeoutMs }, signal);
+        statAtPeer(deps, options, { host, path: asker().path, digest, sizeBytes, connectTimeoutMs }, signal);
       const found = await finder.ask(ask, {
         attempts: options.resolveRetries,
         waitMs: REPLACEMENT_LOOKUP_TIMEOUT_MS,
@@ -224,7 +230,7 @@ export function createBlobSources(
     },
     async openAt({ peer, host, assigned }, { range, sizeBytes, aheadBytes }) {
       try {
-        const answer = await asker.ask(
+        const answer = await asker().ask(
           { host, connectTimeoutMs: CONNECT_TIMEOUT_MS, signal: client.gone },
           { range, sizeBytes },
           { isWhole: false, isFlight: false, aheadBytes },
@@ -247,8 +253,8 @@ export function createBlobSources(
     },
     moved({ source, peer, origin, range, sizeBytes, pace, assigned }, end) {
       pace?.ended(end.movedBytes);
-      const isVerified = asker.isHeld(source);
-      asker.release(source);
+      const isVerified = isHeldInMemory(source);
+      madeAsker?.release(source);
       bodies?.taken.get(source)?.(end.movedBytes);
       observer.bytesMoved(peer === undefined ? 'local' : 'peer', end.movedBytes);
       if (peer !== undefined) observer.zoneBytesMoved?.(zones.standing(peer), end.movedBytes);
@@ -293,7 +299,7 @@ export function createBlobSources(
       }
     },
     [Symbol.dispose]() {
-      asker[Symbol.dispose]();
+      madeAsker?.[Symbol.dispose]();
       begun?.[Symbol.dispose]();
       session?.[Symbol.dispose]();
       finder?.[Symbol.dispose]();

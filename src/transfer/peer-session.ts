@@ -108,8 +108,10 @@ export function createPeerSession(deps: PeerSessionDeps, key: string, signal: Ab
   let candidates: Candidates = createCandidates(deps, key, { signal, tried });
   let lookupReported = false;
 
-  const nextPeer = async (waitMs: number) => {
-    const peer = await candidates.next(waitMs);
+  const nextPeer = async (waitMs: number, isGone = false) => {
+    // Somebody had it, or those who know that are busy: what is found late is better than nothing.
+    const isPatient = isGone || router.isUnsettled();
+    const peer = await candidates.next(isPatient ? Math.max(waitMs, REPLACEMENT_LOOKUP_TIMEOUT_MS) : waitMs);
     if (!lookupReported) {
       lookupReported = true;
       observer.lookupEnded(clock.nowMs() - startedMs, peer !== undefined);
@@ -134,6 +136,120 @@ export function createPeerSession(deps: PeerSessionDeps, key: string, signal: Ab
     }
   };
 
+  /** Asks a peer, and then others, until one has given an answer. */
+  const askPeers = async <T extends object>(
+    nearest: Peer,
+    ask: (at: AskedAddress) => Promise<T | Refusal>,
+    {
+      maxAttempts,
+      waitMs,
+      endMs,
+      discard = () => {},
+    }: {
+      readonly maxAttempts: number;
+      readonly waitMs: number;
+      readonly endMs: number;
+      readonly discard: ((answer: T) => void) | undefined;
+    },
+  ): Promise<Accepted<T> | undefined> => {
+    /** Peers asked, without those that are gone; and whether any is. */
+    const made = { attempts: 0, isGone: false };
+    const failed = (peer: Peer, error: PeerRequestError, startedMs: number) => {
+      observer.peerAsked(error.code);
+      // A manifest over the limit is the image's doing, not the peer's.
+      if (error.code === 'HEAD_TIMEOUT') {
+        health.failed(peer, 'late');
+        if (!late.has(peer.id)) candidates.later(peer);
+        late.add(peer.id);
+      } else if (error.code !== 'TOO_LARGE') health.failed(peer);
+      if (error.code === 'CONNECT_TIMEOUT' || error.code === 'HEAD_TIMEOUT') {
+        candidates.avoidZoneOf(peer);
+        outages.silent(zones.zoneOf(peer), peer.addresses[0] ?? peer.id, {
+          waitedMs: clock.nowMs() - startedMs,
+          mayBeBusy: error.code === 'HEAD_TIMEOUT',
+        });
+      }
+      if (GONE.has(error.code)) {
+        made.attempts--;
+        made.isGone = true;
+      }
+      logger.debug('peer failed', { key, peer: peer.id, addresses: peer.addresses, error });
+    };
+    const askOne = async (peer: Peer, lost: AbortSignal, onReached: () => void) => {
+      const startedMs = clock.nowMs();
+      try {
+        const answer = await atAnyAddress(peer, (host, connectTimeoutMs) =>
+          timed(host, () => ask({ host, connectTimeoutMs, peer, signal: lost, onReached })),
+        );
+        outages.heard(zones.zoneOf(peer));
+        if (typeof answer !== 'string') return answer;
+        if (lost.aborted) return undefined;
+        refusals.add(answer);
+        observer.peerAsked(answer);
+        if (answer === 'wrong') health.failed(peer);
+        logger.debug('peer refused', { key, peer: peer.id, addresses: peer.addresses, refusal: answer });
+      } catch (error) {
+        if (!(error instanceof PeerRequestError)) throw error;
+        // A request is also cancelled when this one peer took too long: then the next is asked.
+        if (!lost.aborted) failed(peer, error, startedMs);
+      }
+      return undefined;
+    };
+    const start = (peer: Peer) => {
+      tried.add(peer.id);
+      attempts++;
+      made.attempts++;
+      const given = new AbortController();
+      const reached = { isReached: false };
+      const answer = askOne(peer, AbortSignal.any([signal, given.signal]), () => (reached.isReached = true));
+      return { peer, startedMs: clock.nowMs(), reached, answer, giveUp: () => given.abort(LOST) };
+    };
+    for (
+      let next: Peer | undefined = nearest;
+      next !== undefined;
+      next = await nextPeer(waitMs, made.isGone)
+    ) {
+      const peer = next;
+      hedges.asked();
+      const first = start(peer);
+      const started = [first];
+      const startBeside = (find: () => Peer | undefined) => () => {
+        const other = hedges.has && made.attempts < maxAttempts ? find() : undefined;
+        if (other === undefined) return undefined;
+        hedges.spend();
+        logger.debug('peer is late: another one is asked', { key, peer: peer.id, other: other.id });
+        const attempt = start(other);
+        started.push(attempt);
+        return attempt;
+      };
+      /** A peer that takes connections is only slow: no bytes are to cross to another zone because of that. */
+      const isUnreached = () => started.every(({ reached }) => !reached.isReached);
+      const lateAfterMs = scores.lateAfterMs(peer);
+      const beside = [
+        { afterMs: lateAfterMs, start: startBeside(() => candidates.beside(peer)) },
+        {
+          afterMs: Math.max(HEDGE_COLD_MS - lateAfterMs, HEDGE_FLOOR_MS),
+          start: startBeside(() => (isUnreached() ? candidates.elsewhere(peer) : undefined)),
+        },
+      ];
+      const onEnd = (won: typeof first | undefined, losers: readonly (typeof first)[]) => {
+        observer.hedged?.(won === undefined ? 'none' : won === first ? 'first' : 'second');
+        if (won === undefined) return;
+        for (const { peer: late, startedMs: askedMs, reached } of losers) {
+          const waitedMs = clock.nowMs() - askedMs;
+          const isSilent = !reached.isReached && waitedMs >= SILENT_MS;
+          if (isSilent) outages.silent(zones.zoneOf(late), late.addresses[0] ?? late.id, { waitedMs });
+        }
+      };
+      // Without a budget there is no timer either.
+      const winner = hedges.has ? await hedge(first, { clock, next: beside, onEnd, discard }) : first;
+      const answer = await winner?.answer;
+      if (winner !== undefined && answer !== undefined) return { peer: winner.peer, answer };
+      if (made.attempts >= maxAttempts || signal.aborted || clock.nowMs() >= endMs) return undefined;
+    }
+    return undefined;
+  };
+
   return {
     get attempts() {
       return attempts;
@@ -143,112 +259,12 @@ export function createPeerSession(deps: PeerSessionDeps, key: string, signal: Ab
     },
     refusals,
     signal,
-    async ask(ask, limits) {
-      const {
-        attempts: maxAttempts,
-        waitMs,
-        withinMs = Number.POSITIVE_INFINITY,
-        discard = () => {},
-      } = limits;
+    async ask(ask, { attempts: maxAttempts, waitMs, withinMs = Infinity, discard }) {
       const endMs = clock.nowMs() + withinMs;
-      /** Peers asked, without those that are gone; and whether any is. */
-      const made = { attempts: 0, isGone: false };
-      const failed = (peer: Peer, error: PeerRequestError, startedMs: number) => {
-        observer.peerAsked(error.code);
-        // A manifest over the limit is the image's doing, not the peer's.
-        if (error.code === 'HEAD_TIMEOUT') {
-          health.failed(peer, 'late');
-          if (!late.has(peer.id)) candidates.later(peer);
-          late.add(peer.id);
-        } else if (error.code !== 'TOO_LARGE') health.failed(peer);
-        if (error.code === 'CONNECT_TIMEOUT' || error.code === 'HEAD_TIMEOUT') {
-          candidates.avoidZoneOf(peer);
-          outages.silent(zones.zoneOf(peer), peer.addresses[0] ?? peer.id, {
-            waitedMs: clock.nowMs() - startedMs,
-            mayBeBusy: error.code === 'HEAD_TIMEOUT',
-          });
-        }
-        if (GONE.has(error.code)) {
-          made.attempts--;
-          made.isGone = true;
-        }
-        logger.debug('peer failed', { key, peer: peer.id, addresses: peer.addresses, error });
-      };
-      const askOne = async (peer: Peer, lost: AbortSignal, onReached: () => void) => {
-        const startedMs = clock.nowMs();
-        try {
-          const answer = await atAnyAddress(peer, (host, connectTimeoutMs) =>
-            timed(host, () => ask({ host, connectTimeoutMs, peer, signal: lost, onReached })),
-          );
-          outages.heard(zones.zoneOf(peer));
-          if (typeof answer !== 'string') return answer;
-          if (lost.aborted) return undefined;
-          refusals.add(answer);
-          observer.peerAsked(answer);
-          if (answer === 'wrong') health.failed(peer);
-          logger.debug('peer refused', { key, peer: peer.id, addresses: peer.addresses, refusal: answer });
-        } catch (error) {
-          if (!(error instanceof PeerRequestError)) throw error;
-          // A request is also cancelled when this one peer took too long: then the next is asked.
-          if (!lost.aborted) failed(peer, error, startedMs);
-        }
-        return undefined;
-      };
-      const start = (peer: Peer) => {
-        tried.add(peer.id);
-        attempts++;
-        made.attempts++;
-        const given = new AbortController();
-        const reached = { isReached: false };
-        const answer = askOne(
-          peer,
-          AbortSignal.any([signal, given.signal]),
-          () => (reached.isReached = true),
-        );
-        return { peer, startedMs: clock.nowMs(), reached, answer, giveUp: () => given.abort(LOST) };
-      };
-      for (;;) {
-        if (made.attempts >= maxAttempts || signal.aborted || clock.nowMs() >= endMs) return undefined;
-        // Somebody had it, or those who know that are busy: what is found late is better than nothing.
-        const isPatient = made.isGone || router.isUnsettled();
-        const peer = await nextPeer(isPatient ? Math.max(waitMs, REPLACEMENT_LOOKUP_TIMEOUT_MS) : waitMs);
-        if (peer === undefined) return undefined;
-        hedges.asked();
-        const first = start(peer);
-        const started = [first];
-        const startBeside = (find: () => Peer | undefined) => () => {
-          const other = hedges.has && made.attempts < maxAttempts ? find() : undefined;
-          if (other === undefined) return undefined;
-          hedges.spend();
-          logger.debug('peer is late: another one is asked', { key, peer: peer.id, other: other.id });
-          const attempt = start(other);
-          started.push(attempt);
-          return attempt;
-        };
-        /** A peer that takes connections is only slow: no bytes are to cross to another zone because of that. */
-        const isUnreached = () => started.every(({ reached }) => !reached.isReached);
-        const lateAfterMs = scores.lateAfterMs(peer);
-        const next = [
-          { afterMs: lateAfterMs, start: startBeside(() => candidates.beside(peer)) },
-          {
-            afterMs: Math.max(HEDGE_COLD_MS - lateAfterMs, HEDGE_FLOOR_MS),
-            start: startBeside(() => (isUnreached() ? candidates.elsewhere(peer) : undefined)),
-          },
-        ];
-        const onEnd = (won: typeof first | undefined, losers: readonly (typeof first)[]) => {
-          observer.hedged?.(won === undefined ? 'none' : won === first ? 'first' : 'second');
-          if (won === undefined) return;
-          for (const { peer: late, startedMs: askedMs, reached } of losers) {
-            const waitedMs = clock.nowMs() - askedMs;
-            const isSilent = !reached.isReached && waitedMs >= SILENT_MS;
-            if (isSilent) outages.silent(zones.zoneOf(late), late.addresses[0] ?? late.id, { waitedMs });
-          }
-        };
-        // Without a budget there is no timer either.
-        const winner = hedges.has ? await hedge(first, { clock, next, onEnd, discard }) : first;
-        const answer = await winner?.answer;
-        if (winner !== undefined && answer !== undefined) return { peer: winner.peer, answer };
-      }
+      if (maxAttempts <= 0 || signal.aborted || withinMs <= 0) return undefined;
+      const nearest = await nextPeer(waitMs);
+      // Most that is asked for no peer has: nothing else is made for that.
+      return nearest && askPeers(nearest, ask, { maxAttempts, waitMs, endMs, discard });
     },
     lookAgain() {
       skippedBefore += candidates.skipped;

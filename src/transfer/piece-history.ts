@@ -82,7 +82,7 @@ export function createPieceHistory(clock: Clock): PieceHistory {
       const request: RunningRequest = {
         isHeld: false,
         part() {
-          if (fromByte === undefined) return undefined;
+          if (fromByte === undefined || requests.size < 2) return undefined;
           const starts = [...requests.values()]
             .filter((start) => start !== undefined)
             .toSorted((a, b) => a - b);
@@ -99,7 +99,11 @@ export function createPieceHistory(clock: Clock): PieceHistory {
       return request;
     },
     isAlone: (digest) => (running.get(digest)?.size ?? 0) <= 1,
-    isHeld: (digest) => [...(running.get(digest)?.keys() ?? [])].some(({ isHeld }) => isHeld),
+    isHeld: (digest) =>
+      running
+        .get(digest)
+        ?.keys()
+        .some(({ isHeld }) => isHeld) === true,
     wereInVain(bytesPerSecond) {
       const untilMs = clock.nowMs() + inVainMs;
       inVainMs = Math.min(2 * inVainMs, LONGEST_IN_VAIN_MS);
