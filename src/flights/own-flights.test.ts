@@ -46,7 +46,11 @@ function start({
         },
       },
       async stat(asked, options = {}) {
-        if (hangs) await aborted(signalToWait(options) ?? new AbortController().signal);
+        if (hangs) {
+          const signal = signalToWait(options) ?? new AbortController().signal;
+          await aborted(signal);
+          signal.throwIfAborted();
+        }
         return stored.has(asked) ? { digest: asked, sizeBytes: 1, path: '/blob', stamp: 0 } : undefined;
       },
     },

@@ -27,7 +27,7 @@ export interface SeriesHistogram {
   readonly name: string;
   readonly type: 'histogram';
   /**
-   * Makes the series with these values of the labels, in the order of their names: once for each. It is exposed from its first
+   * Makes the series with these values of the labels, in the order of their names. Throws an Error where there is one. It is exposed from its first
    * sample on.
    */
   createSeries(...labelValues: readonly string[]): HistogramSeries;
@@ -48,11 +48,15 @@ export function createSeriesHistogram({
   buckets,
 }: SeriesHistogramOptions): SeriesHistogram {
   const all: Series[] = [];
+  const known = new Set<string>();
   return {
     name,
     type: 'histogram',
     createSeries(...labelValues) {
       const labels = Object.fromEntries(labelNames.map((label, at) => [label, labelValues[at] ?? '']));
+      const key = JSON.stringify(labelValues);
+      if (known.has(key)) throw new Error(`Cannot make the series ${key} of ${name} twice`);
+      known.add(key);
       const series = new Series(labels, buckets);
       all.push(series);
       return series;

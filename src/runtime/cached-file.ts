@@ -102,9 +102,12 @@ export interface CachedFileState extends FileState {
  */
 export function cachedFileState(path: string, bytesUpTo = 0): CachedFileState | 'absent' | undefined {
   const folder = dirname(path);
-  const isTmpfs = isTmpfsFolder.get(folder) ?? wouldBeInTmpfs.get(folder);
   // Such a look is in memory there, and costs less than a file that cannot be opened.
-  if (isTmpfs === true && statOrUndefined(path) === undefined) return 'absent';
+  if (isTmpfsFolder.get(folder) === true && statOrUndefined(path) === undefined) return 'absent';
+  if (wouldBeInTmpfs.get(folder) === true) {
+    if (statOrUndefined(folder) === undefined) return 'absent';
+    wouldBeInTmpfs.delete(folder);
+  }
   using file = openCachedFile(path);
   if (file === undefined) return isKnownAbsent(path) ? 'absent' : undefined;
   const { sizeBytes, stamp } = file;

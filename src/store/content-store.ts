@@ -78,8 +78,8 @@ export interface ContentStore {
     options?: StoreCallOptions,
   ): Promise<Digest | undefined>;
   /**
-   * The blob, or undefined if this node does not have it: at once where nothing has to be waited for to know. Rejects, and never
-   * throws.
+   * The blob, or undefined if this node does not have it: at once where nothing has to be waited for to know. That it cannot be
+   * told is a rejection, never thrown.
    */
   stat(digest: Digest, options?: StatOptions): Blob | undefined | Promise<Blob | undefined>;
   /** The bytes of a small blob (a manifest), which are the caller's; undefined if absent, RangeError if larger than maxBytes. */

@@ -6,6 +6,7 @@ import { type Digest, digestOf, splitDigest } from '../oci/digest.ts';
 import { parseManifest } from '../oci/manifest.ts';
 import { parseReference } from '../oci/reference.ts';
 import { routingKey } from '../oci/routing-key.ts';
+import { copyBytes } from '../runtime/copy-bytes.ts';
 import { fileState } from '../runtime/file-stamp.ts';
 import { type ContentStore, StoreUnavailableError } from './content-store.ts';
 import {
@@ -115,7 +116,7 @@ export async function createMemoryStore(): Promise<MemoryStore> {
           `Cannot read blob "${digest}": ${bytes.byteLength} bytes are over the limit of ${maxBytes}`,
         );
       }
-      return bytes?.slice();
+      return bytes && copyBytes(bytes);
     },
     references: (digest) => state.references(digest),
     registriesOf: (repository, tag) => state.registriesOf(repository, tag),

@@ -49,8 +49,6 @@ export interface BlobAsker extends Disposable {
       readonly aheadBytes?: number | undefined;
     },
   ): Promise<AnsweredBlob | Refusal>;
-  /** A blob of up to so many bytes is small. */
-  readonly wholeBytes: number;
   /** True for the source of a small blob, whose bytes are verified. */
   isHeld(source: BodySource): boolean;
   /** Gives back the memory of a source whose bytes were moved. */
@@ -141,7 +139,6 @@ export function createBlobAsker(
   return {
     path,
     ask,
-    wholeBytes,
     isHeld: (source) => held.has(source),
     release,
     discard({ source }) {

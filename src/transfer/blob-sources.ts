@@ -160,7 +160,8 @@ export function createBlobSources(
       const opened = own === undefined ? undefined : await openLocal(own, range);
       if (opened !== undefined || !request.mayAskPeers) return opened;
       flight ??= makeFlight();
-      const isSmall = sizes.sizesOf(digest)?.every((size) => size <= asker().wholeBytes) === true;
+      const wholeBytes = options.wholeBytes ?? sizes.wholeBytes(digest);
+      const isSmall = sizes.sizesOf(digest)?.every((size) => size <= wholeBytes) === true;
       const part = { range, sizeBytes };
       const isDripping = bodies?.growingPace.isDripping === true;
       if (isDripping) slowBlobs.sourceWasSlow(digest);

@@ -30,10 +30,13 @@ describe('createMessageReader()', () => {
     },
   );
 
-  test('keeps a copy of what is left, so that what it came in can change', () => {
+  test.each([
+    ['a Uint8Array', (bytes: Uint8Array) => Uint8Array.from(bytes)],
+    ['a Buffer', (bytes: Uint8Array) => Buffer.from(bytes)],
+  ])('keeps a copy of what is left, so that %s that it came in can change', (_what, copy) => {
     const reader = createMessageReader(1000);
     const bytes = frame([Uint8Array.of(1, 2, 3)]);
-    const incoming = bytes.slice(0, 2);
+    const incoming = copy(bytes.slice(0, 2));
     reader.add(incoming);
     expect(reader.next()).toBeUndefined();
     incoming.fill(9);

@@ -1,3 +1,4 @@
+import { copyBytes } from '../../runtime/copy-bytes.ts';
 import { MessageError, readVarint } from './protocol-buffers.ts';
 
 /** Takes bytes as they come and gives messages that have their length in front, one at a time. */
@@ -23,7 +24,7 @@ export function createMessageReader(maxBytes: number): MessageReader {
 
   const keepRest = () => {
     if (!isForeign) return;
-    buffer = buffer.slice(start, end);
+    buffer = copyBytes(buffer, start, end);
     [start, end, isForeign] = [0, buffer.length, false];
   };
   return {
@@ -60,7 +61,7 @@ export function createMessageReader(maxBytes: number): MessageReader {
         return undefined;
       }
       const messageEnd = length.end + length.value;
-      const message = held.slice(length.end, messageEnd);
+      const message = copyBytes(held, length.end, messageEnd);
       start += messageEnd;
       if (start === end) [buffer, start, end, isForeign] = [new Uint8Array(0), 0, 0, false];
       return message;

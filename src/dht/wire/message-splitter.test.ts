@@ -18,8 +18,11 @@ describe('createMessageSplitter()', () => {
     });
   }
 
-  test('returns copies', () => {
-    const bytes = frame([Uint8Array.of(1, 2)]);
+  test.each([
+    ['a Uint8Array', (bytes: Uint8Array) => bytes],
+    ['a Buffer', (bytes: Uint8Array) => Buffer.from(bytes)],
+  ])('returns copies of what came in %s', (_what, convert) => {
+    const bytes = convert(frame([Uint8Array.of(1, 2)]));
     const [message] = createMessageSplitter(10).push(bytes);
     bytes.fill(0);
     expect([...(message ?? [])]).toEqual([1, 2]);

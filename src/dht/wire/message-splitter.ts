@@ -1,3 +1,4 @@
+import { copyBytes } from '../../runtime/copy-bytes.ts';
 import { MessageError, readVarint } from './protocol-buffers.ts';
 
 /** Cuts a stream of messages that have their length in front into messages. */
@@ -44,11 +45,11 @@ export function createMessageSplitter(maxBytes: number): MessageSplitter {
           neededBytes = end - at;
           break;
         }
-        messages.push(held.slice(length?.end, end));
+        messages.push(copyBytes(held, length?.end, end));
         at = end;
       }
       if (at === 0 && heldBytes > 0) return messages;
-      const rest = held.slice(at);
+      const rest = held.subarray(at);
       buffer = new Uint8Array(0);
       heldBytes = 0;
       if (rest.length > 0) hold(rest);

@@ -281,7 +281,7 @@ export function createHttpConnection(
     await promise;
     whenIdle.delete(resolve);
   };
-  /** Settles when nothing waits in the writer: before that the next request is not answered, or answers would pile up there. */
+  /** Something waits in the writer, for a client that is still there. */
   const isUnsent = () => !writer.idle && !closing.isOver;
 
   /** The next head, or undefined if it is not whole or was refused. */
@@ -297,6 +297,7 @@ export function createHttpConnection(
       const head = isLost() ? undefined : takeHead();
       if (head === undefined) break;
       await answer(head);
+      // Before that the next request is not answered, or answers would pile up in the writer.
       if (isUnsent()) await writable();
       waitingSinceMs = now();
       current = undefined;

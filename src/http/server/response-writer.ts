@@ -1,3 +1,4 @@
+import { copyBytes } from '../../runtime/copy-bytes.ts';
 import type { ByteConnection } from './byte-connection.ts';
 
 /** What a client's connection takes, in order, with the few bytes that it did not take yet. */
@@ -29,7 +30,7 @@ export interface ResponseWriterOptions {
 
 /** Writes to a connection. One that stalls is closed. */
 export function createResponseWriter(
-  connection: ByteConnection,
+  connection: Pick<ByteConnection, 'write' | 'finish' | 'close'>,
   { stallTimeoutMs, nowMs }: ResponseWriterOptions,
 ): ResponseWriter {
   let unsent: Uint8Array | undefined;
@@ -86,8 +87,7 @@ export function createResponseWriter(
         return;
       }
       const written = write(bytes);
-      // Not slice(): a Buffer's is no copy.
-      if (written < bytes.length) unsent = new Uint8Array(bytes.subarray(written));
+      if (written < bytes.length) unsent = copyBytes(bytes, written);
     },
     offer: (bytes) => (unsent === undefined ? write(bytes) : 0),
     whenWritable(onWritable) {

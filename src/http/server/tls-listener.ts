@@ -1,5 +1,6 @@
 import type { AddressInfo, Socket } from 'node:net';
 import { createServer, type TLSSocket } from 'node:tls';
+import { copyBytes } from '../../runtime/copy-bytes.ts';
 import type { ListenAddress } from '../../runtime/listen-address.ts';
 import type { ServerTls } from '../http-server.ts';
 import { type ByteConnection, type ByteListener, NO_OWNER } from './byte-connection.ts';
@@ -83,8 +84,8 @@ function createConnection(socket: TLSSocket): ByteConnection {
     scheme: 'https',
     write(bytes) {
       if (socket.destroyed || socket.writableNeedDrain) return 0;
-      // Not slice(): a Buffer's is no copy, and the socket may send it later.
-      socket.write(new Uint8Array(bytes));
+      // The socket may send them later.
+      socket.write(copyBytes(bytes));
       return bytes.length;
     },
     finish: () => void socket.end(),
