@@ -120,7 +120,8 @@ function createConnection(
       return closed;
     },
     send(text) {
-      unsent = Buffer.concat([unsent, Buffer.from(text, 'latin1')]);
+      const bytes = Buffer.from(text, 'latin1');
+      unsent = unsent.length === 0 ? bytes : Buffer.concat([unsent, bytes]);
       flush();
     },
     get descriptor() {

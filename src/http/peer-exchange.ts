@@ -1,3 +1,4 @@
+import { asBuffer } from '../runtime/as-buffer.ts';
 import { PeerRequestError, type PeerRequest } from './transport.ts';
 import { MAX_HEAD_BYTES } from './limits.ts';
 import type { PeerConnection } from './peer-connection.ts';
@@ -78,10 +79,7 @@ export function exchangeWithPeer<T>(
 
     connection.owner = {
       onData(chunk) {
-        received =
-          received.length === 0
-            ? Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length)
-            : Buffer.concat([received, chunk]);
+        received = received.length === 0 ? asBuffer(chunk) : Buffer.concat([received, chunk]);
         const end = received.subarray(0, MAX_HEAD_BYTES).indexOf(END_OF_HEAD);
         if (end === -1 && received.length < MAX_HEAD_BYTES) return;
         const head = end === -1 ? undefined : parsePeerResponseHead(received.toString('latin1', 0, end));

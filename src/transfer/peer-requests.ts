@@ -148,19 +148,19 @@ export async function atAnyAddress<T>(
   peer: Peer,
   ask: (host: string, connectTimeoutMs: number) => Promise<T>,
 ): Promise<T> {
-  let failure: unknown = new PeerRequestError('CONNECT_FAILED', 'The peer has no address');
+  let failure: Error | undefined;
   for (const [index, host] of peer.addresses.slice(0, ADDRESSES_PER_PEER).entries()) {
     try {
       return await ask(host, index === 0 ? CONNECT_TIMEOUT_MS : OTHER_CONNECT_TIMEOUT_MS);
     } catch (error) {
-      failure = error;
+      failure = error as Error;
       const unreachable =
         error instanceof PeerRequestError &&
         (error.code === 'CONNECT_FAILED' || error.code === 'CONNECT_TIMEOUT');
       if (!unreachable) break;
     }
   }
-  throw failure;
+  throw failure ?? new PeerRequestError('CONNECT_FAILED', 'The peer has no address');
 }
 
 function whole(sizeBytes: number): ByteRange & { sizeBytes: number } {

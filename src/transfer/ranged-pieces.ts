@@ -71,7 +71,7 @@ export function createRangedPieces(
   /** Memory is asked for. */
   let isStarting = false;
   const memory = createPieceMemory(takeMemory);
-  const over = new AbortController();
+  const life = { isOver: false };
   /** Holders are looked for. */
   let finding: Promise<void> | undefined;
   let lookedMs = Number.NEGATIVE_INFINITY;
@@ -79,13 +79,9 @@ export function createRangedPieces(
 
   const find = async (known: PieceHolders) => {
     // The holder that the tower named may be found once more.
-    for (
-      let looks = 0;
-      looks < MAX_HOLDERS && known.all.length < MAX_HOLDERS && !over.signal.aborted;
-      looks++
-    ) {
+    for (let looks = 0; looks < MAX_HOLDERS && known.all.length < MAX_HOLDERS && !life.isOver; looks++) {
       const holder = await blobs.findHolder(sizeBytes);
-      if (holder === undefined || over.signal.aborted) return;
+      if (holder === undefined || life.isOver) return;
       if (known.has(holder)) continue;
       known.add(holder);
       onFound();
@@ -118,7 +114,7 @@ export function createRangedPieces(
       /** All holders that were found, once there is another one. */
       let ready: PieceHolders | undefined;
       const start = async (bytesPerSecond: number) => {
-        if (isStarting || ready === undefined || watched !== stop || over.signal.aborted) return;
+        if (isStarting || ready === undefined || watched !== stop || life.isOver) return;
         // What others have more than their part of is free soon.
         const place = history.goOnInPieces();
         if (place === undefined) return;
@@ -206,7 +202,7 @@ export function createRangedPieces(
     openRest: async (rest) => openRest(rest, holders),
     [Symbol.dispose]() {
       watched = undefined;
-      over.abort();
+      life.isOver = true;
       memory[Symbol.dispose]();
       inPieces?.[Symbol.dispose]();
     },

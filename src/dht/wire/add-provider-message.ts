@@ -1,3 +1,4 @@
+import { asBuffer } from '../../runtime/as-buffer.ts';
 import { encodeMessage, MESSAGE_TYPES } from './dht-message.ts';
 
 /**
@@ -9,7 +10,7 @@ export function encodeAddProviders(multihashes: readonly Uint8Array[], provider:
   if (first === undefined) return new Uint8Array(0);
   // The messages differ in the key alone: written once and copied, as a sweep sends tens of thousands.
   const message = encodeMessage({ type: MESSAGE_TYPES.addProvider, key: first, providers: [provider] });
-  const keyAt = Buffer.from(message.buffer, message.byteOffset, message.length).indexOf(first);
+  const keyAt = asBuffer(message).indexOf(first);
   const messages = new Uint8Array(message.length * multihashes.length);
   for (const [index, multihash] of multihashes.entries()) {
     messages.set(message, index * message.length);

@@ -1,3 +1,4 @@
+import { asBuffer } from '../../runtime/as-buffer.ts';
 import { MAX_HEAD_BYTES } from '../limits.ts';
 import { parseRequestHead, type RefusedHead, type RequestHead } from './request-head.ts';
 
@@ -77,11 +78,6 @@ export function createRequestReader(): RequestReader {
       received = EMPTY;
     },
   };
-}
-
-/** The same bytes. */
-function asBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
 }
 
 /** False for what cannot become a head any more: TLS, a bare line feed, a NUL. */
