@@ -1,5 +1,6 @@
 import type { Digest } from '../oci/digest.ts';
 import type { ContentStore } from '../store/content-store.ts';
+import { isStored } from '../store/is-stored.ts';
 import type { LedImages } from './led-images.ts';
 import type { OwnFlights } from './own-flights-contract.ts';
 
@@ -44,13 +45,6 @@ export function followDownload(
   let { writtenBytes } = first;
   let isOver = false;
 
-  const isStored = async (): Promise<boolean> => {
-    try {
-      return (await store.stat(digest)) !== undefined;
-    } catch {
-      return false;
-    }
-  };
   const look = async (): Promise<void> => {
     const now = downloads.get(digest);
     if (own.isStuck(digest)) isOver = true;
@@ -60,7 +54,7 @@ export function followDownload(
       else ({ writtenBytes } = now);
     } else if (!own.isPromised(digest)) {
       // Until then its own flight looks whether the store has it: onEnd() comes after that.
-      if (await isStored()) writtenBytes = sizeBytes;
+      if (await isStored(store, digest)) writtenBytes = sizeBytes;
       else isOver = true;
     }
   };

@@ -3,6 +3,7 @@ import { countDown, countUp } from '../runtime/key-counts.ts';
 import { createDeadline, type Deadline } from '../runtime/deadline.ts';
 import { createWakeUp } from '../runtime/wake-up.ts';
 import type { Download } from '../store/downloads.ts';
+import { isStored } from '../store/is-stored.ts';
 import type { FlightReport } from './flight-messages.ts';
 import { TOWERS } from './flight-seat.ts';
 import type { OwnFlights, OwnFlightsDeps } from './own-flights-contract.ts';
@@ -132,14 +133,12 @@ export function createOwnFlights({
     const stallMs = isBehind ? QUEUE_STALL_BEHIND_MS : QUEUE_STALL_MS;
     return nowMs - Math.max(intakeMs, takenMs) > stallMs;
   };
-  const isStored = async (digest: Digest, signal: AbortSignal): Promise<boolean> => {
+  const isCommitted = async (digest: Digest, signal: AbortSignal): Promise<boolean> => {
     let deadline: Deadline | undefined;
     // What is known at once needs none.
     const waitSignal = () => (deadline ??= createDeadline(clock, STORE_TIMEOUT_MS, signal)).signal;
     try {
-      return (await store.stat(digest, { waitSignal })) !== undefined;
-    } catch {
-      return false;
+      return await isStored(store, digest, { waitSignal });
     } finally {
       deadline?.[Symbol.dispose]();
     }
@@ -149,7 +148,7 @@ export function createOwnFlights({
     const nowMs = clock.nowMs();
     const download = store.downloads.get(digest);
     if (download === undefined) {
-      if (await isStored(digest, signal)) end(flight, 'done');
+      if (await isCommitted(digest, signal)) end(flight, 'done');
       else {
         flight.goneMs ??= nowMs;
         // Of what has not appeared the store's downloads tell.

@@ -7,7 +7,7 @@ import { overloaded } from './responses.ts';
 export function tryEnter(
   shares: FairShares,
   weight: number,
-  { client, favoured, isFromSelf }: AdmittedRequest,
+  { client, favoured, isFromSelf }: Pick<AdmittedRequest, 'client' | 'favoured' | 'isFromSelf'>,
 ): HeldShare | Promise<HeldShare | undefined> {
   const key = addressShare(client.remoteAddress);
   return shares.enter({ key, weight, favoured, isFirst: isFromSelf, owner: client });

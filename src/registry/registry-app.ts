@@ -9,7 +9,6 @@ import type { PullLog } from '../observe/pull-log.ts';
 import type { TransferLog } from '../observe/transfer-log.ts';
 import { DistributionError } from '../oci/distribution-error.ts';
 import { parseDistributionPath } from '../oci/distribution-path.ts';
-import { addressShare } from '../runtime/address-share.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { canonicalIp } from '../runtime/ip-address.ts';
 import { createTurnstile } from '../runtime/turnstile.ts';
@@ -21,6 +20,7 @@ import { admitRequest } from './admit-request.ts';
 import { checkAuthorization } from './check-authorization.ts';
 import type { AdmittedRequest, BlobContentRequest } from './content-request.ts';
 import { createContentHandlers } from './content-handlers.ts';
+import { tryEnter } from './enter-shares.ts';
 import { createLayerPrefetch } from './layer-prefetch.ts';
 import { REQUEST_BYTES, type RegistryShares } from './registry-shares.ts';
 import { overloaded, problemAnswer } from './responses.ts';
@@ -170,14 +170,8 @@ export function createRegistryApp(
     checkAuthorization(options.authorization, request.headers.get('authorization') ?? undefined);
     const isFromSelf = deps.isOwn?.(client.remoteAddress) === true;
     const favoured = isFromSelf || deps.isFavoured(client.remoteAddress);
-    using share = await deps.shares.requests.enter({
-      key: addressShare(client.remoteAddress),
-      weight: REQUEST_BYTES,
-      favoured,
-      isFirst: isFromSelf,
-      // Its short bodies have no other share.
-      owner: client,
-    });
+    // Its short bodies have no other share.
+    using share = await tryEnter(deps.shares.requests, REQUEST_BYTES, { client, favoured, isFromSelf });
     if (share === undefined) throw overloaded();
     if (!favoured) await turnstile.pass();
     if (routeOf(target.path) === 'v2') return { response: API_ROOT, handler: 'v2' };

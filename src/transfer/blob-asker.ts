@@ -1,4 +1,5 @@
 import type { BodySource, TransportClient } from '../http/transport.ts';
+import type { Digest } from '../oci/digest.ts';
 import { parseUnsatisfiedRange, type RangeSpec, rangeLength, resolveRange } from '../oci/byte-range.ts';
 import type { TakenBytes } from '../runtime/memory/byte-budget.ts';
 import type { BlobRequest, OpenedBlob, TransferOptions } from './blob-sources-contract.ts';
@@ -61,6 +62,15 @@ export interface BlobAsker extends Disposable {
   readonly isContradicted: boolean;
 }
 
+/** A blob of up to so many bytes is small: it is read whole, and verified. */
+export function wholeBytesOf(
+  { sizes }: { readonly sizes: Pick<KnownSizes, 'wholeBytes'> },
+  { wholeBytes }: Pick<TransferOptions, 'wholeBytes'>,
+  digest: Digest,
+): number {
+  return wholeBytes ?? sizes.wholeBytes(digest);
+}
+
 /** Has asked no peer yet. */
 export function createBlobAsker(
   deps: BlobAskerDeps,
@@ -69,7 +79,7 @@ export function createBlobAsker(
 ): BlobAsker {
   const { transport, sizes } = deps;
   const path = peerPath({ kind: 'blob', repository, reference: digest, registry });
-  const wholeBytes = options.wholeBytes ?? sizes.wholeBytes(digest);
+  const wholeBytes = wholeBytesOf(deps, options, digest);
   /** Memory of a small blob that is being moved, by its source. */
   const held = new Map<BodySource, TakenBytes>();
   let sizeSaid: number | undefined;

@@ -3,7 +3,13 @@ import { type BodySource, type ClientResponse, PeerRequestError } from '../http/
 import { type RangeSpec, resolveRange } from '../oci/byte-range.ts';
 import type { Peer } from '../routing/router.ts';
 import type { Blob } from '../store/content-store.ts';
-import { type AnsweredBlob, type AskedPart, type BlobAsker, createBlobAsker } from './blob-asker.ts';
+import {
+  type AnsweredBlob,
+  type AskedPart,
+  type BlobAsker,
+  createBlobAsker,
+  wholeBytesOf,
+} from './blob-asker.ts';
 import type {
   BlobRequest,
   BlobSources,
@@ -160,7 +166,7 @@ export function createBlobSources(
       const opened = own === undefined ? undefined : await openLocal(own, range);
       if (opened !== undefined || !request.mayAskPeers) return opened;
       flight ??= makeFlight();
-      const wholeBytes = options.wholeBytes ?? sizes.wholeBytes(digest);
+      const wholeBytes = wholeBytesOf(deps, options, digest);
       const isSmall = sizes.sizesOf(digest)?.every((size) => size <= wholeBytes) === true;
       const part = { range, sizeBytes };
       const isDripping = bodies?.growingPace.isDripping === true;
